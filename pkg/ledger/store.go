@@ -1,0 +1,59 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrConflict says that a Put found another version than the one it was made
+// from. It is always carried by a [*ConflictError].
+var ErrConflict = errors.New("ledger: conflict")
+
+// ErrNotFound says that the ledger knows nothing of a delivery.
+var ErrNotFound = errors.New("ledger: no such delivery")
+
+// Record is an [Entry] as a store keeps it: opaque but for what a conditional
+// write and an expiry need.
+type Record struct {
+	// ID is the delivery id, the key.
+	ID string
+	// Version counts the writes, from 1.
+	Version int64
+	// State repeats the entry's state for people who look at the store itself.
+	State string
+	// ExpiresAt is when the store may forget the record, to the second.
+	ExpiresAt time.Time
+	// Doc is the entry as JSON, below 64 KiB; it comes back byte for byte.
+	Doc []byte
+}
+
+// Store keeps the newest [Record] of each delivery. The rules of the state
+// machine are not its business: it owes durability, one conditional write and
+// a consistent read. It is used by many goroutines and processes at once.
+type Store interface {
+	// Put writes r if the stored version is r.Version-1 or, for version 1, if
+	// nothing is stored. The record is durable when Put returns nil.
+	//
+	// Anything else stored is a [*ConflictError] that carries it, found by the
+	// same call. After any other error the write may or may not have happened:
+	// the caller, not the store, puts again, and recognises its own record in
+	// the conflict. Expired records count as stored until they are removed.
+	Put(ctx context.Context, r Record) error
+
+	// Get returns the newest record, whoever wrote it, or [ErrNotFound].
+	Get(ctx context.Context, id string) (Record, error)
+}
+
+// ConflictError is a Put that met another version.
+type ConflictError struct {
+	// Current is the record that is stored.
+	Current Record
+}
+
+func (e *ConflictError) Error() string {
+	return "ledger: delivery " + e.Current.ID + " was changed by another"
+}
+
+// Is makes errors.Is(err, ErrConflict) true.
+func (e *ConflictError) Is(target error) bool { return target == ErrConflict }

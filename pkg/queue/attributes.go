@@ -1,0 +1,155 @@
+package queue
+
+import (
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// Reason says why a delivery became a dead letter.
+type Reason string
+
+// The reasons that the worker gives. A message that SQS itself moved after too
+// many receives carries none.
+const (
+	ReasonMalformed          Reason = "malformed"           // not a message of ours
+	ReasonUnroutable         Reason = "unroutable"          // no route wants it
+	ReasonMapping            Reason = "mapping"             // a template, a choice or a required value failed
+	ReasonRejected           Reason = "rejected"            // Centercode refused it for good
+	ReasonNotFound           Reason = "not_found"           // Centercode knows no such endpoint
+	ReasonAmbiguous          Reason = "ambiguous"           // the answer was lost: there may be a ticket
+	ReasonAttachmentSource   Reason = "attachment_source"   // the file cannot be had; the ticket stays
+	ReasonAttachmentEndpoint Reason = "attachment_endpoint" // Centercode named no place for the file; the ticket stays
+)
+
+// The names of the message attributes. SQS allows ten a message; a dead letter
+// has nine.
+const (
+	attrDeliveryID  = "deliveryId"
+	attrEvent       = "event"
+	attrReason      = "reason"
+	attrStage       = "stage"
+	attrStatus      = "status"
+	attrDescription = "description"
+	attrAttempts    = "attempts"
+	attrFailedAt    = "failedAt"
+	attrGeneration  = "generation"
+)
+
+// MaxDescription is the most that a dead letter says, in characters.
+const MaxDescription = 1000
+
+// DeadLetter is what the worker says of a delivery that needs a person. It
+// travels as message attributes, so that the body stays as it was and SQS's own
+// redrive works on it.
+type DeadLetter struct {
+	DeliveryID string
+	// Event is the kind of the TestFairy event.
+	Event  string
+	Reason Reason
+	// Stage is the step that failed: decode, map, create, or attach.
+	Stage string
+	// Status is the HTTP status that Centercode or the attachment's source
+	// gave, 0 if there was none.
+	Status int
+	// Description says what happened, in at most MaxDescription characters
+	// and without a secret.
+	Description string
+	// Attempts is how often the worker had the delivery in hand.
+	Attempts int
+	FailedAt time.Time
+	// Generation is how often the delivery has become a dead letter, this time
+	// included. A message that is replayed or redriven keeps it, and so tells
+	// the worker which copy it is.
+	Generation int
+}
+
+// DeliveryAttributes are the attributes of a message on its first way.
+func DeliveryAttributes(deliveryID, event string) map[string]types.MessageAttributeValue {
+	attrs := map[string]types.MessageAttributeValue{}
+	text(attrs, attrDeliveryID, deliveryID)
+	text(attrs, attrEvent, event)
+	return attrs
+}
+
+// Attributes are the letter as message attributes.
+func (d DeadLetter) Attributes() map[string]types.MessageAttributeValue {
+	attrs := DeliveryAttributes(d.DeliveryID, d.Event)
+	text(attrs, attrReason, string(d.Reason))
+	text(attrs, attrStage, d.Stage)
+	text(attrs, attrDescription, Describe(d.Description))
+	text(attrs, attrFailedAt, d.FailedAt.UTC().Format(time.RFC3339))
+	number(attrs, attrStatus, d.Status)
+	number(attrs, attrAttempts, d.Attempts)
+	number(attrs, attrGeneration, d.Generation)
+	return attrs
+}
+
+// ParseDeadLetter reads the attributes back. A message without any, which SQS
+// moved after too many receives, gives a letter with an empty Reason.
+func ParseDeadLetter(attrs map[string]types.MessageAttributeValue) DeadLetter {
+	get := func(name string) string { return aws.ToString(attrs[name].StringValue) }
+	atoi := func(name string) int {
+		n, _ := strconv.Atoi(get(name))
+		return n
+	}
+	failedAt, _ := time.Parse(time.RFC3339, get(attrFailedAt))
+	return DeadLetter{
+		DeliveryID:  get(attrDeliveryID),
+		Event:       get(attrEvent),
+		Reason:      Reason(get(attrReason)),
+		Stage:       get(attrStage),
+		Status:      atoi(attrStatus),
+		Description: get(attrDescription),
+		Attempts:    atoi(attrAttempts),
+		FailedAt:    failedAt,
+		Generation:  atoi(attrGeneration),
+	}
+}
+
+// Generation reads how often the message was a dead letter before, as Lambda's
+// event source mapping hands it over; 0 on its first way.
+func Generation(attrs map[string]events.SQSMessageAttribute) int {
+	n, err := strconv.Atoi(aws.ToString(attrs[attrGeneration].StringValue))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// Describe makes a text fit to be a dead letter's description: characters that
+// SQS takes, at most MaxDescription of them.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+func Describe(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t' || r == '\n' || r == '\r':
+			return ' '
+		case r < 0x20 || r == 0xFFFE || r == 0xFFFF:
+			return utf8.RuneError
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	s = strings.TrimSpace(s)
+	if utf8.RuneCountInString(s) <= MaxDescription {
+		return s
+	}
+	runes := []rune(s)
+	return string(runes[:MaxDescription-1]) + "…"
+}
+
+// text leaves an empty value out: SQS refuses an empty attribute.
+func text(attrs map[string]types.MessageAttributeValue, name, value string) {
+	if value != "" {
+		attrs[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
+	}
+}
+
+func number(attrs map[string]types.MessageAttributeValue, name string, value int) {
+	attrs[name] = types.MessageAttributeValue{DataType: aws.String("Number"), StringValue: aws.String(strconv.Itoa(value))}
+}

@@ -1,0 +1,56 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/testfairy"
+)
+
+// Result is what became of one message in one attempt.
+type Result string
+
+// The results.
+const (
+	Created    Result = "created"     // the ticket and its attachments are there
+	Duplicate  Result = "duplicate"   // was done before: nothing was sent
+	Retry      Result = "retry"       // a passing fault: back in the queue until RetryIn has passed
+	Dead       Result = "dead_letter" // needs a person
+	HandedBack Result = "handed_back" // not touched, or not finished in time: somebody takes it next
+)
+
+// Outcome is the one thing that the worker says of an attempt. It holds no
+// payload, no email and no secret.
+type Outcome struct {
+	Result     Result
+	DeliveryID string
+	// MessageID is SQS's: it finds the message in AWS's own logs, and changes
+	// with every redrive.
+	MessageID string
+	Kind      testfairy.Kind
+	TicketID  string
+	// Attempt counts from 1, over all the delivery's messages.
+	Attempt int
+	// Reason, Stage and Status say more of a dead letter or a retry.
+	Reason queue.Reason
+	Stage  string
+	Status int
+	// RetryIn is how long the message stays invisible.
+	RetryIn time.Duration
+	// Attachments and AttachmentBytes count what this attempt uploaded.
+	Attachments     int
+	AttachmentBytes int64
+	// Skipped says which optional attachments were left out, and why.
+	Skipped []string
+	// Age is the time since the webhook came in, Took that of this attempt.
+	Age, Took time.Duration
+	// Err is the cause, redacted.
+	Err error
+}
+
+// Reporter is told each outcome, from many goroutines. It must not block for
+// long: the message is deleted only after it returns.
+type Reporter interface {
+	Report(context.Context, Outcome)
+}
