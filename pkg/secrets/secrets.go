@@ -1,0 +1,225 @@
+// Package secrets reads the bridge's secrets from SSM parameters: cached,
+// joined, and read afresh when one was refused.
+//
+// A secret's value is only ever returned. It is in no error, no log line, and
+// in no way of printing a [Store].
+package secrets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"golang.org/x/sync/singleflight"
+)
+
+// The names of the bridge's secrets, below the prefix.
+const (
+	// CentercodeAPIKey is the key in the query of Centercode's API URLs.
+	CentercodeAPIKey = "centercode-api-key"
+	// WebhookToken holds the tokens that TestFairy may carry; see [Tokens].
+	WebhookToken = "webhook-token"
+	// TestFairyAPIKey is the password of TestFairy's REST API.
+	TestFairyAPIKey = "testfairy-api-key"
+)
+
+// DefaultPrefix is the parameter path that the secrets stand under.
+const DefaultPrefix = "/fairbridge/"
+
+const (
+	// cacheFor is how long a value is used without asking again: SSM allows 40
+	// reads a second an account, and a rotated secret is to be seen soon.
+	cacheFor = 5 * time.Minute
+	// retryAfter is the pause after a failed read while an older value serves,
+	// so that an SSM that throttles is not asked by every request.
+	retryAfter = 15 * time.Second
+	// readTimeout bounds one read with the SDK's retries. It is well below the
+	// 30 s that API Gateway gives ingest.
+	readTimeout = 8 * time.Second
+)
+
+var (
+	// ErrNotFound says that a secret's parameter does not exist.
+	ErrNotFound = errors.New("secret not found")
+	// ErrEmpty says that a secret's parameter holds nothing but white space.
+	ErrEmpty = errors.New("secret is empty")
+)
+
+// API is the part of SSM in use. *ssm.Client satisfies it, and so does
+// pkg/embedded.
+type API interface {
+	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+}
+
+// Store reads secrets and caches them in this process. It may be used by many
+// goroutines at once.
+type Store struct {
+	api    API
+	prefix string
+	now    func() time.Time
+	log    *slog.Logger
+
+	flight singleflight.Group // by name
+	mu     sync.Mutex
+	cache  map[string]entry // by name
+}
+
+// entry is a value with its times.
+type entry struct {
+	value   string
+	readAt  time.Time // when its read began: it is at least that new
+	retryAt time.Time // a read failed since: not before this again
+}
+
+// Option changes a [Store] that is being made.
+type Option func(*Store)
+
+// WithClock replaces time.Now.
+func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
+
+// WithLogger sets where a failed read is told of that an older value hides.
+// Without it nobody is told.
+func WithLogger(log *slog.Logger) Option { return func(s *Store) { s.log = log } }
+
+// New makes a store over the parameters under prefix, for example
+// [DefaultPrefix]. It reads nothing yet.
+func New(api API, prefix string, opts ...Option) *Store {
+	s := &Store{api: api, prefix: prefix, now: time.Now, log: slog.New(slog.DiscardHandler), cache: map[string]entry{}}
+	for _, opt := range opts {
+		opt(s)
+	}
+	return s
+}
+
+// ParameterName is the full name of a secret's SSM parameter. The prefix may
+// come with or without its last slash.
+func ParameterName(prefix, name string) string {
+	return strings.TrimSuffix(prefix, "/") + "/" + name
+}
+
+// Get returns a secret, at most 5 minutes old. When SSM cannot be asked, an
+// older value serves on, and the fault goes to the logger. A parameter that is
+// gone or empty is an answer and not a fault: [ErrNotFound], [ErrEmpty].
+func (s *Store) Get(ctx context.Context, name string) (string, error) {
+	if old, ok := s.cached(name); ok && s.now().Before(old.retryAt) && ctx.Err() == nil {
+		return old.value, nil
+	}
+	e, err := s.read(ctx, name, cacheFor)
+	if err == nil {
+		return e.value, nil
+	}
+	if old, ok := s.cached(name); ok && ctx.Err() == nil {
+		return old.value, nil
+	}
+	return "", err
+}
+
+// Fresh returns a secret that is younger than maxAge, and reads it again if
+// the cached one is not: for a key that was just refused. Unlike [Store.Get]
+// it never falls back on an older value.
+func (s *Store) Fresh(ctx context.Context, name string, maxAge time.Duration) (string, error) {
+	e, err := s.read(ctx, name, maxAge)
+	return e.value, err
+}
+
+// read returns an entry younger than maxAge, out of the cache or from SSM.
+func (s *Store) read(ctx context.Context, name string, maxAge time.Duration) (entry, error) {
+	notBefore := s.now().Add(-maxAge)
+	for {
+		if err := ctx.Err(); err != nil {
+			return entry{}, fmt.Errorf("read secret %s: %w", s.parameter(name), err)
+		}
+		e, err := s.join(ctx, name, notBefore)
+		// A read that was under way may have begun too early for this caller.
+		if err != nil || !e.readAt.Before(notBefore) {
+			return e, err
+		}
+	}
+}
+
+// join waits for the read that is under way, or starts one. The read belongs
+// to all who wait for it, so it does not end with the caller who began it.
+func (s *Store) join(ctx context.Context, name string, notBefore time.Time) (entry, error) {
+	if e, ok := s.cached(name); ok && e.readAt.After(notBefore) {
+		return e, nil
+	}
+	done := s.flight.DoChan(name, func() (any, error) {
+		// Another read may have ended between the look above and here.
+		if e, ok := s.cached(name); ok && e.readAt.After(notBefore) {
+			return e, nil
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+		defer cancel()
+		return s.fetch(ctx, name)
+	})
+	select {
+	case <-ctx.Done():
+		return entry{}, fmt.Errorf("read secret %s: %w", s.parameter(name), ctx.Err())
+	case r := <-done:
+		if r.Err != nil {
+			return entry{}, r.Err
+		}
+		return r.Val.(entry), nil
+	}
+}
+
+// fetch reads a parameter from SSM and keeps the cache in step with the
+// answer. Only one fetch a name runs at a time.
+func (s *Store) fetch(ctx context.Context, name string) (entry, error) {
+	began := s.now()
+	value, err := getParameter(ctx, s.api, s.parameter(name))
+	if err == nil {
+		e := entry{value: value, readAt: began}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.cache[name] = e
+		return e, nil
+	}
+	if old, ok := s.keepAfter(err, name); ok {
+		s.log.WarnContext(ctx, "secret could not be read again; the older value stays in use",
+			"parameter", s.parameter(name), "age", s.now().Sub(old.readAt).String(), "err", err)
+	}
+	return entry{}, err
+}
+
+// keepAfter decides what a failed read leaves in the cache, and returns it.
+func (s *Store) keepAfter(err error, name string) (entry, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, ok := s.cache[name]
+	switch {
+	case !ok:
+		return entry{}, false
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrEmpty):
+		delete(s.cache, name) // somebody took it away: it must not come back
+		return entry{}, false
+	default:
+		old.retryAt = s.now().Add(retryAfter)
+		s.cache[name] = old
+		return old, true
+	}
+}
+
+func (s *Store) cached(name string) (entry, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.cache[name]
+	return e, ok
+}
+
+func (s *Store) parameter(name string) string { return ParameterName(s.prefix, name) }
+
+// String names the store without what it holds.
+func (s *Store) String() string { return "secrets under " + s.prefix }
+
+// Format keeps every verb of fmt, %#v too, from printing the cache.
+func (s *Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// LogValue keeps slog from printing the cache.
+func (s *Store) LogValue() slog.Value { return slog.StringValue(s.String()) }
