@@ -1,0 +1,156 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"time"
+)
+
+// Claim is a delivery in hand. Each method is one conditional write. A method
+// that fails with [ErrConflict] means that the lease had ended and another has
+// the delivery now: the holder stops, and sends nothing more. The methods may
+// be called from several goroutines.
+type Claim struct {
+	ledger *Ledger
+
+	mu      sync.Mutex
+	version int64
+	entry   Entry
+	lost    bool
+}
+
+// Entry returns the delivery as this claim last wrote it.
+func (c *Claim) Entry() Entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.entry.clone()
+}
+
+// Renew holds the delivery for another lease.
+func (c *Claim) Renew(ctx context.Context) error {
+	return c.change(ctx, func(e *Entry, now time.Time) {
+		e.LeaseUntil = now.Add(c.ledger.lease)
+	})
+}
+
+// Creating says that the request for the ticket is sent next.
+func (c *Claim) Creating(ctx context.Context) error {
+	return c.change(ctx, func(e *Entry, now time.Time) {
+		e.State, e.CreatingSince = Creating, now
+	})
+}
+
+// Created says that Centercode has the ticket. id and files may be unknown.
+func (c *Claim) Created(ctx context.Context, id string, files map[string]string, answerKeys []string) error {
+	return c.change(ctx, func(e *Entry, _ time.Time) {
+		e.State, e.TicketID, e.Files, e.AnswerKeys = Created, id, maps.Clone(files), answerKeys
+	})
+}
+
+// Attaching says that the named attachment is sent next.
+func (c *Claim) Attaching(ctx context.Context, name string) error {
+	return c.change(ctx, func(e *Entry, _ time.Time) { e.Attaching = name })
+}
+
+// Attached says that Centercode has the named attachment.
+func (c *Claim) Attached(ctx context.Context, name string, a Attachment) error {
+	return c.change(ctx, func(e *Entry, now time.Time) {
+		a.At = now
+		e.Attaching = ""
+		e.attach(name, a)
+	})
+}
+
+// Completed says that nothing is left to do.
+func (c *Claim) Completed(ctx context.Context) error {
+	return c.end(ctx, func(e *Entry) { e.State = Completed })
+}
+
+// Died says that the dead-letter queue has the delivery.
+func (c *Claim) Died(ctx context.Context, f Fault) error {
+	return c.end(ctx, func(e *Entry) {
+		e.State, e.Resume = Dead, e.State
+		e.Generation++
+		e.Last = &f
+	})
+}
+
+// NotSent takes back what Creating or Attaching announced: the request is known
+// to have done nothing.
+func (c *Claim) NotSent(ctx context.Context) error {
+	return c.change(ctx, func(e *Entry, _ time.Time) { e.notSent() })
+}
+
+// Release gives the delivery up for another attempt, f being the reason.
+// notSent is NotSent in the same write.
+func (c *Claim) Release(ctx context.Context, f Fault, notSent bool) error {
+	return c.end(ctx, func(e *Entry) {
+		if notSent {
+			e.notSent()
+		}
+		e.Last = &f
+	})
+}
+
+func (e *Entry) notSent() {
+	if e.State == Creating {
+		e.State = Claimed
+	}
+	e.Attaching = ""
+}
+
+func (e *Entry) attach(name string, a Attachment) {
+	e.Attached = maps.Clone(e.Attached)
+	if e.Attached == nil {
+		e.Attached = map[string]Attachment{}
+	}
+	e.Attached[name] = a
+}
+
+// end is a change that gives up the lease.
+func (c *Claim) end(ctx context.Context, edit func(*Entry)) error {
+	return c.change(ctx, func(e *Entry, _ time.Time) {
+		edit(e)
+		e.Owner, e.LeaseUntil = "", time.Time{}
+	})
+}
+
+func (c *Claim) change(ctx context.Context, edit func(*Entry, time.Time)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lost {
+		return ErrConflict
+	}
+	next := c.entry
+	edit(&next, c.ledger.now())
+	return c.put(ctx, next)
+}
+
+// put writes next. On a conflict the claim is lost, and its entry becomes the
+// one that is stored; unless that is an earlier write of this very claim, whose
+// reply never came: then next is written over it.
+func (c *Claim) put(ctx context.Context, next Entry) error {
+	next.UpdatedAt = c.ledger.now()
+	for {
+		err := c.ledger.put(ctx, next, c.version)
+		var conflict *ConflictError
+		if !errors.As(err, &conflict) {
+			if err == nil {
+				c.version++
+				c.entry, c.lost = next, false
+			}
+			return err
+		}
+		stored, parseErr := entryOf(conflict.Current)
+		if parseErr != nil {
+			return parseErr
+		}
+		ours := stored.Owner != "" && stored.Owner == c.entry.Owner
+		c.version, c.entry, c.lost = conflict.Current.Version, stored, !ours
+		if !ours {
+			return err
+		}
+	}
+}

@@ -1,0 +1,339 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"fairbridge/pkg/ledger"
+)
+
+// memory is the least that keeps the Store contract, with faults.
+type memory struct {
+	mu      sync.Mutex
+	records map[string]ledger.Record
+	// fault is asked before each Put: before fails it, after carries it out
+	// and loses the reply.
+	fault func(n int, r ledger.Record) (before, after error)
+	puts  int
+}
+
+func (m *memory) Put(_ context.Context, r ledger.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.puts++
+	var before, after error
+	if m.fault != nil {
+		before, after = m.fault(m.puts, r)
+	}
+	if before != nil {
+		return before
+	}
+	if current, ok := m.records[r.ID]; ok != (r.Version > 1) || current.Version != r.Version-1 {
+		return &ledger.ConflictError{Current: current}
+	}
+	m.records[r.ID] = r
+	return after
+}
+
+func (m *memory) Get(_ context.Context, id string) (ledger.Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.records[id]
+	if !ok {
+		return ledger.Record{}, ledger.ErrNotFound
+	}
+	return r, nil
+}
+
+type bench struct {
+	t     *testing.T
+	store *memory
+	now   time.Time
+	*ledger.Ledger
+}
+
+func newBench(t *testing.T) *bench {
+	b := &bench{
+		t:     t,
+		store: &memory{records: map[string]ledger.Record{}},
+		now:   time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	}
+	b.Ledger = ledger.New(b.store, func() time.Time { return b.now }, 2*time.Minute)
+	return b
+}
+
+func (b *bench) claim(generation int) *ledger.Claim {
+	b.t.Helper()
+	c, err := b.Claim(b.t.Context(), "d1", generation)
+	if err != nil {
+		b.t.Fatalf("claim: %v", err)
+	}
+	return c
+}
+
+func (b *bench) must(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bench) entry() ledger.Entry {
+	b.t.Helper()
+	e, err := b.Entry(b.t.Context(), "d1")
+	b.must(err)
+	return e
+}
+
+func TestDeliveryRunsToItsEnd(t *testing.T) {
+	b := newBench(t)
+	ctx := t.Context()
+	c := b.claim(0)
+	b.must(c.Creating(ctx))
+	b.must(c.Created(ctx, "77", map[string]string{"screenshot": "https://c.example/f"}, nil))
+	b.must(c.Attaching(ctx, "screenshot"))
+	b.must(c.Attached(ctx, "screenshot", ledger.Attachment{Name: "a.png", Bytes: 9}))
+	b.must(c.Completed(ctx))
+
+	e := b.entry()
+	if e.State != ledger.Completed || e.TicketID != "77" || e.Owner != "" || e.Attaching != "" {
+		t.Errorf("entry at the end: %+v", e)
+	}
+	if got := e.Attached["screenshot"]; got.Bytes != 9 || !got.At.Equal(b.now) {
+		t.Errorf("attachment at the end: %+v", got)
+	}
+	_, err := b.Claim(ctx, "d1", 0)
+	var done *ledger.DoneError
+	if !errors.As(err, &done) || done.Entry.TicketID != "77" {
+		t.Errorf("claim of a completed delivery: %v", err)
+	}
+}
+
+func TestClaimIsHeldUntilItsLeaseEnds(t *testing.T) {
+	b := newBench(t)
+	first := b.claim(0)
+	_, err := b.Claim(t.Context(), "d1", 0)
+	var held *ledger.HeldError
+	if !errors.As(err, &held) || !held.Until.Equal(b.now.Add(2*time.Minute)) {
+		t.Fatalf("second claim: %v", err)
+	}
+
+	b.now = b.now.Add(90 * time.Second)
+	b.must(first.Renew(t.Context()))
+	b.now = b.now.Add(90 * time.Second)
+	if _, err := b.Claim(t.Context(), "d1", 0); !errors.As(err, &held) {
+		t.Fatalf("claim after a renewal: %v", err)
+	}
+
+	b.must(first.Creating(t.Context()))
+	b.now = b.now.Add(2 * time.Minute)
+	second := b.claim(0)
+	if e := second.Entry(); e.State != ledger.Creating || e.Attempts != 2 {
+		t.Errorf("taken over as %+v", e)
+	}
+	if err := first.Created(t.Context(), "1", nil, nil); !errors.Is(err, ledger.ErrConflict) {
+		t.Errorf("the old holder wrote: %v", err)
+	}
+	if err := first.Renew(t.Context()); !errors.Is(err, ledger.ErrConflict) {
+		t.Errorf("the old holder renewed: %v", err)
+	}
+}
+
+func TestReleaseKeepsWhatIsKnown(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		notSent bool
+		want    ledger.State
+	}{
+		{"the request did nothing", true, ledger.Claimed},
+		{"nobody knows", false, ledger.Creating},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBench(t)
+			c := b.claim(0)
+			b.must(c.Creating(t.Context()))
+			b.must(c.Release(t.Context(), ledger.Fault{Stage: "create", Status: 500, Text: "no"}, tc.notSent))
+			e := b.claim(0).Entry()
+			if e.State != tc.want || e.Last == nil || e.Last.Status != 500 || e.Attempts != 2 {
+				t.Errorf("claimed again as %+v, want state %s", e, tc.want)
+			}
+		})
+	}
+}
+
+func TestDeadLetterComesBackOnceEachGeneration(t *testing.T) {
+	b := newBench(t)
+	ctx := t.Context()
+	b.must(b.claim(0).Died(ctx, ledger.Fault{Reason: "mapping", Stage: "map", Text: "x"}))
+
+	var done *ledger.DoneError
+	if _, err := b.Claim(ctx, "d1", 0); !errors.As(err, &done) {
+		t.Fatalf("the first message, delivered again after its dead letter: %v", err)
+	}
+	c := b.claim(1) // the replayed letter
+	if e := c.Entry(); e.State != ledger.Claimed || e.Replays != 1 || e.Generation != 1 {
+		t.Fatalf("replayed as %+v", e)
+	}
+	b.must(c.Died(ctx, ledger.Fault{Reason: "rejected", Stage: "create", Text: "y"}))
+	if _, err := b.Claim(ctx, "d1", 1); !errors.As(err, &done) {
+		t.Fatalf("a second copy of the replayed letter: %v", err)
+	}
+	if e := b.claim(2).Entry(); e.Replays != 2 || e.Generation != 2 {
+		t.Fatalf("replayed again as %+v", e)
+	}
+}
+
+func TestReplayGoesOnWhereTheDeliveryDied(t *testing.T) {
+	b := newBench(t)
+	ctx := t.Context()
+	c := b.claim(0)
+	b.must(c.Creating(ctx))
+	b.must(c.Created(ctx, "5", nil, []string{"id"}))
+	b.must(c.Died(ctx, ledger.Fault{Reason: "attachment_source", Stage: "attach", Text: "404"}))
+	if e := b.claim(1).Entry(); e.State != ledger.Created || e.TicketID != "5" {
+		t.Errorf("replayed as %+v", e)
+	}
+}
+
+func TestSettle(t *testing.T) {
+	park := func(t *testing.T, attach bool) *bench {
+		b := newBench(t)
+		c := b.claim(0)
+		b.must(c.Creating(t.Context()))
+		if attach {
+			b.must(c.Created(t.Context(), "5", nil, nil))
+			b.must(c.Attaching(t.Context(), "log"))
+		}
+		b.must(c.Died(t.Context(), ledger.Fault{Reason: "ambiguous"}))
+		return b
+	}
+	t.Run("ticket is there", func(t *testing.T) {
+		b := park(t, false)
+		b.must(b.SettleCreated(t.Context(), "d1", "99"))
+		if e := b.claim(1).Entry(); e.State != ledger.Created || e.TicketID != "99" {
+			t.Errorf("went on as %+v", e)
+		}
+	})
+	t.Run("ticket is not there", func(t *testing.T) {
+		b := park(t, false)
+		b.must(b.SettleNotCreated(t.Context(), "d1"))
+		if e := b.claim(1).Entry(); e.State != ledger.Claimed {
+			t.Errorf("went on as %+v", e)
+		}
+	})
+	t.Run("file is there", func(t *testing.T) {
+		b := park(t, true)
+		b.must(b.SettleCreated(t.Context(), "d1", ""))
+		e := b.claim(1).Entry()
+		if _, ok := e.Attached["log"]; !ok || e.Attaching != "" || e.TicketID != "5" {
+			t.Errorf("went on as %+v", e)
+		}
+	})
+	t.Run("file is not there", func(t *testing.T) {
+		b := park(t, true)
+		b.must(b.SettleNotCreated(t.Context(), "d1"))
+		if e := b.claim(1).Entry(); len(e.Attached) != 0 || e.Attaching != "" || e.State != ledger.Created {
+			t.Errorf("went on as %+v", e)
+		}
+	})
+	t.Run("not parked", func(t *testing.T) {
+		b := newBench(t)
+		c := b.claim(0)
+		if err := b.SettleNotCreated(t.Context(), "d1"); !errors.Is(err, ledger.ErrNotParked) {
+			t.Errorf("held: %v", err)
+		}
+		b.must(c.Died(t.Context(), ledger.Fault{Reason: "rejected"}))
+		if err := b.SettleCreated(t.Context(), "d1", "1"); !errors.Is(err, ledger.ErrNotParked) {
+			t.Errorf("dead for another reason: %v", err)
+		}
+		if err := b.SettleCreated(t.Context(), "d2", "1"); !errors.Is(err, ledger.ErrNotFound) {
+			t.Errorf("unknown: %v", err)
+		}
+	})
+}
+
+// Each write of a delivery's life is made to fail before it is carried out, and
+// to lose its reply after. One fault is mended in place; the delivery ends as
+// without it.
+func TestOneFaultyWriteIsMended(t *testing.T) {
+	fault := errors.New("connection reset")
+	life := func(ctx context.Context, l *ledger.Ledger) error {
+		c, err := l.Claim(ctx, "d1", 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(c.Creating(ctx), c.Created(ctx, "7", nil, nil), c.Attaching(ctx, "a"),
+			c.Attached(ctx, "a", ledger.Attachment{}), c.Renew(ctx), c.Completed(ctx))
+	}
+	const writes = 7
+	for n := 1; n <= writes; n++ {
+		for _, replyLost := range []bool{false, true} {
+			b := newBench(t)
+			b.store.fault = func(i int, _ ledger.Record) (error, error) {
+				switch {
+				case i != n:
+					return nil, nil
+				case replyLost:
+					return nil, fault
+				}
+				return fault, nil
+			}
+			b.must(life(t.Context(), b.Ledger))
+			if e := b.entry(); e.State != ledger.Completed || e.Attempts != 1 {
+				t.Errorf("write %d, reply lost %v: %+v", n, replyLost, e)
+			}
+			if b.store.puts != writes+1 {
+				t.Errorf("write %d, reply lost %v: %d puts, want %d", n, replyLost, b.store.puts, writes+1)
+			}
+		}
+	}
+}
+
+// A write whose every reply is lost fails; the next write of the same claim
+// finds it, sees that it is its own, and goes on.
+func TestClaimRecognisesItsOwnLostWrite(t *testing.T) {
+	b := newBench(t)
+	c := b.claim(0)
+	down := errors.New("no route to host")
+	// The first try is carried out and its reply lost. The ones after it would
+	// recognise the record, so they do not get through at all.
+	b.store.fault = func(i int, _ ledger.Record) (error, error) {
+		if i == 2 {
+			return nil, down
+		}
+		return down, nil
+	}
+	if err := c.Creating(t.Context()); !errors.Is(err, down) {
+		t.Fatalf("creating: %v", err)
+	}
+	b.store.fault = nil
+	b.must(c.Release(t.Context(), ledger.Fault{Stage: "create"}, true))
+	if e := b.entry(); e.State != ledger.Claimed || e.Owner != "" {
+		t.Errorf("entry %+v", e)
+	}
+}
+
+func TestRacingClaimsHaveOneWinner(t *testing.T) {
+	b := newBench(t)
+	var wg sync.WaitGroup
+	won := make(chan *ledger.Claim, 32)
+	for range 32 {
+		wg.Go(func() {
+			c, err := b.Claim(t.Context(), "d1", 0)
+			var held *ledger.HeldError
+			switch {
+			case err == nil:
+				won <- c
+			case !errors.As(err, &held):
+				t.Errorf("loser: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if len(won) != 1 {
+		t.Errorf("%d winners", len(won))
+	}
+}

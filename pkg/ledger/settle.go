@@ -1,0 +1,56 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrNotParked says that a delivery does not wait for a person's word on
+// whether its ticket was made.
+var ErrNotParked = errors.New("delivery is not parked for a lost answer")
+
+// SettleCreated records that the request whose answer was lost was carried out:
+// the ticket exists under ticketID, or, where an upload was parked, Centercode
+// has the file. A replay goes on from there. The error is [ErrNotFound],
+// [ErrNotParked], [ErrConflict] or the store's.
+func (l *Ledger) SettleCreated(ctx context.Context, id, ticketID string) error {
+	return l.settle(ctx, id, func(e *Entry) {
+		if e.Resume == Creating {
+			e.Resume, e.TicketID = Created, ticketID
+		}
+		if e.Attaching != "" {
+			e.attach(e.Attaching, Attachment{At: l.now()})
+			e.Attaching = ""
+		}
+	})
+}
+
+// SettleNotCreated records that the request whose answer was lost did nothing,
+// so that a replay sends it again. The errors are those of SettleCreated.
+func (l *Ledger) SettleNotCreated(ctx context.Context, id string) error {
+	return l.settle(ctx, id, func(e *Entry) {
+		if e.Resume == Creating {
+			e.Resume = Claimed
+		}
+		e.Attaching = ""
+	})
+}
+
+func (l *Ledger) settle(ctx context.Context, id string, edit func(*Entry)) error {
+	r, err := l.store.Get(ctx, id)
+	if err != nil {
+		return fmt.Errorf("settle delivery %s: %w", id, err)
+	}
+	e, err := entryOf(r)
+	if err != nil {
+		return err
+	}
+	if e.State != Dead || (e.Resume != Creating && e.Attaching == "") {
+		return fmt.Errorf("settle delivery %s (%s): %w", id, e.State, ErrNotParked)
+	}
+	e = e.clone()
+	edit(&e)
+	e.UpdatedAt = l.now()
+	return l.put(ctx, e, r.Version)
+}
