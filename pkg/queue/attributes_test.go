@@ -1,0 +1,63 @@
+package queue
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+func TestDeadLetterGoesThereAndBack(t *testing.T) {
+	want := DeadLetter{
+		DeliveryID: id, Event: "feedback", Reason: ReasonRejected, Stage: "create", Status: 400,
+		Description: "Invalid submitter.", Attempts: 3, Generation: 2,
+		FailedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	}
+	attrs := want.Attributes()
+	if len(attrs) > 10 {
+		t.Errorf("%d attributes, SQS allows 10", len(attrs))
+	}
+	if got := ParseDeadLetter(attrs); got != want {
+		t.Errorf("came back as %+v", got)
+	}
+}
+
+func TestEmptyValuesAreLeftOut(t *testing.T) {
+	for name, a := range (DeadLetter{Reason: ReasonMalformed}).Attributes() {
+		if aws.ToString(a.StringValue) == "" {
+			t.Errorf("attribute %s is empty, which SQS refuses", name)
+		}
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	long := strings.Repeat("é", MaxDescription+1)
+	for _, tc := range []struct{ name, in, want string }{
+		{"as it is", "Invalid submitter.", "Invalid submitter."},
+		{"lines are joined", " a\r\nb\tc ", "a  b c"},
+		{"what SQS refuses", "a\x00b\uFFFEc\xffd", "a\uFFFDb\uFFFDc\uFFFDd"},
+		{"too long", long, strings.Repeat("é", MaxDescription-1) + "…"},
+	} {
+		got := Describe(tc.in)
+		if got != tc.want || utf8.RuneCountInString(got) > MaxDescription {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}
+
+func TestGeneration(t *testing.T) {
+	of := func(s string) map[string]events.SQSMessageAttribute {
+		return map[string]events.SQSMessageAttribute{"generation": {DataType: "Number", StringValue: &s}}
+	}
+	for _, tc := range []struct {
+		attrs map[string]events.SQSMessageAttribute
+		want  int
+	}{{nil, 0}, {of("2"), 2}, {of("-1"), 0}, {of("x"), 0}} {
+		if got := Generation(tc.attrs); got != tc.want {
+			t.Errorf("%v: %d, want %d", tc.attrs, got, tc.want)
+		}
+	}
+}
