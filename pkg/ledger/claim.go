@@ -65,7 +65,7 @@ func (c *Claim) Attached(ctx context.Context, name string, a Attachment) error {
 
 // Completed says that nothing is left to do.
 func (c *Claim) Completed(ctx context.Context) error {
-	return c.end(ctx, func(e *Entry) { e.State = Completed })
+	return c.end(ctx, func(e *Entry) { e.State, e.Attaching = Completed, "" })
 }
 
 // Died says that the dead-letter queue has the delivery.

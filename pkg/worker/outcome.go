@@ -15,6 +15,7 @@ type Result string
 const (
 	Created    Result = "created"     // the ticket and its attachments are there
 	Duplicate  Result = "duplicate"   // was done before: nothing was sent
+	Ignored    Result = "ignored"     // its route says that nobody wants it
 	Retry      Result = "retry"       // a passing fault: back in the queue until RetryIn has passed
 	Dead       Result = "dead_letter" // needs a person
 	HandedBack Result = "handed_back" // not touched, or not finished in time: somebody takes it next

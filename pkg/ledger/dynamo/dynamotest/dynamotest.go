@@ -1,0 +1,130 @@
+// Package dynamotest plays one DynamoDB table over HTTP, for tests that drive
+// the real SDK client, or a whole binary, without a network.
+//
+// It speaks the JSON protocol for the two operations and the two condition
+// expressions that the ledger uses, and refuses everything else.
+package dynamotest
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// Server is a table with the partition key id (S).
+type Server struct {
+	// URL is the endpoint, on loopback.
+	URL string
+
+	http  *http.Client
+	table string
+
+	mu       sync.Mutex
+	items    map[string]item // by id
+	before   map[string]item // each item before its last change
+	faults   []Fault
+	requests []Request
+}
+
+// Request is a call as it came in.
+type Request struct {
+	Operation string
+	Body      string
+}
+
+// Fault is what happens to one call.
+type Fault struct {
+	// Status is the answer's HTTP status; 0 closes the connection instead.
+	Status int
+	// Type is the answer's error type, such as InternalServerError.
+	Type string
+	// CarriedOut has the call carried out before its answer is lost.
+	CarriedOut bool
+}
+
+// Start starts a server for the named table; it ends with the test.
+func Start(tb testing.TB, table string) *Server {
+	s := &Server{table: table, items: map[string]item{}, before: map[string]item{}}
+	srv := httptest.NewServer(s)
+	tb.Cleanup(srv.Close)
+	s.URL, s.http = srv.URL, srv.Client()
+	return s
+}
+
+// Client is the real SDK client in front of the server. It tries a call up to
+// three times, as the SDK does by default, but without waiting.
+func (s *Server) Client() *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{
+		Region:       "eu-central-1",
+		BaseEndpoint: aws.String(s.URL),
+		Credentials:  credentials.NewStaticCredentialsProvider("id", "key", ""),
+		HTTPClient:   s.http,
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxBackoff, o.RateLimiter = time.Microsecond, ratelimit.None
+		}),
+	})
+}
+
+// Fail lays the faults over the next calls, one over each.
+func (s *Server) Fail(faults ...Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, faults...)
+}
+
+// Requests returns the calls so far, failed ones too.
+func (s *Server) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Request(nil), s.requests...)
+}
+
+// maxRequest is far above an item's 400 KB.
+const maxRequest = 4 << 20
+
+// ServeHTTP answers one call.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	if err != nil {
+		panic(http.ErrAbortHandler) // the client is gone
+	}
+	operation, _ := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_20120810.")
+	answer, fault := s.call(Request{Operation: operation, Body: string(body)})
+	if fault != nil && fault.Status == 0 {
+		panic(http.ErrAbortHandler)
+	}
+	status := http.StatusOK
+	if fault != nil {
+		status, answer = fault.Status, &failure{Type: errorPrefix + fault.Type, Message: "a fault on request"}
+	} else if _, failed := answer.(*failure); failed {
+		status = http.StatusBadRequest
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// call carries out one request, unless a fault keeps it from that.
+func (s *Server) call(r Request) (answer any, fault *Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, r)
+	if len(s.faults) > 0 {
+		fault, s.faults = &s.faults[0], s.faults[1:]
+	}
+	if fault == nil || fault.CarriedOut {
+		answer = s.carryOut(r)
+	}
+	return answer, fault
+}

@@ -1,0 +1,80 @@
+package dynamo
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"fairbridge/pkg/ledger"
+)
+
+// The attributes of an item.
+const (
+	attrID        = "id"        // S, the partition key
+	attrVersion   = "version"   // N
+	attrState     = "state"     // S
+	attrExpiresAt = "expiresAt" // N, seconds since 1970, the table's TTL attribute
+	attrDoc       = "doc"       // S, JSON
+)
+
+func item(r ledger.Record) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		attrID:        text(r.ID),
+		attrVersion:   number(r.Version),
+		attrState:     text(r.State),
+		attrExpiresAt: number(r.ExpiresAt.Unix()),
+		attrDoc:       text(string(r.Doc)),
+	}
+}
+
+// record is the way back. Attributes that others added do not matter.
+func record(item map[string]types.AttributeValue) (ledger.Record, error) {
+	d := decoder{item: item}
+	r := ledger.Record{
+		ID:        d.text(attrID),
+		Version:   d.number(attrVersion),
+		State:     d.text(attrState),
+		ExpiresAt: time.Unix(d.number(attrExpiresAt), 0).UTC(),
+		Doc:       []byte(d.text(attrDoc)),
+	}
+	if d.err != nil {
+		return ledger.Record{}, d.err
+	}
+	return r, nil
+}
+
+// decoder reads attributes and remembers the first that was not as it must be.
+type decoder struct {
+	item map[string]types.AttributeValue
+	err  error
+}
+
+func (d *decoder) text(name string) string {
+	v, ok := d.item[name].(*types.AttributeValueMemberS)
+	if !ok {
+		d.fail(name, "string")
+		return ""
+	}
+	return v.Value
+}
+
+func (d *decoder) number(name string) int64 {
+	v, ok := d.item[name].(*types.AttributeValueMemberN)
+	if !ok {
+		d.fail(name, "number")
+		return 0
+	}
+	n, err := strconv.ParseInt(v.Value, 10, 64)
+	if err != nil {
+		d.fail(name, "whole number")
+	}
+	return n
+}
+
+func (d *decoder) fail(name, want string) {
+	if d.err == nil {
+		d.err = fmt.Errorf("attribute %s of the item is not a %s", name, want)
+	}
+}

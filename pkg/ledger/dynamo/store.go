@@ -1,0 +1,108 @@
+// Package dynamo keeps the ledger in a DynamoDB table: one item a delivery,
+// one call an operation.
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"fairbridge/pkg/ledger"
+)
+
+// API is the part of DynamoDB in use: an IAM policy needs dynamodb:PutItem and
+// dynamodb:GetItem on the table. *dynamodb.Client satisfies it.
+type API interface {
+	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+}
+
+// Store is a [ledger.Store] in a table whose partition key is id (S), and whose
+// TTL attribute is expiresAt.
+//
+// The SDK tries a call again whose reply was lost. If the first try had been
+// carried out, the second meets the record that it wrote itself: a conflict
+// that carries the caller's own record, as the contract has it.
+type Store struct {
+	api   API
+	table string
+}
+
+var _ ledger.Store = (*Store)(nil)
+
+// New returns the store in the named table.
+func New(api API, table string) *Store { return &Store{api: api, table: table} }
+
+// Put writes r, as [ledger.Store] says. A version above 1 of a record that is
+// not there, or is no more, is [ledger.ErrNotFound].
+func (s *Store) Put(ctx context.Context, r ledger.Record) error {
+	in := &dynamodb.PutItemInput{
+		TableName: aws.String(s.table),
+		Item:      item(r),
+		// The old item comes back with the failed condition: no second call,
+		// and nothing that could change between the two.
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
+	if r.Version == 1 {
+		in.ConditionExpression = aws.String("attribute_not_exists(#id)")
+		in.ExpressionAttributeNames = map[string]string{"#id": attrID}
+	} else {
+		in.ConditionExpression = aws.String("#version = :previous")
+		in.ExpressionAttributeNames = map[string]string{"#version": attrVersion}
+		in.ExpressionAttributeValues = map[string]types.AttributeValue{":previous": number(r.Version - 1)}
+	}
+	_, err := s.api.PutItem(ctx, in)
+	var failed *types.ConditionalCheckFailedException
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &failed):
+		return fmt.Errorf("put version %d of delivery %s into table %s: %w", r.Version, r.ID, s.table, err)
+	case len(failed.Item) > 0:
+		return s.conflict(failed.Item)
+	case r.Version == 1:
+		// Not DynamoDB: something that does not know the parameter above.
+		return fmt.Errorf("put delivery %s into table %s: the condition failed without the old item: %w", r.ID, s.table, err)
+	default:
+		return fmt.Errorf("put version %d of delivery %s into table %s: %w", r.Version, r.ID, s.table, ledger.ErrNotFound)
+	}
+}
+
+func (s *Store) conflict(old map[string]types.AttributeValue) error {
+	current, err := record(old)
+	if err != nil {
+		return fmt.Errorf("read the conflicting item of table %s: %w", s.table, err)
+	}
+	return &ledger.ConflictError{Current: current}
+}
+
+// Get returns the newest record, or [ledger.ErrNotFound].
+func (s *Store) Get(ctx context.Context, id string) (ledger.Record, error) {
+	out, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName:      aws.String(s.table),
+		Key:            map[string]types.AttributeValue{attrID: text(id)},
+		ConsistentRead: aws.Bool(true),
+	})
+	if err == nil && len(out.Item) == 0 {
+		err = ledger.ErrNotFound
+	}
+	var r ledger.Record
+	if err == nil {
+		r, err = record(out.Item)
+	}
+	if err != nil {
+		return ledger.Record{}, fmt.Errorf("get delivery %s from table %s: %w", id, s.table, err)
+	}
+	return r, nil
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
