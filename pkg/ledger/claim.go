@@ -68,23 +68,22 @@ func (c *Claim) Completed(ctx context.Context) error {
 	return c.end(ctx, func(e *Entry) { e.State, e.Attaching = Completed, "" })
 }
 
-// Died says that the dead-letter queue has the delivery.
-func (c *Claim) Died(ctx context.Context, f Fault) error {
+// Died says that the dead-letter queue has the delivery, f being the reason.
+// notSent takes back what Creating or Attaching announced: the request is known
+// to have done nothing, so that a replay may send it again.
+func (c *Claim) Died(ctx context.Context, f Fault, notSent bool) error {
 	return c.end(ctx, func(e *Entry) {
+		if notSent {
+			e.notSent()
+		}
 		e.State, e.Resume = Dead, e.State
 		e.Generation++
 		e.Last = &f
 	})
 }
 
-// NotSent takes back what Creating or Attaching announced: the request is known
-// to have done nothing.
-func (c *Claim) NotSent(ctx context.Context) error {
-	return c.change(ctx, func(e *Entry, _ time.Time) { e.notSent() })
-}
-
-// Release gives the delivery up for another attempt, f being the reason.
-// notSent is NotSent in the same write.
+// Release gives the delivery up for another attempt. f and notSent are as in
+// Died.
 func (c *Claim) Release(ctx context.Context, f Fault, notSent bool) error {
 	return c.end(ctx, func(e *Entry) {
 		if notSent {

@@ -167,7 +167,7 @@ func TestReleaseKeepsWhatIsKnown(t *testing.T) {
 func TestDeadLetterComesBackOnceEachGeneration(t *testing.T) {
 	b := newBench(t)
 	ctx := t.Context()
-	b.must(b.claim(0).Died(ctx, ledger.Fault{Reason: "mapping", Stage: "map", Text: "x"}))
+	b.must(b.claim(0).Died(ctx, ledger.Fault{Reason: "mapping", Stage: "map", Text: "x"}, false))
 
 	var done *ledger.DoneError
 	if _, err := b.Claim(ctx, "d1", 0); !errors.As(err, &done) {
@@ -177,12 +177,23 @@ func TestDeadLetterComesBackOnceEachGeneration(t *testing.T) {
 	if e := c.Entry(); e.State != ledger.Claimed || e.Replays != 1 || e.Generation != 1 {
 		t.Fatalf("replayed as %+v", e)
 	}
-	b.must(c.Died(ctx, ledger.Fault{Reason: "rejected", Stage: "create", Text: "y"}))
+	b.must(c.Died(ctx, ledger.Fault{Reason: "rejected", Stage: "create", Text: "y"}, false))
 	if _, err := b.Claim(ctx, "d1", 1); !errors.As(err, &done) {
 		t.Fatalf("a second copy of the replayed letter: %v", err)
 	}
 	if e := b.claim(2).Entry(); e.Replays != 2 || e.Generation != 2 {
 		t.Fatalf("replayed again as %+v", e)
+	}
+}
+
+func TestReplayMaySendWhatIsKnownNotToBeSent(t *testing.T) {
+	b := newBench(t)
+	ctx := t.Context()
+	c := b.claim(0)
+	b.must(c.Creating(ctx))
+	b.must(c.Died(ctx, ledger.Fault{Reason: "rejected", Stage: "create", Status: 400}, true))
+	if e := b.claim(1).Entry(); e.State != ledger.Claimed {
+		t.Errorf("replayed as %+v", e)
 	}
 }
 
@@ -192,7 +203,7 @@ func TestReplayGoesOnWhereTheDeliveryDied(t *testing.T) {
 	c := b.claim(0)
 	b.must(c.Creating(ctx))
 	b.must(c.Created(ctx, "5", nil, []string{"id"}))
-	b.must(c.Died(ctx, ledger.Fault{Reason: "attachment_source", Stage: "attach", Text: "404"}))
+	b.must(c.Died(ctx, ledger.Fault{Reason: "attachment_source", Stage: "attach", Text: "404"}, false))
 	if e := b.claim(1).Entry(); e.State != ledger.Created || e.TicketID != "5" {
 		t.Errorf("replayed as %+v", e)
 	}
@@ -207,7 +218,7 @@ func TestSettle(t *testing.T) {
 			b.must(c.Created(t.Context(), "5", nil, nil))
 			b.must(c.Attaching(t.Context(), "log"))
 		}
-		b.must(c.Died(t.Context(), ledger.Fault{Reason: "ambiguous"}))
+		b.must(c.Died(t.Context(), ledger.Fault{Reason: "ambiguous"}, false))
 		return b
 	}
 	t.Run("ticket is there", func(t *testing.T) {
@@ -245,7 +256,7 @@ func TestSettle(t *testing.T) {
 		if err := b.SettleNotCreated(t.Context(), "d1"); !errors.Is(err, ledger.ErrNotParked) {
 			t.Errorf("held: %v", err)
 		}
-		b.must(c.Died(t.Context(), ledger.Fault{Reason: "rejected"}))
+		b.must(c.Died(t.Context(), ledger.Fault{Reason: "rejected"}, false))
 		if err := b.SettleCreated(t.Context(), "d1", "1"); !errors.Is(err, ledger.ErrNotParked) {
 			t.Errorf("dead for another reason: %v", err)
 		}
