@@ -1,0 +1,151 @@
+# FairBridge's Makefile: GNU make 4 and a POSIX shell. `make run`, `make demo`
+# and `make test` need nothing else but Go; what needs Python makes its own
+# pinned virtual environment under .build/venv.
+
+.SHELLFLAGS := -euc
+.DELETE_ON_ERROR:
+
+OUT := .build
+FAIRBRIDGE := $(OUT)/fairbridge
+
+# The Lambda functions run on arm64. The emulator runs binaries of its own
+# machine, so `make e2e` sets this to the host's.
+LAMBDA_GOARCH ?= arm64
+
+# samconfig.toml's environment for package and deploy: default, dev or prod.
+ENV ?= default
+ARGS ?=
+FUZZTIME ?= 5s
+PYTHON ?= python3
+
+GOTOOL := go tool -modfile=tools/go.mod
+VENV := $(OUT)/venv
+CFN_LINT := $(VENV)/lint/bin/cfn-lint
+CHECKOV := $(VENV)/checkov/bin/checkov
+SAM := $(VENV)/sam/bin/sam
+# SAM's usage reports are switched off; AWS's own tools want some region named,
+# even where none is asked.
+export SAM_CLI_TELEMETRY := 0
+export AWS_DEFAULT_REGION ?= us-east-1
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
+
+# --- on this machine ---------------------------------------------------------
+
+.PHONY: run
+run: $(FAIRBRIDGE) $(OUT)/foreground ## start the bridge here (ARGS="--listen 127.0.0.1:9000")
+	@exec $(OUT)/foreground $(FAIRBRIDGE) run $(ARGS)
+
+.PHONY: demo
+demo: $(FAIRBRIDGE) ## send every payload in events/ through a bridge of its own and show what became of it
+	@exec $(FAIRBRIDGE) demo $(ARGS)
+
+# Go knows best what is up to date, so these are built each time.
+.PHONY: $(FAIRBRIDGE) $(OUT)/foreground
+$(FAIRBRIDGE):
+	@go build -o $@ ./cmd/fairbridge
+$(OUT)/foreground:
+	@go build -C tools -o ../$@ ./foreground
+
+# --- tests -------------------------------------------------------------------
+
+# The race detector needs cgo: a C compiler and the C library's headers.
+.PHONY: test
+test: ## run every test, with the race detector where a C compiler is present
+	@race=; reason="no C compiler"; \
+	if [ "$$(go env CGO_ENABLED)" != 1 ]; then reason="cgo is off"; \
+	elif echo '#include <stdlib.h>' | $$(go env CC) -x c -fsyntax-only - 2>/dev/null; then race=-race; fi; \
+	if [ -n "$$race" ]; then echo "race detector: on"; else echo "race detector: off ($$reason)"; fi; \
+	go test $$race ./...
+
+.PHONY: fuzz-short
+fuzz-short: ## run every fuzz target for FUZZTIME (5s)
+	@mkdir -p $(OUT)
+	@go test -list '^Fuzz' ./... >$(OUT)/fuzz-list
+	@awk '/^Fuzz/{name[++n]=$$1} /^ok/{for(i=1;i<=n;i++) print $$2, name[i]; n=0}' $(OUT)/fuzz-list | \
+	while read -r package target; do \
+		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package"; \
+	done
+
+.PHONY: lint
+lint: $(VENV)/lint/installed ## gofmt, go vet, staticcheck, govulncheck, cfn-lint
+	@unformatted=$$(gofmt -l $(wildcard bench cmd e2e functions pkg tools)); \
+	if [ -n "$$unformatted" ]; then printf 'gofmt would change:\n%s\n' "$$unformatted"; exit 1; fi
+	go vet -tags e2e ./...
+	go -C tools vet ./...
+	$(GOTOOL) staticcheck -tags e2e ./...
+	@$(MAKE) --no-print-directory vulncheck
+	$(CFN_LINT)
+
+# A vulnerability that the code reaches fails (exit code 3). A database that
+# cannot be reached must not: it says nothing about the code.
+.PHONY: vulncheck
+vulncheck: ## look for known vulnerabilities that the code reaches
+	@mkdir -p $(OUT)
+	@code=0; $(GOTOOL) govulncheck ./... >$(OUT)/govulncheck.txt 2>&1 || code=$$?; \
+	if grep -q '^govulncheck: fetching vulnerabilities' $(OUT)/govulncheck.txt; then \
+		echo "govulncheck: skipped, its database cannot be reached from here"; \
+	else cat $(OUT)/govulncheck.txt; exit $$code; fi
+
+.PHONY: validate
+validate: $(VENV)/lint/installed $(VENV)/sam/installed $(VENV)/checkov/installed ## check template.yaml with sam validate, cfn-lint and checkov
+	$(SAM) validate --lint
+	$(CFN_LINT)
+	$(CHECKOV) --config-file .checkov.yaml
+
+# --- for AWS -----------------------------------------------------------------
+
+.PHONY: build
+build: build-config ## build both Lambda packages into .build/lambda, without SAM
+	$(call lambda,ingest,$(OUT)/lambda/ingest)
+	$(call lambda,worker,$(OUT)/lambda/worker)
+
+# What `sam build` runs for each function (Metadata BuildMethod: makefile).
+.PHONY: build-IngestFunction build-WorkerFunction
+build-IngestFunction: build-config
+	$(call lambda,ingest,$(ARTIFACTS_DIR))
+build-WorkerFunction: build-config
+	$(call lambda,worker,$(ARTIFACTS_DIR))
+
+# A bad fairbridge.yaml fails here, not in the first invocation.
+.PHONY: build-config
+build-config:
+	@go run ./cmd/fairbridge check
+
+# lambda FOLDER,TARGET: one function's package. No symbol table, paths, build
+# id or commit in it, so the same source gives the same bytes, and a deploy
+# changes only functions that changed.
+define lambda
+mkdir -p '$(2)'
+CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) go build -buildvcs=false -tags lambda.norpc -trimpath \
+	-ldflags '-s -w -buildid=' -o '$(2)/bootstrap' ./functions/$(1)
+cp fairbridge.yaml '$(2)/fairbridge.yaml'
+endef
+
+.PHONY: package
+package: $(VENV)/sam/installed ## sam build and upload; the template to deploy is .build/packaged.yaml (ENV=prod)
+	@mkdir -p $(OUT)
+	$(SAM) build --config-env $(ENV)
+	$(SAM) package --config-env $(ENV) --output-template-file $(OUT)/packaged.yaml
+
+.PHONY: deploy
+deploy: $(VENV)/sam/installed ## sam build and deploy (ENV=prod; ARGS=--guided the first time)
+	$(SAM) build --config-env $(ENV)
+	$(SAM) deploy --config-env $(ENV) $(ARGS)
+
+# --- tools -------------------------------------------------------------------
+
+# One virtual environment a tool: what checkov requires and what SAM requires
+# exclude each other. Its requirements name every version; CONTRIBUTING.md says
+# how to raise them.
+$(VENV)/%/installed: tools/python/%.txt
+	@echo "installing $< into $(@D)"
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+.PHONY: clean
+clean: ## remove what was built; queue, ledger and secrets in .fairbridge/ stay
+	rm -rf $(OUT) .aws-sam
