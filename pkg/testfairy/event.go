@@ -1,0 +1,160 @@
+// Package testfairy reads TestFairy's webhook payloads: it decodes them
+// tolerantly, checks them, and gives each an identity.
+//
+// What TestFairy sends is documented by sample only (now as "Sauce Labs Mobile
+// App Distribution"): one JSON object a webhook, its kind in "event". In the
+// field any value may be missing or null, a number may be a string, and an app
+// may add feedback fields of its own. The package knows nothing of AWS, but
+// what it hands on may travel through SQS.
+package testfairy
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"strconv"
+)
+
+// Kind is the kind of an event: the payload's "event" field.
+type Kind string
+
+// The kinds whose payloads TestFairy documents. Its REST API also names
+// "new-udid", whose payload it does not document.
+const (
+	KindFeedback Kind = "feedback"
+	KindCrash    Kind = "crash"
+	KindUpload   Kind = "upload"
+	KindDownload Kind = "download"
+)
+
+// Known reports whether k is a documented kind.
+func (k Kind) Known() bool {
+	switch k {
+	case KindFeedback, KindCrash, KindUpload, KindDownload:
+		return true
+	}
+	return false
+}
+
+// Event is one webhook payload, as Decode made it.
+type Event struct {
+	// Kind is what the payload calls itself; it need not be known.
+	Kind Kind
+	// JSON is the payload as received, but holds only what SQS takes in a
+	// message: see Decode.
+	JSON json.RawMessage
+	// Fields has every field of the payload, whether documented or not, with
+	// numbers as json.Number. Of a key that came twice it has the last value.
+	// It is never nil after Decode.
+	Fields map[string]any
+}
+
+// maxDepth bounds how deep arrays and objects may nest. Documented payloads
+// are flat; the bound keeps every later walk over Fields shallow.
+const maxDepth = 100
+
+var byteOrderMark = []byte("\uFEFF")
+
+// Decode reads a payload. It takes what strict JSON refuses but senders
+// produce: a byte order mark in front, control characters and broken UTF-8
+// inside strings. In Event.JSON these are \u escapes (a broken byte is
+// \ufffd), and so are U+FFFE and U+FFFF, which SQS refuses; all else stays as
+// it came, so the values of a valid payload are untouched.
+//
+// The error is a *SyntaxError if body is not one JSON object or nests deeper
+// than 100 levels, and a *ValidationError if "event" is not a non-empty
+// string. Decode checks no other field: that is Validate's.
+func Decode(body []byte) (Event, error) {
+	text := bytes.TrimPrefix(body, byteOrderMark)
+	skipped := int64(len(body) - len(text))
+	normalised, err := normalise(text)
+	if err == nil {
+		var fields map[string]any
+		if fields, err = decodeObject(normalised); err == nil {
+			return newEvent(normalised, fields)
+		}
+	}
+	// Offsets count bytes of the body as received. The decoder counted those of
+	// the normalised text, which are the same only if nothing was escaped.
+	var syntax *SyntaxError
+	if errors.As(err, &syntax) && syntax.Offset >= 0 {
+		syntax.Offset += skipped
+		if normalised != nil && len(normalised) != len(text) {
+			syntax.Offset = -1
+		}
+	}
+	return Event{}, err
+}
+
+func newEvent(normalised []byte, fields map[string]any) (Event, error) {
+	kind, _ := fields["event"].(string)
+	if kind == "" {
+		return Event{}, &ValidationError{Fields: []FieldError{
+			{Field: "event", Problem: "must be a non-empty string"},
+		}}
+	}
+	return Event{Kind: Kind(kind), JSON: normalised, Fields: fields}, nil
+}
+
+// decodeObject decodes text, which must be one JSON object and nothing else.
+func decodeObject(text []byte) (map[string]any, error) {
+	const space = " \t\r\n" // JSON's own, RFC 8259 section 2
+	start := len(text) - len(bytes.TrimLeft(text, space))
+	if start == len(text) {
+		return nil, &SyntaxError{Offset: 0, Problem: "the body is empty"}
+	}
+	if text[start] != '{' {
+		return nil, &SyntaxError{Offset: int64(start), Problem: "the body is not a JSON object"}
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var fields map[string]any
+	if err := decoder.Decode(&fields); err != nil {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+			// encoding/json counts the offending byte, too.
+			return nil, &SyntaxError{Offset: max(syntax.Offset-1, 0), Problem: syntax.Error()}
+		}
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, &SyntaxError{Offset: int64(len(text)), Problem: "the body ends too early"}
+		}
+		return nil, &SyntaxError{Offset: -1, Problem: err.Error()}
+	}
+	end := decoder.InputOffset()
+	if rest := bytes.TrimLeft(text[end:], space); len(rest) > 0 {
+		return nil, &SyntaxError{Offset: int64(len(text) - len(rest)), Problem: "the body goes on after the JSON object"}
+	}
+	return fields, nil
+}
+
+// Text returns a scalar field as text: a string as it is, a number as its
+// literal, a boolean as true or false. It returns "" if the field is missing,
+// null, an object or an array.
+func (e Event) Text(field string) string {
+	switch value := e.Fields[field].(type) {
+	case string:
+		return value
+	case json.Number:
+		return value.String()
+	case bool:
+		return strconv.FormatBool(value)
+	}
+	return ""
+}
+
+// DeliveryID identifies the event: the SHA-256 (hex) of its canonical JSON,
+// which has sorted keys, no insignificant space, and numbers in the form they
+// came in. TestFairy sends no id of its own, so the same payload twice is one
+// delivery. Two payloads that differ only in space, key order, escaping, or
+// an overwritten duplicate key share their id.
+func (e Event) DeliveryID() string {
+	var canonical bytes.Buffer
+	encoder := json.NewEncoder(&canonical)
+	encoder.SetEscapeHTML(false)
+	// Encoding cannot fail: Fields holds only what a JSON decoder yields.
+	_ = encoder.Encode(e.Fields)
+	sum := sha256.Sum256(bytes.TrimSuffix(canonical.Bytes(), []byte("\n")))
+	return hex.EncodeToString(sum[:])
+}

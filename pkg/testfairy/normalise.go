@@ -1,0 +1,64 @@
+package testfairy
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+const hexDigits = "0123456789abcdef"
+
+// normalise returns a copy of JSON text in which every string holds only
+// characters that SQS takes in a message body (#x9 #xA #xD #x20-#xD7FF
+// #xE000-#xFFFD #x10000-#x10FFFF: SQS developer guide, message quotas) and
+// that strict JSON takes in a string. It goes over the text once.
+//
+// It does not check the syntax: text that is not JSON stays so, and the
+// decoder that reads the result says what is wrong. Escapes are left as they
+// are, even those of lone surrogates: they are plain ASCII on the wire.
+func normalise(text []byte) ([]byte, error) {
+	out := make([]byte, 0, len(text))
+	copied := 0 // text[:copied] is in out
+	depth := 0
+	inString := false
+	for i := 0; i < len(text); {
+		c := text[i]
+		if !inString {
+			switch c {
+			case '"':
+				inString = true
+			case '{', '[':
+				if depth++; depth > maxDepth {
+					return nil, &SyntaxError{Offset: int64(i), Problem: fmt.Sprintf("nested deeper than %d levels", maxDepth)}
+				}
+			case '}', ']':
+				depth--
+			}
+			i++
+			continue
+		}
+		switch {
+		case c == '\\':
+			i += 2 // whatever follows belongs to the escape, a quote above all
+		case c == '"':
+			inString = false
+			i++
+		case c >= ' ' && c < utf8.RuneSelf:
+			i++
+		default:
+			r, size := utf8.DecodeRune(text[i:]) // RuneError, 1 for a broken byte
+			if mustEscape(r, size) {
+				out = append(out, text[copied:i]...)
+				out = append(out, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+				copied = i + size
+			}
+			i += size
+		}
+	}
+	return append(out, text[copied:]...), nil
+}
+
+// mustEscape reports whether a rune of a string cannot stay as it is: a control
+// character, U+FFFE, U+FFFF, or a byte that is not UTF-8.
+func mustEscape(r rune, size int) bool {
+	return r < ' ' || r == '\uFFFE' || r == '\uFFFF' || r == utf8.RuneError && size == 1
+}

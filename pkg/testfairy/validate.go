@@ -1,0 +1,166 @@
+package testfairy
+
+import (
+	"encoding/json"
+	"errors"
+	"net/mail"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A check returns what is wrong with a field's value, or "". It never sees null.
+type check func(value any) (problem string)
+
+type fieldCheck struct {
+	field string
+	check check
+}
+
+// checks has the documented fields of each known kind. Any may be missing or
+// null; fields that are not listed (an app's own) may hold anything.
+var checks = map[Kind][]fieldCheck{
+	KindFeedback: withBuildChecks(
+		fieldCheck{"buildUrl", checkURL},
+		fieldCheck{"sessionUrl", checkURL},
+		fieldCheck{"screenshotUrl", checkURL},
+		fieldCheck{"correlationId", checkText},
+		fieldCheck{"email", checkEmail},
+		fieldCheck{"rawDeviceName", checkText},
+		fieldCheck{"ipAddress", checkText},
+		fieldCheck{"text", checkText},
+	),
+	KindCrash: withBuildChecks(
+		fieldCheck{"buildUrl", checkURL},
+		fieldCheck{"email", checkEmail},
+		fieldCheck{"deviceName", checkText},
+		fieldCheck{"rawDeviceName", checkText},
+		fieldCheck{"crashMessage", checkText},
+		fieldCheck{"ipAddress", checkText},
+	),
+	KindDownload: withBuildChecks(
+		fieldCheck{"buildUrl", checkURL},
+		fieldCheck{"testerEmail", checkEmail},
+		fieldCheck{"referer", checkText}, // a browser's word: any text
+	),
+	KindUpload: withBuildChecks(
+		fieldCheck{"communityUrl", checkURL},
+	),
+}
+
+// withBuildChecks puts the checks of the fields that every kind has in front.
+func withBuildChecks(own ...fieldCheck) []fieldCheck {
+	return slices.Concat([]fieldCheck{
+		{"timestamp", checkText},
+		{"version", checkText},
+		{"build", checkNumber},
+		{"appName", checkText},
+		{"filesize", checkNumber},
+		{"iconUrl", checkURL},
+	}, own)
+}
+
+// Validate checks the documented fields of a known kind. It returns nil, or a
+// *ValidationError that names every bad field at once. An event of another
+// kind is always valid.
+func (e Event) Validate() error {
+	var bad []FieldError
+	for _, c := range checks[e.Kind] {
+		value := e.Fields[c.field]
+		if value == nil { // missing or null
+			continue
+		}
+		if problem := c.check(value); problem != "" {
+			bad = append(bad, FieldError{Field: c.field, Problem: problem})
+		}
+	}
+	if e.Kind == KindFeedback && e.blank("text") && e.blank("screenshotUrl") {
+		bad = append(bad, FieldError{Field: "text", Problem: "is missing, and so is screenshotUrl: a feedback needs one of them"})
+	}
+	if len(bad) > 0 {
+		return &ValidationError{Fields: bad}
+	}
+	return nil
+}
+
+// blank reports whether a field is missing, null or nothing but space. A field
+// of a wrong type is not blank: it is reported as what it is.
+func (e Event) blank(field string) bool {
+	value := e.Fields[field]
+	if value == nil {
+		return true
+	}
+	text, ok := value.(string)
+	return ok && strings.TrimSpace(text) == ""
+}
+
+func checkText(value any) string {
+	switch value.(type) {
+	case string, json.Number:
+		return ""
+	}
+	return "must be text"
+}
+
+// checkNumber takes a number, or a string that holds one or nothing.
+func checkNumber(value any) string {
+	switch value := value.(type) {
+	case json.Number:
+		return ""
+	case string:
+		if text := strings.TrimSpace(value); text == "" || isDecimal(text) {
+			return ""
+		}
+	}
+	return "must be a number"
+}
+
+// isDecimal reports whether text is a decimal number, of whatever size.
+// ParseFloat alone would also take "inf", "nan" and hexadecimal.
+func isDecimal(text string) bool {
+	if strings.Trim(text, "+-.0123456789eE") != "" {
+		return false
+	}
+	_, err := strconv.ParseFloat(text, 64)
+	return err == nil || errors.Is(err, strconv.ErrRange)
+}
+
+// checkURL takes an absolute http or https URL, or an empty string. Which hosts
+// may be asked for a file is decided where files are fetched.
+func checkURL(value any) string {
+	const problem = "must be an absolute http or https URL"
+	text, ok := value.(string)
+	if !ok {
+		return problem
+	}
+	if strings.TrimSpace(text) == "" {
+		return ""
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return problem
+	}
+	return ""
+}
+
+// checkEmail takes one bare address (RFC 5322 addr-spec), or an empty string:
+// an app may hide its email field.
+func checkEmail(value any) string {
+	const problem = "must be one email address, without a display name"
+	text, ok := value.(string)
+	if !ok {
+		return problem
+	}
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return ""
+	}
+	parsed, err := mail.ParseAddress(text)
+	// Written back, a bare address is itself in angle brackets. ParseAddress
+	// also takes a name, a comment, brackets, and a group of one.
+	if err != nil || (&mail.Address{Address: parsed.Address}).String() != "<"+text+">" {
+		return problem
+	}
+	return ""
+}

@@ -1,0 +1,129 @@
+package testfairy_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"fairbridge/pkg/testfairy"
+)
+
+const (
+	badText   = "must be text"
+	badNumber = "must be a number"
+	badURL    = "must be an absolute http or https URL"
+	badEmail  = "must be one email address, without a display name"
+	noText    = "is missing, and so is screenshotUrl: a feedback needs one of them"
+)
+
+func TestValidate(t *testing.T) {
+	tests := []struct {
+		name, body string
+		want       []testfairy.FieldError // nil: valid
+	}{
+		{name: "text only", body: `{"event":"feedback","text":"a"}`},
+		{name: "screenshot only", body: `{"event":"feedback","screenshotUrl":"https://app.testfairy.com/a.jpg"}`},
+		{name: "text is a number", body: `{"event":"feedback","text":5}`},
+		{name: "everything null but the text", body: `{"event":"feedback","timestamp":null,"version":null,"build":null,"appName":null,"filesize":null,"buildUrl":null,"iconUrl":null,"sessionUrl":null,"screenshotUrl":null,"correlationId":null,"email":null,"rawDeviceName":null,"ipAddress":null,"text":"a"}`},
+		{name: "everything empty but the text", body: `{"event":"feedback","timestamp":"","version":"","build":"","appName":"","filesize":" ","buildUrl":"","iconUrl":"","sessionUrl":"","screenshotUrl":" ","correlationId":"","email":" ","rawDeviceName":"","ipAddress":"","text":"a"}`},
+		{name: "an app's own fields hold anything", body: `{"event":"feedback","text":"a","rating":5,"custom":{"a":[1]},"crashMessage":{}}`},
+		{name: "unknown kinds are not checked", body: `{"event":"new-udid","email":5,"text":{}}`},
+		{name: "a crash needs nothing", body: `{"event":"crash"}`},
+		{name: "an upload needs nothing", body: `{"event":"upload"}`},
+		{name: "a referer is any text", body: `{"event":"download","referer":"android-app://com.example"}`},
+		{name: "neither text nor screenshot", body: `{"event":"feedback"}`, want: []testfairy.FieldError{{Field: "text", Problem: noText}}},
+		{name: "blank text, null screenshot", body: `{"event":"feedback","text":" \n","screenshotUrl":null}`, want: []testfairy.FieldError{{Field: "text", Problem: noText}}},
+		{name: "a bad screenshot is not a missing one", body: `{"event":"feedback","screenshotUrl":"a.jpg"}`, want: []testfairy.FieldError{{Field: "screenshotUrl", Problem: badURL}}},
+		{name: "every field of a feedback is bad", body: `{"event":"feedback","timestamp":{},"version":[],"build":"one","appName":true,"filesize":false,"buildUrl":1,"iconUrl":"x","sessionUrl":"ftp://a/b","screenshotUrl":"//a/b.jpg","correlationId":{},"email":"alice","rawDeviceName":[],"ipAddress":{},"text":{"a":1}}`,
+			want: []testfairy.FieldError{
+				{Field: "timestamp", Problem: badText}, {Field: "version", Problem: badText}, {Field: "build", Problem: badNumber},
+				{Field: "appName", Problem: badText}, {Field: "filesize", Problem: badNumber}, {Field: "iconUrl", Problem: badURL},
+				{Field: "buildUrl", Problem: badURL}, {Field: "sessionUrl", Problem: badURL}, {Field: "screenshotUrl", Problem: badURL},
+				{Field: "correlationId", Problem: badText}, {Field: "email", Problem: badEmail}, {Field: "rawDeviceName", Problem: badText},
+				{Field: "ipAddress", Problem: badText}, {Field: "text", Problem: badText},
+			}},
+		{name: "crash", body: `{"event":"crash","deviceName":{},"crashMessage":[],"email":"a b"}`,
+			want: []testfairy.FieldError{{Field: "email", Problem: badEmail}, {Field: "deviceName", Problem: badText}, {Field: "crashMessage", Problem: badText}}},
+		{name: "download", body: `{"event":"download","testerEmail":"nobody","referer":{}}`,
+			want: []testfairy.FieldError{{Field: "testerEmail", Problem: badEmail}, {Field: "referer", Problem: badText}}},
+		{name: "upload", body: `{"event":"upload","communityUrl":"tsfr.io/myapp"}`,
+			want: []testfairy.FieldError{{Field: "communityUrl", Problem: badURL}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := invalidFields(t, decode(t, tt.body).Validate()); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("Validate() = %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// invalidFields returns the fields that a Validate error names; nil for nil.
+func invalidFields(t *testing.T, err error) []testfairy.FieldError {
+	t.Helper()
+	if err == nil {
+		return nil
+	}
+	var invalid *testfairy.ValidationError
+	if !errors.As(err, &invalid) {
+		t.Fatalf("error = %v (%T), want a *ValidationError", err, err)
+	}
+	return invalid.Fields
+}
+
+func TestValidateValues(t *testing.T) {
+	tests := []struct {
+		field       string
+		good, wrong []string // JSON values
+	}{
+		{
+			field: "email",
+			good:  []string{`"a@b.c"`, `" a@b.c "`, `"alice+tag@corporation.com"`, `"ü@bücher.example"`, `"\"a b\"@c.d"`, `"o'neil@x.example"`},
+			wrong: []string{`"Alice <a@b.c>"`, `"<a@b.c>"`, `"a@b.c (Alice)"`, `"a@b.c, d@e.f"`, `"Team: a@b.c;"`, `"a"`, `"@b.c"`, `"a@"`, `"a@b@c"`, `5`, `true`, `[]`},
+		},
+		{
+			field: "screenshotUrl",
+			good:  []string{`"http://a/b"`, `"HTTPS://A.example:8443/b?c=d#e"`, `"https://a/ä b.jpg"`, `"https://[::1]/a"`},
+			wrong: []string{`"a/b.jpg"`, `"/b.jpg"`, `"https:///b.jpg"`, `"https:b.jpg"`, `"https://:80/"`, `"file:///etc/passwd"`, `"javascript:alert(1)"`, `"https://a/%zz"`, `"https://a b/"`, `"https://a/\n"`, `"http://[::1/"`, `7`, `{}`},
+		},
+		{
+			field: "build",
+			good:  []string{`1`, `-1`, `1.5`, `1e400`, `"1"`, `" 42 "`, `"007"`, `"1e400"`, `""`},
+			wrong: []string{`"one"`, `"1.2.3"`, `"inf"`, `"NaN"`, `"0x10"`, `"1_000"`, `"-"`, `"e"`, `true`, `[1]`, `{}`},
+		},
+		{
+			field: "appName",
+			good:  []string{`"Demo"`, `""`, `12`},
+			wrong: []string{`true`, `[]`, `{}`},
+		},
+	}
+	for _, tt := range tests {
+		verdicts := func(values []string, wantBad bool) {
+			for _, value := range values {
+				event := decode(t, fmt.Sprintf(`{"event":"feedback","text":"a",%q:%s}`, tt.field, value))
+				bad := invalidFields(t, event.Validate())
+				if wantBad != (len(bad) == 1) || len(bad) > 1 || wantBad && bad[0].Field != tt.field {
+					t.Errorf("%s = %s: Validate() names %v, want it bad: %t", tt.field, value, bad, wantBad)
+				}
+			}
+		}
+		verdicts(tt.good, false)
+		verdicts(tt.wrong, true)
+	}
+}
+
+func TestValidationErrorNamesFieldsAndNoValues(t *testing.T) {
+	err := decode(t, `{"event":"feedback","email":"secret value","build":"secret value"}`).Validate()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	want := "invalid payload: build " + badNumber + "; email " + badEmail + "; text " + noText
+	if err.Error() != want {
+		t.Errorf("error = %q, want %q", err, want)
+	}
+	if strings.Contains(err.Error(), "secret") {
+		t.Errorf("the error quotes a value: %q", err)
+	}
+}
