@@ -1,0 +1,47 @@
+package ingest_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"testing"
+	"unicode/utf8"
+
+	"fairbridge/pkg/ingest"
+)
+
+// FuzzHandle holds that no request makes the handler panic or fail, that 202 is
+// said exactly of what the queue took, and that what it took can be sent: SQS
+// refuses some characters, and more than 1 MiB.
+func FuzzHandle(f *testing.F) {
+	f.Add("POST", ingest.Path, "$default", "token="+goodToken, feedback, false)
+	f.Add("POST", "/prod"+ingest.Path, "prod", "token="+goodToken, base64.StdEncoding.EncodeToString([]byte(feedback)), true)
+	f.Add("GET", "/", "", "token=%zz;", "{", true)
+	f.Add("POST", ingest.Path, "$default", "token="+goodToken, "{\"event\":\"feedback\",\"text\":\"\x00\xff\uFFFF\",\"email\":null,\"build\":\"1\"}", false)
+	f.Add("POST", ingest.Path, "$default", "token="+goodToken, `{"event":"feedback","text":1e400,"screenshotUrl":"%"}`, false)
+	f.Fuzz(func(t *testing.T, method, path, stage, query, body string, encoded bool) {
+		b := newBench(t)
+		req := post(body)
+		req.RequestContext.HTTP.Method, req.RawPath, req.RequestContext.Stage = method, path, stage
+		req.RawQueryString, req.IsBase64Encoded = query, encoded
+		res, o := b.send(t, req)
+		if res.StatusCode >= 500 {
+			t.Errorf("status %d for bad input", res.StatusCode)
+		}
+		if (res.StatusCode == 202) != (len(b.queue.sent) == 1) {
+			t.Errorf("status %d with %d messages in the queue", res.StatusCode, len(b.queue.sent))
+		}
+		if !json.Valid([]byte(res.Body)) || o.Status != res.StatusCode {
+			t.Errorf("answer %d %s, outcome %+v", res.StatusCode, res.Body, o)
+		}
+		for _, message := range b.queue.sent {
+			if !utf8.ValidString(*message.MessageBody) {
+				t.Error("message is not UTF-8")
+			}
+			for _, r := range *message.MessageBody {
+				if r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
+					t.Errorf("message has %U, which SQS refuses", r)
+				}
+			}
+		}
+	})
+}
