@@ -1,0 +1,170 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"fairbridge/pkg/embedded/db"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/ledgertest"
+)
+
+func openDB(t *testing.T, path string) *db.DB {
+	t.Helper()
+	d, err := db.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+func newStore(t *testing.T, d *db.DB, opts ...Option) *Store {
+	t.Helper()
+	s, err := New(t.Context(), d, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestContract(t *testing.T) {
+	ledgertest.Run(t, func(t *testing.T) ledger.Store {
+		return newStore(t, openDB(t, filepath.Join(t.TempDir(), "ledger.db")))
+	})
+}
+
+// TestContractAcrossProcesses runs the suite over two handles of one file, as
+// two processes have them, which take turns.
+func TestContractAcrossProcesses(t *testing.T) {
+	ledgertest.Run(t, func(t *testing.T) ledger.Store {
+		path := filepath.Join(t.TempDir(), "ledger.db")
+		return &turns{stores: [2]*Store{newStore(t, openDB(t, path)), newStore(t, openDB(t, path))}}
+	})
+}
+
+func TestSurvivesReopening(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	d, err := db.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := testRecord("a", 1, time.Unix(4_000_000_000, 0))
+	put(t, newStore(t, d), r)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := newStore(t, openDB(t, path)).Get(t.Context(), "a")
+	if err != nil || got.Version != 1 || string(got.Doc) != string(r.Doc) {
+		t.Errorf("Get = %+v, %v", got, err)
+	}
+}
+
+func TestClosedFile(t *testing.T) {
+	d, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newStore(t, d)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(t.Context(), testRecord("a", 1, time.Now())); !errors.Is(err, db.ErrClosed) {
+		t.Errorf("Put: %v", err)
+	}
+	if _, err := s.Get(t.Context(), "a"); err == nil || errors.Is(err, ledger.ErrNotFound) {
+		t.Errorf("Get: %v", err)
+	}
+	if _, err := s.Recent(t.Context(), 1); err == nil {
+		t.Error("Recent: no error")
+	}
+	if _, err := New(t.Context(), d); !errors.Is(err, db.ErrClosed) {
+		t.Errorf("New: %v", err)
+	}
+}
+
+func TestRecent(t *testing.T) {
+	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := newStore(t, openDB(t, filepath.Join(t.TempDir(), "ledger.db")), WithClock(func() time.Time { return clock }))
+	for _, r := range []ledger.Record{
+		testRecord("a", 1, clock.Add(time.Hour)),
+		testRecord("b", 1, clock.Add(time.Hour)),
+		testRecord("c", 1, clock.Add(time.Hour)),
+		testRecord("a", 2, clock.Add(time.Hour)),
+	} {
+		clock = clock.Add(time.Millisecond)
+		put(t, s, r)
+	}
+	for limit, want := range map[int][]string{-1: {"a2", "c1", "b1"}, 0: nil, 2: {"a2", "c1"}, 9: {"a2", "c1", "b1"}} {
+		records, err := s.Recent(t.Context(), limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range records {
+			got = append(got, fmt.Sprint(r.ID, r.Version))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("Recent(%d) = %q, want %q", limit, got, want)
+		}
+	}
+}
+
+func TestPruning(t *testing.T) {
+	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	d := openDB(t, filepath.Join(t.TempDir(), "ledger.db"))
+	s := newStore(t, d, WithClock(func() time.Time { return clock }))
+	const old = pruneAtMost + 10
+	for i := range old {
+		put(t, s, testRecord(fmt.Sprint("old ", i), 1, clock.Add(time.Minute)))
+	}
+	steps := []struct {
+		name    string
+		advance time.Duration
+		do      func(t *testing.T)
+		want    int // records that are left
+	}{
+		{"not due yet", pruneEvery - 1, func(t *testing.T) { put(t, s, testRecord("new", 1, clock.Add(24*time.Hour))) }, old + 1},
+		{"a conflict prunes nothing", 1, func(t *testing.T) {
+			if err := s.Put(t.Context(), testRecord("new", 1, clock)); !errors.Is(err, ledger.ErrConflict) {
+				t.Error(err)
+			}
+		}, old + 1},
+		{"at most so many, not the one just written", 0, func(t *testing.T) { put(t, s, testRecord("old 0", 2, clock.Add(-time.Hour))) }, 11},
+		{"the next one goes on", 0, func(t *testing.T) { put(t, s, testRecord("new", 2, clock.Add(24*time.Hour))) }, 1},
+		{"not due again", pruneEvery - 1, func(t *testing.T) { put(t, s, testRecord("short", 1, clock.Add(-time.Minute))) }, 2},
+		{"on opening", 0, func(t *testing.T) { newStore(t, d, WithClock(func() time.Time { return clock })) }, 1},
+	}
+	for _, step := range steps {
+		t.Run(step.name, func(t *testing.T) {
+			clock = clock.Add(step.advance)
+			step.do(t)
+			records, err := s.Recent(t.Context(), -1)
+			if err != nil || len(records) != step.want {
+				t.Fatalf("%d records are left, %v; want %d", len(records), err, step.want)
+			}
+		})
+	}
+	if _, err := s.Get(t.Context(), "new"); err != nil {
+		t.Errorf("the record that has not expired: %v", err)
+	}
+}
+
+func testRecord(id string, version int64, expiresAt time.Time) ledger.Record {
+	return ledger.Record{ID: id, Version: version, State: "claimed", ExpiresAt: expiresAt, Doc: []byte(`{"n":` + fmt.Sprint(version) + `}`)}
+}
+
+func put(t *testing.T, s *Store, r ledger.Record) {
+	t.Helper()
+	if err := s.Put(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+}

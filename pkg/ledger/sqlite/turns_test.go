@@ -1,0 +1,22 @@
+package sqlite
+
+import (
+	"context"
+	"sync/atomic"
+
+	"fairbridge/pkg/ledger"
+)
+
+// turns gives every call to the other of two stores.
+type turns struct {
+	calls  atomic.Int64
+	stores [2]*Store
+}
+
+func (t *turns) next() *Store { return t.stores[t.calls.Add(1)%2] }
+
+func (t *turns) Put(ctx context.Context, r ledger.Record) error { return t.next().Put(ctx, r) }
+
+func (t *turns) Get(ctx context.Context, id string) (ledger.Record, error) {
+	return t.next().Get(ctx, id)
+}
