@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -36,12 +37,24 @@ type Ledger struct {
 	now    func() time.Time
 	lease  time.Duration
 	retain time.Duration
+	// instance begins the names of this ledger's owners.
+	instance string
+	// alone: every other owner is dead.
+	alone bool
 }
 
 // New returns a ledger over store that reads the time from now and holds claims
 // for lease.
 func New(store Store, now func() time.Time, lease time.Duration) *Ledger {
-	return &Ledger{store: store, now: now, lease: lease, retain: DefaultRetain}
+	return &Ledger{store: store, now: now, lease: lease, retain: DefaultRetain, instance: rand.Text()}
+}
+
+// Alone says that nobody else works on this ledger, as the lock of the embedded
+// home ensures: a lease that an earlier process left does not have to run out.
+// It returns l.
+func (l *Ledger) Alone() *Ledger {
+	l.alone = true
+	return l
 }
 
 // Lease is how long a claim lasts if it is not renewed.
@@ -74,7 +87,7 @@ func (l *Ledger) Claim(ctx context.Context, id string, generation int) (*Claim, 
 		DeliveryID: id, State: Claimed, Generation: generation, FirstSeen: now,
 	}}
 	for range races {
-		c.entry.Owner = rand.Text()
+		c.entry.Owner = l.instance + "/" + rand.Text()
 		c.entry.LeaseUntil = now.Add(l.lease)
 		c.entry.Attempts++
 		err := c.put(ctx, c.entry)
@@ -86,7 +99,7 @@ func (l *Ledger) Claim(ctx context.Context, id string, generation int) (*Claim, 
 			return nil, err
 		}
 		// c.put has taken over what is stored.
-		if c.entry, err = reopen(c.entry, generation, now); err != nil {
+		if c.entry, err = l.reopen(c.entry, generation, now); err != nil {
 			return nil, err
 		}
 	}
@@ -94,11 +107,11 @@ func (l *Ledger) Claim(ctx context.Context, id string, generation int) (*Claim, 
 }
 
 // reopen decides whether a stored entry may be claimed, and as what.
-func reopen(e Entry, generation int, now time.Time) (Entry, error) {
+func (l *Ledger) reopen(e Entry, generation int, now time.Time) (Entry, error) {
 	switch {
 	case e.State == Completed:
 		return e, &DoneError{Entry: e}
-	case e.HeldAt(now):
+	case e.HeldAt(now) && !(l.alone && !strings.HasPrefix(e.Owner, l.instance+"/")):
 		return e, &HeldError{Until: e.LeaseUntil}
 	case generation < e.Generation:
 		// A copy of a message that became a dead letter after this copy was

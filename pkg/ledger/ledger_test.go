@@ -142,6 +142,19 @@ func TestClaimIsHeldUntilItsLeaseEnds(t *testing.T) {
 	}
 }
 
+func TestAloneTheLeaseOfADeadProcessIsNotWaitedFor(t *testing.T) {
+	b := newBench(t)
+	b.claim(0)
+	again := ledger.New(b.store, func() time.Time { return b.now }, 2*time.Minute).Alone()
+	if _, err := again.Claim(t.Context(), "d1", 0); err != nil {
+		t.Fatalf("claim after a restart: %v", err)
+	}
+	var held *ledger.HeldError
+	if _, err := again.Claim(t.Context(), "d1", 0); !errors.As(err, &held) {
+		t.Errorf("claim of what this process holds: %v", err)
+	}
+}
+
 func TestReleaseKeepsWhatIsKnown(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
