@@ -1,0 +1,154 @@
+package lambdatest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var errExited = errors.New("lambdatest: the function's process has exited")
+
+// Build builds the function in the named package, for this machine but
+// otherwise as the Makefile does, and returns the path of its bootstrap.
+func Build(tb testing.TB, importPath string) string {
+	tb.Helper()
+	bootstrap := filepath.Join(tb.TempDir(), "bootstrap")
+	args := append([]string{"build"}, BuildFlags...)
+	cmd := exec.CommandContext(tb.Context(), "go", append(args, "-o", bootstrap, importPath)...)
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		tb.Fatalf("build %s: %v\n%s", importPath, err, out)
+	}
+	return bootstrap
+}
+
+// BuildFlags are those of a deployment.
+var BuildFlags = []string{"-tags=lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="}
+
+// Function is a function's process, between its start and its end.
+type Function struct {
+	runtime *runtime
+	server  *httptest.Server
+	cmd     *exec.Cmd
+	output  *output
+	started time.Time
+	exited  chan struct{} // closed when the process has ended
+}
+
+// Start starts bootstrap with the environment that Lambda gives a function, and
+// env over it. It does not wait for the end of init; the process ends with the
+// test.
+func Start(tb testing.TB, bootstrap string, env map[string]string) *Function {
+	tb.Helper()
+	f := &Function{runtime: newRuntime(), output: &output{}, exited: make(chan struct{})}
+	f.server = httptest.NewServer(f.runtime.mux)
+	f.cmd = exec.Command(bootstrap)
+	f.cmd.Dir = filepath.Dir(bootstrap)
+	f.cmd.Stdout, f.cmd.Stderr = f.output, f.output
+	all := map[string]string{
+		"AWS_LAMBDA_RUNTIME_API":   strings.TrimPrefix(f.server.URL, "http://"),
+		"AWS_LAMBDA_FUNCTION_NAME": "test",
+		"AWS_REGION":               "eu-central-1",
+		"AWS_ACCESS_KEY_ID":        "AKIDEXAMPLE",
+		"AWS_SECRET_ACCESS_KEY":    "example",
+		"AWS_SESSION_TOKEN":        "session",
+		"LAMBDA_TASK_ROOT":         f.cmd.Dir,
+	}
+	maps.Copy(all, env)
+	f.cmd.Env = []string{} // not nil: nothing of this process's own
+	for name, value := range all {
+		f.cmd.Env = append(f.cmd.Env, name+"="+value)
+	}
+	f.started = time.Now()
+	if err := f.cmd.Start(); err != nil {
+		f.server.Close()
+		tb.Fatalf("start %s: %v", bootstrap, err)
+	}
+	go func() {
+		_ = f.cmd.Wait() // the exit code says it all
+		close(f.exited)
+	}()
+	tb.Cleanup(f.stop)
+	return f
+}
+
+// stop ends the process as Lambda does, without asking.
+func (f *Function) stop() {
+	_ = f.cmd.Process.Kill() // an error says that it has ended
+	<-f.exited
+	f.server.Close()
+}
+
+// ColdStart waits for the end of init and returns how long it took, from exec
+// to the first poll for an event.
+func (f *Function) ColdStart(ctx context.Context) (time.Duration, error) {
+	select {
+	case <-f.runtime.polled:
+		f.runtime.mu.Lock()
+		defer f.runtime.mu.Unlock()
+		return f.runtime.firstPoll.Sub(f.started), nil
+	case <-f.exited:
+		return 0, errExited
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// Invoke hands the function an event, as JSON, and reads its answer into
+// response. The context's deadline becomes that of the invocation. A function
+// that fails gives a [*FunctionError].
+func (f *Function) Invoke(ctx context.Context, event, response any) error {
+	payload, err := json.Marshal(event)
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	body, err := f.runtime.invoke(ctx, payload, f.exited)
+	if err != nil {
+		return fmt.Errorf("invoke function: %w", err)
+	}
+	if err := json.Unmarshal(body, response); err != nil {
+		return fmt.Errorf("decode response: %w", err)
+	}
+	return nil
+}
+
+// Wait waits for the process to end by itself and returns its exit code.
+func (f *Function) Wait(ctx context.Context) (int, error) {
+	select {
+	case <-f.exited:
+		return f.cmd.ProcessState.ExitCode(), nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// Output is what the function has printed so far.
+func (f *Function) Output() string { return f.output.String() }
+
+// output is a buffer that is read while it is written.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
