@@ -8,10 +8,12 @@ import (
 	"time"
 )
 
-// Claim is a delivery in hand. Each method is one conditional write. A method
-// that fails with [ErrConflict] means that the lease had ended and another has
-// the delivery now: the holder stops, and sends nothing more. The methods may
-// be called from several goroutines.
+// Claim is a delivery in hand. Each method is one conditional write, and all
+// but the last renew the lease. A method that fails with [ErrConflict] means
+// that the lease had ended and another has the delivery now: the holder stops,
+// and sends nothing more. What a method that failed otherwise had to say goes
+// into the next write, if there is one. The methods may be called from several
+// goroutines.
 type Claim struct {
 	ledger *Ledger
 
@@ -30,12 +32,11 @@ func (c *Claim) Entry() Entry {
 
 // Renew holds the delivery for another lease.
 func (c *Claim) Renew(ctx context.Context) error {
-	return c.change(ctx, func(e *Entry, now time.Time) {
-		e.LeaseUntil = now.Add(c.ledger.lease)
-	})
+	return c.change(ctx, func(*Entry, time.Time) {})
 }
 
-// Creating says that the request for the ticket is sent next.
+// Creating says that the request for the ticket is sent next, or that it is
+// only now that its answer is given up.
 func (c *Claim) Creating(ctx context.Context) error {
 	return c.change(ctx, func(e *Entry, now time.Time) {
 		e.State, e.CreatingSince = Creating, now
@@ -49,7 +50,8 @@ func (c *Claim) Created(ctx context.Context, id string, files map[string]string,
 	})
 }
 
-// Attaching says that the named attachment is sent next.
+// Attaching says that the named attachment is sent next; "" that none is, after
+// all.
 func (c *Claim) Attaching(ctx context.Context, name string) error {
 	return c.change(ctx, func(e *Entry, _ time.Time) { e.Attaching = name })
 }
@@ -122,23 +124,25 @@ func (c *Claim) change(ctx context.Context, edit func(*Entry, time.Time)) error 
 	if c.lost {
 		return ErrConflict
 	}
-	next := c.entry
-	edit(&next, c.ledger.now())
+	now, next := c.ledger.now(), c.entry
+	next.LeaseUntil = now.Add(c.ledger.lease)
+	edit(&next, now)
 	return c.put(ctx, next)
 }
 
 // put writes next. On a conflict the claim is lost, and its entry becomes the
 // one that is stored; unless that is an earlier write of this very claim, whose
-// reply never came: then next is written over it.
+// reply never came: next, which holds all that one said, is written over it.
 func (c *Claim) put(ctx context.Context, next Entry) error {
 	next.UpdatedAt = c.ledger.now()
 	for {
 		err := c.ledger.put(ctx, next, c.version)
 		var conflict *ConflictError
 		if !errors.As(err, &conflict) {
+			c.entry = next
 			if err == nil {
 				c.version++
-				c.entry, c.lost = next, false
+				c.lost = false
 			}
 			return err
 		}
@@ -146,9 +150,9 @@ func (c *Claim) put(ctx context.Context, next Entry) error {
 		if parseErr != nil {
 			return parseErr
 		}
-		ours := stored.Owner != "" && stored.Owner == c.entry.Owner
-		c.version, c.entry, c.lost = conflict.Current.Version, stored, !ours
-		if !ours {
+		c.version = conflict.Current.Version
+		if stored.Owner == "" || stored.Owner != c.entry.Owner {
+			c.entry, c.lost = stored, true
 			return err
 		}
 	}

@@ -31,7 +31,11 @@ func (m *memory) Put(_ context.Context, r ledger.Record) error {
 	if before != nil {
 		return before
 	}
-	if current, ok := m.records[r.ID]; ok != (r.Version > 1) || current.Version != r.Version-1 {
+	current, ok := m.records[r.ID]
+	if !ok && r.Version > 1 {
+		return ledger.ErrNotFound
+	}
+	if current.Version != r.Version-1 {
 		return &ledger.ConflictError{Current: current}
 	}
 	m.records[r.ID] = r
@@ -263,6 +267,18 @@ func TestSettle(t *testing.T) {
 			t.Errorf("went on as %+v", e)
 		}
 	})
+	t.Run("moved by SQS", func(t *testing.T) {
+		b := newBench(t)
+		b.must(b.claim(0).Creating(t.Context()))
+		if err := b.SettleCreated(t.Context(), "d1", "99"); !errors.Is(err, ledger.ErrNotParked) {
+			t.Errorf("while it is held: %v", err)
+		}
+		b.now = b.now.Add(2 * time.Minute)
+		b.must(b.SettleCreated(t.Context(), "d1", "99"))
+		if e := b.claim(0).Entry(); e.State != ledger.Created || e.TicketID != "99" {
+			t.Errorf("went on as %+v", e)
+		}
+	})
 	t.Run("not parked", func(t *testing.T) {
 		b := newBench(t)
 		c := b.claim(0)
@@ -316,27 +332,30 @@ func TestOneFaultyWriteIsMended(t *testing.T) {
 	}
 }
 
-// A write whose every reply is lost fails; the next write of the same claim
-// finds it, sees that it is its own, and goes on.
-func TestClaimRecognisesItsOwnLostWrite(t *testing.T) {
-	b := newBench(t)
-	c := b.claim(0)
+// A write whose every reply is lost fails, carried out or not. The next write of
+// the same claim makes up for it: nothing that was said is forgotten.
+func TestNothingSaidIsForgotten(t *testing.T) {
 	down := errors.New("no route to host")
-	// The first try is carried out and its reply lost. The ones after it would
-	// recognise the record, so they do not get through at all.
-	b.store.fault = func(i int, _ ledger.Record) (error, error) {
-		if i == 2 {
-			return nil, down
+	for _, carriedOut := range []bool{false, true} {
+		b := newBench(t)
+		c := b.claim(0)
+		b.must(c.Creating(t.Context()))
+		// A try that was carried out is recognised by the one after it, so
+		// those must not get through.
+		b.store.fault = func(i int, _ ledger.Record) (error, error) {
+			if carriedOut && i == 3 {
+				return nil, down
+			}
+			return down, nil
 		}
-		return down, nil
-	}
-	if err := c.Creating(t.Context()); !errors.Is(err, down) {
-		t.Fatalf("creating: %v", err)
-	}
-	b.store.fault = nil
-	b.must(c.Release(t.Context(), ledger.Fault{Stage: "create"}, true))
-	if e := b.entry(); e.State != ledger.Claimed || e.Owner != "" {
-		t.Errorf("entry %+v", e)
+		if err := c.Created(t.Context(), "7", nil, nil); !errors.Is(err, down) {
+			t.Fatalf("created: %v", err)
+		}
+		b.store.fault = nil
+		b.must(c.Release(t.Context(), ledger.Fault{Stage: "create"}, true))
+		if e := b.entry(); e.State != ledger.Created || e.TicketID != "7" || e.Owner != "" {
+			t.Errorf("carried out %v: %+v", carriedOut, e)
+		}
 	}
 }
 

@@ -15,9 +15,9 @@ var ErrNotParked = errors.New("delivery is not parked for a lost answer")
 // has the file. A replay goes on from there. The error is [ErrNotFound],
 // [ErrNotParked], [ErrConflict] or the store's.
 func (l *Ledger) SettleCreated(ctx context.Context, id, ticketID string) error {
-	return l.settle(ctx, id, func(e *Entry) {
-		if e.Resume == Creating {
-			e.Resume, e.TicketID = Created, ticketID
+	return l.settle(ctx, id, func(e *Entry, state *State) {
+		if *state == Creating {
+			*state, e.TicketID = Created, ticketID
 		}
 		if e.Attaching != "" {
 			e.attach(e.Attaching, Attachment{At: l.now()})
@@ -29,15 +29,17 @@ func (l *Ledger) SettleCreated(ctx context.Context, id, ticketID string) error {
 // SettleNotCreated records that the request whose answer was lost did nothing,
 // so that a replay sends it again. The errors are those of SettleCreated.
 func (l *Ledger) SettleNotCreated(ctx context.Context, id string) error {
-	return l.settle(ctx, id, func(e *Entry) {
-		if e.Resume == Creating {
-			e.Resume = Claimed
+	return l.settle(ctx, id, func(e *Entry, state *State) {
+		if *state == Creating {
+			*state = Claimed
 		}
 		e.Attaching = ""
 	})
 }
 
-func (l *Ledger) settle(ctx context.Context, id string, edit func(*Entry)) error {
+// settle edits a delivery that nobody holds: a dead one, or one whose message SQS
+// itself moved to the dead-letter queue while its ticket was in doubt.
+func (l *Ledger) settle(ctx context.Context, id string, edit func(e *Entry, state *State)) error {
 	r, err := l.store.Get(ctx, id)
 	if err != nil {
 		return fmt.Errorf("settle delivery %s: %w", id, err)
@@ -46,11 +48,15 @@ func (l *Ledger) settle(ctx context.Context, id string, edit func(*Entry)) error
 	if err != nil {
 		return err
 	}
-	if e.State != Dead || (e.Resume != Creating && e.Attaching == "") {
+	e = e.clone()
+	state := &e.State
+	if e.State == Dead {
+		state = &e.Resume
+	}
+	if e.HeldAt(l.now()) || (*state != Creating && e.Attaching == "") {
 		return fmt.Errorf("settle delivery %s (%s): %w", id, e.State, ErrNotParked)
 	}
-	e = e.clone()
-	edit(&e)
+	edit(&e, state)
 	e.UpdatedAt = l.now()
 	return l.put(ctx, e, r.Version)
 }

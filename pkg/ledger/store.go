@@ -36,7 +36,7 @@ type Store interface {
 	// nothing is stored. The record is durable when Put returns nil.
 	//
 	// Anything else stored is a [*ConflictError] that carries it, found by the
-	// same call. After any other error the write may or may not have happened:
+	// same call; a version above 1 where nothing is stored is [ErrNotFound]. After any other error the write may or may not have happened:
 	// the caller, not the store, puts again, and recognises its own record in
 	// the conflict. Expired records count as stored until they are removed.
 	Put(ctx context.Context, r Record) error
