@@ -70,6 +70,7 @@ const (
 // tool dies between the two there are both, which the ledger recognises.
 func (q *DeadLetters) Each(ctx context.Context, choose func(Letter) Action) (replayed int, err error) {
 	seen := map[string]bool{}
+	sent := map[string]bool{} // deliveries: what fails again at once is not for this run
 	kept := map[string]string{} // message id to its newest receipt
 	defer func() {
 		// Also after an interrupt, so that the next look finds them.
@@ -93,13 +94,14 @@ func (q *DeadLetters) Each(ctx context.Context, choose func(Letter) Action) (rep
 		for _, l := range letters {
 			again := seen[l.MessageID]
 			seen[l.MessageID] = true
-			if again || choose(l) == Keep {
+			if again || sent[l.DeliveryID] || choose(l) == Keep {
 				continue
 			}
 			if err := q.replay(ctx, l); err != nil {
 				return replayed, err
 			}
 			delete(kept, l.MessageID)
+			sent[l.DeliveryID] = l.DeliveryID != ""
 			replayed++
 		}
 	}
