@@ -1,0 +1,194 @@
+package env_test
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"fairbridge/functions/internal/env"
+)
+
+const mappingFile = `
+centercode: {baseUrl: https://beta.example.com}
+routes:
+  - match: {event: feedback}
+    project: DEMO
+    source: testfairy
+    fields: {summary: "{{ .text }}"}
+`
+
+// lookup is a whole environment, with the mapping file at config.
+func lookup(config string) map[string]string {
+	return map[string]string{
+		"LAMBDA_TASK_ROOT":                 filepath.Dir(config),
+		"FAIRBRIDGE_QUEUE_URL":             "https://sqs.example.com/1/work",
+		"FAIRBRIDGE_DEAD_LETTER_QUEUE_URL": "https://sqs.example.com/1/dead",
+		"FAIRBRIDGE_LEDGER_TABLE":          "ledger",
+		"FAIRBRIDGE_SECRETS_PREFIX":        "/fairbridge/",
+		"AWS_REGION":                       "eu-central-1",
+		"AWS_ACCESS_KEY_ID":                "AKIDEXAMPLE",
+		"AWS_SECRET_ACCESS_KEY":            "secret-example",
+		"AWS_SESSION_TOKEN":                "session",
+	}
+}
+
+func from(m map[string]string) env.Lookup { return func(name string) string { return m[name] } }
+
+func writeMapping(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestSettings(t *testing.T) {
+	vars := lookup(writeMapping(t, "fairbridge.yaml", mappingFile))
+	s, err := env.ReadWorker(from(vars))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.QueueURL != vars[env.QueueURL] || s.DeadLetterQueueURL != vars[env.DeadLetterQueueURL] ||
+		s.LedgerTable != "ledger" || s.SecretsPrefix != "/fairbridge/" || !s.Mapping.Wants("feedback") ||
+		s.Mapping.Centercode.BaseURL != "https://beta.example.com" {
+		t.Errorf("settings %+v", s)
+	}
+	vars[env.CentercodeBaseURL] = "https://stage.example.com"
+	if s, err = env.ReadWorker(from(vars)); err != nil || s.Mapping.Centercode.BaseURL != "https://stage.example.com" {
+		t.Errorf("base URL %q, %v; want that of the environment", s.Mapping.Centercode.BaseURL, err)
+	}
+	ingest, err := env.ReadIngest(from(vars))
+	if err != nil || ingest.QueueURL != vars[env.QueueURL] || ingest.Mapping == nil {
+		t.Errorf("ingest's settings %+v, %v", ingest, err)
+	}
+}
+
+func TestMappingFileElsewhere(t *testing.T) {
+	path := writeMapping(t, "other.yaml", mappingFile)
+	for name, config := range map[string]string{"absolute": path, "beside the binary": "other.yaml"} {
+		vars := lookup(path)
+		vars[env.Config] = config
+		if _, err := env.ReadIngest(from(vars)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestWhatIsMissingIsNamed(t *testing.T) {
+	noCenterCode := strings.Replace(mappingFile, "centercode: {baseUrl: https://beta.example.com}", "", 1)
+	tests := map[string]struct {
+		file   string
+		remove []string
+		read   func(env.Lookup) error
+	}{
+		"ingest": {mappingFile, []string{env.QueueURL, env.SecretsPrefix}, ingestError},
+		"worker": {mappingFile, []string{env.QueueURL, env.SecretsPrefix, env.DeadLetterQueueURL, env.LedgerTable}, workerError},
+		"aws":    {mappingFile, []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}, ingestError},
+		"mapping file": {"routes: 7", nil, func(get env.Lookup) error {
+			return named(ingestError(get), "fairbridge.yaml")
+		}},
+		"centercode": {noCenterCode, nil, func(get env.Lookup) error {
+			return named(workerError(get), env.CentercodeBaseURL)
+		}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			vars := lookup(writeMapping(t, "fairbridge.yaml", tt.file))
+			for _, v := range tt.remove {
+				delete(vars, v)
+			}
+			err := tt.read(from(vars))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, v := range tt.remove {
+				if !strings.Contains(err.Error(), v) {
+					t.Errorf("%q does not name %s", err, v)
+				}
+			}
+			if strings.Contains(err.Error(), "secret-example") {
+				t.Errorf("%q shows a secret", err)
+			}
+		})
+	}
+}
+
+func ingestError(get env.Lookup) error { _, err := env.ReadIngest(get); return err }
+func workerError(get env.Lookup) error { _, err := env.ReadWorker(get); return err }
+
+// named passes on an error that has name in it.
+func named(err error, name string) error {
+	if err != nil && strings.Contains(err.Error(), name) {
+		return err
+	}
+	return nil
+}
+
+func TestEndpoints(t *testing.T) {
+	// The SDK looks at this one itself, too. Setenv puts it back after the test.
+	t.Setenv("AWS_ENDPOINT_URL", "")
+	if err := os.Unsetenv("AWS_ENDPOINT_URL"); err != nil {
+		t.Fatal(err)
+	}
+	vars := lookup(writeMapping(t, "fairbridge.yaml", mappingFile))
+	check := func(sqsURL, ssmURL, dynamoURL string) {
+		t.Helper()
+		s, err := env.ReadIngest(from(vars))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := s.AWS
+		for name, urls := range map[string][2]string{
+			"SQS":      {aws.ToString(sqs.NewFromConfig(c).Options().BaseEndpoint), sqsURL},
+			"SSM":      {aws.ToString(ssm.NewFromConfig(c).Options().BaseEndpoint), ssmURL},
+			"DynamoDB": {aws.ToString(dynamodb.NewFromConfig(c).Options().BaseEndpoint), dynamoURL},
+		} {
+			if urls[0] != urls[1] {
+				t.Errorf("%s goes to %q, want %q", name, urls[0], urls[1])
+			}
+		}
+	}
+	check("", "", "")
+	vars["AWS_ENDPOINT_URL_SQS"] = "http://127.0.0.1:1"
+	check("http://127.0.0.1:1", "", "")
+	vars["AWS_ENDPOINT_URL"] = "http://127.0.0.1:2"
+	vars["AWS_ENDPOINT_URL_DYNAMODB"] = "http://127.0.0.1:3"
+	check("http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3")
+}
+
+func TestCredentials(t *testing.T) {
+	s, err := env.ReadIngest(from(lookup(writeMapping(t, "fairbridge.yaml", mappingFile))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.AWS
+	got, err := c.Credentials.Retrieve(t.Context())
+	if err != nil || got.AccessKeyID != "AKIDEXAMPLE" || got.SecretAccessKey != "secret-example" || got.SessionToken != "session" || got.CanExpire {
+		t.Errorf("credentials %+v, %v", got, err)
+	}
+	if c.Region != "eu-central-1" {
+		t.Errorf("region %q", c.Region)
+	}
+}
+
+func TestFunction(t *testing.T) {
+	for level, want := range map[string]slog.Level{
+		"": slog.LevelInfo, "DEBUG": slog.LevelDebug, "WARN": slog.LevelWarn, "ERROR": slog.LevelError, "TRACE": slog.LevelInfo,
+	} {
+		f := env.ReadFunction(from(map[string]string{"AWS_LAMBDA_FUNCTION_NAME": "bridge-ingest", "AWS_LAMBDA_LOG_LEVEL": level}))
+		if f.Name != "bridge-ingest" || f.LogLevel != want {
+			t.Errorf("level %q: %+v, want %s", level, f, want)
+		}
+	}
+	if f := env.ReadFunction(from(nil)); f.Name == "" {
+		t.Error("without Lambda's variables the service has no name")
+	}
+}

@@ -1,0 +1,147 @@
+// Package env reads what a function is told by its environment: FairBridge's
+// own settings, and how to reach AWS. It is all read once, at init.
+package env
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"fairbridge/pkg/mapping"
+)
+
+// The variables that template.yaml sets. Beside them the functions read only
+// what Lambda itself sets.
+const (
+	// Config is the path of the mapping file, for both functions. Optional: by
+	// default it is fairbridge.yaml beside the function's binary.
+	Config = "FAIRBRIDGE_CONFIG"
+	// QueueURL is the work queue, for both functions.
+	QueueURL = "FAIRBRIDGE_QUEUE_URL"
+	// SecretsPrefix is the path of the SSM parameters, for both functions.
+	SecretsPrefix = "FAIRBRIDGE_SECRETS_PREFIX"
+	// DeadLetterQueueURL is where the worker puts what needs a person.
+	DeadLetterQueueURL = "FAIRBRIDGE_DEAD_LETTER_QUEUE_URL"
+	// LedgerTable is the worker's DynamoDB table.
+	LedgerTable = "FAIRBRIDGE_LEDGER_TABLE"
+	// CentercodeBaseURL, for the worker, replaces centercode.baseUrl of the
+	// mapping file, so that stages can share a file. Optional.
+	CentercodeBaseURL = "FAIRBRIDGE_CENTERCODE_BASE_URL"
+)
+
+// Lookup returns the value of an environment variable, or "" if it is not set:
+// [os.Getenv], but in tests.
+type Lookup func(name string) string
+
+// Function is what Lambda says of the function itself.
+type Function struct {
+	// Name is the function's name in its stack, and so the service that its
+	// metrics are counted under.
+	Name string
+	// LogLevel is the application log level that is set for the function.
+	LogLevel slog.Level
+}
+
+// ReadFunction cannot fail: without Lambda's variables the defaults serve.
+func ReadFunction(get Lookup) Function {
+	f := Function{Name: get("AWS_LAMBDA_FUNCTION_NAME")}
+	if f.Name == "" {
+		f.Name = "fairbridge"
+	}
+	if err := f.LogLevel.UnmarshalText([]byte(get("AWS_LAMBDA_LOG_LEVEL"))); err != nil {
+		f.LogLevel = slog.LevelInfo // none given, or TRACE or FATAL, which slog does not have
+	}
+	return f
+}
+
+// Settings is what both functions need.
+type Settings struct {
+	AWS           aws.Config
+	Mapping       *mapping.Config
+	QueueURL      string
+	SecretsPrefix string
+}
+
+// WorkerSettings is what the worker needs.
+type WorkerSettings struct {
+	Settings
+	DeadLetterQueueURL string
+	LedgerTable        string
+}
+
+// ReadIngest reads ingest's settings. The error names every variable that is
+// missing, or every fault of the mapping file.
+func ReadIngest(get Lookup) (Settings, error) {
+	r := reader{get: get}
+	s := r.common()
+	if err := r.err(); err != nil {
+		return Settings{}, err
+	}
+	if err := s.load(get); err != nil {
+		return Settings{}, err
+	}
+	return s, nil
+}
+
+// ReadWorker reads the worker's settings, as [ReadIngest] does ingest's.
+func ReadWorker(get Lookup) (WorkerSettings, error) {
+	r := reader{get: get}
+	s := WorkerSettings{
+		Settings:           r.common(),
+		DeadLetterQueueURL: r.required(DeadLetterQueueURL),
+		LedgerTable:        r.required(LedgerTable),
+	}
+	if err := r.err(); err != nil {
+		return WorkerSettings{}, err
+	}
+	if err := s.load(get); err != nil {
+		return WorkerSettings{}, err
+	}
+	if url := get(CentercodeBaseURL); url != "" {
+		s.Mapping.Centercode.BaseURL = url
+	}
+	if s.Mapping.Centercode.BaseURL == "" {
+		return WorkerSettings{}, fmt.Errorf("no Centercode to send to: set centercode.baseUrl in the mapping file, or %s", CentercodeBaseURL)
+	}
+	return s, nil
+}
+
+// load reads the mapping file.
+func (s *Settings) load(get Lookup) error {
+	path := get(Config)
+	if path == "" {
+		path = "fairbridge.yaml"
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(get("LAMBDA_TASK_ROOT"), path)
+	}
+	config, err := mapping.Load(path)
+	if err != nil {
+		return fmt.Errorf("load mapping file: %w", err)
+	}
+	s.Mapping = config
+	return nil
+}
+
+// reader collects the names of required variables that are missing.
+type reader struct {
+	get     Lookup
+	missing []error
+}
+
+func (r *reader) required(name string) string {
+	value := r.get(name)
+	if value == "" {
+		r.missing = append(r.missing, fmt.Errorf("environment variable %s is not set", name))
+	}
+	return value
+}
+
+func (r *reader) common() Settings {
+	return Settings{AWS: r.aws(), QueueURL: r.required(QueueURL), SecretsPrefix: r.required(SecretsPrefix)}
+}
+
+func (r *reader) err() error { return errors.Join(r.missing...) }
