@@ -69,27 +69,27 @@ var byteOrderMark = []byte("\uFEFF")
 // string. Decode checks no other field: that is Validate's.
 func Decode(body []byte) (Event, error) {
 	text := bytes.TrimPrefix(body, byteOrderMark)
-	skipped := int64(len(body) - len(text))
-	normalised, err := normalise(text)
-	if err == nil {
-		var fields map[string]any
-		if fields, err = decodeObject(normalised); err == nil {
-			return newEvent(normalised, fields)
-		}
+	event, err := decodeText(text)
+	if syntax, ok := errors.AsType[*SyntaxError](err); ok && syntax.Offset >= 0 {
+		syntax.Offset += int64(len(body) - len(text))
 	}
-	// Offsets count bytes of the body as received. The decoder counted those of
-	// the normalised text, which are the same only if nothing was escaped.
-	var syntax *SyntaxError
-	if errors.As(err, &syntax) && syntax.Offset >= 0 {
-		syntax.Offset += skipped
-		if normalised != nil && len(normalised) != len(text) {
-			syntax.Offset = -1
-		}
-	}
-	return Event{}, err
+	return event, err
 }
 
-func newEvent(normalised []byte, fields map[string]any) (Event, error) {
+func decodeText(text []byte) (Event, error) {
+	normalised, err := normalise(text)
+	if err != nil {
+		return Event{}, err
+	}
+	fields, err := decodeObject(normalised)
+	if err != nil {
+		// The decoder counted bytes of the normalised text. Escaping only adds
+		// bytes: with the same length they are the same bytes.
+		if syntax, ok := errors.AsType[*SyntaxError](err); ok && len(normalised) != len(text) {
+			syntax.Offset = -1
+		}
+		return Event{}, err
+	}
 	kind, _ := fields["event"].(string)
 	if kind == "" {
 		return Event{}, &ValidationError{Fields: []FieldError{
