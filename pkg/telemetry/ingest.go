@@ -1,0 +1,45 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"fairbridge/pkg/ingest"
+)
+
+// Ingest reports ingest's outcomes. Log is one of [NewLogger].
+type Ingest struct {
+	Log *slog.Logger
+}
+
+// Report implements [ingest.Reporter]. Received counts every request; what is
+// neither Ignored, Rejected nor Failed was accepted.
+func (i Ingest) Report(ctx context.Context, o ingest.Outcome) {
+	l := line{message: "webhook"}
+	l.count("Received", count, 1)
+	switch o.Result {
+	case ingest.Ignored:
+		l.count("Ignored", count, 1)
+	case ingest.Rejected:
+		l.level = slog.LevelWarn
+		l.count("Rejected", count, 1)
+	case ingest.Failed:
+		l.level = slog.LevelError
+		l.count("Failed", count, 1)
+	}
+	l.add(slog.String("correlation_id", o.DeliveryID), o.DeliveryID != "")
+	l.add(slog.String("decision", string(o.Result)), true)
+	l.add(slog.Int("status", o.Status), true)
+	l.add(slog.String("event", string(o.Kind)), o.Kind != "")
+	l.add(slog.String("problem", o.Problem), o.Problem != "")
+	l.add(slog.Int("bytes", o.Bytes), o.Bytes > 0)
+	l.add(slog.Float64("duration_ms", inMilliseconds(o.Took)), true)
+	l.add(slog.Any("err", o.Err), o.Err != nil)
+	l.write(ctx, i.Log, time.Now())
+}
+
+// inMilliseconds keeps microseconds: a warm accept takes about one millisecond.
+func inMilliseconds(d time.Duration) float64 {
+	return float64(d.Microseconds()) / 1000
+}

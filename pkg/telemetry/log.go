@@ -1,0 +1,54 @@
+// Package telemetry turns the outcomes of ingest and worker into log lines that
+// CloudWatch reads: one JSON line an outcome, with its metrics in the same line.
+package telemetry
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+// NewLogger logs JSON lines to w, with the keys that Powertools for AWS Lambda
+// uses: level, timestamp, message, service, cold_start, function_request_id.
+// https://docs.aws.amazon.com/powertools/python/latest/core/logger/
+//
+// It takes lambdacontext's key names, but not its handler, which calls the
+// request requestId, and falls back to plain text in which CloudWatch finds no
+// metrics.
+func NewLogger(w io.Writer, service string, level slog.Leveler) *slog.Logger {
+	h := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: lambdacontext.ReplaceAttr})
+	return slog.New(&handler{Handler: h, first: new(atomic.Pointer[string])}).With("service", service)
+}
+
+// handler adds the invocation to each line.
+type handler struct {
+	slog.Handler
+	first *atomic.Pointer[string] // the first invocation's request id
+}
+
+// Handle implements [slog.Handler]. Outside an invocation, while the function
+// starts, there is nothing to add.
+func (h *handler) Handle(ctx context.Context, r slog.Record) error {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		h.first.CompareAndSwap(nil, &lc.AwsRequestID)
+		r = r.Clone() // the record's attributes may be shared with its maker
+		r.AddAttrs(
+			slog.Bool("cold_start", *h.first.Load() == lc.AwsRequestID),
+			slog.String("function_request_id", lc.AwsRequestID),
+		)
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements [slog.Handler].
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &handler{Handler: h.Handler.WithAttrs(attrs), first: h.first}
+}
+
+// WithGroup implements [slog.Handler].
+func (h *handler) WithGroup(name string) slog.Handler {
+	return &handler{Handler: h.Handler.WithGroup(name), first: h.first}
+}

@@ -1,0 +1,59 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"fairbridge/pkg/worker"
+)
+
+// Worker reports the worker's outcomes. Log is one of [NewLogger].
+type Worker struct {
+	Log *slog.Logger
+	// MaxAttempts is how often SQS hands a message out before it moves it to
+	// the dead-letter queue; 0 leaves it out of the lines.
+	MaxAttempts int
+}
+
+// Report implements [worker.Reporter].
+func (w Worker) Report(ctx context.Context, o worker.Outcome) {
+	l := line{message: "delivery"}
+	switch o.Result {
+	case worker.Created:
+		l.count("TicketsCreated", count, 1)
+		l.count("WebhookToTicket", milliseconds, o.Age.Milliseconds())
+	case worker.Duplicate:
+		l.count("Duplicates", count, 1)
+	case worker.Ignored:
+		l.count("Ignored", count, 1)
+	case worker.Retry:
+		l.level = slog.LevelWarn
+		l.count("Retries", count, 1)
+	case worker.HandedBack:
+		l.count("HandedBack", count, 1)
+	case worker.Dead:
+		l.level = slog.LevelError
+		l.metrics = append(l.metrics, metric{name: "DeadLetters", unit: count, value: 1, perReason: o.Reason != ""})
+	}
+	l.count("Attachments", count, int64(o.Attachments))
+	l.count("AttachmentBytes", bytes, o.AttachmentBytes)
+	l.count("OptionalAttachmentsSkipped", count, int64(len(o.Skipped)))
+
+	l.add(slog.String("correlation_id", o.DeliveryID), o.DeliveryID != "")
+	l.add(slog.String("message_id", o.MessageID), o.MessageID != "")
+	l.add(slog.String("decision", string(o.Result)), true)
+	l.add(slog.String("event", string(o.Kind)), o.Kind != "")
+	l.add(slog.String("ticket_id", o.TicketID), o.TicketID != "")
+	l.add(slog.Int("attempt", o.Attempt), o.Attempt > 0)
+	l.add(slog.Int("max_attempts", w.MaxAttempts), w.MaxAttempts > 0)
+	l.add(slog.String(reasonKey, string(o.Reason)), o.Reason != "")
+	l.add(slog.String("stage", o.Stage), o.Stage != "")
+	l.add(slog.Int("status", o.Status), o.Status != 0)
+	l.add(slog.Float64("retry_in_s", o.RetryIn.Seconds()), o.RetryIn > 0)
+	l.add(slog.Any("skipped", o.Skipped), len(o.Skipped) > 0)
+	l.add(slog.Float64("age_ms", inMilliseconds(o.Age)), o.Age > 0)
+	l.add(slog.Float64("duration_ms", inMilliseconds(o.Took)), true)
+	l.add(slog.Any("err", o.Err), o.Err != nil)
+	l.write(ctx, w.Log, time.Now())
+}
