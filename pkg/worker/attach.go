@@ -1,0 +1,99 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/centercode"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/mapping"
+)
+
+// attachments uploads, one after the other, what Centercode does not have yet.
+func (d *delivery) attachments(ctx context.Context) error {
+	entry := d.claim.Entry()
+	seen := map[string]int{}
+	for _, a := range d.request.Attachments {
+		// An element can take several files: they are told apart by their order.
+		name := a.Element
+		if seen[a.Element]++; seen[a.Element] > 1 {
+			name = fmt.Sprintf("%s#%d", a.Element, seen[a.Element])
+		}
+		if _, done := entry.Attached[name]; done {
+			continue
+		}
+		if entry.Attaching == name && d.request.OnLostAnswer != mapping.Retry {
+			return failed(stageAttach, &lostAnswerError{found: true})
+		}
+		err := d.withKey(ctx, func(ctx context.Context, key string) error {
+			return d.attach(ctx, name, a, key)
+		})
+		var source *attachment.Error
+		if a.Optional && errors.As(err, &source) && source.Permanent {
+			d.out.Skipped = append(d.out.Skipped, name+": "+source.Reason)
+			err = d.claim.Attaching(ctx, "")
+		}
+		if err != nil {
+			return failed(stageAttach, err)
+		}
+	}
+	return nil
+}
+
+// attach streams one file from its source to Centercode.
+func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment, key string) error {
+	endpoint, err := d.endpoint(a)
+	if err != nil {
+		return err
+	}
+	file, err := d.Sources.Open(ctx, attachment.OpenRequest{URL: a.URL})
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if a.Filename != "" {
+		file.Name = a.Filename
+	}
+	d.didNothing = true
+	if err := d.claim.Attaching(ctx, name); err != nil {
+		return err
+	}
+	d.didNothing = false
+	written, err := d.Centercode.AddFile(ctx, centercode.FileRequest{
+		Endpoint: endpoint, APIKey: key, Field: a.Field, Name: file.Name,
+		ContentType: file.ContentType, Size: file.Size, Body: file,
+	})
+	if err := d.answered(err); err != nil {
+		return err
+	}
+	closing, stop := d.closing(ctx)
+	defer stop()
+	d.out.Attachments++
+	d.out.AttachmentBytes += written
+	return d.claim.Attached(closing, name, ledger.Attachment{Name: file.Name, Bytes: written})
+}
+
+// endpoint is where the attachment goes: where the route says, else where
+// Centercode's answer said.
+func (d *delivery) endpoint(a mapping.Attachment) (string, error) {
+	entry := d.claim.Entry()
+	if endpoint := a.EndpointFor(entry.TicketID); endpoint != "" && (entry.TicketID != "" || endpoint == a.Endpoint) {
+		return endpoint, nil
+	}
+	if endpoint, ok := entry.Files[a.Element]; ok {
+		return endpoint, nil
+	}
+	return "", &endpointError{element: a.Element, answerKeys: entry.AnswerKeys}
+}
+
+func (e *endpointError) Error() string {
+	where := "Centercode's answer named no file endpoints"
+	if len(e.answerKeys) > 0 {
+		where = "Centercode's answer has the keys " + strings.Join(e.answerKeys, ", ")
+	}
+	return fmt.Sprintf("no endpoint for the file element %q: %s; name the element as Centercode does, "+
+		"or set the attachment's endpoint in fairbridge.yaml", e.element, where)
+}

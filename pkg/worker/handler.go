@@ -1,0 +1,143 @@
+// Package worker takes deliveries from the queue to Centercode: the steps of
+// one delivery, and what each failure means.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/centercode"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/mapping"
+)
+
+const (
+	// DefaultMargin is how long before an invocation's deadline its work stops,
+	// so that what is unfinished can be handed back.
+	DefaultMargin = 10 * time.Second
+	// createTimeout is what a ticket's request is given. It is not begun with
+	// less time left: a request that is cut off is a lost answer.
+	createTimeout = 30 * time.Second
+)
+
+// Queue is what the worker needs of SQS. *sqs.Client satisfies it, and so does
+// pkg/embedded. SendMessage returns nil only when the message is durable.
+type Queue interface {
+	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+	ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
+}
+
+// Mapper turns an event into the request that Centercode gets.
+// [*mapping.Config] satisfies it.
+type Mapper interface {
+	Map(mapping.Input) (mapping.Request, error)
+}
+
+// Centercode makes tickets. [*centercode.Client] satisfies it; its errors are
+// [*centercode.Error] and [*centercode.SourceError].
+type Centercode interface {
+	CreateTicket(context.Context, centercode.CreateRequest) (centercode.Ticket, error)
+	AddFile(context.Context, centercode.FileRequest) (int64, error)
+	FindTicket(context.Context, centercode.Lookup) (id string, found bool, err error)
+}
+
+// Sources opens attachments where they are. [*attachment.Fetcher] satisfies it;
+// its errors are [*attachment.Error].
+type Sources interface {
+	Open(context.Context, attachment.OpenRequest) (*attachment.File, error)
+}
+
+// Secrets reads the Centercode API key. *secrets.Store satisfies it. Fresh reads
+// it again unless what is known is younger than maxAge.
+type Secrets interface {
+	Get(ctx context.Context, name string) (string, error)
+	Fresh(ctx context.Context, name string, maxAge time.Duration) (string, error)
+}
+
+// Config is all that a [Handler] works with. Every field but Margin is needed.
+type Config struct {
+	Ledger     *ledger.Ledger
+	Mapper     Mapper
+	Centercode Centercode
+	Sources    Sources
+	Secrets    Secrets
+	Queue      Queue
+	Reporter   Reporter
+	Now        func() time.Time
+
+	WorkQueueURL, DeadLetterQueueURL string
+
+	// Margin is how long before its deadline an invocation stops working; 0
+	// means [DefaultMargin].
+	Margin time.Duration
+}
+
+// Handler is the worker's Lambda handler. It keeps nothing between invocations,
+// and several may run at once.
+type Handler struct{ Config }
+
+// New checks c and returns the handler.
+func New(c Config) (*Handler, error) {
+	switch {
+	case c.Ledger == nil, c.Mapper == nil, c.Centercode == nil, c.Sources == nil,
+		c.Secrets == nil, c.Queue == nil, c.Reporter == nil, c.Now == nil:
+		return nil, errors.New("worker: a part is missing from its configuration")
+	case c.WorkQueueURL == "":
+		return nil, errors.New("worker: no URL of the work queue")
+	case c.DeadLetterQueueURL == "":
+		return nil, errors.New("worker: no URL of the dead-letter queue")
+	case c.Margin < 0:
+		return nil, fmt.Errorf("worker: a margin of %s", c.Margin)
+	case c.Margin == 0:
+		c.Margin = DefaultMargin
+	}
+	return &Handler{c}, nil
+}
+
+// Handle delivers a batch, its records side by side, and names those that the
+// queue must deliver again. It never returns an error, which would fail the
+// whole batch, and its list is never null, which some emulators refuse.
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+	shared := &gate{}
+	outcomes := make([]Outcome, len(batch.Records))
+	var records sync.WaitGroup
+	for i, message := range batch.Records {
+		records.Go(func() {
+			outcomes[i] = h.deliver(ctx, shared, message)
+			h.Reporter.Report(ctx, outcomes[i])
+		})
+	}
+	records.Wait()
+
+	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
+	for i, o := range outcomes {
+		if o.Result == Retry || o.Result == HandedBack {
+			response.BatchItemFailures = append(response.BatchItemFailures,
+				events.SQSBatchItemFailure{ItemIdentifier: batch.Records[i].MessageId})
+		}
+	}
+	return response, nil
+}
+
+// working bounds a delivery's work, so that time is left to hand it back.
+func (h *Handler) working(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, deadline.Add(-h.Margin))
+	}
+	return context.WithCancel(ctx)
+}
+
+// closing is for what has to be written down after the work, even if the work
+// was cut off. Two of them may follow each other, and leave a third of the
+// margin to the reply.
+func (h *Handler) closing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), h.Margin/3)
+}

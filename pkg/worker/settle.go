@@ -1,0 +1,178 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"fairbridge/pkg/centercode"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/queue"
+)
+
+// settle turns the end of an attempt into what the queue, the ledger and the
+// reporter get to know of it.
+func (d *delivery) settle(ctx context.Context, err error) {
+	var done *ledger.DoneError
+	var held *ledger.HeldError
+	switch {
+	case err == nil:
+		return
+	case errors.As(err, &done):
+		d.out.Result, d.out.TicketID = Duplicate, done.Entry.TicketID
+		return
+	case errors.As(err, &held):
+		// A second copy of the message, or the same one seen again too early.
+		// The backoff on top keeps a copy that waits for long work from using
+		// up its receives.
+		d.putBack(ctx, HandedBack, held.Until.Sub(d.Now())+backoff(d.receives), err)
+		return
+	}
+
+	verdict := decide(err)
+	if verdict.action == answerLost {
+		verdict = d.lostAnswer(verdict, err)
+	}
+	d.out.Status, d.out.Reason, d.out.Err = verdict.status, verdict.reason, err
+	var step *stepError
+	if errors.As(err, &step) {
+		d.out.Stage = step.stage
+	}
+	if verdict.action == bury {
+		buryErr := d.bury(ctx, verdict, err)
+		if buryErr == nil {
+			return
+		}
+		d.out.Reason = ""
+		verdict, err = decide(buryErr), errors.Join(buryErr, err)
+	}
+
+	wait := max(verdict.after, backoff(d.receives))
+	result := HandedBack
+	if verdict.action == retry && !d.cutOff {
+		result = Retry
+	}
+	if verdict.overloaded {
+		d.gate.closeUntil(d.Now().Add(wait))
+	}
+	d.release(ctx, err, verdict)
+	d.putBack(ctx, result, wait, err)
+}
+
+// lostAnswer says what the route wants done about an answer that was lost.
+func (d *delivery) lostAnswer(v decision, cause error) decision {
+	entry := d.claim.Entry()
+	var lost *lostAnswerError
+	errors.As(cause, &lost)
+	switch {
+	case entry.State == ledger.Creating && d.request.Lookup != nil && !lost.noLookUp:
+		// The next attempt looks it up, when Centercode has had time to finish
+		// what it may still be doing.
+		v.action, v.after = handBack, entry.CreatingSince.Add(d.request.Lookup.Settle).Sub(d.Now())
+	case d.request.OnLostAnswer == mapping.Retry:
+		// At least once, as the route wants it: the next attempt sends again.
+		v.action, d.didNothing = retry, true
+	default:
+		v.action = bury
+		return v
+	}
+	v.reason = ""
+	return v
+}
+
+// bury writes the dead letter, then marks the delivery. If the worker dies
+// between the two, the message comes back and there are two letters of the same
+// generation: a replay makes one ticket of both. Once it is marked, a copy of
+// the message that comes back is recognised.
+func (d *delivery) bury(ctx context.Context, v decision, cause error) error {
+	// Whoever has lost the lease has no word in it any more.
+	if err := d.claim.Renew(ctx); err != nil {
+		return failed(stageDeadLetter, err)
+	}
+	entry := d.claim.Entry()
+	letter := queue.DeadLetter{
+		DeliveryID:  d.out.DeliveryID,
+		Event:       string(d.out.Kind),
+		Reason:      v.reason,
+		Stage:       d.out.Stage,
+		Status:      v.status,
+		Description: describe(cause),
+		Attempts:    entry.Attempts,
+		FailedAt:    d.Now(),
+		Generation:  entry.Generation + 1,
+	}
+	_, err := d.Queue.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl:          aws.String(d.DeadLetterQueueURL),
+		MessageBody:       aws.String(d.message.Body),
+		MessageAttributes: letter.Attributes(),
+	})
+	if err != nil {
+		return failed(stageDeadLetter, err)
+	}
+	d.out.Result, d.out.TicketID = Dead, entry.TicketID
+	// The letter is safe, so the message may go whether or not the mark is made:
+	// without it the lease ends, and a replay goes on from the same state.
+	if err := d.claim.Died(ctx, d.fault(cause, v), d.didNothing); err != nil {
+		d.out.Err = errors.Join(cause, err)
+	}
+	return nil
+}
+
+// release gives up the claim. It is left alone when there is none, or when
+// another has it.
+func (d *delivery) release(ctx context.Context, cause error, v decision) {
+	if d.claim == nil || errors.Is(cause, ledger.ErrConflict) {
+		return
+	}
+	if err := d.claim.Release(ctx, d.fault(cause, v), d.didNothing); err != nil {
+		d.out.Err = errors.Join(cause, err)
+	}
+}
+
+func (d *delivery) fault(cause error, v decision) ledger.Fault {
+	return ledger.Fault{
+		Reason: string(v.reason), Stage: d.out.Stage, Status: v.status,
+		Text: describe(cause), At: d.Now(),
+	}
+}
+
+// putBack lets the message be delivered again after a while. If that fails it
+// comes back when its visibility timeout ends, which is later or sooner but not
+// never.
+func (d *delivery) putBack(ctx context.Context, result Result, after time.Duration, cause error) {
+	left := longest - d.Now().Sub(d.began) - time.Minute
+	after = min(max(after, 0), left)
+	d.out.Result, d.out.RetryIn, d.out.Err = result, after, cause
+	if err := d.hide(ctx, after); err != nil {
+		d.out.Err = errors.Join(cause, err)
+	}
+}
+
+// hide keeps the message invisible for that long from now, in whole seconds.
+func (d *delivery) hide(ctx context.Context, long time.Duration) error {
+	seconds := int32((long + time.Second - 1) / time.Second)
+	_, err := d.Queue.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+		QueueUrl:          aws.String(d.WorkQueueURL),
+		ReceiptHandle:     aws.String(d.message.ReceiptHandle),
+		VisibilityTimeout: seconds,
+	})
+	if err != nil {
+		return fmt.Errorf("change the message's visibility: %w", err)
+	}
+	return nil
+}
+
+// describe is an error as people read it in a dead letter: without a secret, and
+// without the step, which is said beside it.
+func describe(err error) string {
+	var step *stepError
+	if errors.As(err, &step) {
+		err = step.err
+	}
+	return queue.Describe(centercode.Redact(err.Error()))
+}

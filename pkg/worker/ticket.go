@@ -1,0 +1,139 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"fairbridge/pkg/centercode"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/secrets"
+)
+
+// keyAge is how old the API key may be that is tried again after a 401 or 403.
+// Younger than that, it was only just read and the answer stands.
+const keyAge = 10 * time.Second
+
+// ticket makes the ticket, unless the ledger has it.
+func (d *delivery) ticket(ctx context.Context) error {
+	entry := d.claim.Entry()
+	d.out.TicketID = entry.TicketID
+	if entry.State == ledger.Created {
+		return nil
+	}
+	if entry.State == ledger.Creating {
+		found, err := d.resolve(ctx, entry)
+		if found || err != nil {
+			return err
+		}
+	}
+	return failed(stageCreate, d.withKey(ctx, d.create))
+}
+
+// create sends the request for the ticket. The ledger knows of it before
+// Centercode does.
+func (d *delivery) create(ctx context.Context, key string) error {
+	if err := d.mayStart(ctx); err != nil {
+		return err
+	}
+	d.didNothing = true
+	if err := d.claim.Creating(ctx); err != nil {
+		return err
+	}
+	// From here the request runs to its own end: to cut it off would make a
+	// lost answer of it.
+	ctx = context.WithoutCancel(ctx)
+	sending, cancel := context.WithTimeout(ctx, createTimeout)
+	defer cancel()
+	d.didNothing = false
+	ticket, err := d.Centercode.CreateTicket(sending, centercode.CreateRequest{
+		Project: d.request.Project, Source: d.request.Source, APIKey: key, Body: d.request.Body,
+	})
+	closing, stop := d.closing(ctx)
+	defer stop()
+	if err := d.answered(err); err != nil {
+		if !d.didNothing {
+			// A look-up gives Centercode its settle time from now on.
+			return errors.Join(err, d.claim.Creating(closing))
+		}
+		return err
+	}
+	d.out.TicketID = ticket.ID
+	return d.claim.Created(closing, ticket.ID, ticket.Files, ticket.AnswerKeys)
+}
+
+// mayStart holds back a ticket while Centercode has asked for time, and one
+// whose answer might not arrive before the invocation ends.
+func (d *delivery) mayStart(ctx context.Context) error {
+	if wait := d.gate.closedFor(d.Now()); wait > 0 {
+		return &waitError{after: wait, why: "Centercode asked this batch to wait"}
+	}
+	if deadline, ok := ctx.Deadline(); ok && deadline.Sub(d.Now()) < createTimeout {
+		return &waitError{why: "too little time is left in this invocation"}
+	}
+	return nil
+}
+
+// answered tells a lost answer from a fault that is known to have done nothing.
+func (d *delivery) answered(err error) error {
+	var api *centercode.Error
+	var source *centercode.SourceError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &source), errors.As(err, &api) && !api.Lost:
+		d.didNothing = true
+		return err
+	}
+	return &lostAnswerError{err: err}
+}
+
+// resolve finds out what became of a request whose answer was lost in an earlier
+// attempt. found means that the ticket is there; neither found nor an error,
+// that it is safe to send the request.
+func (d *delivery) resolve(ctx context.Context, entry ledger.Entry) (found bool, err error) {
+	lookup := d.request.Lookup
+	switch {
+	case lookup == nil && d.request.OnLostAnswer == mapping.Retry:
+		return false, nil
+	case lookup == nil, d.Now().Before(entry.CreatingSince.Add(lookup.Settle)):
+		return false, failed(stageCreate, &lostAnswerError{found: true})
+	}
+	var id string
+	err = d.withKey(ctx, func(ctx context.Context, key string) error {
+		id, found, err = d.Centercode.FindTicket(ctx, centercode.Lookup{
+			Project: d.request.Project, Package: lookup.Package, Column: lookup.Column,
+			TicketColumn: lookup.TicketColumn, Value: entry.DeliveryID, APIKey: key,
+		})
+		return err
+	})
+	switch {
+	case err != nil && decide(err).action == bury:
+		// The look-up cannot work as it is configured; the doubt stays.
+		return false, failed(stageLookUp, &lostAnswerError{found: true, noLookUp: true, err: err})
+	case err != nil || !found:
+		return false, failed(stageLookUp, err)
+	}
+	d.out.TicketID = id
+	return true, failed(stageLookUp, d.claim.Created(ctx, id, nil, nil))
+}
+
+// withKey makes a call with the API key, and once more with the one in SSM if
+// Centercode does not take it: that is how a key is rotated without a deploy.
+func (d *delivery) withKey(ctx context.Context, call func(context.Context, string) error) error {
+	key, err := d.Secrets.Get(ctx, secrets.CentercodeAPIKey)
+	if err != nil {
+		return failed(stageSecret, err)
+	}
+	err = call(ctx, key)
+	var api *centercode.Error
+	if !errors.As(err, &api) || (api.Status != 401 && api.Status != 403) {
+		return err
+	}
+	fresh, readErr := d.Secrets.Fresh(ctx, secrets.CentercodeAPIKey, keyAge)
+	if readErr != nil || fresh == key {
+		return errors.Join(err, readErr)
+	}
+	return call(ctx, fresh)
+}
