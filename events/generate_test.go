@@ -36,7 +36,7 @@ func generated(t *testing.T) map[string][]byte {
 		"new-udid.json":                    []byte(`{"event":"new-udid","timestamp":"2015-07-01 17:21:00","udid":"00008030-001A2B3C4D5E6F70","email":"alice@corporation.com"}` + "\n"),
 
 		"invalid/wrong-types.json": variant(t, "feedback.json", fields{
-			"timestamp": []int{2015, 7, 1}, "version": true, "build": "first", "appName": fields{"en": "Demo App"}, "filesize": "550 KB",
+			"timestamp": []int{2015, 7, 1}, "version": true, "build": []int{1}, "appName": fields{"en": "Demo App"}, "filesize": "550 KB",
 			"buildUrl": "/projects/10-demoapp", "iconUrl": 4, "sessionUrl": "app.testfairy.com", "screenshotUrl": "file:///etc/passwd",
 			"correlationId": []string{"user-95"}, "email": "Alice <alice@corporation.com>", "rawDeviceName": false, "ipAddress": fields{}, "text": fields{"html": "<p>"},
 		}),

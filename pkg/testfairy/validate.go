@@ -54,7 +54,7 @@ func withBuildChecks(own ...fieldCheck) []fieldCheck {
 	return slices.Concat([]fieldCheck{
 		{"timestamp", checkText},
 		{"version", checkText},
-		{"build", checkNumber},
+		{"build", checkText}, // a number in the samples; an iOS build can be "1.2.3"
 		{"appName", checkText},
 		{"filesize", checkNumber},
 		{"iconUrl", checkURL},

@@ -36,9 +36,9 @@ func TestValidate(t *testing.T) {
 		{name: "neither text nor screenshot", body: `{"event":"feedback"}`, want: []testfairy.FieldError{{Field: "text", Problem: noText}}},
 		{name: "blank text, null screenshot", body: `{"event":"feedback","text":" \n","screenshotUrl":null}`, want: []testfairy.FieldError{{Field: "text", Problem: noText}}},
 		{name: "a bad screenshot is not a missing one", body: `{"event":"feedback","screenshotUrl":"a.jpg"}`, want: []testfairy.FieldError{{Field: "screenshotUrl", Problem: badURL}}},
-		{name: "every field of a feedback is bad", body: `{"event":"feedback","timestamp":{},"version":[],"build":"one","appName":true,"filesize":false,"buildUrl":1,"iconUrl":"x","sessionUrl":"ftp://a/b","screenshotUrl":"//a/b.jpg","correlationId":{},"email":"alice","rawDeviceName":[],"ipAddress":{},"text":{"a":1}}`,
+		{name: "every field of a feedback is bad", body: `{"event":"feedback","timestamp":{},"version":[],"build":[1],"appName":true,"filesize":false,"buildUrl":1,"iconUrl":"x","sessionUrl":"ftp://a/b","screenshotUrl":"//a/b.jpg","correlationId":{},"email":"alice","rawDeviceName":[],"ipAddress":{},"text":{"a":1}}`,
 			want: []testfairy.FieldError{
-				{Field: "timestamp", Problem: badText}, {Field: "version", Problem: badText}, {Field: "build", Problem: badNumber},
+				{Field: "timestamp", Problem: badText}, {Field: "version", Problem: badText}, {Field: "build", Problem: badText},
 				{Field: "appName", Problem: badText}, {Field: "filesize", Problem: badNumber}, {Field: "iconUrl", Problem: badURL},
 				{Field: "buildUrl", Problem: badURL}, {Field: "sessionUrl", Problem: badURL}, {Field: "screenshotUrl", Problem: badURL},
 				{Field: "correlationId", Problem: badText}, {Field: "email", Problem: badEmail}, {Field: "rawDeviceName", Problem: badText},
@@ -90,6 +90,11 @@ func TestValidateValues(t *testing.T) {
 		},
 		{
 			field: "build",
+			good:  []string{`1`, `"1.2.3"`, `"one"`, `""`},
+			wrong: []string{`true`, `[1]`, `{}`},
+		},
+		{
+			field: "filesize",
 			good:  []string{`1`, `-1`, `1.5`, `1e400`, `"1"`, `" 42 "`, `"007"`, `"1e400"`, `""`},
 			wrong: []string{`"one"`, `"1.2.3"`, `"inf"`, `"NaN"`, `"0x10"`, `"1_000"`, `"-"`, `"e"`, `true`, `[1]`, `{}`},
 		},
@@ -115,11 +120,11 @@ func TestValidateValues(t *testing.T) {
 }
 
 func TestValidationErrorNamesFieldsAndNoValues(t *testing.T) {
-	err := decode(t, `{"event":"feedback","email":"secret value","build":"secret value"}`).Validate()
+	err := decode(t, `{"event":"feedback","email":"secret value","filesize":"secret value"}`).Validate()
 	if err == nil {
 		t.Fatal("no error")
 	}
-	want := "invalid payload: build " + badNumber + "; email " + badEmail + "; text " + noText
+	want := "invalid payload: filesize " + badNumber + "; email " + badEmail + "; text " + noText
 	if err.Error() != want {
 		t.Errorf("error = %q, want %q", err, want)
 	}
