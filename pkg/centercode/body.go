@@ -1,0 +1,146 @@
+package centercode
+
+import (
+	"fmt"
+	"io"
+	"sync"
+)
+
+// uploadBody is a form with one file: what stands before the file, the file as
+// its source gives it, what stands behind it. Reads go straight to the source,
+// as large as they come; nothing is copied or kept here.
+//
+// net/http may read a body after it has returned an answer, and closes it at
+// any time. So Close does nothing, and stop ends the reading.
+type uploadBody struct {
+	source io.Reader
+	size   int64 // what the source must give; -1 if not known
+
+	mu      sync.Mutex // held while the source is read
+	head    []byte     // not yet read
+	tail    []byte     // not yet read
+	touched bool       // something was read
+	drained bool       // the source has ended, as it should
+	written int64      // bytes of the source
+	err     error      // what went wrong with the source
+	stopped bool
+}
+
+// length is the form's Content-Length, -1 if not known.
+func (b *uploadBody) length() int64 {
+	if b.size < 0 {
+		return -1
+	}
+	return int64(len(b.head)) + b.size + int64(len(b.tail))
+}
+
+// Read reads the form.
+func (b *uploadBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.read(p)
+}
+
+// WriteTo writes the form in large pieces. net/http uses it when the length is
+// not known, to make the chunks.
+func (b *uploadBody) WriteTo(w io.Writer) (written int64, err error) {
+	held := pieces.Get().(*[]byte)
+	defer pieces.Put(held)
+	for {
+		n, readErr := b.Read(*held)
+		if n > 0 {
+			m, err := w.Write((*held)[:n])
+			written += int64(m)
+			if err != nil {
+				return written, err
+			}
+		}
+		if readErr == io.EOF {
+			return written, nil
+		}
+		if readErr != nil {
+			return written, readErr
+		}
+	}
+}
+
+func (b *uploadBody) read(p []byte) (int, error) {
+	switch {
+	case b.stopped:
+		return 0, errStopped
+	case b.err != nil:
+		return 0, b.err
+	case len(p) == 0:
+		return 0, nil
+	}
+	b.touched = true
+	if len(b.head) > 0 {
+		n := copy(p, b.head)
+		b.head = b.head[n:]
+		return n, nil
+	}
+	if !b.drained {
+		if n, err := b.readSource(p); n > 0 || err != nil {
+			return n, err
+		}
+	}
+	if len(b.tail) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, b.tail)
+	b.tail = b.tail[n:]
+	return n, nil
+}
+
+// readSource returns 0 bytes and no error at the end of a source that was as
+// long as it had to be. The end is only believed when the source itself says so:
+// the closing boundary must not turn a part of a file into a file.
+func (b *uploadBody) readSource(p []byte) (int, error) {
+	for range 100 {
+		if left := b.size - b.written; b.size >= 0 && int64(len(p)) > left {
+			p = p[:max(left, 1)] // one byte more than there may be, to see the end
+		}
+		n, err := b.source.Read(p)
+		b.written += int64(n)
+		if b.size >= 0 && b.written > b.size {
+			b.written = b.size
+			b.err = fmt.Errorf("longer than the %d bytes it was said to have", b.size)
+			return 0, b.err
+		}
+		switch {
+		case err == io.EOF && b.size >= 0 && b.written < b.size:
+			b.err = fmt.Errorf("ended after %d of %d bytes: %w", b.written, b.size, io.ErrUnexpectedEOF)
+		case err == io.EOF:
+			b.drained = true
+		case err != nil:
+			b.err = err
+		case n == 0:
+			continue
+		}
+		return n, b.err
+	}
+	b.err = io.ErrNoProgress
+	return 0, b.err
+}
+
+// again gives the body once more if nothing of it is gone.
+func (b *uploadBody) again() (io.ReadCloser, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.touched {
+		return nil, errRead
+	}
+	return b, nil
+}
+
+// Close does nothing: the source is the caller's.
+func (b *uploadBody) Close() error { return nil }
+
+// stop waits for a read that is under way and ends all others. whole says that
+// the form was read to its end: before that, no server can have the file.
+func (b *uploadBody) stop() (written int64, whole bool, sourceErr error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stopped = true
+	return b.written, b.drained && len(b.tail) == 0, b.err
+}

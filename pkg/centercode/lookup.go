@@ -1,0 +1,181 @@
+package centercode
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	maxPackagePages = 500     // of one look-up
+	maxPageBytes    = 8 << 20 // of one page
+)
+
+// Lookup asks which ticket has a value in a column of a data package, which is a
+// report that the customer designs.
+type Lookup struct {
+	Project      string // the project's key
+	Package      string // the data package's key
+	Column       string // the name of the column to search
+	TicketColumn string // the name of the column that holds the ticket's id
+	Value        string // what to look for, to the letter
+	APIKey       string // never shown in an error
+}
+
+// FindTicket pages through a data package until a row has the value. It reports
+// found false only after it has read every page; a package that has more than
+// 500 pages, lacks a column, or does not say the ticket's id is an error.
+// Errors are *[Error], with Status 200 for an answer that cannot be understood.
+func (c *Client) FindTicket(ctx context.Context, l Lookup) (ticketID string, found bool, err error) {
+	x := &call{op: OpFindTicket, key: l.APIKey, reads: true}
+	for n := 1; n <= maxPackagePages; n++ {
+		page, err := c.packagePage(ctx, x, l, n)
+		if err != nil {
+			return "", false, err
+		}
+		id, found, err := page.find(l)
+		if err != nil {
+			return "", false, &Error{Op: x.op, Status: http.StatusOK, Description: x.clip(err.Error())}
+		}
+		if found {
+			return id, true, nil
+		}
+		// Without a total, a page without rows is the end.
+		total, err := strconv.Atoi(page.Paging.TotalPages.String())
+		if len(page.Data) == 0 || err == nil && n >= total {
+			return "", false, nil
+		}
+	}
+	return "", false, &Error{Op: x.op, Status: http.StatusOK,
+		Description: x.clip(fmt.Sprintf("data package %q has more than %d pages: narrow its filter", l.Package, maxPackagePages))}
+}
+
+// packagePage gets one page; pages count from 1. Its error is an *Error.
+func (c *Client) packagePage(ctx context.Context, x *call, l Lookup, n int) (packagePage, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	u, err := c.url("projects", l.Project, "feedbackDataPackages", l.Package)
+	if err != nil {
+		return packagePage{}, &Error{Op: x.op, Description: "project and package must be set", Err: err}
+	}
+	u.RawQuery = "page=" + strconv.Itoa(n)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return packagePage{}, &Error{Op: x.op, Err: redactError(err, x.key)}
+	}
+	resp, err := c.send(ctx, x, req)
+	if err != nil {
+		return packagePage{}, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		return packagePage{}, x.refused(resp, cancel)
+	}
+	body, whole, err := readBody(resp.Body, maxPageBytes, cancel)
+	if err != nil {
+		err = fmt.Errorf("read the answer: %w", redactError(ctxError(ctx, err), x.key))
+		return packagePage{}, &Error{Op: x.op, Status: resp.StatusCode, Err: err}
+	}
+	if !whole {
+		return packagePage{}, &Error{Op: x.op, Status: resp.StatusCode,
+			Description: "a page of the data package is longer than 8 MiB: leave columns out of it"}
+	}
+	page, err := readPackagePage(body)
+	if err != nil {
+		return packagePage{}, &Error{Op: x.op, Status: resp.StatusCode,
+			Description: x.clip("the answer is not a page of a data package: " + describe(body))}
+	}
+	return page, nil
+}
+
+// packagePage is one page as Centercode's sample code for data packages reads it.
+type packagePage struct {
+	Paging struct {
+		TotalPages json.Number `json:"totalPages"`
+	} `json:"paging"`
+	Fields []struct {
+		Name string `json:"name"`
+	} `json:"fields"`
+	Data [][]packageCell `json:"data"`
+}
+
+type packageCell struct {
+	ComputedValue any   `json:"computedValue"`
+	Values        []any `json:"values"`
+}
+
+func readPackagePage(body []byte) (packagePage, error) {
+	d := json.NewDecoder(bytes.NewReader(trimBOM(body)))
+	d.UseNumber()
+	var page packagePage
+	if err := d.Decode(&page); err != nil {
+		return packagePage{}, err
+	}
+	if page.Fields == nil && page.Data == nil {
+		return packagePage{}, errors.New("neither fields nor data")
+	}
+	return page, nil
+}
+
+// find looks for the row of l on the page.
+func (p packagePage) find(l Lookup) (ticketID string, found bool, err error) {
+	if len(p.Data) == 0 && len(p.Fields) == 0 {
+		return "", false, nil // an empty report
+	}
+	column, err := p.column(l.Column)
+	if err != nil {
+		return "", false, err
+	}
+	ticket, err := p.column(l.TicketColumn)
+	if err != nil {
+		return "", false, err
+	}
+	for _, row := range p.Data {
+		if len(row) != len(p.Fields) {
+			// Which column is left out is a guess, and a wrong one misses the ticket.
+			return "", false, fmt.Errorf("the data package has a row of %d cells for %d columns", len(row), len(p.Fields))
+		}
+		if !slices.Contains(row[column].texts(), l.Value) {
+			continue
+		}
+		if texts := row[ticket].texts(); len(texts) > 0 {
+			return texts[0], true, nil
+		}
+		return "", false, fmt.Errorf("the row was found, but its column %q is empty", l.TicketColumn)
+	}
+	return "", false, nil
+}
+
+// column finds a column by its name, to the letter or, failing that, in any case.
+func (p packagePage) column(name string) (int, error) {
+	var names []string
+	for i, field := range p.Fields {
+		if field.Name == name {
+			return i, nil
+		}
+		names = append(names, strconv.Quote(clip(field.Name, 60)))
+	}
+	for i, field := range p.Fields {
+		if strings.EqualFold(strings.TrimSpace(field.Name), strings.TrimSpace(name)) {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("the data package has no column %q; it has %s", name, strings.Join(names, ", "))
+}
+
+// texts returns what a cell shows and then what it is made of.
+func (c packageCell) texts() []string {
+	var texts []string
+	for _, v := range append([]any{c.ComputedValue}, c.Values...) {
+		if text := strings.TrimSpace(scalar(v)); text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}

@@ -1,0 +1,212 @@
+package centercode
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// Timeouts of [NewTransport]. There is no total one: an upload may take minutes.
+const (
+	dialTimeout      = 10 * time.Second
+	handshakeTimeout = 10 * time.Second
+	// From the end of the request to the answer's header. Long, since a server
+	// may copy or scan a file of 2 GB before it answers.
+	headerTimeout = 2 * time.Minute
+	// A server that does not know Expect: 100-continue gets the body after this.
+	continueTimeout = 2 * time.Second
+	// For one piece of a body to be taken by the network.
+	writeTimeout = time.Minute
+	// A POST on a connection that the server is just closing, or that went stale
+	// while a Lambda was frozen, looks like a lost answer. Servers close idle
+	// connections after 5 s at the least (Apache, Node), so ours are used again
+	// only well before that. net/http compares wall clock times here, which
+	// counts the frozen time in.
+	idleTimeout = 3 * time.Second
+)
+
+const (
+	// Bytes in one write of a body. net/http copies in 32 KiB; measured over
+	// loopback, 512 KiB moves 1.7 times as much with 0.7 of the CPU time.
+	pieceSize = 512 << 10
+	// The same for TLS, where it is also how many bytes of 16 KiB records go into
+	// one write: measured 1.2 times the throughput. More falls out of the cache.
+	tlsPieceSize = 128 << 10
+)
+
+// NewTransport returns a transport made for uploads: large writes, no total
+// timeout, HTTP/1.1, the proxy of the environment, no transparent decompression.
+// Its TLSClientConfig may be set before the first request; a Clone of it keeps
+// using the original's.
+func NewTransport() *http.Transport {
+	t := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dial,
+		TLSHandshakeTimeout:   handshakeTimeout,
+		ResponseHeaderTimeout: headerTimeout,
+		ExpectContinueTimeout: continueTimeout,
+		IdleConnTimeout:       idleTimeout,
+		MaxIdleConnsPerHost:   32,
+		WriteBufferSize:       32 << 10, // holds most tickets whole
+		DisableCompression:    true,
+	}
+	t.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return dialTLS(ctx, network, addr, t.TLSClientConfig)
+	}
+	return t
+}
+
+func dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout}
+	raw, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &wideConn{Conn: raw, piece: pieceSize, closed: make(chan struct{})}, nil
+}
+
+func dialTLS(ctx context.Context, network, addr string, config *tls.Config) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout}
+	raw, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	config = config.Clone()
+	if config == nil {
+		config = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if config.ServerName == "" {
+		config.ServerName, _, _ = net.SplitHostPort(addr) // the dialer has split it already
+	}
+	config.NextProtos = []string{"http/1.1"}
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	corked := &corkedConn{Conn: raw}
+	conn := tls.Client(corked, config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	return &wideConn{Conn: conn, cork: corked, piece: tlsPieceSize, closed: make(chan struct{})}, nil
+}
+
+// wideConn is a connection that takes a body in large pieces (net/http hands a
+// body to a connection's ReadFrom), gives up on a peer that takes nothing for
+// writeTimeout, and lets the answer of a peer that hung up be read.
+type wideConn struct {
+	net.Conn
+	cork  *corkedConn // nil without TLS
+	piece int
+
+	once   sync.Once
+	closed chan struct{}
+}
+
+// pieces keeps the buffers of ended uploads; all are of the larger size.
+var pieces = sync.Pool{New: func() any { b := make([]byte, pieceSize); return &b }}
+
+// ReadFrom writes all that r has. A short read is filled up, since a source that
+// comes over TLS gives at most 16 KiB at a time.
+func (c *wideConn) ReadFrom(r io.Reader) (written int64, err error) {
+	held := pieces.Get().(*[]byte)
+	defer pieces.Put(held)
+	piece := (*held)[:c.piece]
+	for {
+		n, readErr := io.ReadFull(r, piece)
+		if n > 0 {
+			m, err := c.writePiece(piece[:n])
+			written += int64(m)
+			if err != nil {
+				return written, err
+			}
+		}
+		switch {
+		case errors.Is(readErr, io.EOF), errors.Is(readErr, io.ErrUnexpectedEOF) && n > 0:
+			return written, nil
+		case readErr != nil:
+			return written, readErr
+		}
+	}
+}
+
+func (c *wideConn) writePiece(p []byte) (int, error) {
+	if c.cork == nil {
+		return c.Write(p)
+	}
+	c.cork.hold()
+	n, err := c.Write(p)
+	if flushErr := c.cork.release(); err == nil && flushErr != nil {
+		n, err = 0, c.hungUp(flushErr)
+	}
+	return n, err
+}
+
+// Write writes p within writeTimeout.
+func (c *wideConn) Write(p []byte) (int, error) {
+	if err := c.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Write(p)
+	return n, c.hungUp(err)
+}
+
+// hungUp holds a write error back until the connection is closed. A server that
+// refuses an upload answers and hangs up while the body is still on its way; the
+// write then fails with a broken pipe, and net/http would report that and drop
+// the answer, which says why. It closes the connection as soon as it has read
+// the answer, or seen that there is none.
+func (c *wideConn) hungUp(err error) error {
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	select {
+	case <-c.closed:
+	case <-time.After(5 * time.Second):
+	}
+	return err
+}
+
+// Close closes the connection.
+func (c *wideConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+// corkedConn gathers the writes of a TLS connection, which makes one for every
+// record, between hold and release.
+type corkedConn struct {
+	net.Conn
+	mu   sync.Mutex
+	held bool
+	buf  []byte
+}
+
+func (c *corkedConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held {
+		c.buf = append(c.buf, p...)
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *corkedConn) hold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = true
+}
+
+func (c *corkedConn) release() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, err := c.Conn.Write(c.buf)
+	c.held, c.buf = false, c.buf[:0]
+	return err
+}
