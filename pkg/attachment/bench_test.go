@@ -1,0 +1,71 @@
+package attachment
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"testing"
+)
+
+// BenchmarkRead moves 256 MiB over loopback, beside bare net/http doing the
+// same; -bench=Read reports MB/s for both.
+func BenchmarkRead(b *testing.B) {
+	const total = 256 << 20
+	block := content(1 << 20)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(total))
+		w.Header().Set("Content-Type", "application/zip")
+		for range total / len(block) {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	})
+	f, plain := local(b, handler.ServeHTTP, Options{})
+	w := newWorld(b, handler)
+	encrypted := w.fetcher(b, Options{})
+	bare := &http.Transport{DisableCompression: true}
+	bareTLS := w.server.Client().Transport.(*http.Transport).Clone()
+	bareTLS.DialContext = w.dial
+	bareTLS.TLSClientConfig.RootCAs = w.ca.pool
+
+	get := func(transport *http.Transport, url string) func() (io.ReadCloser, error) {
+		return func() (io.ReadCloser, error) {
+			resp, err := (&http.Client{Transport: transport}).Get(url)
+			if err != nil {
+				return nil, err
+			}
+			return resp.Body, nil
+		}
+	}
+	open := func(f *Fetcher, url string) func() (io.ReadCloser, error) {
+		return func() (io.ReadCloser, error) { return f.Open(b.Context(), OpenRequest{URL: url}) }
+	}
+	const secure = "https://app.testfairy.com/file.zip"
+	for _, bb := range []struct {
+		name string
+		open func() (io.ReadCloser, error)
+	}{
+		{"plain/bare", get(bare, plain+"/file.zip")},
+		{"plain/attachment", open(f, plain+"/file.zip")},
+		{"tls/bare", get(bareTLS, secure)},
+		{"tls/attachment", open(encrypted, secure)},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			b.SetBytes(total)
+			b.ReportAllocs()
+			buffer := make([]byte, 256<<10)
+			for b.Loop() {
+				body, err := bb.open()
+				if err != nil {
+					b.Fatal(err)
+				}
+				n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, body, buffer)
+				body.Close()
+				if n != total || err != nil {
+					b.Fatalf("%d bytes, %v", n, err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,141 @@
+package attachment
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// What went wrong, in words that may leave the house: they go into dead letters
+// and say nothing of addresses, names or secrets.
+const (
+	reasonForbidden   = "the source's address is not allowed"
+	reasonTooLarge    = "the file is larger than the limit"
+	reasonWebPage     = "a web page where a file was expected (a sign-in page?)"
+	reasonSignIn      = "the source redirected to a sign-in page"
+	reasonNotImage    = "the file is not a picture, and a picture was expected"
+	reasonRESTFailed  = "TestFairy's REST API refused the request"
+	reasonEncoded     = "the source sent an encoding that was not asked for"
+	reasonRedirects   = "the source redirected too often"
+	reasonRedirect    = "the source redirected to nowhere"
+	reasonUnreachable = "the source could not be reached"
+	reasonCertificate = "the source's certificate is not valid"
+	reasonTimeout     = "the source was silent for too long"
+	reasonBroken      = "the source broke off"
+	reasonChanged     = "the file changed while it was read"
+	reasonOverrun     = "the source sent more than it declared"
+	reasonContext     = "the attempt ended before the file did"
+)
+
+var (
+	errForbidden = errors.New("forbidden")
+	errSilent    = errors.New("no progress within the idle timeout")
+	errClosed    = errors.New("read of a closed file")
+)
+
+// Error is the one type of error that this package returns for a source.
+type Error struct {
+	// Permanent says that trying again cannot help: the file is not there, is
+	// not allowed, or is not what was asked for.
+	Permanent bool
+	// Status is the source's HTTP status if that was the fault, else 0.
+	Status int
+	// RetryAfter is how long the source asked to be left alone; 0 if it did not.
+	RetryAfter time.Duration
+	// Reason is generic and may be sent outward.
+	Reason string
+	// Err has the detail, for the log only: host names, addresses, paths. URLs
+	// in it have lost their query, since a signed URL is a secret.
+	Err error
+}
+
+// Error is for the log, as Err is. Use Reason for anything else.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return "attachment source: " + e.Reason
+	}
+	return "attachment source: " + e.Reason + ": " + e.Err.Error()
+}
+
+// Unwrap returns the detail.
+func (e *Error) Unwrap() error { return e.Err }
+
+func permanent(reason, format string, args ...any) *Error {
+	return &Error{Permanent: true, Reason: reason, Err: fmt.Errorf(format, args...)}
+}
+
+func temporary(reason, format string, args ...any) *Error {
+	return &Error{Reason: reason, Err: fmt.Errorf(format, args...)}
+}
+
+// statusError is what an answer means that does not bring the file. What is
+// not known to be final is worth a retry.
+func statusError(resp *http.Response, t target) *Error {
+	code := resp.StatusCode
+	e := &Error{
+		Permanent:  code >= 400 && code < 500,
+		Status:     code,
+		RetryAfter: retryAfter(resp.Header, time.Now()),
+		Reason:     "the source answered HTTP " + strconv.Itoa(code),
+		Err:        fmt.Errorf("get %s: %s", t, resp.Status),
+	}
+	switch code {
+	case http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooEarly, http.StatusTooManyRequests:
+		e.Permanent = false
+	}
+	return e
+}
+
+// maxRetryAfter bounds what a source may ask for; nothing in a queue waits longer.
+const maxRetryAfter = 12 * time.Hour
+
+// retryAfter reads Retry-After, which is seconds or a date (RFC 9110, 10.2.3).
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := h.Get("Retry-After")
+	if value == "" {
+		return 0
+	}
+	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
+		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return min(max(at.Sub(now), 0), maxRetryAfter)
+}
+
+// transportError turns what the network said into an *Error. The transport is
+// used without an http.Client, so its errors name no URL.
+func transportError(ctx context.Context, t target, err error) *Error {
+	if already, ok := errors.AsType[*Error](err); ok {
+		return already
+	}
+	e := temporary(reasonUnreachable, "get %s: %w", t, err)
+	var badCertificate *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, errForbidden):
+		e.Permanent, e.Reason = true, reasonForbidden
+	case errors.Is(context.Cause(ctx), errSilent):
+		e.Reason = reasonTimeout
+	case ctx.Err() != nil:
+		e.Reason = reasonContext
+	case errors.As(err, &badCertificate):
+		e.Reason = reasonCertificate
+	case isTimeout(err):
+		e.Reason = reasonTimeout
+	}
+	return e
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && timeout.Timeout()
+}

@@ -1,0 +1,207 @@
+// Package attachment fetches the files that become a ticket's attachments: a
+// screenshot by its URL, a session's log from TestFairy's REST API. It is the
+// only client for that, in the worker, in replay and in check.
+//
+// URLs come out of a webhook's payload, so whoever knows the webhook's URL
+// chooses them. The Fetcher therefore goes only where files may be: https and
+// port 443, hosts on a list, addresses that are public after DNS, on every
+// redirect again. It reads a file as a stream: nothing is held in memory or on
+// disk, a source that breaks midway is resumed, and a File that ends without an
+// error is whole.
+package attachment
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+// DefaultMaxBytes is the largest file that Centercode takes: 2 GiB.
+const DefaultMaxBytes = 2 << 30
+
+// Options are a Fetcher's settings. The zero value is what production uses.
+type Options struct {
+	// Hosts is the allow list: "example.com" is that host alone,
+	// "*.example.com" every host below it. Addresses are refused. It replaces
+	// the default, DefaultHosts.
+	Hosts []string
+	// AuthHosts are the hosts that may be given OpenRequest.Auth, written as
+	// Hosts are. The default is DefaultAuthHosts.
+	AuthHosts []string
+	// AllowLoopback permits http and https URLs, with any port, whose host is a
+	// loopback address or "localhost". For the embedded home, never for AWS.
+	AllowLoopback bool
+	// Resolve sends the requests for a host to a base URL on loopback, such as
+	// "app.testfairy.com" to "http://127.0.0.1:8081/files": the URL's path and
+	// query are put below it, and the Host header stays. For simulators and
+	// tests. It does not put the host on the allow list.
+	Resolve map[string]string
+	// MaxBytes is the largest file, in bytes. The default is DefaultMaxBytes.
+	MaxBytes int64
+	// IdleTimeout is how long a source may keep us waiting for its answer's
+	// headers, or for each further 16 KiB of its body; the default is 30 s. There
+	// is no limit for the whole: that is the context's.
+	IdleTimeout time.Duration
+	// ConnectTimeout bounds each of DNS, connecting and the TLS handshake; the
+	// default is 10 s.
+	ConnectTimeout time.Duration
+	// RootCAs are the certificate authorities to trust; nil means the machine's.
+	RootCAs *x509.CertPool
+}
+
+// BasicAuth is an account's email and API key (TestFairy's REST API).
+type BasicAuth struct{ User, Password string }
+
+const redacted = "REDACTED"
+
+// String, GoString and MarshalText keep both out of messages, logs and JSON.
+func (BasicAuth) String() string { return redacted }
+
+// GoString is what %#v prints.
+func (BasicAuth) GoString() string { return redacted }
+
+// MarshalText is what encoding/json and log/slog write.
+func (BasicAuth) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// OpenRequest says what to fetch.
+type OpenRequest struct {
+	URL string
+	// Want is what the file must be, or "" for any file but a web page.
+	Want Want
+	// Auth goes to hosts in Options.AuthHosts only, and is dropped for good as
+	// soon as a redirect leads to another host.
+	Auth *BasicAuth
+}
+
+// Fetcher opens files. It is safe for concurrent use.
+type Fetcher struct {
+	policy   *policy
+	public   http.RoundTripper
+	loopback http.RoundTripper
+	maxBytes int64
+	idle     time.Duration
+	// sleep waits for d or for the context; tests replace it.
+	sleep func(ctx context.Context, d time.Duration) error
+	// jitter picks a duration from [0, d).
+	jitter func(d time.Duration) time.Duration
+}
+
+// NewFetcher returns a Fetcher. It refuses options that would open the guard:
+// addresses as hosts, a Resolve entry that is not on loopback.
+func NewFetcher(o Options) (*Fetcher, error) {
+	o = withDefaults(o)
+	guardian := newGuardian()
+	public := newDialer(func(a netip.AddrPort) error { return publicAddr(guardian, a) }, o.ConnectTimeout)
+	return newFetcher(o, public, newDialer(loopbackAddr, o.ConnectTimeout))
+}
+
+func newFetcher(o Options, public, loopback *dialer) (*Fetcher, error) {
+	if o.MaxBytes < 0 || o.IdleTimeout < 0 || o.ConnectTimeout < 0 {
+		return nil, errors.New("attachment: negative limit or timeout")
+	}
+	hosts, err := newHostList(o.Hosts)
+	if err != nil {
+		return nil, fmt.Errorf("attachment: allow list: %w", err)
+	}
+	authHosts, err := newHostList(o.AuthHosts)
+	if err != nil {
+		return nil, fmt.Errorf("attachment: hosts for credentials: %w", err)
+	}
+	p := &policy{hosts: hosts, authHosts: authHosts, allowLoopback: o.AllowLoopback, resolve: map[string]*url.URL{}}
+	for host, base := range o.Resolve {
+		u, err := loopbackBase(base)
+		if err != nil {
+			return nil, fmt.Errorf("attachment: resolve %q: %w", host, err)
+		}
+		if err := checkHostName(lowerASCII(host)); err != nil {
+			return nil, fmt.Errorf("attachment: resolve %q: %w", host, err)
+		}
+		p.resolve[lowerASCII(host)] = u
+	}
+	return &Fetcher{
+		policy:   p,
+		public:   newTransport(o, public),
+		loopback: newTransport(o, loopback),
+		maxBytes: o.MaxBytes,
+		idle:     o.IdleTimeout,
+		sleep:    sleep,
+		jitter:   rand.N[time.Duration],
+	}, nil
+}
+
+func withDefaults(o Options) Options {
+	if len(o.Hosts) == 0 {
+		o.Hosts = DefaultHosts()
+	}
+	if len(o.AuthHosts) == 0 {
+		o.AuthHosts = DefaultAuthHosts()
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
+	if o.IdleTimeout == 0 {
+		o.IdleTimeout = 30 * time.Second
+	}
+	if o.ConnectTimeout == 0 {
+		o.ConnectTimeout = 10 * time.Second
+	}
+	return o
+}
+
+// newTransport leaves out all that net/http does unasked: a proxy out of the
+// environment, decompression, HTTP/2 (it takes 4/10 of a large file's speed, see
+// BenchmarkRead), connections kept between requests (each request has its
+// address checked, and net/http would log what a source sends on an idle one).
+func newTransport(o Options, d *dialer) *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Transport{
+		Proxy:       nil,
+		DialContext: d.DialContext,
+		Protocols:   protocols,
+		TLSClientConfig: &tls.Config{
+			MinVersion: tls.VersionTLS12,
+			RootCAs:    o.RootCAs,
+			// What kept connections would save is the handshake; this saves most of it.
+			ClientSessionCache: tls.NewLRUClientSessionCache(16),
+		},
+		TLSHandshakeTimeout:    o.ConnectTimeout,
+		ResponseHeaderTimeout:  o.IdleTimeout,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true,
+		DisableKeepAlives:      true,
+	}
+}
+
+// Check reports whether a file may be fetched from rawURL, as far as that can
+// be told without the network. The error is an *Error.
+func (f *Fetcher) Check(rawURL string) error {
+	_, err := f.policy.target(rawURL)
+	return err
+}
+
+// sleep waits for d, or until ctx ends. It starts no wait that ctx would cut
+// short.
+func sleep(ctx context.Context, d time.Duration) error {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
+		return context.DeadlineExceeded
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

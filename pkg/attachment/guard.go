@@ -1,0 +1,138 @@
+package attachment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"code.dny.dev/ssrf"
+)
+
+// newGuardian is what decides about the addresses of public sources. The kept
+// library refuses what IANA lists as special, multicast, and every IPv6 address
+// outside 2000::/3, and with that loopback, link-local (metadata services),
+// v4-mapped, both NAT64 prefixes, and zones. Within 2000::/3 it refuses 6to4 and
+// Teredo. What it leaves open is closed here.
+func newGuardian() *ssrf.Guardian {
+	return ssrf.New(
+		ssrf.WithPorts(443),
+		// Azure's host services, at a public address
+		// (https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16).
+		ssrf.WithDeniedV4Prefixes(netip.MustParsePrefix("168.63.129.16/32")),
+	)
+}
+
+// publicAddr returns an error for an address that a public source cannot have.
+func publicAddr(g *ssrf.Guardian, addr netip.AddrPort) error {
+	if err := g.SafeAddrPort(addr); err != nil {
+		return fmt.Errorf("%w: %w", errForbidden, err)
+	}
+	if isISATAP(addr.Addr()) {
+		return fmt.Errorf("%w: %s carries an IPv4 address (ISATAP)", errForbidden, addr.Addr())
+	}
+	return nil
+}
+
+// isISATAP reports whether addr's interface id embeds an IPv4 address, which
+// any prefix may do (RFC 5214, 6.1).
+func isISATAP(addr netip.Addr) bool {
+	b := addr.As16()
+	return addr.Is6() && (b[8] == 0 || b[8] == 2) && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe
+}
+
+// loopbackAddr returns an error for an address that is not on this machine.
+func loopbackAddr(addr netip.AddrPort) error {
+	if !isLoopback(addr.Addr()) {
+		return fmt.Errorf("%w: %s is not loopback", errForbidden, addr.Addr())
+	}
+	return nil
+}
+
+func isLoopback(addr netip.Addr) bool {
+	return addr.IsLoopback() && !addr.Is4In6() && addr.Zone() == ""
+}
+
+// dialer resolves a name, checks what it got, and dials exactly that, so that
+// no second lookup can slip another address in between.
+type dialer struct {
+	allow   func(netip.AddrPort) error
+	lookup  func(ctx context.Context, host string) ([]netip.Addr, error)
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	timeout time.Duration // for one address; resolving has the same again
+}
+
+// newDialer returns a dialer on the machine's network. The socket's own control
+// function checks once more, at the last moment before connecting.
+func newDialer(allow func(netip.AddrPort) error, timeout time.Duration) *dialer {
+	socket := &net.Dialer{
+		Timeout: timeout,
+		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
+			addr, err := netip.ParseAddrPort(address)
+			if err != nil {
+				return fmt.Errorf("%w: %w", errForbidden, err)
+			}
+			return allow(addr)
+		},
+	}
+	return &dialer{allow: allow, lookup: lookupHost, dial: socket.DialContext, timeout: timeout}
+}
+
+func lookupHost(ctx context.Context, host string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+}
+
+// DialContext connects to the first address of host that answers. One forbidden
+// address among a host's is enough to refuse the host: no honest source has one.
+func (d *dialer) DialContext(ctx context.Context, _, hostPort string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errForbidden, err)
+	}
+	addrs, err := d.resolve(ctx, host, port)
+	if err != nil {
+		return nil, err
+	}
+	var failed error
+	for _, addr := range addrs {
+		conn, err := d.dial(ctx, "tcp", addr.String())
+		if err == nil {
+			return conn, nil
+		}
+		failed = errors.Join(failed, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, failed
+}
+
+// resolve returns the addresses of host, all of them allowed.
+func (d *dialer) resolve(ctx context.Context, host, port string) ([]netip.AddrPort, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	ips, err := d.lookup(ctx, host)
+	if err != nil {
+		return nil, fmt.Errorf("resolve: %w", err)
+	}
+	if len(ips) == 0 {
+		return nil, errors.New("resolve: no address")
+	}
+	addrs := make([]netip.AddrPort, 0, len(ips))
+	for _, ip := range ips {
+		// The resolver writes IPv4 addresses in either form; a mapped one would
+		// be dialled as the IPv4 address that it is.
+		addr, err := netip.ParseAddrPort(net.JoinHostPort(ip.Unmap().String(), port))
+		if err != nil {
+			return nil, fmt.Errorf("resolve: %w: %w", errForbidden, err)
+		}
+		if err := d.allow(addr); err != nil {
+			return nil, err
+		}
+		addrs = append(addrs, addr)
+	}
+	return addrs, nil
+}

@@ -1,0 +1,139 @@
+package attachment
+
+import (
+	"bytes"
+	"encoding/json"
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+)
+
+// Want is what a file must be.
+type Want string
+
+const (
+	WantAny   Want = ""      // any file but a web page
+	WantImage Want = "image" // a picture
+	// WantREST is an answer of TestFairy's REST API, which is text for a log and
+	// JSON for the rest, and an error if its "status" is "fail".
+	WantREST Want = "rest"
+)
+
+const (
+	sniffBytes  = 512 // http.DetectContentType looks at no more
+	octetStream = "application/octet-stream"
+)
+
+// judge returns the file's type, or the reason why it cannot be what was asked
+// for. A sign-in page that comes with status 200 must not become a picture.
+func judge(r OpenRequest, h http.Header, head []byte) (kind, reason string) {
+	sniffed := http.DetectContentType(head)
+	declared, media := declaredType(h)
+	extension := urlExtension(r.URL)
+	vague := media == "" || media == octetStream || media == "binary/octet-stream" // the last is S3's default
+	switch {
+	case isWebPage(media, sniffed, extension, r.Want) && !(isHTMLExtension(extension) && r.Want == WantAny):
+		return "", reasonWebPage
+	case r.Want == WantREST && restFailed(media, head):
+		return "", reasonRESTFailed
+	case vague && sniffed == octetStream && imageTypes[extension] != "":
+		// The pictures that sniffing does not know (HEIC, AVIF) have a name at least.
+		return imageTypes[extension], ""
+	case vague:
+		declared = sniffed
+	}
+	if r.Want == WantImage && (!strings.HasPrefix(declared, "image/") || len(head) == 0) {
+		return "", reasonNotImage
+	}
+	return declared, ""
+}
+
+// isWebPage reports whether what arrived is HTML. The declared type is believed
+// if it says so; the content is, unless it may be a text that begins like HTML.
+func isWebPage(media, sniffed, extension string, want Want) bool {
+	switch {
+	case isHTML(media):
+		return true
+	case !isHTML(sniffed):
+		return false
+	case want == WantImage || imageTypes[extension] != "":
+		return true
+	}
+	return !strings.HasPrefix(media, "text/")
+}
+
+func isHTML(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	return media == "text/html" || media == "application/xhtml+xml"
+}
+
+func isHTMLExtension(extension string) bool {
+	return extension == ".html" || extension == ".htm" || extension == ".xhtml"
+}
+
+// declaredType returns the source's Content-Type, written anew, and the part of
+// it before the parameters; both are empty if it has none that can be read.
+func declaredType(h http.Header) (declared, media string) {
+	media, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil || !strings.Contains(media, "/") {
+		return "", ""
+	}
+	if declared = mime.FormatMediaType(media, params); declared == "" {
+		declared = media
+	}
+	return declared, media
+}
+
+// contentEncoding returns the encoding other than identity that an answer has.
+func contentEncoding(h http.Header) string {
+	encoding := strings.Join(h.Values("Content-Encoding"), ", ")
+	if strings.EqualFold(encoding, "identity") {
+		return ""
+	}
+	return encoding
+}
+
+// restFailed reports whether a JSON answer begins with "status":"fail" at its
+// top level; it looks no further than the head.
+func restFailed(media string, head []byte) bool {
+	if media != "application/json" {
+		return false
+	}
+	decoder := json.NewDecoder(bytes.NewReader(head))
+	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
+		return false
+	}
+	for decoder.More() {
+		key, err := decoder.Token()
+		if err != nil {
+			return false
+		}
+		var value any
+		if err := decoder.Decode(&value); err != nil {
+			return false
+		}
+		if key == "status" {
+			return value == "fail"
+		}
+	}
+	return false
+}
+
+// urlExtension returns the extension of the last segment of the URL's path, in
+// lower case and with its dot, or "".
+func urlExtension(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(path.Ext(u.Path))
+}
+
+// imageTypes are the types of pictures by the extension in a URL.
+var imageTypes = map[string]string{
+	".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif",
+	".webp": "image/webp", ".bmp": "image/bmp", ".heic": "image/heic", ".heif": "image/heif",
+	".avif": "image/avif", ".tif": "image/tiff", ".tiff": "image/tiff", ".svg": "image/svg+xml",
+}

@@ -1,0 +1,122 @@
+package attachment
+
+import (
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	maxNameBytes      = 200 // below the 255 of file systems, with room for a suffix
+	maxExtensionBytes = 16
+)
+
+// fileName picks the file's name: what the source calls it, else how its URL
+// ends, else "attachment".
+func fileName(rawURL string, h http.Header, contentType string) string {
+	if _, params, err := mime.ParseMediaType(h.Get("Content-Disposition")); err == nil {
+		if name := CleanName(params["filename"]); name != "" {
+			return name
+		}
+	}
+	if u, err := url.Parse(rawURL); err == nil && !strings.HasSuffix(u.Path, "/") {
+		if name := CleanName(path.Base(u.Path)); name != "" {
+			return name
+		}
+	}
+	return "attachment" + extensionOf(contentType)
+}
+
+// CleanName makes a name out of outside input safe to put into a header and to
+// save on any file system: the part after the last path separator, without
+// control and invisible characters (such as those that reverse the order of
+// what follows), without what Windows and headers reserve, at most 200 bytes,
+// its extension kept. It returns "" if nothing is left. A clean name stays as
+// it is.
+func CleanName(name string) string {
+	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
+		name = name[i+1:]
+	}
+	name = trimName(strings.Map(cleanRune, name))
+	if len(name) > maxNameBytes {
+		name = shorten(name)
+	}
+	if isReserved(name) {
+		name = "_" + name
+	}
+	return name
+}
+
+// cleanRune returns what takes r's place in a name; -1 for nothing.
+func cleanRune(r rune) rune {
+	switch {
+	case r == utf8.RuneError: // also what is not UTF-8
+		return -1
+	case strings.ContainsRune("\"'`<>:|?*;%", r):
+		return '_'
+	case unicode.Is(unicode.Zs, r):
+		return ' '
+	case unicode.IsGraphic(r):
+		return r
+	}
+	return -1
+}
+
+// trimName takes away the leading dots that hide a file, and the trailing ones
+// that Windows drops.
+func trimName(name string) string { return strings.Trim(name, " .") }
+
+// shorten cuts the stem, not the extension, between two characters.
+func shorten(name string) string {
+	extension := path.Ext(name)
+	if len(extension) > maxExtensionBytes {
+		extension = ""
+	}
+	cut := maxNameBytes - 1 - len(extension) // 1: a reserved name may get a "_"
+	for !utf8.RuneStart(name[cut]) {
+		cut--
+	}
+	return trimName(name[:cut]) + extension
+}
+
+// isReserved reports whether name is one of Windows' devices, with or without
+// an extension
+// (https://learn.microsoft.com/windows/win32/fileio/naming-a-file).
+func isReserved(name string) bool {
+	stem, _, _ := strings.Cut(strings.ToUpper(name), ".")
+	stem = strings.TrimRight(stem, " ")
+	switch stem {
+	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
+		return true
+	}
+	port, numbered := strings.CutPrefix(stem, "COM")
+	if !numbered {
+		port, numbered = strings.CutPrefix(stem, "LPT")
+	}
+	return numbered && utf8.RuneCountInString(port) == 1 && strings.Contains("123456789¹²³", port)
+}
+
+// extensionOf returns the usual extension of a type. The list is fixed, so that
+// a name does not depend on the machine's own.
+func extensionOf(contentType string) string {
+	media, _, _ := strings.Cut(contentType, ";")
+	if extension := extensions[media]; extension != "" {
+		return extension
+	}
+	return ".bin"
+}
+
+var extensions = map[string]string{
+	"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp",
+	"image/bmp": ".bmp", "image/heic": ".heic", "image/heif": ".heif", "image/avif": ".avif",
+	"image/tiff": ".tif", "image/svg+xml": ".svg",
+	"text/plain": ".txt", "text/csv": ".csv", "text/xml": ".xml", "text/html": ".html",
+	"application/xml": ".xml", "application/json": ".json", "application/pdf": ".pdf",
+	"application/zip": ".zip", "application/gzip": ".gz", "application/x-gzip": ".gz",
+	"application/vnd.sqlite3": ".sqlite", "application/x-sqlite3": ".sqlite",
+	"video/mp4": ".mp4", "video/webm": ".webm", "video/quicktime": ".mov",
+}

@@ -1,0 +1,75 @@
+package attachment
+
+import (
+	"context"
+	"net/http"
+)
+
+const (
+	maxRedirects = 3
+	userAgent    = "FairBridge"
+)
+
+// get asks for a file, follows redirects, and returns the first answer that is
+// none. Every hop passes the policy, and its address the dialer's check. The
+// error is an *Error. The caller closes the body.
+func (f *Fetcher) get(ctx context.Context, r OpenRequest, from *checkpoint) (*http.Response, target, error) {
+	t, err := f.policy.target(r.URL)
+	if err != nil {
+		return nil, target{}, err
+	}
+	auth := r.Auth
+	for redirects := 0; ; redirects++ {
+		resp, err := f.roundTrip(ctx, t, auth, from)
+		if err != nil {
+			return nil, target{}, transportError(ctx, t, err)
+		}
+		if !isRedirect(resp.StatusCode) {
+			return resp, t, nil
+		}
+		resp.Body.Close()
+		if redirects == maxRedirects {
+			return nil, target{}, permanent(reasonRedirects, "get %s: more than %d redirects", t, maxRedirects)
+		}
+		next, err := f.policy.redirect(t, resp.Header.Get("Location"))
+		if err != nil {
+			return nil, target{}, err
+		}
+		if next.url.Host != t.url.Host {
+			auth = nil
+		}
+		t = next
+	}
+}
+
+// roundTrip sends one request. It goes to the transport itself: http.Client
+// would add a Referer and carry credentials to subdomains.
+func (f *Fetcher) roundTrip(ctx context.Context, t target, auth *BasicAuth, from *checkpoint) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	req.URL, req.Host = t.sent, t.url.Host
+	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set("Accept", "*/*")
+	req.Header.Set("Accept-Encoding", "identity")
+	if auth != nil && t.mayAuth {
+		req.SetBasicAuth(auth.User, auth.Password)
+	}
+	if from != nil {
+		from.ask(req.Header)
+	}
+	if t.loopback {
+		return f.loopback.RoundTrip(req)
+	}
+	return f.public.RoundTrip(req)
+}
+
+func isRedirect(status int) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
+}
