@@ -1,0 +1,239 @@
+// Package mapping turns a TestFairy event into the request for a Centercode
+// ticket, as fairbridge.yaml says: the first route that matches the event names
+// the project and External Source, and makes each parameter out of the event's
+// fields with templates. docs/mapping.md is the reference of the file.
+//
+// Parse refuses a file with any mistake and reports all of them with their
+// places. Map is bounded: no event and no file make it run or allocate without
+// end, and what it yields is valid JSON. The package reads no environment and no
+// network, and knows nothing of AWS.
+package mapping
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"fairbridge/pkg/testfairy"
+)
+
+// Config is a mapping file that has been read and checked. It is safe for
+// concurrent use.
+type Config struct {
+	Centercode Centercode
+	Sources    Sources
+	Routes     []Route // in the file's order
+}
+
+// Centercode says where tickets are made.
+type Centercode struct {
+	// BaseURL is the site's address without a slash at its end: https, or http
+	// on loopback. Empty: none is configured yet.
+	BaseURL string
+}
+
+// Sources says where attachments may be fetched from.
+type Sources struct {
+	// Hosts are host names, or *.name for every host below name. Empty: those
+	// that TestFairy uses.
+	Hosts         []string
+	AllowLoopback bool              // files may come from this machine
+	Resolve       map[string]string // host to a base URL on this machine that plays it
+	MaxBytes      int64             // the largest file; at most and by default 2 GiB
+}
+
+// Route is one rule of the file, with the file's defaults filled in.
+type Route struct {
+	Line    int  // in the file
+	Ignore  bool // its events are left alone; nothing below is set
+	Project string
+	Source  string // the key of the External Source
+	// OnLostAnswer is Park or Retry.
+	OnLostAnswer string
+	Lookup       *Lookup // nil: none
+
+	match       match
+	fields      []field
+	attachments []file
+}
+
+// Load reads the mapping file at path. The error is Problems if the file can be
+// read but is not right.
+func Load(path string) (*Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the mapping file: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the mapping file: %w", err)
+	}
+	return Parse(path, data)
+}
+
+// Parse reads a mapping file's content. name stands for the file in messages.
+// The error is Problems: every mistake that can be found, in the file's order.
+func Parse(name string, data []byte) (*Config, error) {
+	d := &decoder{file: name}
+	root, ok := d.document(data)
+	if !ok {
+		return nil, d.problems.sorted()
+	}
+	file, _ := topKind.value(d, root)
+	c := &Config{Centercode: file.centercode, Sources: file.sources}
+	if c.Sources.MaxBytes == 0 {
+		c.Sources.MaxBytes = largest
+	}
+	d.unreachable(file.routes)
+	if file.defaults == nil {
+		file.defaults = &settings{checked: true}
+	}
+	for _, r := range file.routes {
+		// What is missing can be told only where nothing else was wrong.
+		if r.node != nil && file.defaults.checked {
+			c.Routes = append(c.Routes, d.route(r, *file.defaults))
+		}
+	}
+	if len(d.problems) > 0 {
+		return nil, d.problems.sorted()
+	}
+	return c, nil
+}
+
+// route fills the defaults into a rule and notes what is still missing.
+func (d *decoder) route(r rule, defaults settings) Route {
+	if r.ignore {
+		return Route{Line: r.node.Line, Ignore: true, match: r.match.value}
+	}
+	s := r.settings.over(defaults)
+	route := Route{
+		Line: r.node.Line, match: r.match.value,
+		Project: s.project, Source: s.source,
+		OnLostAnswer: s.onLostAnswer, Lookup: s.lookup.value,
+		fields: s.fields,
+	}
+	if s.attachments != nil {
+		route.attachments = *s.attachments
+	}
+	for _, missing := range []struct {
+		key    string
+		absent bool
+	}{{"project", s.project == ""}, {"source", s.source == ""}, {"fields", len(s.fields) == 0}} {
+		if missing.absent {
+			d.problem(r.node, "the route needs the key "+quote(missing.key), "write it here or in defaults")
+		}
+	}
+	if s.lookup.value != nil && !sends(s.fields, "deliveryId") {
+		d.problem(s.lookup.node, "the look-up compares "+quote(s.lookup.value.Column)+" with the delivery id, but no field sends it",
+			`add a field such as deliveryId: "{{ .deliveryId }}"`)
+	}
+	return route
+}
+
+// over returns the settings with the defaults in place of what they leave out.
+func (s settings) over(defaults settings) settings {
+	merged := defaults
+	if s.project != "" {
+		merged.project = s.project
+	}
+	if s.source != "" {
+		merged.source = s.source
+	}
+	merged.fields = slices.Clone(defaults.fields)
+	for _, f := range s.fields {
+		i := slices.IndexFunc(merged.fields, func(other field) bool { return other.name == f.name })
+		if i >= 0 {
+			merged.fields[i] = f
+		} else {
+			merged.fields = append(merged.fields, f)
+		}
+	}
+	if s.attachments != nil {
+		merged.attachments = s.attachments
+	}
+	if s.onLostAnswer != "" {
+		merged.onLostAnswer = s.onLostAnswer
+	} else if merged.onLostAnswer == "" {
+		merged.onLostAnswer = Park
+	}
+	if s.lookup.value != nil {
+		merged.lookup = s.lookup
+	}
+	return merged
+}
+
+// sends reports whether a parameter is made of the event's field.
+func sends(fields []field, name string) bool {
+	for _, f := range fields {
+		for _, i := range f.value.items {
+			if i.template.reads(name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// unreachable notes routes that an earlier one leaves nothing for.
+func (d *decoder) unreachable(rules []rule) {
+	for i, r := range rules {
+		for _, earlier := range rules[:i] {
+			if r.node == nil || earlier.node == nil {
+				continue
+			}
+			if earlier.match.value.covers(r.match.value) {
+				d.problem(r.node, "no event ever gets here", fmt.Sprintf("the route in line %d takes them all: move this one above it", earlier.node.Line))
+				break
+			}
+		}
+	}
+}
+
+// Wants reports whether some event of the kind can become a ticket.
+func (c *Config) Wants(k testfairy.Kind) bool {
+	return slices.ContainsFunc(c.Routes, func(r Route) bool { return !r.Ignore && k.Known() && r.match.kind(k) })
+}
+
+// Reference is a field of the event that a template of the file reads. A
+// template inside a with or range may mean a field of something smaller.
+type Reference struct {
+	Route int    // index in Config.Routes
+	Where string // the key that holds the template, such as "fields.summary"
+	Field string // the event's field
+}
+
+// References lists which fields of an event each route reads, in the file's
+// order: a field that no event ever has is most likely misspelt.
+func (c *Config) References() []Reference {
+	var all []Reference
+	for i, r := range c.Routes {
+		add := func(where string, t *compiled) {
+			if t == nil {
+				return
+			}
+			for _, u := range t.fields {
+				if ref := (Reference{i, where, u.field}); !slices.Contains(all, ref) {
+					all = append(all, ref)
+				}
+			}
+		}
+		add("match.when", r.match.when)
+		for _, f := range r.fields {
+			for _, item := range f.value.items {
+				add("fields."+f.name, item.template)
+			}
+		}
+		for _, f := range r.attachments {
+			for _, part := range []struct {
+				name string
+				t    *compiled
+			}{{"from", f.from}, {"filename", f.filename}, {"endpoint", f.endpoint}} {
+				add(strings.Join([]string{"attachments", f.element, part.name}, "."), part.t)
+			}
+		}
+	}
+	return all
+}

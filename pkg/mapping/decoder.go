@@ -1,0 +1,217 @@
+package mapping
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+)
+
+const (
+	maxFile  = 512 << 10 // bytes of a mapping file
+	maxNodes = 50_000    // visited, however often aliases repeat them
+)
+
+// decoder reads the nodes of one file and collects its problems.
+type decoder struct {
+	file     string
+	lines    []string
+	problems Problems
+	nodes    int
+}
+
+// noted says of a value that its problem is in the decoder's list.
+const noted = false
+
+// problem notes a problem of node n.
+func (d *decoder) problem(n *yaml.Node, message, hint string) {
+	d.at(n.Line, n.Column, d.width(n), message, hint)
+}
+
+func (d *decoder) at(line, column, width int, message, hint string) {
+	if len(d.problems) >= maxProblems {
+		return
+	}
+	p := Problem{File: d.file, Line: max(line, 1), Column: max(column, 1), Width: max(width, 1), Message: message, Hint: hint}
+	p.Source = d.line(p.Line)
+	d.problems = append(d.problems, p)
+}
+
+// line is the numbered line of the file, or "".
+func (d *decoder) line(n int) string {
+	if n < 1 || n > len(d.lines) {
+		return ""
+	}
+	return d.lines[n-1]
+}
+
+// width is how many characters of its first line the node takes.
+func (d *decoder) width(n *yaml.Node) int {
+	if n.Kind != yaml.ScalarNode && n.Kind != yaml.AliasNode {
+		return 1
+	}
+	width := utf8.RuneCountInString(n.Value)
+	switch {
+	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		return 1
+	case n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0:
+		width += 2
+	case n.Kind == yaml.AliasNode:
+		width++
+	}
+	return max(1, min(width, utf8.RuneCountInString(d.line(n.Line))-n.Column+1))
+}
+
+// document parses the file into its one document's root, or notes why not.
+func (d *decoder) document(data []byte) (*yaml.Node, bool) {
+	if len(data) > maxFile {
+		d.at(1, 1, 1, fmt.Sprintf("the file is larger than %d bytes", maxFile), "")
+		return nil, noted
+	}
+	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
+	for line := range strings.SplitSeq(string(data), "\n") {
+		d.lines = append(d.lines, strings.TrimSuffix(line, "\r"))
+	}
+	if !d.readable() {
+		return nil, noted
+	}
+	loader, err := yaml.NewLoader(bytes.NewReader(data))
+	if err != nil {
+		d.syntax(err)
+		return nil, noted
+	}
+	var doc, second yaml.Node
+	if err := loader.Load(&doc); errors.Is(err, io.EOF) || err == nil && isNull(doc.Content[0]) {
+		d.at(1, 1, 1, "the file is empty", "it needs routes: copy the shipped fairbridge.yaml and change it")
+		return nil, noted
+	} else if err != nil {
+		d.syntax(err)
+		return nil, noted
+	}
+	switch err := loader.Load(&second); {
+	case err == nil:
+		d.at(second.Line, second.Column, 3, "a second YAML document starts here", "the file is one document: take out the --- line")
+		return nil, noted
+	case !errors.Is(err, io.EOF):
+		d.syntax(err)
+		return nil, noted
+	}
+	return doc.Content[0], true
+}
+
+// readable notes the first byte that is no UTF-8 or no text at all. YAML would
+// refuse it too, but without its place.
+func (d *decoder) readable() bool {
+	for i, line := range d.lines {
+		column := 1
+		for rest := line; rest != ""; column++ {
+			r, size := utf8.DecodeRuneInString(rest)
+			switch {
+			case r == utf8.RuneError && size == 1:
+				d.at(i+1, column, 1, "this is not UTF-8", "save the file as UTF-8")
+				return false
+			case r < ' ' && r != '\t' && r != '\r' || r == 0x7f:
+				d.at(i+1, column, 1, "a control character", "take it out")
+				return false
+			}
+			rest = rest[size:]
+		}
+	}
+	return true
+}
+
+// syntax notes what the YAML parser could not read.
+func (d *decoder) syntax(err error) {
+	load, ok := errors.AsType[*yaml.LoadError](err)
+	if !ok {
+		d.at(1, 1, 1, "not YAML: "+err.Error(), "")
+		return
+	}
+	line, column := load.Mark.Line, load.Mark.Column
+	message, hint := "not YAML: "+load.Message, ""
+	source := d.line(line)
+	switch {
+	case strings.HasPrefix(strings.TrimLeft(source, " "), "\t"):
+		hint = "indent with spaces, not with a tab"
+	case strings.Contains(source, "{{") && strings.Contains(source, `"`):
+		hint = `a template with " in it goes into '...' or below a |`
+	case strings.Contains(source, "{{"):
+		hint = `a template goes into quotes: "{{ .text }}"`
+	case strings.Contains(load.Message, "mapping values are not allowed"):
+		hint = "a text with a colon in it goes into quotes"
+	case load.ContextMsg != "" && load.ContextMark.Line != line && load.ContextMark.Line > 0:
+		hint = fmt.Sprintf("%s, which starts in line %d", load.ContextMsg, load.ContextMark.Line)
+	}
+	d.at(line, column, 1, message, hint)
+}
+
+// follow is the node that n stands for. It counts every visit, so that aliases
+// of aliases cannot grow without bound; that an alias stands in its own anchor
+// does no harm, since the file's structure is only a few levels deep.
+func (d *decoder) follow(n *yaml.Node) (*yaml.Node, bool) {
+	for range 10 {
+		d.nodes++
+		if d.nodes == maxNodes {
+			d.problem(n, "the file repeats too much through aliases (*name)", "write the values out, or use defaults")
+		}
+		if d.nodes >= maxNodes {
+			return n, noted
+		}
+		if n.Kind != yaml.AliasNode {
+			return n, true
+		}
+		n = n.Alias
+	}
+	d.problem(n, "an alias of an alias of an alias", "")
+	return n, noted
+}
+
+func isNull(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
+}
+
+// describe names a node's kind for a message.
+func describe(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	switch n.ShortTag() {
+	case "!!null":
+		return "nothing"
+	case "!!bool":
+		return "a boolean"
+	case "!!int", "!!float":
+		return "a number"
+	case "!!str":
+		return "a text"
+	}
+	return "a value of type " + n.ShortTag()
+}
+
+// mistaken notes that n is not what was wanted there.
+func (d *decoder) mistaken(n *yaml.Node, wanted string) {
+	switch {
+	case isBareTemplate(n):
+		d.problem(n, "a template without quotes", `YAML takes {{ for its own: write "{{ .text }}"`)
+	case isNull(n):
+		d.problem(n, "the value is missing: "+wanted+" belongs here", "write it, or take the key out")
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" && wanted == "a text":
+		d.problem(n, "wants "+wanted+", not a boolean", "put it in quotes")
+	default:
+		d.problem(n, "wants "+wanted+", not "+describe(n), "")
+	}
+}
+
+// isBareTemplate recognises what YAML makes of {{ .text }}: a mapping whose
+// only key is a mapping.
+func isBareTemplate(n *yaml.Node) bool {
+	return n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle != 0 && len(n.Content) == 2 &&
+		n.Content[0].Kind == yaml.MappingNode && n.Content[0].Style&yaml.FlowStyle != 0
+}

@@ -1,0 +1,140 @@
+package mapping
+
+import (
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	// A zone must mean the same on every machine, and Lambda's has no zone files.
+	_ "time/tzdata"
+	"unicode"
+)
+
+// formatDate reads a time in any form that TestFairy or FairBridge writes, and
+// writes it in the layout. A text that is no time is left as it is: a ticket
+// with an odd date is better than none. The check command is told.
+func formatDate(e *execution, args []any) (any, error) {
+	all, err := e.texts(args)
+	if err != nil {
+		return nil, err
+	}
+	layout, zones, value := all[0], all[1:len(all)-1], strings.TrimSpace(all[len(all)-1])
+	if layout == "RFC3339" {
+		layout = time.RFC3339
+	}
+	if len(layout) > 1000 {
+		return nil, errTooLong
+	}
+	if err := e.spend(500*len(zones), 0); err != nil { // a zone is read anew each time
+		return nil, err
+	}
+	in := time.UTC
+	if len(zones) > 0 {
+		if in, err = zone(zones[0]); err != nil {
+			return nil, err
+		}
+	}
+	out := in
+	if len(zones) > 1 {
+		if out, err = zone(zones[1]); err != nil {
+			return nil, err
+		}
+	}
+	t, ok := readTime(value, in)
+	if !ok {
+		if value != "" {
+			e.notes = append(e.notes, "date was given what is not a time")
+		}
+		return all[len(all)-1], nil
+	}
+	return t.In(out).Format(layout), nil
+}
+
+// readTime tries the forms of a time, the documented one first.
+func readTime(s string, in *time.Location) (time.Time, bool) {
+	for _, layout := range []string{time.DateTime, time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, in); err == nil {
+			return t, true
+		}
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	switch {
+	case err != nil:
+		return time.Time{}, false
+	case len(s) == 10: // seconds since 1970, until the year 2286
+		return time.Unix(n, 0), true
+	case len(s) == 13:
+		return time.UnixMilli(n), true
+	}
+	return time.Time{}, false
+}
+
+func zone(name string) (*time.Location, error) {
+	// "Local" and "" would differ from machine to machine.
+	if name == "" || name == "Local" {
+		return nil, errors.New("wants a zone's name such as Europe/Berlin")
+	}
+	location, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, errors.New("is given an unknown time zone")
+	}
+	return location, nil
+}
+
+func isZone(name string) error {
+	_, err := zone(name)
+	return err
+}
+
+// pathID finds the id after a word in the path of a TestFairy URL,
+// /projects/{id}/builds/{id}/sessions/{id}, fit to stand in another URL's path.
+func pathID(word string) func(string) string {
+	return func(raw string) string {
+		u, err := url.Parse(strings.TrimSpace(raw))
+		if err != nil {
+			return ""
+		}
+		segments := strings.Split(u.EscapedPath(), "/")
+		for i, segment := range segments[:len(segments)-1] {
+			if segment != word {
+				continue
+			}
+			id, err := url.PathUnescape(segments[i+1])
+			if err != nil || id == "." || id == ".." || strings.ContainsAny(id, `/\`) ||
+				strings.ContainsFunc(id, unicode.IsControl) {
+				return ""
+			}
+			return url.PathEscape(id)
+		}
+		return ""
+	}
+}
+
+// escapeMarkdown puts a backslash before everything that CommonMark or its
+// common extensions could take for markup (https://spec.commonmark.org/0.31.2/#backslash-escapes).
+func escapeMarkdown(s string) string {
+	var b strings.Builder
+	for line := range strings.Lines(s) {
+		text := strings.TrimLeft(line, " \t")
+		b.WriteString(line[:len(line)-len(text)])
+		// A number with a dot or bracket, or a sign, starts a list or a heading.
+		marker := strings.TrimLeft(text, "0123456789")
+		digits := len(text) - len(marker)
+		b.WriteString(text[:digits])
+		if marker != "" && (digits > 0 && strings.ContainsRune(".)", rune(marker[0])) ||
+			digits == 0 && strings.ContainsRune("#+-=", rune(marker[0]))) {
+			b.WriteByte('\\')
+			b.WriteByte(marker[0])
+			marker = marker[1:]
+		}
+		for i := range len(marker) {
+			if strings.IndexByte("\\`*_[]<>|~&$", marker[i]) >= 0 {
+				b.WriteByte('\\')
+			}
+			b.WriteByte(marker[i])
+		}
+	}
+	return b.String()
+}

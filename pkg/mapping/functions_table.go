@@ -1,0 +1,106 @@
+package mapping
+
+// table is every function, as docs/mapping.md lists them. The examples are of
+// the documented feedback payload (events/feedback.json).
+func table() map[string]function {
+	one := func(usage, doc, example, yields string, run func(*execution, []any) (any, error)) function {
+		return function{usage: usage, doc: doc, example: example, yields: yields, min: 1, max: 1, run: run}
+	}
+	compare := func(word, doc, example, yields string, holds func(order int) bool) function {
+		return function{
+			usage: word + " A B", doc: doc, example: example, yields: yields, min: 2, max: 2,
+			run: comparison(holds),
+		}
+	}
+	return map[string]function{
+		// Text.
+		"firstLine": one("firstLine TEXT", "the first line that is not empty, without the space around it",
+			`{{ firstLine "\n One \nTwo" }}`, "One", onText(firstLine)),
+		"truncate": {
+			usage: "truncate COUNT [END] TEXT", min: 2, max: 3, literals: literals(isCount),
+			doc:     "at most COUNT characters (Unicode code points); an emoji or an accented letter is never cut apart. END, such as \"…\", is put where something was cut off, and is counted",
+			example: `{{ .text | truncate 12 "…" }}`, yields: "App doesn't…", run: truncateText,
+		},
+		"trim":  one("trim TEXT", "TEXT without the space around it", `{{ trim " a " }}`, "a", onText(trim)),
+		"lower": one("lower TEXT", "TEXT in small letters", `{{ .appName | lower }}`, "demo app", onText(lower)),
+		"upper": one("upper TEXT", "TEXT in capitals", `{{ .appName | upper }}`, "DEMO APP", onText(upper)),
+		"replace": {
+			usage: "replace OLD NEW TEXT", doc: "TEXT with every OLD turned into NEW", min: 3, max: 3, run: replaceText,
+			example: `{{ .rawDeviceName | replace " " "-" }}`, yields: "samsung-gt-i9100t",
+		},
+		"default": {
+			usage: "default OTHER VALUE", doc: "VALUE, or OTHER if VALUE is empty", min: 2, max: 2, run: defaultValue,
+			example: `{{ .nickname | default "nobody" }}`, yields: "nobody",
+		},
+		"print": {
+			usage: "print VALUE...", doc: "the values as one text", min: 1, max: -1, run: printValues,
+			example: `{{ print .version "-" .build }}`, yields: "1.0-1",
+		},
+		"join": {
+			usage: "join SEPARATOR LIST", doc: "the elements of a list as one text", min: 2, max: 2, run: joinList,
+			example: `{{ join ", " .tags }}`, yields: "ui, landscape",
+		},
+		"len": one("len VALUE", "how many characters a text has, or elements a list", `{{ len .appName }}`, "8", length),
+		"index": {
+			usage: "index VALUE KEY...", min: 2, max: -1, run: index,
+			doc:     "the field or element of that name or number (from 0), for names with a space in them",
+			example: `{{ index . "Your role" }}`, yields: "tester",
+		},
+
+		// Escaping.
+		"json": one("json VALUE", "VALUE as JSON", `{{ json .text }}`, `"App doesn't render nicely in landscape"`, toJSON),
+		"html": one("html TEXT", "TEXT with < > & ' \" escaped for HTML", `{{ html "a < b" }}`, "a &lt; b", onText(escapeHTML)),
+		"markdown": one("markdown TEXT", "TEXT so escaped that Markdown shows it as it is",
+			`{{ markdown "*a* [b]" }}`, `\*a\* \[b\]`, onText(escapeMarkdown)),
+		"urlquery": one("urlquery TEXT", "TEXT escaped for a URL's query", `{{ urlquery "a b&c" }}`, "a+b%26c", onText(escapeQuery)),
+
+		// Numbers, times, addresses.
+		"humanBytes": one("humanBytes NUMBER", "a number of bytes for people", `{{ humanBytes .filesize }}`, "550.7 KiB", onText(humanBytes)),
+		"date": {
+			usage: "date LAYOUT [ZONE-IN [ZONE-OUT]] TIME", min: 2, max: 4, run: formatDate,
+			literals: literals(nil, isZone, isZone),
+			doc:      "TIME in another form. LAYOUT is Go's (2006-01-02 15:04:05 -0700) or RFC3339. ZONE-IN is where TIME was written down if it does not say (UTC), ZONE-OUT where it is read (ZONE-IN). What is not a time stays as it is",
+			example:  `{{ .timestamp | date "02.01.2006 15:04" "UTC" "Europe/Berlin" }}`, yields: "01.07.2015 19:21",
+		},
+		"projectId": one("projectId URL", "the project in a TestFairy URL, such as .sessionUrl or .buildUrl",
+			`{{ projectId .sessionUrl }}`, "10-demoapp", onText(pathID("projects"))),
+		"buildId": one("buildId URL", "the build in such a URL",
+			`{{ buildId .sessionUrl }}`, "584120", onText(pathID("builds"))),
+		"sessionId": one("sessionId URL", "the session in such a URL",
+			`{{ sessionId .sessionUrl }}`, "1", onText(pathID("sessions"))),
+
+		// Decisions.
+		"match": {
+			usage: "match \"PATTERN\" TEXT", min: 2, max: 2, run: matchText, literals: literals(isPattern), constant: true,
+			doc:     "whether the regular expression (Go's RE2) is found in TEXT",
+			example: `{{ match "(?i)landscape|portrait" .text }}`, yields: "true",
+		},
+		"eq": {
+			usage: "eq A B...", doc: "whether A, as text, is one of the others", min: 2, max: -1, run: equal,
+			example: `{{ eq .build "1" }}`, yields: "true",
+		},
+		"ne": {
+			usage: "ne A B", doc: "whether A and B differ as text", min: 2, max: 2, run: differ,
+			example: `{{ ne .build 2 }}`, yields: "true",
+		},
+		"lt": compare("lt", "whether A is less than B: as numbers if both are, else as text", `{{ lt .build 10 }}`, "true",
+			func(order int) bool { return order < 0 }),
+		"le": compare("le", "less or equal", `{{ le .build 1 }}`, "true", func(order int) bool { return order <= 0 }),
+		"gt": compare("gt", "greater", `{{ gt .build 10 }}`, "false", func(order int) bool { return order > 0 }),
+		"ge": compare("ge", "greater or equal", `{{ ge .build 1 }}`, "true", func(order int) bool { return order >= 0 }),
+		"and": {
+			usage: "and A B...", doc: "the first that is empty or false, else the last", min: 1, max: -1, builtin: true,
+			example: `{{ if and .email .text }}both{{ end }}`, yields: "both",
+		},
+		"or": {
+			usage: "or A B...", doc: "the first that is neither empty nor false, else the last", min: 1, max: -1, builtin: true,
+			example: `{{ or .deviceName .rawDeviceName }}`, yields: "samsung gt-i9100t",
+		},
+		"not": {
+			usage: "not A", doc: "whether A is empty or false", min: 1, max: 1, builtin: true,
+			example: `{{ not .nickname }}`, yields: "true",
+		},
+	}
+}
+
+func literals(checks ...func(string) error) []func(string) error { return checks }

@@ -1,0 +1,248 @@
+package mapping
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"html"
+	"math/big"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
+)
+
+func trim(s string) string        { return strings.TrimSpace(s) }
+func lower(s string) string       { return strings.ToLower(s) }
+func upper(s string) string       { return strings.ToUpper(s) }
+func escapeHTML(s string) string  { return html.EscapeString(s) }
+func escapeQuery(s string) string { return url.QueryEscape(s) }
+
+// firstLine also ends a line at what other systems and scripts end lines with.
+func firstLine(s string) string {
+	for len(s) > 0 {
+		line, rest := s, ""
+		if end := strings.IndexAny(s, "\n\r\v\f\u0085\u2028\u2029"); end >= 0 {
+			line, rest = s[:end], s[end+1:]
+		}
+		if line = strings.TrimSpace(strings.ToValidUTF8(line, "")); line != "" {
+			return line
+		}
+		s = rest
+	}
+	return ""
+}
+
+func truncateText(e *execution, args []any) (any, error) {
+	all, err := e.texts(args)
+	if err != nil {
+		return nil, err
+	}
+	count, err := strconv.Atoi(all[0])
+	if err != nil || count < 0 {
+		return nil, errors.New("wants a whole number of characters first")
+	}
+	end := ""
+	if len(all) == 3 {
+		end = all[1]
+	}
+	return truncate(all[len(all)-1], count, end), nil
+}
+
+// truncate cuts s to at most count runes, end included if anything was cut. It
+// cuts between grapheme clusters only (https://unicode.org/reports/tr29/).
+func truncate(s string, count int, end string) string {
+	if len(s) <= count || utf8.RuneCountInString(s) <= count {
+		return s
+	}
+	room := count - utf8.RuneCountInString(end)
+	if room < 0 {
+		room, end = count, ""
+	}
+	kept, rest, state := 0, s, -1
+	for rest != "" {
+		var cluster string
+		cluster, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		if room -= utf8.RuneCountInString(cluster); room < 0 {
+			break
+		}
+		kept += len(cluster)
+	}
+	return s[:kept] + end
+}
+
+func replaceText(e *execution, args []any) (any, error) {
+	all, err := e.texts(args)
+	if err != nil {
+		return nil, err
+	}
+	old, replacement, s := all[0], all[1], all[2]
+	if old == "" {
+		return s, nil // there is nothing to look for
+	}
+	// The size is known before the text is made, and it may be enormous.
+	if growth := len(replacement) - len(old); growth > 0 && len(s)+strings.Count(s, old)*growth > maxText {
+		return nil, errTooLong
+	}
+	return strings.ReplaceAll(s, old, replacement), nil
+}
+
+func defaultValue(e *execution, args []any) (any, error) {
+	s, err := e.text(args[1])
+	if err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(s) == "" {
+		return args[0], nil
+	}
+	return args[1], nil
+}
+
+func printValues(e *execution, args []any) (any, error) {
+	return e.concat(args, "")
+}
+
+func joinList(e *execution, args []any) (any, error) {
+	separator, err := e.text(args[0])
+	if err != nil {
+		return nil, err
+	}
+	list, ok := args[1].([]any)
+	if !ok {
+		return e.text(args[1])
+	}
+	return e.concat(list, separator)
+}
+
+// concat writes the values one after the other, and stops at maxText.
+func (e *execution) concat(values []any, separator string) (any, error) {
+	var b strings.Builder
+	for i, v := range values {
+		s, err := e.text(v)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			b.WriteString(separator)
+		}
+		b.WriteString(s)
+		if b.Len() > maxText {
+			return nil, errTooLong
+		}
+	}
+	return b.String(), nil
+}
+
+func length(e *execution, args []any) (any, error) {
+	switch v := args[0].(type) {
+	case []any:
+		return len(v), nil
+	case map[string]any:
+		return len(v), nil
+	}
+	s, err := e.text(args[0])
+	return utf8.RuneCountInString(s), err
+}
+
+func index(e *execution, args []any) (any, error) {
+	v := args[0]
+	for _, key := range args[1:] {
+		name, err := e.text(key)
+		if err != nil {
+			return nil, err
+		}
+		switch inside := v.(type) {
+		case map[string]any:
+			v = inside[name]
+		case []any:
+			v = nil
+			if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(inside) {
+				v = inside[i]
+			}
+		default:
+			v = nil
+		}
+	}
+	return e.field(v)
+}
+
+func toJSON(e *execution, args []any) (any, error) {
+	data, err := encode(args[0])
+	return string(data), err
+}
+
+func equal(e *execution, args []any) (any, error) {
+	all, err := e.texts(args)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range all[1:] {
+		if all[0] == other {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func differ(e *execution, args []any) (any, error) {
+	same, err := equal(e, args)
+	return same != true, err
+}
+
+// comparison orders two values: as numbers if both are written as such, else
+// as text.
+func comparison(holds func(order int) bool) func(*execution, []any) (any, error) {
+	return func(e *execution, args []any) (any, error) {
+		all, err := e.texts(args)
+		if err != nil {
+			return nil, err
+		}
+		a, aIsNumber := decimal(all[0])
+		b, bIsNumber := decimal(all[1])
+		if aIsNumber && bIsNumber {
+			return holds(a.Cmp(b)), nil
+		}
+		return holds(cmp.Compare(all[0], all[1])), nil
+	}
+}
+
+// decimal reads a number of a size that needs no bound of its own.
+func decimal(s string) (*big.Rat, bool) {
+	if s = strings.TrimSpace(s); len(s) > 40 || strings.Trim(s, "+-.0123456789") != "" {
+		return nil, false
+	}
+	return new(big.Rat).SetString(s)
+}
+
+func matchText(e *execution, args []any) (any, error) {
+	all, err := e.texts(args)
+	if err != nil {
+		return nil, err
+	}
+	// A pattern costs far more a byte than the other functions do.
+	if err := e.spend(0, 7*len(all[1])); err != nil {
+		return nil, err
+	}
+	return e.patterns[all[0]].MatchString(all[1]), nil
+}
+
+// humanBytes writes a number of bytes with the unit that leaves it below 1024.
+func humanBytes(s string) string {
+	n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+	if err != nil || !(n >= 0 && n < 1<<60) { // NaN, too
+		return s
+	}
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	i := 0
+	// 1023.95 would be rounded to 1024.0.
+	for i < len(units)-1 && (i == 0 && n >= 1024 || i > 0 && n >= 1023.95) {
+		n /= 1024
+		i++
+	}
+	if i == 0 {
+		return strconv.FormatFloat(n, 'f', -1, 64) + " B"
+	}
+	return fmt.Sprintf("%.1f %s", n, units[i])
+}

@@ -1,0 +1,121 @@
+package mapping
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// templateKind is the kind of a template. It may be empty: an empty template
+// sends an empty text.
+var templateKind = kind[*compiled]{
+	schema: schema{Type: "string", Alternative: "number", Examples: []any{"{{ .text | firstLine | truncate 120 }}"}},
+	read: func(d *decoder, n *yaml.Node) (*compiled, bool) {
+		if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
+			return d.template(n)
+		}
+		s, ok := textKind.read(d, n)
+		return &compiled{source: s}, ok
+	},
+}
+
+// template compiles a node's text and notes every fault at its place in the
+// file.
+func (d *decoder) template(n *yaml.Node) (*compiled, bool) {
+	t, faults := compile(n.Value)
+	for _, f := range faults {
+		line, column := d.locate(n, f.offset)
+		width := 1
+		if end := min(f.offset+f.width, len(n.Value)); end > f.offset {
+			word, _, _ := strings.Cut(n.Value[f.offset:end], "\n")
+			width = utf8.RuneCountInString(word)
+		}
+		d.at(line, column, width, f.message, f.hint)
+	}
+	return t, len(faults) == 0
+}
+
+// locate finds where the byte at offset of a scalar's value stands in the file.
+// Where YAML has folded lines it finds the word that starts there, and if all
+// fails it gives the scalar's own place.
+func (d *decoder) locate(n *yaml.Node, offset int) (line, column int) {
+	offset = min(offset, len(n.Value))
+	if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		if line, column, ok := d.locateInBlock(n, offset); ok {
+			return line, column
+		}
+	} else if column, ok := d.locateInLine(n, offset); ok {
+		return n.Line, column
+	}
+	word, _, _ := strings.Cut(n.Value[offset:], "\n")
+	word, _, _ = strings.Cut(word, " ")
+	for line := n.Line; word != "" && line <= n.Line+strings.Count(n.Value, "\n")+20; line++ {
+		source, from := d.line(line), 0
+		if line == n.Line {
+			from = byteOf(source, n.Column)
+		}
+		if at := strings.Index(source[from:], word); at >= 0 {
+			return line, 1 + utf8.RuneCountInString(source[:from+at])
+		}
+	}
+	return n.Line, n.Column
+}
+
+// locateInBlock reads the lines below a | as they stand in the file. Those below
+// a > are joined by YAML, so there it succeeds for the first line only.
+func (d *decoder) locateInBlock(n *yaml.Node, offset int) (line, column int, ok bool) {
+	before := n.Value[:offset]
+	line = n.Line + 1 + strings.Count(before, "\n")
+	start := strings.LastIndexByte(before, '\n') + 1
+	content, _, _ := strings.Cut(n.Value[start:], "\n")
+	source := d.line(line)
+	indent := len(source) - len(content)
+	if indent < 0 || source[indent:] != content || strings.Trim(source[:indent], " ") != "" {
+		return 0, 0, false
+	}
+	return line, 1 + indent + utf8.RuneCountInString(content[:offset-start]), true
+}
+
+// locateInLine walks a scalar that stands on one line, over the escapes of its
+// quotes.
+func (d *decoder) locateInLine(n *yaml.Node, offset int) (column int, ok bool) {
+	source := d.line(n.Line)
+	at := byteOf(source, n.Column)
+	single, double := n.Style&yaml.SingleQuotedStyle != 0, n.Style&yaml.DoubleQuotedStyle != 0
+	if single || double {
+		at++
+	}
+	for i := 0; i < offset; {
+		if at >= len(source) {
+			return 0, false
+		}
+		_, size := utf8.DecodeRuneInString(n.Value[i:])
+		switch raw := source[at:]; {
+		case strings.HasPrefix(raw, n.Value[i:i+size]) && !(double && raw[0] == '\\'):
+			at += size
+			if single && raw[0] == '\'' {
+				at++ // written twice
+			}
+		case double && raw[0] == '\\' && len(raw) > 1:
+			at += 2 + map[byte]int{'x': 2, 'u': 4, 'U': 8}[raw[1]]
+		default:
+			return 0, false
+		}
+		i += size
+	}
+	if at > len(source) {
+		return 0, false
+	}
+	return 1 + utf8.RuneCountInString(source[:at]), true
+}
+
+// byteOf is the offset of a column, counted in characters from 1.
+func byteOf(line string, column int) int {
+	at := 0
+	for ; column > 1 && at < len(line); column-- {
+		_, size := utf8.DecodeRuneInString(line[at:])
+		at += size
+	}
+	return at
+}

@@ -1,0 +1,220 @@
+package mapping
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"strings"
+	"time"
+
+	"fairbridge/pkg/testfairy"
+)
+
+// maxBody is the most bytes a request may have.
+const maxBody = 8 << 20
+
+// ErrNoRoute is returned for an event that no route matches: a person has to
+// say where it belongs.
+var ErrNoRoute = errors.New("no route matches the event")
+
+// ErrIgnored is returned for an event whose route says ignore.
+var ErrIgnored = errors.New("the event's route ignores it")
+
+// Input is an event and what FairBridge knows of it besides.
+type Input struct {
+	Event      testfairy.Event
+	DeliveryID string    // .deliveryId in templates
+	ReceivedAt time.Time // .receivedAt in templates, as RFC 3339 in UTC
+}
+
+// Request is what Centercode is asked to do with an event.
+type Request struct {
+	Route           int // index in Config.Routes
+	Project, Source string
+	// Body is a JSON object of the parameters, in the file's order.
+	Body        json.RawMessage
+	Attachments []Attachment
+	// OnLostAnswer is Park or Retry.
+	OnLostAnswer string
+	Lookup       *Lookup // nil: none
+	// Warnings tell what is sent, but probably not as it was meant.
+	Warnings []Warning
+}
+
+// Attachment is a file to add to the ticket.
+type Attachment struct {
+	Element  string // the key of the form's file element
+	URL      string // where the file is; never empty
+	Filename string // at Centercode; empty: the name in the URL
+	Field    string // of the multipart form
+	Optional bool   // the ticket is complete without it
+	Endpoint string // as configured; empty: the one in Centercode's answer. See EndpointFor
+}
+
+// ticketPlace stands in an Endpoint for the ticket's id, which is not known
+// before the ticket is made.
+const ticketPlace = "{ticketId}"
+
+// EndpointFor is the configured endpoint of the ticket, or "" if there is none.
+func (a Attachment) EndpointFor(ticketID string) string {
+	return strings.ReplaceAll(a.Endpoint, ticketPlace, url.PathEscape(ticketID))
+}
+
+// FieldError says why an event cannot become a request. Its text shows nothing
+// of the event.
+type FieldError struct {
+	Route   int    // index in Config.Routes
+	Line    int    // of the key in the file
+	Field   string // the key, such as "fields.severity"
+	Problem string
+	Value   string // what the event had there, cut short; not in the text
+	Err     error  // may be nil
+}
+
+// Error names the key and the problem.
+func (e *FieldError) Error() string {
+	return fmt.Sprintf("line %d: %s: %s", e.Line, e.Field, e.Problem)
+}
+
+// Unwrap returns the template's error, if it was one.
+func (e *FieldError) Unwrap() error { return e.Err }
+
+// Warning is something in a request that a person may want to look at.
+type Warning struct {
+	Field   string // the key, such as "fields.severity"
+	Problem string
+	Value   string // what the event had there, cut short; not in the text
+}
+
+// String names the key and the problem. It shows nothing of the event.
+func (w Warning) String() string { return w.Field + ": " + w.Problem }
+
+// Map makes the request for an event. It returns ErrNoRoute, ErrIgnored, or,
+// for an event that its route cannot map, one *FieldError for each bad key,
+// joined.
+func (c *Config) Map(in Input) (Request, error) {
+	e := newExecution(in)
+	for i, r := range c.Routes {
+		matches, err := r.match.matches(e, in.Event)
+		if err != nil {
+			return Request{}, &FieldError{Route: i, Line: r.Line, Field: "match.when", Problem: err.Error(), Err: err}
+		}
+		if !matches {
+			continue
+		}
+		if r.Ignore {
+			return Request{}, ErrIgnored
+		}
+		return (&mapper{e: e, route: i}).request(r)
+	}
+	return Request{}, ErrNoRoute
+}
+
+func newExecution(in Input) *execution {
+	fields := maps.Clone(in.Event.Fields)
+	if fields == nil {
+		fields = map[string]any{}
+	}
+	fields["deliveryId"] = in.DeliveryID
+	fields["receivedAt"] = in.ReceivedAt.UTC().Format(time.RFC3339)
+	return &execution{fields: fields, steps: maxSteps}
+}
+
+// mapper makes one request. It goes on after an error, so that a person who
+// mends the file or the form learns of everything at once.
+type mapper struct {
+	e        *execution
+	route    int
+	errs     []error
+	warnings []Warning
+}
+
+func (m *mapper) request(r Route) (Request, error) {
+	req := Request{
+		Route: m.route, Project: r.Project, Source: r.Source,
+		OnLostAnswer: r.OnLostAnswer, Lookup: r.Lookup,
+		Body: m.body(r.fields),
+	}
+	for _, f := range r.attachments {
+		if a, ok := m.attachment(f); ok {
+			req.Attachments = append(req.Attachments, a)
+		}
+	}
+	if len(m.errs) > 0 {
+		return Request{}, errors.Join(m.errs...)
+	}
+	req.Warnings = m.warnings
+	return req, nil
+}
+
+func (m *mapper) body(fields []field) json.RawMessage {
+	body := []byte{'{'}
+	for _, f := range fields {
+		key := "fields." + f.name
+		value, o := m.value(key, f)
+		if o != sent {
+			continue
+		}
+		if len(body)+len(value) > maxBody {
+			m.fail(f.line, key, fmt.Sprintf("the request is longer than %d bytes", maxBody), "", nil)
+			return nil
+		}
+		if len(body) > 1 {
+			body = append(body, ',')
+		}
+		name, err := encode(f.name)
+		if err != nil {
+			m.fail(f.line, key, err.Error(), "", err)
+		}
+		body = append(append(append(body, name...), ':'), value...)
+	}
+	return append(body, '}')
+}
+
+func (m *mapper) attachment(f file) (Attachment, bool) {
+	key := "attachments." + f.element
+	a := Attachment{Element: f.element, Field: f.field, Optional: f.optional}
+	ok := true
+	render := func(name string, t *compiled) string {
+		s, ran := m.run(f.line, key+"."+name, t)
+		ok = ok && ran
+		return strings.TrimSpace(s)
+	}
+	a.URL = render("from", f.from)
+	a.Filename = render("filename", f.filename)
+	a.Endpoint = m.e.with("ticketId", ticketPlace, func() string { return render("endpoint", f.endpoint) })
+	if ok && a.URL == "" {
+		m.warn(key, "nothing to attach: from is empty", "")
+		return a, false
+	}
+	return a, ok
+}
+
+// run executes a template and turns its notes into warnings.
+func (m *mapper) run(line int, key string, t *compiled) (string, bool) {
+	s, err := t.run(m.e)
+	if err != nil {
+		m.fail(line, key, err.Error(), "", err)
+		return "", false
+	}
+	for _, note := range m.e.notes {
+		m.warn(key, note, "")
+	}
+	m.e.notes = m.e.notes[:0]
+	return s, true
+}
+
+func (m *mapper) fail(line int, key, problem, value string, err error) {
+	m.errs = append(m.errs, &FieldError{
+		Route: m.route, Line: line, Field: key, Problem: problem, Value: shown(value), Err: err,
+	})
+}
+
+func (m *mapper) warn(key, problem, value string) {
+	m.warnings = append(m.warnings, Warning{Field: key, Problem: problem, Value: shown(value)})
+}
+
+// shown cuts a value of the event short.
+func shown(s string) string { return truncate(strings.ToValidUTF8(s, "\uFFFD"), 100, "…") }

@@ -1,0 +1,74 @@
+package mapping
+
+import (
+	"slices"
+	"strings"
+
+	"fairbridge/pkg/testfairy"
+)
+
+// match says which events a route takes. What is not given matches any event.
+type match struct {
+	events   []string
+	apps     []glob
+	projects []glob
+	versions versionRange
+	when     *compiled
+}
+
+// kind reports whether the route can match events of the kind.
+func (m match) kind(k testfairy.Kind) bool {
+	return len(m.events) == 0 || slices.Contains(m.events, string(k))
+}
+
+// matches reports whether the event is the route's. The error is that of the
+// when template.
+func (m match) matches(e *execution, event testfairy.Event) (bool, error) {
+	switch {
+	case !m.kind(event.Kind),
+		m.apps != nil && !anyMatches(m.apps, event.Text("appName")),
+		m.projects != nil && !matchesProject(m.projects, event),
+		m.versions != nil && !m.versions.contains(event.Text("version")):
+		return false, nil
+	case m.when == nil:
+		return true, nil
+	}
+	s, err := m.when.run(e)
+	return strings.TrimSpace(s) == "true", err
+}
+
+// matchesProject compares the project of the event's URLs: "10-demoapp", or
+// its number alone.
+func matchesProject(projects []glob, event testfairy.Event) bool {
+	for _, name := range []string{"buildUrl", "sessionUrl"} {
+		id := pathID("projects")(event.Text(name))
+		if id == "" {
+			continue
+		}
+		number, _, _ := strings.Cut(id, "-")
+		return anyMatches(projects, id) || anyMatches(projects, number)
+	}
+	return false
+}
+
+// covers reports whether every event that other can match is m's already.
+func (m match) covers(other match) bool {
+	if m.projects != nil || m.versions != nil || m.when != nil {
+		return false
+	}
+	for _, k := range eventKinds {
+		if other.kind(testfairy.Kind(k)) && !m.kind(testfairy.Kind(k)) {
+			return false
+		}
+	}
+	if m.apps == nil || slices.ContainsFunc(m.apps, glob.all) {
+		return true
+	}
+	// Names without a * are covered if m's patterns match them.
+	for _, app := range other.apps {
+		if strings.Contains(string(app), "*") && !slices.Contains(m.apps, app) || !anyMatches(m.apps, string(app)) {
+			return false
+		}
+	}
+	return len(other.apps) > 0
+}

@@ -1,0 +1,230 @@
+package mapping
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"text/template/parse"
+)
+
+// compiler walks a parse tree, collects its faults, and rewrites it:
+//
+//   - `.a.b`, `$x.a` and `(f .x).a` become calls of field, so that what is
+//     missing or null is "" instead of "<no value>", and no Go method or field
+//     is ever within reach;
+//   - every function gets $, the execution, as its first argument;
+//   - what an action prints goes through text, what a range goes through comes
+//     from each.
+type compiler struct {
+	template  *compiled
+	tree      *parse.Tree
+	faults    []fault
+	variables int
+}
+
+func (c *compiler) fault(offset, width int, message, hint string) {
+	c.faults = append(c.faults, fault{offset, width, message, hint})
+}
+
+func (c *compiler) faultAt(n parse.Node, message, hint string) {
+	c.fault(int(n.Position()), len(n.String()), message, hint)
+}
+
+// list rewrites a list of nodes and returns how many there are in it, at any
+// depth: the weight of one turn of a range around it.
+func (c *compiler) list(l *parse.ListNode) int {
+	if l == nil {
+		return 0
+	}
+	weight := 0
+	for _, n := range l.Nodes {
+		weight++
+		switch n := n.(type) {
+		case *parse.ActionNode:
+			weight += c.pipe(n.Pipe)
+			if len(n.Pipe.Decl) == 0 {
+				n.Pipe.Cmds = append(n.Pipe.Cmds, c.call(n.Pos, nameText))
+			}
+		case *parse.IfNode:
+			weight += c.pipe(n.Pipe) + c.list(n.List) + c.list(n.ElseList)
+		case *parse.WithNode:
+			weight += c.pipe(n.Pipe) + c.list(n.List) + c.list(n.ElseList)
+		case *parse.RangeNode:
+			weight += c.pipe(n.Pipe)
+			turn := 1 + c.list(n.List)
+			weight += turn + c.list(n.ElseList)
+			n.Pipe.Cmds = append(n.Pipe.Cmds, c.call(n.Pos, nameEach, c.number(n.Pos, turn)))
+		case *parse.TemplateNode:
+			c.faultAt(n, "a template may not call another", "write the text where it is needed")
+		}
+	}
+	return weight
+}
+
+// pipe rewrites a pipeline and returns its weight.
+func (c *compiler) pipe(p *parse.PipeNode) int {
+	weight := 0
+	c.variables += len(p.Decl)
+	for i, cmd := range p.Cmds {
+		weight += c.command(cmd, i > 0)
+	}
+	return weight
+}
+
+// command rewrites one command of a pipeline. piped says that it gets the
+// result of the one before it as its last argument.
+func (c *compiler) command(cmd *parse.CommandNode, piped bool) int {
+	weight := 1
+	name, isCall := cmd.Args[0].(*parse.IdentifierNode)
+	if !isCall {
+		if len(cmd.Args) > 1 || piped {
+			c.faultAt(cmd.Args[0], cmd.Args[0].String()+" is not a function",
+				"a function comes first, its arguments after it: {{ .text | truncate 80 }}")
+			return weight
+		}
+		if _, isNil := cmd.Args[0].(*parse.NilNode); isNil {
+			c.faultAt(cmd.Args[0], "nil is not a value that can be written out", `nothing is ""`)
+			return weight
+		}
+		weight += c.argument(cmd, 0)
+		return weight
+	}
+	f, known := functions[name.Ident]
+	if !known {
+		c.unknown(name)
+		return weight
+	}
+	count := len(cmd.Args) - 1
+	if piped {
+		count++
+	}
+	switch {
+	case count < f.min || f.max >= 0 && count > f.max:
+		c.faultAt(name, fmt.Sprintf("%s takes %s, not %d", name.Ident, f.takes(), count), "write it as: "+f.usage)
+	default:
+		c.literals(f, cmd.Args[1:], count)
+	}
+	for i := 1; i < len(cmd.Args); i++ {
+		weight += c.argument(cmd, i)
+	}
+	if !f.builtin {
+		hidden := c.call(name.Pos, name.Ident)
+		cmd.Args = append(hidden.Args, cmd.Args[1:]...)
+	}
+	return weight
+}
+
+// argument rewrites cmd.Args[i].
+func (c *compiler) argument(cmd *parse.CommandNode, i int) int {
+	access := func(value parse.Node, path []string) {
+		call := c.call(cmd.Args[i].Position(), nameField, value)
+		for _, name := range path {
+			call.Args = append(call.Args, c.text(call.Pos, name))
+		}
+		cmd.Args[i] = &parse.PipeNode{NodeType: parse.NodePipe, Pos: call.Pos, Cmds: []*parse.CommandNode{call}}
+	}
+	switch n := cmd.Args[i].(type) {
+	case *parse.DotNode:
+		access(n, nil)
+	case *parse.FieldNode:
+		c.use(n.Ident[0], n)
+		access(&parse.DotNode{NodeType: parse.NodeDot, Pos: n.Pos}, n.Ident)
+	case *parse.VariableNode:
+		if n.Ident[0] == "$" && len(n.Ident) > 1 {
+			c.use(n.Ident[1], n)
+		}
+		access(c.variable(n.Pos, n.Ident[0]), n.Ident[1:])
+	case *parse.ChainNode:
+		inner := &parse.CommandNode{NodeType: parse.NodeCommand, Pos: n.Pos, Args: []parse.Node{n.Node}}
+		weight := c.argument(inner, 0)
+		access(inner.Args[0], n.Field)
+		return 1 + weight
+	case *parse.PipeNode:
+		return 1 + c.pipe(n)
+	case *parse.IdentifierNode:
+		c.faultAt(n, n.Ident+" is a function and cannot be an argument by itself", "put the call in parentheses: ("+n.Ident+" .text)")
+	}
+	return 1
+}
+
+// use notes that the template reads a field of the event. Inside a with or a
+// range the dot is something else; such a name is noted all the same, since
+// what is done with the notes is only to warn.
+func (c *compiler) use(field string, at parse.Node) {
+	offset := int(at.Position())
+	if dot := strings.LastIndexByte(c.template.source[:min(offset+1, len(c.template.source))], '.'); dot >= 0 {
+		offset = dot
+	}
+	c.template.fields = append(c.template.fields, use{field, offset})
+}
+
+// literals checks the arguments that must be, or happen to be, written out:
+// a bad pattern or time zone is better found now than by a tester's feedback.
+func (c *compiler) literals(f function, args []parse.Node, count int) {
+	for i, check := range f.literals {
+		if check == nil || i >= len(args) || i == count-1 {
+			continue // not given, or the value that the function works on
+		}
+		var literal string
+		switch arg := args[i].(type) {
+		case *parse.StringNode:
+			literal = arg.Text
+		case *parse.NumberNode:
+			literal = arg.Text
+		default:
+			if f.constant {
+				c.faultAt(args[i], "the pattern must be written out in quotes", "write it as: "+f.usage)
+			}
+			continue
+		}
+		if err := check(literal); err != nil {
+			name, _, _ := strings.Cut(f.usage, " ")
+			c.faultAt(args[i], name+" "+err.Error(), "write it as: "+f.usage)
+			continue
+		}
+		if f.constant {
+			c.pattern(literal)
+		}
+	}
+}
+
+func (c *compiler) pattern(source string) {
+	if c.template.patterns == nil {
+		c.template.patterns = map[string]*regexp.Regexp{}
+	}
+	c.template.patterns[source] = regexp.MustCompile(source)
+}
+
+// unknown reports a function that is not there, and names the next best.
+func (c *compiler) unknown(name *parse.IdentifierNode) {
+	hint := refused[name.Ident]
+	if hint == "" {
+		hint = suggestion(name.Ident, functionNames())
+	}
+	if hint == "" {
+		hint = "a field of the event is written with a dot: ." + name.Ident
+	}
+	c.faultAt(name, `unknown function "`+name.Ident+`"`, hint)
+}
+
+// call makes the command `name $ args...`.
+func (c *compiler) call(pos parse.Pos, name string, args ...parse.Node) *parse.CommandNode {
+	ident := parse.NewIdentifier(name).SetPos(pos).SetTree(c.tree)
+	return &parse.CommandNode{
+		NodeType: parse.NodeCommand,
+		Pos:      pos,
+		Args:     append([]parse.Node{ident, c.variable(pos, "$")}, args...),
+	}
+}
+
+func (c *compiler) variable(pos parse.Pos, name string) *parse.VariableNode {
+	return &parse.VariableNode{NodeType: parse.NodeVariable, Pos: pos, Ident: []string{name}}
+}
+
+func (c *compiler) text(pos parse.Pos, s string) *parse.StringNode {
+	return &parse.StringNode{NodeType: parse.NodeString, Pos: pos, Quoted: fmt.Sprintf("%q", s), Text: s}
+}
+
+func (c *compiler) number(pos parse.Pos, n int) *parse.NumberNode {
+	return &parse.NumberNode{NodeType: parse.NodeNumber, Pos: pos, IsInt: true, Int64: int64(n), Text: fmt.Sprint(n)}
+}

@@ -1,0 +1,234 @@
+package mapping
+
+import (
+	"encoding/json"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// textKind is a text of at least one character. A number is taken as it is written,
+// so that `app: 2048` and `version: 1.0` need no quotes.
+var textKind = kind[string]{
+	schema: schema{Type: "string", Alternative: "number"},
+	read: func(d *decoder, n *yaml.Node) (string, bool) {
+		if n.Kind == yaml.ScalarNode {
+			switch n.ShortTag() {
+			case "!!str", "!!int", "!!float", "!!timestamp":
+				if strings.TrimSpace(n.Value) == "" {
+					d.problem(n, "the text is empty", "write it, or take the key out")
+					return "", noted
+				}
+				return n.Value, true
+			}
+		}
+		d.mistaken(n, "a text")
+		return "", noted
+	},
+}
+
+// refine makes a kind of text that is checked and turned into something else.
+// convert's error is a mistake.
+func refine[T any](k kind[string], convert func(string) (T, error)) kind[T] {
+	return kind[T]{schema: k.schema, read: func(d *decoder, n *yaml.Node) (T, bool) {
+		var v T
+		s, ok := k.read(d, n)
+		if !ok {
+			return v, noted
+		}
+		v, err := convert(s)
+		if err != nil {
+			message, hint, _ := strings.Cut(err.Error(), "; ")
+			d.problem(n, message, hint)
+		}
+		return v, err == nil
+	}}
+}
+
+// mistake is an error of refine: what is wrong and, after "; ", how to mend it.
+type mistake string
+
+func (m mistake) Error() string { return string(m) }
+
+// described adds a pattern, examples or a default to a kind's schema.
+func described[T any](k kind[T], change func(*schema)) kind[T] {
+	change(&k.schema)
+	return k
+}
+
+// plainKind is a text that FairBridge takes as it is: a template in it would never
+// be run.
+var plainKind = refine(textKind, func(s string) (string, error) {
+	if strings.Contains(s, "{{") {
+		return "", mistake("a template cannot stand here; write the text itself, with one route for each")
+	}
+	return s, nil
+})
+
+// keyNameKind is a key of Centercode's, part of a URL's path.
+var keyNameKind = described(refine(plainKind, func(s string) (string, error) {
+	if strings.ContainsAny(s, " /\\?#%\t\n") {
+		return "", mistake("not a Centercode key: it has a space or one of / \\ ? # % in it; it is the key in the endpoint's URL, not the title")
+	}
+	return s, nil
+}), func(s *schema) { s.Pattern = `^[^\s/\\?#%]+$` })
+
+// oneOf is one of the words.
+func oneOf(words ...string) kind[string] {
+	k := refine(textKind, func(s string) (string, error) {
+		for _, w := range words {
+			if s == w {
+				return s, nil
+			}
+		}
+		return "", mistake("unknown value " + quote(s) + "; " + suggestion(s, words))
+	})
+	k.schema = schema{Type: "string", Enum: words}
+	return k
+}
+
+var boolKind = kind[bool]{
+	schema: schema{Type: "boolean"},
+	read: func(d *decoder, n *yaml.Node) (bool, bool) {
+		if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" {
+			return strings.EqualFold(n.Value, "true"), true
+		}
+		d.mistaken(n, "true or false")
+		return false, noted
+	},
+}
+
+// largest is the most bytes Centercode takes in one file.
+const largest = 2 << 30
+
+var sizePattern = regexp.MustCompile(`^(\d{1,10})(\.\d{1,3})? ?(B|KB|MB|GB|KiB|MiB|GiB)?$`)
+
+// sizeKind is a number of bytes, with or without a unit.
+var sizeKind = described(refine(plainKind, func(s string) (int64, error) {
+	m := sizePattern.FindStringSubmatch(strings.TrimSpace(s))
+	if m == nil {
+		return 0, mistake("not a size; write a number of bytes, or one with a unit: 500 MiB")
+	}
+	units := map[string]float64{"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+	n, _ := strconv.ParseFloat(m[1]+m[2], 64) // the pattern leaves nothing to fail
+	switch n *= units[m[3]]; {
+	case n < 1:
+		return 0, mistake("the size is less than a byte")
+	case n > largest:
+		return 0, mistake("more than Centercode takes in one file; at most 2 GiB")
+	}
+	return int64(n), nil
+}), func(s *schema) { s.Examples = []any{"2 GiB", 1048576} })
+
+// maxSettle is how long a look-up may be put off: a message that waits longer
+// than SQS's visibility allows in one step would be handed out again.
+const maxSettle = 15 * time.Minute
+
+var durationKind = described(refine(plainKind, func(s string) (time.Duration, error) {
+	t, err := time.ParseDuration(s)
+	switch {
+	case err != nil:
+		return 0, mistake("not a duration; write a number with a unit: 60s, 2m")
+	case t < 0 || t > maxSettle:
+		return 0, mistake("the duration must be from 0s to 15m")
+	}
+	return t, nil
+}), func(s *schema) { s.Examples = []any{"60s"} })
+
+// baseURLKind is where Centercode is.
+var baseURLKind = described(refine(plainKind, func(s string) (string, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return "", mistake("not a URL; write https:// and the host: https://beta.example.com")
+	case u.User != nil:
+		return "", mistake("a password has no place in this file; the API key is a secret of its own: see README.md")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return "", mistake("a base URL ends before ? and #; the API key is a secret of its own: see README.md")
+	case u.Scheme == "http" && isLoopback(u.Hostname()), u.Scheme == "https":
+		return strings.TrimRight(s, "/"), nil
+	case u.Scheme == "http":
+		return "", mistake("not encrypted: the API key would travel in the open; write https://")
+	}
+	return "", mistake("not an https URL; write https:// and the host: https://beta.example.com")
+}), func(s *schema) { s.Examples = []any{"https://beta.example.com"} })
+
+// loopbackKind is where a simulator on this machine plays a file host.
+var loopbackKind = refine(plainKind, func(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || !isLoopback(u.Hostname()) ||
+		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", mistake("not a URL on this machine; resolve is for simulators: http://127.0.0.1:8081/testfairy")
+	}
+	return s, nil
+})
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
+}
+
+var hostPattern = regexp.MustCompile(`^(\*\.[a-z0-9-]+\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z]([a-z0-9-]*[a-z0-9])?$`)
+
+// hostKind is a host, or *.host for every host below it.
+var hostKind = described(refine(plainKind, func(s string) (string, error) {
+	host := strings.ToLower(s)
+	switch {
+	case strings.Contains(host, "://"):
+		return "", mistake("a host name is wanted, not a URL; leave out https:// and the path")
+	case net.ParseIP(host) != nil:
+		return "", mistake("an address is no host name; for this machine there is allowLoopback")
+	case len(host) > 253 || !hostPattern.MatchString(host):
+		return "", mistake("not a host name; write files.example.com, or *.example.com for all hosts below it")
+	}
+	return host, nil
+}), func(s *schema) { s.Examples = []any{"files.example.com", "*.example.com"} })
+
+// globKind is a text with * for any text.
+var globKind = refine(plainKind, func(s string) (glob, error) { return glob(s), nil })
+
+// constant is a text, number or boolean that is sent as it is written. A text
+// with an action in it is no constant.
+type constant struct {
+	text string
+	json json.RawMessage
+}
+
+// maxNumber is the most characters a number may have.
+const maxNumber = 100
+
+var jsonNumber = regexp.MustCompile(`^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$`)
+
+// readConstant reads what is no template.
+func (d *decoder) readConstant(n *yaml.Node) (constant, bool) {
+	switch n.ShortTag() {
+	case "!!bool":
+		s := strings.ToLower(n.Value)
+		return constant{s, json.RawMessage(s)}, true
+	case "!!int", "!!float":
+		if !jsonNumber.MatchString(n.Value) || len(n.Value) > maxNumber {
+			d.problem(n, "JSON has no such number", "write it in decimal digits, or put it in quotes to send it as text")
+			return constant{}, noted
+		}
+		return constant{n.Value, json.RawMessage(n.Value)}, true
+	}
+	s, ok := textKind.read(d, n)
+	if !ok {
+		return constant{}, noted
+	}
+	data, err := encode(s)
+	if err != nil {
+		d.problem(n, err.Error(), "")
+		return constant{}, noted
+	}
+	return constant{s, data}, true
+}

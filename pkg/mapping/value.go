@@ -1,0 +1,183 @@
+package mapping
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// field is one parameter of the request.
+type field struct {
+	name  string
+	value value
+	line  int // in the file
+}
+
+// value is how a parameter's value is made.
+type value struct {
+	items []item
+	list  bool   // a JSON array, of what is not empty
+	split string // cuts each text into several elements
+
+	choice *choice
+	as     string // "number" or "boolean"; "" and "text": a JSON string
+
+	omit      []glob // texts that leave the parameter out, in small letters
+	omitEmpty bool
+	required  bool
+}
+
+// item is a template or a constant.
+type item struct {
+	template *compiled // nil: a constant
+	constant constant
+}
+
+// choice is what a text must be one of.
+type choice struct {
+	allowed  []constant
+	by       map[string]int // folded spelling or synonym to the index in allowed
+	fallback *int           // index in allowed
+}
+
+// fold is the spelling under which a choice is looked up.
+func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// find returns the allowed value for a text: to the letter, else by its
+// spelling in any case or a synonym.
+func (c *choice) find(s string) (json.RawMessage, bool) {
+	s = strings.TrimSpace(s)
+	for _, a := range c.allowed {
+		if a.text == s {
+			return a.json, true
+		}
+	}
+	i, ok := c.by[fold(s)]
+	if !ok {
+		return nil, false
+	}
+	return c.allowed[i].json, true
+}
+
+// fieldsKind is the kind of a mapping of parameter names to values, in its order.
+var fieldsKind = kind[[]field]{
+	schema: schema{Type: "object", Values: &valueKind.schema},
+	read: func(d *decoder, n *yaml.Node) (all []field, ok bool) {
+		if n.Kind != yaml.MappingNode || isBareTemplate(n) {
+			d.mistaken(n, "a mapping of parameter names to values")
+			return nil, noted
+		}
+		ok = d.entries(n, func(keyNode, valueNode *yaml.Node) bool {
+			v, good := valueKind.value(d, valueNode)
+			all = append(all, field{name: keyNode.Value, value: v, line: keyNode.Line})
+			return good
+		})
+		return all, ok
+	},
+}
+
+// itemKind is a template, a number or a boolean.
+var itemKind = kind[item]{
+	schema: schema{Type: "string", Alternative: "number", Second: "boolean", Examples: templateKind.schema.Examples},
+	read: func(d *decoder, n *yaml.Node) (item, bool) {
+		if n.Kind == yaml.ScalarNode {
+			switch n.ShortTag() {
+			case "!!str":
+				t, ok := d.template(n)
+				return item{template: t}, ok
+			case "!!bool", "!!int", "!!float":
+				c, ok := d.readConstant(n)
+				return item{constant: c}, ok
+			}
+		}
+		d.mistaken(n, "a template, a number, or true or false")
+		return item{}, noted
+	},
+}
+
+// itemsKind is one item or a list of them.
+var itemsKind = kind[value]{
+	schema: oneOrMore(itemKind).schema,
+	read: func(d *decoder, n *yaml.Node) (value, bool) {
+		items, ok := oneOrMore(itemKind).read(d, n)
+		return value{items: items, list: n.Kind == yaml.SequenceNode}, ok
+	},
+}
+
+// valueKind is an item, a list of items, or a mapping that says more.
+var valueKind = kind[value]{
+	schema: schema{AnyOf: append(slices.Clone(itemsKind.schema.AnyOf), valueObject.schema)},
+	read: func(d *decoder, n *yaml.Node) (value, bool) {
+		if n.Kind == yaml.MappingNode && !isBareTemplate(n) {
+			spec, ok := valueObject.read(d, n)
+			return spec.value(), ok
+		}
+		return itemsKind.read(d, n)
+	},
+}
+
+// valueSpec is a value as its mapping spells it.
+type valueSpec struct {
+	plain, choice *value // exactly one is given
+	allowed       []constant
+	synonyms      []synonym
+	fallback      *constant
+	split, as     string
+	omit          []glob
+	omitEmpty     bool
+	required      bool
+	built         *choice
+}
+
+// synonym is a spelling and the allowed value it stands for.
+type synonym struct{ from, to located[string] }
+
+func (s valueSpec) value() value {
+	v := value{}
+	switch {
+	case s.plain != nil:
+		v = *s.plain
+	case s.choice != nil:
+		v = *s.choice
+	}
+	v.list = v.list || s.split != ""
+	v.choice, v.split, v.as = s.built, s.split, s.as
+	v.omit, v.omitEmpty, v.required = s.omit, s.omitEmpty, s.required
+	return v
+}
+
+// synonymsKind is the kind of a mapping of spellings to allowed values.
+var synonymsKind = kind[[]synonym]{
+	schema: schema{Type: "object", Values: &textKind.schema},
+	read: func(d *decoder, n *yaml.Node) (all []synonym, ok bool) {
+		if n.Kind != yaml.MappingNode || isBareTemplate(n) {
+			d.mistaken(n, "a mapping of spellings to allowed values")
+			return nil, noted
+		}
+		ok = d.entries(n, func(keyNode, valueNode *yaml.Node) bool {
+			to, good := withNode(plainKind).value(d, valueNode)
+			all = append(all, synonym{located[string]{keyNode.Value, keyNode}, to})
+			return good
+		})
+		return all, ok
+	},
+}
+
+// constantKind is a text, number or boolean that is sent to the letter.
+var constantKind = kind[constant]{
+	schema: schema{Type: "string", Alternative: "number", Second: "boolean"},
+	read: func(d *decoder, n *yaml.Node) (constant, bool) {
+		if n.Kind != yaml.ScalarNode || isNull(n) {
+			d.mistaken(n, "a text, a number, or true or false")
+			return constant{}, noted
+		}
+		if n.ShortTag() == "!!str" {
+			if _, ok := plainKind.read(d, n); !ok {
+				return constant{}, noted
+			}
+		}
+		return d.readConstant(n)
+	},
+}
