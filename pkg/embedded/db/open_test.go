@@ -90,7 +90,7 @@ func TestFilesAreForTheOwnerOnly(t *testing.T) {
 		t.Skip("no such modes")
 	}
 	path := filepath.Join(t.TempDir(), "test.db")
-	if err := os.WriteFile(path, nil, 0o644); err != nil { //nolint:gosec // too wide on purpose
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	open(t, path)

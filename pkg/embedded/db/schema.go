@@ -59,7 +59,7 @@ func identify(ctx context.Context, pool *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back
+	defer func() { _ = tx.Rollback() }() // after Commit there is nothing to roll back
 	// Another process may have been first.
 	if known, err := check(ctx, tx); err != nil || known {
 		return err

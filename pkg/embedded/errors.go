@@ -1,0 +1,23 @@
+package embedded
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
+)
+
+var errNoQueue error = &types.QueueDoesNotExist{Message: aws.String("The specified queue does not exist.")}
+
+// operation puts the name of the call around *err, as the SDK's client does.
+func operation(service, name string, err *error) {
+	if *err != nil {
+		*err = &smithy.OperationError{ServiceID: service, OperationName: name, Err: *err}
+	}
+}
+
+// badRequest is an error that SQS and SSM have a code but the SDK no type for.
+func badRequest(code, message string) error {
+	return &smithy.GenericAPIError{Code: code, Message: message, Fault: smithy.FaultClient}
+}
+
+func invalidParameter(message string) error { return badRequest("InvalidParameterValue", message) }

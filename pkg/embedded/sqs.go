@@ -1,0 +1,218 @@
+package embedded
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"fairbridge/pkg/embedded/db"
+)
+
+const (
+	// Region and AccountID stand where AWS's own would, in ARNs and in events.
+	Region    = "embedded"
+	AccountID = "000000000000"
+
+	queueURLPrefix = "embedded://sqs/"
+	queueARNPrefix = "arn:aws:sqs:" + Region + ":" + AccountID + ":"
+)
+
+// sqsSchema: a message's state and its content are two tables, because every
+// receive rewrites the state's row, and a body can be 1 MiB. Times are
+// milliseconds since 1970. The first index is in the order in which messages
+// are received, so a receive costs the same however many are queued; the second
+// finds those past their retention.
+const sqsSchema = `
+CREATE TABLE IF NOT EXISTS queues (
+	id INTEGER PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE,
+	visibility_ms INTEGER NOT NULL,
+	retention_ms INTEGER NOT NULL,
+	max_receives INTEGER NOT NULL,               -- with dead_letter_queue
+	dead_letter_queue INTEGER REFERENCES queues, -- NULL: no redrive
+	created_at INTEGER NOT NULL,
+	modified_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS messages (
+	seq INTEGER PRIMARY KEY,
+	queue INTEGER NOT NULL,
+	id TEXT NOT NULL,
+	sent_at INTEGER NOT NULL,
+	visible_at INTEGER NOT NULL,
+	receives INTEGER NOT NULL DEFAULT 0,
+	first_received_at INTEGER,
+	received_at INTEGER,
+	receipt BLOB,                                -- of the last receive; NULL if there is no valid one
+	held INTEGER NOT NULL DEFAULT 0,             -- 1: the receiver has not handed it back (see HandBack)
+	source INTEGER                               -- the queue from which redrive moved it here
+) STRICT;
+CREATE INDEX IF NOT EXISTS messages_visible ON messages (queue, visible_at, receives);
+CREATE INDEX IF NOT EXISTS messages_sent ON messages (queue, sent_at);
+CREATE TABLE IF NOT EXISTS contents (
+	seq INTEGER PRIMARY KEY REFERENCES messages ON DELETE CASCADE,
+	body TEXT NOT NULL,
+	attributes TEXT NOT NULL                     -- JSON, or '' for none
+) STRICT;`
+
+// SQS answers SQS's calls from the SQLite file, with the semantics of standard
+// queues: what SendMessage has answered is on disk; a message is delivered at
+// least once, about in the order of sending; one that was received too often
+// moves to the dead-letter queue. It is safe for concurrent use, also by
+// several processes on one file.
+//
+// The calls have the SDK's signatures and its errors: one of the types of
+// service/sqs/types where there is one, else a smithy.APIError with SQS's code.
+//
+// Where SQS leaves a choice: only the last receipt handle of a message counts.
+// DeleteMessage with an older one succeeds and deletes nothing, which is what
+// SQS's reference says; ChangeMessageVisibility with one is a
+// types.ReceiptHandleIsInvalid, and on a message that is visible again or
+// gone a types.MessageNotInflight. Not there: FIFO queues, message groups,
+// trace headers, the in-flight limit of 120,000.
+type SQS struct {
+	db    *db.DB
+	now   func() time.Time
+	bells bells
+
+	mu     sync.Mutex
+	queues map[string]queue // by name
+}
+
+// Queue is what [SQS.CreateQueue] needs to know.
+type Queue struct {
+	Name              string        // 1 to 80 of A-Z a-z 0-9 - _
+	VisibilityTimeout time.Duration // 0 to 12 h
+	Retention         time.Duration // 1 min to 14 days; counted from when the message was first sent
+	MaxReceiveCount   int           // receives after which a message moves to DeadLetterQueue
+	DeadLetterQueue   string        // the name of a queue that exists, or "" for no redrive
+}
+
+// queue is a row of the table of queues.
+type queue struct {
+	id              int64
+	name            string
+	visibility      time.Duration
+	retention       time.Duration
+	maxReceives     int64
+	deadLetters     sql.NullInt64 // id
+	deadLettersName string
+	createdAt       int64
+	modifiedAt      int64
+}
+
+func (q queue) url() string { return queueURLPrefix + q.name }
+func (q queue) arn() string { return queueARNPrefix + q.name }
+
+// NewSQS returns the queues that are in d. It makes their tables if they are
+// missing. clock tells the time for timestamps, visibility and retention; a
+// long poll waits in real time.
+func NewSQS(ctx context.Context, d *db.DB, clock func() time.Time) (*SQS, error) {
+	err := d.Write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.Exec(sqsSchema)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create the tables of the queues: %w", err)
+	}
+	return &SQS{db: d, now: clock, queues: map[string]queue{}}, nil
+}
+
+// CreateQueue creates a queue, or gives the one of that name these settings,
+// and returns its URL.
+func (s *SQS) CreateQueue(ctx context.Context, settings Queue) (url string, err error) {
+	if err := settings.check(); err != nil {
+		return "", fmt.Errorf("create queue %q: %w", settings.Name, err)
+	}
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		var deadLetters sql.NullInt64
+		if settings.DeadLetterQueue != "" {
+			err := tx.QueryRow("SELECT id FROM queues WHERE name = ?", settings.DeadLetterQueue).Scan(&deadLetters)
+			if errors.Is(err, sql.ErrNoRows) {
+				return errNoQueue
+			}
+			if err != nil {
+				return err
+			}
+		}
+		now := s.now().UnixMilli()
+		_, err := tx.Exec(`INSERT INTO queues
+			(name, visibility_ms, retention_ms, max_receives, dead_letter_queue, created_at, modified_at)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+			ON CONFLICT (name) DO UPDATE SET visibility_ms = ?2, retention_ms = ?3, max_receives = ?4,
+				dead_letter_queue = ?5, modified_at = ?6
+			WHERE (visibility_ms, retention_ms, max_receives) <> (?2, ?3, ?4) OR dead_letter_queue IS NOT ?5`,
+			settings.Name, settings.VisibilityTimeout.Milliseconds(), settings.Retention.Milliseconds(),
+			settings.MaxReceiveCount, deadLetters, now)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("create queue %q: %w", settings.Name, err)
+	}
+	s.mu.Lock()
+	delete(s.queues, settings.Name) // to be read afresh
+	s.mu.Unlock()
+	return queueURLPrefix + settings.Name, nil
+}
+
+func (q Queue) check() error {
+	switch {
+	case !validName(q.Name):
+		return errors.New("a queue's name is 1 to 80 letters, digits, hyphens and underscores")
+	case q.VisibilityTimeout < 0 || q.VisibilityTimeout > maxVisibility:
+		return fmt.Errorf("visibility timeout %v is not within 0 and %v", q.VisibilityTimeout, maxVisibility)
+	case q.Retention < time.Minute || q.Retention > 14*24*time.Hour:
+		return fmt.Errorf("retention %v is not within 1 minute and 14 days", q.Retention)
+	case q.DeadLetterQueue != "" && (q.MaxReceiveCount < 1 || q.MaxReceiveCount > 1000):
+		return fmt.Errorf("maximum receive count %d is not within 1 and 1000", q.MaxReceiveCount)
+	case q.DeadLetterQueue == "" && q.MaxReceiveCount != 0:
+		return errors.New("a maximum receive count needs a dead-letter queue")
+	}
+	return nil
+}
+
+// validName holds for queue names and for the ids of batch entries.
+func validName(name string) bool {
+	return name != "" && len(name) <= 80 && strings.IndexFunc(name, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+	}) < 0
+}
+
+// queue finds the queue with the given URL. Settings that another process
+// changes meanwhile are not seen: both come from the same program.
+func (s *SQS) queue(ctx context.Context, url *string) (queue, error) {
+	name, ok := strings.CutPrefix(aws.ToString(url), queueURLPrefix)
+	if !ok {
+		return queue{}, errNoQueue
+	}
+	return s.queueNamed(ctx, name)
+}
+
+func (s *SQS) queueNamed(ctx context.Context, name string) (queue, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if q, ok := s.queues[name]; ok {
+		return q, nil
+	}
+	q := queue{name: name}
+	var visibility, retention int64
+	err := s.db.Read().QueryRowContext(ctx, `SELECT q.id, q.visibility_ms, q.retention_ms, q.max_receives,
+			q.dead_letter_queue, coalesce(d.name, ''), q.created_at, q.modified_at
+		FROM queues q LEFT JOIN queues d ON d.id = q.dead_letter_queue WHERE q.name = ?`, name).
+		Scan(&q.id, &visibility, &retention, &q.maxReceives, &q.deadLetters, &q.deadLettersName, &q.createdAt, &q.modifiedAt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return queue{}, errNoQueue
+	}
+	if err != nil {
+		return queue{}, err
+	}
+	q.visibility = time.Duration(visibility) * time.Millisecond
+	q.retention = time.Duration(retention) * time.Millisecond
+	s.queues[name] = q
+	return q, nil
+}

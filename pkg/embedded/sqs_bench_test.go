@@ -1,0 +1,81 @@
+package embedded_test
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/embedded/db"
+)
+
+// BenchmarkSendMessage: durable sends of 16 callers, to be read beside
+// BenchmarkWrite/floor in pkg/embedded/db.
+func BenchmarkSendMessage(b *testing.B) {
+	q := openQueues(b)
+	body := strings.Repeat("x", 1000)
+	b.ResetTimer()
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	var group sync.WaitGroup
+	for range 16 {
+		group.Go(func() {
+			for left.Add(-1) >= 0 {
+				if _, err := q.SendMessage(b.Context(), &sqs.SendMessageInput{QueueUrl: &q.work, MessageBody: &body}); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+}
+
+// BenchmarkCycle sends, receives and deletes one message while so many others
+// are in the queue and so many are dead: the cost must not grow with them.
+func BenchmarkCycle(b *testing.B) {
+	for _, others := range []int{0, 100_000} {
+		b.Run(fmt.Sprintf("others=%d", others), func(b *testing.B) {
+			d := openDB(b, filepath.Join(b.TempDir(), "test.db"))
+			c := newClock()
+			s, err := embedded.NewSQS(b.Context(), d, c.now)
+			if err != nil {
+				b.Fatal(err)
+			}
+			q := queues{SQS: s, clock: c}
+			q.deadLetter = createQueue(b, s, embedded.Queue{Name: "dead", VisibilityTimeout: time.Minute, Retention: time.Hour})
+			q.work = createQueue(b, s, embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour})
+			fill(b, d, c.now(), others)
+			b.ResetTimer()
+			for b.Loop() {
+				q.send(b, q.work, "x")
+				q.delete(b, q.work, q.receive(b, q.work)[0])
+			}
+		})
+	}
+}
+
+// fill puts n messages into every queue.
+func fill(b *testing.B, d *db.DB, now time.Time, n int) {
+	b.Helper()
+	err := d.Write(b.Context(), func(tx *sql.Tx) error {
+		_, err := tx.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+			INSERT INTO messages (queue, id, sent_at, visible_at) SELECT q.id, n.i, ?2, ?2 FROM queues q, n WHERE ?1 > 0`, n, now.UnixMilli())
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec("INSERT INTO contents (seq, body, attributes) SELECT seq, printf('%.*c', 1000, 'x'), '' FROM messages")
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}

@@ -1,0 +1,208 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
+)
+
+// maxVisibility is SQS's limit, counted from when the message was received, so
+// that repeated extensions do not get beyond it either.
+const maxVisibility = 12 * time.Hour
+
+// receipt is what a receipt handle says: which message, which receive of it.
+type receipt struct {
+	seq   int64
+	nonce []byte
+}
+
+const nonceBytes = 16
+
+func newReceipt(seq int64) receipt {
+	nonce := make([]byte, nonceBytes)
+	_, _ = rand.Read(nonce) // never fails
+	return receipt{seq, nonce}
+}
+
+// String returns the receipt handle.
+func (r receipt) String() string {
+	b := binary.BigEndian.AppendUint64(nil, uint64(r.seq))
+	return base64.RawURLEncoding.EncodeToString(append(b, r.nonce...))
+}
+
+func parseReceipt(handle *string) (receipt, error) {
+	b, err := base64.RawURLEncoding.DecodeString(aws.ToString(handle))
+	if err != nil || len(b) != 8+nonceBytes {
+		return receipt{}, errReceipt("The input receipt handle is invalid.")
+	}
+	return receipt{int64(binary.BigEndian.Uint64(b)), b[8:]}, nil
+}
+
+func errReceipt(message string) error {
+	return &types.ReceiptHandleIsInvalid{Message: aws.String(message)}
+}
+
+// each runs fn for every entry of a batch in one write. errs holds what fn said
+// of each entry, where that is an answer of SQS's; any other error ends it all.
+func (s *SQS) each(ctx context.Context, entries int, fn func(tx *sql.Tx, i int) error) (errs []error, err error) {
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		errs = make([]error, entries)
+		for i := range entries {
+			errs[i] = fn(tx, i)
+			if api := smithy.APIError(nil); errs[i] != nil && !errors.As(errs[i], &api) {
+				return errs[i]
+			}
+		}
+		return nil
+	})
+	return errs, err
+}
+
+// one is each for a single entry.
+func (s *SQS) one(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	errs, err := s.each(ctx, 1, func(tx *sql.Tx, _ int) error { return fn(tx) })
+	if err != nil {
+		return err
+	}
+	return errs[0]
+}
+
+// DeleteMessage succeeds also if the message is gone, or if it has been
+// received again since: then it stays.
+func (s *SQS) DeleteMessage(ctx context.Context, in *sqs.DeleteMessageInput, _ ...func(*sqs.Options)) (_ *sqs.DeleteMessageOutput, err error) {
+	defer operation("SQS", "DeleteMessage", &err)
+	q, err := s.queue(ctx, in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.one(ctx, func(tx *sql.Tx) error { return remove(tx, q, in.ReceiptHandle) }); err != nil {
+		return nil, err
+	}
+	s.bells.ring(q.id)
+	return &sqs.DeleteMessageOutput{}, nil
+}
+
+// DeleteMessageBatch is DeleteMessage for up to ten messages.
+func (s *SQS) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options)) (_ *sqs.DeleteMessageBatchOutput, err error) {
+	defer operation("SQS", "DeleteMessageBatch", &err)
+	q, err := s.queue(ctx, in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkBatch(in.Entries, func(e types.DeleteMessageBatchRequestEntry) *string { return e.Id }); err != nil {
+		return nil, err
+	}
+	errs, err := s.each(ctx, len(in.Entries), func(tx *sql.Tx, i int) error { return remove(tx, q, in.Entries[i].ReceiptHandle) })
+	if err != nil {
+		return nil, err
+	}
+	out := &sqs.DeleteMessageBatchOutput{}
+	for i, e := range in.Entries {
+		if errs[i] != nil {
+			out.Failed = append(out.Failed, failedEntry(e.Id, errs[i]))
+			continue
+		}
+		out.Successful = append(out.Successful, types.DeleteMessageBatchResultEntry{Id: e.Id})
+	}
+	s.bells.ring(q.id)
+	return out, nil
+}
+
+func remove(tx *sql.Tx, q queue, handle *string) error {
+	r, err := parseReceipt(handle)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec("DELETE FROM messages WHERE seq = ? AND queue = ? AND receipt = ?", r.seq, q.id, r.nonce)
+	return err
+}
+
+// ChangeMessageVisibility hides a message in flight for VisibilityTimeout
+// seconds from now; 0 makes it visible at once.
+func (s *SQS) ChangeMessageVisibility(ctx context.Context, in *sqs.ChangeMessageVisibilityInput, _ ...func(*sqs.Options)) (_ *sqs.ChangeMessageVisibilityOutput, err error) {
+	defer operation("SQS", "ChangeMessageVisibility", &err)
+	q, err := s.queue(ctx, in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.one(ctx, func(tx *sql.Tx) error { return s.hide(tx, q, in.ReceiptHandle, in.VisibilityTimeout) }); err != nil {
+		return nil, err
+	}
+	s.bells.ring(q.id)
+	return &sqs.ChangeMessageVisibilityOutput{}, nil
+}
+
+// ChangeMessageVisibilityBatch is ChangeMessageVisibility for up to ten messages.
+func (s *SQS) ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options)) (_ *sqs.ChangeMessageVisibilityBatchOutput, err error) {
+	defer operation("SQS", "ChangeMessageVisibilityBatch", &err)
+	q, err := s.queue(ctx, in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkBatch(in.Entries, func(e types.ChangeMessageVisibilityBatchRequestEntry) *string { return e.Id }); err != nil {
+		return nil, err
+	}
+	errs, err := s.each(ctx, len(in.Entries), func(tx *sql.Tx, i int) error {
+		return s.hide(tx, q, in.Entries[i].ReceiptHandle, in.Entries[i].VisibilityTimeout)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &sqs.ChangeMessageVisibilityBatchOutput{}
+	for i, e := range in.Entries {
+		if errs[i] != nil {
+			out.Failed = append(out.Failed, failedEntry(e.Id, errs[i]))
+			continue
+		}
+		out.Successful = append(out.Successful, types.ChangeMessageVisibilityBatchResultEntry{Id: e.Id})
+	}
+	s.bells.ring(q.id)
+	return out, nil
+}
+
+func visibilityTimeout(seconds int32) (time.Duration, error) {
+	d := time.Duration(seconds) * time.Second
+	if d < 0 || d > maxVisibility {
+		return 0, invalidParameter(fmt.Sprintf("Value %d for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be >= 0 and <= %.0f.", seconds, maxVisibility.Seconds()))
+	}
+	return d, nil
+}
+
+func (s *SQS) hide(tx *sql.Tx, q queue, handle *string, seconds int32) error {
+	timeout, err := visibilityTimeout(seconds)
+	if err != nil {
+		return err
+	}
+	r, err := parseReceipt(handle)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	var visibleAt, receivedAt int64
+	var nonce []byte
+	err = tx.QueryRow("SELECT visible_at, coalesce(received_at, 0), receipt FROM messages WHERE seq = ? AND queue = ?", r.seq, q.id).
+		Scan(&visibleAt, &receivedAt, &nonce)
+	switch {
+	case errors.Is(err, sql.ErrNoRows), err == nil && visibleAt <= now.UnixMilli():
+		return &types.MessageNotInflight{Message: aws.String("The message referred to isn't in flight.")}
+	case err != nil:
+		return err
+	case !bytes.Equal(nonce, r.nonce):
+		return errReceipt("The receipt handle is that of an earlier receive.")
+	case now.Add(timeout).UnixMilli() > receivedAt+maxVisibility.Milliseconds():
+		return invalidParameter(fmt.Sprintf("Value %d for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [%.0f seconds].", seconds, maxVisibility.Seconds()))
+	}
+	_, err = tx.Exec("UPDATE messages SET visible_at = ? WHERE seq = ?", now.Add(timeout).UnixMilli(), r.seq)
+	return err
+}

@@ -1,0 +1,152 @@
+package embedded
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// clearedAtATime bounds how many messages one transaction removes, so that
+// others get their turn.
+const clearedAtATime = 500
+
+// GetQueueUrl returns the URL of the queue with the given name.
+func (s *SQS) GetQueueUrl(ctx context.Context, in *sqs.GetQueueUrlInput, _ ...func(*sqs.Options)) (_ *sqs.GetQueueUrlOutput, err error) {
+	defer operation("SQS", "GetQueueUrl", &err)
+	q, err := s.queueNamed(ctx, aws.ToString(in.QueueName))
+	if err != nil {
+		return nil, err
+	}
+	return &sqs.GetQueueUrlOutput{QueueUrl: aws.String(q.url())}, nil
+}
+
+// PurgeQueue removes every message of the queue.
+func (s *SQS) PurgeQueue(ctx context.Context, in *sqs.PurgeQueueInput, _ ...func(*sqs.Options)) (_ *sqs.PurgeQueueOutput, err error) {
+	defer operation("SQS", "PurgeQueue", &err)
+	q, err := s.queue(ctx, in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.clear(ctx, q, math.MaxInt64); err != nil {
+		return nil, err
+	}
+	s.bells.ring(q.id)
+	return &sqs.PurgeQueueOutput{}, nil
+}
+
+// clear removes the messages that were sent no later than the given time, in
+// milliseconds since 1970.
+func (s *SQS) clear(ctx context.Context, q queue, until int64) error {
+	for {
+		var removed int64
+		err := s.db.Write(ctx, func(tx *sql.Tx) error {
+			result, err := tx.Exec("DELETE FROM messages WHERE seq IN (SELECT seq FROM messages WHERE queue = ? AND sent_at <= ? LIMIT ?)",
+				q.id, until, clearedAtATime)
+			if err != nil {
+				return err
+			}
+			removed, err = result.RowsAffected()
+			return err
+		})
+		if err != nil || removed < clearedAtATime {
+			return err
+		}
+	}
+}
+
+// clearExpired removes what is past the retention. ReceiveMessage does so by
+// itself for what it comes across; here it is for a queue of which nobody
+// receives.
+func (s *SQS) clearExpired(ctx context.Context, q queue) error {
+	cutoff := s.now().Add(-q.retention).UnixMilli()
+	var expired int
+	err := s.db.Read().QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = ? AND sent_at <= ? LIMIT 1)",
+		q.id, cutoff).Scan(&expired)
+	if err != nil || expired == 0 {
+		return err
+	}
+	return s.clear(ctx, q, cutoff)
+}
+
+// counts is what is in a queue, exactly.
+type counts struct{ visible, inFlight, delayed int64 }
+
+func (s *SQS) count(ctx context.Context, q queue) (c counts, err error) {
+	err = s.db.Read().QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE visible_at <= ?2),
+			count(*) FILTER (WHERE visible_at > ?2 AND receives > 0),
+			count(*) FILTER (WHERE visible_at > ?2 AND receives = 0)
+		FROM messages WHERE queue = ?1`, q.id, s.now().UnixMilli()).Scan(&c.visible, &c.inFlight, &c.delayed)
+	return c, err
+}
+
+// GetQueueAttributes returns the attributes asked for; the approximate numbers
+// are exact. Asked for none it returns none, as SQS does.
+func (s *SQS) GetQueueAttributes(ctx context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (_ *sqs.GetQueueAttributesOutput, err error) {
+	defer operation("SQS", "GetQueueAttributes", &err)
+	q, err := s.queue(ctx, in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range in.AttributeNames {
+		if !slices.Contains(name.Values(), name) {
+			return nil, &types.InvalidAttributeName{Message: aws.String(fmt.Sprintf("Unknown Attribute %s.", name))}
+		}
+	}
+	if len(in.AttributeNames) == 0 {
+		return &sqs.GetQueueAttributesOutput{}, nil
+	}
+	all, err := s.attributes(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := &sqs.GetQueueAttributesOutput{Attributes: map[string]string{}}
+	for name, value := range all {
+		if slices.Contains(in.AttributeNames, name) || slices.Contains(in.AttributeNames, types.QueueAttributeNameAll) {
+			out.Attributes[string(name)] = value
+		}
+	}
+	return out, nil
+}
+
+func (s *SQS) attributes(ctx context.Context, q queue) (map[types.QueueAttributeName]string, error) {
+	if err := s.clearExpired(ctx, q); err != nil {
+		return nil, err
+	}
+	c, err := s.count(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	all := map[types.QueueAttributeName]string{
+		types.QueueAttributeNameQueueArn:                              q.arn(),
+		types.QueueAttributeNameVisibilityTimeout:                     number(int64(q.visibility.Seconds())),
+		types.QueueAttributeNameMessageRetentionPeriod:                number(int64(q.retention.Seconds())),
+		types.QueueAttributeNameMaximumMessageSize:                    number(maxMessageBytes),
+		types.QueueAttributeNameDelaySeconds:                          "0",
+		types.QueueAttributeNameReceiveMessageWaitTimeSeconds:         "0",
+		types.QueueAttributeNameCreatedTimestamp:                      number(q.createdAt / 1000),
+		types.QueueAttributeNameLastModifiedTimestamp:                 number(q.modifiedAt / 1000),
+		types.QueueAttributeNameApproximateNumberOfMessages:           number(c.visible),
+		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible: number(c.inFlight),
+		types.QueueAttributeNameApproximateNumberOfMessagesDelayed:    number(c.delayed),
+	}
+	if q.deadLetters.Valid {
+		policy, err := json.Marshal(struct {
+			Target      string `json:"deadLetterTargetArn"`
+			MaxReceives int64  `json:"maxReceiveCount"`
+		}{queue{name: q.deadLettersName}.arn(), q.maxReceives})
+		if err != nil {
+			return nil, err
+		}
+		all[types.QueueAttributeNameRedrivePolicy] = string(policy)
+	}
+	return all, nil
+}

@@ -1,0 +1,228 @@
+package embedded
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+const (
+	// lookInterval is how often a waiting call looks into the file for what
+	// another process did, or what the clock brought, of which no bell tells.
+	lookInterval = 100 * time.Millisecond
+	// receivePasses bounds how many expired or exhausted messages one receive
+	// clears away, times [maxReceiveAtATime]; the next one goes on with it.
+	receivePasses = 10
+)
+
+// ReceiveMessage hands out messages that are visible and hides them for the
+// visibility timeout (0 means the queue's, since the SDK's client does not send
+// a 0). With WaitTimeSeconds it waits for a message, and returns at once when
+// one is sent in this process, within about 100 ms when by another.
+//
+// System attributes are asked for with MessageSystemAttributeNames; the
+// deprecated AttributeNames is not read.
+//
+// A message that has been received MaxReceiveCount times already moves to the
+// dead-letter queue instead; it keeps its id, its attributes, the time it was
+// sent and the count of its receives.
+func (s *SQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (_ *sqs.ReceiveMessageOutput, err error) {
+	defer operation("SQS", "ReceiveMessage", &err)
+	q, err := s.queue(ctx, in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	r := receive{queue: q, limit: int(in.MaxNumberOfMessages), visibility: q.visibility, in: in}
+	if r.limit == 0 {
+		r.limit = 1
+	}
+	if r.limit < 1 || r.limit > maxReceiveAtATime {
+		return nil, invalidParameter(fmt.Sprintf("Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and %d, if provided.", in.MaxNumberOfMessages, maxReceiveAtATime))
+	}
+	if in.WaitTimeSeconds < 0 || in.WaitTimeSeconds > maxWaitSeconds {
+		return nil, invalidParameter(fmt.Sprintf("Value %d for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= %d, if provided.", in.WaitTimeSeconds, maxWaitSeconds))
+	}
+	if in.VisibilityTimeout != 0 {
+		if r.visibility, err = visibilityTimeout(in.VisibilityTimeout); err != nil {
+			return nil, err
+		}
+	}
+	end := time.NewTimer(time.Duration(in.WaitTimeSeconds) * time.Second)
+	defer end.Stop()
+	for {
+		bell := s.bells.next(q.id)
+		messages, err := s.receive(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if len(messages) > 0 || in.WaitTimeSeconds == 0 {
+			return &sqs.ReceiveMessageOutput{Messages: messages}, nil
+		}
+		select {
+		case <-bell:
+		case <-time.After(lookInterval):
+		case <-end.C:
+			return &sqs.ReceiveMessageOutput{}, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// receive is one call's wishes.
+type receive struct {
+	queue      queue
+	limit      int
+	visibility time.Duration
+	in         *sqs.ReceiveMessageInput
+}
+
+func (s *SQS) receive(ctx context.Context, r receive) ([]types.Message, error) {
+	// Most looks of a long poll find nothing; they need no write lock.
+	var found int
+	err := s.db.Read().QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = ? AND visible_at <= ? LIMIT 1)",
+		r.queue.id, s.now().UnixMilli()).Scan(&found)
+	if err != nil || found == 0 {
+		return nil, err
+	}
+	var messages []types.Message
+	var moved bool
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		messages, moved = nil, false
+		now := s.now()
+		for range receivePasses {
+			rows, err := candidates(tx, r, now, r.limit-len(messages))
+			if err != nil {
+				return err
+			}
+			for _, row := range rows {
+				switch {
+				case row.sentAt <= now.Add(-r.queue.retention).UnixMilli():
+					err = discard(tx, row)
+				case r.queue.deadLetters.Valid && row.receives >= r.queue.maxReceives:
+					err, moved = redrive(tx, r.queue, row, now), true
+				default:
+					var m types.Message
+					m, err = hand(tx, r, row, now)
+					messages = append(messages, m)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			if len(rows) == 0 || len(messages) == r.limit {
+				break
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if moved {
+		s.bells.ring(r.queue.deadLetters.Int64)
+		s.bells.ring(r.queue.id) // for Settled
+	}
+	return messages, nil
+}
+
+// row is a message as it stands in the file.
+type row struct {
+	seq, sentAt, receives int64
+	firstReceivedAt       sql.NullInt64
+	id, body, attributes  string
+	source                sql.NullString // the queue's name
+}
+
+// candidates reads the messages that are next.
+func candidates(tx *sql.Tx, r receive, now time.Time, limit int) ([]row, error) {
+	rows, err := tx.Query(`SELECT m.seq, m.id, m.sent_at, m.receives, m.first_received_at, s.name, c.body, c.attributes
+		FROM messages m JOIN contents c USING (seq) LEFT JOIN queues s ON s.id = m.source
+		WHERE m.queue = ? AND m.visible_at <= ? ORDER BY m.visible_at, m.receives, m.seq LIMIT ?`,
+		r.queue.id, now.UnixMilli(), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var found []row
+	for rows.Next() {
+		var m row
+		if err := rows.Scan(&m.seq, &m.id, &m.sentAt, &m.receives, &m.firstReceivedAt, &m.source, &m.body, &m.attributes); err != nil {
+			return nil, err
+		}
+		found = append(found, m)
+	}
+	return found, rows.Err()
+}
+
+// discard removes a message that is past its queue's retention.
+func discard(tx *sql.Tx, m row) error {
+	_, err := tx.Exec("DELETE FROM messages WHERE seq = ?", m.seq)
+	return err
+}
+
+// redrive moves a message to the dead-letter queue. Its receipt handles end.
+func redrive(tx *sql.Tx, q queue, m row, now time.Time) error {
+	_, err := tx.Exec("UPDATE messages SET queue = ?, visible_at = ?, receipt = NULL, held = 0, source = ? WHERE seq = ?",
+		q.deadLetters.Int64, now.UnixMilli(), q.id, m.seq)
+	return err
+}
+
+// hand gives a message out with a new receipt handle.
+func hand(tx *sql.Tx, r receive, m row, now time.Time) (types.Message, error) {
+	receipt := newReceipt(m.seq)
+	millis := now.UnixMilli()
+	_, err := tx.Exec(`UPDATE messages SET visible_at = ?1, receives = receives + 1, received_at = ?2,
+		first_received_at = coalesce(first_received_at, ?2), receipt = ?3, held = 1 WHERE seq = ?4`,
+		now.Add(r.visibility).UnixMilli(), millis, receipt.nonce, m.seq)
+	if err != nil {
+		return types.Message{}, err
+	}
+	m.receives++
+	if !m.firstReceivedAt.Valid {
+		m.firstReceivedAt = sql.NullInt64{Int64: millis, Valid: true}
+	}
+	attributes, err := decodeAttributes(m.attributes, r.in.MessageAttributeNames)
+	if err != nil {
+		return types.Message{}, err
+	}
+	return types.Message{
+		MessageId:              aws.String(m.id),
+		ReceiptHandle:          aws.String(receipt.String()),
+		Body:                   aws.String(m.body),
+		MD5OfBody:              md5Hex(m.body),
+		Attributes:             systemAttributes(m, r.in.MessageSystemAttributeNames),
+		MessageAttributes:      attributes,
+		MD5OfMessageAttributes: attributesMD5(attributes),
+	}, nil
+}
+
+// systemAttributes returns those that the call asked for.
+func systemAttributes(m row, wanted []types.MessageSystemAttributeName) map[string]string {
+	all := map[types.MessageSystemAttributeName]string{
+		types.MessageSystemAttributeNameSenderId:                         AccountID,
+		types.MessageSystemAttributeNameSentTimestamp:                    strconv.FormatInt(m.sentAt, 10),
+		types.MessageSystemAttributeNameApproximateReceiveCount:          strconv.FormatInt(m.receives, 10),
+		types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp: strconv.FormatInt(m.firstReceivedAt.Int64, 10),
+	}
+	if m.source.Valid {
+		all[types.MessageSystemAttributeNameDeadLetterQueueSourceArn] = queue{name: m.source.String}.arn()
+	}
+	var selected map[string]string
+	for name, value := range all {
+		if slices.Contains(wanted, name) || slices.Contains(wanted, types.MessageSystemAttributeNameAll) {
+			if selected == nil {
+				selected = map[string]string{}
+			}
+			selected[string(name)] = value
+		}
+	}
+	return selected
+}

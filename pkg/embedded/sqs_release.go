@@ -1,0 +1,82 @@
+package embedded
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// HandBack says that nobody in this process works any more on the messages
+// with these receipt handles. They stay hidden for as long as they are; but
+// [SQS.ReleaseInFlight] leaves them alone, so that a restart does not cut short
+// a back-off of minutes or hours. Messages that are gone are passed over.
+func (s *SQS) HandBack(ctx context.Context, queueURL string, receiptHandles ...string) error {
+	q, err := s.queue(ctx, &queueURL)
+	if err != nil {
+		return fmt.Errorf("hand back messages: %w", err)
+	}
+	_, err = s.each(ctx, len(receiptHandles), func(tx *sql.Tx, i int) error {
+		r, err := parseReceipt(&receiptHandles[i])
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec("UPDATE messages SET held = 0 WHERE seq = ? AND queue = ? AND receipt = ?", r.seq, q.id, r.nonce)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("hand back messages: %w", err)
+	}
+	return nil
+}
+
+// ReleaseInFlight makes visible at once what was received from the queue and
+// neither deleted nor handed back, and returns how many that were. It is for
+// the start of the one process that works on the queue: what is in flight then
+// was held by a process that is dead. The dead one's receipt handles end.
+func (s *SQS) ReleaseInFlight(ctx context.Context, queueURL string) (released int64, err error) {
+	q, err := s.queue(ctx, &queueURL)
+	if err != nil {
+		return 0, fmt.Errorf("release messages in flight: %w", err)
+	}
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		result, err := tx.Exec("UPDATE messages SET visible_at = ?1, receipt = NULL, held = 0 WHERE queue = ?2 AND visible_at > ?1 AND held = 1",
+			s.now().UnixMilli(), q.id)
+		if err != nil {
+			return err
+		}
+		released, err = result.RowsAffected()
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("release messages in flight: %w", err)
+	}
+	s.bells.ring(q.id)
+	return released, nil
+}
+
+// Settled waits until the queue holds no message at all, visible, in flight or
+// delayed: each was deleted or has moved to the dead-letter queue.
+func (s *SQS) Settled(ctx context.Context, queueURL string) error {
+	q, err := s.queue(ctx, &queueURL)
+	if err != nil {
+		return fmt.Errorf("wait until settled: %w", err)
+	}
+	for {
+		bell := s.bells.next(q.id)
+		var left int
+		err := s.db.Read().QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = ? LIMIT 1)", q.id).Scan(&left)
+		if err != nil {
+			return fmt.Errorf("wait until settled: %w", err)
+		}
+		if left == 0 {
+			return nil
+		}
+		select {
+		case <-bell:
+		case <-time.After(lookInterval):
+		case <-ctx.Done():
+			return fmt.Errorf("wait until settled: %w", ctx.Err())
+		}
+	}
+}

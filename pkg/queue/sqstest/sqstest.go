@@ -1,0 +1,182 @@
+// Package sqstest is the contract that every SQS must keep on which FairBridge
+// is to run: Amazon's, an emulator's, or pkg/embedded. It asks for no more than
+// a standard queue promises: delivery at least once, in no certain order, with
+// numbers that are approximate; and it waits for conditions, since an endpoint
+// may be far away.
+package sqstest
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
+)
+
+// API is what is held to the contract: the calls of SQS that FairBridge uses.
+type API interface {
+	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+	SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
+	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
+	DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
+	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
+	ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
+	ChangeMessageVisibilityBatch(context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
+	GetQueueUrl(context.Context, *sqs.GetQueueUrlInput, ...func(*sqs.Options)) (*sqs.GetQueueUrlOutput, error)
+	PurgeQueue(context.Context, *sqs.PurgeQueueInput, ...func(*sqs.Options)) (*sqs.PurgeQueueOutput, error)
+}
+
+// How the queues must be set up that the suite is given.
+const (
+	VisibilityTimeout = 2 * time.Second // of both queues
+	MaxReceiveCount   = 2               // of the work queue, into the dead-letter queue
+	MaximumBytes      = 1 << 20         // MaximumMessageSize of both queues
+)
+
+// patience is how long the suite waits for what must come.
+const patience = 60 * time.Second
+
+// Queues are two empty queues of one SQS, for one test alone.
+type Queues struct {
+	API        API
+	Work       string // URL; its redrive policy names DeadLetter
+	DeadLetter string // URL
+}
+
+// Run runs the suite. open returns fresh queues, set up as the constants of
+// this package say; it is called once a test, the tests run in parallel.
+func Run(t *testing.T, open func(t *testing.T) Queues) {
+	tests := map[string]func(*testing.T, Queues){
+		"a message arrives as it was sent":           testSendAndReceive,
+		"attributes are selected":                    testAttributeSelection,
+		"what is deleted does not come back":         testDelete,
+		"what is not deleted comes back":             testVisibilityTimeout,
+		"visibility can be changed":                  testChangeVisibility,
+		"receipt handles end":                        testReceiptHandles,
+		"a long poll wakes":                          testLongPollWakes,
+		"a long poll ends empty":                     testLongPollEmpty,
+		"a delayed message comes later":              testDelay,
+		"batches answer for each entry":              testBatch,
+		"batches as a whole can be wrong":            testBatchErrors,
+		"sizes have limits":                          testSizes,
+		"some characters are refused":                testCharacters,
+		"parameters have ranges":                     testRanges,
+		"received too often, it is a dead letter":    testRedrive,
+		"a dead letter can be sent directly":         testDirectDeadLetter,
+		"a queue tells about itself":                 testQueueAttributes,
+		"a queue must exist":                         testQueueDoesNotExist,
+		"a purged queue is empty":                    testPurge,
+		"many senders and receivers lose no message": testConcurrency,
+	}
+	for _, name := range slices.Sorted(maps.Keys(tests)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tests[name](t, open(t))
+		})
+	}
+}
+
+// send sends a body and returns the message id.
+func (q Queues) send(t *testing.T, url, body string) string {
+	t.Helper()
+	out, err := q.API.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: &body})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aws.ToString(out.MessageId)
+}
+
+// receive waits for one message, with all its attributes.
+func (q Queues) receive(t *testing.T, url string) types.Message {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if m, ok := q.poll(t, url, 2); ok {
+			return m
+		}
+	}
+	t.Fatal("no message came")
+	return types.Message{}
+}
+
+// poll receives at most one message and waits for it so many seconds.
+func (q Queues) poll(t *testing.T, url string, seconds int32) (types.Message, bool) {
+	t.Helper()
+	out, err := q.API.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
+		QueueUrl:                    &url,
+		WaitTimeSeconds:             seconds,
+		MessageAttributeNames:       []string{"All"},
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Messages) == 0 {
+		return types.Message{}, false
+	}
+	return out.Messages[0], true
+}
+
+func (q Queues) delete(t *testing.T, url string, m types.Message) {
+	t.Helper()
+	_, err := q.API.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (q Queues) changeVisibility(t *testing.T, url string, m types.Message, seconds int32) error {
+	t.Helper()
+	_, err := q.API.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{
+		QueueUrl: &url, ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: seconds,
+	})
+	return err
+}
+
+// attributes returns all attributes of the queue.
+func (q Queues) attributes(t *testing.T, url string) map[string]string {
+	t.Helper()
+	out, err := q.API.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Attributes
+}
+
+// eventually waits until ok holds.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+		select {
+		case <-t.Context().Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// wantCode fails unless err is an answer of SQS with one of the codes. The
+// codes of SQS's older protocol have a prefix, which does not matter.
+func wantCode(t *testing.T, err error, codes ...string) {
+	t.Helper()
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		t.Errorf("got %v, want an error of SQS: %q", err, codes)
+		return
+	}
+	code := strings.TrimPrefix(api.ErrorCode(), "AWS.SimpleQueueService.")
+	if len(codes) > 0 && !slices.Contains(codes, code) {
+		t.Errorf("got %v, want one of %q", err, codes)
+	}
+}
