@@ -1,17 +1,16 @@
 package lambdatest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -40,7 +39,7 @@ type Function struct {
 	runtime *runtime
 	server  *httptest.Server
 	cmd     *exec.Cmd
-	output  *output
+	output  string // a file: written when the function's write returns, unlike a pipe
 	started time.Time
 	exited  chan struct{} // closed when the process has ended
 }
@@ -50,11 +49,16 @@ type Function struct {
 // test.
 func Start(tb testing.TB, bootstrap string, env map[string]string) *Function {
 	tb.Helper()
-	f := &Function{runtime: newRuntime(), output: &output{}, exited: make(chan struct{})}
+	output, err := os.Create(filepath.Join(tb.TempDir(), "output"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer output.Close() // the process has its own
+	f := &Function{runtime: newRuntime(), output: output.Name(), exited: make(chan struct{})}
 	f.server = httptest.NewServer(f.runtime.mux)
 	f.cmd = exec.Command(bootstrap)
 	f.cmd.Dir = filepath.Dir(bootstrap)
-	f.cmd.Stdout, f.cmd.Stderr = f.output, f.output
+	f.cmd.Stdout, f.cmd.Stderr = output, output
 	all := map[string]string{
 		"AWS_LAMBDA_RUNTIME_API":   strings.TrimPrefix(f.server.URL, "http://"),
 		"AWS_LAMBDA_FUNCTION_NAME": "test",
@@ -132,23 +136,12 @@ func (f *Function) Wait(ctx context.Context) (int, error) {
 	}
 }
 
-// Output is what the function has printed so far.
-func (f *Function) Output() string { return f.output.String() }
-
-// output is a buffer that is read while it is written.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
+// Output is what the function has printed so far. What it printed before an
+// answer is in it once the answer is there.
+func (f *Function) Output() string {
+	text, err := os.ReadFile(f.output)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }

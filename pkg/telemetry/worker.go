@@ -12,7 +12,8 @@ import (
 type Worker struct {
 	Log *slog.Logger
 	// MaxAttempts is how often SQS hands a message out before it moves it to
-	// the dead-letter queue; 0 leaves it out of the lines.
+	// the dead-letter queue. It is in the lines up to that attempt: the later
+	// ones of a delivery are of a replayed message, which counts anew.
 	MaxAttempts int
 }
 
@@ -46,7 +47,7 @@ func (w Worker) Report(ctx context.Context, o worker.Outcome) {
 	l.add(slog.String("event", string(o.Kind)), o.Kind != "")
 	l.add(slog.String("ticket_id", o.TicketID), o.TicketID != "")
 	l.add(slog.Int("attempt", o.Attempt), o.Attempt > 0)
-	l.add(slog.Int("max_attempts", w.MaxAttempts), w.MaxAttempts > 0)
+	l.add(slog.Int("max_attempts", w.MaxAttempts), o.Attempt > 0 && o.Attempt <= w.MaxAttempts)
 	l.add(slog.String(reasonKey, string(o.Reason)), o.Reason != "")
 	l.add(slog.String("stage", o.Stage), o.Stage != "")
 	l.add(slog.Int("status", o.Status), o.Status != 0)

@@ -42,6 +42,11 @@ func TestWorkerLine(t *testing.T) {
 			members: map[string]any{"level": "WARN", "decision": "retry", "stage": "create", "status": 429.0, "retry_in_s": 30.0, "err": "create ticket: status 429"},
 			metrics: map[string]float64{"Retries": 1},
 		},
+		"retry of a replay": {
+			outcome: worker.Outcome{Result: worker.Retry, DeliveryID: "d-1", Attempt: 9},
+			members: map[string]any{"attempt": 9.0, "max_attempts": nil},
+			metrics: map[string]float64{"Retries": 1},
+		},
 		"handed back": {
 			outcome: worker.Outcome{Result: worker.HandedBack, DeliveryID: "d-1"},
 			members: map[string]any{"level": "INFO", "decision": "handed_back"},

@@ -1,0 +1,42 @@
+// Command ingest is the Lambda function behind the HTTP API: it takes
+// TestFairy's webhooks and puts them on the work queue.
+package main
+
+import (
+	"log/slog"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"fairbridge/functions/internal/env"
+	"fairbridge/pkg/ingest"
+	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/telemetry"
+)
+
+func main() {
+	function := env.ReadFunction(os.Getenv)
+	log := telemetry.NewLogger(os.Stdout, function.Name, function.LogLevel)
+	handler, err := newHandler(log)
+	if err != nil {
+		log.Error("ingest cannot start", "err", err)
+		os.Exit(1)
+	}
+	lambda.Start(handler.Handle)
+}
+
+func newHandler(log *slog.Logger) (*ingest.Handler, error) {
+	settings, err := env.ReadIngest(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	return ingest.New(ingest.Config{
+		QueueURL: settings.QueueURL,
+		Sender:   sqs.NewFromConfig(settings.AWS),
+		Secrets:  secrets.New(ssm.NewFromConfig(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log)),
+		Routes:   settings.Mapping,
+		Reporter: telemetry.Ingest{Log: log},
+	})
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+)
+
+// maxReceives is the work queue's maxReceiveCount in template.yaml: after so many
+// attempts SQS itself moves a message to the dead-letter queue.
+const maxReceives = 8
+
+// These are the AWS calls that the worker makes, and all that its IAM policy
+// must allow.
+//
+// They stand here as functions and not as the SDK's clients for the sake of the
+// binary's size. Templates call methods by their names, so the linker keeps
+// every method of every type that becomes an interface: of the clients, more than
+// 200 operations, a quarter of the binary.
+type (
+	getParameter            func(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+	sendMessage             func(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+	changeMessageVisibility func(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
+	putItem                 func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	getItem                 func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+)
+
+func (f getParameter) GetParameter(ctx context.Context, in *ssm.GetParameterInput, o ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+	return f(ctx, in, o...)
+}
+
+func (f sendMessage) SendMessage(ctx context.Context, in *sqs.SendMessageInput, o ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
+	return f(ctx, in, o...)
+}
+
+func (f changeMessageVisibility) ChangeMessageVisibility(ctx context.Context, in *sqs.ChangeMessageVisibilityInput, o ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error) {
+	return f(ctx, in, o...)
+}
+
+func (f putItem) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	return f(ctx, in, o...)
+}
+
+func (f getItem) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	return f(ctx, in, o...)
+}
+
+// queueAPI is a worker.Queue.
+type queueAPI struct {
+	sendMessage
+	changeMessageVisibility
+}
+
+// tableAPI is a dynamo.API.
+type tableAPI struct {
+	putItem
+	getItem
+}
+
+func newQueue(c aws.Config) queueAPI {
+	client := sqs.NewFromConfig(c)
+	return queueAPI{client.SendMessage, client.ChangeMessageVisibility}
+}
+
+func newTable(c aws.Config) tableAPI {
+	client := dynamodb.NewFromConfig(c)
+	return tableAPI{client.PutItem, client.GetItem}
+}
+
+func newParameters(c aws.Config) getParameter {
+	return ssm.NewFromConfig(c).GetParameter
+}

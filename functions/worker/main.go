@@ -1,0 +1,57 @@
+// Command worker is the Lambda function that takes deliveries to Centercode.
+package main
+
+import (
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"fairbridge/functions/internal/env"
+	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/centercode"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/dynamo"
+	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/telemetry"
+	"fairbridge/pkg/worker"
+)
+
+func main() {
+	function := env.ReadFunction(os.Getenv)
+	log := telemetry.NewLogger(os.Stdout, function.Name, function.LogLevel)
+	handler, err := newHandler(log)
+	if err != nil {
+		log.Error("worker cannot start", "err", err)
+		os.Exit(1)
+	}
+	lambda.Start(handler.Handle)
+}
+
+func newHandler(log *slog.Logger) (*worker.Handler, error) {
+	settings, err := env.ReadWorker(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	client, err := centercode.New(settings.Mapping.Centercode.BaseURL, nil)
+	if err != nil {
+		return nil, err
+	}
+	from := settings.Mapping.Sources
+	sources, err := attachment.NewFetcher(attachment.Options{Hosts: from.Hosts, AllowLoopback: from.AllowLoopback, Resolve: from.Resolve, MaxBytes: from.MaxBytes})
+	if err != nil {
+		return nil, err
+	}
+	return worker.New(worker.Config{
+		WorkQueueURL: settings.QueueURL, DeadLetterQueueURL: settings.DeadLetterQueueURL,
+		Ledger:     ledger.New(dynamo.New(newTable(settings.AWS), settings.LedgerTable), time.Now, ledger.DefaultLease),
+		Mapper:     settings.Mapping,
+		Centercode: client,
+		Sources:    sources,
+		Secrets:    secrets.New(newParameters(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log)),
+		Queue:      newQueue(settings.AWS),
+		Reporter:   telemetry.Worker{Log: log, MaxAttempts: maxReceives},
+		Now:        time.Now,
+	})
+}

@@ -1,0 +1,223 @@
+package functions_test
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"fairbridge/functions/internal/awswire"
+	"fairbridge/functions/lambdatest"
+	"fairbridge/pkg/centercode/centercodetest"
+	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/embedded/db"
+	"fairbridge/pkg/ledger/dynamo/dynamotest"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/testfairy/testfairytest"
+)
+
+// The secrets, which must be in no output.
+const (
+	webhookToken = "sample-token" // that of events/apigateway
+	apiKey       = "sample-api-key"
+)
+
+// world is all that the functions talk to, on loopback.
+type world struct {
+	queues     *embedded.SQS
+	work, dead string // queue URLs
+	centercode *centercodetest.Simulator
+	testfairy  *testfairytest.Server
+	env        map[string]string // of both functions
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{testfairy: testfairytest.New(testfairytest.Options{})}
+
+	file, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "queues.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	if w.queues, err = embedded.NewSQS(t.Context(), file, time.Now); err != nil {
+		t.Fatal(err)
+	}
+	w.dead = w.createQueue(t, embedded.Queue{Name: "dead", VisibilityTimeout: time.Minute, Retention: time.Hour})
+	w.work = w.createQueue(t, embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour, MaxReceiveCount: 8, DeadLetterQueue: "dead"})
+
+	if w.centercode, err = centercodetest.New(centercodetest.Options{APIKeys: []string{apiKey}, Projects: map[string][]string{"DEMO": {"testfairy"}}}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.centercode.Close() })
+
+	config := fmt.Sprintf(`
+sources:
+  resolve: {app.testfairy.com: %s}
+routes:
+  - match: {event: crash}
+    project: UNKNOWN
+    source: testfairy
+    fields: {summary: "{{ .crashMessage }}"}
+  - match: {event: feedback}
+    project: DEMO
+    source: testfairy
+    fields: {submitter: "{{ .email }}", summary: "{{ .text }}"}
+    attachments:
+      - {from: "{{ .screenshotUrl }}", element: screenshot}
+`, serve(t, w.testfairy.Handler()))
+	path := filepath.Join(t.TempDir(), "fairbridge.yaml")
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wire := serve(t, awswire.New(w.queues, parameters{
+		"/fairbridge/webhook-token":      webhookToken,
+		"/fairbridge/centercode-api-key": apiKey,
+	}))
+	w.env = map[string]string{
+		"AWS_ENDPOINT_URL_SQS":             wire,
+		"AWS_ENDPOINT_URL_SSM":             wire,
+		"AWS_ENDPOINT_URL_DYNAMODB":        dynamotest.Start(t, "ledger").URL,
+		"FAIRBRIDGE_CONFIG":                path,
+		"FAIRBRIDGE_QUEUE_URL":             w.work,
+		"FAIRBRIDGE_DEAD_LETTER_QUEUE_URL": w.dead,
+		"FAIRBRIDGE_LEDGER_TABLE":          "ledger",
+		"FAIRBRIDGE_SECRETS_PREFIX":        "/fairbridge/",
+		"FAIRBRIDGE_CENTERCODE_BASE_URL":   serve(t, w.centercode.Handler()),
+	}
+	return w
+}
+
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func (w *world) createQueue(t *testing.T, q embedded.Queue) string {
+	t.Helper()
+	url, err := w.queues.CreateQueue(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+// parameters is an SSM, by name.
+type parameters map[string]string
+
+func (p parameters) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+	value, ok := p[aws.ToString(in.Name)]
+	if !ok {
+		return nil, &ssmtypes.ParameterNotFound{}
+	}
+	return &ssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{Value: aws.String(value)}}, nil
+}
+
+// webhook hands a payload of events/ to ingest, as an HTTP API does.
+func webhook(t *testing.T, ingest *lambdatest.Function, payload []byte) events.APIGatewayV2HTTPResponse {
+	t.Helper()
+	var req events.APIGatewayV2HTTPRequest
+	text, err := os.ReadFile("../events/apigateway/plain.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &req); err != nil {
+		t.Fatal(err)
+	}
+	req.Body = string(payload)
+	var res events.APIGatewayV2HTTPResponse
+	invoke(t, ingest, 10*time.Second, req, &res)
+	return res
+}
+
+func invoke(t *testing.T, f *lambdatest.Function, timeout time.Duration, event, response any) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	if err := f.Invoke(ctx, event, response); err != nil {
+		t.Fatalf("%v\n%s", err, f.Output())
+	}
+}
+
+// deliver receives what is in the work queue and hands it to the worker as one
+// batch, as an event source mapping does. It deletes what succeeded, and
+// returns how many were received and which must be delivered again.
+func (w *world) deliver(t *testing.T, worker *lambdatest.Function) (received int, failed []string) {
+	t.Helper()
+	var batch events.SQSEvent
+	for _, m := range w.receive(t, w.work) {
+		batch.Records = append(batch.Records, record(m))
+	}
+	if len(batch.Records) == 0 {
+		return 0, nil
+	}
+	// The response as it is on the wire: an empty list must not be null.
+	var response map[string][]struct{ ItemIdentifier string }
+	invoke(t, worker, 60*time.Second, batch, &response)
+	failures, ok := response["batchItemFailures"]
+	if !ok || failures == nil {
+		t.Fatalf("batch response %v has no list of failures", response)
+	}
+	for _, f := range failures {
+		failed = append(failed, f.ItemIdentifier)
+	}
+	return len(batch.Records), failed
+}
+
+func (w *world) receive(t *testing.T, url string) []types.Message {
+	t.Helper()
+	out, err := w.queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
+		QueueUrl: aws.String(url), MaxNumberOfMessages: 10,
+		MessageAttributeNames: []string{"All"}, MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Messages
+}
+
+// record is a message as Lambda hands it over.
+func record(m types.Message) events.SQSMessage {
+	sum := md5.Sum([]byte(aws.ToString(m.Body)))
+	r := events.SQSMessage{
+		MessageId:         aws.ToString(m.MessageId),
+		ReceiptHandle:     aws.ToString(m.ReceiptHandle),
+		Body:              aws.ToString(m.Body),
+		Md5OfBody:         hex.EncodeToString(sum[:]),
+		Attributes:        m.Attributes,
+		MessageAttributes: map[string]events.SQSMessageAttribute{},
+		EventSource:       "aws:sqs",
+		EventSourceARN:    "arn:aws:sqs:eu-central-1:123456789012:work",
+		AWSRegion:         "eu-central-1",
+	}
+	for name, a := range m.MessageAttributes {
+		r.MessageAttributes[name] = events.SQSMessageAttribute{DataType: aws.ToString(a.DataType), StringValue: a.StringValue}
+	}
+	return r
+}
+
+// deadLetters are what is in the dead-letter queue.
+func (w *world) deadLetters(t *testing.T) []queue.DeadLetter {
+	t.Helper()
+	var letters []queue.DeadLetter
+	for _, m := range w.receive(t, w.dead) {
+		letters = append(letters, queue.ParseDeadLetter(m.MessageAttributes))
+	}
+	return letters
+}
