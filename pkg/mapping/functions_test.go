@@ -49,7 +49,7 @@ func TestTextFunctions(t *testing.T) {
 		{`{{ json .no }}{{ json .build }}`, `""1`},
 		{`{{ humanBytes 0 }} {{ humanBytes 1023 }} {{ humanBytes 1024 }} {{ humanBytes 1048575 }} {{ humanBytes "1e12" }}`, "0 B 1023 B 1.0 KiB 1.0 MiB 931.3 GiB"},
 		{`{{ humanBytes -1 }} {{ humanBytes "NaN" }} {{ humanBytes "x" }}{{ humanBytes "" }}`, "-1 NaN x"},
-		{`{{ markdown "1. a\n# b\n  - c\n1) `+"`d`"+`" }}`, "1\\. a\n\\# b\n  \\- c\n1\\) \\`d\\`"},
+		{`{{ markdown "1. a\n# b\n  - c\n1) ` + "`d`" + `" }}`, "1\\. a\n\\# b\n  \\- c\n1\\) \\`d\\`"},
 		{`{{ ne 1 "1" }} {{ le "1" "1.0" }} {{ ge "-1" "-2" }} {{ gt "a" "B" }}`, "false true true true"},
 	} {
 		if got, err := render(t, test.source, feedback); err != nil || got != test.want {

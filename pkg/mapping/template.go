@@ -15,7 +15,7 @@ const (
 	maxVariables = 64       // that one template may declare
 )
 
-// compiled is a checked template. Its zero value yields "".
+// compiled is a checked template. A nil one yields "".
 type compiled struct {
 	source   string
 	tree     *template.Template        // nil: source is the text, without an action
@@ -43,6 +43,7 @@ func compile(source string) (*compiled, []fault) {
 		return t, []fault{{message: fmt.Sprintf("the template is longer than %d bytes", maxTemplate)}}
 	}
 	if !strings.Contains(source, "{{") {
+		t.source = strings.ToValidUTF8(source, "\uFFFD")
 		return t, nil
 	}
 	tree := parse.New("template")
@@ -76,10 +77,10 @@ func compile(source string) (*compiled, []fault) {
 // run executes the template for e's event. Its error says what went wrong, but
 // shows nothing of the event.
 func (t *compiled) run(e *execution) (string, error) {
-	if t == nil || t.tree == nil {
-		if t == nil {
-			return "", nil
-		}
+	switch {
+	case t == nil:
+		return "", nil
+	case t.tree == nil:
 		return t.source, nil
 	}
 	e.patterns = t.patterns
