@@ -54,10 +54,10 @@ $(OUT)/foreground:
 # The race detector needs cgo: a C compiler and the C library's headers.
 .PHONY: test
 test: ## run every test, with the race detector where a C compiler is present
-	@race=; reason="no C compiler"; \
-	if [ "$$(go env CGO_ENABLED)" != 1 ]; then reason="cgo is off"; \
-	elif echo '#include <stdlib.h>' | $$(go env CC) -x c -fsyntax-only - 2>/dev/null; then race=-race; fi; \
-	if [ -n "$$race" ]; then echo "race detector: on"; else echo "race detector: off ($$reason)"; fi; \
+	@race=; \
+	if [ "$$(go env CGO_ENABLED)" = 1 ] && echo '#include <stdlib.h>' | $$(go env CC) -x c -fsyntax-only - 2>/dev/null; \
+	then race=-race; echo "race detector: on"; \
+	else echo "race detector: off (it needs cgo and a C compiler)"; fi; \
 	go test $$race ./...
 
 .PHONY: fuzz-short
