@@ -71,7 +71,7 @@ fuzz-short: ## run every fuzz target for FUZZTIME (5s)
 
 .PHONY: lint
 lint: $(VENV)/lint/installed ## gofmt, go vet, staticcheck, govulncheck, cfn-lint
-	@unformatted=$$(gofmt -l $(wildcard bench cmd e2e functions pkg tools)); \
+	@unformatted=$$(gofmt -l $(wildcard bench cmd e2e events functions pkg tools)); \
 	if [ -n "$$unformatted" ]; then printf 'gofmt would change:\n%s\n' "$$unformatted"; exit 1; fi
 	go vet -tags e2e ./...
 	go -C tools vet ./...
