@@ -12,6 +12,9 @@ FAIRBRIDGE := $(OUT)/fairbridge
 # machine, so `make e2e` sets this to the host's.
 LAMBDA_GOARCH ?= arm64
 
+# The mapping file that the Lambda packages carry, as fairbridge.yaml.
+FAIRBRIDGE_CONFIG ?= fairbridge.yaml
+
 # samconfig.toml's environment for package and deploy: default, dev or prod.
 ENV ?= default
 ARGS ?=
@@ -109,10 +112,10 @@ build-IngestFunction: build-config
 build-WorkerFunction: build-config
 	$(call lambda,worker,$(ARTIFACTS_DIR))
 
-# A bad fairbridge.yaml fails here, not in the first invocation.
+# A bad mapping file fails here, not in the first invocation.
 .PHONY: build-config
 build-config:
-	@go run ./cmd/fairbridge check
+	@go run ./cmd/fairbridge check --config '$(FAIRBRIDGE_CONFIG)'
 
 # lambda FOLDER,TARGET: one function's package. No symbol table, paths, build
 # id or commit in it, so the same source gives the same bytes, and a deploy
@@ -121,7 +124,7 @@ define lambda
 mkdir -p '$(2)'
 CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) go build -buildvcs=false -tags lambda.norpc -trimpath \
 	-ldflags '-s -w -buildid=' -o '$(2)/bootstrap' ./functions/$(1)
-cp fairbridge.yaml '$(2)/fairbridge.yaml'
+cp '$(FAIRBRIDGE_CONFIG)' '$(2)/fairbridge.yaml'
 endef
 
 .PHONY: package
