@@ -1,0 +1,150 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"fairbridge/pkg/centercode/centercodetest"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/dynamo"
+	"fairbridge/pkg/ledger/dynamo/dynamotest"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/testfairy/testfairytest"
+)
+
+// scenario is a way that a delivery can go. mend is what a person does about its
+// dead letter before replaying it.
+type scenario struct {
+	name   string
+	routes string
+	upset  func(*world)
+	mend   func(*world)
+}
+
+// lostAnswer makes the ticket and says nothing.
+var lostAnswer = centercodetest.Fault{Op: centercodetest.OpCreate, After: true, Drop: true}
+
+var scenarios = []scenario{
+	{name: "a ticket with its screenshot", routes: parkRoute},
+	{name: "looked up", routes: lookUpRoute, upset: func(w *world) {
+		w.center.Inject(lostAnswer)
+	}},
+	{name: "retried", routes: parkRoute, upset: func(w *world) {
+		w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 500})
+		w.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, Status: 503})
+	}},
+	{name: "key rotated", routes: parkRoute, upset: func(w *world) { w.keys.cached = "the old key" }},
+	{name: "rejected", routes: parkRoute, upset: func(w *world) {
+		w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 400})
+	}},
+	{name: "parked", routes: parkRoute, upset: func(w *world) {
+		w.center.Inject(lostAnswer)
+	}},
+	{name: "source gone", routes: parkRoute,
+		upset: func(w *world) { w.testfairy.Inject("/1.jpg", testfairytest.Fault{Status: 404}) },
+		mend:  func(w *world) { w.testfairy.Heal("/1.jpg") }},
+	{name: "no route", routes: strings.Replace(parkRoute, "event: feedback", "event: crash", 1),
+		mend: func(w *world) { w.config = w.parse(parkRoute) }},
+}
+
+// stores are the homes of the ledger.
+var stores = []struct {
+	name string
+	open func(*testing.T) option
+}{
+	{"sqlite", func(*testing.T) option { return func(*world) {} }},
+	{"dynamo", func(t *testing.T) option {
+		return onStore(dynamo.New(dynamotest.Start(t, "ledger").Client(), "ledger"))
+	}},
+}
+
+// TestFaults runs each scenario once to see its calls, and then once for every
+// call and every way in which it can go wrong. After each, the whole persisted
+// state is held against the promise; then a person settles and replays what is
+// dead, and there must be exactly one complete ticket. A call that is added to
+// the worker is in the list by itself.
+func TestFaults(t *testing.T) {
+	for _, store := range stores {
+		for _, s := range scenarios {
+			t.Run(store.name+"/"+s.name, func(t *testing.T) {
+				t.Parallel()
+				clean := &plan{}
+				s.run(t, store.open(t), clean)
+				for _, call := range clean.calls {
+					for _, form := range forms {
+						t.Run(fmt.Sprintf("%s %s", call, form), func(t *testing.T) {
+							p := &plan{at: call, form: form}
+							s.run(t, store.open(t), p)
+							if !p.met {
+								t.Errorf("the call was not made; there were %v", p.calls)
+							}
+						})
+					}
+				}
+			})
+		}
+	}
+}
+
+func (s scenario) run(t *testing.T, store option, p *plan) {
+	w := newWorld(t, s.routes, store)
+	if s.upset != nil {
+		s.upset(w)
+	}
+	id := w.send(feedback(1))
+	w.settle(p)
+	w.checkInvariants(id)
+
+	if s.mend != nil {
+		s.mend(w)
+	}
+	for range 3 {
+		if w.count(w.dead) == 0 {
+			break
+		}
+		w.settleParked(id)
+		for _, l := range w.letters() {
+			if l.Reason == queue.ReasonAttachmentEndpoint {
+				// A ticket whose answer was lost: the file's place has to be
+				// configured.
+				w.config = w.parse(endpointRoute)
+			}
+		}
+		w.redrive()
+		w.settle(nil)
+		w.checkInvariants(id)
+	}
+	if n := w.count(w.dead); n != 0 {
+		t.Errorf("%d dead letters are left: %+v", n, w.letters())
+	}
+	if tickets := w.tickets(id); len(tickets) != 1 || len(tickets[0].Files) != 1 {
+		t.Errorf("in the end there is not one ticket with one file: %+v", tickets)
+	}
+}
+
+// settleParked does what the runbook says of an ambiguous letter: look in
+// Centercode, and tell the ledger what is there.
+func (w *world) settleParked(id string) {
+	w.Helper()
+	e := w.entry(id)
+	tickets := w.tickets(id)
+	there := len(tickets) == 1
+	ticketID := ""
+	if there {
+		ticketID = tickets[0].ID
+		if e.Attaching != "" {
+			there = slices.ContainsFunc(tickets[0].Files, func(f centercodetest.File) bool { return f.Element == e.Attaching })
+		}
+	}
+	settle := w.ledger().SettleNotCreated
+	if there {
+		settle = func(ctx context.Context, id string) error { return w.ledger().SettleCreated(ctx, id, ticketID) }
+	}
+	if err := settle(w.Context(), id); err != nil && !errors.Is(err, ledger.ErrNotParked) {
+		w.Fatal(err)
+	}
+}

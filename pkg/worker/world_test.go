@@ -1,0 +1,415 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/centercode/centercodetest"
+	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/embedded/db"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/sqlite"
+	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/testfairy"
+	"fairbridge/pkg/testfairy/testfairytest"
+	"fairbridge/pkg/worker"
+)
+
+const apiKey = "the-api-key-that-nobody-may-see"
+
+// world is everything around the worker: what survives when it dies.
+type world struct {
+	*testing.T
+	clock      *clock
+	sqs        *embedded.SQS
+	store      ledger.Store
+	center     *centercodetest.Simulator
+	centerURL  string
+	testfairy  *testfairytest.Server
+	sourceURL  string
+	keys       *keys
+	config     *mapping.Config
+	work, dead string
+}
+
+// clock is moved by hand, so that a test waits for hours in no time.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// keys is SSM behind its cache: Get may be old, Fresh is not.
+type keys struct {
+	mu             sync.Mutex
+	cached, stored string
+}
+
+func (k *keys) Get(context.Context, string) (string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.cached, nil
+}
+
+func (k *keys) Fresh(context.Context, string, time.Duration) (string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.cached = k.stored
+	return k.cached, nil
+}
+
+// fields are the same in all tests' routes.
+const fields = `
+    project: DEMO
+    source: testfairy
+    fields:
+      submitter: "{{ .email }}"
+      summary: "{{ .text }}"
+      deliveryId: "{{ .deliveryId }}"
+`
+
+// parkRoute leaves a lost answer to a person, lookUpRoute asks Centercode.
+const (
+	attachScreenshot = `
+    attachments:
+      - {from: "{{ .screenshotUrl }}", element: screenshot}
+`
+	forFeedback = "routes:\n  - match: {event: feedback}" + fields
+	parkRoute   = forFeedback + attachScreenshot
+	lookUpRoute = endpointRoute + `
+    lookup: {package: deliveries, column: Delivery ID, ticketColumn: Ticket ID, settle: 60s}
+`
+	endpointRoute = forFeedback + `
+    attachments:
+      - from: "{{ .screenshotUrl }}"
+        element: screenshot
+        endpoint: /api/v1/projects/DEMO/feedback/{{ .ticketId }}/files/screenshot
+`
+)
+
+type option func(*world)
+
+// onStore replaces the ledger's store.
+func onStore(s ledger.Store) option { return func(w *world) { w.store = s } }
+
+// newWorld makes a world whose fairbridge.yaml has these routes.
+func newWorld(t *testing.T, routes string, options ...option) *world {
+	t.Helper()
+	w := &world{T: t, clock: &clock{now: time.Now()}, keys: &keys{cached: apiKey, stored: apiKey}}
+	var err error
+	w.center, err = centercodetest.New(centercodetest.Options{APIKeys: []string{apiKey}})
+	w.must(err)
+	center := httptest.NewServer(w.center.Handler())
+	t.Cleanup(func() {
+		w.must(w.center.Close())
+		center.Close()
+	})
+	w.centerURL = center.URL
+	w.testfairy = testfairytest.New(testfairytest.Options{})
+	source := httptest.NewServer(w.testfairy.Handler())
+	t.Cleanup(source.Close)
+	w.sourceURL = source.URL
+	w.config = w.parse(routes)
+
+	file, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "fairbridge.db"))
+	w.must(err)
+	t.Cleanup(func() { w.must(file.Close()) })
+	w.store, err = sqlite.New(t.Context(), file)
+	w.must(err)
+	w.sqs, err = embedded.NewSQS(t.Context(), file, w.clock.Now)
+	w.must(err)
+	w.dead, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{
+		Name: "dead", VisibilityTimeout: 30 * time.Second, Retention: 14 * 24 * time.Hour})
+	w.must(err)
+	w.work, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{
+		Name: "work", VisibilityTimeout: 930 * time.Second, Retention: 4 * 24 * time.Hour,
+		MaxReceiveCount: 8, DeadLetterQueue: "dead"})
+	w.must(err)
+	for _, o := range options {
+		o(w)
+	}
+	return w
+}
+
+func (w *world) parse(routes string) *mapping.Config {
+	w.Helper()
+	config, err := mapping.Parse("fairbridge.yaml", []byte("sources: {resolve: {app.testfairy.com: \""+w.sourceURL+"\"}}\n"+routes))
+	w.must(err)
+	return config
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// feedback is a payload; each n is another delivery.
+func feedback(n int) string {
+	return fmt.Sprintf(`{"event":"feedback","appName":"Demo App","email":"alice@corporation.com","text":"feedback %d",`+
+		`"screenshotUrl":"https://app.testfairy.com/%d.jpg"}`, n, n)
+}
+
+// send queues an event as ingest does, and returns its delivery id.
+func (w *world) send(payload string) string {
+	w.Helper()
+	event, err := testfairy.Decode([]byte(payload))
+	w.must(err)
+	body, err := queue.Envelope{DeliveryID: event.DeliveryID(), ReceivedAt: w.clock.Now(), Event: event.JSON}.Encode()
+	w.must(err)
+	w.sendBody(body, event.DeliveryID())
+	return event.DeliveryID()
+}
+
+func (w *world) sendBody(body, deliveryID string) {
+	w.Helper()
+	_, err := w.sqs.SendMessage(w.Context(), &sqs.SendMessageInput{
+		QueueUrl: &w.work, MessageBody: &body, MessageAttributes: queue.DeliveryAttributes(deliveryID, "feedback")})
+	w.must(err)
+}
+
+// receive takes up to ten messages of a queue, as the event source mapping does.
+func (w *world) receive(url string) []types.Message {
+	w.Helper()
+	out, err := w.sqs.ReceiveMessage(w.Context(), &sqs.ReceiveMessageInput{
+		QueueUrl: &url, MaxNumberOfMessages: 10,
+		MessageAttributeNames: []string{"All"},
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{
+			types.MessageSystemAttributeNameApproximateReceiveCount},
+	})
+	w.must(err)
+	return out.Messages
+}
+
+func eventOf(messages []types.Message) events.SQSEvent {
+	var e events.SQSEvent
+	for _, m := range messages {
+		r := events.SQSMessage{
+			MessageId: *m.MessageId, ReceiptHandle: *m.ReceiptHandle, Body: *m.Body,
+			Attributes: m.Attributes, MessageAttributes: map[string]events.SQSMessageAttribute{},
+		}
+		for name, a := range m.MessageAttributes {
+			r.MessageAttributes[name] = events.SQSMessageAttribute{DataType: *a.DataType, StringValue: a.StringValue}
+		}
+		e.Records = append(e.Records, r)
+	}
+	return e
+}
+
+// settle runs workers until the queue is empty. A worker that dies is followed
+// by another; what it had in hand comes back when its lease has ended.
+func (w *world) settle(p *plan) []worker.Outcome {
+	w.Helper()
+	var outcomes []worker.Outcome
+	proc := w.start(p)
+	for range 500 {
+		messages := w.receive(w.work)
+		if len(messages) == 0 {
+			if w.count(w.work) == 0 {
+				return outcomes
+			}
+			w.clock.Advance(20 * time.Second)
+			continue
+		}
+		response, err := proc.handler.Handle(w.Context(), eventOf(messages))
+		w.must(err)
+		if response.BatchItemFailures == nil {
+			w.Fatal("the list of failures is null")
+		}
+		proc.deleteAllBut(messages, response)
+		outcomes = append(outcomes, proc.outcomes...)
+		proc.outcomes = nil
+		if proc.isDead() {
+			proc = w.start(p)
+		}
+	}
+	w.Fatalf("not settled; the last outcomes: %+v", outcomes[max(0, len(outcomes)-3):])
+	return nil
+}
+
+func (p *process) deleteAllBut(messages []types.Message, r events.SQSEventResponse) {
+	failed := map[string]bool{}
+	for _, f := range r.BatchItemFailures {
+		failed[f.ItemIdentifier] = true
+	}
+	for _, m := range messages {
+		if !failed[*m.MessageId] {
+			// Lambda tries again; here the message is just delivered again.
+			_ = p.call("sqs.DeleteMessage", func() error {
+				_, err := p.sqs.DeleteMessage(p.Context(), &sqs.DeleteMessageInput{QueueUrl: &p.work, ReceiptHandle: m.ReceiptHandle})
+				return err
+			})
+		}
+	}
+}
+
+// count is how many messages a queue holds, visible or not.
+func (w *world) count(url string) int {
+	w.Helper()
+	out, err := w.sqs.GetQueueAttributes(w.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl: aws.String(url), AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll}})
+	w.must(err)
+	n := 0
+	for _, name := range []string{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"} {
+		var k int
+		w.must(json.Unmarshal([]byte(out.Attributes[name]), &k))
+		n += k
+	}
+	return n
+}
+
+// letters returns the dead letters, which stay.
+func (w *world) letters() []queue.DeadLetter {
+	w.Helper()
+	var letters []queue.DeadLetter
+	w.eachLetter(func(m types.Message) {
+		letters = append(letters, queue.ParseDeadLetter(m.MessageAttributes))
+		_, err := w.sqs.ChangeMessageVisibility(w.Context(), &sqs.ChangeMessageVisibilityInput{
+			QueueUrl: &w.dead, ReceiptHandle: m.ReceiptHandle})
+		w.must(err)
+	})
+	return letters
+}
+
+// redrive moves every letter to the work queue as it is, as SQS's own redrive
+// does.
+func (w *world) redrive() {
+	w.Helper()
+	w.eachLetter(func(m types.Message) {
+		_, err := w.sqs.SendMessage(w.Context(), &sqs.SendMessageInput{
+			QueueUrl: &w.work, MessageBody: m.Body, MessageAttributes: m.MessageAttributes})
+		w.must(err)
+		_, err = w.sqs.DeleteMessage(w.Context(), &sqs.DeleteMessageInput{QueueUrl: &w.dead, ReceiptHandle: m.ReceiptHandle})
+		w.must(err)
+	})
+}
+
+func (w *world) eachLetter(do func(types.Message)) {
+	w.Helper()
+	var all []types.Message
+	for messages := w.receive(w.dead); len(messages) > 0; messages = w.receive(w.dead) {
+		all = append(all, messages...)
+	}
+	for _, m := range all {
+		do(m)
+	}
+}
+
+// tickets are those that a delivery has become at Centercode.
+func (w *world) tickets(deliveryID string) []centercodetest.Ticket {
+	var of []centercodetest.Ticket
+	for _, t := range w.center.Tickets() {
+		if t.Fields["deliveryId"] == deliveryID {
+			of = append(of, t)
+		}
+	}
+	return of
+}
+
+func (w *world) entry(deliveryID string) ledger.Entry {
+	w.Helper()
+	e, err := w.ledger().Entry(w.Context(), deliveryID)
+	w.must(err)
+	return e
+}
+
+func (w *world) ledger() *ledger.Ledger {
+	return ledger.New(w.store, w.clock.Now, ledger.DefaultLease)
+}
+
+// checkInvariants holds the whole persisted state against the promise: each
+// delivery is one ticket with each file once, or a dead letter that says why;
+// nothing is in hand any more; and no secret is anywhere.
+func (w *world) checkInvariants(deliveryIDs ...string) {
+	w.Helper()
+	letters := map[string]queue.DeadLetter{}
+	for _, l := range w.letters() {
+		letters[l.DeliveryID] = l
+		if strings.Contains(fmt.Sprintf("%+v", l), apiKey) {
+			w.Errorf("a dead letter shows the API key: %+v", l)
+		}
+	}
+	for _, id := range deliveryIDs {
+		tickets := w.tickets(id)
+		if len(tickets) > 1 {
+			w.Errorf("delivery %s was made %d times", id, len(tickets))
+		}
+		for _, t := range tickets {
+			w.checkFiles(t)
+		}
+		e := w.entry(id)
+		letter, isDead := letters[id]
+		switch {
+		case isDead && letter.Reason == "" && e.Last == nil:
+			w.Errorf("nobody knows why delivery %s is dead", id)
+		case isDead && letter.Reason != "" && letter.Description == "":
+			w.Errorf("the dead letter of %s has a reason (%s), but does not describe it", id, letter.Reason)
+		case !isDead && len(tickets) == 0:
+			w.Errorf("delivery %s is lost; the ledger has %+v", id, e)
+		case !isDead && e.State != ledger.Completed:
+			w.Errorf("delivery %s ended as %+v", id, e)
+		case !isDead && len(tickets[0].Files) != len(e.Attached):
+			w.Errorf("delivery %s has %d files, the ledger knows %d", id, len(tickets[0].Files), len(e.Attached))
+		}
+		if e.HeldAt(w.clock.Now().Add(ledger.DefaultLease)) {
+			w.Errorf("delivery %s is held for longer than a lease: %+v", id, e)
+		}
+		if doc, _ := json.Marshal(e); strings.Contains(string(doc), apiKey) {
+			w.Errorf("the ledger shows the API key: %s", doc)
+		}
+	}
+}
+
+func (w *world) checkFiles(t centercodetest.Ticket) {
+	w.Helper()
+	seen := map[string]bool{}
+	for _, f := range t.Files {
+		if seen[f.Element] {
+			w.Errorf("ticket %s has the file %s twice", t.ID, f.Element)
+		}
+		seen[f.Element] = true
+		text, _ := t.Fields["summary"].(string)
+		path := "/" + strings.TrimPrefix(text, "feedback ") + ".jpg"
+		if f.Element == "screenshot" && f.SHA256 != w.testfairy.SHA256(path) {
+			w.Errorf("ticket %s: the screenshot differs from %s", t.ID, path)
+		}
+	}
+}
+
+// roundTripper makes a function an [http.RoundTripper].
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// discard reads a response to its end, so that the far end has finished.
+func discard(r *http.Response) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	r.Body.Close()
+}
