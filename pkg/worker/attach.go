@@ -55,7 +55,7 @@ func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment
 	}
 	defer file.Close()
 	if a.Filename != "" {
-		file.Name = a.Filename
+		file.Name = attachment.CleanName(a.Filename)
 	}
 	d.didNothing = true
 	if err := d.claim.Attaching(ctx, name); err != nil {

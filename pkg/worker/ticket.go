@@ -109,14 +109,21 @@ func (d *delivery) resolve(ctx context.Context, entry ledger.Entry) (found bool,
 		return err
 	})
 	switch {
-	case err != nil && decide(err).action == bury:
-		// The look-up cannot work as it is configured; the doubt stays.
+	case cannotWork(err):
+		// The doubt stays, and waiting will not end it.
 		return false, failed(stageLookUp, &lostAnswerError{found: true, noLookUp: true, err: err})
 	case err != nil || !found:
 		return false, failed(stageLookUp, err)
 	}
 	d.out.TicketID = id
 	return true, failed(stageLookUp, d.claim.Created(ctx, id, nil, nil))
+}
+
+// cannotWork says that a look-up will not do better next time: Centercode knows
+// no such data package, or its answer is not what the route says.
+func cannotWork(err error) bool {
+	var api *centercode.Error
+	return errors.As(err, &api) && (api.Permanent() || api.Status/100 == 2)
 }
 
 // withKey makes a call with the API key, and once more with the one in SSM if

@@ -1,0 +1,487 @@
+package worker_test
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/centercode/centercodetest"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/testfairy/testfairytest"
+	"fairbridge/pkg/worker"
+)
+
+// once hands what is in the queue to one worker once.
+func (w *world) once() []worker.Outcome {
+	w.Helper()
+	proc := w.start(nil)
+	messages := w.receive(w.work)
+	response, err := proc.handler.Handle(w.Context(), eventOf(messages))
+	w.must(err)
+	proc.deleteAllBut(messages, response)
+	return proc.outcomes
+}
+
+// only is the outcome of a batch of one.
+func (w *world) only(outcomes []worker.Outcome) worker.Outcome {
+	w.Helper()
+	if len(outcomes) != 1 {
+		w.Fatalf("%d outcomes: %+v", len(outcomes), outcomes)
+	}
+	return outcomes[0]
+}
+
+func (w *world) onlyLetter() queue.DeadLetter {
+	w.Helper()
+	letters := w.letters()
+	if len(letters) != 1 {
+		w.Fatalf("%d dead letters: %+v", len(letters), letters)
+	}
+	return letters[0]
+}
+
+func TestOutcomeOfATicket(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	id := w.send(feedback(1))
+	w.clock.Advance(3 * time.Second)
+	o := w.only(w.once())
+	size := w.tickets(id)[0].Files[0].Size
+	if o.Result != worker.Created || o.TicketID != "1" || o.Attempt != 1 || o.Attachments != 1 ||
+		o.AttachmentBytes != size || o.Age != 3*time.Second || o.Kind != "feedback" || o.DeliveryID != id || o.MessageID == "" {
+		t.Errorf("outcome %+v", o)
+	}
+	w.checkInvariants(id)
+}
+
+func TestHundredCopiesMakeOneTicket(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	var id string
+	for range 100 {
+		id = w.send(feedback(1))
+	}
+	// Ten workers at once, as Lambda would start them.
+	var workers sync.WaitGroup
+	for range 10 {
+		messages := w.receive(w.work)
+		workers.Go(func() {
+			proc := w.start(nil)
+			response, err := proc.handler.Handle(t.Context(), eventOf(messages))
+			if err != nil {
+				t.Error(err)
+			}
+			proc.deleteAllBut(messages, response)
+		})
+	}
+	workers.Wait()
+	w.settle(nil)
+	w.checkInvariants(id)
+	if n := w.count(w.dead); n != 0 {
+		t.Errorf("%d copies became dead letters", n)
+	}
+}
+
+func TestOneBadRecordLeavesTheOthersAlone(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	bad := []string{
+		"not ours", `{"version":1}`, `{"Records":[{"eventSource":"aws:s3"}]}`,
+		`{"version":1,"deliveryId":"` + strings.Repeat("ab", 32) + `","receivedAt":"2026-01-02T03:04:05Z","event":{"no":"kind"}}`,
+	}
+	for _, body := range bad {
+		w.sendBody(body, "")
+	}
+	var ids []string
+	for n := range 6 {
+		ids = append(ids, w.send(feedback(n)))
+	}
+	w.settle(nil)
+	letters := w.letters()
+	if len(letters) != len(bad) {
+		t.Errorf("%d dead letters, want %d", len(letters), len(bad))
+	}
+	for _, l := range letters {
+		if l.Reason != queue.ReasonMalformed || l.Stage != "decode" || l.Description == "" || l.FailedAt.IsZero() {
+			t.Errorf("dead letter %+v", l)
+		}
+	}
+	for _, id := range ids {
+		w.checkInvariants(id)
+	}
+}
+
+func TestDeadLetterCarriesTheBodyUnchanged(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 400})
+	w.send(feedback(1))
+	before := w.receive(w.work)
+	body := *before[0].Body
+	_, err := w.sqs.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{QueueUrl: &w.work, ReceiptHandle: before[0].ReceiptHandle})
+	w.must(err)
+	o := w.only(w.once())
+	if o.Result != worker.Dead || o.Reason != queue.ReasonRejected || o.Stage != "create" || o.Status != 400 {
+		t.Errorf("outcome %+v", o)
+	}
+	if l := w.onlyLetter(); l.Reason != queue.ReasonRejected || l.Status != 400 || l.Attempts != 1 || l.Generation != 1 || l.Event != "feedback" {
+		t.Errorf("dead letter %+v", l)
+	}
+	w.eachLetter(func(m types.Message) {
+		if *m.Body != body {
+			t.Errorf("the body became %s", *m.Body)
+		}
+	})
+}
+
+func TestReasons(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		routes string
+		upset  func(*world)
+		want   queue.Reason
+		stage  string
+		says   string
+	}{
+		{"no route", strings.Replace(parkRoute, "{event: feedback}", "{event: feedback, app: Another}", 1), nil, queue.ReasonUnroutable, "map", "no route"},
+		{"required value empty", strings.Replace(parkRoute, `summary: "{{ .text }}"`, `summary: {value: "{{ .nothing }}", required: true}`, 1), nil,
+			queue.ReasonMapping, "map", "summary"},
+		{"choice not in its list", strings.Replace(parkRoute, `summary: "{{ .text }}"`, `summary: {choice: "{{ .text }}", allowed: [a, b]}`, 1), nil,
+			queue.ReasonMapping, "map", "summary"},
+		{"rejected", parkRoute, status(422), queue.ReasonRejected, "create", "422"},
+		{"not found", parkRoute, status(404), queue.ReasonNotFound, "create", "status 404"},
+		{"no answer", parkRoute, func(w *world) { w.center.Inject(lostAnswer) }, queue.ReasonAmbiguous, "create", "answer was lost"},
+		{"a gateway's timeout", parkRoute, status(504), queue.ReasonAmbiguous, "create", "504"},
+		{"a success that is a web page", parkRoute,
+			func(w *world) {
+				w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 200, Body: centercodetest.BodyHTML})
+			}, queue.ReasonAmbiguous, "create", ""},
+		{"no endpoint", strings.Replace(parkRoute, "element: screenshot", "element: picture", 1), nil,
+			queue.ReasonAttachmentEndpoint, "attach", `no endpoint for the file element "picture"`},
+		{"source gone", parkRoute, source(testfairytest.Fault{Status: 404}), queue.ReasonAttachmentSource, "attach", "404"},
+		{"source wants a login", parkRoute, source(testfairytest.Fault{SignIn: true}), queue.ReasonAttachmentSource, "attach", "web page"},
+		{"source forbidden", strings.Replace(parkRoute, "{{ .screenshotUrl }}", "https://169.254.169.254/latest", 1), nil,
+			queue.ReasonAttachmentSource, "attach", "not allowed"},
+		{"file rejected", parkRoute, func(w *world) { w.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, Status: 413}) },
+			queue.ReasonRejected, "attach", "413"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t, tc.routes)
+			if tc.upset != nil {
+				tc.upset(w)
+			}
+			id := w.send(feedback(1))
+			o := w.only(w.settle(nil))
+			l := w.onlyLetter()
+			if l.Reason != tc.want || l.Stage != tc.stage || !strings.Contains(l.Description, tc.says) || l.DeliveryID != id {
+				t.Errorf("dead letter %+v, want %s at %s that says %q", l, tc.want, tc.stage, tc.says)
+			}
+			if o.Result != worker.Dead || o.Reason != tc.want || o.Stage != tc.stage || o.Err == nil {
+				t.Errorf("outcome %+v", o)
+			}
+			if tc.stage == "attach" && (len(w.tickets(id)) != 1 || o.TicketID == "") {
+				t.Errorf("the ticket did not stay: %v", w.tickets(id))
+			}
+			w.checkInvariants(id)
+		})
+	}
+}
+
+func status(code int) func(*world) {
+	return func(w *world) { w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: code}) }
+}
+
+func source(f testfairytest.Fault) func(*world) {
+	return func(w *world) { w.testfairy.Inject("/1.jpg", f) }
+}
+
+func TestRetryWaitsAsLongAsCentercodeAsks(t *testing.T) {
+	for _, tc := range []struct {
+		name, retryAfter string
+		atLeast, atMost  time.Duration
+	}{
+		{"no word", "", time.Second, 3 * time.Second},
+		{"seconds", "600", 600 * time.Second, 600 * time.Second},
+		{"a date", time.Now().Add(2 * time.Hour).UTC().Format(http.TimeFormat), 119 * time.Minute, 121 * time.Minute},
+		{"longer than SQS can hide", "1000000", 11 * time.Hour, 12 * time.Hour},
+		{"nonsense", "soon", time.Second, 3 * time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t, parkRoute)
+			w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 500, RetryAfter: tc.retryAfter})
+			id := w.send(feedback(1))
+			o := w.only(w.once())
+			if o.Result != worker.Retry || o.Status != 500 || o.RetryIn < tc.atLeast || o.RetryIn > tc.atMost {
+				t.Fatalf("outcome %+v, want a retry in %s to %s", o, tc.atLeast, tc.atMost)
+			}
+			w.clock.Advance(o.RetryIn - time.Second)
+			if early := w.receive(w.work); len(early) != 0 {
+				t.Error("the message came back too early")
+			}
+			w.clock.Advance(2 * time.Second)
+			if o := w.only(w.once()); o.Result != worker.Created || o.Attempt != 2 {
+				t.Errorf("second attempt: %+v", o)
+			}
+			w.checkInvariants(id)
+		})
+	}
+}
+
+// What keeps failing ends in the dead-letter queue by SQS's own hand, and the
+// ledger knows why.
+func TestRetriesEnd(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 500, Times: -1})
+	id := w.send(feedback(1))
+	if n := len(w.settle(nil)); n != 8 {
+		t.Errorf("%d attempts, want 8", n)
+	}
+	if l := w.onlyLetter(); l.Reason != "" || l.DeliveryID != id {
+		t.Errorf("dead letter %+v", l)
+	}
+	if e := w.entry(id); e.Last == nil || e.Last.Status != 500 || e.Last.Stage != "create" {
+		t.Errorf("the ledger's last error: %+v", e.Last)
+	}
+	w.center.Heal()
+	w.redrive()
+	w.settle(nil)
+	w.checkInvariants(id)
+}
+
+// A wrong key must not empty the queue into the dead letters; the right one is
+// taken without a restart.
+func TestWrongKeyIsARetry(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	w.keys.cached, w.keys.stored = "wrong", "wrong"
+	id := w.send(feedback(1))
+	if o := w.only(w.once()); o.Result != worker.Retry || o.Status != 401 {
+		t.Fatalf("outcome %+v", o)
+	}
+	w.keys.stored = apiKey
+	w.clock.Advance(time.Minute)
+	if o := w.only(w.once()); o.Result != worker.Created {
+		t.Fatalf("with the right key: %+v", o)
+	}
+	w.checkInvariants(id)
+}
+
+func TestBusyCentercodeStopsTheBatch(t *testing.T) {
+	for _, code := range []int{429, 503} {
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			w := newWorld(t, parkRoute)
+			// The first request is answered when nothing else can have started.
+			w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: code, RetryAfter: "300", Times: -1})
+			var ids []string
+			for n := range 10 {
+				ids = append(ids, w.send(feedback(n)))
+			}
+			proc := w.start(nil)
+			messages := eventOf(w.receive(w.work))
+			// One after the other through one batch's gate: the first is sent.
+			first, err := proc.handler.Handle(t.Context(), events.SQSEvent{Records: messages.Records})
+			w.must(err)
+			if len(first.BatchItemFailures) != 10 {
+				t.Errorf("%d records failed, want 10", len(first.BatchItemFailures))
+			}
+			for _, o := range proc.outcomes {
+				if o.RetryIn < 299*time.Second {
+					t.Errorf("a record comes back in %s, Centercode asked for 300 s: %+v", o.RetryIn, o)
+				}
+			}
+			w.center.Heal()
+			w.settle(nil)
+			w.checkInvariants(ids...)
+		})
+	}
+}
+
+func TestHeldDeliveryWaits(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	id := w.send(feedback(1))
+	claim, err := w.ledger().Claim(t.Context(), id, 0)
+	w.must(err)
+	o := w.only(w.once())
+	if o.Result != worker.HandedBack || o.RetryIn < ledger.DefaultLease || o.RetryIn > ledger.DefaultLease+4*time.Second {
+		t.Errorf("outcome %+v", o)
+	}
+	if n := w.center.Requests().Create; n != 0 {
+		t.Errorf("%d requests for a ticket that another makes", n)
+	}
+	w.must(claim.Release(t.Context(), ledger.Fault{Text: "test"}, true))
+	w.settle(nil)
+	w.checkInvariants(id)
+}
+
+// The invocation that crashed is picked up again after about two minutes, though
+// the queue hides messages for a quarter of an hour.
+func TestCrashIsPickedUpAfterTheLease(t *testing.T) {
+	w := newWorld(t, lookUpRoute)
+	id := w.send(feedback(1))
+	proc := w.start(&plan{at: "centercode.create#1", form: diesDone})
+	_, err := proc.handler.Handle(t.Context(), eventOf(w.receive(w.work)))
+	w.must(err)
+	w.clock.Advance(ledger.DefaultLease + time.Second)
+	if o := w.only(w.once()); o.Result != worker.Created || o.Attempt != 2 {
+		t.Errorf("after the lease: %+v", o)
+	}
+	w.checkInvariants(id)
+}
+
+func TestLookUpWaitsForTheDataPackage(t *testing.T) {
+	w := newWorld(t, lookUpRoute)
+	w.center.Inject(lostAnswer)
+	id := w.send(feedback(1))
+	o := w.only(w.once())
+	if o.Result != worker.HandedBack || o.RetryIn < 55*time.Second || o.RetryIn > 60*time.Second {
+		t.Errorf("outcome %+v, want handed back for the settle time", o)
+	}
+	w.clock.Advance(time.Minute)
+	if o := w.only(w.once()); o.Result != worker.Created || o.TicketID != "1" {
+		t.Errorf("after the settle time: %+v", o)
+	}
+	w.checkInvariants(id)
+}
+
+func TestLookUpThatCannotWorkParks(t *testing.T) {
+	w := newWorld(t, strings.Replace(lookUpRoute, "Delivery ID", "No Such Column", 1))
+	w.center.Inject(lostAnswer)
+	id := w.send(feedback(1))
+	w.settle(nil)
+	if l := w.onlyLetter(); l.Reason != queue.ReasonAmbiguous || !strings.Contains(l.Description, "No Such Column") {
+		t.Errorf("dead letter %+v", l)
+	}
+	w.checkInvariants(id)
+	if n := len(w.tickets(id)); n != 1 {
+		t.Errorf("%d tickets", n)
+	}
+}
+
+// With onLostAnswer: retry there is a ticket in any case, now and then two.
+func TestLostAnswerRetried(t *testing.T) {
+	w := newWorld(t, strings.Replace(parkRoute, "source: testfairy", "source: testfairy\n    onLostAnswer: retry", 1))
+	w.center.Inject(lostAnswer)
+	w.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, After: true, Drop: true})
+	id := w.send(feedback(1))
+	w.settle(nil)
+	if n := len(w.tickets(id)); n != 2 {
+		t.Errorf("%d tickets, want 2", n)
+	}
+	if n := w.count(w.dead); n != 0 {
+		t.Errorf("%d dead letters", n)
+	}
+}
+
+func TestOptionalAttachmentIsLeftOut(t *testing.T) {
+	w := newWorld(t, forFeedback+`
+    attachments:
+      - {from: "https://app.testfairy.com/gone.jpg", element: log, optional: true}
+      - {from: "{{ .screenshotUrl }}", element: screenshot}
+`)
+	w.testfairy.Inject("/gone.jpg", testfairytest.Fault{Status: 410})
+	id := w.send(feedback(1))
+	o := w.only(w.settle(nil))
+	if o.Result != worker.Created || o.Attachments != 1 || len(o.Skipped) != 1 || !strings.HasPrefix(o.Skipped[0], "log: ") {
+		t.Errorf("outcome %+v", o)
+	}
+	w.checkInvariants(id)
+}
+
+// A replay sends only what is missing.
+func TestReplaySendsOnlyWhatIsMissing(t *testing.T) {
+	w := newWorld(t, forFeedback+`
+    attachments:
+      - {from: "{{ .screenshotUrl }}", element: screenshot}
+      - {from: "https://app.testfairy.com/late.jpg", element: log}
+`)
+	w.testfairy.Inject("/late.jpg", testfairytest.Fault{Status: 404})
+	id := w.send(feedback(1))
+	w.settle(nil)
+	w.onlyLetter()
+	w.testfairy.Heal("/late.jpg")
+	w.redrive()
+	w.settle(nil)
+	if r := w.center.Requests(); r.Create != 1 || r.File != 2 {
+		t.Errorf("requests %+v, want one ticket and two files", r)
+	}
+	w.checkInvariants(id)
+}
+
+func TestSeveralFilesForOneElement(t *testing.T) {
+	w := newWorld(t, forFeedback+`
+    attachments:
+      - {from: "https://app.testfairy.com/a.jpg", element: log}
+      - {from: "https://app.testfairy.com/b.jpg", element: log, filename: "../b\r\n.jpg"}
+`)
+	id := w.send(feedback(1))
+	w.settle(nil)
+	files := w.tickets(id)[0].Files
+	if len(files) != 2 || files[0].Name != "a.jpg" || files[1].Name != attachment.CleanName("../b\r\n.jpg") {
+		t.Errorf("files %+v", files)
+	}
+}
+
+func TestIgnoredByItsRoute(t *testing.T) {
+	w := newWorld(t, "routes:\n  - {match: {event: feedback, app: Demo App}, ignore: true}\n"+strings.TrimPrefix(parkRoute, "routes:\n"))
+	id := w.send(feedback(1))
+	if o := w.only(w.settle(nil)); o.Result != worker.Ignored {
+		t.Errorf("outcome %+v", o)
+	}
+	if e := w.entry(id); e.State != ledger.Completed || len(w.center.Tickets()) != 0 {
+		t.Errorf("entry %+v", e)
+	}
+}
+
+// panicking is a mapper with a bug in it.
+type panicking struct{ worker.Mapper }
+
+func (p panicking) Map(in mapping.Input) (mapping.Request, error) {
+	if in.Event.Text("text") == "feedback 3" {
+		panic("a bug")
+	}
+	return p.Mapper.Map(in)
+}
+
+func TestBugIsARetryOfItsRecordOnly(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	for n := range 5 {
+		w.send(feedback(n))
+	}
+	proc := w.start(nil)
+	proc.handler.Mapper = panicking{proc.handler.Mapper}
+	response, err := proc.handler.Handle(t.Context(), eventOf(w.receive(w.work)))
+	w.must(err)
+	if len(response.BatchItemFailures) != 1 || len(w.center.Tickets()) != 4 {
+		t.Errorf("failures %v, %d tickets", response.BatchItemFailures, len(w.center.Tickets()))
+	}
+	for _, o := range proc.outcomes {
+		if o.Result == worker.Retry && (o.Stage != "map" || !strings.Contains(fmt.Sprint(o.Err), "a bug")) {
+			t.Errorf("outcome %+v", o)
+		}
+	}
+	w.settle(nil)
+}
+
+func TestNewNamesWhatIsMissing(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	whole := w.start(nil).handler.Config
+	for name, spoil := range map[string]func(*worker.Config){
+		"a part":                 func(c *worker.Config) { c.Ledger = nil },
+		"URL of the work queue":  func(c *worker.Config) { c.WorkQueueURL = "" },
+		"URL of the dead-letter": func(c *worker.Config) { c.DeadLetterQueueURL = "" },
+		"a margin of -1s":        func(c *worker.Config) { c.Margin = -time.Second },
+	} {
+		c := whole
+		spoil(&c)
+		if _, err := worker.New(c); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
