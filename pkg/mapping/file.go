@@ -29,8 +29,8 @@ var lookupKind = object("a lookup", []key[Lookup]{
 	into("package", "The key of the feedback data package.", keyNameKind, func(l *Lookup) *string { return &l.Package }).must(),
 	into("column", "The title of its column that holds the delivery id.", plainKind, func(l *Lookup) *string { return &l.Column }).must(),
 	into("ticketColumn", "The title of its column that holds the ticket's id.", plainKind, func(l *Lookup) *string { return &l.TicketColumn }).must(),
-	into("settle", "How long a new ticket may take to show up in the data package (60s).",
-		durationKind, func(l *Lookup) *time.Duration { return &l.Settle }),
+	into("settle", "How long a new ticket may take to show up in the data package.",
+		durationKind, func(l *Lookup) *time.Duration { return &l.Settle }).byDefault(defaultSettle.String()),
 }, func(d *decoder, n *yaml.Node, l *Lookup) bool {
 	if valueOf(n, "settle") == n {
 		l.Settle = defaultSettle
@@ -56,9 +56,9 @@ var fileKind = object("an attachment", []key[file]{
 	into("element", "The key of the form's file element.", plainKind, func(f *file) *string { return &f.element }).must(),
 	into("filename", "A template for the file's name at Centercode; without it, the name in the URL.",
 		templateKind, func(f *file) **compiled { return &f.filename }),
-	into("field", "The name of the multipart form field that carries the file (file).", plainKind, func(f *file) *string { return &f.field }),
-	into("optional", "Whether the ticket is complete without the file where its source does not give it out (false: the delivery becomes a dead letter).",
-		boolKind, func(f *file) *bool { return &f.optional }),
+	into("field", "The name of the multipart form field that carries the file.", plainKind, func(f *file) *string { return &f.field }).byDefault(defaultFileField),
+	into("optional", "Whether the ticket is complete without the file where its source does not give it out; if not, the delivery becomes a dead letter.",
+		boolKind, func(f *file) *bool { return &f.optional }).byDefault(false),
 	into("endpoint", "A template for the URL that takes the file, where Centercode's answer does not name it. .ticketId is the new ticket's id.",
 		templateKind, func(f *file) **compiled { return &f.endpoint }),
 }, func(d *decoder, n *yaml.Node, f *file) bool {
@@ -96,8 +96,8 @@ var settingKeys = []key[settings]{
 		fieldsKind, func(s *settings) *[]field { return &s.fields }),
 	into("attachments", "The files of the ticket. A route's replace those of defaults.",
 		optional(listOf(fileKind, 0)), func(s *settings) **[]file { return &s.attachments }),
-	into("onLostAnswer", "What to do when Centercode's answer to a new ticket was lost and no lookup tells: park it as a dead letter, or retry at the risk of a second ticket (park).",
-		oneOf(Park, Retry), func(s *settings) *string { return &s.onLostAnswer }),
+	into("onLostAnswer", "What to do when Centercode's answer to a new ticket was lost and no lookup tells: park it as a dead letter, or retry at the risk of a second ticket.",
+		oneOf(Park, Retry), func(s *settings) *string { return &s.onLostAnswer }).byDefault(Park),
 	into("lookup", "Where to look for the ticket when Centercode's answer was lost.",
 		withNode(optional(lookupKind)), func(s *settings) *located[*Lookup] { return &s.lookup }),
 }
@@ -119,7 +119,7 @@ type rule struct {
 var routeKind = object("a route", append([]key[rule]{
 	into("match", "Which events the route is for. The first route that matches takes the event.",
 		withNode(matchKind), func(r *rule) *located[match] { return &r.match }).must(),
-	into("ignore", "true: the event is answered, counted, and left at that.", boolKind, func(r *rule) *bool { return &r.ignore }),
+	into("ignore", "true: the event is answered, counted, and left at that.", boolKind, func(r *rule) *bool { return &r.ignore }).byDefault(false),
 }, within(settingKeys, func(r *rule) *settings { return &r.settings })...),
 	func(d *decoder, n *yaml.Node, r *rule) bool {
 		if r.ignore && len(n.Content) > 4 {
@@ -171,8 +171,8 @@ var centercodeKind = object("centercode", []key[Centercode]{
 var sourcesKind = object("sources", []key[Sources]{
 	into("hosts", "The hosts that files may come from, in place of TestFairy's own; *.example.com is every host below example.com.",
 		listOf(hostKind, 1), func(s *Sources) *[]string { return &s.Hosts }),
-	into("allowLoopback", "Whether files may come from this machine (false). For tests.", boolKind, func(s *Sources) *bool { return &s.AllowLoopback }),
+	into("allowLoopback", "Whether files may come from this machine. For tests.", boolKind, func(s *Sources) *bool { return &s.AllowLoopback }).byDefault(false),
 	into("resolve", "Hosts that a simulator on this machine plays, and where it does. For tests.",
 		mapOf(loopbackKind), func(s *Sources) *map[string]string { return &s.Resolve }),
-	into("maxBytes", "The largest file that is passed on (2 GiB, Centercode's own limit).", sizeKind, func(s *Sources) *int64 { return &s.MaxBytes }),
+	into("maxBytes", "The largest file that is passed on, at most Centercode's own limit.", sizeKind, func(s *Sources) *int64 { return &s.MaxBytes }).byDefault("2 GiB"),
 }, nil)

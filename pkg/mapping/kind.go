@@ -49,6 +49,12 @@ func (k key[T]) must() key[T] {
 	return k
 }
 
+// byDefault tells readers of the schema what holds without the key.
+func (k key[T]) byDefault(v any) key[T] {
+	k.schema.Default = v
+	return k
+}
+
 // within makes the keys of a part usable in what contains it.
 func within[T, P any](keys []key[P], part func(*T) *P) []key[T] {
 	all := make([]key[T], len(keys))
@@ -63,7 +69,7 @@ func within[T, P any](keys []key[P], part func(*T) *P) []key[T] {
 // article, is used in messages. check looks at what concerns several keys; it
 // is called only if each of them was right by itself, and may be nil.
 func object[T any](name string, keys []key[T], check func(d *decoder, n *yaml.Node, v *T) bool) kind[T] {
-	s := schema{Type: "object", Closed: true}
+	s := schema{Types: []string{"object"}, Closed: true}
 	names := make([]string, len(keys))
 	for i, k := range keys {
 		names[i] = k.name
@@ -148,7 +154,7 @@ func valueOf(n *yaml.Node, name string) *yaml.Node {
 // listOf makes the kind of a list. It may be empty unless least is more than 0.
 func listOf[T any](item kind[T], least int) kind[[]T] {
 	return kind[[]T]{
-		schema: schema{Type: "array", Items: &item.schema, MinItems: least},
+		schema: schema{Types: []string{"array"}, Items: &item.schema, MinItems: least},
 		read: func(d *decoder, n *yaml.Node) (list []T, ok bool) {
 			if n.Kind != yaml.SequenceNode {
 				d.mistaken(n, "a list")
@@ -216,7 +222,7 @@ func quote(s string) string {
 // mapOf makes the kind of a mapping from host names to values.
 func mapOf[T any](element kind[T]) kind[map[string]T] {
 	return kind[map[string]T]{
-		schema: schema{Type: "object", Values: &element.schema},
+		schema: schema{Types: []string{"object"}, Values: &element.schema},
 		read: func(d *decoder, n *yaml.Node) (map[string]T, bool) {
 			if n.Kind != yaml.MappingNode || isBareTemplate(n) {
 				d.mistaken(n, "a mapping")

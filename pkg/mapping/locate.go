@@ -10,7 +10,7 @@ import (
 // templateKind is the kind of a template. It may be empty: an empty template
 // sends an empty text.
 var templateKind = kind[*compiled]{
-	schema: schema{Type: "string", Alternative: "number", Examples: []any{"{{ .text | firstLine | truncate 120 }}"}},
+	schema: schema{Types: []string{"string", "number"}, Examples: []any{"{{ .text | firstLine | truncate 120 }}"}},
 	read: func(d *decoder, n *yaml.Node) (*compiled, bool) {
 		if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
 			return d.template(n)

@@ -16,7 +16,7 @@ import (
 // textKind is a text of at least one character. A number is taken as it is written,
 // so that `app: 2048` and `version: 1.0` need no quotes.
 var textKind = kind[string]{
-	schema: schema{Type: "string", Alternative: "number"},
+	schema: schema{Types: []string{"string", "number"}, Pattern: `\S`},
 	read: func(d *decoder, n *yaml.Node) (string, bool) {
 		if n.Kind == yaml.ScalarNode {
 			switch n.ShortTag() {
@@ -89,12 +89,12 @@ func oneOf(words ...string) kind[string] {
 		}
 		return "", mistake("unknown value " + quote(s) + "; " + suggestion(s, words))
 	})
-	k.schema = schema{Type: "string", Enum: words}
+	k.schema = schema{Types: []string{"string"}, Enum: words}
 	return k
 }
 
 var boolKind = kind[bool]{
-	schema: schema{Type: "boolean"},
+	schema: schema{Types: []string{"boolean"}},
 	read: func(d *decoder, n *yaml.Node) (bool, bool) {
 		if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" {
 			return strings.EqualFold(n.Value, "true"), true
@@ -139,7 +139,7 @@ var durationKind = described(refine(plainKind, func(s string) (time.Duration, er
 		return 0, mistake("the duration must be from 0s to 15m")
 	}
 	return t, nil
-}), func(s *schema) { s.Examples = []any{"60s"} })
+}), func(s *schema) { s.Types, s.Examples = []string{"string"}, []any{"60s"} })
 
 // baseURLKind is where Centercode is.
 var baseURLKind = described(refine(plainKind, func(s string) (string, error) {
@@ -157,17 +157,19 @@ var baseURLKind = described(refine(plainKind, func(s string) (string, error) {
 		return "", mistake("not encrypted: the API key would travel in the open; write https://")
 	}
 	return "", mistake("not an https URL; write https:// and the host: https://beta.example.com")
-}), func(s *schema) { s.Examples = []any{"https://beta.example.com"} })
+}), func(s *schema) {
+	s.Types, s.Pattern, s.Examples = []string{"string"}, "^https?://", []any{"https://beta.example.com"}
+})
 
 // loopbackKind is where a simulator on this machine plays a file host.
-var loopbackKind = refine(plainKind, func(s string) (string, error) {
+var loopbackKind = described(refine(plainKind, func(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || !isLoopback(u.Hostname()) ||
 		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return "", mistake("not a URL on this machine; resolve is for simulators: http://127.0.0.1:8081/testfairy")
 	}
 	return s, nil
-})
+}), func(s *schema) { s.Types, s.Pattern = []string{"string"}, "^https?://" })
 
 func isLoopback(host string) bool {
 	if host == "localhost" {
@@ -191,7 +193,9 @@ var hostKind = described(refine(plainKind, func(s string) (string, error) {
 		return "", mistake("not a host name; write files.example.com, or *.example.com for all hosts below it")
 	}
 	return host, nil
-}), func(s *schema) { s.Examples = []any{"files.example.com", "*.example.com"} })
+}), func(s *schema) {
+	s.Types, s.Examples = []string{"string"}, []any{"files.example.com", "*.example.com"}
+})
 
 // globKind is a text with * for any text.
 var globKind = refine(plainKind, func(s string) (glob, error) { return glob(s), nil })

@@ -63,7 +63,7 @@ func (c *choice) find(s string) (json.RawMessage, bool) {
 
 // fieldsKind is the kind of a mapping of parameter names to values, in its order.
 var fieldsKind = kind[[]field]{
-	schema: schema{Type: "object", Values: &valueKind.schema},
+	schema: schema{Types: []string{"object"}, Values: &valueKind.schema},
 	read: func(d *decoder, n *yaml.Node) (all []field, ok bool) {
 		if n.Kind != yaml.MappingNode || isBareTemplate(n) {
 			d.mistaken(n, "a mapping of parameter names to values")
@@ -80,7 +80,7 @@ var fieldsKind = kind[[]field]{
 
 // itemKind is a template, a number or a boolean.
 var itemKind = kind[item]{
-	schema: schema{Type: "string", Alternative: "number", Second: "boolean", Examples: templateKind.schema.Examples},
+	schema: schema{Types: []string{"string", "number", "boolean"}, Examples: templateKind.schema.Examples},
 	read: func(d *decoder, n *yaml.Node) (item, bool) {
 		if n.Kind == yaml.ScalarNode {
 			switch n.ShortTag() {
@@ -150,7 +150,7 @@ func (s valueSpec) value() value {
 
 // synonymsKind is the kind of a mapping of spellings to allowed values.
 var synonymsKind = kind[[]synonym]{
-	schema: schema{Type: "object", Values: &textKind.schema},
+	schema: schema{Types: []string{"object"}, Values: &textKind.schema},
 	read: func(d *decoder, n *yaml.Node) (all []synonym, ok bool) {
 		if n.Kind != yaml.MappingNode || isBareTemplate(n) {
 			d.mistaken(n, "a mapping of spellings to allowed values")
@@ -167,7 +167,7 @@ var synonymsKind = kind[[]synonym]{
 
 // constantKind is a text, number or boolean that is sent to the letter.
 var constantKind = kind[constant]{
-	schema: schema{Type: "string", Alternative: "number", Second: "boolean"},
+	schema: schema{Types: []string{"string", "number", "boolean"}},
 	read: func(d *decoder, n *yaml.Node) (constant, bool) {
 		if n.Kind != yaml.ScalarNode || isNull(n) {
 			d.mistaken(n, "a text, a number, or true or false")

@@ -1,0 +1,190 @@
+package mapping
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+)
+
+var schemaFile = filepath.Join("..", "..", "fairbridge.schema.json")
+
+// TestSchemaFile holds the published schema against the decoder's table.
+func TestSchemaFile(t *testing.T) {
+	if *update {
+		if err := os.WriteFile(schemaFile, Schema(), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(schemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(data, Schema()) {
+		t.Error("fairbridge.schema.json is not what the keys are now: run go test ./pkg/mapping -run SchemaFile -update")
+	}
+}
+
+// TestSchemaAgreesWithParse: what Parse takes, an editor must not underline, and
+// mistakes of form are seen by both.
+func TestSchemaAgreesWithParse(t *testing.T) {
+	var s any
+	if err := json.Unmarshal(Schema(), &s); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[bool]int{}
+	for name, file := range schemaFiles(t) {
+		var value any
+		if err := yaml.Unmarshal([]byte(file), &value); err != nil {
+			continue // an editor says so by itself
+		}
+		_, err := Parse(name, []byte(file))
+		faults := conforms(s.(map[string]any), value, "")
+		var problems Problems
+		ofForm := errors.As(err, &problems) && slices.ContainsFunc(problems, isOfForm)
+		switch {
+		case err == nil && len(faults) > 0:
+			t.Errorf("%s is right, but the schema refuses it: %v", name, faults)
+		case ofForm && len(faults) == 0:
+			t.Errorf("%s is wrong, but the schema takes it: %v", name, err)
+		}
+		seen[ofForm]++
+	}
+	if seen[true] < 10 || seen[false] < 10 {
+		t.Errorf("too few files to tell: %v", seen)
+	}
+}
+
+// isOfForm: the problem is one that a schema can express.
+func isOfForm(p Problem) bool {
+	return regexp.MustCompile(`^(unknown key|unknown value|wants |an? [a-z]+ needs the key|the file needs|the list is empty|the text is empty|the value is missing)|must be a mapping`).
+		MatchString(p.Message)
+}
+
+// schemaFiles are the files of the other tests: right ones and wrong ones.
+func schemaFiles(t *testing.T) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for name, data := range readArchive(t, filepath.Join("testdata", "problems.txtar")).data {
+		if strings.HasSuffix(name, ".yaml") {
+			files[name] = data
+		}
+	}
+	shipped, err := os.ReadFile(filepath.Join("..", "..", "fairbridge.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["fairbridge.yaml"] = string(shipped)
+	for name, fields := range map[string]string{
+		"template":  `      x: "{{ .a }}"`,
+		"constants": `      x: [1, 1.5, true, text]`,
+		"options":   `      x: {value: ["{{ .a }}", 2], type: number, omit: "*@a.com", omitEmpty: true}`,
+		"choice":    `      x: {choice: "{{ .a }}", split: ",", allowed: [1, b, true], synonyms: {c: b, d: 1}, fallback: b, omit: [a, b]}`,
+	} {
+		files[name] = route(fields)
+	}
+	files["everything"] = `
+centercode: {baseUrl: https://beta.example.com}
+sources: {hosts: [a.example.com], allowLoopback: true, resolve: {a.example.com: "http://127.0.0.1:1"}, maxBytes: 1024}
+defaults: {project: A, source: 7, fields: {a: b, id: "{{ .deliveryId }}"}, onLostAnswer: retry}
+routes:
+  - {match: {event: [feedback], app: [1, b], project: 10, version: 1.0, when: "true"}, ignore: true}
+  - match: {event: crash}
+    attachments: [{from: x, element: y, filename: z, field: w, optional: false, endpoint: "https://v"}]
+    lookup: {package: p, column: c, ticketColumn: t, settle: 5s}
+`
+	return files
+}
+
+// conforms checks a value against the keywords that Schema uses, and says where
+// it does not conform.
+func conforms(s map[string]any, value any, at string) (faults []string) {
+	fault := func(what string) { faults = append(faults, at+": "+what) }
+	if types := asList(s["type"]); types != nil && !slices.Contains(types, any(jsonType(value))) {
+		fault("not of type " + jsonType(value))
+		return faults
+	}
+	if enum, ok := s["enum"].([]any); ok && !slices.Contains(enum, value) {
+		fault("not in enum")
+	}
+	if text, ok := value.(string); ok && s["pattern"] != nil && !regexp.MustCompile(s["pattern"].(string)).MatchString(text) {
+		fault("does not match the pattern")
+	}
+	if any, ok := s["anyOf"].([]any); ok {
+		if !slices.ContainsFunc(any, func(s2 interface{}) bool { return len(conforms(s2.(map[string]interface{}), value, at)) == 0 }) {
+			fault("none of anyOf")
+		}
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		properties, _ := s["properties"].(map[string]any)
+		for name, v := range value {
+			other, more := s["additionalProperties"].(map[string]any)
+			switch p, known := properties[name].(map[string]any); {
+			case known:
+				faults = append(faults, conforms(p, v, at+"."+name)...)
+			case more:
+				faults = append(faults, conforms(other, v, at+"."+name)...)
+			case s["additionalProperties"] == false:
+				fault("unknown key " + name)
+			}
+		}
+		for _, name := range asList(s["required"]) {
+			if _, ok := value[name.(string)]; !ok {
+				fault("needs " + name.(string))
+			}
+		}
+	case []any:
+		if least, ok := s["minItems"].(float64); ok && float64(len(value)) < least {
+			fault("too few items")
+		}
+		if items, ok := s["items"].(map[string]any); ok {
+			for _, v := range value {
+				faults = append(faults, conforms(items, v, at+"[]")...)
+			}
+		}
+	}
+	return faults
+}
+
+func asList(v any) []any {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case []any:
+		return v
+	}
+	return []any{v}
+}
+
+func jsonType(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case map[string]any:
+		return "object"
+	case []any:
+		return "array"
+	case bool:
+		return "boolean"
+	case string:
+		return "string"
+	case float64:
+		if math.IsInf(v, 0) {
+			return "infinite"
+		}
+		return "number"
+	case int, int64, uint64:
+		return "number"
+	}
+	return reflect.TypeOf(v).String()
+}
