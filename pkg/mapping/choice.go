@@ -17,7 +17,7 @@ var valueObject = object("a value", []key[valueSpec]{
 	into("fallback", "With choice: the allowed value for every other text. Without it such an event becomes a dead letter.",
 		optional(constantKind), func(s *valueSpec) **constant { return &s.fallback }),
 	into("split", "Cuts the text at this separator into a list.",
-		textKind, func(s *valueSpec) *string { return &s.split }),
+		separatorKind, func(s *valueSpec) *string { return &s.split }),
 	into("type", "What a template's text is sent as. A text that is no number, or not true or false, makes the event a dead letter.",
 		oneOf("text", "number", "boolean"), func(s *valueSpec) *string { return &s.as }),
 	into("omit", "Texts, with * for any text, in any case, for which the parameter is left out: [\"*@example.com\"].",

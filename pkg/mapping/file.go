@@ -30,7 +30,7 @@ var lookupKind = object("a lookup", []key[Lookup]{
 	into("column", "The title of its column that holds the delivery id.", plainKind, func(l *Lookup) *string { return &l.Column }).must(),
 	into("ticketColumn", "The title of its column that holds the ticket's id.", plainKind, func(l *Lookup) *string { return &l.TicketColumn }).must(),
 	into("settle", "How long a new ticket may take to show up in the data package.",
-		durationKind, func(l *Lookup) *time.Duration { return &l.Settle }).byDefault(defaultSettle.String()),
+		durationKind, func(l *Lookup) *time.Duration { return &l.Settle }).byDefault("60s"),
 }, func(d *decoder, n *yaml.Node, l *Lookup) bool {
 	if valueOf(n, "settle") == n {
 		l.Settle = defaultSettle

@@ -79,6 +79,18 @@ var keyNameKind = described(refine(plainKind, func(s string) (string, error) {
 	return s, nil
 }), func(s *schema) { s.Pattern = `^[^\s/\\?#%]+$` })
 
+// separatorKind is a text that may be a space.
+var separatorKind = kind[string]{
+	schema: schema{Types: []string{"string"}, Pattern: ".", Examples: []any{",", ";"}},
+	read: func(d *decoder, n *yaml.Node) (string, bool) {
+		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" || n.Value == "" {
+			d.mistaken(n, "a text, such as \",\"")
+			return "", noted
+		}
+		return n.Value, true
+	},
+}
+
 // oneOf is one of the words.
 func oneOf(words ...string) kind[string] {
 	k := refine(textKind, func(s string) (string, error) {

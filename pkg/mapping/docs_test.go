@@ -1,0 +1,159 @@
+package mapping
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var docsFile = filepath.Join("..", "..", "docs", "mapping.md")
+
+// fence finds the code blocks of the reference that say what they are.
+var fence = regexp.MustCompile("(?ms)^```(yaml|json|text) (\\w+)\n(.*?)^```$")
+
+// TestDocsExamples runs every example of docs/mapping.md. A file or a few
+// fields are followed by what Centercode gets for the documented feedback, or
+// for the event between the two.
+func TestDocsExamples(t *testing.T) {
+	data, err := os.ReadFile(docsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c *Config
+	payload, compared := feedback, 0
+	for _, m := range fence.FindAllStringSubmatch(string(data), -1) {
+		kind, block := m[2], m[3]
+		switch kind {
+		case "file":
+			c, payload = mustParse(t, block), feedback
+		case "fields":
+			c, payload = mustParse(t, route("      "+strings.ReplaceAll(block, "\n", "\n      "))), feedback
+		case "event":
+			payload = block
+		case "sent", "request":
+			got := shownRequest(c, input(t, payload), kind == "sent")
+			if got != block {
+				t.Errorf("the docs say\n%sbut it is\n%s", block, got)
+			}
+			compared++
+		default:
+			t.Errorf("unknown kind of example %q", kind)
+		}
+	}
+	if blocks := strings.Count(string(data), "\n```") / 2; compared < 10 || blocks != len(fence.FindAllString(string(data), -1)) {
+		t.Errorf("%d blocks, %d compared: some example is not run", blocks, compared)
+	}
+}
+
+// shownRequest writes a request as the docs show it.
+func shownRequest(c *Config, in Input, bodyOnly bool) string {
+	req, err := c.Map(in)
+	switch {
+	case errors.Is(err, ErrIgnored):
+		return "ignored\n"
+	case err != nil:
+		return "error: " + err.Error() + "\n"
+	case bodyOnly:
+		return string(req.Body) + "\n"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "POST /api/v1/projects/%s/feedback/%s\n%s\n", req.Project, req.Source, req.Body)
+	for _, a := range req.Attachments {
+		fmt.Fprintf(&b, "%s <- %s", a.Element, a.URL)
+		if a.Filename != "" {
+			b.WriteString(" as " + a.Filename)
+		}
+		if a.Optional {
+			b.WriteString(" (optional)")
+		}
+		b.WriteByte('\n')
+	}
+	for _, w := range req.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", w)
+	}
+	return b.String()
+}
+
+// TestDocsTables holds the tables of keys and functions against the code.
+func TestDocsTables(t *testing.T) {
+	data, err := os.ReadFile(docsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs := string(data)
+	for name, table := range map[string]string{"keys": keyTable(), "functions": functionTable()} {
+		part := regexp.MustCompile(`(?s)(<!-- ` + name + `:[^>]*-->\n)(.*?)(<!-- /` + name + ` -->)`)
+		m := part.FindStringSubmatch(docs)
+		if m == nil {
+			t.Fatalf("no table of %s", name)
+		}
+		if *update {
+			docs = part.ReplaceAllLiteralString(docs, m[1]+table+m[3])
+		} else if m[2] != table {
+			t.Errorf("the table of %s is not up to date: run go test ./pkg/mapping -run Docs -update", name)
+		}
+	}
+	if *update {
+		if err := os.WriteFile(docsFile, []byte(docs), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func functionTable() string {
+	var b strings.Builder
+	b.WriteString("| function | yields | example | gives |\n| --- | --- | --- | --- |\n")
+	for _, name := range functionNames() {
+		f := functions[name]
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", code(f.usage), cell(f.doc), code(f.example), code(f.yields))
+	}
+	return b.String()
+}
+
+func keyTable() string {
+	var b strings.Builder
+	b.WriteString("| key | what it is |\n| --- | --- |\n")
+	var walk func(s schema, path string)
+	walk = func(s schema, path string) {
+		for _, p := range s.Properties {
+			// What defaults may say is told where a route says it.
+			if path == "defaults." {
+				continue
+			}
+			doc := cell(p.Description)
+			if slices.Contains(s.Required, p.name) {
+				doc += " **Needed.**"
+			}
+			if p.Default != nil {
+				value, _ := json.Marshal(p.Default)
+				doc += " Default: " + code(strings.Trim(string(value), `"`)) + "."
+			}
+			fmt.Fprintf(&b, "| %s | %s |\n", code(path+p.name), doc)
+			walk(p.schema, path+p.name+".")
+			if p.Items != nil {
+				walk(*p.Items, path+p.name+"[].")
+			}
+			if p.Values != nil {
+				for _, s := range p.Values.AnyOf {
+					walk(s, path+p.name+".*.")
+				}
+			}
+		}
+	}
+	walk(topKind.schema, "")
+	return b.String()
+}
+
+// code is a code span in a table's cell.
+func code(s string) string {
+	s = strings.ReplaceAll(s, "|", `\|`)
+	return "`" + strings.ReplaceAll(s, "\n", `\n`) + "`"
+}
+
+func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
