@@ -1,0 +1,143 @@
+// Package embedded is FairBridge's home on one machine: SQS and SSM answered
+// from one SQLite file, a poller that plays Lambda's event source mapping and a
+// listener that plays API Gateway. The handlers that run in it are those that
+// run in AWS.
+//
+// pkg/queue/sqstest holds this SQS to the same contract as Amazon's.
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"fairbridge/pkg/embedded/db"
+)
+
+const (
+	databaseFile = "fairbridge.db"
+	lockFile     = "run.lock"
+)
+
+// deadLetterQueue keeps its messages as long as SQS can. A message that moved
+// there keeps its age, so this must be longer than the work queue's retention.
+var deadLetterQueue = Queue{
+	Name:              "fairbridge-dead-letters",
+	VisibilityTimeout: 30 * time.Second,
+	Retention:         14 * 24 * time.Hour,
+}
+
+// workQueue is set up as the stack's: the visibility timeout is a little above
+// the worker's timeout of 900 s, as Lambda demands.
+var workQueue = Queue{
+	Name:              "fairbridge-work",
+	VisibilityTimeout: 930 * time.Second,
+	Retention:         4 * 24 * time.Hour,
+	MaxReceiveCount:   8,
+	DeadLetterQueue:   deadLetterQueue.Name,
+}
+
+// ErrLocked says that another process has the home's lock.
+var ErrLocked = errors.New("in use by another process")
+
+// Home is a folder with all that the bridge keeps: queues, parameters and (in
+// the same file, through pkg/ledger/sqlite) the ledger.
+type Home struct {
+	Dir string
+	DB  *db.DB
+	SQS *SQS
+	SSM *SSM
+
+	WorkQueueURL, DeadLetterQueueURL string
+
+	lock *flock.Flock
+}
+
+// Option changes how [Open] opens a home.
+type Option func(*options)
+
+type options struct {
+	now      func() time.Time
+	getenv   func(string) string
+	existing bool
+}
+
+// WithClock gives the time to the queues and parameters; the default is time.Now.
+func WithClock(now func() time.Time) Option { return func(o *options) { o.now = now } }
+
+// WithGetenv gives the environment variables that stand before parameters; the
+// default is os.Getenv.
+func WithGetenv(getenv func(string) string) Option { return func(o *options) { o.getenv = getenv } }
+
+// Existing makes Open fail, with an error that wraps fs.ErrNotExist, where there
+// is no home yet: for commands that look at one, so that a mistyped folder is
+// not answered with an empty home.
+func Existing() Option { return func(o *options) { o.existing = true } }
+
+// Open opens the home in dir and makes what is missing of it, the folder too.
+// Any number of processes may have it open; see [Home.Lock].
+func Open(ctx context.Context, dir string, opts ...Option) (_ *Home, err error) {
+	o := options{now: time.Now, getenv: os.Getenv}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	file := filepath.Join(dir, databaseFile)
+	if o.existing {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no FairBridge home in %s: %w", dir, fs.ErrNotExist)
+		}
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open home: %w", err)
+	}
+	h := &Home{Dir: dir, lock: flock.New(filepath.Join(dir, lockFile))}
+	if h.DB, err = db.Open(ctx, file); err != nil {
+		return nil, fmt.Errorf("open home: %w", err)
+	}
+	if err := h.fill(ctx, o); err != nil {
+		return nil, fmt.Errorf("open home %s: %w", dir, errors.Join(err, h.DB.Close()))
+	}
+	return h, nil
+}
+
+func (h *Home) fill(ctx context.Context, o options) (err error) {
+	if h.SQS, err = NewSQS(ctx, h.DB, o.now); err != nil {
+		return err
+	}
+	if h.SSM, err = NewSSM(ctx, h.DB, o.now, o.getenv); err != nil {
+		return err
+	}
+	if h.DeadLetterQueueURL, err = h.SQS.CreateQueue(ctx, deadLetterQueue); err != nil {
+		return err
+	}
+	h.WorkQueueURL, err = h.SQS.CreateQueue(ctx, workQueue)
+	return err
+}
+
+// Lock makes this process the one that works on the home, until Close or the
+// process's end. It returns [ErrLocked] if another one is.
+func (h *Home) Lock() error {
+	locked, err := h.lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("lock home %s: %w", h.Dir, err)
+	}
+	if !locked {
+		return fmt.Errorf("home %s: %w", h.Dir, ErrLocked)
+	}
+	return nil
+}
+
+// Settled waits until the work queue is empty: every delivery is done or a dead
+// letter.
+func (h *Home) Settled(ctx context.Context) error { return h.SQS.Settled(ctx, h.WorkQueueURL) }
+
+// Close closes the file, after the writes in hand, and gives the lock back.
+func (h *Home) Close() error {
+	return errors.Join(h.DB.Close(), h.lock.Close())
+}

@@ -1,0 +1,117 @@
+package embedded
+
+import (
+	"encoding/base64"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+const defaultRoute = "$default"
+
+// request makes the event of a request, payload format 2.0. The path is
+// decoded and the query string is not, as in an HTTP API's events (captures of
+// live ones: https://github.com/middleapi/standard-server/pull/93).
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+func request(r *http.Request, body []byte, id string, now time.Time) events.APIGatewayV2HTTPRequest {
+	source, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		source = r.RemoteAddr
+	}
+	headers, cookies := headers(r, source)
+	event := events.APIGatewayV2HTTPRequest{
+		Version:               "2.0",
+		RouteKey:              defaultRoute,
+		RawPath:               r.URL.Path,
+		RawQueryString:        r.URL.RawQuery,
+		Cookies:               cookies,
+		Headers:               headers,
+		QueryStringParameters: joined(r.URL.Query()),
+		RequestContext: events.APIGatewayV2HTTPRequestContext{
+			RouteKey:   defaultRoute,
+			AccountID:  AccountID,
+			Stage:      defaultRoute,
+			RequestID:  id,
+			APIID:      Region,
+			DomainName: r.Host,
+			Time:       now.UTC().Format("02/Jan/2006:15:04:05 -0700"),
+			TimeEpoch:  now.UnixMilli(),
+			HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{
+				Method: r.Method, Path: r.URL.Path, Protocol: r.Proto, SourceIP: source, UserAgent: r.UserAgent(),
+			},
+		},
+	}
+	if len(body) > 0 && !isText(r.Header.Get("Content-Type")) {
+		event.Body, event.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true
+	} else {
+		event.Body = string(body)
+	}
+	return event
+}
+
+// headers returns the headers under lower-case names, the values of several of
+// one name joined, and the cookies, which an event has apart from them.
+func headers(r *http.Request, source string) (headers map[string]string, cookies []string) {
+	headers = map[string]string{"host": r.Host}
+	for name, values := range r.Header {
+		if name != "Cookie" {
+			headers[strings.ToLower(name)] = strings.Join(values, ",")
+			continue
+		}
+		for _, value := range values {
+			for cookie := range strings.SplitSeq(value, ";") {
+				if cookie = strings.TrimSpace(cookie); cookie != "" {
+					cookies = append(cookies, cookie)
+				}
+			}
+		}
+	}
+	if before := headers["x-forwarded-for"]; before != "" {
+		source = before + ", " + source
+	}
+	headers["x-forwarded-for"] = source
+	if headers["x-forwarded-proto"] == "" {
+		headers["x-forwarded-proto"] = "http"
+	}
+	return headers, cookies
+}
+
+// joined joins the values of each parameter with commas; nil if there are none.
+func joined(values map[string][]string) map[string]string {
+	if len(values) == 0 {
+		return nil
+	}
+	all := make(map[string]string, len(values))
+	for name, v := range values {
+		all[name] = strings.Join(v, ",")
+	}
+	return all
+}
+
+// isText reports whether an HTTP API hands a body of this type over as it is;
+// all others, and those without a type, it encodes. Measured on AWS:
+// https://github.com/ministackorg/ministack/pull/766
+func isText(contentType string) bool {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	switch mediaType = strings.ToLower(strings.TrimSpace(mediaType)); mediaType {
+	case "application/json", "application/xml", "application/javascript":
+		return true
+	default:
+		return strings.HasPrefix(mediaType, "text/")
+	}
+}
+
+// headSize is the number of bytes of the request line and the headers.
+func headSize(r *http.Request) int {
+	size := len(r.Method) + 1 + len(r.RequestURI) + 1 + len(r.Proto) + 2
+	size += len("Host: ") + len(r.Host) + 2
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + 2 + len(value) + 2
+		}
+	}
+	return size
+}

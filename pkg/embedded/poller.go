@@ -1,0 +1,284 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+const (
+	// receivePause follows a receive that failed.
+	receivePause = time.Second
+	// defaultGrace and handBackTime together stay below the 10 s in which
+	// `fairbridge run` is to end.
+	defaultGrace = 6 * time.Second
+	handBackTime = 3 * time.Second
+)
+
+// ErrStopping is the cause (context.Cause) with which the contexts of
+// invocations end when the poller's grace is over.
+var ErrStopping = errors.New("the poller is stopping")
+
+// EventSource is what a [Poller] needs of the queue. *SQS satisfies it.
+type EventSource interface {
+	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
+	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
+	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
+	// HandBack is told of the messages that nobody works on any more, though
+	// they were not deleted.
+	HandBack(ctx context.Context, queueURL string, receiptHandles ...string) error
+}
+
+// Poller plays Lambda's event source mapping: it receives messages, invokes the
+// handler with them, deletes those that it did not name as failed, and leaves
+// the others in the queue, hidden for as long as the handler or the queue's
+// visibility timeout has it.
+type Poller struct {
+	SQS      EventSource
+	QueueURL string
+	Function string // the function's name, for its ARN in the context and for the log
+	// BatchSize is the largest number of messages in an invocation, 1 to 10.
+	BatchSize int
+	// MaximumConcurrency is the largest number of invocations at a time, at
+	// least 1. No more messages are received than they can take.
+	MaximumConcurrency int
+	// Timeout is the function's: the deadline of an invocation's context. Unlike
+	// Lambda's, a handler that overruns it is not killed: it keeps its place,
+	// and its answer counts when it comes.
+	Timeout time.Duration
+	Handler func(context.Context, events.SQSEvent) (events.SQSEventResponse, error)
+
+	// Grace is how long invocations may go on after Run's context has ended.
+	// 0 means 6 s.
+	Grace time.Duration
+	Log   *slog.Logger     // for what goes wrong here; nil for none
+	Done  func(Invocation) // called after each invocation and its deletes; may be nil
+}
+
+// Invocation is what became of a batch.
+type Invocation struct {
+	RequestID string
+	Records   int
+	Failed    int   // those that stay in the queue
+	Err       error // what failed the batch as a whole, else nil
+	Took      time.Duration
+}
+
+// Run polls until ctx ends. Then it receives no more and waits for the
+// invocations in hand: their deadline moves to Grace from then, at which their
+// contexts end (cause [ErrStopping]); 3 s later Run returns in any case, with an
+// error if some have not returned.
+//
+// To see the deadline move, ask the context that the handler was given, or one
+// derived from it without a deadline of its own.
+func (p *Poller) Run(ctx context.Context) error {
+	r, err := p.start(ctx)
+	if err != nil {
+		return fmt.Errorf("poll %s: %w", p.QueueURL, err)
+	}
+	slots := make(chan struct{}, p.MaximumConcurrency)
+	for ctx.Err() == nil {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			continue
+		}
+		// Messages that were received must not be dropped, though ctx may have
+		// ended: nobody else would get them before their visibility timeout.
+		messages := r.receive(ctx)
+		if len(messages) == 0 {
+			<-slots
+			continue
+		}
+		r.invocations.Go(func() {
+			defer func() { <-slots }()
+			r.invoke(messages)
+		})
+	}
+	return r.drain()
+}
+
+// run is one Run.
+type run struct {
+	Poller
+	arn, region string
+	invocations sync.WaitGroup
+
+	base   context.Context         // of all invocations; outlives Run's
+	cancel context.CancelCauseFunc // ends base
+	stopAt atomic.Pointer[time.Time]
+}
+
+func (p *Poller) start(ctx context.Context) (*run, error) {
+	r := &run{Poller: *p}
+	switch {
+	case p.SQS == nil || p.Handler == nil || p.QueueURL == "":
+		return nil, errors.New("SQS, QueueURL and Handler are needed")
+	case p.BatchSize < 1 || p.BatchSize > maxReceiveAtATime:
+		return nil, fmt.Errorf("batch size %d is not within 1 and %d", p.BatchSize, maxReceiveAtATime)
+	case p.MaximumConcurrency < 1:
+		return nil, fmt.Errorf("maximum concurrency %d is less than 1", p.MaximumConcurrency)
+	case p.Timeout <= 0:
+		return nil, fmt.Errorf("timeout %v is not positive", p.Timeout)
+	}
+	if r.Grace == 0 {
+		r.Grace = defaultGrace
+	}
+	if r.Log == nil {
+		r.Log = slog.New(slog.DiscardHandler)
+	}
+	out, err := p.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		QueueUrl: &p.QueueURL, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameQueueArn},
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.arn = out.Attributes[string(types.QueueAttributeNameQueueArn)]
+	if parts := strings.Split(r.arn, ":"); len(parts) == 6 { // arn:aws:sqs:REGION:ACCOUNT:NAME
+		r.region = parts[3]
+	}
+	r.base, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	return r, nil
+}
+
+// receive returns no messages when there are none, when ctx has ended, or,
+// after a pause, when the queue cannot be read.
+func (r *run) receive(ctx context.Context) []types.Message {
+	out, err := r.SQS.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+		QueueUrl:                    &r.QueueURL,
+		MaxNumberOfMessages:         int32(r.BatchSize),
+		WaitTimeSeconds:             maxWaitSeconds,
+		MessageAttributeNames:       []string{"All"},
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
+	})
+	if err == nil {
+		return out.Messages
+	}
+	if ctx.Err() == nil {
+		r.Log.Error("messages could not be received", "function", r.Function, "err", err)
+		select {
+		case <-time.After(receivePause):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// drain waits for the invocations in hand.
+func (r *run) drain() error {
+	defer r.cancel(nil)
+	stopAt := time.Now().Add(r.Grace)
+	r.stopAt.Store(&stopAt)
+	finished := make(chan struct{})
+	go func() {
+		r.invocations.Wait()
+		close(finished)
+	}()
+	select {
+	case <-finished:
+		return nil
+	case <-time.After(r.Grace):
+		r.cancel(ErrStopping)
+	}
+	select {
+	case <-finished:
+		return nil
+	case <-time.After(handBackTime):
+		return fmt.Errorf("poll %s: invocations did not end within %v", r.QueueURL, r.Grace+handBackTime)
+	}
+}
+
+// invocationContext is the context of an invocation. Its deadline moves nearer
+// when the poller stops.
+type invocationContext struct {
+	context.Context
+	stopAt *atomic.Pointer[time.Time]
+}
+
+// Deadline returns the function's timeout, or the end of the grace if that is
+// earlier.
+func (c invocationContext) Deadline() (time.Time, bool) {
+	deadline, ok := c.Context.Deadline()
+	if stopAt := c.stopAt.Load(); stopAt != nil && (!ok || stopAt.Before(deadline)) {
+		return *stopAt, true
+	}
+	return deadline, ok
+}
+
+// invoke calls the handler with a batch and does with the messages what its
+// answer says.
+func (r *run) invoke(messages []types.Message) {
+	start := time.Now()
+	i := Invocation{RequestID: newID(), Records: len(messages)}
+	ctx, cancel := context.WithTimeout(r.base, r.Timeout)
+	defer cancel()
+	ctx = lambdacontext.NewContext(invocationContext{ctx, &r.stopAt}, &lambdacontext.LambdaContext{
+		AwsRequestID:       i.RequestID,
+		InvokedFunctionArn: "arn:aws:lambda:" + r.region + ":" + AccountID + ":function:" + r.Function,
+	})
+	var failed map[string]bool
+	failed, i.Err = r.outcome(ctx, r.event(messages))
+
+	var done, left []types.Message
+	for _, m := range messages {
+		if i.Err != nil || failed[aws.ToString(m.MessageId)] {
+			left = append(left, m)
+		} else {
+			done = append(done, m)
+		}
+	}
+	i.Failed, i.Took = len(left), time.Since(start)
+	if i.Err != nil {
+		log := r.Log.With("function", r.Function, "function_request_id", i.RequestID, "records", i.Records)
+		if panicked := (*panicError)(nil); errors.As(i.Err, &panicked) {
+			log = log.With("stack", string(panicked.stack))
+		}
+		log.Error("an invocation failed as a whole; its messages stay in the queue", "err", i.Err)
+	}
+	// What was done is deleted even if the poller is to stop by now.
+	ctx = context.WithoutCancel(ctx)
+	r.delete(ctx, done)
+	r.handBack(ctx, left)
+	if r.Done != nil {
+		r.Done(i)
+	}
+}
+
+// outcome calls the handler and reads its answer.
+func (r *run) outcome(ctx context.Context, event events.SQSEvent) (failed map[string]bool, err error) {
+	response, err := call(ctx, r.Handler, event)
+	if err != nil {
+		return nil, err
+	}
+	return failures(event, response)
+}
+
+// panicError is a handler's panic, which fails the invocation and nothing else.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("the handler panicked: %v", e.value) }
+
+// call calls a handler of either kind.
+func call[In, Out any](ctx context.Context, handler func(context.Context, In) (Out, error), in In) (out Out, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicError{v, debug.Stack()}
+		}
+	}()
+	return handler(ctx, in)
+}

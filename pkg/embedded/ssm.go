@@ -1,0 +1,169 @@
+package embedded
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"fairbridge/pkg/embedded/db"
+)
+
+const (
+	parameterARNPrefix = "arn:aws:ssm:" + Region + ":" + AccountID + ":parameter"
+	// maxParameterBytes is SSM's limit for a standard parameter.
+	maxParameterBytes = 4 << 10
+	// overridable is the path below which environment variables take
+	// precedence. No other name may reach into the environment.
+	overridable = "/fairbridge/"
+)
+
+// ciphertext is what a SecureString reads as without WithDecryption: something
+// that is not the value, as with SSM.
+const ciphertext = "(encrypted; to be read with WithDecryption)"
+
+const ssmSchema = `
+CREATE TABLE IF NOT EXISTS parameters (
+	name TEXT PRIMARY KEY,
+	type TEXT NOT NULL,
+	value TEXT NOT NULL,
+	version INTEGER NOT NULL,
+	modified_at INTEGER NOT NULL -- milliseconds since 1970
+) STRICT;`
+
+// SSM answers the calls for parameters from the SQLite file. An environment
+// variable stands before what is stored: FAIRBRIDGE_CENTERCODE_API_KEY is read
+// as /fairbridge/centercode-api-key, and so for every name below /fairbridge/;
+// an empty one counts as not set.
+//
+// Values are stored as they are: what protects them is the file's mode. They
+// are never part of an error.
+type SSM struct {
+	db     *db.DB
+	now    func() time.Time
+	getenv func(string) string
+}
+
+// NewSSM returns the parameters that are in d. It makes their table if it is
+// missing. clock tells when a parameter was changed; getenv is os.Getenv, or
+// what stands for it in a test.
+func NewSSM(ctx context.Context, d *db.DB, clock func() time.Time, getenv func(string) string) (*SSM, error) {
+	err := d.Write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.Exec(ssmSchema)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create the table of the parameters: %w", err)
+	}
+	return &SSM{db: d, now: clock, getenv: getenv}, nil
+}
+
+// environmentName returns the variable that overrides a parameter, "" for none.
+func environmentName(parameter string) string {
+	if !strings.HasPrefix(parameter, overridable) {
+		return ""
+	}
+	return strings.ToUpper(strings.NewReplacer("/", "_", "-", "_").Replace(parameter[1:]))
+}
+
+// GetParameter returns a parameter. A SecureString needs WithDecryption, as
+// with SSM: else its value is not the value. The error for a missing one is
+// types.ParameterNotFound.
+func (s *SSM) GetParameter(ctx context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (_ *ssm.GetParameterOutput, err error) {
+	defer operation("SSM", "GetParameter", &err)
+	name := aws.ToString(in.Name)
+	p := &types.Parameter{Name: aws.String(name), ARN: aws.String(parameterARNPrefix + name), DataType: aws.String("text")}
+	value := ""
+	if variable := environmentName(name); variable != "" {
+		value = s.getenv(variable)
+	}
+	if value != "" {
+		p.Type, p.Version, p.LastModifiedDate = types.ParameterTypeSecureString, 1, aws.Time(s.now())
+	} else {
+		var modified int64
+		err := s.db.Read().QueryRowContext(ctx, "SELECT type, value, version, modified_at FROM parameters WHERE name = ?", name).
+			Scan(&p.Type, &value, &p.Version, &modified)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil, &types.ParameterNotFound{Message: aws.String(name)}
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.LastModifiedDate = aws.Time(time.UnixMilli(modified))
+	}
+	if p.Type == types.ParameterTypeSecureString && !aws.ToBool(in.WithDecryption) {
+		value = ciphertext
+	}
+	p.Value = &value
+	return &ssm.GetParameterOutput{Parameter: p}, nil
+}
+
+// PutParameter stores a parameter: a new one, or with Overwrite a new version.
+// It returns after the value is on disk.
+func (s *SSM) PutParameter(ctx context.Context, in *ssm.PutParameterInput, _ ...func(*ssm.Options)) (_ *ssm.PutParameterOutput, err error) {
+	defer operation("SSM", "PutParameter", &err)
+	name, value := aws.ToString(in.Name), aws.ToString(in.Value)
+	switch {
+	case !validParameterName(name):
+		return nil, badRequest("ValidationException", "Parameter name: can't be empty, and can only contain letters, digits, and the symbols .-_ between slashes.")
+	case value == "" || len(value) > maxParameterBytes:
+		return nil, badRequest("ValidationException", fmt.Sprintf("The value must have 1 to %d bytes; it has %d.", maxParameterBytes, len(value)))
+	case in.Type != "" && in.Type != types.ParameterTypeString && in.Type != types.ParameterTypeSecureString:
+		return nil, &types.UnsupportedParameterType{Message: aws.String("Only String and SecureString are there.")}
+	}
+	var version int64
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		kind := in.Type
+		err := tx.QueryRow("SELECT version, coalesce(nullif(?, ''), type) FROM parameters WHERE name = ?", string(in.Type), name).Scan(&version, &kind)
+		switch {
+		case errors.Is(err, sql.ErrNoRows) && in.Type == "":
+			return badRequest("ValidationException", "A parameter type is required when you create a parameter.")
+		case errors.Is(err, sql.ErrNoRows):
+			version = 0
+		case err != nil:
+			return err
+		case !aws.ToBool(in.Overwrite):
+			return &types.ParameterAlreadyExists{Message: aws.String("The parameter already exists. To overwrite this value, set the overwrite option in the request to true.")}
+		}
+		version++
+		_, err = tx.Exec("INSERT OR REPLACE INTO parameters (name, type, value, version, modified_at) VALUES (?, ?, ?, ?, ?)",
+			name, string(kind), value, version, s.now().UnixMilli())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &ssm.PutParameterOutput{Version: version, Tier: types.ParameterTierStandard}, nil
+}
+
+// DeleteParameter removes a parameter; an environment variable stays.
+func (s *SSM) DeleteParameter(ctx context.Context, in *ssm.DeleteParameterInput, _ ...func(*ssm.Options)) (_ *ssm.DeleteParameterOutput, err error) {
+	defer operation("SSM", "DeleteParameter", &err)
+	name := aws.ToString(in.Name)
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		result, err := tx.Exec("DELETE FROM parameters WHERE name = ?", name)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n > 0 {
+			return err
+		}
+		return &types.ParameterNotFound{Message: aws.String(name)}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &ssm.DeleteParameterOutput{}, nil
+}
+
+func validParameterName(name string) bool {
+	return len(name) <= 1011 && strings.Trim(name, "/") != "" && strings.IndexFunc(name, func(r rune) bool {
+		return r != '/' && r != '.' && !validName(string(r))
+	}) < 0
+}
