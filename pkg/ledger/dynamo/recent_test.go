@@ -1,0 +1,99 @@
+package dynamo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"fairbridge/pkg/ledger/dynamo"
+)
+
+// scanned is a table as Scan shows it: pages, in no order.
+type scanned struct {
+	pages [][]map[string]types.AttributeValue
+	asked int
+	err   error
+}
+
+func (s *scanned) Scan(_ context.Context, in *dynamodb.ScanInput, _ ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	page := 0
+	if from, ok := in.ExclusiveStartKey["id"].(*types.AttributeValueMemberS); ok {
+		page, _ = strconv.Atoi(from.Value)
+	}
+	if aws.ToString(in.TableName) != table || page != s.asked {
+		return nil, fmt.Errorf("table %q, page %d after %d", aws.ToString(in.TableName), page, s.asked)
+	}
+	s.asked++
+	out := &dynamodb.ScanOutput{Items: s.pages[page]}
+	if page+1 < len(s.pages) {
+		out.LastEvaluatedKey = map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: strconv.Itoa(page + 1)}}
+	}
+	return out, nil
+}
+
+func scannedItem(id string, expiresAt int) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		"id":        &types.AttributeValueMemberS{Value: id},
+		"version":   &types.AttributeValueMemberN{Value: "1"},
+		"state":     &types.AttributeValueMemberS{Value: "completed"},
+		"expiresAt": &types.AttributeValueMemberN{Value: strconv.Itoa(expiresAt)},
+		"doc":       &types.AttributeValueMemberS{Value: "{}"},
+	}
+}
+
+func recentIDs(t *testing.T, s *scanned, limit int) ([]string, error) {
+	t.Helper()
+	records, err := dynamo.NewHistory(s, table).Recent(t.Context(), limit)
+	var ids []string
+	for _, r := range records {
+		ids = append(ids, r.ID)
+	}
+	return ids, err
+}
+
+func TestRecent(t *testing.T) {
+	pages := [][]map[string]types.AttributeValue{
+		{scannedItem("a", 100), scannedItem("b", 400)},
+		{}, // a page may be empty and not the last
+		{scannedItem("d", 300), scannedItem("c", 300), scannedItem("e", 500)},
+	}
+	for limit, want := range map[int][]string{
+		0: nil, 1: {"e"}, 3: {"e", "b", "c"}, 9: {"e", "b", "c", "d", "a"},
+	} {
+		if got, err := recentIDs(t, &scanned{pages: pages}, limit); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%d: got %v, %v, want %v", limit, got, err, want)
+		}
+	}
+}
+
+func TestRecentIsBounded(t *testing.T) {
+	s := &scanned{}
+	for i := range 1000 {
+		s.pages = append(s.pages, []map[string]types.AttributeValue{scannedItem(fmt.Sprint(i), i)})
+	}
+	got, err := recentIDs(t, s, 2)
+	if !errors.Is(err, dynamo.ErrPartial) || !slices.Equal(got, []string{"63", "62"}) || s.asked != 64 {
+		t.Errorf("got %v, %v after %d pages", got, err, s.asked)
+	}
+}
+
+func TestRecentFails(t *testing.T) {
+	broken := errors.New("no network")
+	if got, err := recentIDs(t, &scanned{err: broken}, 2); !errors.Is(err, broken) || got != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+	foreign := map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: "x"}}
+	if _, err := recentIDs(t, &scanned{pages: [][]map[string]types.AttributeValue{{foreign}}}, 2); err == nil {
+		t.Error("an item of another kind is no error")
+	}
+}

@@ -1,0 +1,99 @@
+// Package stacktest plays CloudFormation over HTTP, for tests that drive the
+// real SDK client, or the whole command, without a network.
+//
+// It speaks the query protocol for DescribeStacks and refuses everything else.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
+package stacktest
+
+import (
+	"cmp"
+	"encoding/xml"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Stack is what the server describes.
+type Stack struct {
+	// Name is the stack's, Status such as CREATE_COMPLETE.
+	Name, Status        string
+	Outputs, Parameters map[string]string
+}
+
+// Server is a region with some stacks.
+type Server struct{ stacks []Stack }
+
+// New returns the server of the stacks.
+func New(stacks ...Stack) *Server { return &Server{stacks: stacks} }
+
+// Handles says whether a request is CloudFormation's, for a server that plays
+// several services.
+func Handles(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Authorization"), "/cloudformation/aws4_request")
+}
+
+type described struct {
+	XMLName xml.Name `xml:"DescribeStacksResponse"`
+	Result  struct {
+		Stacks []member `xml:"Stacks>member"`
+	} `xml:"DescribeStacksResult"`
+}
+
+type member struct {
+	StackName    string
+	StackStatus  string
+	CreationTime string
+	Outputs      []output    `xml:"Outputs>member"`
+	Parameters   []parameter `xml:"Parameters>member"`
+}
+
+type output struct{ OutputKey, OutputValue string }
+type parameter struct{ ParameterKey, ParameterValue string }
+
+type failure struct {
+	XMLName xml.Name `xml:"ErrorResponse"`
+	Type    string   `xml:"Error>Type"`
+	Code    string   `xml:"Error>Code"`
+	Message string   `xml:"Error>Message"`
+}
+
+// Failure is the body of an answer that refuses a call.
+func Failure(code, message string) any {
+	return failure{Type: "Sender", Code: code, Message: message}
+}
+
+// ServeHTTP answers one call.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	if r.FormValue("Action") != "DescribeStacks" {
+		answer(w, http.StatusBadRequest, Failure("InvalidAction", "only DescribeStacks is here"))
+		return
+	}
+	name := r.FormValue("StackName")
+	found := slices.IndexFunc(s.stacks, func(stack Stack) bool {
+		return stack.Name == name || strings.Contains(name, ":stack/"+stack.Name+"/")
+	})
+	if found < 0 {
+		answer(w, http.StatusBadRequest, Failure("ValidationError", fmt.Sprintf("Stack with id %s does not exist", name)))
+		return
+	}
+	stack := s.stacks[found]
+	m := member{StackName: stack.Name, StackStatus: cmp.Or(stack.Status, "CREATE_COMPLETE"), CreationTime: "2026-01-02T03:04:05Z"}
+	for _, key := range slices.Sorted(maps.Keys(stack.Outputs)) {
+		m.Outputs = append(m.Outputs, output{key, stack.Outputs[key]})
+	}
+	for _, key := range slices.Sorted(maps.Keys(stack.Parameters)) {
+		m.Parameters = append(m.Parameters, parameter{key, stack.Parameters[key]})
+	}
+	var d described
+	d.Result.Stacks = []member{m}
+	answer(w, http.StatusOK, d)
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "text/xml")
+	w.WriteHeader(status)
+	_ = xml.NewEncoder(w).Encode(body) // the caller is gone: nobody to tell
+}
