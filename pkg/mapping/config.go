@@ -14,7 +14,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 
 	"fairbridge/pkg/testfairy"
 )
@@ -25,6 +24,14 @@ type Config struct {
 	Centercode Centercode
 	Sources    Sources
 	Routes     []Route // in the file's order
+
+	readings []reading
+}
+
+// reading is a place where a template reads a field of the event.
+type reading struct {
+	field string
+	place Problem // without a message
 }
 
 // Centercode says where tickets are made.
@@ -100,6 +107,7 @@ func Parse(name string, data []byte) (*Config, error) {
 	if len(d.problems) > 0 {
 		return nil, d.problems.sorted()
 	}
+	c.readings = d.readings
 	return c, nil
 }
 
@@ -197,43 +205,22 @@ func (c *Config) Wants(k testfairy.Kind) bool {
 	return slices.ContainsFunc(c.Routes, func(r Route) bool { return !r.Ignore && k.Known() && r.match.kind(k) })
 }
 
-// Reference is a field of the event that a template of the file reads. A
-// template inside a with or range may mean a field of something smaller.
-type Reference struct {
-	Route int    // index in Config.Routes
-	Where string // the key that holds the template, such as "fields.summary"
-	Field string // the event's field
-}
-
-// References lists which fields of an event each route reads, in the file's
-// order: a field that no event ever has is most likely misspelt.
-func (c *Config) References() []Reference {
-	var all []Reference
-	for i, r := range c.Routes {
-		add := func(where string, t *compiled) {
-			if t == nil {
-				return
+// UnknownFields returns a problem for each place where a template reads a field
+// of the event that is not among known: most likely it is misspelt, though an
+// app may add any field. Fields that FairBridge adds are known.
+func (c *Config) UnknownFields(known []string) Problems {
+	known = append(slices.Clone(known), "deliveryId", "receivedAt", "ticketId")
+	var unknown Problems
+	for _, r := range c.readings {
+		if !slices.Contains(known, r.field) {
+			p := r.place
+			p.Message = "no event has the field " + quote(r.field)
+			p.Hint = ""
+			if best := nearest(r.field, known); best != "" {
+				p.Hint = suggestion(r.field, known)
 			}
-			for _, u := range t.fields {
-				if ref := (Reference{i, where, u.field}); !slices.Contains(all, ref) {
-					all = append(all, ref)
-				}
-			}
-		}
-		add("match.when", r.match.when)
-		for _, f := range r.fields {
-			for _, item := range f.value.items {
-				add("fields."+f.name, item.template)
-			}
-		}
-		for _, f := range r.attachments {
-			for _, part := range []struct {
-				name string
-				t    *compiled
-			}{{"from", f.from}, {"filename", f.filename}, {"endpoint", f.endpoint}} {
-				add(strings.Join([]string{"attachments", f.element, part.name}, "."), part.t)
-			}
+			unknown = append(unknown, p)
 		}
 	}
-	return all
+	return unknown.sorted()
 }

@@ -21,6 +21,7 @@ type decoder struct {
 	file     string
 	lines    []string
 	problems Problems
+	readings []reading
 	nodes    int
 }
 
@@ -36,9 +37,15 @@ func (d *decoder) at(line, column, width int, message, hint string) {
 	if len(d.problems) >= maxProblems {
 		return
 	}
-	p := Problem{File: d.file, Line: max(line, 1), Column: max(column, 1), Width: max(width, 1), Message: message, Hint: hint}
-	p.Source = d.line(p.Line)
+	p := d.place(line, column, width)
+	p.Message, p.Hint = message, hint
 	d.problems = append(d.problems, p)
+}
+
+// place is a problem that says only where it is.
+func (d *decoder) place(line, column, width int) Problem {
+	line = max(line, 1)
+	return Problem{File: d.file, Line: line, Column: max(column, 1), Width: max(width, 1), Source: d.line(line)}
 }
 
 // line is the numbered line of the file, or "".
@@ -153,21 +160,16 @@ func (d *decoder) syntax(err error) {
 // of aliases cannot grow without bound; that an alias stands in its own anchor
 // does no harm, since the file's structure is only a few levels deep.
 func (d *decoder) follow(n *yaml.Node) (*yaml.Node, bool) {
-	for range 10 {
-		d.nodes++
+	if d.nodes++; d.nodes >= maxNodes {
 		if d.nodes == maxNodes {
 			d.problem(n, "the file repeats too much through aliases (*name)", "write the values out, or use defaults")
 		}
-		if d.nodes >= maxNodes {
-			return n, noted
-		}
-		if n.Kind != yaml.AliasNode {
-			return n, true
-		}
+		return n, noted
+	}
+	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	d.problem(n, "an alias of an alias of an alias", "")
-	return n, noted
+	return n, true
 }
 
 func isNull(n *yaml.Node) bool {

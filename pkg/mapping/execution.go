@@ -89,8 +89,6 @@ func (e *execution) each(weight int, v any) (any, error) {
 		turns = len(list)
 	case map[string]any:
 		turns = len(list)
-	case nil:
-		return []any(nil), nil
 	default:
 		text, err := e.text(v)
 		if err != nil || text == "" {

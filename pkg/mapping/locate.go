@@ -33,6 +33,10 @@ func (d *decoder) template(n *yaml.Node) (*compiled, bool) {
 		}
 		d.at(line, column, width, f.message, f.hint)
 	}
+	for _, u := range t.fields {
+		line, column := d.locate(n, u.offset)
+		d.readings = append(d.readings, reading{u.field, d.place(line, column, 1+utf8.RuneCountInString(u.field))})
+	}
 	return t, len(faults) == 0
 }
 

@@ -3,9 +3,10 @@ package mapping
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
-	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ func TestValues(t *testing.T) {
 		{"template", `      x: "{{ .text | truncate 3 }}"`, nil, `{"x":"App"}`},
 		{"order of the file", "      z: a\n      a: b\n      m: c", nil, `{"z":"a","a":"b","m":"c"}`},
 		{"constants keep their type", `      x: [1, 1.50, -2e3, true, False, "1", text]`, nil, `{"x":[1,1.50,-2e3,true,false,"1","text"]}`},
+		{"date without quotes", `      x: [2015-07-01, 2015-07-01 17:21:00]`, nil, `{"x":["2015-07-01","2015-07-01 17:21:00"]}`},
 		{"empty", `      x: "{{ .nothing }}"`, nil, `{"x":""}`},
 		{"space is kept", `      x: " {{ .build }} "`, nil, `{"x":" 1 "}`},
 		{"omitEmpty", `      x: {value: " {{ .nothing }} ", omitEmpty: true}`, nil, `{}`},
@@ -284,15 +286,68 @@ func TestAttachments(t *testing.T) {
 	}
 }
 
-func TestReferences(t *testing.T) {
-	c := mustParse(t, route(`      x: "{{ .a }} {{ .a }} {{ $.b.c }} {{ with .d }}{{ .e }}{{ end }}"
-    attachments: [{from: "{{ .f }}", element: g}]`))
-	want := []Reference{
-		{0, "fields.x", "a"}, {0, "fields.x", "b"}, {0, "fields.x", "d"}, {0, "fields.x", "e"}, {0, "attachments.g.from", "f"},
+func TestUnknownFields(t *testing.T) {
+	c := mustParse(t, route(`      x: "{{ .text }} {{ .textt }} {{ $.b.c }} {{ with .d }}{{ .e }}{{ $.f }}{{ end }}{{ .deliveryId }}"
+      y: |
+        é {{ range .tags }}{{ . }}{{ else }}{{ .txt }}{{ end }}
+    attachments: [{from: "{{ print .build.id }}", element: g}]`))
+	var got strings.Builder
+	if err := c.UnknownFields([]string{"text", "tags", "build"}).Render(&got); err != nil {
+		t.Fatal(err)
 	}
-	if got := c.References(); !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
+	want := `fairbridge.yaml:6:26: no event has the field "textt"
+    6 |       x: "{{ .text }} {{ .textt }} {{ $.b.c }} {{ with .d }}{{ .e }}{{ $.f }}{{ end }}{{ .…
+      |                          ^~~~~~
+      = did you mean "text"?
+
+fairbridge.yaml:6:40: no event has the field "b"
+    6 |       x: "{{ .text }} {{ .textt }} {{ $.b.c }} {{ with .d }}{{ .e }}{{ $.f }}{{ end }}{{ .deliveryId…
+      |                                        ^~
+
+fairbridge.yaml:6:56: no event has the field "d"
+    6 |       x: "{{ .text }} {{ .textt }} {{ $.b.c }} {{ with .d }}{{ .e }}{{ $.f }}{{ end }}{{ .deliveryId }}"
+      |                                                        ^~
+
+fairbridge.yaml:6:73: no event has the field "f"
+    6 | ….text }} {{ .textt }} {{ $.b.c }} {{ with .d }}{{ .e }}{{ $.f }}{{ end }}{{ .deliveryId }}"
+      |                                                             ^~
+
+fairbridge.yaml:8:48: no event has the field "txt"
+    8 |         é {{ range .tags }}{{ . }}{{ else }}{{ .txt }}{{ end }}
+      |                                                ^~~~
+      = did you mean "text"?
+`
+	if got.String() != want {
+		t.Errorf("%s\nwant\n%s", got.String(), want)
 	}
+}
+
+func TestRequestIsBounded(t *testing.T) {
+	var fields strings.Builder
+	for i := range 12 {
+		fmt.Fprintf(&fields, "      x%d: \"{{ .text }}\"\n", i)
+	}
+	_, err := fieldsOf(t, fields.String(), map[string]any{"text": strings.Repeat("x", 900_000)})
+	var fe *FieldError
+	if !errors.As(err, &fe) || fe.Problem != "the request is longer than 8388608 bytes" {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestMapConcurrently(t *testing.T) {
+	c := mustParse(t, route(`      x: '{{ range .tags }}{{ . | upper }}{{ end }}{{ match "A" .text }}'`))
+	in := input(t, feedback)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 100 {
+				if req, err := c.Map(in); err != nil || string(req.Body) != `{"x":"UILANDSCAPEtrue"}` {
+					t.Errorf("%s, %v", req.Body, err)
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 func TestSources(t *testing.T) {

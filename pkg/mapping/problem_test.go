@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -61,6 +62,48 @@ func TestProblems(t *testing.T) {
 		if err := os.WriteFile(path, anew.Bytes(), 0o666); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Problems that only odd bytes make are easier to see here.
+func TestProblemsOfBytes(t *testing.T) {
+	for _, test := range []struct{ file, want string }{
+		{"a: é\xff", "x.yaml:1:5: this is not UTF-8; save the file as UTF-8"},
+		{"a: b\nc:\x00", "x.yaml:2:3: a control character; take it out"},
+		{"a: \x1b[31m", "x.yaml:1:4: a control character; take it out"},
+		{"\xff\xfea\x00", "x.yaml:1:1: this is not UTF-8; save the file as UTF-8"},
+		{"\uFEFFroute: 1\r\nroutes: []\r\n", "x.yaml:1:1: unknown key \"route\" in the file; did you mean \"routes\"?\n" +
+			"x.yaml:2:9: the list is empty; write an entry, or take the key out"},
+		{strings.ReplaceAll(route("      x: |\n        a\n          {{ .a | uper }}\n"), "\n", "\r\n"),
+			"x.yaml:8:19: unknown function \"uper\"; did you mean \"upper\"?"},
+		{route("      x: |2\n          {{ .a | uper }}"), "x.yaml:7:19: unknown function \"uper\"; did you mean \"upper\"?"},
+		{route("      x: \"\\u00e9\\x41\\U0001F600 {{ uper .a }}\""), "x.yaml:6:35: unknown function \"uper\"; did you mean \"upper\"?"},
+		{route("      x: &a \"{{ uper .a }}\""), "x.yaml:6:17: unknown function \"uper\"; did you mean \"upper\"?"},
+		{route("      x: \"one\n        {{ uper .a }}\""), "x.yaml:7:12: unknown function \"uper\"; did you mean \"upper\"?"},
+	} {
+		if _, err := Parse("x.yaml", []byte(test.file)); err == nil || err.Error() != test.want {
+			t.Errorf("%q: %v\nwant %s", test.file, err, test.want)
+		}
+	}
+}
+
+func TestProblemWithTab(t *testing.T) {
+	var b bytes.Buffer
+	p := Problem{File: "f", Line: 7, Column: 5, Width: 2, Message: "m", Source: "\t日\u202e: xy"}
+	if err := p.Render(&b); err != nil {
+		t.Fatal(err)
+	}
+	if want := "f:7:5: m\n    7 | \t日?: xy\n      | \t    ^~\n"; b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+	if _, err := Load(t.TempDir()); err == nil {
+		t.Error("a folder is a file")
 	}
 }
 

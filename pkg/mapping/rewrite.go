@@ -20,6 +20,7 @@ type compiler struct {
 	tree      *parse.Tree
 	faults    []fault
 	variables int
+	depth     int // of the withs and ranges around
 }
 
 func (c *compiler) fault(offset, width int, message, hint string) {
@@ -48,10 +49,10 @@ func (c *compiler) list(l *parse.ListNode) int {
 		case *parse.IfNode:
 			weight += c.pipe(n.Pipe) + c.list(n.List) + c.list(n.ElseList)
 		case *parse.WithNode:
-			weight += c.pipe(n.Pipe) + c.list(n.List) + c.list(n.ElseList)
+			weight += c.pipe(n.Pipe) + c.inside(n.List) + c.list(n.ElseList)
 		case *parse.RangeNode:
 			weight += c.pipe(n.Pipe)
-			turn := 1 + c.list(n.List)
+			turn := 1 + c.inside(n.List)
 			weight += turn + c.list(n.ElseList)
 			n.Pipe.Cmds = append(n.Pipe.Cmds, c.call(n.Pos, nameEach, c.number(n.Pos, turn)))
 		case *parse.TemplateNode:
@@ -59,6 +60,13 @@ func (c *compiler) list(l *parse.ListNode) int {
 		}
 	}
 	return weight
+}
+
+// inside rewrites a list in which the dot is no longer the event.
+func (c *compiler) inside(l *parse.ListNode) int {
+	c.depth++
+	defer func() { c.depth-- }()
+	return c.list(l)
 }
 
 // pipe rewrites a pipeline and returns its weight.
@@ -127,7 +135,9 @@ func (c *compiler) argument(cmd *parse.CommandNode, i int) int {
 	case *parse.DotNode:
 		access(n, nil)
 	case *parse.FieldNode:
-		c.use(n.Ident[0], n)
+		if c.depth == 0 {
+			c.use(n.Ident[0], n)
+		}
 		access(&parse.DotNode{NodeType: parse.NodeDot, Pos: n.Pos}, n.Ident)
 	case *parse.VariableNode:
 		if n.Ident[0] == "$" && len(n.Ident) > 1 {
@@ -147,9 +157,7 @@ func (c *compiler) argument(cmd *parse.CommandNode, i int) int {
 	return 1
 }
 
-// use notes that the template reads a field of the event. Inside a with or a
-// range the dot is something else; such a name is noted all the same, since
-// what is done with the notes is only to warn.
+// use notes that the template reads a field of the event.
 func (c *compiler) use(field string, at parse.Node) {
 	offset := int(at.Position())
 	if dot := strings.LastIndexByte(c.template.source[:min(offset+1, len(c.template.source))], '.'); dot >= 0 {

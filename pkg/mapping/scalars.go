@@ -83,8 +83,12 @@ var keyNameKind = described(refine(plainKind, func(s string) (string, error) {
 var separatorKind = kind[string]{
 	schema: schema{Types: []string{"string"}, Pattern: ".", Examples: []any{",", ";"}},
 	read: func(d *decoder, n *yaml.Node) (string, bool) {
-		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" || n.Value == "" {
-			d.mistaken(n, "a text, such as \",\"")
+		switch {
+		case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str":
+			d.mistaken(n, "a text")
+			return "", noted
+		case n.Value == "":
+			d.problem(n, "the text is empty", `write a separator: ","`)
 			return "", noted
 		}
 		return n.Value, true

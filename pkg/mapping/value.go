@@ -84,7 +84,7 @@ var itemKind = kind[item]{
 	read: func(d *decoder, n *yaml.Node) (item, bool) {
 		if n.Kind == yaml.ScalarNode {
 			switch n.ShortTag() {
-			case "!!str":
+			case "!!str", "!!timestamp": // a date without quotes is a text, too
 				t, ok := d.template(n)
 				return item{template: t}, ok
 			case "!!bool", "!!int", "!!float":
