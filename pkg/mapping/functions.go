@@ -43,8 +43,8 @@ func (f function) takes() string {
 	return fmt.Sprintf("%d to %d arguments", f.min, f.max)
 }
 
-// The functions that only rewrite may call. A name that a template's author
-// can write would be checked against the table; these are not in it.
+// The functions that only rewrite calls. They are not in the table, so that a
+// template cannot.
 const (
 	nameField = "field"
 	nameText  = "text"
@@ -53,13 +53,11 @@ const (
 
 // refused explains what text/template has and templates here have not.
 var refused = map[string]string{
-	"printf":   "write the text around the actions, or use print",
-	"println":  "write the text around the actions, or use print",
-	"call":     "there is nothing to call but the functions of docs/mapping.md",
-	"slice":    "truncate cuts a text",
-	"js":       "json writes a value as JSON",
-	"define":   "write the text where it is needed",
-	"template": "write the text where it is needed",
+	"printf":  "write the text around the actions, or use print",
+	"println": "write the text around the actions, or use print",
+	"call":    "there is nothing to call but the functions of docs/mapping.md",
+	"slice":   "truncate cuts a text",
+	"js":      "json writes a value as JSON",
 }
 
 // functions is the table, by name.

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"time"
 
-	// A zone must mean the same on every machine, and Lambda's has no zone files.
+	// Zones must be known on every machine, and Lambda's has no zone files. Where
+	// there are some, Go prefers them.
 	_ "time/tzdata"
 	"unicode"
 )
