@@ -2,10 +2,20 @@ package env
 
 import (
 	"context"
+	"net/http"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
+
+// answerTimeout is how long one try of a call waits for its answer, which comes
+// within milliseconds. Without it a connection that died unnoticed while the
+// function was frozen would use up the whole invocation; so the SDK tries again
+// on another. A call that was carried out nonetheless does no harm twice: a
+// delivery's second message is a duplicate, and the ledger knows its own record.
+const answerTimeout = 3 * time.Second
 
 // aws is the SDK's configuration, out of what Lambda sets: the region and the
 // function's role as session credentials. config.LoadDefaultConfig would give
@@ -30,6 +40,9 @@ func (r *reader) aws() aws.Config {
 			return credentials, nil
 		}),
 		ConfigSources: []any{serviceEndpoints{r.get}},
+		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+			t.ResponseHeaderTimeout = answerTimeout
+		}),
 	}
 	if url := r.get("AWS_ENDPOINT_URL"); url != "" {
 		c.BaseEndpoint = aws.String(url)

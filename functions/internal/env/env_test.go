@@ -1,11 +1,17 @@
 package env_test
 
 import (
+	"context"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -176,6 +182,33 @@ func TestCredentials(t *testing.T) {
 	}
 	if c.Region != "eu-central-1" {
 		t.Errorf("region %q", c.Region)
+	}
+}
+
+// TestSilentConnection has a service that takes a call and never answers it on
+// the first connection, as after a freeze.
+func TestSilentConnection(t *testing.T) {
+	var calls atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then the server sees the client hang up
+		if calls.Add(1) == 1 {
+			<-r.Context().Done()
+			return
+		}
+		_, _ = io.WriteString(w, `{"Parameter":{"Value":"here"}}`)
+	}))
+	defer server.Close()
+	vars := lookup(writeMapping(t, "fairbridge.yaml", mappingFile))
+	vars["AWS_ENDPOINT_URL_SSM"] = server.URL
+	s, err := env.ReadIngest(from(vars))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+	defer cancel()
+	out, err := ssm.NewFromConfig(s.AWS).GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/fairbridge/webhook-token")})
+	if err != nil || aws.ToString(out.Parameter.Value) != "here" || calls.Load() != 2 {
+		t.Errorf("after %d calls: %+v, %v; want the second call's answer", calls.Load(), out, err)
 	}
 }
 
