@@ -1,10 +1,13 @@
 package centercode
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
 )
+
+var errStopped = errors.New("upload is over")
 
 // uploadBody is a form with one file: what stands before the file, the file as
 // its source gives it, what stands behind it. Reads go straight to the source,
@@ -123,14 +126,22 @@ func (b *uploadBody) readSource(p []byte) (int, error) {
 	return 0, b.err
 }
 
-// again gives the body once more if nothing of it is gone.
+// again gives the body once more if nothing of it is gone. If something is, what
+// it gives cannot be read; net/http asks for it even before it lets a redirect
+// be declined, so the error must not come earlier.
 func (b *uploadBody) again() (io.ReadCloser, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.touched {
-		return nil, errRead
+		return io.NopCloser(goneBody{}), nil
 	}
 	return b, nil
+}
+
+type goneBody struct{}
+
+func (goneBody) Read([]byte) (int, error) {
+	return 0, errors.New("the connection broke and the file cannot be read again")
 }
 
 // Close does nothing: the source is the caller's.

@@ -78,7 +78,7 @@ func (c *Client) url(segments ...string) (*url.URL, error) {
 	b.WriteString(c.base.String() + apiPath)
 	for _, s := range segments {
 		if s == "" || s == "." || s == ".." {
-			return nil, fmt.Errorf("%q cannot be a part of an endpoint", s)
+			return nil, fmt.Errorf("%q cannot stand in a URL's path", s)
 		}
 		b.WriteString("/" + url.PathEscape(s))
 	}

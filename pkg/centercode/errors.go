@@ -46,9 +46,7 @@ type Error struct {
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Op)
-	if e.Status == 0 && e.Err != nil {
-		b.WriteString(": no answer")
-	} else if e.Status != 0 {
+	if e.Status != 0 {
 		fmt.Fprintf(&b, ": status %d", e.Status)
 	}
 	if e.Description != "" {

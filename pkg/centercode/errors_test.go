@@ -77,7 +77,7 @@ func TestErrorText(t *testing.T) {
 		want string
 	}{
 		{&Error{Op: OpCreateTicket, Status: 400, Description: "The submitter is unknown."}, "create ticket: status 400: The submitter is unknown."},
-		{&Error{Op: OpAddFile, Err: redactError(refused, "sesame-sesame")}, "add file: no answer: connection refused"},
+		{&Error{Op: OpAddFile, Err: redactError(refused, "sesame-sesame")}, "add file: connection refused"},
 		{&Error{Op: OpAddFile, Status: 200, Err: io.ErrUnexpectedEOF}, "add file: status 200: unexpected EOF"},
 		{&Error{Op: OpFindTicket, Description: "GET https://h.example/x?page=1&apiKey=k failed"}, "find ticket: GET https://h.example/x?REDACTED failed"},
 	}

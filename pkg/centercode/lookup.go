@@ -62,7 +62,7 @@ func (c *Client) packagePage(ctx context.Context, x *call, l Lookup, n int) (pac
 	defer cancel()
 	u, err := c.url("projects", l.Project, "feedbackDataPackages", l.Package)
 	if err != nil {
-		return packagePage{}, &Error{Op: x.op, Description: "project and package must be set", Err: err}
+		return packagePage{}, &Error{Op: x.op, Err: fmt.Errorf("data package endpoint: %w", err)}
 	}
 	u.RawQuery = "page=" + strconv.Itoa(n)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)

@@ -33,6 +33,15 @@ type Ticket struct {
 	AnswerKeys []string
 }
 
+// TicketURL is where [Client.CreateTicket] sends a ticket, without the API key.
+func (c *Client) TicketURL(project, source string) (string, error) {
+	u, err := c.url("projects", project, "feedback", source)
+	if err != nil {
+		return "", fmt.Errorf("ticket endpoint: %w", err)
+	}
+	return u.String(), nil
+}
+
 // CreateTicket makes a ticket through an External Source. An error is an
 // *[Error]; only one with Lost unset may be sent again without the danger of a
 // second ticket.
@@ -45,13 +54,13 @@ func (c *Client) CreateTicket(ctx context.Context, r CreateRequest) (Ticket, err
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	x := &call{op: OpCreateTicket, key: r.APIKey}
-	u, err := c.url("projects", r.Project, "feedback", r.Source)
+	target, err := c.TicketURL(r.Project, r.Source)
 	if err != nil {
-		return Ticket{}, &Error{Op: x.op, Description: "project and source must be set", Err: err}
+		return Ticket{}, &Error{Op: x.op, Err: err}
 	}
 	// A bytes.Reader lets net/http start again by itself on a connection that
 	// turned out to be closed before anything was written.
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(r.Body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(r.Body))
 	if err != nil {
 		return Ticket{}, &Error{Op: x.op, Err: redactError(err, x.key)}
 	}

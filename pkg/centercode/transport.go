@@ -20,7 +20,7 @@ const (
 	// may copy or scan a file of 2 GB before it answers.
 	headerTimeout = 2 * time.Minute
 	// A server that does not know Expect: 100-continue gets the body after this.
-	continueTimeout = 2 * time.Second
+	continueTimeout = time.Second
 	// For one piece of a body to be taken by the network.
 	writeTimeout = time.Minute
 	// A POST on a connection that the server is just closing, or that went stale
@@ -46,15 +46,16 @@ const (
 // using the original's.
 func NewTransport() *http.Transport {
 	t := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           dial,
-		TLSHandshakeTimeout:   handshakeTimeout,
-		ResponseHeaderTimeout: headerTimeout,
-		ExpectContinueTimeout: continueTimeout,
-		IdleConnTimeout:       idleTimeout,
-		MaxIdleConnsPerHost:   32,
-		WriteBufferSize:       32 << 10, // holds most tickets whole
-		DisableCompression:    true,
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dial,
+		TLSHandshakeTimeout:    handshakeTimeout,
+		ResponseHeaderTimeout:  headerTimeout,
+		ExpectContinueTimeout:  continueTimeout,
+		IdleConnTimeout:        idleTimeout,
+		MaxIdleConnsPerHost:    32,
+		WriteBufferSize:        32 << 10, // holds most tickets whole
+		MaxResponseHeaderBytes: 256 << 10,
+		DisableCompression:     true,
 	}
 	t.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		return dialTLS(ctx, network, addr, t.TLSClientConfig)

@@ -56,7 +56,7 @@ func (c *Client) AddFile(ctx context.Context, r FileRequest) (written int64, err
 	x := &call{op: OpAddFile, key: r.APIKey}
 	u, err := c.ownURL(r.Endpoint)
 	if err != nil {
-		return 0, &Error{Op: x.op, Description: "file endpoint", Err: err}
+		return 0, &Error{Op: x.op, Err: fmt.Errorf("file endpoint: %w", err)}
 	}
 	body, contentType, err := newUploadBody(r)
 	if err != nil {
@@ -148,8 +148,3 @@ func newUploadBody(r FileRequest) (*uploadBody, string, error) {
 		tail:   around.Bytes()[head:],
 	}, form.FormDataContentType(), nil
 }
-
-var (
-	errStopped = errors.New("upload is over")
-	errRead    = errors.New("the body was read already")
-)

@@ -3,6 +3,7 @@ package centercodetest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 )
@@ -60,6 +61,9 @@ func readFaults(body []byte) ([]Fault, error) {
 	var wire []wireFault
 	if err := d.Decode(&wire); err != nil {
 		return nil, err
+	}
+	if len(wire) == 0 {
+		return nil, errors.New("there are none")
 	}
 	faults := make([]Fault, 0, len(wire))
 	for _, f := range wire {

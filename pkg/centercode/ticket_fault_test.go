@@ -1,0 +1,187 @@
+package centercode_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"fairbridge/pkg/centercode"
+	"fairbridge/pkg/centercode/centercodetest"
+)
+
+// TestCreateTicketFaults holds each fault against what it means: whether there
+// may be a ticket, and whether there is one.
+func TestCreateTicketFaults(t *testing.T) {
+	date := time.Now().Add(2 * time.Minute).UTC().Format(http.TimeFormat)
+	tests := []struct {
+		name    string
+		fault   centercodetest.Fault
+		status  int
+		lost    bool
+		made    int
+		says    string
+		retryIn time.Duration
+	}{
+		{"400", centercodetest.Fault{Status: 400}, 400, false, 0, "asked to fail", 0},
+		{"404", centercodetest.Fault{Status: 404}, 404, false, 0, "asked to fail", 0},
+		{"408", centercodetest.Fault{Status: 408}, 408, false, 0, "", 0},
+		{"429 with seconds", centercodetest.Fault{Status: 429, RetryAfter: "7"}, 429, false, 0, "", 7 * time.Second},
+		{"503 with a date", centercodetest.Fault{Status: 503, RetryAfter: date}, 503, false, 0, "", 2 * time.Minute},
+		{"503 for a day", centercodetest.Fault{Status: 503, RetryAfter: "86400"}, 503, false, 0, "", 12 * time.Hour},
+		{"500 after the ticket", centercodetest.Fault{Status: 500, After: true}, 500, false, 1, "", 0},
+		{"502 as a web page", centercodetest.Fault{Status: 502, Body: centercodetest.BodyHTML}, 502, false, 0, "Service error", 0},
+		{"503 with nothing", centercodetest.Fault{Status: 503, Body: centercodetest.BodyEmpty}, 503, false, 0, "", 0},
+		{"503 cut off", centercodetest.Fault{Status: 503, Body: centercodetest.BodyTruncated}, 503, false, 0, "", 0},
+		{"504", centercodetest.Fault{Status: 504}, 504, true, 0, "", 0},
+		{"504 after the ticket", centercodetest.Fault{Status: 504, After: true}, 504, true, 1, "", 0},
+		{"dropped before", centercodetest.Fault{Drop: true}, 0, true, 0, "", 0},
+		{"dropped after", centercodetest.Fault{Drop: true, After: true}, 0, true, 1, "", 0},
+		{"a web page", centercodetest.Fault{Body: centercodetest.BodyHTML}, 200, true, 0, "not JSON: Service error", 0},
+		{"a web page after the ticket", centercodetest.Fault{Body: centercodetest.BodyHTML, After: true}, 201, true, 1, "not JSON", 0},
+		{"half an answer", centercodetest.Fault{Body: centercodetest.BodyTruncated, After: true}, 201, true, 1, "unexpected EOF", 0},
+		{"an endless answer", centercodetest.Fault{Body: centercodetest.BodyEndless, After: true}, 201, true, 1, "longer than 1 MiB", 0},
+		{"an endless refusal", centercodetest.Fault{Status: 500, Body: centercodetest.BodyEndless}, 500, false, 0, "padding", 0},
+		{"a redirect", centercodetest.Fault{Status: 307}, 307, false, 0, "redirects are not followed", 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			sim := start(t, centercodetest.Options{})
+			sim.Inject(tt.fault)
+			ticket, err := newClient(t, sim.URL).CreateTicket(t.Context(), ticketRequest(`{}`))
+			if err == nil {
+				t.Fatalf("no error, but %+v", ticket)
+			}
+			e := apiError(t, err)
+			if e.Op != centercode.OpCreateTicket || e.Status != tt.status || e.Lost != tt.lost || !strings.Contains(e.Error(), tt.says) {
+				t.Errorf("got %+v: %v", *e, e)
+			}
+			// A date has a second's grain.
+			if d := tt.retryIn - e.RetryAfter; d < 0 || d > 2*time.Second {
+				t.Errorf("retry in %v, want %v", e.RetryAfter, tt.retryIn)
+			}
+			if made := len(sim.Tickets()); made != tt.made {
+				t.Errorf("%d tickets, want %d", made, tt.made)
+			}
+			if n := sim.Requests().Create; n != 1 {
+				t.Errorf("sent %d times", n)
+			}
+		})
+	}
+}
+
+// TestRedirectIsNotFollowed holds for a client that would follow them, too.
+func TestRedirectIsNotFollowed(t *testing.T) {
+	var elsewhere atomic.Int32
+	other := answering(t, func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) })
+	s := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL+"/?"+r.URL.RawQuery, http.StatusTemporaryRedirect)
+	})
+	c, err := centercode.New(s.URL, http.DefaultClient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.CreateTicket(t.Context(), ticketRequest(`{}`))
+	if e := apiError(t, err); e.Status != 307 || e.Lost || elsewhere.Load() != 0 {
+		t.Errorf("got %+v, %d requests elsewhere", *e, elsewhere.Load())
+	}
+	_, err = c.AddFile(t.Context(), centercode.FileRequest{Endpoint: s.URL, APIKey: apiKey, Size: 1, Body: strings.NewReader("x")})
+	if e := apiError(t, err); e.Status != 307 || elsewhere.Load() != 0 {
+		t.Errorf("got %+v, %d requests elsewhere", *e, elsewhere.Load())
+	}
+}
+
+// TestEchoedKey: whatever a server does with the key, no error shows it.
+func TestEchoedKey(t *testing.T) {
+	for _, echo := range []string{
+		apiKey, url.QueryEscape(apiKey), strings.ToLower(url.QueryEscape("&/")) + apiKey,
+		`{"description":"bad key ` + apiKey + `"}`, "<p>S3cret+/Key=&amp;x</p>", strings.Repeat("x", 990) + apiKey,
+		strings.Repeat("<p>", 64<<10/3-2) + apiKey,
+	} {
+		for _, status := range []int{200, 302, 400, 500} {
+			s := answering(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Location", "/x?"+r.URL.RawQuery+"#"+url.QueryEscape(apiKey))
+				w.WriteHeader(status)
+				fmt.Fprint(w, echo)
+			})
+			_, err := newClient(t, s.URL).CreateTicket(t.Context(), ticketRequest(`{}`))
+			if err == nil && strings.HasPrefix(echo, "{") {
+				continue // a ticket
+			}
+			if e := apiError(t, err); strings.Contains(e.Description, "S3cret") {
+				t.Errorf("%d, %.40q: %s", status, echo, e.Description)
+			}
+		}
+	}
+}
+
+func TestCreateTicketNotSent(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close() // so that nobody listens there
+	_, err = newClient(t, "http://"+l.Addr().String()).CreateTicket(t.Context(), ticketRequest(`{}`))
+	if e := apiError(t, err); e.Status != 0 || e.Lost {
+		t.Errorf("refused connection: got %+v", *e)
+	}
+
+	plain := answering(t, func(http.ResponseWriter, *http.Request) {})
+	_, err = newClient(t, strings.Replace(plain.URL, "http:", "https:", 1)).CreateTicket(t.Context(), ticketRequest(`{}`))
+	if e := apiError(t, err); e.Status != 0 || e.Lost {
+		t.Errorf("failed handshake: got %+v", *e)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = newClient(t, plain.URL).CreateTicket(ctx, ticketRequest(`{}`))
+	if e := apiError(t, err); e.Lost || !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled before: got %+v", *e)
+	}
+}
+
+func TestCreateTicketCancelledWhileWaiting(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	release := make(chan struct{})
+	s := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		cancel()
+		<-release
+	})
+	defer close(release)
+	_, err := newClient(t, s.URL).CreateTicket(ctx, ticketRequest(`{}`))
+	if e := apiError(t, err); !e.Lost || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %+v", *e)
+	}
+}
+
+// TestStaleConnection: a server that closed an idle connection has not got the
+// ticket, and it is sent on a new one.
+func TestStaleConnection(t *testing.T) {
+	sim := start(t, centercodetest.Options{})
+	c := newClient(t, sim.URL)
+	for range 3 {
+		sim.Inject(centercodetest.Fault{Op: centercodetest.OpPackage, Drop: true})
+		if _, err := c.CreateTicket(t.Context(), ticketRequest(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+		// The drop ends the connection that the ticket went over.
+		_, _, err := c.FindTicket(t.Context(), centercode.Lookup{
+			Project: "DEMO", Package: "p", Column: "a", TicketColumn: "b", APIKey: apiKey})
+		if e := apiError(t, err); e.Lost {
+			t.Errorf("a look-up has nothing to lose: %+v", *e)
+		}
+	}
+	if n := len(sim.Tickets()); n != 3 {
+		t.Errorf("%d tickets", n)
+	}
+}
