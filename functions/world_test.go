@@ -27,6 +27,7 @@ import (
 	"fairbridge/pkg/embedded/db"
 	"fairbridge/pkg/ledger/dynamo/dynamotest"
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/testfairy/testfairytest"
 )
 
@@ -57,6 +58,18 @@ func newWorld(t *testing.T) *world {
 	if w.queues, err = embedded.NewSQS(t.Context(), file, time.Now); err != nil {
 		t.Fatal(err)
 	}
+	parameters, err := embedded.NewSSM(t.Context(), file, time.Now, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{secrets.WebhookToken: webhookToken, secrets.CentercodeAPIKey: apiKey} {
+		_, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{
+			Name: aws.String(secrets.DefaultPrefix + name), Value: aws.String(value), Type: ssmtypes.ParameterTypeSecureString,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	w.dead = w.createQueue(t, embedded.Queue{Name: "dead", VisibilityTimeout: time.Minute, Retention: time.Hour})
 	w.work = w.createQueue(t, embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour, MaxReceiveCount: 8, DeadLetterQueue: "dead"})
 
@@ -84,10 +97,7 @@ routes:
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wire := serve(t, awswire.New(w.queues, parameters{
-		"/fairbridge/webhook-token":      webhookToken,
-		"/fairbridge/centercode-api-key": apiKey,
-	}))
+	wire := serve(t, awswire.New(w.queues, parameters))
 	w.env = map[string]string{
 		"AWS_ENDPOINT_URL_SQS":             wire,
 		"AWS_ENDPOINT_URL_SSM":             wire,
@@ -96,7 +106,7 @@ routes:
 		"FAIRBRIDGE_QUEUE_URL":             w.work,
 		"FAIRBRIDGE_DEAD_LETTER_QUEUE_URL": w.dead,
 		"FAIRBRIDGE_LEDGER_TABLE":          "ledger",
-		"FAIRBRIDGE_SECRETS_PREFIX":        "/fairbridge/",
+		"FAIRBRIDGE_SECRETS_PREFIX":        secrets.DefaultPrefix,
 		"FAIRBRIDGE_CENTERCODE_BASE_URL":   serve(t, w.centercode.Handler()),
 	}
 	return w
@@ -116,17 +126,6 @@ func (w *world) createQueue(t *testing.T, q embedded.Queue) string {
 		t.Fatal(err)
 	}
 	return url
-}
-
-// parameters is an SSM, by name.
-type parameters map[string]string
-
-func (p parameters) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
-	value, ok := p[aws.ToString(in.Name)]
-	if !ok {
-		return nil, &ssmtypes.ParameterNotFound{}
-	}
-	return &ssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{Value: aws.String(value)}}, nil
 }
 
 // webhook hands a payload of events/ to ingest, as an HTTP API does.
