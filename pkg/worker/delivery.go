@@ -20,8 +20,11 @@ import (
 // delivery is one message in one attempt.
 type delivery struct {
 	*Handler
-	gate    *gate
-	message events.SQSMessage
+	// invocation is the context that the work's is made of. Its deadline can
+	// move, when the embedded home stops.
+	invocation context.Context
+	gate       *gate
+	message    events.SQSMessage
 	// receives is how often the queue has handed the message out.
 	receives int
 	began    time.Time
@@ -60,7 +63,7 @@ func (h *Handler) deliver(ctx context.Context, shared *gate, message events.SQSM
 		receives = 1
 	}
 	d := &delivery{
-		Handler: h, gate: shared, message: message, receives: receives, began: h.Now(),
+		Handler: h, invocation: ctx, gate: shared, message: message, receives: receives, began: h.Now(),
 		out: Outcome{MessageID: message.MessageId, Attempt: receives},
 	}
 	work, stop := h.working(ctx)

@@ -303,14 +303,24 @@ func TestBusyCentercodeStopsTheBatch(t *testing.T) {
 	}
 }
 
+// A copy of a message whose delivery is in hand waits, shortly at first, and then
+// so long that it outlives the longest upload within its eight receives.
 func TestHeldDeliveryWaits(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	id := w.send(feedback(1))
 	claim, err := w.ledger().Claim(t.Context(), id, 0)
 	w.must(err)
-	o := w.only(w.once())
-	if o.Result != worker.HandedBack || o.RetryIn < ledger.DefaultLease || o.RetryIn > ledger.DefaultLease+4*time.Second {
-		t.Errorf("outcome %+v", o)
+	began := w.clock.Now()
+	for receive := range 7 {
+		w.must(claim.Renew(t.Context()))
+		o := w.only(w.once())
+		if o.Result != worker.HandedBack || receive == 0 && o.RetryIn > 3*time.Second {
+			t.Fatalf("receive %d: %+v", receive+1, o)
+		}
+		w.clock.Advance(o.RetryIn + time.Second)
+	}
+	if waited := w.clock.Now().Sub(began); waited < 12*time.Minute {
+		t.Errorf("seven receives were used up in %s", waited)
 	}
 	if n := w.center.Requests().Create; n != 0 {
 		t.Errorf("%d requests for a ticket that another makes", n)

@@ -27,10 +27,7 @@ func (d *delivery) settle(ctx context.Context, err error) {
 		d.out.Result, d.out.TicketID = Duplicate, done.Entry.TicketID
 		return
 	case errors.As(err, &held):
-		// A second copy of the message, or the same one seen again too early.
-		// The backoff on top keeps a copy that waits for long work from using
-		// up its receives.
-		d.putBack(ctx, HandedBack, held.Until.Sub(d.Now())+backoff(d.receives), err)
+		d.putBack(ctx, HandedBack, d.heldFor(held), err)
 		return
 	}
 
@@ -62,6 +59,19 @@ func (d *delivery) settle(ctx context.Context, err error) {
 	}
 	d.release(ctx, err, verdict)
 	d.putBack(ctx, result, wait, err)
+}
+
+// heldFor is how long a message waits whose delivery another worker has in hand:
+// a second copy of it, or the same one seen again too early. Most work is done
+// in a moment, so the first wait is short. The later ones last as long as the
+// lease and the backoff on top: a copy must not use up its receives while a
+// large attachment goes up.
+func (d *delivery) heldFor(held *ledger.HeldError) time.Duration {
+	wait := backoff(d.receives)
+	if d.receives > 1 {
+		wait += held.Until.Sub(d.Now())
+	}
+	return wait
 }
 
 // lostAnswer says what the route wants done about an answer that was lost.

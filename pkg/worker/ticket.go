@@ -34,17 +34,16 @@ func (d *delivery) ticket(ctx context.Context) error {
 // create sends the request for the ticket. The ledger knows of it before
 // Centercode does.
 func (d *delivery) create(ctx context.Context, key string) error {
-	if err := d.mayStart(ctx); err != nil {
+	if err := d.mayStart(); err != nil {
 		return err
 	}
 	d.didNothing = true
 	if err := d.claim.Creating(ctx); err != nil {
 		return err
 	}
-	// From here the request runs to its own end: to cut it off would make a
-	// lost answer of it.
-	ctx = context.WithoutCancel(ctx)
-	sending, cancel := context.WithTimeout(ctx, createTimeout)
+	// From here the request runs to its own end, whatever happens to the lease:
+	// to cut it off would make a lost answer of it.
+	sending, cancel := context.WithTimeout(d.invocation, createTimeout)
 	defer cancel()
 	d.didNothing = false
 	ticket, err := d.Centercode.CreateTicket(sending, centercode.CreateRequest{
@@ -65,11 +64,11 @@ func (d *delivery) create(ctx context.Context, key string) error {
 
 // mayStart holds back a ticket while Centercode has asked for time, and one
 // whose answer might not arrive before the invocation ends.
-func (d *delivery) mayStart(ctx context.Context) error {
+func (d *delivery) mayStart() error {
 	if wait := d.gate.closedFor(d.Now()); wait > 0 {
 		return &waitError{after: wait, why: "Centercode asked this batch to wait"}
 	}
-	if deadline, ok := ctx.Deadline(); ok && deadline.Sub(d.Now()) < createTimeout {
+	if deadline, ok := d.invocation.Deadline(); ok && deadline.Sub(d.Now()) < createTimeout+d.Margin {
 		return &waitError{why: "too little time is left in this invocation"}
 	}
 	return nil
