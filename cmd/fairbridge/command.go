@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// The exit codes, which scripts may rely on.
+const (
+	exitDone  = 0 // all done
+	exitLeft  = 1 // something failed or was left over
+	exitUsage = 2 // the call itself was wrong
+)
+
+// streams are the process's standard streams.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// usageError is a call that cannot be understood, as opposed to one that failed.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usage(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// errSaid ends a command with exitLeft whose output has said why.
+var errSaid = errors.New("something was left")
+
+// execute runs the command line and returns its exit code.
+func execute(ctx context.Context, args []string, std streams) int {
+	root := newRoot(std)
+	root.SetArgs(args)
+	root.SetIn(std.in)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	err := root.ExecuteContext(ctx)
+	var wrong usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errSaid):
+		return exitLeft
+	case errors.As(err, &wrong):
+		fmt.Fprintf(std.err, "fairbridge: %v\nSee 'fairbridge --help'.\n", err)
+		return exitUsage
+	}
+	fmt.Fprintf(std.err, "fairbridge: %v\n", err)
+	return exitLeft
+}
+
+func newRoot(std streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "fairbridge",
+		Short: "TestFairy feedback in, Centercode tickets out",
+		Long: `FairBridge turns TestFairy's webhooks into Centercode tickets, each exactly
+once and with its attachments. What Centercode refuses becomes a dead letter
+that says why and can be replayed.`,
+		Example: `  fairbridge run                                  the whole bridge on this machine
+  fairbridge demo                                 see every sample payload go through
+  fairbridge check --payload events/feedback.json the request Centercode would get
+  fairbridge dlq list                             what needs a person, and why`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(
+		newRun(std), newDemo(std), newCheck(std), newSend(std),
+		newDeadLetters(std), newStatus(std), newSecrets(std), newWebhook(std), newVersion(std),
+	)
+	return root
+}
+
+// noCommand refuses a word that is no command, and suggests the one meant.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return usage("there is no command %q; did you mean %q?", args[0], near[0])
+	}
+	return usage("there is no command %q", args[0])
+}
+
+// exactly is cobra.ExactArgs with a message that names what is missing.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return usage("%s needs %s", cmd.CommandPath(), names[len(args)])
+		}
+		if len(args) > len(names) {
+			return usage("%s: unexpected %q", cmd.CommandPath(), args[len(names)])
+		}
+		return nil
+	}
+}
+
+// isTerminal says whether w is one, and so may get colour and progress.
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

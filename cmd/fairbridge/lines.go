@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"fairbridge/pkg/ingest"
+	"fairbridge/pkg/worker"
+)
+
+// lines tells a person, or with asJSON a machine, what became of each webhook.
+// It reports for ingest and worker both.
+type lines struct {
+	mu     sync.Mutex
+	out    io.Writer
+	now    func() time.Time
+	asJSON bool
+}
+
+// ingested adapts lines to [ingest.Reporter].
+type ingested struct{ *lines }
+
+// Report implements [ingest.Reporter]. What was accepted is told when it has
+// become something.
+func (l ingested) Report(_ context.Context, o ingest.Outcome) {
+	if o.Result != ingest.Accepted || l.asJSON {
+		l.write(ingestLine(o), ingestRecord(o))
+	}
+}
+
+// worked adapts lines to [worker.Reporter].
+type worked struct{ *lines }
+
+// Report implements [worker.Reporter].
+func (l worked) Report(_ context.Context, o worker.Outcome) {
+	l.write(workerLine(o), workerRecord(o))
+}
+
+func (l *lines) write(line string, record map[string]any) {
+	now := l.now()
+	if l.asJSON {
+		record["time"] = now.UTC().Format(time.RFC3339Nano)
+		b, err := json.Marshal(record)
+		if err != nil {
+			b = []byte(`{"error":"this outcome cannot be written as JSON"}`)
+		}
+		line = string(b)
+	} else {
+		line = now.Format(time.TimeOnly) + "  " + line
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fmt.Fprintln(l.out, line)
+}
+
+func ingestLine(o ingest.Outcome) string {
+	line := fmt.Sprintf("%-12s HTTP %d", o.Result, o.Status)
+	if o.Kind != "" {
+		line += " " + string(o.Kind)
+	}
+	if o.Problem != "" {
+		line += ": " + o.Problem
+	}
+	if o.Err != nil && o.Result == ingest.Failed {
+		line += ": " + o.Err.Error()
+	}
+	return line
+}
+
+func ingestRecord(o ingest.Outcome) map[string]any {
+	r := map[string]any{"stage": "ingest", "result": o.Result, "status": o.Status, "bytes": o.Bytes, "tookMs": o.Took.Milliseconds()}
+	set(r, "event", string(o.Kind))
+	set(r, "deliveryId", o.DeliveryID)
+	set(r, "problem", o.Problem)
+	setError(r, o.Err)
+	return r
+}
+
+func workerLine(o worker.Outcome) string {
+	var b strings.Builder
+	switch o.Result {
+	case worker.Created:
+		fmt.Fprintf(&b, "%-12s %s", "ticket "+o.TicketID, o.Kind)
+		if o.Attachments > 0 {
+			fmt.Fprintf(&b, ", %s of %s", count(o.Attachments, "attachment"), bytesText(o.AttachmentBytes))
+		}
+		for _, s := range o.Skipped {
+			fmt.Fprintf(&b, ", without %s", s)
+		}
+		fmt.Fprintf(&b, ", %s after the webhook", seconds(o.Age+o.Took))
+	case worker.Duplicate:
+		fmt.Fprintf(&b, "%-12s was done before", "duplicate")
+		if o.TicketID != "" {
+			b.WriteString(" as ticket " + o.TicketID)
+		}
+	case worker.Ignored:
+		fmt.Fprintf(&b, "%-12s %s: its route ignores it", "ignored", o.Kind)
+	case worker.Dead:
+		fmt.Fprintf(&b, "%-12s %s at %s", "dead letter", o.Reason, o.Stage)
+		if o.TicketID != "" {
+			b.WriteString(", ticket " + o.TicketID + " stays")
+		}
+		fmt.Fprintf(&b, ": %v", o.Err)
+	default:
+		word := "retry"
+		if o.Result == worker.HandedBack {
+			word = "waits"
+		}
+		fmt.Fprintf(&b, "%-12s attempt %d, again in %s: %v", word, o.Attempt, seconds(o.RetryIn), o.Err)
+	}
+	if len(o.DeliveryID) >= 12 {
+		fmt.Fprintf(&b, "  [%s]", o.DeliveryID[:12])
+	}
+	return b.String()
+}
+
+func workerRecord(o worker.Outcome) map[string]any {
+	r := map[string]any{
+		"stage": "worker", "result": o.Result, "deliveryId": o.DeliveryID, "attempt": o.Attempt,
+		"attachments": o.Attachments, "attachmentBytes": o.AttachmentBytes,
+		"ageMs": (o.Age + o.Took).Milliseconds(), "tookMs": o.Took.Milliseconds(),
+	}
+	set(r, "event", string(o.Kind))
+	set(r, "ticketId", o.TicketID)
+	set(r, "reason", string(o.Reason))
+	set(r, "step", o.Stage)
+	if o.Status != 0 {
+		r["status"] = o.Status
+	}
+	if o.RetryIn != 0 {
+		r["retryInMs"] = o.RetryIn.Milliseconds()
+	}
+	if len(o.Skipped) > 0 {
+		r["skipped"] = o.Skipped
+	}
+	setError(r, o.Err)
+	return r
+}
+
+func set(r map[string]any, key, value string) {
+	if value != "" {
+		r[key] = value
+	}
+}
+
+func setError(r map[string]any, err error) {
+	if err != nil {
+		r["err"] = err.Error()
+	}
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+
+func bytesText(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1000_000_000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+}

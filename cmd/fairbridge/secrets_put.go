@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"fairbridge/pkg/secrets"
+)
+
+// maxSecret is what an SSM parameter of the standard tier holds, in bytes.
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
+const maxSecret = 4096
+
+// tokenChange is a way to a new webhook token that nobody types.
+type tokenChange struct{ generate, rotate, dropPrevious bool }
+
+func newSecretsPut(std streams) *cobra.Command {
+	at := place{create: true}
+	var change tokenChange
+	cmd := &cobra.Command{
+		Use:   "put NAME",
+		Short: "Store a secret, read from the terminal without echo, or from standard input",
+		Long: `Stores one of ` + strings.Join(secretNames, ", ") + `.
+The value is never an argument, so that it is in no shell's history, and never
+printed.
+
+The webhook token is best made by --generate: nobody needs to know it, since
+'fairbridge webhook register' takes it from here. To replace it without losing a
+feedback: --rotate makes a new one and lets the previous one in as well; then
+'fairbridge webhook register' has TestFairy send the new one; then
+--drop-previous shuts the old one out.`,
+		Example: `  fairbridge secrets put centercode-api-key
+  fairbridge secrets put webhook-token --generate --stack fairbridge-prod
+  fairbridge secrets put webhook-token --rotate --stack fairbridge-prod
+  pass show centercode | fairbridge secrets put centercode-api-key --data /var/lib/fairbridge`,
+		Args:      exactly("a name: " + strings.Join(secretNames, ", ")),
+		ValidArgs: secretNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := args[0]
+			if !slices.Contains(secretNames, name) {
+				return usage("there is no secret %q; the names are %s", name, strings.Join(secretNames, ", "))
+			}
+			if err := change.check(name); err != nil {
+				return err
+			}
+			t, err := at.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			if change != (tokenChange{}) {
+				return changeToken(cmd.Context(), std.err, t, &at, change)
+			}
+			value, err := readSecret(cmd.Context(), std, name)
+			if err != nil {
+				return err
+			}
+			if err := t.putSecret(cmd.Context(), name, value, true); err != nil {
+				return err
+			}
+			fmt.Fprintf(std.err, "Stored %s. A running bridge reads it within 5 minutes, and at once when the old one is refused.\n", name)
+			t.warnOverridden(std.err, name)
+			return nil
+		},
+	}
+	at.flags(cmd)
+	cmd.Flags().BoolVar(&change.generate, "generate", false, "make the webhook token; refuses if there is one")
+	cmd.Flags().BoolVar(&change.rotate, "rotate", false, "make a new webhook token, and let the previous one in as well")
+	cmd.Flags().BoolVar(&change.dropPrevious, "drop-previous", false, "let only the newest webhook token in")
+	return cmd
+}
+
+func (c tokenChange) check(name string) error {
+	ways := 0
+	for _, used := range []bool{c.generate, c.rotate, c.dropPrevious} {
+		if used {
+			ways++
+		}
+	}
+	if ways > 1 {
+		return usage("give one of --generate, --rotate and --drop-previous")
+	}
+	if ways == 1 && name != secrets.WebhookToken {
+		return usage("--generate, --rotate and --drop-previous are for %s; others make the value of %s", secrets.WebhookToken, name)
+	}
+	return nil
+}
+
+// changeToken makes a new token, or ends the change from one to the next.
+func changeToken(ctx context.Context, out io.Writer, t *target, at *place, change tokenChange) error {
+	const name = secrets.WebhookToken
+	if change.generate {
+		err := t.putSecret(ctx, name, rand.Text(), false)
+		var exists *types.ParameterAlreadyExists
+		if errors.As(err, &exists) {
+			return fmt.Errorf("there is a %s already; to replace it: %s", name, at.command("secrets put webhook-token --rotate"))
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "Stored a new %s. Next: %s\n", name, at.command("webhook register"))
+		t.warnOverridden(out, name)
+		return nil
+	}
+	tokens, err := t.tokens(ctx)
+	if err != nil {
+		return err
+	}
+	if change.rotate && len(tokens) > 1 {
+		// TestFairy may still send the older one.
+		return fmt.Errorf("the %s is being replaced already; first: %s; then: %s", name,
+			at.command("webhook register"), at.command("secrets put webhook-token --drop-previous"))
+	}
+	if change.rotate {
+		err := t.putSecret(ctx, name, rand.Text()+"\n"+tokens[0], true)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "Stored a new %s; the previous one is let in as well.\nNext: %s\nThen: %s\n", name,
+			at.command("webhook register"), at.command("secrets put webhook-token --drop-previous"))
+		t.warnOverridden(out, name)
+		return nil
+	}
+	if len(tokens) == 1 {
+		fmt.Fprintf(out, "There is no previous %s.\n", name)
+		return nil
+	}
+	if err := t.putSecret(ctx, name, tokens[0], true); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Only the newest %s is let in now; a running bridge knows within 5 minutes.\n", name)
+	t.warnOverridden(out, name)
+	return nil
+}
+
+func (t *target) putSecret(ctx context.Context, name, value string, overwrite bool) error {
+	_, err := t.SSM.PutParameter(ctx, &ssm.PutParameterInput{
+		Name:  aws.String(secrets.ParameterName(t.SecretsPrefix, name)),
+		Value: aws.String(value), Type: types.ParameterTypeSecureString, Overwrite: aws.Bool(overwrite),
+	})
+	if err != nil {
+		return fmt.Errorf("store %s: %w", name, err)
+	}
+	return nil
+}
+
+func (t *target) warnOverridden(out io.Writer, name string) {
+	if variable := t.overriding(name); variable != "" {
+		fmt.Fprintf(out, "Note that %s is set here: a bridge that has it uses it instead.\n", variable)
+	}
+}
+
+// readSecret asks on a terminal, and else takes standard input to its end.
+func readSecret(ctx context.Context, std streams, name string) (string, error) {
+	var value []byte
+	var err error
+	if isTerminal(std.in) {
+		fmt.Fprintf(std.err, "Value of %s (not shown): ", name)
+		value, err = readHidden(ctx, int(std.in.(*os.File).Fd()))
+		fmt.Fprintln(std.err)
+	} else {
+		value, err = io.ReadAll(io.LimitReader(std.in, maxSecret+1))
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the value of %s: %w", name, err)
+	}
+	return checkSecret(name, string(value))
+}
+
+// readHidden reads a line from a terminal. When ctx ends, by Ctrl-C, it leaves
+// the terminal as it was: else a shell would go on without echo.
+func readHidden(ctx context.Context, terminal int) ([]byte, error) {
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return nil, err
+	}
+	type line struct {
+		value []byte
+		err   error
+	}
+	read := make(chan line, 1)
+	go func() {
+		value, err := term.ReadPassword(terminal)
+		read <- line{value, err}
+	}()
+	select {
+	case l := <-read:
+		return l.value, l.err
+	case <-ctx.Done():
+		return nil, errors.Join(context.Cause(ctx), term.Restore(terminal, before))
+	}
+}
+
+// checkSecret returns the value without the space around it. No error shows it.
+func checkSecret(name, value string) (string, error) {
+	value = strings.TrimSpace(value)
+	lines := strings.Split(value, "\n")
+	if name == secrets.WebhookToken {
+		lines = secrets.Tokens(value)
+		value = strings.Join(lines, "\n")
+	}
+	isControl := func(line string) bool { return strings.ContainsFunc(line, unicode.IsControl) }
+	switch {
+	case value == "":
+		return "", usage("the value of %s is empty", name)
+	case len(value) > maxSecret:
+		return "", usage("the value of %s is longer than %d bytes", name, maxSecret)
+	case name == secrets.WebhookToken && len(lines) > 2:
+		return "", usage("%s may have two lines, the new token and the previous one; this value has %d", name, len(lines))
+	case name != secrets.WebhookToken && len(lines) > 1:
+		return "", usage("the value of %s must be one line; this one has %d", name, len(lines))
+	case slices.ContainsFunc(lines, isControl):
+		return "", usage("the value of %s has a control character in it", name)
+	}
+	return value, nil
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"fairbridge/pkg/centercode/centercodetest"
+	"fairbridge/pkg/testfairy/testfairytest"
+)
+
+// simulator is Centercode, and TestFairy's file hosts, on this machine: for
+// trying the bridge, and for the demo.
+type simulator struct {
+	url        string
+	centercode *centercodetest.Simulator
+	testfairy  *testfairytest.Server
+	server     *http.Server
+	listener   net.Listener
+}
+
+// simulatorKey is the API key that the simulator takes.
+const simulatorKey = "simulator"
+
+// simulatedFiles is where the simulator has TestFairy's files.
+const simulatedFiles = "/testfairy"
+
+// simulatedHosts are the hosts that TestFairy's payloads name.
+var simulatedHosts = []string{"app.testfairy.com", "my.testfairy.com", "testfairy.s3.amazonaws.com", "mobile.saucelabs.com"}
+
+func startSimulator(ctx context.Context, s settings) (*simulator, error) {
+	center, err := centercodetest.New(centercodetest.Options{
+		APIKeys: []string{simulatorKey}, Dir: filepath.Join(s.data, "simulator"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	sim := &simulator{centercode: center, testfairy: testfairytest.New(testfairytest.Options{})}
+	if sim.listener, err = listen(ctx, s.simulator); err != nil {
+		return nil, fmt.Errorf("listen for the simulator: %w", err)
+	}
+	sim.url = "http://" + sim.listener.Addr().String()
+	mux := http.NewServeMux()
+	mux.Handle("/", center.Handler())
+	mux.Handle(simulatedFiles+"/", http.StripPrefix(simulatedFiles, sim.testfairy.Handler()))
+	sim.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		// It ends with ErrServerClosed, or the bridge notices at once.
+		_ = sim.server.Serve(sim.listener)
+	}()
+	return sim, nil
+}
+
+// resolve sends the requests for TestFairy's files to the simulator.
+func (s *simulator) resolve() map[string]string {
+	m := map[string]string{}
+	for _, host := range simulatedHosts {
+		m[host] = s.url + simulatedFiles
+	}
+	return m
+}
+
+// sourceSHA256 is the checksum of what the simulator serves for a file of
+// TestFairy's.
+func (s *simulator) sourceSHA256(path string) string {
+	return s.testfairy.SHA256(strings.TrimPrefix(path, simulatedFiles))
+}
+
+func (s *simulator) close() error {
+	return errors.Join(s.server.Close(), s.centercode.Close())
+}
+
+// simulatorSecrets are the secrets of a worker in front of the simulator.
+type simulatorSecrets struct{}
+
+func (simulatorSecrets) Get(context.Context, string) (string, error) { return simulatorKey, nil }
+func (simulatorSecrets) Fresh(context.Context, string, time.Duration) (string, error) {
+	return simulatorKey, nil
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/testfairy/testfairyapi"
+)
+
+// The environment variables of TestFairy's account.
+const (
+	userVariable = "TESTFAIRY_USER"
+	baseVariable = "TESTFAIRY_URL"
+)
+
+func newWebhook(std streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "webhook",
+		Short: "Register the webhook in TestFairy",
+		Args:  noCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newWebhookRegister(std), newWebhookList(std))
+	return cmd
+}
+
+// account is the TestFairy account that a command is about.
+type account struct{ user, base string }
+
+// bases are the names that --testfairy may have instead of a URL.
+var bases = map[string]string{"us": testfairyapi.US, "eu": testfairyapi.EU, "legacy": testfairyapi.Legacy}
+
+func (a *account) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.user, "user", os.Getenv(userVariable), "email address of the TestFairy account (or "+userVariable+")")
+	base := os.Getenv(baseVariable)
+	if base == "" {
+		base = "us"
+	}
+	cmd.Flags().StringVar(&a.base, "testfairy", base, "the account's site: us, eu, legacy, or a URL (or "+baseVariable+")")
+}
+
+// errNoAccount says that there are no credentials for TestFairy's REST API.
+var errNoAccount = errors.New("no credentials for TestFairy's REST API")
+
+// client returns a client of the account's REST API, or an [errNoAccount] that
+// says what is missing.
+func (a *account) client(ctx context.Context, t *target, at *place) (*testfairyapi.Client, error) {
+	if a.user == "" {
+		return nil, fmt.Errorf("%w: give the account's email address with --user or %s", errNoAccount, userVariable)
+	}
+	key, err := secrets.New(t.SSM, t.SecretsPrefix).Get(ctx, secrets.TestFairyAPIKey)
+	if errors.Is(err, secrets.ErrNotFound) {
+		return nil, fmt.Errorf("%w: store the account's API key: %s", errNoAccount, at.command("secrets put "+secrets.TestFairyAPIKey))
+	}
+	if err != nil {
+		return nil, err
+	}
+	base, ok := bases[a.base]
+	if !ok {
+		base = a.base
+	}
+	client, err := testfairyapi.New(base, testfairyapi.Credentials{User: a.user, Key: key}, nil)
+	if errors.Is(err, testfairyapi.ErrInvalidBase) {
+		return nil, usage("--testfairy must be us, eu, legacy or an https URL")
+	}
+	return client, err
+}
+
+// registration is the webhook as it is to be in TestFairy.
+type registration struct {
+	name, address string
+	events        []string
+	projects      []string
+	// tokens are those that the bridge lets in, the one to register first.
+	tokens []string
+}
+
+// webhook is what TestFairy gets.
+func (r registration) webhook() (testfairyapi.Webhook, error) {
+	full, err := withToken(r.address, r.tokens[0])
+	if err != nil {
+		return testfairyapi.Webhook{}, err
+	}
+	return testfairyapi.Webhook{Enabled: true, Name: r.name, URL: full, Actions: r.events, ProjectIDs: r.projects}, nil
+}
+
+// is says whether a webhook of TestFairy's leads to this bridge.
+func (r registration) is(w testfairyapi.Webhook) bool { return w.Address() == r.address }
+
+// find returns the webhooks that are this bridge's: those that lead to it, or
+// else those that have its name, as after a deploy under another address.
+func (r registration) find(all []testfairyapi.Webhook) (ours []testfairyapi.Webhook) {
+	for _, w := range all {
+		if r.is(w) {
+			ours = append(ours, w)
+		}
+	}
+	if len(ours) > 0 {
+		return ours
+	}
+	for _, w := range all {
+		if w.Name == r.name {
+			ours = append(ours, w)
+		}
+	}
+	return ours
+}
+
+// tokenOf says in a word which token a webhook of TestFairy's has.
+func (r registration) tokenOf(w testfairyapi.Webhook) string {
+	u, err := url.Parse(w.URL)
+	if err != nil || !r.is(w) {
+		return ""
+	}
+	switch token := u.Query().Get("token"); {
+	case token == "":
+		return "none"
+	case len(r.tokens) > 0 && token == r.tokens[0]:
+		return "current"
+	case len(r.tokens) > 1 && token == r.tokens[1]:
+		return "previous"
+	}
+	return "wrong"
+}
+
+// findRegistration returns what leads to the bridge of a place: its tokens may
+// be missing.
+func findRegistration(ctx context.Context, t *target, at *place, name, address string) (registration, error) {
+	r := registration{name: name, address: address}
+	if r.name == "" {
+		// Each stack has its own, so that one is never taken for another.
+		r.name = "FairBridge"
+		if at.stack != "" {
+			r.name += " (" + at.stack + ")"
+		}
+	}
+	if r.address == "" && t.onAWS {
+		r.address = t.Webhook
+	}
+	if r.address != "" {
+		u, err := parseWebhook(r.address)
+		if err != nil {
+			return r, err
+		}
+		if u.RawQuery != "" {
+			return r, usage("--url must come without a query; the token is added from the secrets")
+		}
+		r.address = u.String()
+	}
+	var err error
+	if r.tokens, err = t.tokens(ctx); errors.Is(err, secrets.ErrNotFound) {
+		err = nil
+	}
+	return r, err
+}
+
+// documentedActions are those that TestFairy's REST API is documented to take.
+var documentedActions = []string{"feedback", "crash", "upload", "new-udid"}
+
+// list is a comma-separated flag without empty parts.
+func list(values []string) []string {
+	var parts []string
+	for _, v := range values {
+		if v = strings.TrimSpace(v); v != "" {
+			parts = append(parts, v)
+		}
+	}
+	return parts
+}

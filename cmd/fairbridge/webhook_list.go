@@ -1,0 +1,89 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/testfairy/testfairyapi"
+)
+
+func newWebhookList(std streams) *cobra.Command {
+	var at place
+	var who account
+	var address string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the webhooks that TestFairy has, without their tokens",
+		Long: `Lists the account's webhooks. For those that lead to this bridge, TOKEN says
+which of its tokens they have: the current one, the previous one, or a wrong one.`,
+		Example: `  fairbridge webhook list --stack fairbridge-prod --user you@example.com`,
+		Args:    exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			t, err := at.open(ctx)
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			r, err := findRegistration(ctx, t, &at, "", address)
+			if err != nil {
+				return err
+			}
+			client, err := who.client(ctx, t, &at)
+			if err != nil {
+				return err
+			}
+			all, err := client.Webhooks(ctx)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeWebhooksJSON(std.out, all, r)
+			}
+			return writeWebhooks(std.out, all, r)
+		},
+	}
+	cmd.Flags().StringVar(&address, "url", "", "public address of the webhook, without the token (default: the stack's)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
+	who.flags(cmd)
+	at.flags(cmd)
+	return cmd
+}
+
+func writeWebhooks(out io.Writer, all []testfairyapi.Webhook, r registration) error {
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(out, "no webhooks")
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tON\tNAME\tEVENTS\tPROJECTS\tTOKEN\tADDRESS")
+	for _, hook := range all {
+		on := "no"
+		if hook.Enabled {
+			on = "yes"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", hook.ID, on, dash(printable(hook.Name)), dash(printable(strings.Join(hook.Actions, ","))),
+			dash(printable(strings.Join(hook.ProjectIDs, ","))), dash(r.tokenOf(hook)), dash(printable(hook.Address())))
+	}
+	return w.Flush()
+}
+
+func writeWebhooksJSON(out io.Writer, all []testfairyapi.Webhook, r registration) error {
+	enc := json.NewEncoder(out)
+	for _, hook := range all {
+		err := enc.Encode(struct {
+			Webhook testfairyapi.Webhook `json:"webhook"`
+			Token   string               `json:"token,omitempty"`
+		}{hook, r.tokenOf(hook)})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/testfairy/testfairyapi"
+)
+
+func newWebhookRegister(std streams) *cobra.Command {
+	var at place
+	var who account
+	var name, address string
+	var events, projects []string
+	var onlyPrint, showToken, dryRun bool
+	cmd := &cobra.Command{
+		Use:   "register",
+		Short: "Have TestFairy send its events to this bridge",
+		Long: `Adds the webhook in TestFairy through its REST API, or changes the one that is
+there: found by its address, or else by its name. Doing it again is harmless,
+and is how TestFairy gets to know a new token.
+
+It needs the account's email address (--user or ` + userVariable + `) and its API key
+('fairbridge secrets put ` + secrets.TestFairyAPIKey + `'). Without them, or with --print, it
+prints what to type into TestFairy's dashboard instead.
+
+The token in the webhook's URL lets in whoever has it, so it is not printed: it
+goes from the secrets to TestFairy. Only what is typed by hand has to show it;
+for that there is --show-token.`,
+		Example: `  fairbridge webhook register --stack fairbridge-prod --user you@example.com
+  fairbridge webhook register --stack fairbridge-prod --print --show-token
+  fairbridge webhook register --url https://bridge.example.com/webhooks/testfairy --events feedback --testfairy eu`,
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			events, projects = list(events), list(projects)
+			for _, event := range events {
+				if !slices.Contains(documentedActions, event) {
+					return usage("--events: there is no event %q; there are %s", event, strings.Join(documentedActions, ", "))
+				}
+			}
+			if len(events) == 0 {
+				return usage("--events names none")
+			}
+			ctx := cmd.Context()
+			t, err := at.open(ctx)
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			r, err := findRegistration(ctx, t, &at, name, address)
+			if err != nil {
+				return err
+			}
+			r.events, r.projects = events, projects
+			switch {
+			case r.address == "":
+				return usage("TestFairy cannot reach this machine by itself; give the bridge's public address with --url")
+			case len(r.tokens) == 0:
+				return fmt.Errorf("there is no %s yet; make one: %s", secrets.WebhookToken, at.command("secrets put webhook-token --generate"))
+			case onlyPrint:
+				return r.instruct(std.out, &at, showToken)
+			}
+			client, err := who.client(ctx, t, &at)
+			if errors.Is(err, errNoAccount) {
+				// It is left to the user.
+				fmt.Fprintf(std.err, "fairbridge: %v\n\n", err)
+				return errors.Join(r.instruct(std.out, &at, showToken), errSaid)
+			}
+			if err != nil {
+				return err
+			}
+			return r.register(ctx, std.out, client, dryRun)
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "the webhook's name in TestFairy (default: FairBridge, with the stack's name)")
+	cmd.Flags().StringVar(&address, "url", "", "public address of the webhook, without the token (default: the stack's)")
+	cmd.Flags().StringSliceVar(&events, "events", []string{"feedback", "crash"}, "events to send: "+strings.Join(documentedActions, ", "))
+	cmd.Flags().StringSliceVar(&projects, "projects", nil, "ids of the TestFairy projects to send events of")
+	cmd.Flags().BoolVar(&onlyPrint, "print", false, "print what to type into TestFairy's dashboard, and do nothing")
+	cmd.Flags().BoolVar(&showToken, "show-token", false, "show the token in what is printed")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done in TestFairy")
+	who.flags(cmd)
+	at.flags(cmd)
+	return cmd
+}
+
+// register brings TestFairy to what it is to be, and looks whether it is.
+func (r registration) register(ctx context.Context, out io.Writer, client *testfairyapi.Client, dryRun bool) error {
+	all, err := client.Webhooks(ctx)
+	if err != nil {
+		return err
+	}
+	want, err := r.webhook()
+	if err != nil {
+		return err
+	}
+	ours := r.find(all)
+	if len(ours) > 1 {
+		fmt.Fprintf(out, "%d webhooks in TestFairy are this bridge's; the first is taken. Each sends every event; the bridge makes one ticket of them.\n", len(ours))
+	}
+	verb, changes := "Added", []string(nil)
+	if len(ours) > 0 {
+		want.ID = ours[0].ID
+		if len(want.ProjectIDs) == 0 {
+			want.ProjectIDs = ours[0].ProjectIDs
+		}
+		verb, changes = "Changed", r.differences(ours[0], want)
+		if len(changes) == 0 {
+			_, err := fmt.Fprintf(out, "TestFairy has it already: %s\n", describe(want))
+			return err
+		}
+	}
+	if dryRun {
+		_, err := fmt.Fprintf(out, "Would be %s: %s\n", strings.ToLower(verb), describe(want, changes...))
+		return err
+	}
+	if want.ID == "" {
+		err = client.AddWebhook(ctx, want)
+	} else {
+		err = client.ChangeWebhook(ctx, want)
+	}
+	if err != nil {
+		return err
+	}
+	if all, err = client.Webhooks(ctx); err != nil {
+		return fmt.Errorf("look whether it was done: %w", err)
+	}
+	done := slices.IndexFunc(all, func(w testfairyapi.Webhook) bool {
+		return (want.ID == "" || w.ID == want.ID) && len(r.differences(w, want)) == 0
+	})
+	if done < 0 {
+		return errors.New("TestFairy answered ok, but does not list the webhook as it must be; see 'fairbridge webhook list'")
+	}
+	_, err = fmt.Fprintf(out, "%s: %s\n", verb, describe(all[done], changes...))
+	return err
+}
+
+// differences names what of a webhook is not as it must be.
+func (r registration) differences(is, want testfairyapi.Webhook) []string {
+	var all []string
+	differs := func(what string, yes bool) {
+		if yes {
+			all = append(all, what)
+		}
+	}
+	sorted := func(s []string) []string { return slices.Sorted(slices.Values(s)) }
+	differs("name", is.Name != want.Name)
+	differs("address", is.Address() != want.Address())
+	differs("token", is.Address() == want.Address() && is.URL != want.URL)
+	differs("events", !slices.Equal(sorted(is.Actions), sorted(want.Actions)))
+	differs("projects", len(want.ProjectIDs) > 0 && !slices.Equal(sorted(is.ProjectIDs), sorted(want.ProjectIDs)))
+	differs("switched on", !is.Enabled)
+	return all
+}
+
+// describe is a webhook in a line, without its token.
+func describe(w testfairyapi.Webhook, changes ...string) string {
+	text := "webhook "
+	if w.ID != "" {
+		text += w.ID + " "
+	}
+	text += fmt.Sprintf("%q, %s to %s", printable(w.Name), printable(strings.Join(w.Actions, " and ")), printable(w.Address()))
+	if len(w.ProjectIDs) > 0 {
+		text += ", projects " + printable(strings.Join(w.ProjectIDs, ", "))
+	}
+	if len(changes) > 0 {
+		text += " (changed: " + strings.Join(changes, ", ") + ")"
+	}
+	return text
+}
+
+// ticks are the boxes of TestFairy's dashboard, as far as they are documented.
+var ticks = map[string]string{"feedback": "User feedback", "crash": "Crash", "upload": "Upload", "new-udid": "New UDID"}
+
+// instruct says what a person types into TestFairy's dashboard.
+func (r registration) instruct(out io.Writer, at *place, showToken bool) error {
+	full := r.address + "?token=..."
+	after := "The token stands for itself here as \"...\": whoever has it can send to the bridge.\nTo see the URL to copy: " +
+		at.command("webhook register --print --show-token")
+	if !at.given("stack") {
+		after += " --url " + r.address
+	}
+	if showToken {
+		w, err := r.webhook()
+		if err != nil {
+			return err
+		}
+		full, after = w.URL, "Keep this URL to yourself: whoever has it can send to the bridge."
+	}
+	var boxes []string
+	for _, event := range r.events {
+		boxes = append(boxes, ticks[event])
+	}
+	_, err := fmt.Fprintf(out, `In TestFairy's dashboard, Preferences > Integrations > Add Integration:
+  name  %s
+  URL   %s
+  tick  %s
+
+%s
+`, r.name, full, strings.Join(boxes, ", "), after)
+	return err
+}
