@@ -203,7 +203,7 @@ const errorPage = `<!DOCTYPE html>
 // have been answered, or nothing.
 func (s *Simulator) writeFault(w http.ResponseWriter, r *http.Request, f Fault, a reply) {
 	if f.Status != 0 {
-		a = refusal(f.Status, "The simulator was asked to fail.")
+		a = refusal(f.Status, "The server was asked to fail.")
 	} else if a.status == 0 {
 		a.status = http.StatusOK
 	}
