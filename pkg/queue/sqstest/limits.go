@@ -11,12 +11,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-func testSizes(t *testing.T, q Queues) {
+func testLargest(t *testing.T, q Queues) {
 	largest := strings.Repeat("x", MaximumBytes)
 	q.send(t, q.Work, largest)
 	if m := q.receive(t, q.Work); aws.ToString(m.Body) != largest {
 		t.Errorf("the largest body came with %d bytes", len(aws.ToString(m.Body)))
 	}
+	half := aws.String(largest[:MaximumBytes/2])
+	out, err := q.API.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: &q.DeadLetter, Entries: []types.SendMessageBatchRequestEntry{
+		{Id: aws.String("a"), MessageBody: half}, {Id: aws.String("b"), MessageBody: half},
+	}})
+	if err != nil || len(out.Successful) != 2 {
+		t.Errorf("the largest batch: %+v, %v", out, err)
+	}
+}
+
+func testTooMuch(t *testing.T, q Queues) {
+	largest := strings.Repeat("x", MaximumBytes)
 	attribute := map[string]types.MessageAttributeValue{"a": text("b")} // 1 + 6 + 1 bytes
 	refused := map[string]*sqs.SendMessageInput{
 		"no body":                {},
@@ -38,14 +49,10 @@ func testSizes(t *testing.T, q Queues) {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	half := aws.String(largest[:MaximumBytes/2])
-	entries := []types.SendMessageBatchRequestEntry{{Id: aws.String("a"), MessageBody: half}, {Id: aws.String("b"), MessageBody: half}}
-	out, err := q.API.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: &q.DeadLetter, Entries: entries})
-	if err != nil || len(out.Successful) != 2 {
-		t.Errorf("the largest batch: %+v, %v", out, err)
-	}
-	entries[0].MessageBody = aws.String(*half + "x")
-	_, err = q.API.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: &q.DeadLetter, Entries: entries})
+	_, err := q.API.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: &q.DeadLetter, Entries: []types.SendMessageBatchRequestEntry{
+		{Id: aws.String("a"), MessageBody: aws.String(largest[:MaximumBytes/2])},
+		{Id: aws.String("b"), MessageBody: aws.String(largest[:MaximumBytes/2+1])},
+	}})
 	wantCode(t, err, "BatchRequestTooLong")
 }
 
@@ -75,4 +82,6 @@ func testRanges(t *testing.T, q Queues) {
 	wantCode(t, err)
 	q.send(t, q.Work, "x")
 	wantCode(t, q.changeVisibility(t, q.Work, q.receive(t, q.Work), 43201))
+	_, err = q.API.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &q.Work, AttributeNames: []types.QueueAttributeName{"Color"}})
+	wantCode(t, err, "InvalidAttributeName")
 }

@@ -109,8 +109,6 @@ func testQueueAttributes(t *testing.T, q Queues) {
 	if err != nil || len(one.Attributes) != 1 || one.Attributes["QueueArn"] != a["QueueArn"] {
 		t.Errorf("asked for one: %+v, %v", one, err)
 	}
-	_, err = q.API.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &q.Work, AttributeNames: []types.QueueAttributeName{"Color"}})
-	wantCode(t, err, "InvalidAttributeName")
 }
 
 func testQueueDoesNotExist(t *testing.T, q Queues) {
