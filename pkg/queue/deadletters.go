@@ -10,174 +10,179 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
-	// hold is how long a letter stays invisible while it is looked at. If the
-	// tool dies, it is back in its place after that.
-	hold = 5 * time.Minute
-	// pollSeconds is how long a receive waits: a short poll asks only some of
-	// SQS's servers, and may find nothing in a queue that has messages.
+	// firstHold is how long a letter is invisible that was just received. It is
+	// short because an answer can be lost on its way: the letters in it are back
+	// after that time.
+	firstHold = 30 * time.Second
+	// patience is how long letters are waited for that the queue counts but does
+	// not hand out: an answer with them was lost, or another command has them.
+	patience = firstHold + 5*time.Second
+	// extraRounds is how often letters are taken along that arrive meanwhile.
+	extraRounds = 10
+	// longPoll, in seconds, makes SQS ask all of its servers. A short poll asks
+	// some of them, and may find nothing in a queue that has messages.
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
-	pollSeconds = 1
+	longPoll = 1
 )
 
 // API is what the dead-letter tools need of SQS. *sqs.Client satisfies it, and
-// so does pkg/embedded.
+// so does pkg/embedded. It is used by several goroutines at once.
 type API interface {
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
-	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
-	DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
-	ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
+	SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
+	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
+	ChangeMessageVisibilityBatch(context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
 	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 }
 
-// Letter is a message of the dead-letter queue.
-type Letter struct {
-	DeadLetter
-	// MessageID is SQS's.
-	MessageID string
-	// SentAt is when the message came into its first queue: a message that SQS
-	// moved keeps that time.
-	SentAt time.Time
-	Body   string
-
-	receipt string
-}
-
-// DeadLetters is the dead-letter queue, and the queue that its letters are
+// DeadLetters is the dead-letter queue, and the work queue that its letters are
 // replayed to.
 type DeadLetters struct {
 	API     API
 	URL     string
 	WorkURL string
+	// Progress, if it is set, is told how many letters are in hand, of how many
+	// that the queue counts. Several goroutines call it.
+	Progress func(taken, of int)
 }
 
-// Action is what to do with a letter.
-type Action int
-
-const (
-	// Keep leaves the letter where it is.
-	Keep Action = iota
-	// Replay sends it to the work queue.
-	Replay
-)
-
-// Each shows every letter to choose, once, and does what it answers. What is
-// kept is visible again when Each returns. It returns how many were replayed.
+// Take takes every letter in hand and shows each to visit once, from several
+// goroutines and in no order. Until [Hold.Release], which the caller owes,
+// nobody else gets them. What visit does not keep, its body above all, takes no
+// memory.
 //
-// A letter is deleted only after the work queue has its replacement. If the
-// tool dies between the two there are both, which the ledger recognises.
-func (q *DeadLetters) Each(ctx context.Context, choose func(Letter) Action) (replayed int, err error) {
-	seen := map[string]bool{}
-	sent := map[string]bool{} // deliveries: what fails again at once is not for this run
-	kept := map[string]string{} // message id to its newest receipt
-	defer func() {
-		// Also after an interrupt, so that the next look finds them.
-		err = errors.Join(err, q.putBack(context.WithoutCancel(ctx), kept))
-	}()
-	for {
-		letters, err := q.receive(ctx)
+// SQS says only about how many messages it has, and answers can be lost: Take
+// counts what it is owed and waits for it, up to 35 s. [Hold.Missing] is what
+// did not come.
+func (q *DeadLetters) Take(ctx context.Context, visit func(Letter)) (*Hold, error) {
+	h := newHold(ctx, q)
+	if err := h.fill(ctx, visit); err != nil {
+		return nil, errors.Join(err, h.Release(ctx))
+	}
+	return h, nil
+}
+
+// fill receives in rounds until the queue counts no more than is in hand.
+func (h *Hold) fill(ctx context.Context, visit func(Letter)) error {
+	first, err := h.q.count(ctx)
+	if err != nil {
+		return err
+	}
+	total, news, faults, wait := first, time.Now(), 0, int32(0)
+	if first == 0 {
+		wait = longPoll
+	}
+	for round := 1; ; round++ {
+		before := h.Len()
+		err := h.round(ctx, total, wait, visit)
+		if wait = longPoll; h.Len() > before {
+			news, faults, wait = time.Now(), 0, 0
+		}
 		if err != nil {
-			return replayed, err
+			faults++
 		}
-		if len(letters) == 0 {
-			left, err := q.visible(ctx)
-			if err != nil || left == 0 {
-				return replayed, err
-			}
-			continue
+		var full *types.OverLimit
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("read dead letters: %w", ctx.Err())
+		case errors.As(err, &full):
+			// 120,000 are in flight, SQS's limit: enough for one run.
+			h.Missing = max(1, total-h.Len())
+			return nil
+		case faults == tries:
+			return err
 		}
-		for _, l := range letters {
-			kept[l.MessageID] = l.receipt
+		if total, err = h.q.count(ctx); err != nil {
+			return err
 		}
-		for _, l := range letters {
-			again := seen[l.MessageID]
-			seen[l.MessageID] = true
-			if again || sent[l.DeliveryID] || choose(l) == Keep {
-				continue
-			}
-			if err := q.replay(ctx, l); err != nil {
-				return replayed, err
-			}
-			delete(kept, l.MessageID)
-			sent[l.DeliveryID] = l.DeliveryID != ""
-			replayed++
+		h.Missing = max(0, total-h.Len())
+		if h.Missing == 0 && faults == 0 || time.Since(news) > patience || round > extraRounds && h.Len() >= first {
+			return nil
 		}
 	}
 }
 
-func (q *DeadLetters) receive(ctx context.Context) ([]Letter, error) {
+// round receives until want letters are in hand or nothing more comes.
+func (h *Hold) round(ctx context.Context, want int, wait int32, visit func(Letter)) error {
+	// One that fails must not cut off the others: their answers would be lost.
+	var group errgroup.Group
+	for range min(lanes, max(1, (want-h.Len()+batchEntries-1)/batchEntries)) {
+		group.Go(func() error {
+			for {
+				letters, err := h.q.receive(ctx, h, wait)
+				if err != nil {
+					return err
+				}
+				for _, l := range letters {
+					visit(l)
+				}
+				if h.q.Progress != nil {
+					h.q.Progress(h.Len(), max(want, h.Len()))
+				}
+				if len(letters) == 0 || h.Len() >= want {
+					return nil
+				}
+			}
+		})
+	}
+	return group.Wait()
+}
+
+// receive takes up to ten letters in hand and returns those that were not yet.
+func (q *DeadLetters) receive(ctx context.Context, h *Hold, wait int32) ([]Letter, error) {
+	began := time.Now()
 	out, err := q.API.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl:                    aws.String(q.URL),
-		MaxNumberOfMessages:         10,
-		WaitTimeSeconds:             pollSeconds,
-		VisibilityTimeout:           int32(hold / time.Second),
-		MessageAttributeNames:       []string{"All"},
-		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameSentTimestamp},
-	})
+		QueueUrl:              aws.String(q.URL),
+		MaxNumberOfMessages:   batchEntries,
+		WaitTimeSeconds:       wait,
+		VisibilityTimeout:     int32(firstHold / time.Second),
+		MessageAttributeNames: []string{"All"},
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{
+			types.MessageSystemAttributeNameSentTimestamp, types.MessageSystemAttributeNameDeadLetterQueueSourceArn,
+		},
+	}, ownBody)
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
-	letters := make([]Letter, len(out.Messages))
-	for i, m := range out.Messages {
-		sent, _ := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64)
-		letters[i] = Letter{
-			DeadLetter: ParseDeadLetter(m.MessageAttributes),
-			MessageID:  aws.ToString(m.MessageId),
-			SentAt:     time.UnixMilli(sent).UTC(),
-			Body:       aws.ToString(m.Body),
-			receipt:    aws.ToString(m.ReceiptHandle),
+	letters := make([]Letter, 0, len(out.Messages))
+	for _, m := range out.Messages {
+		if h.add(aws.ToString(m.MessageId), aws.ToString(m.ReceiptHandle), began.Add(firstHold)) {
+			letters = append(letters, letterOf(m))
 		}
 	}
 	return letters, nil
 }
 
-func (q *DeadLetters) visible(ctx context.Context) (int, error) {
-	name := types.QueueAttributeNameApproximateNumberOfMessages
-	out, err := q.API.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
-		QueueUrl: aws.String(q.URL), AttributeNames: []types.QueueAttributeName{name},
-	})
-	if err != nil {
-		return 0, fmt.Errorf("count dead letters: %w", err)
-	}
-	n, err := strconv.Atoi(out.Attributes[string(name)])
-	if err != nil {
-		return 0, fmt.Errorf("count dead letters: %w", err)
-	}
-	return n, nil
-}
-
-// replay sends a letter to the work queue again. Its generation goes with it,
-// so that the worker can tell this copy from an older one.
-func (q *DeadLetters) replay(ctx context.Context, l Letter) error {
-	attrs := DeliveryAttributes(l.DeliveryID, l.Event)
-	number(attrs, attrGeneration, l.Generation)
-	_, err := q.API.SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl: aws.String(q.WorkURL), MessageBody: aws.String(l.Body), MessageAttributes: attrs,
-	})
-	if err != nil {
-		return fmt.Errorf("replay dead letter %s: %w", l.MessageID, err)
-	}
-	// From here the letter must go, even if the user has pressed Ctrl-C.
-	_, err = q.API.DeleteMessage(context.WithoutCancel(ctx), &sqs.DeleteMessageInput{
-		QueueUrl: aws.String(q.URL), ReceiptHandle: aws.String(l.receipt),
-	})
-	if err != nil {
-		return fmt.Errorf("remove dead letter %s, which was replayed: %w", l.MessageID, err)
-	}
-	return nil
-}
-
-func (q *DeadLetters) putBack(ctx context.Context, receipts map[string]string) error {
-	var errs []error
-	for id, receipt := range receipts {
-		_, err := q.API.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
-			QueueUrl: aws.String(q.URL), ReceiptHandle: aws.String(receipt), VisibilityTimeout: 0,
-		})
-		if err != nil {
-			errs = append(errs, fmt.Errorf("put dead letter %s back: %w", id, err))
+// count is about how many messages the dead-letter queue has, in flight or not.
+func (q *DeadLetters) count(ctx context.Context) (n int, err error) {
+	for try := 1; ; try++ {
+		if n, err = q.countOnce(ctx); err == nil || try == tries || !pause(ctx, tryAgain<<try) {
+			return n, err
 		}
 	}
-	return errors.Join(errs...)
+}
+
+func (q *DeadLetters) countOnce(ctx context.Context) (int, error) {
+	names := []types.QueueAttributeName{
+		types.QueueAttributeNameApproximateNumberOfMessages,
+		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
+	}
+	out, err := q.API.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: aws.String(q.URL), AttributeNames: names}, ownBody)
+	if err != nil {
+		return 0, fmt.Errorf("count dead letters: %w", err)
+	}
+	total := 0
+	for _, name := range names {
+		n, err := strconv.Atoi(out.Attributes[string(name)])
+		if err != nil {
+			return 0, fmt.Errorf("count dead letters: the queue's %s is %q", name, out.Attributes[string(name)])
+		}
+		total += n
+	}
+	return total, nil
 }

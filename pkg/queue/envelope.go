@@ -35,6 +35,8 @@ type Envelope struct {
 	// Event is the payload as TestFairy sent it, with the characters that SQS
 	// refuses escaped.
 	Event json.RawMessage `json:"event"`
+	// Edits are what people corrected in the event, in their order.
+	Edits []Edit `json:"edits,omitempty"`
 }
 
 // Encode gives the message body. The event goes in byte for byte.
@@ -44,6 +46,14 @@ func (e Envelope) Encode() (string, error) {
 	fmt.Fprintf(&b, `{"version":%d,"deliveryId":%q,"receivedAt":%q,"event":`,
 		version, e.DeliveryID, e.ReceivedAt.UTC().Format(time.RFC3339Nano))
 	b.Write(e.Event)
+	if len(e.Edits) > 0 {
+		edits, err := json.Marshal(e.Edits)
+		if err != nil {
+			return "", fmt.Errorf("write the edits of a message: %w", err)
+		}
+		b.WriteString(`,"edits":`)
+		b.Write(escapeNonCharacters(edits))
+	}
 	b.WriteByte('}')
 	if b.Len() > MaxBodyBytes {
 		return "", fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, b.Len(), MaxBodyBytes)

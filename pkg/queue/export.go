@@ -1,0 +1,110 @@
+package queue
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+)
+
+// maxLine bounds a line that is read: a message of 1 MiB can need six times that
+// as JSON.
+const maxLine = 8 << 20
+
+// exported is a letter as a line of JSON.
+type exported struct {
+	DeliveryID  string    `json:"deliveryId"`
+	Event       string    `json:"event,omitempty"`
+	Reason      Reason    `json:"reason"`
+	Stage       string    `json:"stage,omitempty"`
+	Status      int       `json:"status,omitempty"`
+	Description string    `json:"description,omitempty"`
+	Attempts    int       `json:"attempts,omitempty"`
+	FailedAt    time.Time `json:"failedAt,omitzero"`
+	Generation  int       `json:"generation"`
+	Replays     int       `json:"replays,omitempty"`
+	SentAt      time.Time `json:"sentAt"`
+	Body        string    `json:"body"`
+}
+
+// WriteLetter writes a letter as one line of JSON, with all that [ReadLetters]
+// needs to make it again.
+func WriteLetter(w io.Writer, l Letter) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(exported{
+		DeliveryID: l.DeliveryID, Event: l.Event, Reason: l.Reason, Stage: l.Stage, Status: l.Status,
+		Description: l.Description, Attempts: l.Attempts, FailedAt: l.FailedAt,
+		Generation: l.Generation, Replays: l.Replays, SentAt: l.SentAt, Body: l.Body,
+	})
+}
+
+// ReadLetters reads what WriteLetter wrote. The error names the first line that
+// is none of it, and quotes nothing: a line holds what testers wrote.
+func ReadLetters(r io.Reader) ([]Letter, error) {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxLine)
+	var letters []Letter
+	n := 0
+	for lines.Scan() {
+		n++
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
+		l, err := readLetter(lines.Bytes())
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+		letters = append(letters, l)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("line %d: %w", n+1, err)
+	}
+	return letters, nil
+}
+
+func readLetter(line []byte) (Letter, error) {
+	var e exported
+	if err := json.Unmarshal(line, &e); err != nil {
+		return Letter{}, fmt.Errorf("not a dead letter: %s", jsonFault(err))
+	}
+	l := Letter{
+		DeadLetter: DeadLetter{
+			DeliveryID: e.DeliveryID, Event: e.Event, Reason: e.Reason, Stage: e.Stage, Status: e.Status,
+			Description: e.Description, Attempts: e.Attempts, FailedAt: e.FailedAt, Generation: e.Generation,
+		},
+		SentAt: e.SentAt, Replays: e.Replays, Body: e.Body,
+	}
+	switch {
+	case l.Body == "" || len(l.Body) > MaxBodyBytes:
+		return Letter{}, errors.New("body is missing or too long")
+	case !fits(l.Body) || !fits(l.Event) || !fits(l.Stage):
+		return Letter{}, errors.New("it has characters that SQS refuses")
+	case l.DeliveryID != deliveryID(l.Body):
+		return Letter{}, errors.New("deliveryId is not that of its body")
+	case !slices.Contains(Reasons(), l.Reason):
+		return Letter{}, errors.New("reason is none of ours")
+	case l.Generation < 0 || l.Replays < 0 || l.Attempts < 0 || l.Status < 0:
+		return Letter{}, errors.New("a number is negative")
+	}
+	return l, nil
+}
+
+// fits says whether SQS takes a text as it is.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+func fits(s string) bool {
+	for _, r := range s {
+		if r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
+			return false
+		}
+	}
+	return true
+}
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,335 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+var (
+	errFault = errors.New("connection reset by peer")
+	errDied  = errors.New("the process is dead")
+)
+
+// form is how a call goes wrong.
+type form string
+
+const (
+	failedCall form = "failed"                       // it was not carried out
+	lostReply  form = "happened, reply lost"         // once; trying again is answered
+	lostAll    form = "happened, every reply lost"   // and so are those of its repetitions
+	downCall   form = "failed and goes on failing"   // this call and all of its kind
+	partly     form = "half of its entries failed"   // once
+	diedBefore form = "the process died before it"   // no later call is carried out
+	diedAfter  form = "the process died right after" // likewise
+)
+
+var forms = []form{failedCall, lostReply, lostAll, downCall, partly, diedBefore, diedAfter}
+
+// faulty lets one call go wrong: the n-th of a kind.
+type faulty struct {
+	API
+	call string // such as "SendMessageBatch"
+	n    int
+	form form
+
+	mu    sync.Mutex
+	count map[string]int
+	dead  bool
+}
+
+func through[I, O any](f *faulty, name string, in *I, carryOut func(*I) (*O, error), half func(*I) (*I, func(*O))) (*O, error) {
+	f.mu.Lock()
+	if f.count == nil {
+		f.count = map[string]int{}
+	}
+	f.count[name]++
+	n := f.count[name]
+	hit := name == f.call && n == f.n
+	again := name == f.call && n > f.n
+	dead := f.dead
+	f.dead = dead || hit && (f.form == diedBefore || f.form == diedAfter)
+	f.mu.Unlock()
+	switch {
+	case dead, hit && f.form == diedBefore:
+		return nil, errDied
+	case hit && f.form == failedCall, (hit || again) && f.form == downCall:
+		return nil, errFault
+	case hit && (f.form == lostReply || f.form == diedAfter), (hit || again) && f.form == lostAll:
+		_, err := carryOut(in)
+		return nil, errors.Join(errFault, err)
+	case hit && f.form == partly && half != nil:
+		in, refuse := half(in)
+		out, err := carryOut(in)
+		if err == nil {
+			refuse(out)
+		}
+		return out, err
+	}
+	return carryOut(in)
+}
+
+// split takes every second entry out of a batch, but leaves one in.
+func split[E any](entries []E) (kept, refused []E) {
+	for i, e := range entries {
+		if i%2 == 1 {
+			refused = append(refused, e)
+		} else {
+			kept = append(kept, e)
+		}
+	}
+	return kept, refused
+}
+
+func internalFailure(id *string) types.BatchResultErrorEntry {
+	return types.BatchResultErrorEntry{Id: id, Code: aws.String("InternalError"), Message: aws.String("try again")}
+}
+
+func (f *faulty) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+	return through(f, "ReceiveMessage", in, func(in *sqs.ReceiveMessageInput) (*sqs.ReceiveMessageOutput, error) {
+		return f.API.ReceiveMessage(ctx, in)
+	}, nil)
+}
+
+func (f *faulty) GetQueueAttributes(ctx context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
+	return through(f, "GetQueueAttributes", in, func(in *sqs.GetQueueAttributesInput) (*sqs.GetQueueAttributesOutput, error) {
+		return f.API.GetQueueAttributes(ctx, in)
+	}, nil)
+}
+
+func (f *faulty) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
+	return through(f, "SendMessageBatch", in,
+		func(in *sqs.SendMessageBatchInput) (*sqs.SendMessageBatchOutput, error) {
+			return f.API.SendMessageBatch(ctx, in)
+		},
+		func(in *sqs.SendMessageBatchInput) (*sqs.SendMessageBatchInput, func(*sqs.SendMessageBatchOutput)) {
+			kept, refused := split(in.Entries)
+			return &sqs.SendMessageBatchInput{QueueUrl: in.QueueUrl, Entries: kept}, func(out *sqs.SendMessageBatchOutput) {
+				for _, e := range refused {
+					out.Failed = append(out.Failed, internalFailure(e.Id))
+				}
+			}
+		})
+}
+
+func (f *faulty) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error) {
+	return through(f, "DeleteMessageBatch", in,
+		func(in *sqs.DeleteMessageBatchInput) (*sqs.DeleteMessageBatchOutput, error) {
+			return f.API.DeleteMessageBatch(ctx, in)
+		},
+		func(in *sqs.DeleteMessageBatchInput) (*sqs.DeleteMessageBatchInput, func(*sqs.DeleteMessageBatchOutput)) {
+			kept, refused := split(in.Entries)
+			return &sqs.DeleteMessageBatchInput{QueueUrl: in.QueueUrl, Entries: kept}, func(out *sqs.DeleteMessageBatchOutput) {
+				for _, e := range refused {
+					out.Failed = append(out.Failed, internalFailure(e.Id))
+				}
+			}
+		})
+}
+
+func (f *faulty) ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
+	return through(f, "ChangeMessageVisibilityBatch", in,
+		func(in *sqs.ChangeMessageVisibilityBatchInput) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
+			return f.API.ChangeMessageVisibilityBatch(ctx, in)
+		},
+		func(in *sqs.ChangeMessageVisibilityBatchInput) (*sqs.ChangeMessageVisibilityBatchInput, func(*sqs.ChangeMessageVisibilityBatchOutput)) {
+			kept, refused := split(in.Entries)
+			return &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: in.QueueUrl, Entries: kept}, func(out *sqs.ChangeMessageVisibilityBatchOutput) {
+				for _, e := range refused {
+					out.Failed = append(out.Failed, internalFailure(e.Id))
+				}
+			}
+		})
+}
+
+// The scene of the faults: deliveries with one letter and with two, of which
+// some are replayed and some are not.
+const (
+	sceneDeliveries = 15
+	sceneStays      = 3 // the last of them
+	sceneCopied     = 2 // the first of them have two letters
+)
+
+func wanted(l Letter) bool {
+	for n := range sceneDeliveries - sceneStays {
+		if l.DeliveryID == deliveryOf(n) {
+			return true
+		}
+	}
+	return false
+}
+
+func newScene(t *testing.T) *world {
+	w := newWorld(t)
+	for n := range sceneDeliveries {
+		w.put(letter(t, n, 1))
+		if n < sceneCopied {
+			w.put(letter(t, n, 1))
+		}
+	}
+	return w
+}
+
+// replayLate is a replay that takes so long that its letters have to be renewed
+// on the way.
+func replayLate(ctx context.Context, q *DeadLetters) (map[string]error, error) {
+	h, letters, err := take(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	time.Sleep(firstHold - sendMargin)
+	said := map[string]error{}
+	cases := slices.DeleteFunc(Cases(letters), func(c Case) bool { return !wanted(c.Letter) })
+	h.Replay(ctx, cases, 0, func(c Case, err error) { said[c.DeliveryID] = err })
+	return said, h.Release(ctx)
+}
+
+// deliveries counts the messages of each delivery in a queue.
+func (w *world) deliveries(url string) map[string]int {
+	n := map[string]int{}
+	for _, m := range w.all(url) {
+		n[letterOf(m).DeliveryID]++
+	}
+	return n
+}
+
+// Every call of a replay goes wrong in every form. Whatever happens: what is not
+// to be replayed stays, what was said to be replayed is, nothing is lost, and
+// the next run finishes the work. A message is in the work queue twice only if
+// a reply to a send was lost, or the process died before the delete.
+func TestReplayWithAFaultAtEveryCall(t *testing.T) {
+	calls := map[string]int{}
+	synctest.Test(t, func(t *testing.T) {
+		w := newScene(t)
+		f := &faulty{API: w.SQS}
+		said, err := replayLate(t.Context(), w.queue(f))
+		if err != nil || len(said) != sceneDeliveries-sceneStays {
+			t.Fatalf("without a fault: %d said, %v", len(said), err)
+		}
+		maps.Copy(calls, f.count)
+	})
+	for _, name := range sortedKeys(calls) {
+		for n := 1; n <= calls[name]; n++ {
+			for _, form := range forms {
+				t.Run(fmt.Sprintf("%s %d %s", name, n, form), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { replayWithFault(t, &faulty{call: name, n: n, form: form}) })
+				})
+			}
+		}
+	}
+	if len(calls) != 5 {
+		t.Errorf("a replay makes the calls %v; the interface has five", calls)
+	}
+}
+
+func replayWithFault(t *testing.T, f *faulty) {
+	w := newScene(t)
+	f.API = w.SQS
+	said, err := replayLate(t.Context(), w.queue(f))
+	time.Sleep(longHold) // whatever a dead process had in hand is visible
+	dead, work := w.deliveries(w.dead), w.deliveries(w.work)
+	w.invariants(dead, work)
+	for id, err := range said {
+		switch {
+		case err == nil && (work[id] == 0 || dead[id] > 0):
+			t.Errorf("said that %s was replayed: %d in the work queue, %d dead letters", id[:6], work[id], dead[id])
+		case err != nil && !errors.Is(err, ErrNotRemoved) && dead[id] == 0:
+			t.Errorf("said that %s stays (%v), but it is gone", id[:6], err)
+		}
+	}
+	if f.form == failedCall || f.form == lostReply || f.form == partly {
+		if err != nil || len(said) != sceneDeliveries-sceneStays {
+			t.Errorf("one fault was not mended: %d said, %v", len(said), err)
+		}
+	}
+
+	again, err := replayAll(t.Context(), w.queue(w.SQS), wanted)
+	if err != nil {
+		t.Errorf("the next run: %v", err)
+	}
+	for id, err := range again {
+		if err != nil {
+			t.Errorf("the next run left %s: %v", id[:6], err)
+		}
+	}
+	dead, work = w.deliveries(w.dead), w.deliveries(w.work)
+	w.invariants(dead, work)
+	if len(dead) != sceneStays || len(work) != sceneDeliveries-sceneStays {
+		t.Errorf("at the end %d deliveries have dead letters, %d are in the work queue", len(dead), len(work))
+	}
+	doubtful := f.call == "SendMessageBatch" && f.form != failedCall && f.form != downCall && f.form != partly ||
+		f.call == "DeleteMessageBatch" || f.form == diedBefore || f.form == diedAfter
+	for id, n := range work {
+		if n > 1 && !doubtful || n > 1+tries {
+			t.Errorf("%s is in the work queue %d times", id[:6], n)
+		}
+	}
+}
+
+// invariants hold after every step.
+func (w *world) invariants(dead, work map[string]int) {
+	w.t.Helper()
+	for n := range sceneDeliveries {
+		id := deliveryOf(n)
+		switch stays := n >= sceneDeliveries-sceneStays; {
+		case dead[id]+work[id] == 0:
+			w.t.Errorf("delivery %d is lost", n)
+		case stays && (dead[id] != 1 || work[id] != 0):
+			w.t.Errorf("delivery %d was to stay: %d dead letters, %d in the work queue", n, dead[id], work[id])
+		}
+	}
+}
+
+// An answer with letters that never came is waited for.
+func TestALostAnswerComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newScene(t)
+		h, letters, err := take(t.Context(), w.queue(&faulty{API: w.SQS, call: "ReceiveMessage", n: 1, form: lostReply}))
+		if err != nil || len(letters) != sceneDeliveries+sceneCopied || h.Missing != 0 {
+			t.Errorf("%d letters, %d missing: %v", len(letters), h.Missing, err)
+		}
+		if err := h.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestPutBackIsTriedAgain(t *testing.T) {
+	for _, form := range []form{failedCall, lostReply, partly} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newScene(t)
+			f := &faulty{API: w.SQS, call: "ChangeMessageVisibilityBatch", n: 1, form: form}
+			h, _, err := take(t.Context(), w.queue(f))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := h.Release(t.Context()); err != nil {
+				t.Errorf("%s: %v", form, err)
+			}
+			if got := len(w.all(w.dead)); got != sceneDeliveries+sceneCopied {
+				t.Errorf("%s: %d are visible", form, got)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newScene(t)
+		h, _, err := take(t.Context(), w.queue(&faulty{API: w.SQS, call: "ChangeMessageVisibilityBatch", n: 1, form: downCall}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Release(t.Context()); err == nil || !strings.Contains(err.Error(), "put 17 dead letters back") {
+			t.Errorf("said %v", err)
+		}
+	})
+}

@@ -1,0 +1,176 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"fairbridge/pkg/testfairy"
+)
+
+// Filter says which letters are meant. What is not given matches every letter;
+// of several words for the same thing one must match; all else must hold at once.
+type Filter struct {
+	// IDs are delivery ids or their beginnings.
+	IDs     []string
+	Reasons []Reason
+	Stages  []string
+	// Statuses are HTTP statuses, such as 400, or their classes, such as 4xx.
+	Statuses []string
+	// Apps are names of apps, in which * stands for any text.
+	Apps []string
+	// Since and Until bound when the delivery died: not before, and before.
+	Since, Until time.Time
+	// Match must all hold.
+	Match []Condition
+}
+
+// NeedsPayload says whether the filter looks into the event, whose decoding can
+// be spared otherwise.
+func (f Filter) NeedsPayload() bool {
+	return len(f.Apps) > 0 || slices.ContainsFunc(f.Match, func(c Condition) bool { return !strings.HasPrefix(c.Field, "@") })
+}
+
+// WithoutFault is the filter without what tells of the fault. For a letter that
+// SQS moved, that has to be looked up in the ledger first.
+func (f Filter) WithoutFault() Filter {
+	f.Stages, f.Statuses = nil, nil
+	f.Match = slices.DeleteFunc(slices.Clone(f.Match), func(c Condition) bool { return strings.HasPrefix(c.Field, "@") })
+	return f
+}
+
+// Selects says whether a letter is meant. event is its payload, empty if that
+// cannot be decoded.
+func (f Filter) Selects(l Letter, event testfairy.Event) bool {
+	at := l.DiedAt()
+	return matchesAny(f.IDs, func(id string) bool { return strings.HasPrefix(l.DeliveryID, strings.ToLower(id)) }) &&
+		matchesAny(f.Reasons, func(r Reason) bool { return r == l.Reason }) &&
+		matchesAny(f.Stages, func(s string) bool { return s == l.Stage }) &&
+		matchesAny(f.Statuses, func(s string) bool { return matchesStatus(s, l.Status) }) &&
+		matchesAny(f.Apps, func(app string) bool { return matchesApp(app, event.Text("appName")) }) &&
+		(f.Since.IsZero() || !at.Before(f.Since)) && (f.Until.IsZero() || at.Before(f.Until)) &&
+		!slices.ContainsFunc(f.Match, func(c Condition) bool { return !c.holds(l, event) })
+}
+
+func matchesAny[T any](wanted []T, matches func(T) bool) bool {
+	return len(wanted) == 0 || slices.ContainsFunc(wanted, matches)
+}
+
+var statusPattern = regexp.MustCompile(`^[1-5](?:[0-9]{2}|xx)$`)
+
+// CheckStatus returns an error if s is neither an HTTP status nor a class of
+// them.
+func CheckStatus(s string) error {
+	if !statusPattern.MatchString(s) {
+		return fmt.Errorf("%q is no HTTP status; give one such as 400, or a class such as 5xx", s)
+	}
+	return nil
+}
+
+func matchesStatus(wanted string, status int) bool {
+	if class, ok := strings.CutSuffix(wanted, "xx"); ok {
+		return strconv.Itoa(status/100) == class
+	}
+	return strconv.Itoa(status) == wanted
+}
+
+// matchesApp compares letter for letter, with * for any text.
+func matchesApp(pattern, app string) bool {
+	parts := strings.Split(pattern, "*")
+	for i := range parts {
+		parts[i] = regexp.QuoteMeta(parts[i])
+	}
+	return regexp.MustCompile(`(?s)^` + strings.Join(parts, ".*") + `$`).MatchString(app)
+}
+
+// Condition is what a field of a letter must be, see [ParseCondition].
+type Condition struct {
+	// Field is the name of a payload field; with @ in front, of the letter's own.
+	Field string
+
+	not     bool
+	value   string
+	pattern *regexp.Regexp // instead of value
+}
+
+// letterFields are the letter's own fields, as @name.
+var letterFields = map[string]func(Letter) string{
+	"@attempts":    func(l Letter) string { return strconv.Itoa(l.Attempts) },
+	"@deliveryId":  func(l Letter) string { return l.DeliveryID },
+	"@description": func(l Letter) string { return l.Description },
+	"@event":       func(l Letter) string { return l.Event },
+	"@reason":      func(l Letter) string { return string(l.Reason) },
+	"@replays":     func(l Letter) string { return strconv.Itoa(l.ReplayCount()) },
+	"@stage":       func(l Letter) string { return l.Stage },
+	"@status":      func(l Letter) string { return strconv.Itoa(l.Status) },
+}
+
+// ParseCondition reads FIELD=VALUE, FIELD!=VALUE, FIELD~REGEXP or FIELD!~REGEXP.
+// A field of the payload that is missing is empty, and numbers are text as they
+// came. The regular expressions are RE2's, found anywhere in the text.
+func ParseCondition(s string) (Condition, error) {
+	at := strings.IndexAny(s, "=~")
+	if at < 1 {
+		return Condition{}, fmt.Errorf("%q is not FIELD=VALUE, FIELD!=VALUE, FIELD~REGEXP or FIELD!~REGEXP", s)
+	}
+	field, not := strings.CutSuffix(s[:at], "!")
+	c := Condition{Field: strings.TrimSpace(field), not: not, value: s[at+1:]}
+	if c.Field == "" {
+		return Condition{}, fmt.Errorf("%q names no field", s)
+	}
+	if strings.HasPrefix(c.Field, "@") && letterFields[c.Field] == nil {
+		return Condition{}, fmt.Errorf("there is no %s; a letter has %s", c.Field, strings.Join(sortedKeys(letterFields), ", "))
+	}
+	if s[at] == '~' {
+		pattern, err := regexp.Compile(c.value)
+		if err != nil {
+			return Condition{}, fmt.Errorf("%q: %w", c.value, err)
+		}
+		c.pattern = pattern
+	}
+	return c, nil
+}
+
+func (c Condition) holds(l Letter, event testfairy.Event) bool {
+	var text string
+	if own := letterFields[c.Field]; own != nil {
+		text = own(l)
+	} else {
+		text = event.Text(c.Field)
+	}
+	if c.pattern != nil {
+		return c.pattern.MatchString(text) != c.not
+	}
+	return (text == c.value) != c.not
+}
+
+// ParseTime reads a point in time: RFC 3339, a date (midnight UTC), or how long
+// before now, such as 90m, 36h or 7d.
+func ParseTime(s string, now time.Time) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, nil
+		}
+	}
+	ago, err := parseAgo(s)
+	if err != nil || ago < 0 {
+		return time.Time{}, fmt.Errorf("%q is no time; give one such as 2026-01-31, 2026-01-31T08:00:00Z, 90m, 36h or 7d (ago)", s)
+	}
+	return now.Add(-ago), nil
+}
+
+func parseAgo(s string) (time.Duration, error) {
+	days, ok := strings.CutSuffix(s, "d")
+	if !ok {
+		return time.ParseDuration(s)
+	}
+	n, err := strconv.Atoi(days)
+	if err != nil || n > 3650 {
+		return 0, errors.New("not a number of days")
+	}
+	return time.Duration(n) * 24 * time.Hour, nil
+}

@@ -1,0 +1,175 @@
+package queue
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/testfairy"
+)
+
+// ReasonRetriesExhausted is the reason of a letter that no worker wrote: SQS
+// moved the message itself, after too many receives. What went wrong last is in
+// the ledger.
+const ReasonRetriesExhausted Reason = "retries_exhausted"
+
+// Reasons are all the reasons a letter can have, in alphabetical order.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonAmbiguous, ReasonAttachmentEndpoint, ReasonAttachmentSource, ReasonMalformed, ReasonMapping,
+		ReasonNotFound, ReasonRejected, ReasonRetriesExhausted, ReasonUnroutable,
+	}
+}
+
+// attrReplays counts on a replayed message how often it was one. A worker that
+// writes a new letter leaves it out: then the generation tells.
+const attrReplays = "replays"
+
+// Letter is a message of the dead-letter queue.
+type Letter struct {
+	DeadLetter
+	// MessageID is SQS's. It changes with every redrive.
+	MessageID string
+	// SentAt is when the message came into its first queue: a message that SQS
+	// moved keeps that time. 14 days after it SQS deletes the letter.
+	SentAt time.Time
+	// Replays is how often the message itself was replayed.
+	Replays int
+	Body    string
+}
+
+// letterOf reads a received message.
+func letterOf(m types.Message) Letter {
+	millis, _ := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64)
+	replays, _ := strconv.Atoi(aws.ToString(m.MessageAttributes[attrReplays].StringValue))
+	l := Letter{
+		DeadLetter: ParseDeadLetter(m.MessageAttributes),
+		MessageID:  aws.ToString(m.MessageId),
+		SentAt:     time.UnixMilli(millis).UTC(),
+		Replays:    max(replays, 0),
+		Body:       aws.ToString(m.Body),
+	}
+	if l.DeliveryID == "" {
+		l.DeliveryID = deliveryID(l.Body)
+	}
+	if _, moved := m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]; moved || l.Reason == "" {
+		// SQS's own redrive sends a letter with the attributes that it has. If it
+		// then runs out of receives they tell of the time before.
+		l.DeadLetter = DeadLetter{
+			DeliveryID: l.DeliveryID, Event: l.Event, Generation: l.Generation, Reason: ReasonRetriesExhausted,
+		}
+	}
+	return l
+}
+
+// deliveryID is the delivery id of a message without attributes: the envelope's,
+// or what the worker gives to a message that is not ours.
+func deliveryID(body string) string {
+	if e, err := Decode(body); err == nil {
+		return e.DeliveryID
+	}
+	sum := sha256.Sum256([]byte(body))
+	return hex.EncodeToString(sum[:])
+}
+
+// DiedAt is when the delivery became a dead letter or, for one that SQS moved,
+// when its message was sent.
+func (l Letter) DiedAt() time.Time {
+	if l.FailedAt.IsZero() {
+		return l.SentAt
+	}
+	return l.FailedAt
+}
+
+// ReplayCount is how often the delivery has been replayed, as far as the letter
+// knows.
+func (l Letter) ReplayCount() int {
+	n := l.Generation
+	if l.Reason != ReasonRetriesExhausted {
+		n-- // the generation counts this letter, too
+	}
+	return max(n, l.Replays, 0)
+}
+
+// Payload decodes the letter's TestFairy event. The error wraps [ErrMalformed],
+// or is one of testfairy's.
+func (l Letter) Payload() (testfairy.Event, error) {
+	e, err := Decode(l.Body)
+	if err != nil {
+		return testfairy.Event{}, err
+	}
+	return testfairy.Decode(e.Event)
+}
+
+// attributes are those of the letter in the dead-letter queue.
+func (l Letter) attributes() map[string]types.MessageAttributeValue {
+	if l.Reason == ReasonRetriesExhausted {
+		return l.deliveryAttributes(l.Replays)
+	}
+	attrs := l.DeadLetter.Attributes()
+	if l.Replays > 0 {
+		number(attrs, attrReplays, l.Replays)
+	}
+	return attrs
+}
+
+// deliveryAttributes are those of the letter in the work queue. The generation
+// tells the worker this copy from an older one.
+func (l Letter) deliveryAttributes(replays int) map[string]types.MessageAttributeValue {
+	attrs := DeliveryAttributes(l.DeliveryID, l.Event)
+	number(attrs, attrGeneration, l.Generation)
+	if replays > 0 {
+		number(attrs, attrReplays, replays)
+	}
+	return attrs
+}
+
+// Case is a delivery that has letters: the newest of them, and the others. There
+// are others when a worker died between writing a letter and marking the
+// delivery, or a command between sending a letter and deleting it; one is enough
+// to go on with.
+type Case struct {
+	Letter
+	Copies []Letter
+}
+
+// Count is how many letters the delivery has.
+func (c Case) Count() int { return 1 + len(c.Copies) }
+
+// Cases puts the letters of the same delivery together, the longest dead first.
+func Cases(letters []Letter) []Case {
+	at := map[string]int{}
+	var cases []Case
+	for _, l := range letters {
+		i, known := at[l.DeliveryID]
+		if !known {
+			at[l.DeliveryID] = len(cases)
+			cases = append(cases, Case{Letter: l})
+			continue
+		}
+		c := &cases[i]
+		if newer(l, c.Letter) {
+			l, c.Letter = c.Letter, l
+		}
+		c.Copies = append(c.Copies, l)
+	}
+	slices.SortFunc(cases, func(a, b Case) int {
+		return cmp.Or(a.DiedAt().Compare(b.DiedAt()), cmp.Compare(a.DeliveryID, b.DeliveryID))
+	})
+	return cases
+}
+
+// newer says which of a delivery's letters is the one to go on with: that of the
+// last generation, and of copies the one that was replayed, and so edited, last.
+func newer(a, b Letter) bool {
+	return cmp.Or(
+		cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.Replays, b.Replays),
+		a.SentAt.Compare(b.SentAt), cmp.Compare(a.MessageID, b.MessageID),
+	) > 0
+}

@@ -1,0 +1,231 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// ErrNotRemoved says that a letter has been replayed, but is still in the
+// dead-letter queue. To replay it again does no harm: the ledger recognises it.
+var ErrNotRemoved = errors.New("was replayed, but its dead letter could not be removed")
+
+// Replay sends each case's letter to the work queue, and deletes its letters
+// when the work queue has confirmed it: if the command dies between the two,
+// there are both. rate is how many are sent a second at most, 0 for as many as
+// possible. done is told what became of each, one after the other: nil,
+// [ErrNotRemoved], or why the letter stays where it is.
+//
+// The bodies are sent as they are in the cases, so a case may have been edited.
+func (h *Hold) Replay(ctx context.Context, cases []Case, rate float64, done func(Case, error)) {
+	size := batchEntries
+	if rate > 0 {
+		size = min(batchEntries, max(1, int(rate)))
+	}
+	work := &replay{Hold: h, done: done, pace: pace{rate: rate}}
+	inLanes(chunks(cases, size, func(c Case) int {
+		return messageBytes(c.Body, c.deliveryAttributes(c.ReplayCount()+1))
+	}), func(cases []Case) { work.batch(ctx, cases) })
+}
+
+// replay is one call of Replay.
+type replay struct {
+	*Hold
+	pace pace
+	// broken is the fault that a whole batch ended with: the others are not begun.
+	broken atomic.Pointer[error]
+
+	mu   sync.Mutex
+	done func(Case, error)
+}
+
+func (r *replay) batch(ctx context.Context, cases []Case) {
+	err := r.pace.wait(ctx, len(cases))
+	if broken := r.broken.Load(); broken != nil {
+		err = *broken
+	}
+	if err != nil {
+		for _, c := range cases {
+			r.tell(c, err)
+		}
+		return
+	}
+	// What has begun is finished, even if somebody presses Ctrl-C: an answer that
+	// is not waited for would leave a letter in both queues.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	held := cases[:0:0]
+	for _, c := range cases {
+		if err := r.secure(ctx, c.MessageID); err != nil {
+			r.tell(c, err)
+			continue
+		}
+		held = append(held, c)
+	}
+	if len(held) == 0 {
+		return
+	}
+	errs, whole := r.send(ctx, held)
+	if whole != nil {
+		r.broken.Store(&whole)
+	}
+	sent := held[:0:0]
+	for i, c := range held {
+		if errs[i] != nil {
+			r.tell(c, errs[i])
+			continue
+		}
+		sent = append(sent, c)
+	}
+	for i, err := range r.remove(ctx, sent) {
+		if err != nil {
+			err = fmt.Errorf("%w: %w", ErrNotRemoved, err)
+		}
+		r.tell(sent[i], err)
+	}
+}
+
+func (r *replay) tell(c Case, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done(c, err)
+}
+
+func (r *replay) send(ctx context.Context, cases []Case) (errs []error, whole error) {
+	return sendLetters(ctx, r.q.API, r.q.WorkURL, len(cases), func(i int) (string, map[string]types.MessageAttributeValue) {
+		c := cases[i]
+		return c.Body, c.deliveryAttributes(c.ReplayCount() + 1)
+	})
+}
+
+// sendLetters sends messages to a queue in one batch.
+func sendLetters(ctx context.Context, api API, url string, n int, message func(int) (string, map[string]types.MessageAttributeValue)) (errs []error, whole error) {
+	return batch(ctx, n, func(ctx context.Context, todo []int) (answer, error) {
+		in := &sqs.SendMessageBatchInput{QueueUrl: aws.String(url)}
+		for _, i := range todo {
+			body, attrs := message(i)
+			in.Entries = append(in.Entries, types.SendMessageBatchRequestEntry{
+				Id: entryID(i), MessageBody: aws.String(body), MessageAttributes: attrs,
+			})
+		}
+		out, err := api.SendMessageBatch(ctx, in, ownBody)
+		if err != nil {
+			return answer{}, fmt.Errorf("send to the queue: %w", err)
+		}
+		a := answer{failed: out.Failed}
+		for _, s := range out.Successful {
+			a.confirmed = append(a.confirmed, s.Id)
+		}
+		return a, nil
+	})
+}
+
+// Remove deletes all letters of the cases, and tells done what became of each,
+// one after the other.
+func (h *Hold) Remove(ctx context.Context, cases []Case, done func(Case, error)) {
+	var mu sync.Mutex
+	inLanes(chunks(cases, batchEntries, nothing), func(cases []Case) {
+		errs := h.remove(ctx, cases)
+		mu.Lock()
+		defer mu.Unlock()
+		for i, c := range cases {
+			done(c, errs[i])
+		}
+	})
+}
+
+// remove deletes all letters of the cases. They are let go whether or not that
+// works: what has been replayed must not be put back.
+func (h *Hold) remove(ctx context.Context, cases []Case) []error {
+	var ids []string
+	var of []int // the case of each id
+	for i, c := range cases {
+		ids, of = append(ids, c.MessageID), append(of, i)
+		for _, l := range c.Copies {
+			ids, of = append(ids, l.MessageID), append(of, i)
+		}
+	}
+	receipts := h.receipts(ids)
+	h.drop(ids)
+	all := make([]error, len(cases))
+	for start := 0; start < len(ids); start += batchEntries {
+		end := min(start+batchEntries, len(ids))
+		for i, err := range h.q.remove(ctx, receipts[start:end]) {
+			all[of[start+i]] = errors.Join(all[of[start+i]], err)
+		}
+	}
+	return all
+}
+
+func (q *DeadLetters) remove(ctx context.Context, receipts []string) []error {
+	errs, _ := batch(ctx, len(receipts), func(ctx context.Context, todo []int) (answer, error) {
+		in := &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(q.URL)}
+		for _, i := range todo {
+			in.Entries = append(in.Entries, types.DeleteMessageBatchRequestEntry{Id: entryID(i), ReceiptHandle: aws.String(receipts[i])})
+		}
+		out, err := q.API.DeleteMessageBatch(ctx, in, ownBody)
+		if err != nil {
+			return answer{}, fmt.Errorf("delete dead letters: %w", err)
+		}
+		a := answer{failed: out.Failed}
+		for _, s := range out.Successful {
+			a.confirmed = append(a.confirmed, s.Id)
+		}
+		return a, nil
+	})
+	return errs
+}
+
+// Add sends letters to the dead-letter queue, and tells done what became of
+// each, one after the other.
+func (q *DeadLetters) Add(ctx context.Context, letters []Letter, done func(Letter, error)) {
+	var mu sync.Mutex
+	inLanes(chunks(letters, batchEntries, func(l Letter) int { return messageBytes(l.Body, l.attributes()) }), func(letters []Letter) {
+		errs, _ := sendLetters(ctx, q.API, q.URL, len(letters), func(i int) (string, map[string]types.MessageAttributeValue) {
+			return letters[i].Body, letters[i].attributes()
+		})
+		mu.Lock()
+		defer mu.Unlock()
+		for i, l := range letters {
+			done(l, errs[i])
+		}
+	})
+}
+
+// pace spreads letters over time.
+type pace struct {
+	rate float64 // a second; 0: no bound
+
+	mu   sync.Mutex
+	next time.Time
+}
+
+// wait waits until n more letters may be sent.
+func (p *pace) wait(ctx context.Context, n int) error {
+	if p.rate <= 0 || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	p.mu.Lock()
+	now := time.Now()
+	at := p.next
+	if at.Before(now) {
+		at = now
+	}
+	p.next = at.Add(time.Duration(float64(n) / p.rate * float64(time.Second)))
+	p.mu.Unlock()
+	t := time.NewTimer(at.Sub(now))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
