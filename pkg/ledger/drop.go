@@ -1,0 +1,60 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ReasonDropped is the reason of the last fault of a delivery that a person gave
+// up.
+const ReasonDropped = "dropped"
+
+// Drop records that a person gave a delivery up, and why. generation is that of
+// its dead letter: from now on every message of it, of that generation or an
+// older one, is an old copy, which a worker passes over. A delivery that is
+// completed stays so.
+//
+// The error is a [*HeldError] while a worker has the delivery in hand, or the
+// store's.
+func (l *Ledger) Drop(ctx context.Context, id string, generation int, why string) error {
+	for range races {
+		err := l.drop(ctx, id, generation, why)
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("drop delivery %s: %w", id, ErrConflict)
+}
+
+func (l *Ledger) drop(ctx context.Context, id string, generation int, why string) error {
+	now := l.now()
+	e := Entry{DeliveryID: id, State: Claimed, FirstSeen: now}
+	r, err := l.store.Get(ctx, id)
+	switch {
+	case err == nil:
+		if e, err = entryOf(r); err != nil {
+			return err
+		}
+	case !errors.Is(err, ErrNotFound):
+		return fmt.Errorf("drop delivery %s: %w", id, err)
+	}
+	if e.HeldAt(now) {
+		return &HeldError{Until: e.LeaseUntil}
+	}
+	fault := Fault{Reason: ReasonDropped, Stage: "drop", Text: why, At: now}
+	if was := e.Last; was != nil && was.Reason != ReasonDropped {
+		// What had gone wrong is still of interest.
+		fault.Status, fault.Text = was.Status, fmt.Sprintf("%s (it had failed at %s: %s)", why, was.Stage, was.Text)
+	}
+	e.Last = &fault
+	e.Owner, e.LeaseUntil, e.UpdatedAt = "", time.Time{}, now
+	if e.State != Completed {
+		if e.State != Dead {
+			e.State, e.Resume = Dead, e.State
+		}
+		e.Generation = max(e.Generation, generation) + 1
+	}
+	return l.put(ctx, e, r.Version)
+}

@@ -1,0 +1,125 @@
+package ledger_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"fairbridge/pkg/ledger"
+)
+
+func TestDrop(t *testing.T) {
+	const why = "a tester's joke"
+	passedOver := func(b *bench, generation int) {
+		b.t.Helper()
+		var done *ledger.DoneError
+		if _, err := b.Claim(b.t.Context(), "d1", generation); !errors.As(err, &done) {
+			b.t.Errorf("a message of generation %d: %v", generation, err)
+		}
+	}
+	t.Run("dead", func(t *testing.T) {
+		b := newBench(t)
+		c := b.claim(0)
+		b.must(c.Creating(t.Context()))
+		b.must(c.Created(t.Context(), "5", nil, nil))
+		b.must(c.Died(t.Context(), ledger.Fault{Reason: "attachment_source", Stage: "attach", Status: 403, Text: "HTTP 403"}, false))
+		b.must(b.Drop(t.Context(), "d1", 1, why))
+		e := b.entry()
+		if e.State != ledger.Dead || e.TicketID != "5" || e.Last.Reason != ledger.ReasonDropped || e.Last.Status != 403 ||
+			e.Last.Text != "a tester's joke (it had failed at attach: HTTP 403)" {
+			t.Errorf("entry %+v, last %+v", e, e.Last)
+		}
+		for generation := range 2 {
+			passedOver(b, generation)
+		}
+		// A letter that is imported again says the ledger's generation.
+		if e := b.claim(e.Generation).Entry(); e.State != ledger.Created {
+			t.Errorf("taken up again as %+v", e)
+		}
+	})
+	t.Run("twice", func(t *testing.T) {
+		b := newBench(t)
+		b.must(b.claim(0).Died(t.Context(), ledger.Fault{Reason: "mapping", Stage: "map"}, false))
+		b.must(b.Drop(t.Context(), "d1", 1, "first"))
+		b.must(b.Drop(t.Context(), "d1", 1, "second"))
+		if e := b.entry(); e.Last.Text != "second" || e.State != ledger.Dead || e.Resume != ledger.Claimed {
+			t.Errorf("entry %+v", e)
+		}
+	})
+	t.Run("moved by SQS", func(t *testing.T) {
+		b := newBench(t)
+		b.must(b.claim(0).Release(t.Context(), ledger.Fault{Stage: "create", Status: 500, Text: "no"}, true))
+		b.must(b.Drop(t.Context(), "d1", 0, why))
+		passedOver(b, 0)
+	})
+	t.Run("unknown", func(t *testing.T) {
+		b := newBench(t)
+		b.must(b.Drop(t.Context(), "d1", 2, why))
+		if e := b.entry(); e.Generation != 3 || e.Last.Text != why || e.Resume != ledger.Claimed {
+			t.Errorf("entry %+v", e)
+		}
+		passedOver(b, 2)
+	})
+	t.Run("completed stays completed", func(t *testing.T) {
+		b := newBench(t)
+		b.must(b.claim(1).Completed(t.Context()))
+		b.must(b.Drop(t.Context(), "d1", 1, why))
+		if e := b.entry(); e.State != ledger.Completed || e.Generation != 1 || e.Last.Text != why {
+			t.Errorf("entry %+v", e)
+		}
+	})
+	t.Run("in a worker's hands", func(t *testing.T) {
+		b := newBench(t)
+		b.claim(0)
+		var held *ledger.HeldError
+		if err := b.Drop(t.Context(), "d1", 0, why); !errors.As(err, &held) {
+			t.Errorf("held: %v", err)
+		}
+		b.now = b.now.Add(2 * time.Minute)
+		b.must(b.Drop(t.Context(), "d1", 0, why))
+	})
+}
+
+// As every write of the ledger: one fault is mended, carried out or not.
+func TestDropWithAFault(t *testing.T) {
+	fault := errors.New("connection reset")
+	for _, replyLost := range []bool{false, true} {
+		b := newBench(t)
+		b.must(b.claim(0).Died(t.Context(), ledger.Fault{Reason: "mapping"}, false))
+		puts := b.store.puts
+		b.store.fault = func(i int, _ ledger.Record) (error, error) {
+			switch {
+			case i != puts+1:
+				return nil, nil
+			case replyLost:
+				return nil, fault
+			}
+			return fault, nil
+		}
+		b.must(b.Drop(t.Context(), "d1", 1, "why"))
+		if e := b.entry(); e.Generation != 2 || e.Last.Reason != ledger.ReasonDropped {
+			t.Errorf("reply lost %v: %+v", replyLost, e)
+		}
+	}
+}
+
+// A worker that takes the delivery at the same time wins or loses as a whole.
+func TestDropRacesWithAClaim(t *testing.T) {
+	b := newBench(t)
+	b.must(b.claim(0).Died(t.Context(), ledger.Fault{Reason: "mapping"}, false))
+	raced := false
+	b.store.fault = func(int, ledger.Record) (error, error) {
+		if !raced {
+			raced = true
+			other := ledger.New(&memory{records: b.store.records}, func() time.Time { return b.now }, 2*time.Minute)
+			if _, err := other.Claim(t.Context(), "d1", 1); err != nil {
+				t.Error(err)
+			}
+		}
+		return nil, nil
+	}
+	var held *ledger.HeldError
+	if err := b.Drop(t.Context(), "d1", 1, "why"); !errors.As(err, &held) {
+		t.Errorf("dropped while a worker took it: %v", err)
+	}
+}
