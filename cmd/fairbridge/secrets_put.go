@@ -46,7 +46,13 @@ feedback: --rotate makes a new one and lets the previous one in as well; then
   fairbridge secrets put webhook-token --generate --stack fairbridge-prod
   fairbridge secrets put webhook-token --rotate --stack fairbridge-prod
   pass show centercode | fairbridge secrets put centercode-api-key --data /var/lib/fairbridge`,
-		Args:      exactly("a name: " + strings.Join(secretNames, ", ")),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				// It is not repeated here.
+				return usage("the value is not an argument; the shell keeps that one in its history now, so take another value")
+			}
+			return exactly("a name: "+strings.Join(secretNames, ", "))(cmd, args)
+		},
 		ValidArgs: secretNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
@@ -118,6 +124,9 @@ func changeToken(ctx context.Context, out io.Writer, t *target, at *place, chang
 	tokens, err := t.tokens(ctx)
 	if err != nil {
 		return err
+	}
+	if len(tokens) == 0 {
+		return noToken(at)
 	}
 	if change.rotate && len(tokens) > 1 {
 		// TestFairy may still send the older one.

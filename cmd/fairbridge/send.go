@@ -112,6 +112,9 @@ func findWebhook(ctx context.Context, at *place, address string) (string, error)
 	if err != nil {
 		return "", err
 	}
+	if len(tokens) == 0 {
+		return "", noToken(at)
+	}
 	return withToken(address, tokens[0])
 }
 
@@ -133,13 +136,18 @@ func isLoopback(host string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-// tokens are the webhook's, the one to send first.
+// tokens are the webhook's, the one to send first; none if there is no such
+// secret yet.
 func (t *target) tokens(ctx context.Context) ([]string, error) {
 	value, err := secrets.New(t.SSM, t.SecretsPrefix).Get(ctx, secrets.WebhookToken)
-	if err != nil {
+	if err != nil && !errors.Is(err, secrets.ErrNotFound) {
 		return nil, err
 	}
 	return secrets.Tokens(value), nil
+}
+
+func noToken(at *place) error {
+	return fmt.Errorf("there is no %s yet; make one: %s", secrets.WebhookToken, at.command("secrets put webhook-token --generate"))
 }
 
 // withToken adds the token to a webhook's address.

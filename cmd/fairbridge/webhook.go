@@ -155,9 +155,7 @@ func findRegistration(ctx context.Context, t *target, at *place, name, address s
 		r.address = u.String()
 	}
 	var err error
-	if r.tokens, err = t.tokens(ctx); errors.Is(err, secrets.ErrNotFound) {
-		err = nil
-	}
+	r.tokens, err = t.tokens(ctx)
 	return r, err
 }
 

@@ -63,7 +63,7 @@ for that there is --show-token.`,
 			case r.address == "":
 				return usage("TestFairy cannot reach this machine by itself; give the bridge's public address with --url")
 			case len(r.tokens) == 0:
-				return fmt.Errorf("there is no %s yet; make one: %s", secrets.WebhookToken, at.command("secrets put webhook-token --generate"))
+				return noToken(&at)
 			case onlyPrint:
 				return r.instruct(std.out, &at, showToken)
 			}

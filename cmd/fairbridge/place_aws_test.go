@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go"
+
+	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/stack/stacktest"
+)
+
+const stackName = "fairbridge-prod"
+
+// cloud plays the AWS account of a deployed bridge over HTTP, for the real SDK
+// clients: CloudFormation, and SQS and SSM out of an embedded home.
+type cloud struct {
+	stack stacktest.Stack
+	home  *embedded.Home
+
+	mu     sync.Mutex
+	items  []map[string]any // of the ledger's table, on the wire
+	denied string           // a target that is refused, such as AmazonSSM.GetParameter
+	calls  []string
+}
+
+// newCloud starts an account with the stack, and points the environment at it.
+func newCloud(t *testing.T) *cloud {
+	t.Helper()
+	c := &cloud{home: openHome(t, t.TempDir())}
+	c.stack = stacktest.Stack{
+		Name: stackName, Status: "CREATE_COMPLETE",
+		Outputs: map[string]string{
+			"WebhookUrl":         "https://abc.execute-api.eu-central-1.amazonaws.com/webhooks/testfairy",
+			"WorkQueueUrl":       c.home.WorkQueueURL,
+			"DeadLetterQueueUrl": c.home.DeadLetterQueueURL,
+			"LedgerTableName":    "ledger",
+			"SecretsPrefix":      "/fairbridge-prod/",
+			"DashboardUrl":       "https://eu-central-1.console.aws.amazon.com/dashboard",
+		},
+		Parameters: map[string]string{"CentercodeBaseUrl": ""},
+	}
+	srv := httptest.NewServer(c)
+	t.Cleanup(srv.Close)
+	nowhere := filepath.Join(t.TempDir(), "nothing")
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": srv.URL, "AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "",
+		"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "",
+		"AWS_CONFIG_FILE": nowhere, "AWS_SHARED_CREDENTIALS_FILE": nowhere, "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_MAX_ATTEMPTS": "1", userVariable: "", baseVariable: "", webhookVariable: "",
+	} {
+		t.Setenv(name, value)
+	}
+	return c
+}
+
+func openHome(t *testing.T, dir string) *embedded.Home {
+	t.Helper()
+	home, err := embedded.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := home.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return home
+}
+
+// put stores a secret of the stack.
+func (c *cloud) put(t *testing.T, name, value string) {
+	t.Helper()
+	store := &target{SSM: c.home.SSM, SecretsPrefix: "/fairbridge-prod/"}
+	if err := store.putSecret(t.Context(), name, value, true); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// secret reads a secret of the stack, and its type.
+func (c *cloud) secret(t *testing.T, name string) (value, kind string) {
+	t.Helper()
+	out, err := c.home.SSM.GetParameter(t.Context(), &ssm.GetParameterInput{
+		Name: aws.String("/fairbridge-prod/" + name), WithDecryption: aws.Bool(true),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aws.ToString(out.Parameter.Value), string(out.Parameter.Type)
+}
+
+// remember puts an entry into the ledger's table.
+func (c *cloud) remember(t *testing.T, e ledger.Entry) {
+	t.Helper()
+	doc, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(s string) map[string]string { return map[string]string{"S": s} }
+	number := func(n int64) map[string]string { return map[string]string{"N": strconv.FormatInt(n, 10)} }
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.items = append(c.items, map[string]any{
+		"id": text(e.DeliveryID), "version": number(1), "state": text(string(e.State)),
+		"expiresAt": number(e.UpdatedAt.AddDate(0, 0, 35).Unix()), "doc": text(string(doc)),
+	})
+}
+
+// ServeHTTP answers one call of whatever service.
+func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	target := r.Header.Get("X-Amz-Target")
+	if stacktest.Handles(r) {
+		target = "CloudFormation"
+	}
+	c.mu.Lock()
+	c.calls = append(c.calls, target)
+	denied, items := c.denied == target, c.items
+	c.mu.Unlock()
+	switch {
+	case denied:
+		refuse(w, "AccessDeniedException", "you may not")
+	case stacktest.Handles(r):
+		stacktest.New(c.stack).ServeHTTP(w, r)
+	case target == "DynamoDB_20120810.Scan":
+		respond(w, http.StatusOK, map[string]any{"Items": items})
+	case target == "AmazonSQS.GetQueueAttributes":
+		serveCall(w, r, c.home.SQS.GetQueueAttributes)
+	case target == "AmazonSSM.PutParameter":
+		serveCall(w, r, c.home.SSM.PutParameter)
+	case target == "AmazonSSM.GetParameter":
+		serveCall(w, r, c.getParameter)
+	default:
+		refuse(w, "UnknownOperationException", target)
+	}
+}
+
+// parameterOutput is a parameter on the wire, where a time is a number.
+type parameterOutput struct {
+	Parameter struct {
+		Name, Value, Type string
+		Version           int64
+		LastModifiedDate  float64
+	}
+}
+
+func (c *cloud) getParameter(ctx context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*parameterOutput, error) {
+	out, err := c.home.SSM.GetParameter(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	var wire parameterOutput
+	p := &wire.Parameter
+	p.Name, p.Value, p.Type, p.Version = aws.ToString(out.Parameter.Name), aws.ToString(out.Parameter.Value), string(out.Parameter.Type), out.Parameter.Version
+	p.LastModifiedDate = float64(out.Parameter.LastModifiedDate.UnixMilli()) / 1000
+	return &wire, nil
+}
+
+// serveCall answers with call. The members of the JSON protocols have the names
+// of the SDK's fields.
+func serveCall[In, Out, Option any](w http.ResponseWriter, r *http.Request, call func(context.Context, *In, ...Option) (*Out, error)) {
+	in := new(In)
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(in); err != nil {
+		refuse(w, "SerializationException", err.Error())
+		return
+	}
+	out, err := call(r.Context(), in)
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		refuse(w, api.ErrorCode(), api.ErrorMessage())
+		return
+	}
+	if err != nil {
+		respond(w, http.StatusInternalServerError, map[string]string{"__type": "InternalFailure", "message": err.Error()})
+		return
+	}
+	respond(w, http.StatusOK, out)
+}
+
+func refuse(w http.ResponseWriter, code, message string) {
+	respond(w, http.StatusBadRequest, map[string]string{"__type": code, "message": message})
+}
+
+func respond(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the caller is gone: nobody to tell
+}
+
+// ran is what a command left.
+type ran struct {
+	code     int
+	out, err string
+}
+
+// runCommand executes a command line in this process, in a folder of its own.
+func runCommand(t *testing.T, stdin string, args ...string) ran {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	code := execute(t.Context(), args, streams{in: strings.NewReader(stdin), out: &out, err: &errOut})
+	return ran{code, out.String(), errOut.String()}
+}
+
+// want holds what a command printed and returned against the whole of it.
+func (r ran) want(t *testing.T, code int, out, errOut string) {
+	t.Helper()
+	if r.code != code || r.out != out || r.err != errOut {
+		t.Errorf("exit code %d, want %d\nstdout:\n%s\nwant:\n%s\nstderr:\n%s\nwant:\n%s", r.code, code, r.out, out, r.err, errOut)
+	}
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"fairbridge/pkg/secrets"
+)
+
+func TestSecretsOfStack(t *testing.T) {
+	c := newCloud(t)
+	put := func(stdin string, args ...string) ran {
+		t.Helper()
+		return runCommand(t, stdin, append([]string{"secrets", "put", "--stack", stackName}, args...)...)
+	}
+	put("s3cret-key\r\n", secrets.CentercodeAPIKey).want(t, exitDone, "",
+		"Stored centercode-api-key. A running bridge reads it within 5 minutes, and at once when the old one is refused.\n")
+	if value, kind := c.secret(t, secrets.CentercodeAPIKey); value != "s3cret-key" || kind != "SecureString" {
+		t.Errorf("stored %q as %s", value, kind)
+	}
+
+	put("", secrets.WebhookToken, "--rotate").want(t, exitLeft, "",
+		"fairbridge: there is no webhook-token yet; make one: fairbridge secrets put webhook-token --generate --stack fairbridge-prod\n")
+	put("", secrets.WebhookToken, "--generate").want(t, exitDone, "",
+		"Stored a new webhook-token. Next: fairbridge webhook register --stack fairbridge-prod\n")
+	first, kind := c.secret(t, secrets.WebhookToken)
+	if !regexp.MustCompile(`^[A-Z2-7]{26}$`).MatchString(first) || kind != "SecureString" {
+		t.Errorf("generated %q as %s", first, kind)
+	}
+	put("", secrets.WebhookToken, "--generate").want(t, exitLeft, "",
+		"fairbridge: there is a webhook-token already; to replace it: fairbridge secrets put webhook-token --rotate --stack fairbridge-prod\n")
+
+	put("", secrets.WebhookToken, "--rotate").want(t, exitDone, "", `Stored a new webhook-token; the previous one is let in as well.
+Next: fairbridge webhook register --stack fairbridge-prod
+Then: fairbridge secrets put webhook-token --drop-previous --stack fairbridge-prod
+`)
+	both, _ := c.secret(t, secrets.WebhookToken)
+	second, previous, found := strings.Cut(both, "\n")
+	if !found || previous != first || len(second) != 26 || second == first {
+		t.Errorf("rotated from %q to %q", first, both)
+	}
+	put("", secrets.WebhookToken, "--rotate").want(t, exitLeft, "",
+		"fairbridge: the webhook-token is being replaced already; first: fairbridge webhook register --stack fairbridge-prod; "+
+			"then: fairbridge secrets put webhook-token --drop-previous --stack fairbridge-prod\n")
+	put("", secrets.WebhookToken, "--drop-previous").want(t, exitDone, "",
+		"Only the newest webhook-token is let in now; a running bridge knows within 5 minutes.\n")
+	if value, _ := c.secret(t, secrets.WebhookToken); value != second {
+		t.Errorf("dropped the previous of %q to %q", both, value)
+	}
+	put("", secrets.WebhookToken, "--drop-previous").want(t, exitDone, "", "There is no previous webhook-token.\n")
+}
+
+func TestSecretsPutRefuses(t *testing.T) {
+	newCloud(t)
+	tests := []struct {
+		name, stdin string
+		args        string
+		want        string
+	}{
+		{"no name", "x", "", "fairbridge secrets put needs a name: centercode-api-key, testfairy-api-key, webhook-token"},
+		{"another name", "x", "api-key", `there is no secret "api-key"; the names are centercode-api-key, testfairy-api-key, webhook-token`},
+		{"a value", "x", "webhook-token s3cret", "the value is not an argument; the shell keeps that one in its history now, so take another value"},
+		{"nothing", " \r\n", "webhook-token", "the value of webhook-token is empty"},
+		{"too long", strings.Repeat("x", 4097), "webhook-token", "the value of webhook-token is longer than 4096 bytes"},
+		{"two lines", "s3cret\ns3cret", "centercode-api-key", "the value of centercode-api-key must be one line; this one has 2"},
+		{"three tokens", "s3cret\n\ns3cret2\ns3cret3", "webhook-token", "webhook-token may have two lines, the new token and the previous one; this value has 3"},
+		{"control character", "s3c\x00ret", "centercode-api-key", "the value of centercode-api-key has a control character in it"},
+		{"a generated key", "", "centercode-api-key --generate", "--generate, --rotate and --drop-previous are for webhook-token; others make the value of centercode-api-key"},
+		{"two ways", "", "webhook-token --generate --rotate", "give one of --generate, --rotate and --drop-previous"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			args := append([]string{"secrets", "put", "--stack", stackName}, strings.Fields(test.args)...)
+			runCommand(t, test.stdin, args...).want(t, exitUsage, "", "fairbridge: "+test.want+"\nSee 'fairbridge --help'.\n")
+		})
+	}
+}
+
+func TestSecretsOfFolder(t *testing.T) {
+	newCloud(t)
+	dir := t.TempDir() + "/home"
+	runCommand(t, "k3y", "secrets", "put", secrets.CentercodeAPIKey, "--data", dir).want(t, exitDone, "",
+		"Stored centercode-api-key. A running bridge reads it within 5 minutes, and at once when the old one is refused.\n")
+	t.Setenv("FAIRBRIDGE_TESTFAIRY_API_KEY", "from-outside")
+	runCommand(t, "k3y", "secrets", "put", secrets.TestFairyAPIKey, "--data", dir).want(t, exitDone, "",
+		"Stored testfairy-api-key. A running bridge reads it within 5 minutes, and at once when the old one is refused.\n"+
+			"Note that FAIRBRIDGE_TESTFAIRY_API_KEY is set here: a bridge that has it uses it instead.\n")
+
+	got := runCommand(t, "", "secrets", "list", "--data", dir)
+	want := regexp.MustCompile(`^centercode-api-key  since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(version 1\)
+testfairy-api-key   in the environment variable FAIRBRIDGE_TESTFAIRY_API_KEY
+webhook-token       missing
+$`)
+	if got.code != exitDone || !want.MatchString(got.out) || got.err != "" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestSecretsListRefused(t *testing.T) {
+	c := newCloud(t)
+	c.denied = "AmazonSSM.GetParameter"
+	got := runCommand(t, "", "secrets", "list", "--stack", stackName)
+	if got.code != exitLeft || !strings.HasPrefix(got.err, "fairbridge: look for centercode-api-key: ") || !strings.Contains(got.err, "AccessDeniedException") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestWriteSecrets(t *testing.T) {
+	states := []secretState{
+		{Name: "a", Exists: true, Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Version: 3},
+		{Name: "longer"},
+		{Name: "c", Exists: true, Variable: "FAIRBRIDGE_C"},
+	}
+	var text, lines bytes.Buffer
+	if err := writeSecrets(&text, states); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeSecretsJSON(&lines, states); err != nil {
+		t.Fatal(err)
+	}
+	if want := `a       since 2026-01-02 03:04:05 UTC (version 3)
+longer  missing
+c       in the environment variable FAIRBRIDGE_C
+`; text.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", &text, want)
+	}
+	if want := `{"name":"a","exists":true,"since":"2026-01-02T03:04:05Z","version":3}
+{"name":"longer","exists":false}
+{"name":"c","exists":true,"environmentVariable":"FAIRBRIDGE_C"}
+`; lines.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", &lines, want)
+	}
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/secrets"
+)
+
+// statusOf runs `fairbridge status --json` and reads what it prints.
+func statusOf(t *testing.T, code int, args ...string) status {
+	t.Helper()
+	got := runCommand(t, "", append([]string{"status", "--json"}, args...)...)
+	if got.code != code || got.err != "" {
+		t.Errorf("exit code %d, want %d: %s", got.code, code, got.err)
+	}
+	var s status
+	if err := json.Unmarshal([]byte(got.out), &s); err != nil {
+		t.Fatalf("%v in %s", err, got.out)
+	}
+	return s
+}
+
+func wantProblems(t *testing.T, s status, want ...string) {
+	t.Helper()
+	if strings.Join(s.Problems, "\n") != strings.Join(want, "\n") {
+		t.Errorf("problems are\n%s\nwant\n%s", strings.Join(s.Problems, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func send(t *testing.T, c *cloud, queueURL string) {
+	t.Helper()
+	_, err := c.home.SQS.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &queueURL, MessageBody: aws.String("x")})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStatusOfStack(t *testing.T) {
+	c := newCloud(t)
+	asked := make(chan *http.Request, 1)
+	centercode := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r
+		http.Redirect(w, r, "https://elsewhere.invalid/", http.StatusFound)
+	}))
+	t.Cleanup(centercode.Close)
+	c.stack.Parameters["CentercodeBaseUrl"] = centercode.URL
+
+	s := statusOf(t, exitLeft, "--stack", stackName)
+	wantProblems(t, s,
+		"centercode-api-key is missing: fairbridge secrets put centercode-api-key --stack fairbridge-prod",
+		"webhook-token is missing: fairbridge secrets put webhook-token --generate --stack fairbridge-prod")
+	if r := <-asked; r.Method != http.MethodGet || r.URL.String() != "/" || r.Header.Get("Authorization") != "" {
+		t.Errorf("asked %s %s", r.Method, r.URL)
+	}
+	if !s.Centercode.Answers || s.Centercode.Status != http.StatusFound || s.Centercode.BaseURL != centercode.URL {
+		t.Errorf("Centercode is %+v", s.Centercode)
+	}
+
+	c.put(t, secrets.CentercodeAPIKey, "k3y")
+	c.put(t, secrets.WebhookToken, "t0ken")
+	send(t, c, c.home.WorkQueueURL)
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	c.remember(t, ledger.Entry{DeliveryID: "older", State: ledger.Completed, TicketID: "T-1", Attempts: 1, UpdatedAt: start})
+	c.remember(t, ledger.Entry{DeliveryID: "newer", State: ledger.Dead, Attempts: 3, UpdatedAt: start.Add(time.Hour),
+		Last: &ledger.Fault{Reason: "rejected", Stage: "create", Status: 400, Text: "no such submitter"}})
+	s = statusOf(t, exitDone, "--stack", stackName)
+	wantProblems(t, s)
+	<-asked
+	if s.Work.Waiting != 1 || s.DeadLetters.total() != 0 || s.Stack != stackName || s.Dashboard == "" || s.Runs != nil {
+		t.Errorf("got %+v", s)
+	}
+	if len(s.Deliveries) != 2 || s.Deliveries[0].DeliveryID != "newer" || s.Deliveries[0].Last.Text != "no such submitter" ||
+		s.Deliveries[1].TicketID != "T-1" || !s.Deliveries[1].UpdatedAt.Equal(start) {
+		t.Errorf("deliveries are %+v", s.Deliveries)
+	}
+	if s = statusOf(t, exitDone, "--stack", stackName, "--last", "1"); len(s.Deliveries) != 1 {
+		t.Errorf("deliveries are %+v", s.Deliveries)
+	}
+	<-asked
+
+	send(t, c, c.home.DeadLetterQueueURL)
+	send(t, c, c.home.DeadLetterQueueURL)
+	s = statusOf(t, exitLeft, "--stack", stackName)
+	wantProblems(t, s, "2 dead letters: fairbridge dlq list --stack fairbridge-prod")
+	<-asked
+}
+
+// What cannot be read does not keep the rest from being told.
+func TestStatusIsPartlyRefused(t *testing.T) {
+	c := newCloud(t)
+	c.stack.Parameters["CentercodeBaseUrl"] = "http://127.0.0.1:1"
+	c.put(t, secrets.CentercodeAPIKey, "k3y")
+	c.put(t, secrets.WebhookToken, "t0ken")
+	for _, target := range []string{"DynamoDB_20120810.Scan", "AmazonSSM.GetParameter", "AmazonSQS.GetQueueAttributes"} {
+		c.denied = target
+		got := runCommand(t, "", "status", "--stack", stackName)
+		if got.code != exitLeft || got.err != "" || !strings.Contains(got.out, "AccessDeniedException") ||
+			!strings.Contains(got.out, "does not answer from here: ") || !strings.Contains(got.out, "dashboard") {
+			t.Errorf("%s: got %+v", target, got)
+		}
+	}
+}
+
+func TestStatusAsksCentercode(t *testing.T) {
+	c := newCloud(t)
+	c.put(t, secrets.CentercodeAPIKey, "k3y")
+	c.put(t, secrets.WebhookToken, "t0ken")
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	t.Cleanup(broken.Close)
+	write := func(name, text string) string {
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	const routes = "routes: [{match: {event: feedback}, project: P, source: s, fields: {a: b}}]\n"
+	missing := filepath.Join(t.TempDir(), "no.yaml")
+	mistaken, without := write("bad.yaml", "routes: 1\n"), write("without.yaml", routes)
+	with := write("with.yaml", "centercode: {baseUrl: "+broken.URL+"}\n"+routes)
+	tests := []struct {
+		config, note, problem string
+	}{
+		{missing, "not asked: its address is in fairbridge.yaml, and there is no " + missing + " here (--config)", ""},
+		{mistaken, "not asked: " + mistaken + " has mistakes (fairbridge check --config " + mistaken + ")", ""},
+		{without, "none is configured", "no Centercode is configured: deploy with the parameter CentercodeBaseUrl, or with centercode.baseUrl in " + without},
+		{with, "", "Centercode, " + broken.URL + ", answers HTTP 502"},
+	}
+	for _, test := range tests {
+		code := exitDone
+		var problems []string
+		if test.problem != "" {
+			code, problems = exitLeft, []string{test.problem}
+		}
+		s := statusOf(t, code, "--stack", stackName, "--config", test.config)
+		wantProblems(t, s, problems...)
+		if s.Centercode.Note != test.note || s.Centercode.Answers {
+			t.Errorf("%s: %+v", test.config, s.Centercode)
+		}
+	}
+}
+
+func TestWriteStatus(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	id := func(c string) string { return strings.Repeat(c, 64) }
+	full := status{
+		Stack: stackName, Webhook: "https://abc.example.com/webhooks/testfairy", Dashboard: "https://console.example.com/",
+		Work: &queueDepth{3, 2, 1}, DeadLetters: &queueDepth{1, 1, 0},
+		Secrets: []secretState{
+			{Name: secrets.CentercodeAPIKey, Exists: true, Since: now, Version: 2},
+			{Name: secrets.TestFairyAPIKey},
+			{Name: secrets.WebhookToken},
+		},
+		Centercode: centercodeStatus{BaseURL: "https://beta.example.com", Answers: true, Status: 200, Took: 87},
+		Deliveries: []deliveryStatus{
+			{DeliveryID: id("a"), State: ledger.Completed, TicketID: "TKT-1", Attempts: 1, UpdatedAt: now.Add(-30 * time.Second)},
+			{DeliveryID: id("b"), State: ledger.Dead, Attempts: 4, UpdatedAt: now.Add(-3 * time.Hour),
+				Last: &ledger.Fault{Stage: "create", Text: "no\x1b[31m\nsubmitter"}},
+		},
+		Partial:  true,
+		Problems: []string{"2 dead letters: fairbridge dlq list --stack fairbridge-prod", "a\x1b\nb"},
+	}
+	tests := []struct {
+		s    status
+		want string
+	}{
+		{full, `bridge              stack fairbridge-prod
+webhook             https://abc.example.com/webhooks/testfairy
+work queue          3 waiting, 2 in work, 1 delayed
+dead letters        2
+Centercode          https://beta.example.com answers (HTTP 200, 87 ms)
+centercode-api-key  since 2026-01-02 03:04:05 UTC (version 2)
+testfairy-api-key   missing (needed for session logs and 'fairbridge webhook' only)
+webhook-token       missing
+dashboard           https://console.example.com/
+
+AGE  STATE      TICKET  ATTEMPTS  DELIVERY      LAST FAULT
+30s  completed  TKT-1   1         aaaaaaaaaaaa  -
+3h   dead       -       4         bbbbbbbbbbbb  create: no[31m submitter
+The ledger is large: these are the last of a part of it. The dashboard has all.
+
+This needs a person:
+  2 dead letters: fairbridge dlq list --stack fairbridge-prod
+  a b
+`},
+		{status{
+			Data: ".fairbridge", Runs: aws.Bool(true), Webhook: "http://127.0.0.1:8080/webhooks/testfairy",
+			Work: &queueDepth{}, DeadLetters: &queueDepth{},
+			Centercode: centercodeStatus{Note: "none is configured in fairbridge.yaml: tickets go to the simulator"},
+		}, `bridge        folder .fairbridge, running
+webhook       http://127.0.0.1:8080/webhooks/testfairy
+work queue    0 waiting, 0 in work, 0 delayed
+dead letters  0
+Centercode    none is configured in fairbridge.yaml: tickets go to the simulator
+
+Nothing needs a person.
+`},
+		{status{
+			Data: "x", Runs: aws.Bool(false), Webhook: "http://127.0.0.1:8080/webhooks/testfairy",
+			Centercode: centercodeStatus{BaseURL: "https://beta.example.com"}, Problems: []string{"no queues"},
+		}, `bridge      folder x, not running
+Centercode  https://beta.example.com does not answer as it must
+
+This needs a person:
+  no queues
+`},
+	}
+	for i, test := range tests {
+		var out bytes.Buffer
+		if err := test.s.write(&out, now); err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != test.want {
+			t.Errorf("%d: got\n%s\nwant\n%s", i, &out, test.want)
+		}
+	}
+}
+
+func TestStatusUsage(t *testing.T) {
+	for _, n := range []string{"-1", "1001"} {
+		runCommand(t, "", "status", "--last", n).want(t, exitUsage, "", "fairbridge: --last must be 0 to 1000\nSee 'fairbridge --help'.\n")
+	}
+	runCommand(t, "", "status", "x").want(t, exitUsage, "", fmt.Sprintf("fairbridge: fairbridge status: unexpected %q\nSee 'fairbridge --help'.\n", "x"))
+}
