@@ -28,12 +28,6 @@ type Config struct {
 	readings []reading
 }
 
-// reading is a place where a template reads a field of the event.
-type reading struct {
-	field string
-	place Problem // without a message
-}
-
 // Centercode says where tickets are made.
 type Centercode struct {
 	// BaseURL is the site's address without a slash at its end: https, or http
@@ -203,24 +197,4 @@ func (d *decoder) unreachable(rules []rule) {
 // Wants reports whether some event of the kind can become a ticket.
 func (c *Config) Wants(k testfairy.Kind) bool {
 	return slices.ContainsFunc(c.Routes, func(r Route) bool { return !r.Ignore && k.Known() && r.match.kind(k) })
-}
-
-// UnknownFields returns a problem for each place where a template reads a field
-// of the event that is not among known: most likely it is misspelt, though an
-// app may add any field. Fields that FairBridge adds are known.
-func (c *Config) UnknownFields(known []string) Problems {
-	known = append(slices.Clone(known), "deliveryId", "receivedAt", "ticketId")
-	var unknown Problems
-	for _, r := range c.readings {
-		if !slices.Contains(known, r.field) {
-			p := r.place
-			p.Message = "no event has the field " + quote(r.field)
-			p.Hint = ""
-			if best := nearest(r.field, known); best != "" {
-				p.Hint = suggestion(r.field, known)
-			}
-			unknown = append(unknown, p)
-		}
-	}
-	return unknown.sorted()
 }

@@ -161,7 +161,7 @@ var topKind = object("the file", []key[top]{
 		centercodeKind, func(t *top) *Centercode { return &t.centercode }),
 	into("sources", "Where attachments may be fetched from.", sourcesKind, func(t *top) *Sources { return &t.sources }),
 	into("defaults", "What all routes have in common; a route may say otherwise.", optional(defaultsKind), func(t *top) **settings { return &t.defaults }),
-	into("routes", "Which event goes where. The first route that matches takes it.", listOf(routeKind, 1), func(t *top) *[]rule { return &t.routes }).must(),
+	into("routes", "Which event goes where. The first route that matches takes it.", listOf(ofKinds(routeKind), 1), func(t *top) *[]rule { return &t.routes }).must(),
 }, nil)
 
 var centercodeKind = object("centercode", []key[Centercode]{

@@ -35,7 +35,7 @@ func (d *decoder) template(n *yaml.Node) (*compiled, bool) {
 	}
 	for _, u := range t.fields {
 		line, column := d.locate(n, u.offset)
-		d.readings = append(d.readings, reading{u.field, d.place(line, column, 1+utf8.RuneCountInString(u.field))})
+		d.readings = append(d.readings, reading{field: u.field, place: d.place(line, column, 1+utf8.RuneCountInString(u.field))})
 	}
 	return t, len(faults) == 0
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -149,6 +150,10 @@ func (m *mapper) request(r Route) (Request, error) {
 	return req, nil
 }
 
+// chosen has the parameters that Centercode reads itself: it takes a default for
+// a missing one, but not for an empty one.
+var chosen = []string{"submitter", "status"}
+
 func (m *mapper) body(fields []field) json.RawMessage {
 	body := []byte{'{'}
 	for _, f := range fields {
@@ -156,6 +161,9 @@ func (m *mapper) body(fields []field) json.RawMessage {
 		value, o := m.value(key, f)
 		if o != sent {
 			continue
+		}
+		if string(value) == `""` && slices.Contains(chosen, f.name) {
+			m.warn(key, "is sent as an empty text, which Centercode may refuse; omitEmpty: true leaves it out", "")
 		}
 		if len(body)+len(value) > maxBody {
 			m.fail(f.line, key, fmt.Sprintf("the request is longer than %d bytes", maxBody), "", nil)
