@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"fairbridge/pkg/centercode/centercodetest"
 	"fairbridge/pkg/embedded"
@@ -32,6 +35,29 @@ type farEnd struct {
 	center    *centercodetest.Simulator
 	testfairy *testfairytest.Server
 	config    string
+
+	mu     sync.Mutex
+	around func(http.Handler) http.Handler
+}
+
+// interpose puts something between the bridge and the far end.
+func (f *farEnd) interpose(around func(http.Handler) http.Handler) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.around = around
+}
+
+func (f *farEnd) serve(h http.Handler) *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		around := f.around
+		f.mu.Unlock()
+		if around != nil {
+			around(h).ServeHTTP(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}))
 }
 
 const centercodeKey = "k3y-that-nobody-may-see"
@@ -45,7 +71,7 @@ func newFarEnd(t *testing.T, extra string) *farEnd {
 		t.Fatal(err)
 	}
 	f := &farEnd{center: center, testfairy: testfairytest.New(testfairytest.Options{})}
-	centerServer, sourceServer := httptest.NewServer(center.Handler()), httptest.NewServer(f.testfairy.Handler())
+	centerServer, sourceServer := f.serve(center.Handler()), f.serve(f.testfairy.Handler())
 	t.Cleanup(func() {
 		center.Close()
 		centerServer.Close()
@@ -109,15 +135,25 @@ func (r *record) String() string {
 }
 
 // startBridge starts the real command and waits until it is ready.
-func startBridge(t *testing.T, f *farEnd, data string, args ...string) *process {
+func startBridge(t *testing.T, f *farEnd, data string) *process {
+	t.Helper()
+	p, err := launch(t, f, data, "")
+	if err != nil {
+		t.Fatalf("the bridge does not start (%v):\n%s", err, p.out)
+	}
+	return p
+}
+
+// launch is startBridge for a process that may end before it is ready.
+func launch(t *testing.T, f *farEnd, data, env string) (*process, error) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &process{t: t, out: &record{news: make(chan struct{}, 1)}, ended: make(chan error, 1)}
-	p.cmd = exec.Command(self, append([]string{"run", "--json", "--config", f.config, "--data", data, "--listen", "127.0.0.1:0"}, args...)...)
-	p.cmd.Env = append(os.Environ(), asCommand+"=1", "FAIRBRIDGE_CENTERCODE_API_KEY="+centercodeKey)
+	p.cmd = exec.Command(self, "run", "--json", "--config", f.config, "--data", data, "--listen", "127.0.0.1:0")
+	p.cmd.Env = append(os.Environ(), asCommand+"=1", "FAIRBRIDGE_CENTERCODE_API_KEY="+centercodeKey, env)
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -142,20 +178,19 @@ func startBridge(t *testing.T, f *farEnd, data string, args ...string) *process 
 	t.Cleanup(func() { p.kill() })
 	select {
 	case p.webhook = <-ready:
+		return p, nil
 	case err := <-p.ended:
-		t.Fatalf("the bridge ended (%v):\n%s", err, p.out)
+		p.ended <- err
+		return p, fmt.Errorf("it ended: %w", err)
 	case <-time.After(time.Minute):
-		t.Fatalf("the bridge does not start:\n%s", p.out)
+		return p, errors.New("it is not ready within a minute")
 	}
-	return p
 }
 
 // kill is kill -9, and waits until the process is gone.
 func (p *process) kill() {
-	if p.cmd.ProcessState == nil {
-		_ = p.cmd.Process.Kill()
-		p.wait()
-	}
+	_ = p.cmd.Process.Kill()
+	p.wait()
 }
 
 // interrupt is Ctrl-C. It returns the exit code.
@@ -241,18 +276,23 @@ func (s *state) settled() {
 	}
 }
 
-func (s *state) letters() []queue.Letter {
+// letters returns the dead letters, and leaves them hidden for a while.
+func (s *state) letters() []queue.DeadLetter {
 	s.t.Helper()
-	var all []queue.Letter
-	q := queue.DeadLetters{API: s.home.SQS, URL: s.home.DeadLetterQueueURL, WorkURL: s.home.WorkQueueURL}
-	_, err := q.Each(s.t.Context(), func(l queue.Letter) queue.Action {
-		all = append(all, l)
-		return queue.Keep
-	})
-	if err != nil {
-		s.t.Fatal(err)
+	var all []queue.DeadLetter
+	for {
+		out, err := s.home.SQS.ReceiveMessage(s.t.Context(), &sqs.ReceiveMessageInput{
+			QueueUrl: &s.home.DeadLetterQueueURL, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if len(out.Messages) == 0 {
+			return all
+		}
+		for _, m := range out.Messages {
+			all = append(all, queue.ParseDeadLetter(m.MessageAttributes))
+		}
 	}
-	return all
 }
 
 // ticketsOf counts the tickets of each delivery, and holds their screenshots
@@ -324,10 +364,10 @@ func TestKillNine(t *testing.T) {
 			for _, l := range s.letters() {
 				dead[l.DeliveryID] = true
 				if l.Reason != queue.ReasonAmbiguous {
-					t.Errorf("dead letter %+v", l.DeadLetter)
+					t.Errorf("dead letter %+v", l)
 				}
 				if tc.extra == lookUp && l.Stage != "attach" {
-					t.Errorf("a ticket was not looked up: %+v", l.DeadLetter)
+					t.Errorf("a ticket was not looked up: %+v", l)
 				}
 			}
 			for n := range deliveries {

@@ -13,6 +13,7 @@ const asCommand = "FAIRBRIDGE_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
+		armKill()
 		main()
 		return
 	}

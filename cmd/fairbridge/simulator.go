@@ -25,7 +25,7 @@ type simulator struct {
 }
 
 // simulatorKey is the API key that the simulator takes.
-const simulatorKey = "simulator"
+const simulatorKey = "key-of-the-simulator"
 
 // simulatedFiles is where the simulator has TestFairy's files.
 const simulatedFiles = "/testfairy"

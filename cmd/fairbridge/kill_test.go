@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"modernc.org/sqlite"
+
+	"fairbridge/pkg/ledger"
+)
+
+// killAtCommit in the environment is the number of the commit at which the
+// command kills itself, -9, just before it.
+const killAtCommit = "FAIRBRIDGE_TEST_KILL_AT_COMMIT"
+
+// armKill counts the commits of the SQLite file: every change to the queue and
+// the ledger is one, so that there is none at which the process does not die.
+func armKill() {
+	at, err := strconv.Atoi(os.Getenv(killAtCommit))
+	if err != nil {
+		return
+	}
+	var mu sync.Mutex
+	commits := 0
+	sqlite.RegisterConnectionHook(func(conn sqlite.ExecQuerierContext, _ string) error {
+		conn.(sqlite.HookRegisterer).RegisterCommitHook(func() int32 {
+			mu.Lock()
+			defer mu.Unlock()
+			if commits++; commits == at {
+				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				select {} // nothing after this line is carried out
+			}
+			return 0
+		})
+		return nil
+	})
+}
+
+// TestKilledAtEveryCommit kills the real command, -9, at its first, second, ...
+// commit, until one run gets through without being killed; starts it again; and
+// holds what came of it against the promise.
+func TestKilledAtEveryCommit(t *testing.T) {
+	for _, tc := range []struct{ name, extra string }{{"parked", ""}, {"looked up", lookUp}} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			runs := 0
+			for at := 1; ; at++ {
+				runs++
+				if !killedRun(t, tc.extra, killAtCommit+"="+strconv.Itoa(at), nil) {
+					break
+				}
+			}
+			if runs < 10 {
+				t.Errorf("only %d runs: are the commits counted?", runs)
+			}
+			t.Logf("%d runs", runs)
+		})
+	}
+}
+
+// TestKilledAtEveryRequest kills it when Centercode, or the attachment's source,
+// has a request, and after it was carried out but before it is answered.
+func TestKilledAtEveryRequest(t *testing.T) {
+	for _, tc := range []struct{ name, extra string }{{"parked", ""}, {"looked up", lookUp}} {
+		for _, request := range []string{"/feedback/testfairy", "/files/screenshot", ".jpg"} {
+			for _, done := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s/%s done %v", tc.name, request, done), func(t *testing.T) {
+					t.Parallel()
+					if !killedRun(t, tc.extra, "", &killer{path: request, done: done}) {
+						t.Error("there was no such request")
+					}
+				})
+			}
+		}
+	}
+}
+
+// killer kills a process at a request of it.
+type killer struct {
+	path string
+	done bool
+
+	mu      sync.Mutex
+	process *process
+	met     bool
+}
+
+func (k *killer) around(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		k.mu.Lock()
+		strike := !k.met && k.process != nil && strings.HasSuffix(r.URL.Path, k.path)
+		k.met = k.met || strike
+		k.mu.Unlock()
+		if strike && k.done {
+			h.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		if strike {
+			_ = k.process.cmd.Process.Kill()
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// killedRun sends one feedback to a bridge that is killed on the way, starts it
+// again and checks the end. It says whether the bridge was killed.
+func killedRun(t *testing.T, extra, env string, k *killer) (killed bool) {
+	t.Helper()
+	f, data := newFarEnd(t, extra), t.TempDir()
+	if k != nil {
+		f.interpose(k.around)
+	}
+	id, accepted := "", false
+	first, err := launch(t, f, data, env)
+	if err == nil {
+		if k != nil {
+			k.mu.Lock()
+			k.process = first
+			k.mu.Unlock()
+		}
+		id, accepted = deliver(t.Context(), first.webhook, payload(1))
+		if accepted {
+			first.endedOr(t, data)
+		} else {
+			first.wait() // it was killed while it accepted
+		}
+	}
+	killed = !first.running()
+	first.kill()
+
+	again := startBridge(t, f, data)
+	if !accepted {
+		// As a person would, who was not told that it was accepted.
+		if id, accepted = deliver(t.Context(), again.webhook, payload(1)); !accepted {
+			t.Fatalf("not accepted after the restart:\n%s", again.out)
+		}
+	}
+	s := openState(t, data)
+	s.settled()
+	again.interrupt()
+
+	tickets, letters := f.ticketsOf(t)[id], s.letters()
+	e, err := s.ledger.Entry(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch {
+	case tickets > 1:
+		t.Errorf("%s: %d tickets", env, tickets)
+	case len(letters) == 0 && (tickets != 1 || e.State != ledger.Completed || len(f.center.Tickets()[0].Files) != 1):
+		t.Errorf("%s: %d tickets, no dead letter, the ledger has %+v", env, tickets, e)
+	case len(letters) > 0 && (letters[0].Reason == "" || letters[0].Description == ""):
+		t.Errorf("%s: a dead letter does not say why: %+v", env, letters[0])
+	}
+	if e.Owner != "" {
+		t.Errorf("%s: a lease is left: %+v", env, e)
+	}
+	return killed
+}
+
+// endedOr waits until the process is gone or all it has is settled.
+func (p *process) endedOr(t *testing.T, data string) {
+	t.Helper()
+	s := openState(t, data)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		p.wait()
+		cancel()
+	}()
+	_ = s.home.Settled(ctx)
+	s.home.Close()
+}
+
+func (p *process) running() bool {
+	select {
+	case err := <-p.ended:
+		p.ended <- err
+		return false
+	default:
+		return true
+	}
+}
