@@ -22,6 +22,7 @@ import (
 // concurrent use.
 type Config struct {
 	Centercode Centercode
+	TestFairy  TestFairy
 	Sources    Sources
 	Routes     []Route // in the file's order
 
@@ -32,6 +33,15 @@ type Config struct {
 type Centercode struct {
 	// BaseURL is the site's address without a slash at its end: https, or http
 	// on loopback. Empty: none is configured yet.
+	BaseURL string
+}
+
+// TestFairy is the account that attachments are asked for with. Its API key is
+// a secret, testfairy-api-key.
+type TestFairy struct {
+	User string // the account's email address; empty: no attachment needs it
+	// BaseURL is the REST API's address, https and without a path. Empty: it
+	// follows from an event's sessionUrl.
 	BaseURL string
 }
 
@@ -85,10 +95,14 @@ func Parse(name string, data []byte) (*Config, error) {
 	}
 	file, _ := topKind.value(d, root)
 	c := &Config{Centercode: file.centercode, Sources: file.sources}
+	if file.testfairy != nil {
+		c.TestFairy = *file.testfairy
+	}
 	if c.Sources.MaxBytes == 0 {
 		c.Sources.MaxBytes = largest
 	}
 	d.unreachable(file.routes)
+	d.withoutAccount(file)
 	if file.defaults == nil {
 		file.defaults = &settings{checked: true}
 	}

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"strings"
 	"time"
 
 	"fairbridge/pkg/testfairy"
@@ -10,7 +9,8 @@ import (
 )
 
 // This file is the table of every key that fairbridge.yaml may have, but for
-// those of a value (choice.go). The decoder and the JSON Schema are made of it.
+// those of a value (choice.go) and of an attachment (attachment.go). The decoder
+// and the JSON Schema are made of it.
 
 // defaultSettle is how long a look-up waits for a ticket to show up in the data
 // package, where the file does not say.
@@ -34,41 +34,6 @@ var lookupKind = object("a lookup", []key[Lookup]{
 }, func(d *decoder, n *yaml.Node, l *Lookup) bool {
 	if valueOf(n, "settle") == n {
 		l.Settle = defaultSettle
-	}
-	return true
-})
-
-// file is one attachment as the file describes it.
-type file struct {
-	from, filename, endpoint *compiled
-	element, field           string
-	optional                 bool
-	line                     int
-}
-
-// defaultFileField is the multipart field that carries a file. Centercode does
-// not document its name.
-const defaultFileField = "file"
-
-var fileKind = object("an attachment", []key[file]{
-	into("from", "A template for the URL of the file. Where it is empty, there is nothing to attach.",
-		templateKind, func(f *file) **compiled { return &f.from }).must(),
-	into("element", "The key of the form's file element.", plainKind, func(f *file) *string { return &f.element }).must(),
-	into("filename", "A template for the file's name at Centercode; without it, the name in the URL.",
-		templateKind, func(f *file) **compiled { return &f.filename }),
-	into("field", "The name of the multipart form field that carries the file.", plainKind, func(f *file) *string { return &f.field }).byDefault(defaultFileField),
-	into("optional", "Whether the ticket is complete without the file where its source does not give it out; if not, the delivery becomes a dead letter.",
-		boolKind, func(f *file) *bool { return &f.optional }).byDefault(false),
-	into("endpoint", "A template for the URL that takes the file, where Centercode's answer does not name it. .ticketId is the new ticket's id.",
-		templateKind, func(f *file) **compiled { return &f.endpoint }),
-}, func(d *decoder, n *yaml.Node, f *file) bool {
-	f.line = n.Line
-	if f.field == "" {
-		f.field = defaultFileField
-	}
-	if f.endpoint != nil && strings.Contains(strings.ToLower(f.endpoint.source), "apikey=") {
-		d.problem(valueOf(n, "endpoint"), "an endpoint must not hold the API key", "leave it out: it is a secret, and added when the file is sent")
-		return noted
 	}
 	return true
 })
@@ -151,6 +116,7 @@ var matchKind = object("match", []key[match]{
 // top is the whole file.
 type top struct {
 	centercode Centercode
+	testfairy  *TestFairy // nil: not given
 	sources    Sources
 	defaults   *settings
 	routes     []rule
@@ -159,6 +125,8 @@ type top struct {
 var topKind = object("the file", []key[top]{
 	into("centercode", "The Centercode site that gets the tickets. Without it, `fairbridge run` uses a simulator.",
 		centercodeKind, func(t *top) *Centercode { return &t.centercode }),
+	into("testfairy", "The TestFairy account that attachments are asked for with, where they say auth or session. Its API key is the secret testfairy-api-key.",
+		optional(testFairyKind), func(t *top) **TestFairy { return &t.testfairy }),
 	into("sources", "Where attachments may be fetched from.", sourcesKind, func(t *top) *Sources { return &t.sources }),
 	into("defaults", "What all routes have in common; a route may say otherwise.", optional(defaultsKind), func(t *top) **settings { return &t.defaults }),
 	into("routes", "Which event goes where. The first route that matches takes it.", listOf(ofKinds(routeKind), 1), func(t *top) *[]rule { return &t.routes }).must(),

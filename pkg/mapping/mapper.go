@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -42,25 +41,6 @@ type Request struct {
 	Lookup       *Lookup // nil: none
 	// Warnings tell what is sent, but probably not as it was meant.
 	Warnings []Warning
-}
-
-// Attachment is a file to add to the ticket.
-type Attachment struct {
-	Element  string // the key of the form's file element
-	URL      string // where the file is; never empty
-	Filename string // at Centercode; empty: the name in the URL
-	Field    string // of the multipart form
-	Optional bool   // the ticket is complete without it
-	Endpoint string // as configured; empty: the one in Centercode's answer. See EndpointFor
-}
-
-// ticketPlace stands in an Endpoint for the ticket's id, which is not known
-// before the ticket is made.
-const ticketPlace = "{ticketId}"
-
-// EndpointFor is the configured endpoint of the ticket, or "" if there is none.
-func (a Attachment) EndpointFor(ticketID string) string {
-	return strings.ReplaceAll(a.Endpoint, ticketPlace, url.PathEscape(ticketID))
 }
 
 // FieldError says why an event cannot become a request. Its text shows nothing
@@ -108,7 +88,7 @@ func (c *Config) Map(in Input) (Request, error) {
 		if r.Ignore {
 			return Request{}, ErrIgnored
 		}
-		return (&mapper{e: e, route: i}).request(r)
+		return (&mapper{e: e, route: i, event: in.Event, testfairy: c.TestFairy}).request(r)
 	}
 	return Request{}, ErrNoRoute
 }
@@ -126,10 +106,12 @@ func newExecution(in Input) *execution {
 // mapper makes one request. It goes on after an error, so that a person who
 // mends the file or the form learns of everything at once.
 type mapper struct {
-	e        *execution
-	route    int
-	errs     []error
-	warnings []Warning
+	e         *execution
+	route     int
+	event     testfairy.Event
+	testfairy TestFairy
+	errs      []error
+	warnings  []Warning
 }
 
 func (m *mapper) request(r Route) (Request, error) {
@@ -179,25 +161,6 @@ func (m *mapper) body(fields []field) json.RawMessage {
 		body = append(append(append(body, name...), ':'), value...)
 	}
 	return append(body, '}')
-}
-
-func (m *mapper) attachment(f file) (Attachment, bool) {
-	key := "attachments." + f.element
-	a := Attachment{Element: f.element, Field: f.field, Optional: f.optional}
-	ok := true
-	render := func(name string, t *compiled) string {
-		s, ran := m.run(f.line, key+"."+name, t)
-		ok = ok && ran
-		return strings.TrimSpace(s)
-	}
-	a.URL = render("from", f.from)
-	a.Filename = render("filename", f.filename)
-	a.Endpoint = m.e.with("ticketId", ticketPlace, func() string { return render("endpoint", f.endpoint) })
-	if ok && a.URL == "" {
-		m.warn(key, "nothing to attach: from is empty", "")
-		return a, false
-	}
-	return a, ok
 }
 
 // run executes a template and turns its notes into warnings.

@@ -94,12 +94,15 @@ func schemaFiles(t *testing.T) map[string]string {
 	}
 	files["everything"] = `
 centercode: {baseUrl: https://beta.example.com}
+testfairy: {user: ops@example.com, baseUrl: https://mobile.saucelabs.com}
 sources: {hosts: [a.example.com], allowLoopback: true, resolve: {a.example.com: "http://127.0.0.1:1"}, maxBytes: 1024}
 defaults: {project: A, source: 7, fields: {a: b, id: "{{ .deliveryId }}"}, onLostAnswer: retry}
 routes:
   - {match: {event: [feedback], app: [1, b], project: 10, version: 1.0, when: "true"}, ignore: true}
   - match: {event: crash}
-    attachments: [{from: x, element: y, filename: z, field: w, optional: false, endpoint: "https://v"}]
+    attachments:
+      - {from: x, element: y, want: image, auth: testfairy, filename: z, field: w, optional: false, endpoint: "https://v"}
+      - {session: log, element: y}
     lookup: {package: p, column: c, ticketColumn: t, settle: 5s}
 `
 	return files

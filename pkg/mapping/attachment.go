@@ -1,0 +1,190 @@
+package mapping
+
+import (
+	"net/url"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Attachment is a file to add to the ticket.
+type Attachment struct {
+	Element  string // the key of the form's file element
+	URL      string // where the file is; never empty
+	Want     string // what the file must be: WantFile, WantImage or WantREST
+	Account  string // the TestFairy account that it is asked for with; empty: none
+	Filename string // at Centercode; empty: the name in the URL
+	Field    string // of the multipart form
+	Optional bool   // the ticket is complete without it
+	Endpoint string // as configured; empty: the one in Centercode's answer. See EndpointFor
+}
+
+// The values of Attachment.Want, which are pkg/attachment's.
+const (
+	WantFile  = ""      // anything but a web page
+	WantImage = "image" // a picture
+	WantREST  = "rest"  // an answer of TestFairy's REST API
+)
+
+// ticketPlace stands in an Endpoint for the ticket's id, which is not known
+// before the ticket is made.
+const ticketPlace = "{ticketId}"
+
+// EndpointFor is the configured endpoint of the ticket, or "" if there is none.
+func (a Attachment) EndpointFor(ticketID string) string {
+	return strings.ReplaceAll(a.Endpoint, ticketPlace, url.PathEscape(ticketID))
+}
+
+// file is one attachment as the file describes it.
+type file struct {
+	from, filename, endpoint      *compiled
+	element, field, want, session string
+	optional                      bool
+	auth                          located[string]
+	line                          int
+	// needsAccount is the node that asks for the TestFairy account, or nil.
+	needsAccount *yaml.Node
+}
+
+// The words of session, want and auth.
+const (
+	sessionLog    = "log"
+	sessionMeta   = "meta"
+	sessionEvents = "events"
+
+	wantImage = "image"
+	wantFile  = "file"
+
+	authTestFairy = "testfairy"
+)
+
+// defaultFileField is the multipart field that carries a file. Centercode does
+// not document its name.
+const defaultFileField = "file"
+
+var fileKind = described(object("an attachment", []key[file]{
+	into("from", "A template for the URL of the file. Where it is empty, there is nothing to attach. Needed, or session.",
+		templateKind, func(f *file) **compiled { return &f.from }),
+	into("session", "In place of from: what TestFairy's REST API has of the session in the event's sessionUrl, its log (text), meta data or events (JSON). Needs testfairy.user.",
+		oneOf(sessionLog, sessionMeta, sessionEvents), func(f *file) *string { return &f.session }),
+	into("element", "The key of the form's file element.", plainKind, func(f *file) *string { return &f.element }).must(),
+	into("want", "What the file must be: an image, or any file but a web page. By default an image where from reads screenshotUrl or iconUrl.",
+		oneOf(wantImage, wantFile), func(f *file) *string { return &f.want }),
+	into("auth", "testfairy: ask for the file with the credentials of the TestFairy account. They are sent to TestFairy's own hosts only. Needs testfairy.user.",
+		withNode(oneOf(authTestFairy)), func(f *file) *located[string] { return &f.auth }),
+	into("filename", "A template for the file's name at Centercode; without it, the name in the URL.",
+		templateKind, func(f *file) **compiled { return &f.filename }),
+	into("field", "The name of the multipart form field that carries the file.", plainKind, func(f *file) *string { return &f.field }).byDefault(defaultFileField),
+	into("optional", "Whether the ticket is complete without the file where its source does not give it out; if not, the delivery becomes a dead letter.",
+		boolKind, func(f *file) *bool { return &f.optional }).byDefault(false),
+	into("endpoint", "A template for the URL that takes the file, where Centercode's answer does not name it. .ticketId is the new ticket's id.",
+		templateKind, func(f *file) **compiled { return &f.endpoint }),
+}, checkFile), func(s *schema) {
+	s.AnyOf = []schema{{Required: []string{"from"}}, {Required: []string{"session"}}}
+})
+
+func checkFile(d *decoder, n *yaml.Node, f *file) bool {
+	f.line = n.Line
+	if f.field == "" {
+		f.field = defaultFileField
+	}
+	switch {
+	case f.from == nil && f.session == "":
+		d.problem(n, `an attachment needs the key "from" or "session"`, `from: "{{ .screenshotUrl }}", or session: log`)
+		return noted
+	case f.from != nil && f.session != "":
+		d.problem(valueOf(n, "session"), "session takes the place of from", "take one of the two out")
+		return noted
+	case f.session != "" && (f.want != "" || f.auth.node != nil):
+		d.problem(valueOf(n, "session"), "session says already what the file is and that it needs the account", "take want and auth out")
+		return noted
+	case f.endpoint != nil && strings.Contains(strings.ToLower(f.endpoint.source), "apikey="):
+		d.problem(valueOf(n, "endpoint"), "an endpoint must not hold the API key", "leave it out: it is a secret, and added when the file is sent")
+		return noted
+	}
+	if f.needsAccount = f.auth.node; f.session != "" {
+		f.needsAccount = valueOf(n, "session")
+	}
+	// A sign-in page, or whatever else comes with status 200, must not be put
+	// on a ticket as its screenshot.
+	if f.want == "" && (f.from.reads("screenshotUrl") || f.from.reads("iconUrl")) {
+		f.want = wantImage
+	}
+	return true
+}
+
+// withoutAccount notes attachments that need the TestFairy account where the
+// file names none.
+func (d *decoder) withoutAccount(t top) {
+	if t.testfairy != nil {
+		return
+	}
+	all := []settings{}
+	if t.defaults != nil {
+		all = append(all, *t.defaults)
+	}
+	for _, r := range t.routes {
+		all = append(all, r.settings)
+	}
+	for _, s := range all {
+		if s.attachments == nil {
+			continue
+		}
+		for _, f := range *s.attachments {
+			if f.needsAccount != nil {
+				d.problem(f.needsAccount, "the TestFairy account is not named", "write testfairy: {user: you@example.com} at the top of the file")
+			}
+		}
+	}
+}
+
+// attachment makes an attachment. It reports whether there is one.
+func (m *mapper) attachment(f file) (Attachment, bool) {
+	key := "attachments." + f.element
+	a := Attachment{Element: f.element, Field: f.field, Optional: f.optional}
+	ok := true
+	render := func(name string, t *compiled) string {
+		s, ran := m.run(f.line, key+"."+name, t)
+		ok = ok && ran
+		return strings.TrimSpace(s)
+	}
+	a.URL = render("from", f.from)
+	a.Filename = render("filename", f.filename)
+	a.Endpoint = m.e.with("ticketId", ticketPlace, func() string { return render("endpoint", f.endpoint) })
+	if f.want == wantImage {
+		a.Want = WantImage
+	}
+	if f.needsAccount != nil {
+		a.Account = m.testfairy.User
+	}
+	empty := "from is empty"
+	if f.session != "" {
+		empty = m.session(f, &a)
+	}
+	if ok && a.URL == "" && empty != "" {
+		m.warn(key, "nothing to attach: "+empty, "")
+	}
+	return a, ok && a.URL != ""
+}
+
+// session fills in where a part of the event's session is. It returns why there
+// is nothing to attach, or "" if it has noted that itself.
+func (m *mapper) session(f file, a *Attachment) string {
+	page := m.event.Text("sessionUrl")
+	if page == "" {
+		return "the event has no sessionUrl"
+	}
+	api, name, err := m.testfairy.session(page, f.session)
+	if err != nil && f.optional {
+		return err.Error()
+	}
+	if err != nil {
+		m.fail(f.line, "attachments."+f.element+".session", err.Error(), page, err)
+		return ""
+	}
+	a.URL, a.Want = api, WantREST
+	if a.Filename == "" {
+		a.Filename = name
+	}
+	return ""
+}

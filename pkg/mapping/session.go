@@ -1,0 +1,83 @@
+package mapping
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+
+	"fairbridge/pkg/testfairy"
+)
+
+var testFairyKind = object("testfairy", []key[TestFairy]{
+	into("user", "The account's email address.", accountKind, func(t *TestFairy) *string { return &t.User }).must(),
+	into("baseUrl", "The REST API's address. Without it, it follows from the event's sessionUrl: https://mobile.saucelabs.com, https://mobile.eu-central-1.saucelabs.com, or https://api.testfairy.com for all of testfairy.com.",
+		restBaseKind, func(t *TestFairy) *string { return &t.BaseURL }),
+}, nil)
+
+// accountKind is an email address, as far as it matters: HTTP Basic cannot carry
+// a colon in it (RFC 7617, 2).
+var accountKind = described(refine(plainKind, func(s string) (string, error) {
+	if !strings.Contains(s, "@") || strings.ContainsAny(s, ": \t\n") {
+		return "", mistake("not an email address; write the one that the TestFairy account has")
+	}
+	return s, nil
+}), func(s *schema) {
+	s.Types, s.Pattern, s.Examples = []string{"string"}, "@", []any{"you@example.com"}
+})
+
+// restBaseKind is where TestFairy's REST API is. Paths start at /api/1/
+// everywhere, so it has none of its own.
+var restBaseKind = described(refine(plainKind, func(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.Host != strings.ToLower(u.Hostname()) || !hostPattern.MatchString(u.Host) ||
+		strings.Trim(u.Path, "/") != "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		return "", mistake("not the address of a REST API; write https:// and the host, without a path: https://mobile.eu-central-1.saucelabs.com")
+	}
+	return "https://" + u.Host, nil
+}), func(s *schema) {
+	s.Types, s.Pattern, s.Examples = []string{"string"}, "^https://", []any{"https://mobile.eu-central-1.saucelabs.com"}
+})
+
+// sessionFields are the words that the REST API has for what session names.
+var sessionFields = map[string]string{sessionLog: "logs", sessionMeta: "meta", sessionEvents: "events"}
+
+// session returns where the REST API keeps a part of the session whose page is
+// at pageURL, and a name for the file.
+func (t TestFairy) session(pageURL, part string) (api, name string, err error) {
+	u, err := url.Parse(pageURL)
+	if err != nil {
+		return "", "", errors.New("sessionUrl is not a URL")
+	}
+	project, build, session, ok := testfairy.SessionIDs(pageURL)
+	if !ok {
+		return "", "", errors.New("sessionUrl is not the page of a session")
+	}
+	base := t.BaseURL
+	if base == "" {
+		if base = restBase(strings.ToLower(u.Hostname())); base == "" {
+			return "", "", errors.New("sessionUrl is not at a TestFairy that is known: write testfairy.baseUrl")
+		}
+	}
+	path, err := url.JoinPath(base, "api/1/projects", url.PathEscape(project),
+		"builds", url.PathEscape(build), "sessions", url.PathEscape(session), "/")
+	if err != nil {
+		return "", "", errors.New("sessionUrl is not the page of a session")
+	}
+	name = "session-" + session + "-" + part + ".json"
+	if part == sessionLog {
+		name = "session-" + session + ".log"
+	}
+	return path + "?fields=" + sessionFields[part], name, nil
+}
+
+// restBase is the REST API of the TestFairy that host belongs to, or "": one of
+// the three that TestFairy's documentation names.
+func restBase(host string) string {
+	switch {
+	case host == "testfairy.com" || strings.HasSuffix(host, ".testfairy.com"):
+		return "https://api.testfairy.com"
+	case host == "mobile.saucelabs.com" || host == "mobile.eu-central-1.saucelabs.com":
+		return "https://" + host
+	}
+	return ""
+}
