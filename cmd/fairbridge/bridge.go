@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -50,6 +51,8 @@ type settings struct {
 	concurrency       int
 	ingested          ingest.Reporter
 	worked            worker.Reporter
+	// log gets what goes wrong around the deliveries: a full disk, say.
+	log *slog.Logger
 }
 
 // bridge is all of FairBridge in this process: what API Gateway, SQS, Lambda,
@@ -106,7 +109,9 @@ func (b *bridge) open(ctx context.Context, s settings) (err error) {
 
 // wire puts the handlers together.
 func (b *bridge) wire(ctx context.Context, s settings) error {
-	config, key := s.config, workerSecrets(secrets.New(b.home.SSM, secrets.DefaultPrefix))
+	config := s.config
+	stored := secrets.New(b.home.SSM, secrets.DefaultPrefix, secrets.WithLogger(s.log))
+	key := worker.Secrets(stored)
 	sources := sourceOptions(config)
 	baseURL := config.Centercode.BaseURL
 	if b.simulator != nil {
@@ -141,13 +146,13 @@ func (b *bridge) wire(ctx context.Context, s settings) error {
 	}
 	accept, err := ingest.New(ingest.Config{
 		QueueURL: b.home.WorkQueueURL, Sender: b.home.SQS, Routes: config,
-		Secrets: secrets.New(b.home.SSM, secrets.DefaultPrefix), Reporter: s.ingested,
+		Secrets: stored, Reporter: s.ingested,
 	})
 	if err != nil {
 		return err
 	}
 	b.server = &http.Server{
-		Handler:           &embedded.Listener{Handler: accept.Handle, Function: "ingest"},
+		Handler:           &embedded.Listener{Handler: accept.Handle, Function: "ingest", Log: s.log},
 		ReadHeaderTimeout: 10 * time.Second,
 		// API Gateway gives an integration 30 s; a sender may need as long for
 		// its body.
@@ -156,7 +161,7 @@ func (b *bridge) wire(ctx context.Context, s settings) error {
 	}
 	b.poller = &embedded.Poller{
 		SQS: b.home.SQS, QueueURL: b.home.WorkQueueURL, Function: "worker",
-		BatchSize: batchSize, MaximumConcurrency: s.concurrency, Timeout: functionTimeout, Handler: work.Handle,
+		BatchSize: batchSize, MaximumConcurrency: s.concurrency, Timeout: functionTimeout, Handler: work.Handle, Log: s.log,
 	}
 	return nil
 }
@@ -228,9 +233,6 @@ func sourceOptions(c *mapping.Config) attachment.Options {
 		Resolve: c.Sources.Resolve, MaxBytes: c.Sources.MaxBytes,
 	}
 }
-
-// workerSecrets is what the worker and the start of a bridge ask secrets of.
-type workerSecrets = worker.Secrets
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -120,7 +121,7 @@ func demo(ctx context.Context, config *mapping.Config, files []string) (rows []d
 	watch := &watcher{ended: map[string]worker.Outcome{}, news: make(chan struct{}, 1)}
 	b, err := openBridge(ctx, settings{
 		config: &simulated, data: data, listen: "127.0.0.1:0", simulator: "127.0.0.1:0", concurrency: 4,
-		ingested: silent{}, worked: watch,
+		ingested: silent{}, worked: watch, log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -42,6 +43,7 @@ centercode.baseUrl, tickets go to a Centercode simulator whose page shows them.`
 			if s.concurrency < 1 || s.concurrency > 1000 {
 				return usage("--concurrency must be 1 to 1000")
 			}
+			s.log = slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 			return runBridge(cmd.Context(), s, &lines{out: std.out, now: time.Now, asJSON: asJSON})
 		},
 	}

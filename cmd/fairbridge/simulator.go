@@ -35,7 +35,7 @@ var simulatedHosts = []string{"app.testfairy.com", "my.testfairy.com", "testfair
 
 func startSimulator(ctx context.Context, s settings) (*simulator, error) {
 	center, err := centercodetest.New(centercodetest.Options{
-		APIKeys: []string{simulatorKey}, Dir: filepath.Join(s.data, "simulator"),
+		APIKeys: []string{simulatorKey}, Dir: filepath.Join(s.data, "simulator"), FileElements: s.config.FileElements(),
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"fairbridge/pkg/ingest"
+	"fairbridge/pkg/worker"
+)
+
+var deliveryID = strings.Repeat("0123456789abcdef", 4)
+
+func TestLines(t *testing.T) {
+	at := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+	for _, tc := range []struct {
+		name string
+		tell func(*lines)
+		want string
+	}{
+		{"accepted is not told", ingestTold(ingest.Outcome{Result: ingest.Accepted, Status: 202, Kind: "feedback"}), ""},
+		{"ignored", ingestTold(ingest.Outcome{Result: ingest.Ignored, Status: 200, Kind: "upload", Problem: "no route wants this kind"}),
+			"15:04:05  ignored      HTTP 200 upload: no route wants this kind\n"},
+		{"rejected", ingestTold(ingest.Outcome{Result: ingest.Rejected, Status: 401, Problem: "wrong token"}),
+			"15:04:05  rejected     HTTP 401: wrong token\n"},
+		{"failed", ingestTold(ingest.Outcome{Result: ingest.Failed, Status: 503, Problem: "not queued", Err: errors.New("disk full")}),
+			"15:04:05  failed       HTTP 503: not queued: disk full\n"},
+		{"a ticket", workerTold(worker.Outcome{Result: worker.Created, TicketID: "17", Kind: "feedback", Age: 1200 * time.Millisecond, DeliveryID: deliveryID}),
+			"15:04:05  ticket 17    feedback, 1.2 s after the webhook  [0123456789ab]\n"},
+		{"with attachments", workerTold(worker.Outcome{Result: worker.Created, TicketID: "17", Kind: "feedback", Attachments: 2,
+			AttachmentBytes: 3_400_000, Skipped: []string{"log: gone"}, Age: time.Second, Took: time.Second, DeliveryID: deliveryID}),
+			"15:04:05  ticket 17    feedback, 2 attachments of 3.4 MB, without log: gone, 2.0 s after the webhook  [0123456789ab]\n"},
+		{"a duplicate", workerTold(worker.Outcome{Result: worker.Duplicate, TicketID: "17", DeliveryID: deliveryID}),
+			"15:04:05  duplicate    was done before as ticket 17  [0123456789ab]\n"},
+		{"ignored by its route", workerTold(worker.Outcome{Result: worker.Ignored, Kind: "crash", DeliveryID: deliveryID}),
+			"15:04:05  ignored      crash: its route ignores it  [0123456789ab]\n"},
+		{"a dead letter", workerTold(worker.Outcome{Result: worker.Dead, Reason: "rejected", Stage: "create", Err: errors.New("invalid submitter"), DeliveryID: deliveryID}),
+			"15:04:05  dead letter  rejected at create: invalid submitter  [0123456789ab]\n"},
+		{"a dead letter with a ticket", workerTold(worker.Outcome{Result: worker.Dead, Reason: "attachment_source", Stage: "attach", TicketID: "3",
+			Err: errors.New("404"), DeliveryID: deliveryID}),
+			"15:04:05  dead letter  attachment_source at attach, ticket 3 stays: 404  [0123456789ab]\n"},
+		{"a retry", workerTold(worker.Outcome{Result: worker.Retry, Attempt: 2, RetryIn: 3 * time.Second, Err: errors.New("503"), DeliveryID: deliveryID}),
+			"15:04:05  retry        attempt 2, again in 3.0 s: 503  [0123456789ab]\n"},
+		{"handed back", workerTold(worker.Outcome{Result: worker.HandedBack, Attempt: 1, RetryIn: time.Second, Err: errors.New("held"), DeliveryID: deliveryID}),
+			"15:04:05  waits        attempt 1, again in 1.0 s: held  [0123456789ab]\n"},
+	} {
+		var out bytes.Buffer
+		tc.tell(&lines{out: &out, now: func() time.Time { return at }})
+		if out.String() != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, out.String(), tc.want)
+		}
+	}
+}
+
+func TestLinesAsJSON(t *testing.T) {
+	var out bytes.Buffer
+	l := &lines{out: &out, now: func() time.Time { return time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC) }, asJSON: true}
+	ingestTold(ingest.Outcome{Result: ingest.Accepted, Status: 202, Kind: "feedback", DeliveryID: "d", Bytes: 7})(l)
+	workerTold(worker.Outcome{Result: worker.Retry, DeliveryID: "d", Attempt: 2, Status: 503, Stage: "create",
+		RetryIn: 1500 * time.Millisecond, Took: time.Second, Err: errors.New("busy")})(l)
+	want := `{"bytes":7,"deliveryId":"d","event":"feedback","result":"accepted","stage":"ingest","status":202,"time":"2026-01-02T15:04:05Z","tookMs":0}
+{"ageMs":1000,"attachmentBytes":0,"attachments":0,"attempt":2,"deliveryId":"d","err":"busy","result":"retry","retryInMs":1500,"stage":"worker","status":503,"step":"create","time":"2026-01-02T15:04:05Z","tookMs":1000}
+`
+	if out.String() != want {
+		t.Errorf("%s\nwant\n%s", out.String(), want)
+	}
+}
+
+func ingestTold(o ingest.Outcome) func(*lines) {
+	return func(l *lines) { ingested{l}.Report(context.Background(), o) }
+}
+
+func workerTold(o worker.Outcome) func(*lines) {
+	return func(l *lines) { worked{l}.Report(context.Background(), o) }
+}
+
+func TestBytesText(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 21_100: "21.1 kB", 3_400_000: "3.4 MB", 2 << 30: "2.1 GB"} {
+		if got := bytesText(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+}
