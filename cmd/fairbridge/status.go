@@ -151,7 +151,9 @@ func (t *target) status(ctx context.Context, at *place, config string, limit int
 		s.problem("%s: %s", count(s.DeadLetters.total(), "dead letter"), at.command("dlq list"))
 	}
 	for _, secret := range s.Secrets {
-		if !secret.Exists && t.needs(secret.Name, s.Centercode.BaseURL) {
+		// A bridge that runs here would not have started without: it has the
+		// secret in its own environment.
+		if running := s.Runs != nil && *s.Runs; !secret.Exists && !running && t.needs(secret.Name, s.Centercode.BaseURL) {
 			how := "secrets put " + secret.Name
 			if secret.Name == secrets.WebhookToken {
 				how += " --generate"

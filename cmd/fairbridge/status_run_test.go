@@ -1,0 +1,41 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fairbridge/pkg/ledger"
+)
+
+// The commands that look at a bridge and feed it, beside one that runs.
+func TestCommandsBesideARunningBridge(t *testing.T) {
+	newCloud(t) // for the environment
+	f := newFarEnd(t, lookUp)
+	data := filepath.Join(t.TempDir(), "home")
+	p := startBridge(t, f, data)
+	sent := runCommand(t, "", "send", "../../events/feedback.json", "--data", data)
+	if sent.code != exitDone || !strings.HasPrefix(sent.out, "../../events/feedback.json: HTTP 202 {") {
+		t.Fatalf("%+v", sent)
+	}
+	openState(t, data).settled()
+
+	// Its key is in its own environment, not in this one's.
+	s := statusOf(t, exitDone, "--data", data, "--config", f.config)
+	wantProblems(t, s)
+	if s.Runs == nil || !*s.Runs || s.Webhook == "" || !strings.HasPrefix(p.webhook, s.Webhook+"?token=") || !s.Centercode.Answers {
+		t.Errorf("got %+v", s)
+	}
+	if len(s.Deliveries) != 1 || s.Deliveries[0].State != ledger.Completed || s.Deliveries[0].TicketID == "" {
+		t.Errorf("deliveries are %+v", s.Deliveries)
+	}
+
+	if code := p.interrupt(); code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+	s = statusOf(t, exitLeft, "--data", data, "--config", f.config)
+	wantProblems(t, s, "centercode-api-key is missing: fairbridge secrets put centercode-api-key --data "+data)
+	if s.Runs == nil || *s.Runs {
+		t.Errorf("got %+v", s)
+	}
+}
