@@ -44,6 +44,9 @@ type Error struct {
 	Permanent bool
 	// Status is the source's HTTP status if that was the fault, else 0.
 	Status int
+	// SignIn says that the source wants to know who asks, or somebody else: 401,
+	// 403, a sign-in page. Other credentials may help.
+	SignIn bool
 	// RetryAfter is how long the source asked to be left alone; 0 if it did not.
 	RetryAfter time.Duration
 	// Reason is generic and may be sent outward.
@@ -84,6 +87,8 @@ func statusError(resp *http.Response, t target) *Error {
 		Err:        fmt.Errorf("get %s: %s", t, resp.Status),
 	}
 	switch code {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		e.SignIn = true
 	case http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooEarly, http.StatusTooManyRequests:
 		e.Permanent = false
 	}

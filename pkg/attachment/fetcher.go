@@ -35,6 +35,9 @@ type Options struct {
 	// AuthHosts are the hosts that may be given OpenRequest.Auth, written as
 	// Hosts are. The default is DefaultAuthHosts.
 	AuthHosts []string
+	// REST is the base URL of TestFairy's REST API, if it is not at one of the
+	// default hosts. Its host joins Hosts and AuthHosts.
+	REST string
 	// AllowLoopback permits http and https URLs, with any port, whose host is a
 	// loopback address or "localhost". For the embedded home, never for AWS.
 	AllowLoopback bool
@@ -114,6 +117,13 @@ func newFetcher(o Options, public, loopback *dialer) (*Fetcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attachment: hosts for credentials: %w", err)
 	}
+	if o.REST != "" {
+		host, err := restHost(o.REST)
+		if err != nil {
+			return nil, fmt.Errorf("attachment: REST API: %w", err)
+		}
+		hosts, authHosts = append(hosts, host), append(authHosts, host)
+	}
 	p := &policy{hosts: hosts, authHosts: authHosts, allowLoopback: o.AllowLoopback, resolve: map[string]*url.URL{}}
 	for host, base := range o.Resolve {
 		u, err := loopbackBase(base)
@@ -156,7 +166,7 @@ func withDefaults(o Options) Options {
 }
 
 // newTransport leaves out all that net/http does unasked: a proxy out of the
-// environment, decompression, HTTP/2 (it takes 4/10 of a large file's speed, see
+// environment, decompression, HTTP/2 (a fifth slower for a large file, see
 // BenchmarkRead), connections kept between requests (each request has its
 // address checked, and net/http would log what a source sends on an idle one).
 func newTransport(o Options, d *dialer) *http.Transport {

@@ -45,7 +45,12 @@ func (s *stream) open() (*File, error) {
 		return nil, err
 	}
 	if a.StatusCode != http.StatusOK {
-		return nil, statusError(a.Response, a.target)
+		e := statusError(a.Response, a.target)
+		if s.request.Auth != nil && e.Status == http.StatusUnauthorized {
+			// The key is wrong, not the file: it may be mended.
+			e.Permanent = false
+		}
+		return nil, e
 	}
 	if encoding := contentEncoding(a.Header); encoding != "" {
 		return nil, permanent(reasonEncoded, "get %s: content encoding %q", a.target, encoding)
@@ -62,7 +67,9 @@ func (s *stream) open() (*File, error) {
 	head = head[:n]
 	kind, reason := judge(s.request, header, head)
 	if reason != "" {
-		return nil, permanent(reason, "get %s: content type %q", target, header.Get("Content-Type"))
+		e := permanent(reason, "get %s: content type %q", target, header.Get("Content-Type"))
+		e.SignIn = reason == reasonWebPage
+		return nil, e
 	}
 	return &File{
 		Name:        fileName(s.request.URL, header, kind),

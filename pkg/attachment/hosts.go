@@ -51,6 +51,18 @@ func loopbackBase(raw string) (*url.URL, error) {
 	return u, nil
 }
 
+// restHost returns the host of Options.REST.
+func restHost(raw string) (string, error) {
+	u, err := parseURL(raw)
+	switch {
+	case err != nil:
+		return "", err
+	case u.Scheme != "https":
+		return "", errors.New("not https")
+	}
+	return u.Hostname(), checkHostName(u.Hostname())
+}
+
 // signInWords are how the pages that ask for a password name themselves, as a
 // path segment or as a host's first label.
 var signInWords = []string{

@@ -74,31 +74,3 @@ func TestKind(t *testing.T) {
 		})
 	}
 }
-
-func TestSessionURL(t *testing.T) {
-	t.Parallel()
-	const us = "https://mobile.saucelabs.com"
-	tests := map[string]string{
-		"https://app.testfairy.com/projects/10-demoapp/builds/584120/sessions/1": "https://api.testfairy.com/api/1/projects/10-demoapp/builds/584120/sessions/1/?fields=logs",
-		us + "/projects/10/builds/5/sessions/1":                                  us + "/api/1/projects/10/builds/5/sessions/1/?fields=logs",
-		us + "/projects/a%3Fb/builds/5/sessions/1":                               us + "/api/1/projects/a%3Fb/builds/5/sessions/1/?fields=logs",
-		us + "/projects/10/builds/5":                                             "",
-		us + "/projects/%2e%2e/builds/5/sessions/1":                              "",
-		"https://example.com/projects/10/builds/5/sessions/1":                    "",
-		"https://www.saucelabs.com/projects/10/builds/5/sessions/1":              "",
-		"https://user@app.testfairy.com/projects/10/builds/5/sessions/1":         "",
-	}
-	f, err := NewFetcher(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for session, want := range tests {
-		got, err := SessionURL(session, SessionLog)
-		if got != want || (err == nil) != (want != "") {
-			t.Errorf("%s: %q, %v", session, got, err)
-		}
-		if got != "" && f.Check(got) != nil {
-			t.Errorf("%s may not be fetched", got)
-		}
-	}
-}

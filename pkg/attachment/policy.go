@@ -87,6 +87,18 @@ func (p *policy) place(u *url.URL) (target, error) {
 	return t, nil
 }
 
+// isREST reports whether u may be of TestFairy's REST API, whose paths start
+// /api/1/. A server may read a path in more than one way, so any segment counts.
+func isREST(u *url.URL) bool {
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		name, _, _ := strings.Cut(segment, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "api") {
+			return true
+		}
+	}
+	return false
+}
+
 // onto returns u's path and query below base.
 func onto(base, u *url.URL) *url.URL {
 	sent := *u
@@ -109,7 +121,9 @@ func (p *policy) redirect(from target, location string) (target, error) {
 		return target{}, permanent(reasonForbidden, "%w redirect from %s: %w", errForbidden, from, parseFault(err))
 	}
 	if isSignIn(u) {
-		return target{}, permanent(reasonSignIn, "redirect from %s to %s", from, target{url: u})
+		e := permanent(reasonSignIn, "redirect from %s to %s", from, target{url: u})
+		e.SignIn = true
+		return target{}, e
 	}
 	to, err := p.target(u.String())
 	if err != nil {

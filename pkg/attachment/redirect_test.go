@@ -1,7 +1,6 @@
 package attachment
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -132,69 +131,6 @@ func TestRedirectIntoLoopback(t *testing.T) {
 	failure(t, err, true, reasonForbidden)
 	if _, _, err = fetch(t, f, OpenRequest{URL: inside.URL + "/x.png"}); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestCredentials follows them over hosts: to TestFairy's own only, and never
-// back once they were dropped.
-func TestCredentials(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name string
-		hops []string
-		sent []bool
-	}{
-		{"TestFairy's page", []string{"app.testfairy.com"}, []bool{true}},
-		{"REST API", []string{"mobile.eu-central-1.saucelabs.com"}, []bool{true}},
-		{"not to files", []string{"testfairy.s3.amazonaws.com"}, []bool{false}},
-		{"not to the rest of Sauce Labs", []string{"www.saucelabs.com"}, []bool{false}},
-		{"same host", []string{"app.testfairy.com", "app.testfairy.com"}, []bool{true, true}},
-		{"another host", []string{"app.testfairy.com", "testfairy.s3.amazonaws.com"}, []bool{true, false}},
-		{"another of TestFairy's", []string{"app.testfairy.com", "api.testfairy.com"}, []bool{true, false}},
-		{"subdomain", []string{"testfairy.com", "app.testfairy.com"}, []bool{true, false}},
-		{"there and back", []string{"app.testfairy.com", "www.saucelabs.com", "app.testfairy.com"}, []bool{true, false, false}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			source := &recorder{}
-			source.answer = func(w http.ResponseWriter, r *http.Request) {
-				if n := len(source.seen()); n < len(tt.hops) {
-					http.Redirect(w, r, fmt.Sprintf("https://%s/%d.png", tt.hops[n], n), http.StatusFound)
-					return
-				}
-				servePicture(w)
-			}
-			w := newWorld(t, source)
-			_, _, err := fetch(t, w.fetcher(t, Options{}), OpenRequest{
-				URL:  "https://" + tt.hops[0] + "/0.png?secret",
-				Auth: &BasicAuth{User: "alice@example.com", Password: "key"},
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i, r := range source.seen() {
-				if _, _, sent := r.BasicAuth(); sent != tt.sent[i] || r.Host != tt.hops[i] {
-					t.Errorf("request %d to %s: credentials %v, want %v", i, r.Host, sent, tt.sent[i])
-				}
-				if r.Referer() != "" || r.Header.Get("Cookie") != "" {
-					t.Errorf("request %d: %v", i, r.Header)
-				}
-			}
-		})
-	}
-}
-
-func TestCredentialsAreNotPrinted(t *testing.T) {
-	t.Parallel()
-	r := OpenRequest{Auth: &BasicAuth{User: "alice", Password: "hunter2"}}
-	asJSON, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	printed := fmt.Sprintf("%v %+v %#v %s %v %+v %#v %s", r, r, r, r, r.Auth, r.Auth, r.Auth, r.Auth) + string(asJSON)
-	if strings.Contains(printed, "hunter2") || strings.Contains(printed, "alice") {
-		t.Errorf("printed: %s", printed)
 	}
 }
 

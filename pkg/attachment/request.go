@@ -20,6 +20,11 @@ func (f *Fetcher) get(ctx context.Context, r OpenRequest, from *checkpoint) (*ht
 	}
 	auth := r.Auth
 	for redirects := 0; ; redirects++ {
+		if auth != nil && t.mayAuth && r.Want != WantREST && isREST(t.url) {
+			// The payload has chosen the URL: it must not read what only the
+			// account may, such as all feedbacks.
+			return nil, target{}, permanent(reasonForbidden, "%w: %s with credentials, but not for a session", errForbidden, t)
+		}
 		resp, err := f.roundTrip(ctx, t, auth, from)
 		if err != nil {
 			return nil, target{}, transportError(ctx, t, err)

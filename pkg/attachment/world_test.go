@@ -41,7 +41,7 @@ func newWorld(t testing.TB, h http.Handler) *world {
 	t.Helper()
 	w := &world{ca: newAuthority(t), dns: map[string][][]string{}}
 	cert := w.ca.issue(t, time.Now().Add(time.Hour), "testfairy.com", "*.testfairy.com",
-		"*.saucelabs.com", "*.eu-central-1.saucelabs.com", "testfairy.s3.amazonaws.com")
+		"*.saucelabs.com", "*.eu-central-1.saucelabs.com", "testfairy.s3.amazonaws.com", "testfairy.example.com")
 	w.server = serveTLS(t, h, cert)
 	return w
 }
