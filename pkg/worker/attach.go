@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fairbridge/pkg/attachment"
@@ -15,18 +16,15 @@ import (
 // attachments uploads, one after the other, what Centercode does not have yet.
 func (d *delivery) attachments(ctx context.Context) error {
 	entry := d.claim.Entry()
-	seen := map[string]int{}
-	for _, a := range d.request.Attachments {
-		// An element can take several files: they are told apart by their order.
-		name := a.Element
-		if seen[a.Element]++; seen[a.Element] > 1 {
-			name = fmt.Sprintf("%s#%d", a.Element, seen[a.Element])
-		}
+	names := attachmentNames(d.request.Attachments)
+	// A doubt comes first: the ledger has room for one.
+	if slices.Contains(names, entry.Attaching) && d.request.OnLostAnswer != mapping.Retry {
+		return failed(stageAttach, &lostAnswerError{found: true})
+	}
+	for i, a := range d.request.Attachments {
+		name := names[i]
 		if _, done := entry.Attached[name]; done {
 			continue
-		}
-		if entry.Attaching == name && d.request.OnLostAnswer != mapping.Retry {
-			return failed(stageAttach, &lostAnswerError{found: true})
 		}
 		err := d.withKey(ctx, func(ctx context.Context, key string) error {
 			return d.attach(ctx, name, a, key)
@@ -41,6 +39,20 @@ func (d *delivery) attachments(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// attachmentNames are the names under which the ledger keeps them. An element can
+// take several files: they are told apart by their order.
+func attachmentNames(all []mapping.Attachment) []string {
+	names := make([]string, len(all))
+	seen := map[string]int{}
+	for i, a := range all {
+		names[i] = a.Element
+		if seen[a.Element]++; seen[a.Element] > 1 {
+			names[i] = fmt.Sprintf("%s#%d", a.Element, seen[a.Element])
+		}
+	}
+	return names
 }
 
 // attach streams one file from its source to Centercode.

@@ -424,6 +424,33 @@ func TestReplaySendsOnlyWhatIsMissing(t *testing.T) {
 	w.checkInvariants(id)
 }
 
+// An upload in doubt is not forgotten because an attachment before it, which was
+// left out in the first attempt, can be had in the second.
+func TestDoubtAboutALaterAttachmentStays(t *testing.T) {
+	w := newWorld(t, forFeedback+`
+    attachments:
+      - {from: "https://app.testfairy.com/late.jpg", element: log, optional: true}
+      - {from: "{{ .screenshotUrl }}", element: screenshot}
+`)
+	w.testfairy.Inject("/late.jpg", testfairytest.Fault{Status: 404, Times: 1})
+	id := w.send(feedback(1))
+	proc := w.start(&plan{at: "centercode.file#1", form: diesDone})
+	_, err := proc.handler.Handle(t.Context(), eventOf(w.receive(w.work)))
+	w.must(err)
+	w.settle(nil)
+	if l := w.onlyLetter(); l.Reason != queue.ReasonAmbiguous || l.Stage != "attach" {
+		t.Errorf("dead letter %+v", l)
+	}
+	w.checkInvariants(id)
+	w.settleParked(id)
+	w.redrive()
+	w.settle(nil)
+	w.checkInvariants(id)
+	if n := len(w.tickets(id)[0].Files); n != 2 {
+		t.Errorf("%d files, want 2", n)
+	}
+}
+
 func TestSeveralFilesForOneElement(t *testing.T) {
 	w := newWorld(t, forFeedback+`
     attachments:
