@@ -240,12 +240,12 @@ func (t *target) askCentercode(ctx context.Context, config string) (centercodeSt
 		if where, ok := errors.AsType[*url.Error](err); ok {
 			err = where.Err
 		}
-		return s, fmt.Errorf("Centercode, %s, does not answer from here: %w", s.BaseURL, err)
+		return s, fmt.Errorf("no answer from Centercode at %s: %w", s.BaseURL, err)
 	}
 	defer resp.Body.Close() // the page itself does not matter
 	s.Status, s.Took = resp.StatusCode, time.Since(start).Milliseconds()
 	if s.Answers = resp.StatusCode < http.StatusInternalServerError; !s.Answers {
-		return s, fmt.Errorf("Centercode, %s, answers HTTP %d", s.BaseURL, resp.StatusCode)
+		return s, fmt.Errorf("no good answer from Centercode at %s: HTTP %d", s.BaseURL, resp.StatusCode)
 	}
 	return s, nil
 }

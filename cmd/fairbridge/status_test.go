@@ -108,7 +108,7 @@ func TestStatusIsPartlyRefused(t *testing.T) {
 		c.denied = target
 		got := runCommand(t, "", "status", "--stack", stackName)
 		if got.code != exitLeft || got.err != "" || !strings.Contains(got.out, "AccessDeniedException") ||
-			!strings.Contains(got.out, "does not answer from here: ") || !strings.Contains(got.out, "dashboard") {
+			!strings.Contains(got.out, "no answer from Centercode at http://127.0.0.1:1: ") || !strings.Contains(got.out, "dashboard") {
 			t.Errorf("%s: got %+v", target, got)
 		}
 	}
@@ -137,7 +137,7 @@ func TestStatusAsksCentercode(t *testing.T) {
 		{missing, "not asked: its address is in fairbridge.yaml, and there is no " + missing + " here (--config)", ""},
 		{mistaken, "not asked: " + mistaken + " has mistakes (fairbridge check --config " + mistaken + ")", ""},
 		{without, "none is configured", "no Centercode is configured: deploy with the parameter CentercodeBaseUrl, or with centercode.baseUrl in " + without},
-		{with, "", "Centercode, " + broken.URL + ", answers HTTP 502"},
+		{with, "", "no good answer from Centercode at " + broken.URL + ": HTTP 502"},
 	}
 	for _, test := range tests {
 		code := exitDone
