@@ -119,6 +119,11 @@ func (b *bridge) wire(ctx context.Context, s settings) error {
 	} else if _, err := key.Get(ctx, secrets.CentercodeAPIKey); err != nil {
 		return err
 	}
+	if config.UsesAccount() {
+		if _, err := key.Get(ctx, secrets.TestFairyAPIKey); err != nil {
+			return err
+		}
+	}
 	client, err := centercode.New(baseURL, &http.Client{Transport: centercode.NewTransport()})
 	if err != nil {
 		return err
@@ -230,7 +235,7 @@ func (b *bridge) webhookToken(ctx context.Context) (string, error) {
 func sourceOptions(c *mapping.Config) attachment.Options {
 	return attachment.Options{
 		Hosts: c.Sources.Hosts, AllowLoopback: c.Sources.AllowLoopback,
-		Resolve: c.Sources.Resolve, MaxBytes: c.Sources.MaxBytes,
+		Resolve: c.Sources.Resolve, MaxBytes: c.Sources.MaxBytes, REST: c.TestFairy.BaseURL,
 	}
 }
 

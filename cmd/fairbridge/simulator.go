@@ -30,8 +30,11 @@ const simulatorKey = "key-of-the-simulator"
 // simulatedFiles is where the simulator has TestFairy's files.
 const simulatedFiles = "/testfairy"
 
-// simulatedHosts are the hosts that TestFairy's payloads name.
-var simulatedHosts = []string{"app.testfairy.com", "my.testfairy.com", "testfairy.s3.amazonaws.com", "mobile.saucelabs.com"}
+// simulatedHosts are the hosts that TestFairy's payloads name, and those of its REST API.
+var simulatedHosts = []string{
+	"app.testfairy.com", "my.testfairy.com", "testfairy.s3.amazonaws.com",
+	"api.testfairy.com", "mobile.saucelabs.com", "mobile.eu-central-1.saucelabs.com",
+}
 
 func startSimulator(ctx context.Context, s settings) (*simulator, error) {
 	center, err := centercodetest.New(centercodetest.Options{

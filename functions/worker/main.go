@@ -39,7 +39,9 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 		return nil, err
 	}
 	from := settings.Mapping.Sources
-	sources, err := attachment.NewFetcher(attachment.Options{Hosts: from.Hosts, AllowLoopback: from.AllowLoopback, Resolve: from.Resolve, MaxBytes: from.MaxBytes})
+	sources, err := attachment.NewFetcher(attachment.Options{
+		Hosts: from.Hosts, AllowLoopback: from.AllowLoopback, Resolve: from.Resolve,
+		MaxBytes: from.MaxBytes, REST: settings.Mapping.TestFairy.BaseURL})
 	if err != nil {
 		return nil, err
 	}

@@ -107,3 +107,17 @@ func TestWhatAnAttachmentMustBe(t *testing.T) {
 		}
 	}
 }
+
+func TestUsesAccount(t *testing.T) {
+	for list, want := range map[string]bool{
+		`[]`: false,
+		`[{from: "{{ .screenshotUrl }}", element: e}]`:                  false,
+		`[{from: "{{ .screenshotUrl }}", element: e, auth: testfairy}]`: true,
+		`[{session: events, element: e}]`:                               true,
+	} {
+		c := mustParse(t, account+"\ndefaults: {attachments: "+list+"}\n"+route("      x: y"))
+		if got := c.UsesAccount(); got != want {
+			t.Errorf("%s: %t", list, got)
+		}
+	}
+}

@@ -212,3 +212,11 @@ func (d *decoder) unreachable(rules []rule) {
 func (c *Config) Wants(k testfairy.Kind) bool {
 	return slices.ContainsFunc(c.Routes, func(r Route) bool { return !r.Ignore && k.Known() && r.match.kind(k) })
 }
+
+// UsesAccount reports whether some attachment is asked for with the TestFairy
+// account, so that its API key is needed.
+func (c *Config) UsesAccount() bool {
+	return slices.ContainsFunc(c.Routes, func(r Route) bool {
+		return slices.ContainsFunc(r.attachments, func(f file) bool { return f.needsAccount != nil })
+	})
+}
