@@ -138,7 +138,8 @@ func (d *decoder) withoutAccount(t top) {
 	}
 }
 
-// attachment makes an attachment. It reports whether there is one.
+// attachment makes an attachment; without a URL, if the event has no file for it.
+// It reports whether nothing was wrong.
 func (m *mapper) attachment(f file) (Attachment, bool) {
 	key := "attachments." + f.element
 	a := Attachment{Element: f.element, Field: f.field, Optional: f.optional}
@@ -157,34 +158,32 @@ func (m *mapper) attachment(f file) (Attachment, bool) {
 	if f.needsAccount != nil {
 		a.Account = m.testfairy.User
 	}
-	empty := "from is empty"
 	if f.session != "" {
-		empty = m.session(f, &a)
+		ok = m.session(f, &a) && ok
 	}
-	if ok && a.URL == "" && empty != "" {
-		m.warn(key, "nothing to attach: "+empty, "")
-	}
-	return a, ok && a.URL != ""
+	return a, ok
 }
 
-// session fills in where a part of the event's session is. It returns why there
-// is nothing to attach, or "" if it has noted that itself.
-func (m *mapper) session(f file, a *Attachment) string {
+// session fills in where a part of the event's session is. It reports whether
+// nothing was wrong.
+func (m *mapper) session(f file, a *Attachment) bool {
 	page := m.event.Text("sessionUrl")
 	if page == "" {
-		return "the event has no sessionUrl"
+		return true
 	}
+	key := "attachments." + f.element + ".session"
 	api, name, err := m.testfairy.session(page, f.session)
-	if err != nil && f.optional {
-		return err.Error()
-	}
-	if err != nil {
-		m.fail(f.line, "attachments."+f.element+".session", err.Error(), page, err)
-		return ""
+	switch {
+	case err != nil && f.optional:
+		m.warn(key, "nothing to attach: "+err.Error(), page)
+		return false
+	case err != nil:
+		m.fail(f.line, key, err.Error(), page, err)
+		return false
 	}
 	a.URL, a.Want = api, WantREST
 	if a.Filename == "" {
 		a.Filename = name
 	}
-	return ""
+	return true
 }

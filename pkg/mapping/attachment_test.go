@@ -68,7 +68,7 @@ func TestSessionAttachments(t *testing.T) {
 				t.Fatal(err)
 			}
 			if tt.url == "" {
-				if len(req.Attachments) != 0 || len(req.Warnings) != 1 {
+				if len(req.Attachments) != 0 || len(req.NotAttached) != 1 || len(req.Warnings) != 0 {
 					t.Errorf("%+v", req)
 				}
 				return

@@ -74,6 +74,9 @@ func shownRequest(c *Config, in Input, bodyOnly bool) string {
 		}
 		b.WriteByte('\n')
 	}
+	for _, element := range req.NotAttached {
+		fmt.Fprintf(&b, "%s <- nothing\n", element)
+	}
 	for _, w := range req.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", w)
 	}

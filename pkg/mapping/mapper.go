@@ -36,6 +36,9 @@ type Request struct {
 	// Body is a JSON object of the parameters, in the file's order.
 	Body        json.RawMessage
 	Attachments []Attachment
+	// NotAttached are the elements that the event has no file for. The ticket is
+	// complete without.
+	NotAttached []string
 	// OnLostAnswer is Park or Retry.
 	OnLostAnswer string
 	Lookup       *Lookup // nil: none
@@ -121,7 +124,10 @@ func (m *mapper) request(r Route) (Request, error) {
 		Body: m.body(r.fields),
 	}
 	for _, f := range r.attachments {
-		if a, ok := m.attachment(f); ok {
+		switch a, ok := m.attachment(f); {
+		case ok && a.URL == "":
+			req.NotAttached = append(req.NotAttached, a.Element)
+		case ok:
 			req.Attachments = append(req.Attachments, a)
 		}
 	}

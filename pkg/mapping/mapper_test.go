@@ -121,7 +121,8 @@ func TestWarnings(t *testing.T) {
       status: "{{ .nothing }}"
       summary: "{{ .nothing }}"
     attachments:
-      - {from: "{{ .nothing }}", element: log}`)).Map(input(t, feedback))
+      - {from: "{{ .nothing }}", element: log}
+      - {from: "{{ .screenshotUrl }}", element: screenshot}`)).Map(input(t, feedback))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,10 +130,12 @@ func TestWarnings(t *testing.T) {
 		{"fields.x", `is not one of the allowed values; the fallback "B" is sent`, "App doesn't render nicely in landscape"},
 		{"fields.y", "date was given what is not a time", ""},
 		{"fields.status", "is sent as an empty text, which Centercode may refuse; omitEmpty: true leaves it out", ""},
-		{"attachments.log", "nothing to attach: from is empty", ""},
 	}
 	if !reflect.DeepEqual(req.Warnings, want) {
 		t.Errorf("warnings %q, want %q", req.Warnings, want)
+	}
+	if want := []string{"log"}; !reflect.DeepEqual(req.NotAttached, want) || len(req.Attachments) != 1 {
+		t.Errorf("not attached: %q, want %q; attached: %v", req.NotAttached, want, req.Attachments)
 	}
 	if s := req.Warnings[0].String(); s != `fields.x: is not one of the allowed values; the fallback "B" is sent` {
 		t.Errorf("text %q", s)
