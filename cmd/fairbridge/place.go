@@ -94,6 +94,13 @@ type history interface {
 	Recent(ctx context.Context, limit int) ([]ledger.Record, error)
 }
 
+// ages tells what Amazon's SQS does not: *embedded.SQS does.
+type ages interface {
+	// Oldest returns when the oldest message of a queue was sent; the zero time
+	// if there is none.
+	Oldest(ctx context.Context, queueURL string) (time.Time, error)
+}
+
 // target is an open bridge: its queues, parameters and ledger.
 type target struct {
 	SQS                              queues
@@ -109,6 +116,9 @@ type target struct {
 	CentercodeBaseURL string
 	// Dashboard is a page of the AWS console, "" on this machine.
 	Dashboard string
+
+	// Ages is nil on AWS, where only CloudWatch knows.
+	Ages ages
 
 	onAWS bool
 	close func() error
@@ -145,7 +155,7 @@ func (p *place) openData(ctx context.Context) (*target, error) {
 		return nil, errors.Join(err, home.Close())
 	}
 	t := &target{
-		SQS: home.SQS, SSM: home.SSM, Ledger: store, History: store, SecretsPrefix: secrets.DefaultPrefix,
+		SQS: home.SQS, SSM: home.SSM, Ages: home.SQS, Ledger: store, History: store, SecretsPrefix: secrets.DefaultPrefix,
 		WorkQueueURL: home.WorkQueueURL, DeadLetterQueueURL: home.DeadLetterQueueURL, close: home.Close,
 	}
 	if address, err := runningAt(p.data); err == nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go/logging"
 
 	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/stack"
@@ -29,11 +30,7 @@ func (p *place) openStack(ctx context.Context) (*target, error) {
 	if err != nil {
 		return nil, explainStack(err, p.stack, cfg.Region)
 	}
-	db := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
-		// It compares with 0 where the header is missing, as emulators leave it
-		// out, and warns on standard error. TLS keeps answers whole.
-		o.DisableValidateResponseChecksum = true
-	})
+	db := dynamodb.NewFromConfig(cfg)
 	return &target{
 		SQS: sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg),
 		Ledger: dynamo.New(db, s.LedgerTable), History: dynamo.NewHistory(db, s.LedgerTable),
@@ -49,7 +46,9 @@ func (p *place) openStack(ctx context.Context) (*target, error) {
 func (p *place) awsConfig(ctx context.Context) (aws.Config, error) {
 	ctx, cancel := context.WithTimeout(ctx, awsTimeout)
 	defer cancel()
-	var options []func(*config.LoadOptions) error
+	// What matters is in an error; the SDK would also warn on standard error,
+	// such as of a machine that is no EC2 instance.
+	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if p.region != "" {
 		options = append(options, config.WithRegion(p.region))
 	}

@@ -102,6 +102,8 @@ type queueDepth struct {
 	Waiting int `json:"waiting"`
 	InWork  int `json:"inWork"`
 	Delayed int `json:"delayed"`
+	// Oldest is when the oldest message was sent, where that can be known.
+	Oldest time.Time `json:"oldest,omitzero"`
 }
 
 func (q *queueDepth) total() int { return q.Waiting + q.InWork + q.Delayed }
@@ -201,7 +203,10 @@ func (t *target) depth(ctx context.Context, queueURL string) (*queueDepth, error
 			return nil, fmt.Errorf("count the messages of %s: %s is not a number", queueURL, wanted[i])
 		}
 	}
-	return &q, nil
+	if t.Ages != nil {
+		q.Oldest, err = t.Ages.Oldest(ctx, queueURL)
+	}
+	return &q, err
 }
 
 // askCentercode finds out whether the site answers from this machine. Any answer

@@ -32,8 +32,8 @@ func (s *status) write(out io.Writer, now time.Time) error {
 	if s.Runs == nil || *s.Runs {
 		line("webhook", s.Webhook)
 	}
-	line("work queue", s.Work.String())
-	line("dead letters", s.DeadLetters.letters())
+	line("work queue", s.Work.text(now))
+	line("dead letters", s.DeadLetters.letters(now))
 	line("Centercode", s.Centercode.String())
 	for _, secret := range s.Secrets {
 		text := secret.String()
@@ -85,18 +85,25 @@ func (s *status) writeDeliveries(out io.Writer, now time.Time) error {
 	return nil
 }
 
-func (q *queueDepth) String() string {
+func (q *queueDepth) text(now time.Time) string {
 	if q == nil {
 		return ""
 	}
-	return fmt.Sprintf("%d waiting, %d in work, %d delayed", q.Waiting, q.InWork, q.Delayed)
+	return fmt.Sprintf("%d waiting, %d in work, %d delayed", q.Waiting, q.InWork, q.Delayed) + q.oldest(now)
 }
 
-func (q *queueDepth) letters() string {
+func (q *queueDepth) letters(now time.Time) string {
 	if q == nil {
 		return ""
 	}
-	return fmt.Sprint(q.total())
+	return fmt.Sprint(q.total()) + q.oldest(now)
+}
+
+func (q *queueDepth) oldest(now time.Time) string {
+	if q.Oldest.IsZero() {
+		return ""
+	}
+	return ", the oldest from " + age(now.Sub(q.Oldest)) + " ago"
 }
 
 func (c centercodeStatus) String() string {

@@ -153,12 +153,32 @@ func TestStatusAsksCentercode(t *testing.T) {
 	}
 }
 
+// On this machine it is known how long the oldest message waits.
+func TestStatusOfFolder(t *testing.T) {
+	newCloud(t)
+	dir := t.TempDir()
+	c := cloud{home: openHome(t, dir)}
+	before := time.Now().Truncate(time.Millisecond)
+	send(t, &c, c.home.WorkQueueURL)
+	send(t, &c, c.home.DeadLetterQueueURL)
+	s := statusOf(t, exitLeft, "--data", dir, "--config", "../../fairbridge.yaml")
+	wantProblems(t, s, "1 dead letter: fairbridge dlq list --data "+dir)
+	for _, q := range []*queueDepth{s.Work, s.DeadLetters} {
+		if q.Waiting != 1 || q.Oldest.Before(before) || q.Oldest.After(time.Now()) {
+			t.Errorf("got %+v", q)
+		}
+	}
+	if s.Data != dir || s.Stack != "" || s.Runs == nil || *s.Runs {
+		t.Errorf("got %+v", s)
+	}
+}
+
 func TestWriteStatus(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	id := func(c string) string { return strings.Repeat(c, 64) }
 	full := status{
 		Stack: stackName, Webhook: "https://abc.example.com/webhooks/testfairy", Dashboard: "https://console.example.com/",
-		Work: &queueDepth{3, 2, 1}, DeadLetters: &queueDepth{1, 1, 0},
+		Work: &queueDepth{Waiting: 3, InWork: 2, Delayed: 1, Oldest: now.Add(-90 * time.Minute)}, DeadLetters: &queueDepth{Waiting: 1, InWork: 1},
 		Secrets: []secretState{
 			{Name: secrets.CentercodeAPIKey, Exists: true, Since: now, Version: 2},
 			{Name: secrets.TestFairyAPIKey},
@@ -179,7 +199,7 @@ func TestWriteStatus(t *testing.T) {
 	}{
 		{full, `bridge              stack fairbridge-prod
 webhook             https://abc.example.com/webhooks/testfairy
-work queue          3 waiting, 2 in work, 1 delayed
+work queue          3 waiting, 2 in work, 1 delayed, the oldest from 1h ago
 dead letters        2
 Centercode          https://beta.example.com answers (HTTP 200, 87 ms)
 centercode-api-key  since 2026-01-02 03:04:05 UTC (version 2)

@@ -1,0 +1,31 @@
+package embedded_test
+
+import (
+	"testing"
+	"time"
+)
+
+func TestOldest(t *testing.T) {
+	q := openQueues(t)
+	oldest := func(want time.Time) {
+		t.Helper()
+		if got, err := q.Oldest(t.Context(), q.work); err != nil || !got.Equal(want.Truncate(time.Millisecond)) {
+			t.Errorf("got %v, %v, want %v", got, err, want)
+		}
+	}
+	oldest(time.Time{})
+	first := q.clock.now()
+	q.send(t, q.work, "x")
+	q.clock.advance(time.Hour)
+	second := q.clock.now()
+	q.send(t, q.work, "y")
+	q.receive(t, q.work) // being received does not change it
+	oldest(first)
+	q.clock.advance(4*24*time.Hour - time.Hour)
+	oldest(second)
+	q.clock.advance(time.Hour)
+	oldest(time.Time{})
+	if _, err := q.Oldest(t.Context(), "embedded://sqs/none"); err == nil {
+		t.Error("a queue that is not there is no error")
+	}
+}
