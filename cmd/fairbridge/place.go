@@ -116,7 +116,6 @@ type target struct {
 	CentercodeBaseURL string
 	// Dashboard is a page of the AWS console, "" on this machine.
 	Dashboard string
-
 	// Ages is nil on AWS, where only CloudWatch knows.
 	Ages ages
 
@@ -163,7 +162,3 @@ func (p *place) openData(ctx context.Context) (*target, error) {
 	}
 	return t, nil
 }
-
-// awsTimeout bounds what finding a stack may take: without credentials the SDK
-// asks for those of an EC2 instance, which may not answer.
-const awsTimeout = 30 * time.Second

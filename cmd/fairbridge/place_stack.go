@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -17,6 +18,10 @@ import (
 	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/stack"
 )
+
+// awsTimeout bounds what finding a stack may take: without credentials the SDK
+// asks for those of an EC2 instance, which may not answer.
+const awsTimeout = 30 * time.Second
 
 // openStack finds everything from the outputs of the stack.
 func (p *place) openStack(ctx context.Context) (*target, error) {
