@@ -69,9 +69,8 @@ that says why and can be replayed.`,
   fairbridge demo                                 see every sample payload go through
   fairbridge check --payload events/feedback.json the request Centercode would get
   fairbridge dlq list                             what needs a person, and why`,
-		SilenceUsage:               true,
-		SilenceErrors:              true,
-		SuggestionsMinimumDistance: 2,
+		SilenceUsage:  true,
+		SilenceErrors: true,
 		Args:                       noCommand,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -88,6 +87,7 @@ func noCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		return usage("there is no command %q; did you mean %q?", args[0], near[0])
 	}
