@@ -1,217 +1,132 @@
 package main
 
 import (
-	"cmp"
-	"encoding/json"
+	"context"
+	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
-	"text/tabwriter"
+	"sync"
 	"time"
 
+	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 
-	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
 
 func newDeadLetters(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dlq",
-		Short: "Look at dead letters and replay them",
-		Args:  noCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Short: "Look at dead letters, mend them, and replay them",
+		Long: `A dead letter is a delivery that needs a person. Begin with 'list', read what
+'show' says of one, mend the cause, and 'replay'. docs/dead-letters.md has a
+recipe for each reason. The exit code is 0 if all was done, 1 if something was
+left, 2 if the call was wrong.`,
+		Args: noCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newDeadLettersList(std), newDeadLettersReplay(std))
+	cmd.AddCommand(
+		newDeadLettersList(std), newDeadLettersShow(std), newDeadLettersReplay(std),
+		newDeadLettersDrop(std), newDeadLettersExport(std), newDeadLettersImport(std),
+	)
 	return cmd
 }
 
-func newDeadLettersList(std streams) *cobra.Command {
-	var data string
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List the dead letters and why they are there",
-		Long:  "Lists every dead letter, oldest first. They stay in their place.",
-		Example: `  fairbridge dlq list
-  fairbridge dlq list --json | jq -r 'select(.reason == "rejected") | .deliveryId'`,
-		Args: exactly(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var letters []queue.Letter
-			err := withDeadLetters(cmd, data, func(q *queue.DeadLetters) error {
-				_, err := q.Each(cmd.Context(), func(l queue.Letter) queue.Action {
-					letters = append(letters, l)
-					return queue.Keep
-				})
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			slices.SortFunc(letters, func(a, b queue.Letter) int {
-				return cmp.Or(a.SentAt.Compare(b.SentAt), cmp.Compare(a.MessageID, b.MessageID))
-			})
-			if asJSON {
-				return writeLettersJSON(std.out, letters)
-			}
-			return writeLetters(std.out, letters, time.Now())
-		},
-	}
-	dataFlag(cmd, &data)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
-	return cmd
+// desk is where dead letters are worked on: an open bridge's queues and ledger.
+type desk struct {
+	at     *place
+	target *target
+	queue  *queue.DeadLetters
+	ledger *ledger.Ledger
+	std    streams
+	meter  *meter
 }
 
-func newDeadLettersReplay(std streams) *cobra.Command {
-	var data, reason string
-	var all bool
-	cmd := &cobra.Command{
-		Use:   "replay [DELIVERY-ID...]",
-		Short: "Send dead letters through the bridge again",
-		Long: `Puts dead letters back in the queue: those named by their delivery id (its first
-characters are enough), those with a reason, or all. A ticket that exists is not
-made again; only what is missing is sent. Mend the cause first.`,
-		Example: `  fairbridge dlq replay 3f9a2c
-  fairbridge dlq replay --reason attachment_source
-  fairbridge dlq replay --all`,
-		RunE: func(cmd *cobra.Command, ids []string) error {
-			if err := checkChoice(ids, reason, all); err != nil {
-				return err
-			}
-			found := map[string]bool{}
-			var replayed int
-			err := withDeadLetters(cmd, data, func(q *queue.DeadLetters) (err error) {
-				replayed, err = q.Each(cmd.Context(), func(l queue.Letter) queue.Action {
-					if id, ok := chosen(l, ids, reason, all); ok {
-						found[id] = true
-						return queue.Replay
-					}
-					return queue.Keep
-				})
-				return err
-			})
-			fmt.Fprintf(std.out, "%s replayed\n", count(replayed, "dead letter"))
-			if err != nil {
-				return err
-			}
-			for _, id := range ids {
-				if !found[id] {
-					fmt.Fprintf(std.err, "fairbridge: there is no dead letter %s\n", id)
-					err = errSaid
-				}
-			}
-			return err
-		},
+func openDesk(ctx context.Context, at *place, std streams) (*desk, error) {
+	t, err := at.open(ctx)
+	if err != nil {
+		return nil, err
 	}
-	dataFlag(cmd, &data)
-	cmd.Flags().StringVar(&reason, "reason", "", "those with this reason")
-	cmd.Flags().BoolVar(&all, "all", false, "every one")
-	return cmd
+	d := &desk{
+		at: at, target: t, std: std, meter: newMeter(std.err),
+		queue:  &queue.DeadLetters{API: t.SQS, URL: t.DeadLetterQueueURL, WorkURL: t.WorkQueueURL},
+		ledger: ledger.New(t.Ledger, time.Now, ledger.DefaultLease),
+	}
+	d.queue.Progress = func(taken, of int) { d.meter.show("reading dead letters", taken, of) }
+	return d, nil
 }
 
-func checkChoice(ids []string, reason string, all bool) error {
-	ways := 0
-	for _, used := range []bool{len(ids) > 0, reason != "", all} {
-		if used {
-			ways++
-		}
-	}
-	if ways != 1 {
-		return usage("say which: delivery ids, --reason, or --all")
-	}
-	for _, id := range ids {
-		if len(id) < 6 {
-			return usage("%q is too short for a delivery id; give at least 6 characters", id)
-		}
-	}
-	return nil
-}
-
-// chosen says whether a letter is one that the user named, and by which word.
-func chosen(l queue.Letter, ids []string, reason string, all bool) (string, bool) {
-	for _, id := range ids {
-		if strings.HasPrefix(l.DeliveryID, id) {
-			return id, true
-		}
-	}
-	return "", all || (reason != "" && string(l.Reason) == reason)
-}
-
-func withDeadLetters(cmd *cobra.Command, data string, use func(*queue.DeadLetters) error) error {
-	home, err := embedded.Open(cmd.Context(), data)
+// withDesk runs work at an open desk.
+func withDesk(ctx context.Context, at *place, std streams, work func(*desk) error) error {
+	d, err := openDesk(ctx, at, std)
 	if err != nil {
 		return err
 	}
-	defer home.Close()
-	return use(&queue.DeadLetters{API: home.SQS, URL: home.DeadLetterQueueURL, WorkURL: home.WorkQueueURL})
+	return errors.Join(work(d), d.target.Close())
 }
 
-// writeLetters is the table, and under it the count by reason.
-func writeLetters(out io.Writer, letters []queue.Letter, now time.Time) error {
-	if len(letters) == 0 {
-		_, err := fmt.Fprintln(out, "no dead letters")
-		return err
-	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "AGE\tREASON\tSTAGE\tSTATUS\tATTEMPTS\tDELIVERY\tDESCRIPTION")
-	counts := map[string]int{}
-	for _, l := range letters {
-		reason := reasonText(l)
-		counts[reason]++
-		status := "-"
-		if l.Status != 0 {
-			status = fmt.Sprint(l.Status)
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", age(now.Sub(l.SentAt)), reason, cmp.Or(l.Stage, "-"), status,
-			l.Attempts, cmp.Or(shortID(l.DeliveryID), "-"), shorten(l.Description, 80))
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	var parts []string
-	for reason, n := range counts {
-		parts = append(parts, fmt.Sprintf("%d %s", n, reason))
-	}
-	slices.Sort(parts)
-	_, err := fmt.Fprintf(out, "\n%s: %s\n", count(len(letters), "dead letter"), strings.Join(parts, ", "))
-	return err
+// say tells a person something that is no result.
+func (d *desk) say(format string, args ...any) {
+	d.meter.clear()
+	fmt.Fprintf(d.std.err, "fairbridge: "+format+"\n", args...)
 }
 
-func writeLettersJSON(out io.Writer, letters []queue.Letter) error {
-	enc := json.NewEncoder(out)
-	for _, l := range letters {
-		err := enc.Encode(map[string]any{
-			"messageId": l.MessageID, "deliveryId": l.DeliveryID, "event": l.Event, "reason": reasonText(l),
-			"stage": l.Stage, "status": l.Status, "description": l.Description, "attempts": l.Attempts,
-			"generation": l.Generation, "sentAt": l.SentAt, "failedAt": l.FailedAt, "body": l.Body,
+// lookups is how many ledger entries are asked for at once.
+const lookups = 10
+
+// entries asks the ledger for deliveries. What it does not know is left out. Of
+// the errors the first is returned, with what could be had.
+func (d *desk) entries(ctx context.Context, ids []string) (map[string]ledger.Entry, error) {
+	var mu sync.Mutex
+	var first error
+	found := make(map[string]ledger.Entry, len(ids))
+	next := make(chan string)
+	var askers sync.WaitGroup
+	for range min(lookups, len(ids)) {
+		askers.Go(func() {
+			for id := range next {
+				e, err := d.ledger.Entry(ctx, id)
+				mu.Lock()
+				switch {
+				case err == nil:
+					found[id] = e
+				case first == nil && !errors.Is(err, ledger.ErrNotFound):
+					first = err
+				}
+				mu.Unlock()
+			}
 		})
-		if err != nil {
-			return err
-		}
 	}
-	return nil
+	for _, id := range ids {
+		next <- id
+	}
+	close(next)
+	askers.Wait()
+	return found, first
 }
 
-// reasonText names what SQS itself moved, which carries no reason.
-func reasonText(l queue.Letter) string {
-	return cmp.Or(string(l.Reason), "retries_exhausted")
-}
-
+// shortID is enough of a delivery id to name it.
 func shortID(id string) string { return id[:min(12, len(id))] }
 
+// shorten cuts a text to so many columns of a terminal.
 func shorten(s string, most int) string {
-	runes := []rune(s)
-	if len(runes) <= most {
+	if uniseg.StringWidth(s) <= most {
 		return s
 	}
-	return string(runes[:most-1]) + "…"
+	var b strings.Builder
+	width := 0
+	for g := uniseg.NewGraphemes(s); g.Next() && width+g.Width() < most; {
+		b.WriteString(g.Str())
+		width += g.Width()
+	}
+	return b.String() + "…"
 }
 
 func age(d time.Duration) string {
 	switch {
 	case d < time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
+		return fmt.Sprintf("%ds", max(0, int(d.Seconds())))
 	case d < time.Hour:
 		return fmt.Sprintf("%dm", int(d.Minutes()))
 	case d < 48*time.Hour:

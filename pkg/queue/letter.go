@@ -170,6 +170,6 @@ func Cases(letters []Letter) []Case {
 func newer(a, b Letter) bool {
 	return cmp.Or(
 		cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.Replays, b.Replays),
-		a.SentAt.Compare(b.SentAt), cmp.Compare(a.MessageID, b.MessageID),
+		a.FailedAt.Compare(b.FailedAt), a.SentAt.Compare(b.SentAt), cmp.Compare(a.MessageID, b.MessageID),
 	) > 0
 }

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// ask puts a question to a person and says whether the answer was yes. Where
+// there is none to ask it is an error, for the call lacks --yes.
+func (d *desk) ask(ctx context.Context, question string) (bool, error) {
+	if !isTerminal(d.std.in) {
+		return false, usage("there is nobody to ask here: look first (--dry-run or 'dlq list'), then add --yes")
+	}
+	return askOn(ctx, d.std.in, d.std.err, question)
+}
+
+// askOn is ask on a terminal. Only y and yes are a yes.
+func askOn(ctx context.Context, in io.Reader, out io.Writer, question string) (bool, error) {
+	fmt.Fprintf(out, "%s [y/N] ", question)
+	answer := make(chan string, 1)
+	go func() { // it ends with the process, if nobody answers
+		line, _ := bufio.NewReader(io.LimitReader(in, 1<<10)).ReadString('\n')
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case a := <-answer:
+		return a == "y" || a == "yes", nil
+	case <-ctx.Done():
+		fmt.Fprintln(out)
+		return false, ctx.Err()
+	}
+}

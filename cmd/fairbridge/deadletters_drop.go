@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/queue"
+)
+
+func newDeadLettersDrop(std streams) *cobra.Command {
+	c := dropCall{}
+	cmd := &cobra.Command{
+		Use:   "drop [DELIVERY-ID...]",
+		Short: "Give dead letters up, with a reason that the ledger keeps",
+		Long: `Deletes dead letters: those named by their delivery id (its first characters are
+enough), those that a filter means, or all. The ledger keeps the reason for 35
+days, and a copy of a dropped letter that turns up later is passed over. To have
+them back export them first: what is imported again can be replayed.`,
+		Example: `  fairbridge dlq drop 3f9a2c41 --because "a tester's joke"
+  fairbridge dlq drop --reason unroutable --app 'Old App*' --because 'the app is gone' --yes`,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			c.ids = ids
+			if err := c.check(std); err != nil {
+				return err
+			}
+			return withDesk(cmd.Context(), &c.at, std, func(d *desk) error { return c.run(cmd.Context(), d) })
+		},
+	}
+	c.at.flags(cmd)
+	c.selection.flags(cmd)
+	cmd.Flags().BoolVar(&c.all, "all", false, "every dead letter")
+	cmd.Flags().StringVar(&c.because, "because", "", "why, in your words (required)")
+	cmd.Flags().BoolVar(&c.yes, "yes", false, "do not ask")
+	_ = cmd.RegisterFlagCompletionFunc("because", cobra.NoFileCompletions)
+	return cmd
+}
+
+// dropCall is what 'dlq drop' was asked to do.
+type dropCall struct {
+	selection
+	at      place
+	because string
+	yes     bool
+	filter  queue.Filter
+	left    bool
+}
+
+func (c *dropCall) check(std streams) (err error) {
+	if err := c.one("drop"); err != nil {
+		return err
+	}
+	if c.filter, err = c.selection.filter(time.Now()); err != nil {
+		return err
+	}
+	if c.because = queue.Describe(c.because); c.because == "" {
+		return usage("say why with --because; the ledger keeps it")
+	}
+	if !c.yes && !isTerminal(std.in) {
+		return usage("there is nobody to ask here: look first with 'dlq list', then add --yes")
+	}
+	return nil
+}
+
+func (c *dropCall) run(ctx context.Context, d *desk) (err error) {
+	in, err := d.take(ctx, wish{filter: c.filter, payloads: !c.yes})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if released := in.hold.Release(ctx); released != nil {
+			d.say("%v", released)
+			c.left = true
+		}
+		if err == nil && c.left {
+			err = errSaid
+		}
+	}()
+	if c.left, err = d.absent(ctx, in, c.ids); err != nil {
+		return err
+	}
+	if len(in.chosen) > 0 && !c.yes {
+		if err := writeLetters(d.std.out, in.chosen, in.deliveries, time.Now()); err != nil {
+			return err
+		}
+		yes, err := d.ask(ctx, fmt.Sprintf("Drop %s for good?", count(len(in.chosen), "dead letter")))
+		if err != nil {
+			return err
+		}
+		if !yes {
+			d.say("nothing was dropped")
+			c.left = true
+			return nil
+		}
+	}
+	return c.drop(ctx, d, in)
+}
+
+// drop writes the reason down first: a letter that is gone must be explained.
+func (c *dropCall) drop(ctx context.Context, d *desk, in *inHand) error {
+	var mu sync.Mutex
+	var noted []queue.Case
+	failed := func(id string, err error) {
+		d.say("%s stays: %v", shortID(id), err)
+		c.left = true
+	}
+	next := make(chan letterCase)
+	var writers sync.WaitGroup
+	for range min(lookups, len(in.chosen)) {
+		writers.Go(func() {
+			for l := range next {
+				err := ctx.Err()
+				if err == nil {
+					err = d.ledger.Drop(ctx, l.DeliveryID, l.Generation, c.because)
+				}
+				mu.Lock()
+				if err == nil {
+					noted = append(noted, l.Case)
+				} else {
+					failed(l.DeliveryID, err)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, l := range in.chosen {
+		next <- l
+	}
+	close(next)
+	writers.Wait()
+	slices.SortFunc(noted, func(a, b queue.Case) int { return strings.Compare(a.DeliveryID, b.DeliveryID) })
+	dropped := 0
+	in.hold.Remove(context.WithoutCancel(ctx), noted, func(l queue.Case, err error) {
+		if err != nil {
+			failed(l.DeliveryID, errors.Join(errors.New("the ledger says that it is dropped"), err))
+			return
+		}
+		dropped++
+		d.meter.show("dropping", dropped, len(noted))
+	})
+	d.meter.clear()
+	_, err := fmt.Fprintf(d.std.out, "%s dropped\n", count(dropped, "dead letter"))
+	return err
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/queue"
+)
+
+func newDeadLettersExport(std streams) *cobra.Command {
+	var at place
+	var s selection
+	var file string
+	cmd := &cobra.Command{
+		Use:   "export [DELIVERY-ID...]",
+		Short: "Write dead letters as JSON Lines",
+		Long: `Writes dead letters with all that 'import' needs to make them again, one JSON
+object a line, the longest dead first: those named, those that a filter means, or
+all. They stay in their place. What testers wrote is in them: keep them as you
+keep that.`,
+		Example: `  fairbridge dlq export --output letters.jsonl
+  fairbridge dlq export --stack fairbridge --reason rejected | jq -r .body`,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			s.ids = ids
+			if len(ids) > 0 && s.filtered() {
+				return usage("delivery ids and filters exclude each other")
+			}
+			filter, err := s.filter(time.Now())
+			if err != nil {
+				return err
+			}
+			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
+				in, err := d.take(cmd.Context(), wish{filter: filter, bodies: true})
+				if err != nil {
+					return err
+				}
+				if err := in.hold.Release(cmd.Context()); err != nil {
+					return err
+				}
+				left, err := d.absent(cmd.Context(), in, ids)
+				if err != nil {
+					return err
+				}
+				if err := exportTo(file, std.out, in.chosen); err != nil {
+					return err
+				}
+				d.say("%s exported", count(len(in.chosen), "dead letter"))
+				if left {
+					return errSaid
+				}
+				return nil
+			})
+		},
+	}
+	at.flags(cmd)
+	s.flags(cmd)
+	cmd.Flags().StringVarP(&file, "output", "o", "-", "file to write, which must not exist; - is standard output")
+	return cmd
+}
+
+// exportTo writes to a file for its owner alone, or to out.
+func exportTo(file string, out io.Writer, cases []letterCase) error {
+	if file == "-" {
+		return writeExport(out, cases)
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("export dead letters: %w", err)
+	}
+	if err := errors.Join(writeExport(f, cases), f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("export dead letters to %s: %w", file, err)
+	}
+	return nil
+}
+
+func writeExport(out io.Writer, cases []letterCase) error {
+	w := bufio.NewWriter(out)
+	for _, c := range cases {
+		if err := queue.WriteLetter(w, c.Letter); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/queue"
+)
+
+func newDeadLettersImport(std streams) *cobra.Command {
+	var at place
+	cmd := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Put exported dead letters back",
+		Long: `Reads what 'export' wrote, and puts each letter into the dead-letter queue, where
+it can be replayed. Nothing is sent if a line is not as it must be. A letter that
+is still there becomes a copy, of which a replay sends one; a delivery that is
+completed is not done again. "-" reads standard input.`,
+		Example: `  fairbridge dlq import letters.jsonl
+  fairbridge dlq export --stack old | fairbridge dlq import - --stack new`,
+		Args: exactly("the file that 'fairbridge dlq export' wrote"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			letters, err := readExport(args[0], std.in)
+			if err != nil {
+				return err
+			}
+			return withDesk(cmd.Context(), &at, std, func(d *desk) error { return d.importLetters(cmd.Context(), letters) })
+		},
+	}
+	at.flags(cmd)
+	return cmd
+}
+
+func readExport(file string, in io.Reader) ([]queue.Letter, error) {
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, fmt.Errorf("import dead letters: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	letters, err := queue.ReadLetters(in)
+	if err != nil {
+		return nil, fmt.Errorf("import dead letters from %s: %w", file, err)
+	}
+	return letters, nil
+}
+
+func (d *desk) importLetters(ctx context.Context, letters []queue.Letter) error {
+	ids := make([]string, len(letters))
+	for i, l := range letters {
+		ids[i] = l.DeliveryID
+	}
+	known, err := d.entries(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i := range letters {
+		// A letter that was dropped, or of which the ledger has seen a later one,
+		// would be passed over as an old copy.
+		l := &letters[i]
+		l.Generation = max(l.Generation, known[l.DeliveryID].Generation)
+	}
+	imported, failed := 0, 0
+	d.queue.Add(ctx, letters, func(l queue.Letter, err error) {
+		if err == nil {
+			imported++
+			d.meter.show("importing", imported, len(letters))
+			return
+		}
+		if failed++; failed <= mostSaid {
+			d.say("%s was not imported: %v", shortID(l.DeliveryID), err)
+		}
+	})
+	d.meter.clear()
+	if _, err := fmt.Fprintf(d.std.out, "%s imported\n", count(imported, "dead letter")); err != nil {
+		return err
+	}
+	if failed > 0 {
+		d.say("%s not imported", count(failed, "dead letter"))
+		return errSaid
+	}
+	return nil
+}

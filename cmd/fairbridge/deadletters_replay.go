@@ -1,0 +1,300 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/queue"
+)
+
+// mostReplays is how often a delivery is replayed without --force: what has
+// failed so often has a cause that is still there.
+const mostReplays = 3
+
+func newDeadLettersReplay(std streams) *cobra.Command {
+	r := replayCall{}
+	cmd := &cobra.Command{
+		Use:   "replay [DELIVERY-ID...]",
+		Short: "Send dead letters through the bridge again",
+		Long: `Puts dead letters back into the work queue: those named by their delivery id (its
+first characters are enough), those that a filter means, or all. A ticket that
+exists is not made again; only what is missing is sent. Mend the cause first.
+
+A letter is deleted only after the work queue has confirmed it. If this command
+dies in between there are both, which the ledger recognises. What has been
+replayed 3 times already needs --force.
+
+--set corrects the payload, which stays the same delivery; the correction travels
+with the message as a record of it. --as-created and --create-again settle a
+letter whose ticket is in doubt (reason ambiguous): look in Centercode first.`,
+		Example: `  fairbridge dlq replay 3f9a2c41 --wait
+  fairbridge dlq replay 3f9a2c41 --set email=qa@example.com --dry-run
+  fairbridge dlq replay --reason attachment_source --since 7d
+  fairbridge dlq replay --stack fairbridge --all --yes --rate 20/s --wait
+  fairbridge dlq replay 3f9a2c41 --as-created 4711`,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			r.ids = ids
+			if err := r.check(std); err != nil {
+				return err
+			}
+			return withDesk(cmd.Context(), &r.at, std, func(d *desk) (err error) {
+				if len(r.assignments) > 0 || r.dryRun {
+					if r.checker, err = d.checkerHere(cmd, r.config); err != nil {
+						return err
+					}
+				}
+				return r.run(cmd.Context(), d)
+			})
+		},
+	}
+	r.flags(cmd)
+	return cmd
+}
+
+// replayCall is what 'dlq replay' was asked to do.
+type replayCall struct {
+	selection
+	at                                    place
+	config, rate, asCreated               string
+	sets                                  []string
+	dryRun, yes, wait, force, createAgain bool
+	timeout                               time.Duration
+
+	// What check reads out of them.
+	filter      queue.Filter
+	assignments []assignment
+	perSecond   float64
+	checker     *checker
+
+	// What became of it: left says that something was left.
+	left                      bool
+	replayed                  map[string]bool
+	failures, copiesDiscarded int
+}
+
+func (r *replayCall) flags(cmd *cobra.Command) {
+	r.at.flags(cmd)
+	r.selection.flags(cmd)
+	configFlag(cmd, &r.config)
+	f := cmd.Flags()
+	f.BoolVar(&r.all, "all", false, "every dead letter")
+	f.BoolVar(&r.dryRun, "dry-run", false, "print the requests that would be made, and send nothing")
+	f.StringArrayVar(&r.sets, "set", nil, "correct a field of the payload, FIELD=VALUE (repeatable)")
+	f.StringVar(&r.rate, "rate", "", "at most so many, such as 20/s or 100/m (default: as fast as possible)")
+	f.BoolVar(&r.yes, "yes", false, "do not ask")
+	f.BoolVar(&r.wait, "wait", false, "follow each to its end")
+	f.DurationVar(&r.timeout, "timeout", 30*time.Minute, "how long --wait waits at most")
+	f.BoolVar(&r.force, "force", false, fmt.Sprintf("also what has been replayed %d times already", mostReplays))
+	f.StringVar(&r.asCreated, "as-created", "", "the lost request was carried out: it made this ticket, or the ticket has the file")
+	f.BoolVar(&r.createAgain, "create-again", false, "the lost request did nothing: send it again")
+	for _, name := range []string{"set", "rate", "timeout", "as-created"} {
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
+	}
+}
+
+// check reads the flags, so that a call that is wrong has no effect at all.
+func (r *replayCall) check(std streams) (err error) {
+	if err := r.one("replay"); err != nil {
+		return err
+	}
+	if r.filter, err = r.selection.filter(time.Now()); err != nil {
+		return err
+	}
+	for _, s := range r.sets {
+		a, err := parseAssignment(s)
+		if err != nil {
+			return err
+		}
+		r.assignments = append(r.assignments, a)
+	}
+	if r.perSecond, err = parseRate(r.rate); err != nil {
+		return err
+	}
+	switch settle := r.asCreated != "" || r.createAgain; {
+	case r.asCreated != "" && r.createAgain:
+		return usage("--as-created and --create-again exclude each other")
+	case settle && len(r.ids) != 1:
+		return usage("--as-created and --create-again settle one delivery; give its id")
+	case r.timeout <= 0:
+		return usage("--timeout must be more than nothing")
+	case r.asks() && !isTerminal(std.in):
+		return usage("there is nobody to ask here: look first (--dry-run), then add --yes")
+	}
+	return nil
+}
+
+// asks says whether a person is asked first: what was named letter by letter and
+// goes as it is needs no question.
+func (r *replayCall) asks() bool {
+	return !r.yes && !r.dryRun && (len(r.ids) == 0 || len(r.assignments) > 0)
+}
+
+func (r *replayCall) run(ctx context.Context, d *desk) (err error) {
+	in, err := d.take(ctx, wish{filter: r.filter, payloads: r.asks(), bodies: true})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if released := in.hold.Release(ctx); released != nil {
+			d.say("%v", released)
+			r.left = true
+		}
+		if err == nil && r.left {
+			err = errSaid
+		}
+	}()
+	if r.left, err = d.absent(ctx, in, r.ids); err != nil {
+		return err
+	}
+	cases := r.correct(d, r.notTooOften(d, in.chosen))
+	if r.dryRun {
+		return r.show(ctx, d, cases)
+	}
+	if len(cases) == 0 {
+		_, err := fmt.Fprintln(d.std.out, "0 dead letters replayed")
+		return err
+	}
+	if r.asks() {
+		if yes, err := r.ask(ctx, d, cases, in); !yes {
+			return err
+		}
+	}
+	if err := r.settle(ctx, d, cases); err != nil {
+		return err
+	}
+	return r.send(ctx, d, in, cases)
+}
+
+// notTooOften leaves out what has been replayed too often.
+func (r *replayCall) notTooOften(d *desk, cases []letterCase) []letterCase {
+	if r.force {
+		return cases
+	}
+	var kept, often []letterCase
+	for _, c := range cases {
+		if c.ReplayCount() >= mostReplays {
+			often = append(often, c)
+			continue
+		}
+		kept = append(kept, c)
+	}
+	for i, c := range often {
+		r.left = true
+		if i == mostSaid {
+			d.say("so were %d more", len(often)-i)
+			break
+		}
+		d.say("%s has been replayed %s already: mend the cause, then add --force", shortID(c.DeliveryID), count(c.ReplayCount(), "time"))
+	}
+	return kept
+}
+
+// mostSaid bounds how often the same is said of different letters.
+const mostSaid = 20
+
+func (r *replayCall) ask(ctx context.Context, d *desk, cases []letterCase, in *inHand) (bool, error) {
+	if err := writeLetters(d.std.out, cases, in.deliveries, time.Now()); err != nil {
+		return false, err
+	}
+	yes, err := d.ask(ctx, fmt.Sprintf("Replay %s?", count(len(cases), "dead letter")))
+	if err == nil && !yes {
+		d.say("nothing was replayed")
+		r.left = true
+	}
+	return yes, err
+}
+
+func (r *replayCall) send(ctx context.Context, d *desk, in *inHand, cases []letterCase) error {
+	var follower *watch
+	if r.wait {
+		var err error
+		if follower, err = d.watch(ctx, cases); err != nil {
+			return err
+		}
+	}
+	plain := make([]queue.Case, len(cases))
+	for i, c := range cases {
+		plain[i] = c.Case
+	}
+	r.replayed = make(map[string]bool, len(cases))
+	done := 0
+	in.hold.Replay(ctx, plain, r.perSecond, func(c queue.Case, err error) {
+		done++
+		d.meter.show("replaying", done, len(cases))
+		if err == nil || errors.Is(err, queue.ErrNotRemoved) {
+			r.replayed[c.DeliveryID] = true
+			r.copiesDiscarded += len(c.Copies)
+		}
+		if err != nil {
+			r.fail(d, c, err)
+		}
+	})
+	d.meter.clear()
+	if r.failures > mostSaid {
+		d.say("and %d more", r.failures-mostSaid)
+	}
+	summary := count(len(r.replayed), "dead letter") + " replayed"
+	if r.copiesDiscarded > 0 {
+		summary += fmt.Sprintf(", %s removed", copies(r.copiesDiscarded))
+	}
+	if _, err := fmt.Fprintln(d.std.out, summary); err != nil {
+		return err
+	}
+	if follower == nil {
+		return nil
+	}
+	// What stays stays visible to others while this waits.
+	if err := in.hold.Release(ctx); err != nil {
+		d.say("%v", err)
+		r.left = true
+	}
+	cases = slices.DeleteFunc(cases, func(c letterCase) bool { return !r.replayed[c.DeliveryID] })
+	good, err := follower.follow(ctx, cases, r.timeout)
+	r.left = r.left || !good
+	return err
+}
+
+func copies(n int) string {
+	if n == 1 {
+		return "1 copy"
+	}
+	return fmt.Sprintf("%d copies", n)
+}
+
+// fail says what became of a letter that was not replayed as it should.
+func (r *replayCall) fail(d *desk, c queue.Case, err error) {
+	r.left = true
+	if r.failures++; r.failures > mostSaid {
+		return
+	}
+	if errors.Is(err, queue.ErrNotRemoved) {
+		d.say("%s %v", shortID(c.DeliveryID), err)
+		return
+	}
+	d.say("%s stays: %v", shortID(c.DeliveryID), err)
+}
+
+// parseRate reads 20/s, 100/m, 500/h or 20, and gives it a second. "" is 0.
+func parseRate(s string) (float64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	text, unit, ok := strings.Cut(s, "/")
+	seconds := map[string]float64{"s": 1, "m": 60, "h": 3600}[unit]
+	if !ok {
+		seconds = 1
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || seconds == 0 || !(n > 0 && n <= 1e6) {
+		return 0, usage("--rate %q is no rate; give one such as 20/s or 100/m", s)
+	}
+	return n / seconds, nil
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/testfairy"
+)
+
+// checkerHere is the checker of the fairbridge.yaml that the flag names, or that
+// lies here. Without either it is nil: a bridge on AWS has its own.
+func (d *desk) checkerHere(cmd *cobra.Command, config string) (*checker, error) {
+	c, err := mapping.Load(config)
+	if errors.Is(err, fs.ErrNotExist) && !cmd.Flags().Changed("config") {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if d.target.CentercodeBaseURL != "" {
+		stack := *c
+		stack.Centercode.BaseURL = d.target.CentercodeBaseURL
+		c = &stack
+	}
+	return newChecker(c)
+}
+
+// replayed is what a replay of a letter would send, by what the ledger knows.
+func (c *checker) replayed(l queue.Letter, e ledger.Entry) (checked, error) {
+	result := checked{Payload: l.DeliveryID}
+	state := resumeState(e)
+	switch {
+	case e.State == ledger.Completed:
+		result.Ignored = "it is done already, as ticket " + cmp.Or(e.TicketID, "of unknown id")
+		return result, nil
+	case state == ledger.Creating:
+		result.Problems = append(result.Problems, "there may be a ticket already: say --as-created TICKET or --create-again")
+	case e.Attaching != "":
+		result.Problems = append(result.Problems, fmt.Sprintf("the ticket may have the file %s already: say --as-created TICKET or --create-again", e.Attaching))
+	}
+	envelope, err := queue.Decode(l.Body)
+	if err != nil {
+		result.Problems = append(result.Problems, err.Error())
+		return result, nil
+	}
+	request, err := c.mapped(envelope)
+	if errors.Is(err, mapping.ErrIgnored) {
+		result.Ignored = "its route ignores it"
+		return result, nil
+	}
+	if err != nil {
+		result.Problems = append(result.Problems, problemsOf(err)...)
+		return result, nil
+	}
+	if err := c.request(&result, request); err != nil {
+		return result, err
+	}
+	if state == ledger.Created {
+		// The ticket is there: only the files go that it lacks.
+		result.Payload += fmt.Sprintf(" (ticket %s is made, what it lacks is sent)", cmp.Or(e.TicketID, "of unknown id"))
+		result.Method, result.URL, result.Body = "", "", nil
+		result.Attachments = lacking(result.Attachments, e)
+	}
+	return result, nil
+}
+
+// mapped decodes, as the worker does, and maps.
+func (c *checker) mapped(e queue.Envelope) (mapping.Request, error) {
+	event, err := testfairy.Decode(e.Event)
+	if err != nil {
+		return mapping.Request{}, err
+	}
+	return c.config.Map(mapping.Input{Event: event, DeliveryID: e.DeliveryID, ReceivedAt: e.ReceivedAt})
+}
+
+// lacking are the attachments that Centercode does not have. The ledger names
+// the second file of an element "element#2".
+func lacking(files []checkedFile, e ledger.Entry) []checkedFile {
+	seen := map[string]int{}
+	return slices.DeleteFunc(files, func(f checkedFile) bool {
+		seen[f.Element]++
+		name := f.Element
+		if n := seen[f.Element]; n > 1 {
+			name = fmt.Sprintf("%s#%d", f.Element, n)
+		}
+		_, done := e.Attached[name]
+		return done
+	})
+}
+
+// show prints the requests that a replay would make.
+func (r *replayCall) show(ctx context.Context, d *desk, cases []letterCase) error {
+	if r.checker == nil {
+		return fmt.Errorf("there is no %s here, which says what would be sent; name it with --config", r.config)
+	}
+	ids := make([]string, len(cases))
+	for i, c := range cases {
+		ids[i] = c.DeliveryID
+	}
+	known, err := d.entries(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i, c := range cases {
+		result, err := r.checker.replayed(c.Letter, r.asSettled(known[c.DeliveryID]))
+		if err != nil {
+			return err
+		}
+		if err := result.write(d.std.out, i > 0); err != nil {
+			return err
+		}
+		r.left = r.left || len(result.Problems) > 0
+	}
+	_, err = fmt.Fprintf(d.std.out, "\n%s would be replayed\n", count(len(cases), "dead letter"))
+	return err
+}

@@ -1,0 +1,287 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/testfairy"
+)
+
+// shortestID is how much of a delivery id must be given.
+const shortestID = 6
+
+// stages are the steps that dead letters name.
+var stages = []string{"attach", "claim", "complete", "create", "decode", "drop", "look_up", "map", "secret"}
+
+// selection says which dead letters are meant.
+type selection struct {
+	ids                             []string
+	reasons, statuses, stages, apps []string
+	since, until                    string
+	match                           []string
+	all                             bool
+}
+
+// flags adds those that select by something else than the id.
+func (s *selection) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringSliceVar(&s.reasons, "reason", nil, "those with this reason (repeatable)")
+	f.StringSliceVar(&s.statuses, "status", nil, "those with this HTTP status, such as 400 or 5xx (repeatable)")
+	f.StringSliceVar(&s.stages, "stage", nil, "those that failed at this step, such as create (repeatable)")
+	f.StringArrayVar(&s.apps, "app", nil, "those of this app; * stands for any text (repeatable)")
+	f.StringVar(&s.since, "since", "", "those that died at that time or later: 2026-01-31, 2026-01-31T08:00:00Z, or 36h, 7d (ago)")
+	f.StringVar(&s.until, "until", "", "those that died before that time")
+	f.StringArrayVar(&s.match, "match", nil, "those whose payload has FIELD=VALUE, FIELD!=VALUE, FIELD~REGEXP or FIELD!~REGEXP (repeatable: all must hold)")
+	var reasons []string
+	for _, r := range queue.Reasons() {
+		reasons = append(reasons, string(r))
+	}
+	complete := func(name string, words []string) {
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+	}
+	complete("reason", reasons)
+	complete("stage", stages)
+	complete("status", []string{"400", "404", "4xx", "5xx"})
+	for _, name := range []string{"app", "since", "until", "match"} {
+		complete(name, nil)
+	}
+}
+
+// filter reads the flags.
+func (s *selection) filter(now time.Time) (queue.Filter, error) {
+	f := queue.Filter{IDs: s.ids, Stages: s.stages, Statuses: s.statuses, Apps: s.apps}
+	for _, id := range s.ids {
+		if len(id) < shortestID || strings.Trim(strings.ToLower(id), "0123456789abcdef") != "" {
+			return f, usage("%q is no delivery id; give at least its first %d characters", id, shortestID)
+		}
+	}
+	for _, r := range s.reasons {
+		if !slices.Contains(queue.Reasons(), queue.Reason(r)) {
+			return f, usage("there is no reason %q; the reasons are %s", r, joined(queue.Reasons()))
+		}
+		f.Reasons = append(f.Reasons, queue.Reason(r))
+	}
+	for _, stage := range s.stages {
+		if !slices.Contains(stages, stage) {
+			return f, usage("there is no stage %q; the stages are %s", stage, joined(stages))
+		}
+	}
+	for _, status := range s.statuses {
+		if err := queue.CheckStatus(status); err != nil {
+			return f, usage("--status: %w", err)
+		}
+	}
+	for _, bound := range []struct {
+		flag, text string
+		time       *time.Time
+	}{{"since", s.since, &f.Since}, {"until", s.until, &f.Until}} {
+		if bound.text == "" {
+			continue
+		}
+		at, err := queue.ParseTime(bound.text, now)
+		if err != nil {
+			return f, usage("--%s: %w", bound.flag, err)
+		}
+		*bound.time = at
+	}
+	for _, m := range s.match {
+		c, err := queue.ParseCondition(m)
+		if err != nil {
+			return f, usage("--match: %w", err)
+		}
+		f.Match = append(f.Match, c)
+	}
+	return f, nil
+}
+
+// filtered says whether one of the flags was given.
+func (s *selection) filtered() bool {
+	return len(s.reasons)+len(s.statuses)+len(s.stages)+len(s.apps)+len(s.match) > 0 || s.since != "" || s.until != ""
+}
+
+// one checks that a command that changes something was told on what.
+func (s *selection) one(verb string) error {
+	ways := 0
+	for _, used := range []bool{len(s.ids) > 0, s.filtered(), s.all} {
+		if used {
+			ways++
+		}
+	}
+	switch ways {
+	case 1:
+		return nil
+	case 0:
+		return usage("say which to %s: delivery ids, a filter such as --reason, or --all", verb)
+	}
+	return usage("delivery ids, filters and --all exclude each other")
+}
+
+func joined[S ~string](words []S) string {
+	texts := make([]string, len(words))
+	for i, w := range words {
+		texts[i] = string(w)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// letterCase is a delivery among the dead letters, with what is known besides.
+type letterCase struct {
+	queue.Case
+	// event is the payload, empty if it was not asked for or cannot be decoded.
+	event testfairy.Event
+}
+
+// inHand are the dead letters in hand, and of them those that are meant.
+type inHand struct {
+	hold *queue.Hold
+	// chosen are those that are meant, the longest dead first.
+	chosen []letterCase
+	// deliveries and letters count all that were found.
+	deliveries, letters int
+	// ledgerErr says why the last error of some that SQS moved is not known.
+	ledgerErr error
+}
+
+// wish says what a command needs of the letters that it means.
+type wish struct {
+	filter queue.Filter
+	// payloads and bodies are kept only where they are needed: there may be very
+	// many letters.
+	payloads, bodies bool
+}
+
+// take takes all dead letters in hand and finds those that are meant. The caller
+// owes a release.
+func (d *desk) take(ctx context.Context, w wish) (*inHand, error) {
+	type seen struct {
+		event testfairy.Event
+		meant bool
+	}
+	var mu sync.Mutex
+	var letters []queue.Letter
+	more := map[string]seen{} // by message id
+	early := w.filter.WithoutFault()
+	hold, err := d.queue.Take(ctx, func(l queue.Letter) {
+		var s seen
+		if w.payloads || w.filter.NeedsPayload() {
+			s.event, _ = l.Payload() // what cannot be decoded has no fields
+		}
+		if l.Reason == queue.ReasonRetriesExhausted {
+			s.meant = early.Selects(l, s.event)
+		} else {
+			s.meant = w.filter.Selects(l, s.event)
+		}
+		if !s.meant || !w.bodies {
+			l.Body = ""
+		}
+		if !s.meant {
+			s.event = testfairy.Event{}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		letters = append(letters, l)
+		more[l.MessageID] = s
+	})
+	d.meter.clear()
+	if err != nil {
+		return nil, err
+	}
+	in := &inHand{hold: hold, letters: len(letters)}
+	for _, c := range queue.Cases(letters) {
+		in.deliveries++
+		if s := more[c.MessageID]; s.meant {
+			in.chosen = append(in.chosen, letterCase{Case: c, event: s.event})
+		}
+	}
+	in.ledgerErr = d.lastErrors(ctx, in.chosen)
+	in.chosen = slices.DeleteFunc(in.chosen, func(c letterCase) bool {
+		return c.Reason == queue.ReasonRetriesExhausted && !w.filter.Selects(c.Letter, c.event)
+	})
+	return in, nil
+}
+
+// lastErrors fills in what the ledger knows of the letters that SQS moved.
+func (d *desk) lastErrors(ctx context.Context, cases []letterCase) error {
+	var ids []string
+	for _, c := range cases {
+		if c.Reason == queue.ReasonRetriesExhausted {
+			ids = append(ids, c.DeliveryID)
+		}
+	}
+	known, err := d.entries(ctx, ids)
+	for i := range cases {
+		if e, ok := known[cases[i].DeliveryID]; ok && cases[i].Reason == queue.ReasonRetriesExhausted {
+			describeMoved(&cases[i].Letter, e)
+		}
+	}
+	return err
+}
+
+// describeMoved tells of a letter that SQS moved what the ledger knows last.
+func describeMoved(l *queue.Letter, e ledger.Entry) {
+	l.Attempts = e.Attempts
+	switch {
+	case e.State == ledger.Completed:
+		l.Description = "done already, as ticket " + cmp.Or(e.TicketID, "of unknown id")
+	case e.Last != nil:
+		l.Stage, l.Status, l.Description = e.Last.Stage, e.Last.Status, e.Last.Text
+	}
+}
+
+// missingIDs are those of the ids that no letter has, and an error if one means
+// several deliveries.
+func (in *inHand) missingIDs(ids []string) (missing []string, err error) {
+	for _, id := range ids {
+		var hits []string
+		for _, c := range in.chosen {
+			if strings.HasPrefix(c.DeliveryID, strings.ToLower(id)) {
+				hits = append(hits, c.DeliveryID)
+			}
+		}
+		if len(hits) == 0 {
+			missing = append(missing, id)
+		}
+		if len(hits) > 1 {
+			return nil, fmt.Errorf("%s is the beginning of %s: %s", id, count(len(hits), "delivery id"), strings.Join(hits, ", "))
+		}
+	}
+	return missing, nil
+}
+
+// absent tells which of the ids no letter has, and what else was not to be had.
+// left says that there was something of the kind.
+func (d *desk) absent(ctx context.Context, in *inHand, ids []string) (left bool, err error) {
+	missing, err := in.missingIDs(ids)
+	if err != nil {
+		return true, err
+	}
+	for _, id := range missing {
+		d.say("%v", d.noLetter(ctx, id, in))
+		left = true
+	}
+	if len(ids) == 0 {
+		left = d.incomplete(in)
+	}
+	return left, nil
+}
+
+// incomplete tells a person, who may believe to have seen everything, what is
+// not so.
+func (d *desk) incomplete(in *inHand) bool {
+	if in.hold.Missing > 0 {
+		d.say("the queue counts %s more that it does not hand out: another command has them in hand, or they came just now", count(in.hold.Missing, "letter"))
+	}
+	if in.ledgerErr != nil {
+		d.say("the last error of some letters is not known: %v", in.ledgerErr)
+	}
+	return in.hold.Missing > 0 || in.ledgerErr != nil
+}

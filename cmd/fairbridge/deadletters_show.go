@@ -1,0 +1,259 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+)
+
+// retention is how long SQS keeps a letter, from when its message was sent.
+const retention = 14 * 24 * time.Hour
+
+func newDeadLettersShow(std streams) *cobra.Command {
+	var at place
+	var config string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show DELIVERY-ID",
+		Short: "Show all that is known of a dead letter, and what to do",
+		Long: `Shows a dead letter: what went wrong and what to do, the payload, the request that
+fairbridge.yaml makes of it, and the ledger's history. The first characters of
+the delivery id are enough. The letter stays in its place.`,
+		Example: `  fairbridge dlq show 3f9a2c41
+  fairbridge dlq show 3f9a2c41 --stack fairbridge --config prod.yaml
+  fairbridge dlq show 3f9a2c41 --json | jq .payload`,
+		Args:              exactly("a delivery id, see 'fairbridge dlq list'"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			s := selection{ids: ids}
+			filter, err := s.filter(time.Now())
+			if err != nil {
+				return err
+			}
+			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
+				c, err := d.checkerHere(cmd, config)
+				if err != nil {
+					return err
+				}
+				shown, err := d.look(cmd.Context(), ids[0], filter, c)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					enc := json.NewEncoder(std.out)
+					enc.SetEscapeHTML(false)
+					enc.SetIndent("", "  ")
+					return enc.Encode(shown)
+				}
+				return shown.write(std.out, &at, time.Now())
+			})
+		},
+	}
+	at.flags(cmd)
+	configFlag(cmd, &config)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as one JSON object")
+	return cmd
+}
+
+// shownLetter is all that is known of a dead letter.
+type shownLetter struct {
+	Letter  letterRecord    `json:"letter"`
+	Advice  advice          `json:"advice"`
+	Payload json.RawMessage `json:"payload,omitempty"`
+	// Message is the body of a message that has no payload.
+	Message string `json:"message,omitempty"`
+	// Request is what a replay would send. Nil if there is no fairbridge.yaml.
+	Request *checked      `json:"request,omitempty"`
+	Ledger  *ledger.Entry `json:"ledger,omitempty"`
+}
+
+func (d *desk) look(ctx context.Context, id string, filter queue.Filter, check *checker) (*shownLetter, error) {
+	in, err := d.take(ctx, wish{filter: filter, payloads: true, bodies: true})
+	if err != nil {
+		return nil, err
+	}
+	if err := in.hold.Release(ctx); err != nil {
+		return nil, err
+	}
+	missing, err := in.missingIDs([]string{id})
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 {
+		return nil, d.noLetter(ctx, id, in)
+	}
+	c := in.chosen[0]
+	known, err := d.entries(ctx, []string{c.DeliveryID})
+	if err != nil {
+		return nil, err
+	}
+	shown := &shownLetter{Letter: recordOf(c)}
+	entry, ok := known[c.DeliveryID]
+	if ok {
+		shown.Ledger = &entry
+	}
+	shown.Advice = adviceFor(c.Letter, entry, ok)
+	if e, err := queue.Decode(c.Body); err == nil {
+		shown.Payload = e.Event
+	} else {
+		shown.Message = c.Body
+	}
+	if check != nil && shown.Payload != nil {
+		request, err := check.replayed(c.Letter, entry)
+		if err != nil {
+			return nil, err
+		}
+		shown.Request = &request
+	}
+	return shown, nil
+}
+
+// noLetter says that there is no such letter, and what the ledger knows.
+func (d *desk) noLetter(ctx context.Context, id string, in *inHand) error {
+	what := fmt.Sprintf("there is no dead letter %s", id)
+	if in.hold.Missing > 0 {
+		what += fmt.Sprintf(" among those that the queue hands out; it counts %s more", count(in.hold.Missing, "letter"))
+	}
+	if e, err := d.ledger.Entry(ctx, strings.ToLower(id)); err == nil { // it needs the whole id
+		what += fmt.Sprintf("; the ledger says: %s", endOf(e))
+	}
+	return fmt.Errorf("%s", what)
+}
+
+// endOf says in words how far a delivery got.
+func endOf(e ledger.Entry) string {
+	ticket := ""
+	if e.TicketID != "" {
+		ticket = ", ticket " + printable(e.TicketID)
+	}
+	last := ""
+	if e.Last != nil && e.State != ledger.Completed {
+		last = fmt.Sprintf(": %s", faultText(*e.Last))
+	}
+	return string(e.State) + ticket + last
+}
+
+func faultText(f ledger.Fault) string {
+	text := cmp.Or(f.Reason, "a retry") + " at " + f.Stage
+	if f.Status != 0 {
+		text += fmt.Sprintf(" (HTTP %d)", f.Status)
+	}
+	return text + ": " + printable(f.Text)
+}
+
+func (s *shownLetter) write(out io.Writer, at *place, now time.Time) error {
+	var b bytes.Buffer
+	l := s.Letter
+	field := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "%-12s %s\n", name, text)
+		}
+	}
+	field("delivery", l.DeliveryID)
+	what := string(l.Reason)
+	if l.Stage != "" {
+		what += " at " + l.Stage
+	}
+	if l.Status != 0 {
+		what += fmt.Sprintf(" (HTTP %d)", l.Status)
+	}
+	field("reason", what)
+	field("problem", printable(l.Description))
+	field("died", l.DiedAt.Format(time.RFC3339)+", "+age(now.Sub(l.DiedAt))+" ago")
+	field("tried", fmt.Sprintf("%s, replayed %s", count(l.Attempts, "time"), count(l.Replays, "time")))
+	if until := l.SentAt.Add(retention); l.SentAt.Unix() > 0 {
+		field("kept until", until.Format(time.RFC3339)+", then SQS deletes it")
+	}
+	if l.Copies > 1 {
+		field("copies", fmt.Sprintf("%d: a replay sends one and removes the others", l.Copies))
+	}
+	field("event", l.Event)
+	field("generation", fmt.Sprint(l.Generation))
+	field("message", l.MessageID)
+
+	fmt.Fprintf(&b, "\n%s\n", s.Advice.What)
+	for _, step := range s.Advice.Steps {
+		fmt.Fprintf(&b, "  - %s\n", step.Text)
+		if step.Command != "" {
+			fmt.Fprintf(&b, "      %s\n", step.commandFor(at, l.DeliveryID))
+		}
+	}
+	s.writePayload(&b)
+	if s.Request != nil {
+		b.WriteString("\nA replay would send:\n")
+		if err := s.Request.write(&b, false); err != nil {
+			return err
+		}
+	}
+	if s.Ledger != nil {
+		writeEntry(&b, *s.Ledger)
+	} else {
+		b.WriteString("\nThe ledger knows nothing of it.\n")
+	}
+	_, err := out.Write(b.Bytes())
+	return err
+}
+
+func (s *shownLetter) writePayload(b *bytes.Buffer) {
+	if s.Payload == nil {
+		fmt.Fprintf(b, "\nThe message, which has no payload:\n%s\n", printable(shorten(s.Message, 10_000)))
+		return
+	}
+	b.WriteString("\nThe payload:\n")
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, s.Payload, "", "  "); err != nil {
+		indented.Write(s.Payload)
+	}
+	for line := range strings.Lines(indented.String()) {
+		b.WriteString(printable(strings.TrimRight(line, "\n")) + "\n")
+	}
+	for _, e := range s.Letter.Edits {
+		fmt.Fprintf(b, "%s: %s was %s\n", e.At.Format(time.RFC3339), printable(e.Field), printable(string(e.Old)))
+	}
+}
+
+func writeEntry(b *bytes.Buffer, e ledger.Entry) {
+	b.WriteString("\nThe ledger:\n")
+	field := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(b, "  %-12s %s\n", name, text)
+		}
+	}
+	state := string(e.State)
+	if e.Resume != "" {
+		state += ", a replay goes on from " + string(e.Resume)
+	}
+	field("state", state)
+	if e.Owner != "" {
+		field("in hand", "until "+e.LeaseUntil.UTC().Format(time.RFC3339))
+	}
+	field("ticket", printable(e.TicketID))
+	if !e.CreatingSince.IsZero() {
+		field("requested", e.CreatingSince.UTC().Format(time.RFC3339))
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Attached)) {
+		a := e.Attached[name]
+		field("has file", fmt.Sprintf("%s: %s, %d bytes, %s", printable(name), printable(a.Name), a.Bytes, a.At.UTC().Format(time.RFC3339)))
+	}
+	if e.Attaching != "" {
+		field("in doubt", "the file "+printable(e.Attaching))
+	}
+	field("first seen", e.FirstSeen.UTC().Format(time.RFC3339))
+	field("changed", e.UpdatedAt.UTC().Format(time.RFC3339))
+	field("counts", fmt.Sprintf("%s, %s, generation %d", count(e.Attempts, "attempt"), count(e.Replays, "replay"), e.Generation))
+	if e.Last != nil {
+		field("last error", faultText(*e.Last)+", "+e.Last.At.UTC().Format(time.RFC3339))
+	}
+}
