@@ -61,7 +61,7 @@ func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment
 	if err != nil {
 		return err
 	}
-	file, err := d.Sources.Open(ctx, attachment.OpenRequest{URL: a.URL})
+	file, err := d.open(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment
 	d.didNothing = false
 	written, err := d.Centercode.AddFile(ctx, centercode.FileRequest{
 		Endpoint: endpoint, APIKey: key, Field: a.Field, Name: file.Name,
-		ContentType: file.ContentType, Size: file.Size, Body: file,
+		ContentType: file.ContentType, Size: file.Size, Body: d.pacedFile(file, file.Size),
 	})
 	if err := d.answered(err); err != nil {
 		return err

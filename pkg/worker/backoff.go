@@ -35,8 +35,9 @@ func backoff(receives int) time.Duration {
 // gate is shared by the records of one batch: when Centercode asks for time,
 // those that have not sent their ticket wait too.
 type gate struct {
-	mu    sync.Mutex
-	until time.Time
+	mu      sync.Mutex
+	until   time.Time
+	gaveWay time.Time // when a file last gave up: see giveWay
 }
 
 func (g *gate) closeUntil(t time.Time) {

@@ -23,6 +23,8 @@ type scenario struct {
 	routes string
 	upset  func(*world)
 	mend   func(*world)
+	// withLog says that there is a log besides the screenshot.
+	withLog bool
 }
 
 // lostAnswer makes the ticket and says nothing.
@@ -47,6 +49,9 @@ var scenarios = []scenario{
 	{name: "source gone", routes: parkRoute,
 		upset: func(w *world) { w.testfairy.Inject("/1.jpg", testfairytest.Fault{Status: 404}) },
 		mend:  func(w *world) { w.testfairy.Heal("/1.jpg") }},
+	{name: "with the session's log", routes: logRoute, withLog: true},
+	{name: "the session's log, TestFairy's key rotated", routes: logRoute, withLog: true,
+		upset: func(w *world) { w.keys.testfairy.cached = "the old key" }},
 	{name: "no route", routes: strings.Replace(parkRoute, "event: feedback", "event: crash", 1),
 		mend: func(w *world) { w.config = w.parse(parkRoute) }},
 }
@@ -91,6 +96,10 @@ func TestFaults(t *testing.T) {
 }
 
 func (s scenario) run(t *testing.T, store option, p *plan) {
+	files, endpoints := 1, endpointRoute
+	if s.withLog {
+		files, endpoints = 2, logEndpointRoute
+	}
 	w := newWorld(t, s.routes, store)
 	if s.upset != nil {
 		s.upset(w)
@@ -111,7 +120,7 @@ func (s scenario) run(t *testing.T, store option, p *plan) {
 			if l.Reason == queue.ReasonAttachmentEndpoint {
 				// A ticket whose answer was lost: the file's place has to be
 				// configured.
-				w.config = w.parse(endpointRoute)
+				w.config = w.parse(endpoints)
 			}
 		}
 		w.redrive()
@@ -121,8 +130,8 @@ func (s scenario) run(t *testing.T, store option, p *plan) {
 	if n := w.count(w.dead); n != 0 {
 		t.Errorf("%d dead letters are left: %+v", n, w.letters())
 	}
-	if tickets := w.tickets(id); len(tickets) != 1 || len(tickets[0].Files) != 1 {
-		t.Errorf("in the end there is not one ticket with one file: %+v", tickets)
+	if tickets := w.tickets(id); len(tickets) != 1 || len(tickets[0].Files) != files {
+		t.Errorf("in the end there is not one ticket with %d files: %+v", files, tickets)
 	}
 }
 

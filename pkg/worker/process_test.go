@@ -87,7 +87,7 @@ func (w *world) start(p *plan) *process {
 	w.Cleanup(transport.CloseIdleConnections)
 	client, err := centercode.New(w.centerURL, &http.Client{Transport: proc.wire(transport)})
 	w.must(err)
-	fetcher, err := attachment.NewFetcher(attachment.Options{Resolve: w.config.Sources.Resolve})
+	fetcher, err := attachment.NewFetcher(attachment.Options{Resolve: w.config.Sources.Resolve, MaxBytes: w.config.Sources.MaxBytes})
 	w.must(err)
 	proc.handler, err = worker.New(worker.Config{
 		Ledger: ledger.New(faultyStore{proc}, w.clock.Now, ledger.DefaultLease),
@@ -104,8 +104,8 @@ func (p *process) Report(_ context.Context, o worker.Outcome) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.outcomes = append(p.outcomes, o)
-	if o.Err != nil && strings.Contains(o.Err.Error(), apiKey) {
-		p.Errorf("an outcome shows the API key: %v", o.Err)
+	if o.Err != nil && secret(o.Err.Error()) != "" {
+		p.Errorf("an outcome shows a key: %v", o.Err)
 	}
 }
 

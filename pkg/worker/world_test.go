@@ -25,12 +25,27 @@ import (
 	"fairbridge/pkg/ledger/sqlite"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/testfairy"
 	"fairbridge/pkg/testfairy/testfairytest"
 	"fairbridge/pkg/worker"
 )
 
-const apiKey = "the-api-key-that-nobody-may-see"
+const (
+	apiKey        = "the-api-key-that-nobody-may-see"
+	testfairyUser = "ops@example.com"
+	testfairyKey  = "the-key-of-testfairy-that-nobody-may-see"
+)
+
+// secret returns the first secret that text shows, or "".
+func secret(text string) string {
+	for _, s := range []string{apiKey, testfairyKey} {
+		if strings.Contains(text, s) {
+			return s
+		}
+	}
+	return ""
+}
 
 // world is everything around the worker: what survives when it dies.
 type world struct {
@@ -69,17 +84,26 @@ func (c *clock) Advance(d time.Duration) {
 type keys struct {
 	mu             sync.Mutex
 	cached, stored string
+	// testfairy is the same for TestFairy's key.
+	testfairy struct{ cached, stored string }
 }
 
-func (k *keys) Get(context.Context, string) (string, error) {
+func (k *keys) Get(_ context.Context, name string) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if name == secrets.TestFairyAPIKey {
+		return k.testfairy.cached, nil
+	}
 	return k.cached, nil
 }
 
-func (k *keys) Fresh(context.Context, string, time.Duration) (string, error) {
+func (k *keys) Fresh(_ context.Context, name string, _ time.Duration) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if name == secrets.TestFairyAPIKey {
+		k.testfairy.cached = k.testfairy.stored
+		return k.testfairy.cached, nil
+	}
 	k.cached = k.stored
 	return k.cached, nil
 }
@@ -113,6 +137,16 @@ const (
 `
 )
 
+// logRoute has a session's log besides the screenshot; in logEndpointRoute the
+// file says where both go.
+const (
+	logRoute         = parkRoute + "      - {session: log, element: log}\n"
+	logEndpointRoute = endpointRoute + `      - session: log
+        element: log
+        endpoint: /api/v1/projects/DEMO/feedback/{{ .ticketId }}/files/log
+`
+)
+
 type option func(*world)
 
 // onStore replaces the ledger's store.
@@ -122,6 +156,7 @@ func onStore(s ledger.Store) option { return func(w *world) { w.store = s } }
 func newWorld(t *testing.T, routes string, options ...option) *world {
 	t.Helper()
 	w := &world{T: t, clock: &clock{now: time.Now()}, keys: &keys{cached: apiKey, stored: apiKey}}
+	w.keys.testfairy.cached, w.keys.testfairy.stored = testfairyKey, testfairyKey
 	var err error
 	w.center, err = centercodetest.New(centercodetest.Options{APIKeys: []string{apiKey}})
 	w.must(err)
@@ -131,8 +166,10 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 		center.Close()
 	})
 	w.centerURL = center.URL
-	w.testfairy = testfairytest.New(testfairytest.Options{})
-	source := httptest.NewServer(w.testfairy.Handler())
+	w.testfairy = testfairytest.New(testfairytest.Options{Account: testfairyUser, APIKey: testfairyKey})
+	source := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.testfairy.Handler().ServeHTTP(rw, r)
+	}))
 	t.Cleanup(source.Close)
 	w.sourceURL = source.URL
 	w.config = w.parse(routes)
@@ -159,7 +196,8 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 
 func (w *world) parse(routes string) *mapping.Config {
 	w.Helper()
-	config, err := mapping.Parse("fairbridge.yaml", []byte("sources: {resolve: {app.testfairy.com: \""+w.sourceURL+"\"}}\n"+routes))
+	top := fmt.Sprintf("testfairy: {user: %s}\nsources: {resolve: {app.testfairy.com: %q, api.testfairy.com: %[2]q}}\n", testfairyUser, w.sourceURL)
+	config, err := mapping.Parse("fairbridge.yaml", []byte(top+routes))
 	w.must(err)
 	return config
 }
@@ -174,7 +212,7 @@ func (w *world) must(err error) {
 // feedback is a payload; each n is another delivery.
 func feedback(n int) string {
 	return fmt.Sprintf(`{"event":"feedback","appName":"Demo App","email":"alice@corporation.com","text":"feedback %d",`+
-		`"screenshotUrl":"https://app.testfairy.com/%d.jpg"}`, n, n)
+		`"screenshotUrl":"https://app.testfairy.com/%d.jpg","sessionUrl":"https://app.testfairy.com/projects/10-demo/builds/5/sessions/%d"}`, n, n, n)
 }
 
 // send queues an event as ingest does, and returns its delivery id.
@@ -352,8 +390,8 @@ func (w *world) checkInvariants(deliveryIDs ...string) {
 	letters := map[string]queue.DeadLetter{}
 	for _, l := range w.letters() {
 		letters[l.DeliveryID] = l
-		if strings.Contains(fmt.Sprintf("%+v", l), apiKey) {
-			w.Errorf("a dead letter shows the API key: %+v", l)
+		if shown := secret(fmt.Sprintf("%+v", l)); shown != "" {
+			w.Errorf("a dead letter shows %s: %+v", shown, l)
 		}
 	}
 	for _, id := range deliveryIDs {
@@ -381,8 +419,8 @@ func (w *world) checkInvariants(deliveryIDs ...string) {
 		if e.HeldAt(w.clock.Now().Add(ledger.DefaultLease)) {
 			w.Errorf("delivery %s is held for longer than a lease: %+v", id, e)
 		}
-		if doc, _ := json.Marshal(e); strings.Contains(string(doc), apiKey) {
-			w.Errorf("the ledger shows the API key: %s", doc)
+		if doc, _ := json.Marshal(e); secret(string(doc)) != "" {
+			w.Errorf("the ledger shows a key: %s", doc)
 		}
 	}
 }
@@ -396,9 +434,17 @@ func (w *world) checkFiles(t centercodetest.Ticket) {
 		}
 		seen[f.Element] = true
 		text, _ := t.Fields["summary"].(string)
-		path := "/" + strings.TrimPrefix(text, "feedback ") + ".jpg"
-		if f.Element == "screenshot" && f.SHA256 != w.testfairy.SHA256(path) {
-			w.Errorf("ticket %s: the screenshot differs from %s", t.ID, path)
+		n := strings.TrimPrefix(text, "feedback ")
+		source := ""
+		switch {
+		case n == text: // a test of its own files, which knows what they must be
+		case f.Element == "screenshot":
+			source = "/" + n + ".jpg"
+		case strings.HasPrefix(f.ContentType, "text/plain"):
+			source = "/api/1/projects/10-demo/builds/5/sessions/" + n + "/?fields=logs"
+		}
+		if source != "" && f.SHA256 != w.testfairy.SHA256(source) {
+			w.Errorf("ticket %s: the %s differs from %s", t.ID, f.Element, source)
 		}
 	}
 }
