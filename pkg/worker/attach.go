@@ -35,11 +35,20 @@ func (d *delivery) attachments(ctx context.Context) error {
 			err = d.claim.Attaching(ctx, "")
 		}
 		if err != nil {
-			return failed(stageAttach, err)
+			return failed(stageAttach, &attachError{name: name, err: err})
 		}
 	}
 	return nil
 }
+
+// attachError says which attachment it was.
+type attachError struct {
+	name string
+	err  error
+}
+
+func (e *attachError) Error() string { return e.name + ": " + e.err.Error() }
+func (e *attachError) Unwrap() error { return e.err }
 
 // attachmentNames are the names under which the ledger keeps them. An element can
 // take several files: they are told apart by their order.
@@ -66,8 +75,8 @@ func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment
 		return err
 	}
 	defer file.Close()
-	if a.Filename != "" {
-		file.Name = attachment.CleanName(a.Filename)
+	if name := attachment.CleanName(a.Filename); name != "" {
+		file.Name = name
 	}
 	d.didNothing = true
 	if err := d.claim.Attaching(ctx, name); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"fairbridge/pkg/attachment"
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/mapping"
@@ -178,11 +179,17 @@ func (d *delivery) hide(ctx context.Context, long time.Duration) error {
 }
 
 // describe is an error as people read it in a dead letter: without a secret, and
-// without the step, which is said beside it.
+// without the step, which is said beside it. Of a source that failed it has the
+// reason only: the detail, such as addresses, is for the log.
 func describe(err error) string {
 	var step *stepError
 	if errors.As(err, &step) {
 		err = step.err
+	}
+	var file *attachError
+	var source *attachment.Error
+	if errors.As(err, &file) && errors.As(err, &source) {
+		return queue.Describe(file.name + ": " + source.Reason)
 	}
 	return queue.Describe(centercode.Redact(err.Error()))
 }

@@ -1,0 +1,63 @@
+package worker_test
+
+import (
+	"strings"
+	"testing"
+
+	"fairbridge/pkg/centercode/centercodetest"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/worker"
+)
+
+// TestDeathInTheMiddleOfAnUpload: nobody can know whether Centercode has a file
+// whose upload was never answered. With onLostAnswer: retry it is sent again;
+// else a person looks. In the end it is there once, and whole.
+func TestDeathInTheMiddleOfAnUpload(t *testing.T) {
+	for _, retry := range []bool{true, false} {
+		route := largeRoute
+		if retry {
+			route = strings.Replace(route, "source: testfairy", "source: testfairy\n    onLostAnswer: retry", 1)
+		}
+		w := newWorld(t, route)
+		proc := w.start(nil)
+		w.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, Drop: true, ReadFirst: 1 << 20,
+			Match: func(c centercodetest.Call) bool {
+				if c.Element == "log" {
+					proc.die()
+				}
+				return c.Element == "log"
+			}})
+		id := w.send(feedback(1))
+		messages := w.receive(w.work)
+		_, err := proc.handler.Handle(t.Context(), eventOf(messages))
+		w.must(err)
+		w.files(id, "screenshot")
+		if e := w.entry(id); e.Attaching != "log" {
+			t.Fatalf("the ledger has %+v", e)
+		}
+
+		outcomes := w.settle(nil)
+		last := outcomes[len(outcomes)-1]
+		if !retry {
+			if l := w.onlyLetter(); last.Result != worker.Dead || l.Reason != queue.ReasonAmbiguous || l.Stage != "attach" {
+				t.Errorf("outcome %+v, dead letter %+v", last, l)
+			}
+			w.settleParked(id)
+			w.redrive()
+			outcomes = w.settle(nil)
+			last = outcomes[len(outcomes)-1]
+		}
+		if last.Result != worker.Created || last.Attachments != 1 {
+			t.Errorf("outcome %+v", last)
+		}
+		w.files(id, "screenshot", "log")
+		w.checkInvariants(id)
+	}
+}
+
+// die ends the process: none of its calls does anything any more.
+func (p *process) die() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = true
+}

@@ -1,0 +1,219 @@
+package worker_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"fairbridge/pkg/centercode/centercodetest"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/testfairy/testfairytest"
+	"fairbridge/pkg/worker"
+)
+
+// The file of these tests: large enough to come in many pieces.
+const (
+	largeSize = 3<<20 + 17
+	largePath = "/generated/3145745.bin"
+)
+
+// largeRoute attaches that file, beside the screenshot.
+var largeRoute = parkRoute + "      - {from: \"https://app.testfairy.com" + largePath + "\", element: log}\n"
+
+// fault breaks the large file's source.
+func fault(f testfairytest.Fault) func(*world) {
+	return func(w *world) { w.testfairy.Inject(largePath, f) }
+}
+
+// redirect answers with a redirect.
+func redirect(location string) testfairytest.Fault {
+	return testfairytest.Fault{Status: 302, Header: http.Header{"Location": {location}}}
+}
+
+// TestBadSources: the ticket is made and keeps the screenshot; the file that is
+// not as it must be becomes a dead letter, and a note where it is optional; no
+// part of it is at Centercode. A replay after the source is mended completes it.
+func TestBadSources(t *testing.T) {
+	tooLarge := func(f testfairytest.Fault) func(*world) {
+		return func(w *world) {
+			w.config.Sources.MaxBytes = largeSize - 1
+			w.testfairy.Inject(largePath, f)
+		}
+	}
+	picture := strings.Replace(largeRoute, "element: log", "element: log, want: image", 1)
+	tests := []struct {
+		name   string
+		routes string
+		upset  func(*world)
+		says   string
+		final  bool // a replay meets it again
+	}{
+		{"missing", largeRoute, fault(testfairytest.Fault{Status: 404}), "the source answered HTTP 404", false},
+		{"gone", largeRoute, fault(testfairytest.Fault{Status: 410}), "the source answered HTTP 410", false},
+		{"expired", largeRoute, fault(testfairytest.Fault{Status: 403}), "the source answered HTTP 403", false},
+		{"too large by declaration", largeRoute, tooLarge(testfairytest.Fault{}), "larger than the limit", true},
+		{"too large by count", largeRoute, tooLarge(testfairytest.Fault{NoLength: true}), "larger than the limit", true},
+		{"a sign-in page", largeRoute, fault(testfairytest.Fault{SignIn: true}), "a web page where a file was expected (a sign-in page?)", false},
+		{"a redirect to a sign-in page", largeRoute, fault(redirect("/login/?next=x")), "redirected to a sign-in page", false},
+		{"behind a login", largeRoute, fault(testfairytest.Fault{Status: 401}), "the source answered HTTP 401", false},
+		{"a file where a picture was expected", picture, nil, "not a picture", true},
+		{"a redirect into the network", largeRoute, fault(redirect("http://169.254.169.254/latest/meta-data/")), "address is not allowed", false},
+		{"an encoding that was not asked for", largeRoute,
+			fault(testfairytest.Fault{Header: http.Header{"Content-Encoding": {"gzip"}}}), "encoding", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, tt.routes)
+			if tt.upset != nil {
+				tt.upset(w)
+			}
+			id := w.send(feedback(1))
+			o := w.only(w.settle(nil))
+			l := w.onlyLetter()
+			if l.Reason != queue.ReasonAttachmentSource || o.Result != worker.Dead || o.Attachments != 1 {
+				t.Errorf("outcome %+v, dead letter %+v", o, l)
+			}
+			if !strings.HasPrefix(l.Description, "log: ") || !strings.Contains(l.Description, tt.says) || strings.Contains(l.Description, largePath) {
+				t.Errorf("described as %q, want the element, %q, and no URL", l.Description, tt.says)
+			}
+			w.files(id, "screenshot")
+			w.checkInvariants(id)
+
+			if !tt.final {
+				w.testfairy.Heal(largePath)
+				w.redrive()
+				w.settle(nil)
+				w.files(id, "screenshot", "log")
+				w.checkInvariants(id)
+			}
+		})
+		t.Run(tt.name+", optional", func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, strings.Replace(tt.routes, "element: log", "element: log, optional: true", 1))
+			if tt.upset != nil {
+				tt.upset(w)
+			}
+			id := w.send(feedback(1))
+			o := w.only(w.settle(nil))
+			if o.Result != worker.Created || len(o.Skipped) != 1 || !strings.Contains(o.Skipped[0], tt.says) || w.count(w.dead) != 0 {
+				t.Errorf("outcome %+v", o)
+			}
+			w.files(id, "screenshot")
+			w.checkInvariants(id)
+		})
+	}
+}
+
+// files holds a delivery's one ticket against the files that it must have, and
+// the large one against its source.
+func (w *world) files(id string, want ...string) {
+	w.Helper()
+	tickets := w.tickets(id)
+	if len(tickets) != 1 {
+		w.Fatalf("%d tickets", len(tickets))
+	}
+	var got []string
+	for _, f := range tickets[0].Files {
+		got = append(got, f.Element)
+		if f.Element == "log" && f.SHA256 != w.testfairy.SHA256(largePath) {
+			w.Errorf("the file differs from its source: %+v", f)
+		}
+	}
+	if !slices.Equal(got, want) {
+		w.Errorf("files %v, want %v", got, want)
+	}
+}
+
+// TestBrokenSources: a source that breaks off is gone on with where that is safe,
+// and else asked anew by the next attempt. What arrives is the file, once.
+func TestBrokenSources(t *testing.T) {
+	drop := func(after int64) testfairytest.Fault {
+		return testfairytest.Fault{Times: 1, Drop: true, DropAfter: after}
+	}
+	tests := []struct {
+		name     string
+		faults   []testfairytest.Fault
+		attempts int
+	}{
+		{"drops three times on the way", []testfairytest.Fault{drop(1 << 20), drop(1), drop(1<<20 + 1)}, 1},
+		{"drops before its first byte", []testfairytest.Fault{drop(0)}, 2},
+		{"drops without a validator", []testfairytest.Fault{{Times: 1, Drop: true, DropAfter: 1 << 20, NoValidators: true}}, 2},
+		{"knows no ranges", []testfairytest.Fault{drop(1 << 20), {Times: 1, NoRange: true}}, 2},
+		{"declares more than it sends", []testfairytest.Fault{{Times: 1, LengthError: 5}}, 2},
+		{"is down for a moment", []testfairytest.Fault{{Times: 1, Status: 503}}, 2},
+		{"does not say how much it will send", []testfairytest.Fault{{NoLength: true}}, 1},
+		{"drops, and does not say how much it will send",
+			[]testfairytest.Fault{{Times: 1, Drop: true, DropAfter: 1 << 20, NoLength: true}}, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, largeRoute)
+			for _, f := range tt.faults {
+				w.testfairy.Inject(largePath, f)
+			}
+			id := w.send(feedback(1))
+			outcomes := w.settle(nil)
+			if last := outcomes[len(outcomes)-1]; len(outcomes) != tt.attempts || last.Result != worker.Created {
+				t.Errorf("%d attempts, want %d: %+v", len(outcomes), tt.attempts, outcomes)
+			}
+			for _, o := range outcomes[:len(outcomes)-1] {
+				if o.Result != worker.Retry || o.Stage != "attach" {
+					t.Errorf("outcome %+v", o)
+				}
+			}
+			w.files(id, "screenshot", "log")
+			w.checkInvariants(id)
+		})
+	}
+}
+
+// TestUploadIsNotStartedTwice: after a break the same upload goes on.
+func TestUploadIsNotStartedTwice(t *testing.T) {
+	w := newWorld(t, largeRoute)
+	for range 3 {
+		w.testfairy.Inject(largePath, testfairytest.Fault{Times: 1, Drop: true, DropAfter: 700_000})
+	}
+	id := w.send(feedback(1))
+	w.settle(nil)
+	if r := w.center.Requests(); r.File != 2 {
+		t.Errorf("%d uploads, want one a file", r.File)
+	}
+	w.files(id, "screenshot", "log")
+}
+
+// TestSizeIsDeclared: the upload has a Content-Length where the source gave one.
+func TestSizeIsDeclared(t *testing.T) {
+	for _, declared := range []bool{true, false} {
+		w := newWorld(t, largeRoute)
+		lengths := map[string]int64{}
+		// A fault that strikes nothing sees the requests.
+		w.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, Times: -1, Match: func(c centercodetest.Call) bool {
+			lengths[c.Element] = c.Request.ContentLength
+			return false
+		}})
+		w.testfairy.Inject(largePath, testfairytest.Fault{NoLength: !declared})
+		id := w.send(feedback(1))
+		w.settle(nil)
+		w.files(id, "screenshot", "log")
+		if got := lengths["log"]; declared && got <= largeSize || !declared && got != -1 || lengths["screenshot"] <= 0 {
+			t.Errorf("lengths %v", lengths)
+		}
+	}
+}
+
+// TestRefusalCostsNoUpload: Centercode is asked before a large file is sent.
+func TestRefusalCostsNoUpload(t *testing.T) {
+	const path = "/generated/268435456.bin"
+	w := newWorld(t, strings.Replace(largeRoute, largePath, path, 1))
+	w.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, Status: 413,
+		Match: func(c centercodetest.Call) bool { return c.Element == "log" }})
+	id := w.send(feedback(1))
+	o := w.only(w.settle(nil))
+	if l := w.onlyLetter(); l.Reason != queue.ReasonRejected || l.Status != 413 || o.AttachmentBytes > 1<<20 {
+		t.Errorf("outcome %+v, dead letter %+v", o, l)
+	}
+	w.checkInvariants(id)
+}
