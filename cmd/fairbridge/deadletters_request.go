@@ -67,7 +67,7 @@ func (c *checker) replayed(l queue.Letter, e ledger.Entry) (checked, error) {
 	if state == ledger.Created {
 		// The ticket is there: only the files go that it lacks.
 		result.Payload += fmt.Sprintf(" (ticket %s is made, what it lacks is sent)", cmp.Or(e.TicketID, "of unknown id"))
-		result.Method, result.URL, result.Body = "", "", nil
+		result.Method, result.URL, result.Body, result.Warnings = "", "", nil, nil
 		result.Attachments = lacking(result.Attachments, e)
 	}
 	return result, nil

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+)
+
+// A person is shown the letters and asked; only a yes is a yes.
+func TestAskedOnATerminal(t *testing.T) {
+	for answer, want := range map[string]ran{
+		"y\n":   {code: exitDone, out: "1 dead letter replayed\n"},
+		"YES\n": {code: exitDone, out: "1 dead letter replayed\n"},
+		"n\n":   {code: exitLeft, err: "fairbridge: nothing was replayed\n"},
+		"\n":    {code: exitLeft, err: "fairbridge: nothing was replayed\n"},
+		"yep\n": {code: exitLeft, err: "fairbridge: nothing was replayed\n"},
+	} {
+		h := newLetterHome(t, rejected(t, 1, ""))
+		got := h.typed(answer, "replay", "--all")
+		if got.code != want.code || !strings.HasPrefix(got.out, "AGE ") || !strings.HasSuffix(got.out, "1 dead letter: 1 rejected\n"+want.out) ||
+			got.err != "Replay 1 dead letter? [y/N] "+want.err {
+			t.Errorf("%q: %+v", answer, got)
+		}
+		if sent := len(h.replayed()); sent != 1-got.code {
+			t.Errorf("%q: %d sent", answer, sent)
+		}
+	}
+	h := newLetterHome(t, rejected(t, 1, ""))
+	if got := h.typed("n\n", "drop", "--all", "--because", "enough"); got.code != exitLeft ||
+		got.err != "Drop 1 dead letter for good? [y/N] fairbridge: nothing was dropped\n" {
+		t.Errorf("%+v", got)
+	}
+	if got := h.typed("y\n", "drop", "--all", "--because", "enough"); got.code != exitDone || !strings.HasSuffix(got.out, "1 dead letter dropped\n") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// typed runs a verb with a person at the terminal, who types an answer.
+func (h *letterHome) typed(answer string, args ...string) ran {
+	h.t.Helper()
+	keyboard, terminal := openTerminal(h.t)
+	if _, err := keyboard.WriteString(answer); err != nil {
+		h.t.Fatal(err)
+	}
+	var out, errOut bytes.Buffer
+	args = append(append([]string{"dlq"}, args...), "--data", h.data)
+	code := execute(h.t.Context(), args, streams{in: terminal, out: &out, err: &errOut})
+	return ran{code, out.String(), errOut.String()}
+}
+
+func TestAnInterruptEndsTheQuestion(t *testing.T) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	defer write.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out bytes.Buffer
+	if yes, err := askOn(ctx, read, &out, "Sure?"); yes || !errors.Is(err, context.Canceled) || out.String() != "Sure? [y/N] \n" {
+		t.Errorf("%v, %v, %q", yes, err, out.String())
+	}
+}
+
+// A meter is drawn on a terminal only, and taken away before anything else.
+func TestMeter(t *testing.T) {
+	_, terminal := openTerminal(t)
+	if m := newMeter(&bytes.Buffer{}); m.out != nil {
+		t.Error("a meter on what is no terminal")
+	}
+	if m := newMeter(terminal); m.out == nil {
+		t.Error("no meter on a terminal")
+	}
+	var b bytes.Buffer
+	m := &meter{out: &b}
+	m.clear()
+	m.show("replaying", 1, 20)
+	m.show("replaying", 2, 20) // too soon to be drawn
+	m.clear()
+	m.clear()
+	if want := "\r\x1b[Kreplaying: 1 of 20\r\x1b[K"; b.String() != want {
+		t.Errorf("drew %q, want %q", b.String(), want)
+	}
+}

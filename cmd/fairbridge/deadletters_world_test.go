@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/sqlite"
+	"fairbridge/pkg/queue"
+)
+
+// letterHome is a bridge's folder with dead letters, and no bridge running.
+type letterHome struct {
+	t      *testing.T
+	data   string
+	home   *embedded.Home
+	ledger *ledger.Ledger
+}
+
+func newLetterHome(t *testing.T, letters ...queue.Letter) *letterHome {
+	t.Helper()
+	data := filepath.Join(t.TempDir(), "home")
+	h := &letterHome{t: t, data: data, home: openHome(t, data)}
+	store, err := sqlite.New(t.Context(), h.home.DB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.ledger = ledger.New(store, time.Now, ledger.DefaultLease)
+	h.put(letters...)
+	return h
+}
+
+func (h *letterHome) queue() *queue.DeadLetters {
+	return &queue.DeadLetters{API: h.home.SQS, URL: h.home.DeadLetterQueueURL, WorkURL: h.home.WorkQueueURL}
+}
+
+func (h *letterHome) put(letters ...queue.Letter) {
+	h.t.Helper()
+	h.queue().Add(h.t.Context(), letters, func(_ queue.Letter, err error) {
+		if err != nil {
+			h.t.Error(err)
+		}
+	})
+}
+
+// dlq runs a verb of 'fairbridge dlq' on the folder.
+func (h *letterHome) dlq(args ...string) ran {
+	h.t.Helper()
+	return runCommand(h.t, "", append(append([]string{"dlq"}, args...), "--data", h.data)...)
+}
+
+// messages are what is visible in a queue. They are gone afterwards.
+func (h *letterHome) messages(url string) []types.Message {
+	h.t.Helper()
+	var all []types.Message
+	for {
+		out, err := h.home.SQS.ReceiveMessage(h.t.Context(), &sqs.ReceiveMessageInput{
+			QueueUrl: &url, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"},
+		})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if len(out.Messages) == 0 {
+			return all
+		}
+		for _, m := range out.Messages {
+			if _, err := h.home.SQS.DeleteMessage(h.t.Context(), &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+				h.t.Fatal(err)
+			}
+		}
+		all = append(all, out.Messages...)
+	}
+}
+
+// replayed are the deliveries in the work queue, by the number of their letter.
+func (h *letterHome) replayed() []string {
+	h.t.Helper()
+	return deliveriesOf(h.messages(h.home.WorkQueueURL))
+}
+
+// dead are the deliveries in the dead-letter queue, likewise.
+func (h *letterHome) dead() []string {
+	h.t.Helper()
+	return deliveriesOf(h.messages(h.home.DeadLetterQueueURL))
+}
+
+func deliveriesOf(messages []types.Message) []string {
+	all := []string{}
+	for _, m := range messages {
+		e, err := queue.Decode(aws.ToString(m.Body))
+		if err != nil {
+			all = append(all, "malformed")
+			continue
+		}
+		all = append(all, shortID(e.DeliveryID))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// claim takes a delivery as a worker does.
+func (h *letterHome) claim(id string, generation int) *ledger.Claim {
+	h.t.Helper()
+	c, err := h.ledger.Claim(h.t.Context(), id, generation)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return c
+}
+
+func (h *letterHome) must(err error) {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *letterHome) entry(id string) ledger.Entry {
+	h.t.Helper()
+	e, err := h.ledger.Entry(context.Background(), id)
+	h.must(err)
+	return e
+}
+
+// letterTime is when the test's letters died.
+var letterTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func idOf(n int) string {
+	sum := sha256.Sum256(fmt.Append(nil, n))
+	return hex.EncodeToString(sum[:])
+}
+
+// rejected is the n-th delivery's letter: its submitter is refused.
+func rejected(t *testing.T, n int, fields string) queue.Letter {
+	t.Helper()
+	if fields == "" {
+		fields = `"email":"alice@corporation.com","appName":"Demo App"`
+	}
+	e := queue.Envelope{
+		DeliveryID: idOf(n), ReceivedAt: letterTime.Add(-time.Minute),
+		Event: json.RawMessage(fmt.Sprintf(`{"event":"feedback","text":"feedback %d",%s}`, n, fields)),
+	}
+	body, err := e.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return queue.Letter{
+		DeadLetter: queue.DeadLetter{
+			DeliveryID: e.DeliveryID, Event: "feedback", Reason: queue.ReasonRejected, Stage: "create", Status: 400,
+			Description: "status 400: The submitter is no user of the project.", Attempts: 1, Generation: 1,
+			FailedAt: letterTime.Add(time.Duration(n) * time.Second),
+		},
+		SentAt: letterTime.Add(time.Duration(n) * time.Second), MessageID: fmt.Sprintf("message-%d", n), Body: body,
+	}
+}
+
+// moved is the n-th delivery's letter as SQS itself makes it.
+func moved(t *testing.T, n int) queue.Letter {
+	t.Helper()
+	l := rejected(t, n, "")
+	l.DeadLetter = queue.DeadLetter{DeliveryID: l.DeliveryID, Event: l.Event, Reason: queue.ReasonRetriesExhausted}
+	return l
+}
+
+func caseOf(l queue.Letter, copies ...queue.Letter) letterCase {
+	c := letterCase{Case: queue.Case{Letter: l, Copies: copies}}
+	c.event, _ = l.Payload()
+	return c
+}
+
+// wantLines compares a text line by line, so that a difference is found.
+func wantLines(t *testing.T, got, want string) {
+	t.Helper()
+	if got == want {
+		return
+	}
+	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range max(len(gotLines), len(wantLines)) {
+		g, w := "(no line)", "(no line)"
+		if i < len(gotLines) {
+			g = gotLines[i]
+		}
+		if i < len(wantLines) {
+			w = wantLines[i]
+		}
+		if g != w {
+			t.Errorf("line %d\n got %q\nwant %q", i+1, g, w)
+		}
+	}
+}
