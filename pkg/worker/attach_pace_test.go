@@ -57,7 +57,7 @@ func TestTooSlowForTheTimeLeft(t *testing.T) {
 	w.files(id, "screenshot")
 
 	<-served // it has moved the clock for the last time
-	perMiB = 4 * time.Second
+	perMiB = time.Second
 	w.clock.Advance(time.Minute)
 	if o := w.only(w.within(900 * time.Second)); o.Result != worker.Created || o.AttachmentBytes != size {
 		t.Errorf("outcome %+v", o)
