@@ -71,8 +71,8 @@ that says why and can be replayed.`,
   fairbridge dlq list                             what needs a person, and why`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:                       noCommand,
-		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:          noCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
