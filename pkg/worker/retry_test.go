@@ -1,0 +1,202 @@
+package worker_test
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"fairbridge/pkg/centercode/centercodetest"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/worker"
+)
+
+func TestRetryWaitsAsLongAsCentercodeAsks(t *testing.T) {
+	for _, tc := range []struct {
+		name, retryAfter string
+		atLeast, atMost  time.Duration
+	}{
+		{"no word", "", time.Second, 3 * time.Second},
+		{"seconds", "600", 600 * time.Second, 600 * time.Second},
+		{"a date", time.Now().Add(2 * time.Hour).UTC().Format(http.TimeFormat), 119 * time.Minute, 121 * time.Minute},
+		{"longer than SQS can hide", "1000000", 11 * time.Hour, 12 * time.Hour},
+		{"nonsense", "soon", time.Second, 3 * time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t, parkRoute)
+			w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 500, RetryAfter: tc.retryAfter})
+			id := w.send(feedback(1))
+			o := w.only(w.once())
+			if o.Result != worker.Retry || o.Status != 500 || o.RetryIn < tc.atLeast || o.RetryIn > tc.atMost {
+				t.Fatalf("outcome %+v, want a retry in %s to %s", o, tc.atLeast, tc.atMost)
+			}
+			w.clock.Advance(o.RetryIn - time.Second)
+			if early := w.receive(w.work); len(early) != 0 {
+				t.Error("the message came back too early")
+			}
+			w.clock.Advance(2 * time.Second)
+			if o := w.only(w.once()); o.Result != worker.Created || o.Attempt != 2 {
+				t.Errorf("second attempt: %+v", o)
+			}
+			w.checkInvariants(id)
+		})
+	}
+}
+
+// What keeps failing ends in the dead-letter queue by SQS's own hand, and the
+// ledger knows why.
+func TestRetriesEnd(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 500, Times: -1})
+	id := w.send(feedback(1))
+	if n := len(w.settle(nil)); n != 8 {
+		t.Errorf("%d attempts, want 8", n)
+	}
+	if l := w.onlyLetter(); l.Reason != "" || l.DeliveryID != id {
+		t.Errorf("dead letter %+v", l)
+	}
+	if e := w.entry(id); e.Last == nil || e.Last.Status != 500 || e.Last.Stage != "create" {
+		t.Errorf("the ledger's last error: %+v", e.Last)
+	}
+	w.center.Heal()
+	w.redrive()
+	w.settle(nil)
+	w.checkInvariants(id)
+}
+
+// A wrong key must not empty the queue into the dead letters; the right one is
+// taken without a restart.
+func TestWrongKeyIsARetry(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	w.keys.cached, w.keys.stored = "wrong", "wrong"
+	id := w.send(feedback(1))
+	if o := w.only(w.once()); o.Result != worker.Retry || o.Status != 401 {
+		t.Fatalf("outcome %+v", o)
+	}
+	w.keys.stored = apiKey
+	w.clock.Advance(time.Minute)
+	if o := w.only(w.once()); o.Result != worker.Created {
+		t.Fatalf("with the right key: %+v", o)
+	}
+	w.checkInvariants(id)
+}
+
+func TestBusyCentercodeStopsTheBatch(t *testing.T) {
+	for _, code := range []int{429, 503} {
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			w := newWorld(t, parkRoute)
+			// The first request is answered when nothing else can have started.
+			w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: code, RetryAfter: "300", Times: -1})
+			var ids []string
+			for n := range 10 {
+				ids = append(ids, w.send(feedback(n)))
+			}
+			proc := w.start(nil)
+			messages := eventOf(w.receive(w.work))
+			// One after the other through one batch's gate: the first is sent.
+			first, err := proc.handler.Handle(t.Context(), events.SQSEvent{Records: messages.Records})
+			w.must(err)
+			if len(first.BatchItemFailures) != 10 {
+				t.Errorf("%d records failed, want 10", len(first.BatchItemFailures))
+			}
+			for _, o := range proc.outcomes {
+				if o.RetryIn < 299*time.Second {
+					t.Errorf("a record comes back in %s, Centercode asked for 300 s: %+v", o.RetryIn, o)
+				}
+			}
+			w.center.Heal()
+			w.settle(nil)
+			w.checkInvariants(ids...)
+		})
+	}
+}
+
+// A copy of a message whose delivery is in hand waits, shortly at first, and then
+// so long that it outlives the longest upload within its eight receives.
+func TestHeldDeliveryWaits(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	id := w.send(feedback(1))
+	claim, err := w.ledger().Claim(t.Context(), id, 0)
+	w.must(err)
+	began := w.clock.Now()
+	for receive := range 7 {
+		w.must(claim.Renew(t.Context()))
+		o := w.only(w.once())
+		if o.Result != worker.HandedBack || receive == 0 && o.RetryIn > 3*time.Second {
+			t.Fatalf("receive %d: %+v", receive+1, o)
+		}
+		w.clock.Advance(o.RetryIn + time.Second)
+	}
+	if waited := w.clock.Now().Sub(began); waited < 12*time.Minute {
+		t.Errorf("seven receives were used up in %s", waited)
+	}
+	if n := w.center.Requests().Create; n != 0 {
+		t.Errorf("%d requests for a ticket that another makes", n)
+	}
+	w.must(claim.Release(t.Context(), ledger.Fault{Text: "test"}, true))
+	w.settle(nil)
+	w.checkInvariants(id)
+}
+
+// The invocation that crashed is picked up again after about two minutes, though
+// the queue hides messages for a quarter of an hour.
+func TestCrashIsPickedUpAfterTheLease(t *testing.T) {
+	w := newWorld(t, lookUpRoute)
+	id := w.send(feedback(1))
+	proc := w.start(&plan{at: "centercode.create#1", form: diesDone})
+	_, err := proc.handler.Handle(t.Context(), eventOf(w.receive(w.work)))
+	w.must(err)
+	w.clock.Advance(ledger.DefaultLease + time.Second)
+	if o := w.only(w.once()); o.Result != worker.Created || o.Attempt != 2 {
+		t.Errorf("after the lease: %+v", o)
+	}
+	w.checkInvariants(id)
+}
+
+func TestLookUpWaitsForTheDataPackage(t *testing.T) {
+	w := newWorld(t, lookUpRoute)
+	w.center.Inject(lostAnswer)
+	id := w.send(feedback(1))
+	o := w.only(w.once())
+	if o.Result != worker.HandedBack || o.RetryIn < 55*time.Second || o.RetryIn > 60*time.Second {
+		t.Errorf("outcome %+v, want handed back for the settle time", o)
+	}
+	w.clock.Advance(time.Minute)
+	if o := w.only(w.once()); o.Result != worker.Created || o.TicketID != "1" {
+		t.Errorf("after the settle time: %+v", o)
+	}
+	w.checkInvariants(id)
+}
+
+func TestLookUpThatCannotWorkParks(t *testing.T) {
+	w := newWorld(t, strings.Replace(lookUpRoute, "Delivery ID", "No Such Column", 1))
+	w.center.Inject(lostAnswer)
+	id := w.send(feedback(1))
+	w.settle(nil)
+	if l := w.onlyLetter(); l.Reason != queue.ReasonAmbiguous || !strings.Contains(l.Description, "No Such Column") {
+		t.Errorf("dead letter %+v", l)
+	}
+	w.checkInvariants(id)
+	if n := len(w.tickets(id)); n != 1 {
+		t.Errorf("%d tickets", n)
+	}
+}
+
+// With onLostAnswer: retry there is a ticket in any case, now and then two.
+func TestLostAnswerRetried(t *testing.T) {
+	w := newWorld(t, strings.Replace(parkRoute, "source: testfairy", "source: testfairy\n    onLostAnswer: retry", 1))
+	w.center.Inject(lostAnswer)
+	w.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, After: true, Drop: true})
+	id := w.send(feedback(1))
+	w.settle(nil)
+	if n := len(w.tickets(id)); n != 2 {
+		t.Errorf("%d tickets, want 2", n)
+	}
+	if n := w.count(w.dead); n != 0 {
+		t.Errorf("%d dead letters", n)
+	}
+}
