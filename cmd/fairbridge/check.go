@@ -1,260 +1,233 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"fairbridge/pkg/attachment"
-	"fairbridge/pkg/centercode"
+	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/testfairy"
 )
 
-// exampleBaseURL stands in the printed request while no Centercode is
-// configured.
-const exampleBaseURL = "https://centercode.invalid"
+// checkOptions are what a person can ask of check.
+type checkOptions struct {
+	config   string
+	old      string // of --diff; empty: no comparison
+	payloads []string
+	asJSON   bool
+	verbose  bool
+	strict   bool
+	exitCode bool
+}
 
 func newCheck(std streams) *cobra.Command {
-	var config string
-	var payloads []string
-	var asJSON bool
+	var o checkOptions
 	cmd := &cobra.Command{
-		Use:   "check",
+		Use:   "check [--payload FILE|FOLDER...]",
 		Short: "Check fairbridge.yaml, and show the request a payload becomes",
-		Long: `Reads the file as the bridge does and names every mistake with its place. With
---payload it prints the exact request that Centercode would get, and sends
-nothing. The exit code is 1 if the file or a payload is not right.`,
+		Long: `Reads the file as the bridge does and names every mistake with its place.
+
+With --payload it also shows what becomes of events, and sends nothing: for one
+payload the exact request that Centercode would get, for several a table. A
+folder stands for the *.json in it, "-" for standard input. Warnings tell what
+would be sent, but probably not as it was meant; they may quote the payload.
+
+With --diff it shows what would be different from another mapping file, for each
+payload. That a route has moved in the file is no difference.
+
+The exit code is 1 if the file or a payload has a problem, with --strict also if
+there are warnings, and with --exit-code also if --diff finds a difference. It
+is 2 if the check could not be made.`,
 		Example: `  fairbridge check
   fairbridge check --payload events/feedback.json
-  fairbridge check --config new.yaml --payload events --json`,
-		Args: exactly(),
-		RunE: func(*cobra.Command, []string) error {
-			c, err := loadConfig(config)
-			var problems mapping.Problems
-			if errors.As(err, &problems) {
-				for _, p := range problems {
-					if err := p.Render(std.err); err != nil {
-						return err
-					}
-				}
-				fmt.Fprintf(std.err, "\n%s in %s\n", count(len(problems), "problem"), config)
-				return errSaid
+  fairbridge check --payload events --strict
+  fairbridge check --payload events --json | jq '.payloads[] | select(.outcome == "dead_letter")'
+  git show main:fairbridge.yaml >old.yaml && fairbridge check --payload events --diff old.yaml`,
+		Args: func(_ *cobra.Command, more []string) error {
+			if len(more) > 0 && len(o.payloads) == 0 {
+				return usage("check: unexpected %q; a payload comes after --payload, the mapping file after --config", more[0])
 			}
-			if err != nil {
-				return err
+			return nil
+		},
+		RunE: func(_ *cobra.Command, more []string) error {
+			o.payloads = append(o.payloads, more...)
+			if len(o.payloads) == 0 && (o.old != "" || o.verbose) {
+				return usage("check: --diff and --verbose are about payloads; name them with --payload")
 			}
-			if len(payloads) == 0 {
-				_, err := fmt.Fprintf(std.out, "%s is right: %s\n", config, count(len(c.Routes), "route"))
-				return err
+			if o.exitCode && o.old == "" {
+				return usage("check: --exit-code is about --diff")
 			}
-			return checkPayloads(std.out, c, payloads, asJSON)
+			return o.run(std, time.Now())
 		},
 	}
-	configFlag(cmd, &config)
-	cmd.Flags().StringArrayVar(&payloads, "payload", nil, "file or folder of payloads (repeatable)")
+	configFlag(cmd, &o.config)
+	flags := cmd.Flags()
+	flags.StringArrayVar(&o.payloads, "payload", nil, "file or folder of payloads; more may follow")
+	flags.StringVar(&o.old, "diff", "", "another mapping file, to compare with")
+	flags.BoolVar(&o.exitCode, "exit-code", false, "exit with 1 if --diff finds a difference")
+	flags.BoolVar(&o.strict, "strict", false, "exit with 1 if there are warnings")
+	flags.BoolVarP(&o.verbose, "verbose", "v", false, "the whole request of each payload, and whole values in a difference")
+	flags.BoolVar(&o.asJSON, "json", false, "one JSON object, problems of the file included")
 	_ = cmd.MarkFlagFilename("payload", "json")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a payload")
+	_ = cmd.MarkFlagFilename("diff", "yaml", "yml")
 	return cmd
 }
 
-// checked is the request that a payload becomes.
-type checked struct {
-	Payload     string          `json:"payload"`
-	Route       int             `json:"route,omitempty"` // counted from 1
-	Method      string          `json:"method,omitempty"`
-	URL         string          `json:"url,omitempty"`
-	Body        json.RawMessage `json:"body,omitempty"`
-	Attachments []checkedFile   `json:"attachments,omitempty"`
-	Warnings    []string        `json:"warnings,omitempty"`
-	Ignored     string          `json:"ignored,omitempty"`
-	Problems    []string        `json:"problems,omitempty"`
-}
-
-type checkedFile struct {
-	Element  string `json:"element"`
-	URL      string `json:"url"`
-	Filename string `json:"filename,omitempty"`
-	Optional bool   `json:"optional,omitempty"`
-	Endpoint string `json:"endpoint,omitempty"`
-	Problem  string `json:"problem,omitempty"`
-}
-
-func checkPayloads(out io.Writer, c *mapping.Config, payloads []string, asJSON bool) error {
-	var files []string
-	for _, p := range payloads {
-		info, err := os.Stat(p)
-		if err != nil {
-			return fmt.Errorf("read payload: %w", err)
-		}
-		if !info.IsDir() {
-			files = append(files, p)
-			continue
-		}
-		inside, err := filepath.Glob(filepath.Join(p, "*.json"))
-		if err != nil || len(inside) == 0 {
-			return fmt.Errorf("there are no payloads (*.json) in %s", p)
-		}
-		files = append(files, inside...)
-	}
-	checker, err := newChecker(c)
+// run checks and writes the report. now is what .receivedAt becomes.
+func (o checkOptions) run(std streams, now time.Time) error {
+	payloads, err := readPayloads(o.payloads, std.in)
 	if err != nil {
 		return err
 	}
-	bad := false
-	for i, file := range files {
-		result, err := checker.payload(file)
-		if err != nil {
+	report := checkReport{Config: o.config, Old: o.old, Problems: []remark{}, Warnings: []remark{}, Payloads: []preview{}}
+	var render mapping.Problems // what a person sees of the file, with its lines
+	config, err := loadConfig(o.config)
+	switch {
+	case errors.As(err, &render):
+		report.Problems = placesOf(render)
+	case err != nil:
+		return usageError{err}
+	default:
+		if err := o.checkPayloads(&report, config, payloads, now); err != nil {
 			return err
 		}
-		bad = bad || len(result.Problems) > 0
-		if asJSON {
-			err = json.NewEncoder(out).Encode(result)
-		} else {
-			err = result.write(out, i > 0)
-		}
-		if err != nil {
-			return err
+		render = config.UnknownFields(fieldsOf(payloads))
+		report.Warnings = placesOf(render)
+		for i := range render {
+			render[i].Message = "warning: " + render[i].Message
 		}
 	}
-	if bad {
+	if o.asJSON {
+		err = report.writeJSON(std.out)
+	} else {
+		if err := render.Render(std.err); err != nil {
+			return err
+		}
+		err = report.write(std, o)
+	}
+	if err == nil && report.fails(o) {
 		return errSaid
 	}
-	return nil
+	return err
 }
 
-// checker knows what the worker knows, but sends nothing.
-type checker struct {
-	config  *mapping.Config
-	client  *centercode.Client
-	fetcher *attachment.Fetcher
-}
-
-func newChecker(c *mapping.Config) (*checker, error) {
-	base := c.Centercode.BaseURL
-	if base == "" {
-		base = exampleBaseURL
-	}
-	client, err := centercode.New(base, nil)
-	if err != nil {
-		return nil, err
-	}
-	fetcher, err := attachment.NewFetcher(sourceOptions(c))
-	if err != nil {
-		return nil, err
-	}
-	return &checker{config: c, client: client, fetcher: fetcher}, nil
-}
-
-func (c *checker) payload(file string) (checked, error) {
-	result := checked{Payload: file}
-	payload, err := os.ReadFile(file)
-	if err != nil {
-		return result, fmt.Errorf("read payload: %w", err)
-	}
-	event, err := testfairy.Decode(payload)
-	if err == nil && !c.config.Wants(event.Kind) {
-		result.Ignored = fmt.Sprintf("no route wants %q events", event.Kind)
-		return result, nil
-	}
-	if err == nil {
-		err = event.Validate()
-	}
-	if err != nil {
-		result.Problems = []string{err.Error()}
-		return result, nil
-	}
-	request, err := c.config.Map(mapping.Input{Event: event, DeliveryID: event.DeliveryID(), ReceivedAt: time.Now()})
-	if errors.Is(err, mapping.ErrIgnored) {
-		result.Ignored = "its route ignores it"
-		return result, nil
-	}
-	if err != nil {
-		result.Problems = problemsOf(err)
-		return result, nil
-	}
-	return result, c.request(&result, request)
-}
-
-// problemsOf takes joined errors apart.
-func problemsOf(err error) []string {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []string{err.Error()}
-	}
-	var all []string
-	for _, e := range joined.Unwrap() {
-		all = append(all, e.Error())
-	}
-	return all
-}
-
-func (c *checker) request(result *checked, r mapping.Request) error {
-	url, err := c.client.TicketURL(r.Project, r.Source)
+// checkPayloads adds what becomes of each payload, and with --diff what is
+// different from the other file.
+func (o checkOptions) checkPayloads(report *checkReport, config *mapping.Config, payloads []payloadFile, now time.Time) error {
+	report.Routes = len(config.Routes)
+	checker, err := newChecker(config)
 	if err != nil {
 		return err
 	}
-	result.Route, result.Method, result.URL, result.Body = r.Route+1, "POST", url+"?apiKey=...", r.Body
-	for _, w := range r.Warnings {
-		result.Warnings = append(result.Warnings, w.String())
-	}
-	for _, a := range r.Attachments {
-		f := checkedFile{Element: a.Element, URL: a.URL, Filename: a.Filename, Optional: a.Optional, Endpoint: a.Endpoint}
-		var refused *attachment.Error
-		if err := c.fetcher.Check(a.URL); errors.As(err, &refused) {
-			f.Problem = refused.Error()
-			if !a.Optional {
-				result.Problems = append(result.Problems, a.Element+": "+f.Problem)
-			}
+	checker.now = now
+	for _, p := range payloads {
+		result, err := checker.payload(p)
+		if err != nil {
+			return err
 		}
-		result.Attachments = append(result.Attachments, f)
+		report.Payloads = append(report.Payloads, result)
+	}
+	if o.old == "" {
+		return nil
+	}
+	old, err := loadConfig(o.old)
+	if err != nil {
+		return usageError{fmt.Errorf("the file to compare with: %w", err)}
+	}
+	before, err := newChecker(old)
+	if err != nil {
+		return err
+	}
+	before.now = now
+	for i, p := range payloads {
+		was, err := before.payload(p)
+		if err != nil {
+			return err
+		}
+		report.Payloads[i].compare(was)
 	}
 	return nil
 }
 
-func (r checked) write(out io.Writer, more bool) error {
-	var b bytes.Buffer
-	if more {
-		b.WriteByte('\n')
-	}
-	fmt.Fprintf(&b, "%s\n", r.Payload)
-	if r.Ignored != "" {
-		fmt.Fprintf(&b, "  ignored: %s\n", r.Ignored)
-	}
-	if r.URL != "" {
-		fmt.Fprintf(&b, "  %s %s\n  Content-Type: application/json\n\n", r.Method, r.URL)
-		b.WriteString("  ")
-		if err := json.Indent(&b, r.Body, "  ", "  "); err != nil {
-			return fmt.Errorf("print the request of %s: %w", r.Payload, err)
+// payloadFile is one file that stands for a webhook.
+type payloadFile struct {
+	name  string
+	data  []byte // at most one byte more than a webhook may have
+	event testfairy.Event
+	err   error // of decoding
+}
+
+// readPayloads reads the named files and those in the named folders, sorted, so
+// that two reports can be compared.
+func readPayloads(names []string, stdin io.Reader) ([]payloadFile, error) {
+	var files []string
+	for _, name := range names {
+		if info, err := os.Stat(name); name == "-" || err == nil && !info.IsDir() {
+			files = append(files, name)
+			continue
 		}
-		b.WriteByte('\n')
-	}
-	for _, a := range r.Attachments {
-		fmt.Fprintf(&b, "\n  attachment %s from %s", a.Element, a.URL)
-		if a.Filename != "" {
-			fmt.Fprintf(&b, " as %s", a.Filename)
+		entries, err := os.ReadDir(name)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("read payload: %w", err)}
 		}
-		if a.Endpoint != "" {
-			fmt.Fprintf(&b, " to %s", a.Endpoint)
+		before := len(files)
+		for _, e := range entries {
+			if !e.IsDir() && strings.HasSuffix(e.Name(), ".json") {
+				files = append(files, filepath.Join(name, e.Name()))
+			}
 		}
-		if a.Optional {
-			b.WriteString(" (optional)")
+		if len(files) == before {
+			return nil, usage("there are no payloads (*.json) in %s", name)
 		}
-		b.WriteByte('\n')
 	}
-	for _, w := range r.Warnings {
-		fmt.Fprintf(&b, "  warning: %s\n", w)
+	slices.Sort(files)
+	var payloads []payloadFile
+	for _, file := range slices.Compact(files) {
+		data, err := readPayload(file, stdin)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("read payload: %w", err)}
+		}
+		p := payloadFile{name: file, data: data}
+		p.event, p.err = testfairy.Decode(data)
+		payloads = append(payloads, p)
 	}
-	for _, p := range r.Problems {
-		fmt.Fprintf(&b, "  PROBLEM: %s\n", p)
+	return payloads, nil
+}
+
+func readPayload(file string, stdin io.Reader) ([]byte, error) {
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		stdin = f
 	}
-	_, err := out.Write(b.Bytes())
-	return err
+	data, err := io.ReadAll(io.LimitReader(stdin, ingest.MaxPayloadBytes+1))
+	if err != nil && file != "-" && !errors.As(err, new(*fs.PathError)) {
+		err = fmt.Errorf("%s: %w", file, err)
+	}
+	return data, err
+}
+
+// fieldsOf is which fields the payloads have, by kind.
+func fieldsOf(payloads []payloadFile) map[testfairy.Kind][]string {
+	seen := map[testfairy.Kind][]string{}
+	for _, p := range payloads {
+		for name := range p.event.Fields {
+			if kind := p.event.Kind; !slices.Contains(seen[kind], name) {
+				seen[kind] = append(seen[kind], name)
+			}
+		}
+	}
+	return seen
 }

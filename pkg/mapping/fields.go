@@ -73,7 +73,7 @@ func (c *Config) UnknownFields(seen map[testfairy.Kind][]string) Problems {
 			continue // most likely the app's own
 		}
 		p := r.place
-		p.Message, p.Hint = "no "+strings.Join(kinds, " or ")+" event has the field "+quote(r.field), hint
+		p.Message, p.Hint = "no known "+strings.Join(kinds, " or ")+" event has the field "+quote(r.field), hint
 		unknown = append(unknown, p)
 	}
 	return unknown.sorted()

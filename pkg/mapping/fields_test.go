@@ -47,24 +47,24 @@ func TestUnknownFields(t *testing.T) {
 	if err := c.UnknownFields(seen).Render(&got); err != nil {
 		t.Fatal(err)
 	}
-	want := `fairbridge.yaml:6:26: no feedback event has the field "textt"
+	want := `fairbridge.yaml:6:26: no known feedback event has the field "textt"
     6 |       x: "{{ .text }} {{ .textt }} {{ $.b.c }} {{ with .d }}{{ .e }}{{ $.f }}{{ end }}{{ .…
       |                          ^~~~~~
       = did you mean "text"?
 
-fairbridge.yaml:6:40: no feedback event has the field "b"
+fairbridge.yaml:6:40: no known feedback event has the field "b"
     6 |       x: "{{ .text }} {{ .textt }} {{ $.b.c }} {{ with .d }}{{ .e }}{{ $.f }}{{ end }}{{ .deliveryId…
       |                                        ^~
 
-fairbridge.yaml:6:56: no feedback event has the field "d"
+fairbridge.yaml:6:56: no known feedback event has the field "d"
     6 |       x: "{{ .text }} {{ .textt }} {{ $.b.c }} {{ with .d }}{{ .e }}{{ $.f }}{{ end }}{{ .deliveryId }}"
       |                                                        ^~
 
-fairbridge.yaml:6:73: no feedback event has the field "f"
+fairbridge.yaml:6:73: no known feedback event has the field "f"
     6 | ….text }} {{ .textt }} {{ $.b.c }} {{ with .d }}{{ .e }}{{ $.f }}{{ end }}{{ .deliveryId }}"
       |                                                             ^~
 
-fairbridge.yaml:8:48: no feedback event has the field "txt"
+fairbridge.yaml:8:48: no known feedback event has the field "txt"
     8 |         é {{ range .tags }}{{ . }}{{ else }}{{ .txt }}{{ end }}
       |                                                ^~~~
       = did you mean "text"?
@@ -84,21 +84,21 @@ routes:
   - {match: {event: [feedback, crash]}, fields: {a: "{{ .crashMessage }} {{ .mood }} {{ .testerEmail }}"}}
   - {match: {event: upload}, ignore: true}
 `)
-	const always = `x:2:73: no feedback or crash event has the field "testerEmail"; download events have it
-x:4:44: no feedback event has the field "sesionUrl"; did you mean "sessionUrl"?
-x:4:80: no feedback event has the field "crashMessage"; crash events have it
-x:5:89: no feedback or crash event has the field "testerEmail"; download events have it`
+	const always = `x:2:73: no known feedback or crash event has the field "testerEmail"; download events have it
+x:4:44: no known feedback event has the field "sesionUrl"; did you mean "sessionUrl"?
+x:4:80: no known feedback event has the field "crashMessage"; crash events have it
+x:5:89: no known feedback or crash event has the field "testerEmail"; download events have it`
 	for _, test := range []struct {
 		name string
 		seen map[testfairy.Kind][]string
 		want []string // besides always
 	}{
 		{"no samples", nil, nil},
-		{"of one kind", map[testfairy.Kind][]string{"feedback": {}}, []string{`x:4:100: no feedback event has the field "mood"`}},
+		{"of one kind", map[testfairy.Kind][]string{"feedback": {}}, []string{`x:4:100: no known feedback event has the field "mood"`}},
 		{"of both", map[testfairy.Kind][]string{"feedback": {}, "crash": {}}, []string{
-			`x:2:92: no feedback or crash event has the field "mood"`,
-			`x:4:100: no feedback event has the field "mood"`,
-			`x:5:77: no feedback or crash event has the field "mood"`,
+			`x:2:92: no known feedback or crash event has the field "mood"`,
+			`x:4:100: no known feedback event has the field "mood"`,
+			`x:5:77: no known feedback or crash event has the field "mood"`,
 		}},
 		{"that has it", map[testfairy.Kind][]string{"feedback": {"mood"}, "crash": {}}, nil},
 	} {

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode"
+
+	"fairbridge/pkg/ingest"
+	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/testfairy"
+)
+
+// runHere runs the command line in the repository's root and returns its exit
+// code and output.
+func runHere(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	t.Chdir(filepath.Join("..", ".."))
+	var out, err strings.Builder
+	code = execute(t.Context(), args, streams{in: strings.NewReader(""), out: &out, err: &err})
+	return code, out.String(), err.String()
+}
+
+// The shipped file has nothing to be said against it for the shipped payloads.
+func TestCheckShipped(t *testing.T) {
+	code, out, stderr := runHere(t, "check", "--strict", "--payload", "events")
+	if code != exitDone || stderr != "" || !strings.HasSuffix(out, "payloads: 10 tickets, 3 ignored\n") {
+		t.Errorf("exit code %d\n%s%s", code, out, stderr)
+	}
+}
+
+func TestCheckLargePayload(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "large.json")
+	text := `{"event":"feedback","text":"` + strings.Repeat("x", ingest.MaxPayloadBytes) + `"}`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, _ := runHere(t, "check", "--payload", file)
+	want := file + ": refused, HTTP 413 Request Entity Too Large\n\n  problem: larger than 1000000 bytes\n"
+	if code != exitLeft || out != want {
+		t.Errorf("exit code %d\n%q, want\n%q", code, out, want)
+	}
+}
+
+func TestVisibleJSON(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"a":"é日👍 "}`:                    `{"a":"é日👍 "}`,
+		"\"\x7f \u0085 \u009b31m\"":       `"\u007f \u0085 \u009b31m"`,
+		"\"\u202e \u2066 \ufeff \u00ad\"": `"\u202e \u2066 \ufeff \u00ad"`,
+		"\"\U000e0001\U0010ffff\"":        `"\udb40\udc01\udbff\udfff"`,
+		"\"👨\u200d👩 \u00a0\u3000\"":       "\"👨\u200d👩 \u00a0\u3000\"",
+		"\"\ufffd\"":                      `"\ufffd"`,
+		"{\n  \"a\": 1\n}\n":              "{\n  \"a\": 1\n}\n",
+	} {
+		if got := string(visibleJSON([]byte(in))); got != want {
+			t.Errorf("%q: %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestAround(t *testing.T) {
+	long := strings.Repeat("0123456789", 30)
+	for _, test := range []struct{ a, b, wantA, wantB string }{
+		{"", "", "", ""},
+		{"one", "two", "one", "two"},
+		{long, "", long[:200] + "…", ""},
+		{long + "a", long + "b", "…" + long[260:] + "a", "…" + long[260:] + "b"},
+		{"é" + long, "è" + long, "é" + long[:199] + "…", "è" + long[:199] + "…"},
+		{long, long[:250], "…" + long[210:], "…" + long[210:250]},
+	} {
+		if a, b := around(test.a, test.b); a != test.wantA || b != test.wantB {
+			t.Errorf("around(%q, %q)\n= %q, %q\nwant %q, %q", test.a, test.b, a, b, test.wantA, test.wantB)
+		}
+	}
+}
+
+// FuzzCheck: whatever the template and the payload, the report is valid JSON
+// that holds the request as the mapping made it, and no output has a character
+// that a terminal acts on.
+func FuzzCheck(f *testing.F) {
+	feedback, err := os.ReadFile(filepath.Join("..", "..", "events", "feedback-control-characters.json"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("{{ .text }}", feedback)
+	f.Add("{{ range $k, $v := . }}{{ $k }}{{ $v }}{{ end }}", []byte(`{"event":"feedback","text":"\u001b[31m\u0085\u202e\ud800","\u009b":[{"\u0000":1e999}]}`))
+	f.Add("{{ json . }}\x7f", []byte("{\"event\":\"feedback\",\"text\":\"\xff\",\"screenshotUrl\":\"https://app.testfairy.com/\x01\"}"))
+	f.Add("{{ .severity }}", []byte(`{"event":"crash","severity":"\u001b]0;x\u0007"}`))
+	f.Add("x", []byte(`{"event":"feedback","email":"\u001b"}`))
+	f.Fuzz(func(t *testing.T, source string, data []byte) {
+		quoted, err := yamlText(source)
+		if err != nil || len(data) > ingest.MaxPayloadBytes {
+			return
+		}
+		config, err := mapping.Parse("x.yaml", []byte(`
+routes:
+  - match: {event: feedback}
+    project: A
+    source: b
+    fields:
+      text: `+quoted+`
+      list: {value: [`+quoted+`, 1], split: ","}
+      severity: {choice: `+quoted+`, allowed: [Low, High], fallback: Low}
+    attachments:
+      - {from: `+quoted+`, element: e, filename: `+quoted+`, endpoint: `+quoted+`, optional: true}
+  - {match: {event: crash}, project: A, source: b, fields: {severity: {choice: `+quoted+`, allowed: [1]}}}
+`))
+		if err != nil {
+			return
+		}
+		p := payloadFile{name: "p\x1b.json", data: data}
+		p.event, p.err = testfairy.Decode(data)
+		checkReported(t, config, p)
+	})
+}
+
+func checkReported(t *testing.T, config *mapping.Config, p payloadFile) {
+	t.Helper()
+	checker, err := newChecker(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := checker.payload(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result.compare(preview{Outcome: becomesIgnored})
+	report := checkReport{Config: "x.yaml", Old: "y.yaml", Payloads: []preview{result}}
+	var out bytes.Buffer
+	if err := report.writeJSON(&out); err != nil {
+		t.Fatal(err)
+	}
+	checkVisible(t, out.String())
+	var read struct {
+		Payloads []struct{ Body json.RawMessage }
+	}
+	if err := json.Unmarshal(out.Bytes(), &read); err != nil {
+		t.Fatalf("%v in\n%s", err, out.String())
+	}
+	if result.Outcome == becomesTicket {
+		sameJSON(t, read.Payloads[0].Body, result.Body)
+	}
+	for _, options := range []checkOptions{{verbose: true}, {}, {old: "y.yaml"}} {
+		report.Old = options.old
+		var text bytes.Buffer
+		if err := report.write(streams{out: &text, err: &text}, options); err != nil {
+			t.Fatal(err)
+		}
+		checkVisible(t, text.String())
+		if _, request, ok := strings.Cut(text.String(), "Content-Type: application/json\n\n"); ok {
+			var body json.RawMessage
+			if err := json.NewDecoder(strings.NewReader(request)).Decode(&body); err != nil {
+				t.Fatalf("%v in\n%s", err, request)
+			}
+			sameJSON(t, body, result.Body)
+		}
+	}
+}
+
+func checkVisible(t *testing.T, text string) {
+	t.Helper()
+	for _, r := range text {
+		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			t.Fatalf("%U in\n%q", r, text)
+		}
+	}
+}
+
+func sameJSON(t *testing.T, a, b []byte) {
+	t.Helper()
+	read := func(data []byte) (v any) {
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.UseNumber()
+		if err := d.Decode(&v); err != nil {
+			t.Fatalf("%v in\n%s", err, data)
+		}
+		return v
+	}
+	if !reflect.DeepEqual(read(a), read(b)) {
+		t.Errorf("%s\nis not\n%s", a, b)
+	}
+}
+
+// A question that nobody answers does not keep Ctrl-C from ending the command.
+func TestAskEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out strings.Builder
+	answer, err := ask(ctx, &out, make(chan typed), "Well?", "yes")
+	if answer != "" || err == nil || err.Error() != "nothing was written: context canceled" || out.String() != "Well? [yes]: \n" {
+		t.Errorf("%q, %v, %q", answer, err, out.String())
+	}
+}

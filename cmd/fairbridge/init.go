@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/mapping"
+)
+
+// schemaFile is where the first line of a mapping file sends editors.
+const schemaFile = "fairbridge.schema.json"
+
+func newInit(std streams) *cobra.Command {
+	var config string
+	var force bool
+	var f firstFile
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Write a first fairbridge.yaml",
+		Long: `Writes a fairbridge.yaml to start from, and beside it the JSON Schema that lets
+editors complete and check it. On a terminal it asks for what no flag says;
+elsewhere --project and --source are needed. A file that is there already stays,
+unless --force is given.
+
+Look at the result with 'fairbridge check --payload FILE', then change it:
+docs/mapping.md says all it can do.`,
+		Example: `  fairbridge init
+  fairbridge init --project DEMO --source testfairy
+  fairbridge init --base-url https://beta.example.com --project DEMO --source testfairy --app "Demo App" --crashes`,
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := os.Lstat(config); err == nil && !force {
+				return fmt.Errorf("%s is there already; --force replaces it, --config names another file", config)
+			}
+			if err := f.checkFlags(); err != nil {
+				return err
+			}
+			if isTerminal(std.in) && isTerminal(std.err) {
+				if err := askFor(cmd, std, &f); err != nil {
+					return err
+				}
+			}
+			if f.Project == "" || f.Source == "" {
+				return usage("init needs --project and --source: the keys in the endpoint's URL, /api/v1/projects/PROJECT/feedback/SOURCE")
+			}
+			wrote, err := f.write(config, force)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(std.out, "Wrote %s.\n%s\nNext: %s\n", strings.Join(wrote, " and "), f.summary(), checkCommand(config))
+			return err
+		},
+	}
+	configFlag(cmd, &config)
+	flags := cmd.Flags()
+	flags.BoolVar(&force, "force", false, "replace a file that is there already")
+	for _, q := range questions {
+		flags.StringVar(q.to(&f), q.flag, q.without, q.doc)
+	}
+	flags.BoolVar(&f.Crashes, "crashes", false, "make tickets of crashes, too")
+	return cmd
+}
+
+func checkCommand(config string) string {
+	command := "fairbridge check"
+	if config != defaultConfig {
+		command += " --config " + config
+	}
+	return command + " --payload FILE, where FILE is a payload such as events/feedback.json"
+}
+
+// question is one thing that a first file needs to know.
+type question struct {
+	flag, doc string
+	ask       string // of a person
+	without   string // the answer if there is none
+	needed    bool
+	to        func(*firstFile) *string
+}
+
+var questions = []question{
+	{flag: "base-url", doc: "Centercode's address, such as https://beta.example.com (default: none, a simulator gets the tickets)",
+		ask: "Centercode's address, such as https://beta.example.com (empty: a simulator for now)", to: func(f *firstFile) *string { return &f.BaseURL }},
+	{flag: "project", doc: "key of the Centercode project", needed: true,
+		ask: "Key of the project, as in the endpoint's URL /api/v1/projects/PROJECT/feedback/SOURCE", to: func(f *firstFile) *string { return &f.Project }},
+	{flag: "source", doc: "key of the project's External Source", needed: true,
+		ask: "Key of its External Source, as in the same URL", to: func(f *firstFile) *string { return &f.Source }},
+	{flag: "app", doc: "name of the app whose events are wanted; * stands for any text (default: every app)",
+		ask: "Name of the app, as TestFairy shows it (empty: every app)", to: func(f *firstFile) *string { return &f.App }},
+	{flag: "screenshot-element", doc: "key of the form's file element for the screenshot; - for none", without: "screenshot",
+		ask: "Key of the form's file element for the screenshot (-: none)", to: func(f *firstFile) *string { return &f.Element }},
+}
+
+// checkFlags holds each answer that flags gave against what the file may have.
+func (f *firstFile) checkFlags() error {
+	for _, q := range questions {
+		if problem := q.problem(*q.to(f)); problem != "" {
+			return usage("--%s %q: %s", q.flag, printable(*q.to(f)), problem)
+		}
+	}
+	return nil
+}
+
+// problem says what the mapping has against an answer, or "".
+func (q question) problem(answer string) string {
+	f := firstFile{Project: "DEMO", Source: "testfairy"}
+	*q.to(&f) = answer
+	_, err := mapping.Parse("", f.text())
+	var problems mapping.Problems
+	switch {
+	case answer == "" || err == nil:
+		return ""
+	case !errors.As(err, &problems):
+		return err.Error()
+	case problems[0].Hint == "":
+		return problems[0].Message
+	}
+	return problems[0].Message + "; " + problems[0].Hint
+}
+
+// askFor asks a person for what no flag has said.
+func askFor(cmd *cobra.Command, std streams, f *firstFile) error {
+	lines := readLines(std.in)
+	for _, q := range questions {
+		if cmd.Flags().Changed(q.flag) {
+			continue
+		}
+		for {
+			answer, err := ask(cmd.Context(), std.err, lines, q.ask, q.without)
+			if err != nil {
+				return err
+			}
+			problem := q.problem(answer)
+			if answer == "" && q.needed {
+				problem = "this is needed"
+			}
+			if problem == "" {
+				*q.to(f) = answer
+				break
+			}
+			fmt.Fprintf(std.err, "  %s\n", problem)
+		}
+	}
+	if cmd.Flags().Changed("crashes") {
+		return nil
+	}
+	answer, err := ask(cmd.Context(), std.err, lines, "Tickets of crashes, too? (y or n)", "n")
+	f.Crashes = strings.HasPrefix(strings.ToLower(answer), "y")
+	return err
+}
+
+// ask writes a question and returns the answer, or without if it is empty.
+func ask(ctx context.Context, out io.Writer, lines <-chan typed, question, without string) (string, error) {
+	if without != "" {
+		question += " [" + without + "]"
+	}
+	fmt.Fprintf(out, "%s: ", question)
+	select {
+	case line := <-lines:
+		if line.err != nil {
+			fmt.Fprintln(out)
+			return "", fmt.Errorf("nothing was written: %w", line.err)
+		}
+		if answer := strings.TrimSpace(line.text); answer != "" {
+			return answer, nil
+		}
+		return without, nil
+	case <-ctx.Done():
+		fmt.Fprintln(out)
+		return "", fmt.Errorf("nothing was written: %w", context.Cause(ctx))
+	}
+}
+
+// typed is a line of a terminal.
+type typed struct {
+	text string
+	err  error
+}
+
+// readLines reads beside the asking, so that Ctrl-C ends it: a read of a
+// terminal cannot be broken off.
+func readLines(in io.Reader) <-chan typed {
+	lines := make(chan typed)
+	go func() {
+		reader := bufio.NewReader(io.LimitReader(in, 64<<10))
+		for {
+			text, err := reader.ReadString('\n')
+			if errors.Is(err, io.EOF) {
+				err = errors.New("the answers ended early")
+			}
+			lines <- typed{text, err}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return lines
+}
+
+// write writes the mapping file and, where there is none, the schema beside it.
+// It returns what it wrote.
+func (f *firstFile) write(config string, force bool) (wrote []string, err error) {
+	text := f.text()
+	if _, err := mapping.Parse(config, text); err != nil {
+		return nil, fmt.Errorf("the answers make no right file: %w", err)
+	}
+	if err := writeNew(config, text, force); errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("%s is there already; --force replaces it", config)
+	} else if err != nil {
+		return nil, fmt.Errorf("write the mapping file: %w", err)
+	}
+	wrote = []string{config}
+	schema := filepath.Join(filepath.Dir(config), schemaFile)
+	switch err := writeNew(schema, mapping.Schema(), force); {
+	case err == nil:
+		wrote = append(wrote, schema)
+	case !errors.Is(err, fs.ErrExist):
+		return wrote, fmt.Errorf("write the schema: %w", err)
+	}
+	return wrote, nil
+}
+
+// writeNew writes a file that is not there yet, or with force in place of it.
+func writeNew(path string, data []byte, force bool) error {
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if force {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(path, flags, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
