@@ -5,7 +5,7 @@ import (
 )
 
 // valueObject is a value that says more than its template.
-var valueObject = object("a value", []key[valueSpec]{
+var valueObject = described(object("a value", []key[valueSpec]{
 	into("value", "The template, number, boolean, or list of them that is sent.",
 		optional(itemsKind), func(s *valueSpec) **value { return &s.plain }),
 	into("choice", "The template whose text must be one of allowed; a list for a multiple choice.",
@@ -26,7 +26,19 @@ var valueObject = object("a value", []key[valueSpec]{
 		boolKind, func(s *valueSpec) *bool { return &s.omitEmpty }),
 	into("required", "Makes an event for which the text is empty a dead letter.",
 		boolKind, func(s *valueSpec) *bool { return &s.required }),
-}, checkValue)
+}, checkValue), func(s *schema) {
+	need := func(key string) []string { return []string{key} }
+	s.Rules = []keyword{
+		{"oneOf", []schema{{Required: need("value")}, {Required: need("choice")}}},
+		{"dependencies", map[string][]string{
+			"choice": need("allowed"), "allowed": need("choice"), "synonyms": need("choice"), "fallback": need("choice"), "type": need("value"),
+		}},
+		{"not", map[string]any{"required": []string{"required", "omitEmpty"}, "properties": map[string]any{"required": isTrue, "omitEmpty": isTrue}}},
+	}
+})
+
+// isTrue is the JSON Schema of true.
+var isTrue = map[string]any{"const": true}
 
 // checkValue holds the keys of a value against each other.
 func checkValue(d *decoder, n *yaml.Node, s *valueSpec) bool {

@@ -81,7 +81,7 @@ type rule struct {
 	node *yaml.Node // nil if something was wrong with the route
 }
 
-var routeKind = object("a route", append([]key[rule]{
+var routeKind = described(object("a route", append([]key[rule]{
 	into("match", "Which events the route is for. The first route that matches takes the event.",
 		withNode(matchKind), func(r *rule) *located[match] { return &r.match }).must(),
 	into("ignore", "true: the event is answered, counted, and left at that.", boolKind, func(r *rule) *bool { return &r.ignore }).byDefault(false),
@@ -97,7 +97,13 @@ var routeKind = object("a route", append([]key[rule]{
 		}
 		r.node = n
 		return true
-	})
+	}), func(s *schema) {
+	s.Rules = []keyword{
+		{"if", map[string]any{"required": []string{"ignore"}, "properties": map[string]any{"ignore": isTrue}}},
+		{"then", map[string]any{"propertyNames": map[string]any{"enum": []string{"match", "ignore"}}}},
+		{"else", map[string]any{"properties": map[string]any{"match": map[string]any{"required": []string{"event"}}}}},
+	}
+})
 
 var eventKinds = []string{
 	string(testfairy.KindFeedback), string(testfairy.KindCrash), string(testfairy.KindUpload), string(testfairy.KindDownload),

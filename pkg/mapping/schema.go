@@ -21,6 +21,13 @@ type schema struct {
 	Items       *schema
 	MinItems    int
 	AnyOf       []schema
+	Rules       []keyword // between keys
+}
+
+// keyword is one of JSON Schema's own.
+type keyword struct {
+	name  string
+	value any
 }
 
 // property is one key and its schema; a list of them keeps the order.
@@ -78,6 +85,9 @@ func (s schema) describe(o *ordered) {
 		o.add("minItems", s.MinItems)
 	}
 	o.add("anyOf", s.AnyOf)
+	for _, r := range s.Rules {
+		o.add(r.name, r.value)
+	}
 }
 
 // MarshalJSON writes the keywords in describe's order.

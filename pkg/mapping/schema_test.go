@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -66,7 +67,7 @@ func TestSchemaAgreesWithParse(t *testing.T) {
 
 // isOfForm: the problem is one that a schema can express.
 func isOfForm(p Problem) bool {
-	return regexp.MustCompile(`^(unknown key|unknown value|wants |an? [a-z]+ needs the key|the file needs|the list is empty|the text is empty|the value is missing)|must be a mapping`).
+	return regexp.MustCompile(`^(unknown key|unknown value|wants |an? [a-z]+ needs the key|the file needs|the list is empty|the text is empty|the value is missing|a value has either|a choice has the type|a route that ignores|match does not say)|must be a mapping|is for a choice$|exclude each other$`).
 		MatchString(p.Message)
 }
 
@@ -89,9 +90,34 @@ func schemaFiles(t *testing.T) map[string]string {
 		"constants": `      x: [1, 1.5, true, text]`,
 		"options":   `      x: {value: ["{{ .a }}", 2], type: number, omit: "*@a.com", omitEmpty: true}`,
 		"choice":    `      x: {choice: "{{ .a }}", split: ",", allowed: [1, b, true], synonyms: {c: b, d: 1}, fallback: b, omit: [a, b]}`,
+		"not empty": `      x: {value: a, required: true, omitEmpty: false}`,
+		// Wrong between keys, each in one way only.
+		"two values":   `      x: {value: a, choice: a, allowed: [a]}`,
+		"no value":     `      x: {required: true}`,
+		"no selection": `      x: {choice: a}`,
+		"not a choice": `      x: {value: a, fallback: a}`,
+		"no synonyms":  `      x: {value: a, synonyms: {a: b}}`,
+		"typed choice": `      x: {choice: a, allowed: [a], type: text}`,
+		"both":         `      x: {value: a, required: true, omitEmpty: true}`,
 	} {
 		files[name] = route(fields)
 	}
+	docs, err := os.ReadFile(docsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range fence.FindAllStringSubmatch(string(docs), -1) {
+		switch name := fmt.Sprintf("docs %d", i); m[2] {
+		case "file":
+			files[name] = m[3]
+		case "fields":
+			files[name] = route("      " + strings.ReplaceAll(m[3], "\n", "\n      "))
+		}
+	}
+	files["ignored and more"] = "routes: [{match: {event: crash}, ignore: true, project: A}]"
+	files["ignored, all"] = "routes: [{match: {app: A}, ignore: true}]"
+	files["not ignored"] = "routes: [{match: {event: crash}, ignore: false, project: A, source: b, fields: {x: y}}]"
+	files["any event"] = "routes: [{match: {app: A}, ignore: false, project: A, source: b, fields: {x: y}}]"
 	files["everything"] = `
 centercode: {baseUrl: https://beta.example.com}
 testfairy: {user: ops@example.com, baseUrl: https://mobile.saucelabs.com}
@@ -122,10 +148,25 @@ func conforms(s map[string]any, value any, at string) (faults []string) {
 	if text, ok := value.(string); ok && s["pattern"] != nil && !regexp.MustCompile(s["pattern"].(string)).MatchString(text) {
 		fault("does not match the pattern")
 	}
-	if any, ok := s["anyOf"].([]any); ok {
-		if !slices.ContainsFunc(any, func(s2 interface{}) bool { return len(conforms(s2.(map[string]interface{}), value, at)) == 0 }) {
-			fault("none of anyOf")
+	if c, ok := s["const"]; ok && c != value {
+		fault("not the constant")
+	}
+	fits := func(s any) bool { return len(conforms(s.(map[string]any), value, at)) == 0 }
+	if list := s["anyOf"]; list != nil && !slices.ContainsFunc(asList(list), fits) {
+		fault("none of anyOf")
+	}
+	if list := s["oneOf"]; list != nil && len(slices.DeleteFunc(slices.Clone(asList(list)), func(s any) bool { return !fits(s) })) != 1 {
+		fault("not one of oneOf")
+	}
+	if s["not"] != nil && fits(s["not"]) {
+		fault("what it must not be")
+	}
+	if s["if"] != nil {
+		branch := "else"
+		if fits(s["if"]) {
+			branch = "then"
 		}
+		faults = append(faults, conforms(s[branch].(map[string]any), value, at)...)
 	}
 	switch value := value.(type) {
 	case map[string]any:
@@ -139,6 +180,17 @@ func conforms(s map[string]any, value any, at string) (faults []string) {
 				faults = append(faults, conforms(other, v, at+"."+name)...)
 			case s["additionalProperties"] == false:
 				fault("unknown key " + name)
+			}
+		}
+		for name := range value {
+			needs, _ := s["dependencies"].(map[string]any)
+			for _, other := range asList(needs[name]) {
+				if _, ok := value[other.(string)]; !ok {
+					fault(name + " needs " + other.(string))
+				}
+			}
+			if names, ok := s["propertyNames"].(map[string]any); ok {
+				faults = append(faults, conforms(names, name, at+"."+name)...)
 			}
 		}
 		for _, name := range asList(s["required"]) {
