@@ -119,10 +119,11 @@ func (d *delivery) resolve(ctx context.Context, entry ledger.Entry) (found bool,
 }
 
 // cannotWork says that a look-up will not do better next time: Centercode knows
-// no such data package, or its answer is not what the route says.
+// no such data package, or its answer is whole and not what the route says. One
+// that broke off has a cause, and may arrive next time.
 func cannotWork(err error) bool {
 	var api *centercode.Error
-	return errors.As(err, &api) && (api.Permanent() || api.Status/100 == 2)
+	return errors.As(err, &api) && (api.Permanent() || api.Status/100 == 2 && api.Err == nil)
 }
 
 // withKey makes a call with the API key, and once more with the one in SSM if
