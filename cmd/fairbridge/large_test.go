@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"fairbridge/pkg/testfairy/testfairytest"
+)
+
+// largeBytes in the environment is the size of TestLargeAttachment's file; 64 MiB
+// without it. The largest that Centercode takes:
+//
+//	FAIRBRIDGE_TEST_LARGE_BYTES=2147483648 go test ./cmd/fairbridge -run LargeAttachment -v
+const largeBytes = "FAIRBRIDGE_TEST_LARGE_BYTES"
+
+const (
+	smallFile = 1 << 20
+	// maxMemory is what the process may take at most, and maxMore how much of it
+	// for a large file more than for a small one, in bytes: nothing is held.
+	maxMemory = 40 << 20
+	maxMore   = 4 << 20
+)
+
+// TestLargeAttachment takes a large file through the real command, from its
+// webhook to Centercode, while its source breaks off three times: what arrives is
+// the file to the bit, and it was never in memory.
+func TestLargeAttachment(t *testing.T) {
+	size := int64(64 << 20)
+	if text := os.Getenv(largeBytes); text != "" {
+		var err error
+		if size, err = strconv.ParseInt(text, 10, 64); err != nil {
+			t.Fatalf("%s: %v", largeBytes, err)
+		}
+	}
+	// The command as it is shipped: the test's own binary is larger, and with the
+	// race detector several times as large.
+	binary := filepath.Join(t.TempDir(), "fairbridge")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	small, _ := haul(t, binary, smallFile)
+	large, took := haul(t, binary, size)
+	t.Logf("%d bytes in %v; peak memory %.1f MB, with %d bytes %.1f MB", size, took.Round(time.Millisecond),
+		float64(large)/1e6, smallFile, float64(small)/1e6)
+	if large > maxMemory || large > small+maxMore {
+		t.Errorf("peak memory is %d bytes, and %d for a file of %d bytes", large, small, smallFile)
+	}
+}
+
+// haul sends a feedback with a file of that size through a bridge of its own and
+// returns the most memory that the bridge took, in bytes (0 if this system does
+// not tell), and how long it took.
+func haul(t *testing.T, binary string, size int64) (memory int64, took time.Duration) {
+	t.Helper()
+	f, data := newFarEnd(t, ""), t.TempDir()
+	yaml, err := os.ReadFile(f.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	yaml = []byte(strings.Replace(string(yaml), "{{ .screenshotUrl }}", "{{ .fileUrl }}", 1))
+	if err := os.WriteFile(f.config, yaml, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := fmt.Sprintf("/generated/%d.bin", size)
+	for i := range int64(3) {
+		f.testfairy.Inject(path, testfairytest.Fault{Times: 1, Drop: true, DropAfter: size/5 + i})
+	}
+	p, err := launchBinary(t, binary, f, data, "")
+	if err != nil {
+		t.Fatalf("the bridge does not start (%v):\n%s", err, p.out)
+	}
+	began := time.Now()
+	id, accepted := deliver(t.Context(), p.webhook, `{"event":"feedback","text":"a large file","fileUrl":"https://app.testfairy.com`+path+`"}`)
+	if !accepted {
+		t.Fatalf("not accepted:\n%s", p.out)
+	}
+	p.until("the ticket", func() bool { return strings.Contains(p.out.String(), `"result":"created"`) })
+	took = time.Since(began)
+	memory = peakMemory(p.cmd.Process.Pid)
+	if code := p.interrupt(); code != 0 {
+		t.Errorf("the bridge ended with %d:\n%s", code, p.out)
+	}
+
+	tickets := f.center.Tickets()
+	if len(tickets) != 1 || tickets[0].Fields["deliveryId"] != id || len(tickets[0].Files) != 1 {
+		t.Fatalf("tickets %+v", tickets)
+	}
+	if got := tickets[0].Files[0]; got.Size != size || got.SHA256 != f.testfairy.SHA256(path) {
+		t.Errorf("%d bytes arrived and are not the file", got.Size)
+	}
+	return memory, took
+}
+
+// peakMemory is the high-water mark of a process's resident set, in bytes, as
+// Linux tells it; 0 elsewhere.
+func peakMemory(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+			return kib << 10
+		}
+	}
+	return 0
+}
