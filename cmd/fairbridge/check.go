@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -212,11 +211,7 @@ func readPayload(file string, stdin io.Reader) ([]byte, error) {
 		defer f.Close()
 		stdin = f
 	}
-	data, err := io.ReadAll(io.LimitReader(stdin, ingest.MaxPayloadBytes+1))
-	if err != nil && file != "-" && !errors.As(err, new(*fs.PathError)) {
-		err = fmt.Errorf("%s: %w", file, err)
-	}
-	return data, err
+	return io.ReadAll(io.LimitReader(stdin, ingest.MaxPayloadBytes+1))
 }
 
 // fieldsOf is which fields the payloads have, by kind.

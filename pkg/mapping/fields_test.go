@@ -116,6 +116,12 @@ x:5:89: no known feedback or crash event has the field "testerEmail"; download e
 			}
 		})
 	}
+	byIndex := mustParse(t, route(`      x: '{{ index . "emial" }} {{ index $ "email" }} {{ with .text }}{{ index $ "Your rôle" | upper }}{{ index . "x" }}{{ end }}'`))
+	want := `fairbridge.yaml:6:22: no known feedback event has the field "emial"; did you mean "email"?
+fairbridge.yaml:6:82: no known feedback event has the field "Your rôle"`
+	if got := byIndex.UnknownFields(map[testfairy.Kind][]string{"feedback": {"text"}}).Error(); got != want {
+		t.Errorf("by index:\n%s\nwant\n%s", got, want)
+	}
 	never := mustParse(t, "defaults: {fields: {a: '{{ .mood }}'}}\nroutes: [{match: {event: feedback}, ignore: true}]")
 	if unknown := never.UnknownFields(nil); len(unknown) > 0 {
 		t.Errorf("of routes that ignore all: %v", unknown)

@@ -112,6 +112,9 @@ func (c *compiler) command(cmd *parse.CommandNode, piped bool) int {
 	default:
 		c.literals(f, cmd.Args[1:], count)
 	}
+	if name.Ident == "index" && len(cmd.Args) > 2 {
+		c.indexed(cmd.Args[1], cmd.Args[2])
+	}
 	for i := 1; i < len(cmd.Args); i++ {
 		weight += c.argument(cmd, i)
 	}
@@ -164,6 +167,14 @@ func (c *compiler) use(field string, at parse.Node) {
 		offset = dot
 	}
 	c.template.fields = append(c.template.fields, use{field, offset})
+}
+
+// indexed notes a field that is read by index, since its name has a space in it.
+func (c *compiler) indexed(from, key parse.Node) {
+	dot, v := from.Type() == parse.NodeDot, from.String()
+	if name, ok := key.(*parse.StringNode); ok && (dot && c.depth == 0 || v == "$") {
+		c.template.fields = append(c.template.fields, use{name.Text, int(key.Position())})
+	}
 }
 
 // literals checks the arguments that must be, or happen to be, written out:
