@@ -119,7 +119,7 @@ func TestSignIn(t *testing.T) {
 		{"403 with credentials", status(403), auth, true, true},
 		{"404 with credentials", status(404), auth, true, false},
 		{"500 with credentials", status(500), auth, false, false},
-		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login/", 302) }, auth, true, true},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login/", http.StatusFound) }, auth, true, true},
 		{"page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<!DOCTYPE html><title>Sign in") }, auth, true, true},
 		{"text", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "no picture") }, auth, true, false},
 	}
