@@ -19,8 +19,12 @@ const (
 	// after that time.
 	firstHold = 30 * time.Second
 	// patience is how long letters are waited for that the queue counts but does
-	// not hand out: an answer with them was lost, or another command has them.
+	// not hand out, after an answer may have been lost with them.
 	patience = firstHold + 5*time.Second
+	// briefly is how long they are waited for otherwise: another command has
+	// them, or the count, which SQS brings up to date within about a minute,
+	// still has what was deleted.
+	briefly = 5 * time.Second
 	// extraRounds is how often letters are taken along that arrive meanwhile.
 	extraRounds = 10
 	// longPoll, in seconds, makes SQS ask all of its servers. A short poll asks
@@ -56,8 +60,8 @@ type DeadLetters struct {
 // memory.
 //
 // SQS says only about how many messages it has, and answers can be lost: Take
-// counts what it is owed and waits for it, up to 35 s. [Hold.Missing] is what
-// did not come.
+// counts what it is owed and waits for it, 5 s, or 35 s if an answer may have
+// been lost. [Hold.Missing] is what did not come.
 func (q *DeadLetters) Take(ctx context.Context, visit func(Letter)) (*Hold, error) {
 	h := newHold(ctx, q)
 	if err := h.fill(ctx, visit); err != nil {
@@ -100,7 +104,11 @@ func (h *Hold) fill(ctx context.Context, visit func(Letter)) error {
 			return err
 		}
 		h.Missing = max(0, total-h.Len())
-		if h.Missing == 0 && faults == 0 || time.Since(news) > patience || round > extraRounds && h.Len() >= first {
+		enough := briefly
+		if h.doubt.Load() {
+			enough = patience
+		}
+		if h.Missing == 0 && faults == 0 || time.Since(news) > enough || round > extraRounds && h.Len() >= first {
 			return nil
 		}
 	}
@@ -134,7 +142,7 @@ func (h *Hold) round(ctx context.Context, want int, wait int32, visit func(Lette
 
 // receive takes up to ten letters in hand and returns those that were not yet.
 func (q *DeadLetters) receive(ctx context.Context, h *Hold, wait int32) ([]Letter, error) {
-	began := time.Now()
+	began, requests := time.Now(), 0
 	out, err := q.API.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl:              aws.String(q.URL),
 		MaxNumberOfMessages:   batchEntries,
@@ -144,7 +152,10 @@ func (q *DeadLetters) receive(ctx context.Context, h *Hold, wait int32) ([]Lette
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{
 			types.MessageSystemAttributeNameSentTimestamp, types.MessageSystemAttributeNameDeadLetterQueueSourceArn,
 		},
-	}, ownBody)
+	}, func(o *sqs.Options) { o.HTTPClient = bodyOwner{o.HTTPClient, &requests} })
+	if err != nil || requests > 1 {
+		h.doubt.Store(true)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}

@@ -223,6 +223,7 @@ func TestReplayWithAFaultAtEveryCall(t *testing.T) {
 		for n := 1; n <= calls[name]; n++ {
 			for _, form := range forms {
 				t.Run(fmt.Sprintf("%s %d %s", name, n, form), func(t *testing.T) {
+					t.Parallel()
 					synctest.Test(t, func(t *testing.T) { replayWithFault(t, &faulty{call: name, n: n, form: form}) })
 				})
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -42,6 +43,8 @@ type Hold struct {
 	q       *DeadLetters
 	stop    context.CancelFunc
 	stopped chan struct{}
+	// doubt says that an answer with letters may have been lost.
+	doubt atomic.Bool
 
 	mu   sync.Mutex
 	held map[string]lease // by message id

@@ -14,12 +14,17 @@ import (
 // answers within microseconds then loses six to eight answers in a thousand, and
 // the messages in them stay invisible. pkg/embedded makes nothing of options.
 // https://github.com/aws/aws-sdk-go-v2/issues/1825, /issues/2737
-func ownBody(o *sqs.Options) { o.HTTPClient = bodyOwner{o.HTTPClient} }
+func ownBody(o *sqs.Options) { o.HTTPClient = bodyOwner{o.HTTPClient, new(int)} }
 
-type bodyOwner struct{ sqs.HTTPClient }
+type bodyOwner struct {
+	sqs.HTTPClient
+	// requests counts the tries of one call, which come one after the other.
+	requests *int
+}
 
 // Do sends the request with a copy of its body, which only net/http closes.
 func (c bodyOwner) Do(r *http.Request) (*http.Response, error) {
+	*c.requests++
 	if r.Body == nil {
 		return c.HTTPClient.Do(r)
 	}

@@ -1,0 +1,182 @@
+package queue
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/smithy-go"
+)
+
+// onTheWire puts HTTP and the real client between the tool and the queues.
+func (w *world) onTheWire() *sqs.Client {
+	w.t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		switch r.Header.Get("X-Amz-Target") {
+		case "AmazonSQS.ReceiveMessage":
+			answerCall(rw, r, w.ReceiveMessage)
+		case "AmazonSQS.SendMessageBatch":
+			answerCall(rw, r, w.SendMessageBatch)
+		case "AmazonSQS.DeleteMessageBatch":
+			answerCall(rw, r, w.DeleteMessageBatch)
+		case "AmazonSQS.ChangeMessageVisibilityBatch":
+			answerCall(rw, r, w.ChangeMessageVisibilityBatch)
+		case "AmazonSQS.GetQueueAttributes":
+			answerCall(rw, r, w.GetQueueAttributes)
+		default:
+			rw.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	w.t.Cleanup(server.Close)
+	return sqs.New(sqs.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(server.URL),
+		Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""),
+	})
+}
+
+// answerCall speaks AWS's JSON protocol, whose members have the names of the
+// SDK's fields.
+func answerCall[In, Out any](w http.ResponseWriter, r *http.Request, call func(context.Context, *In, ...func(*sqs.Options)) (*Out, error)) {
+	in := new(In)
+	if err := json.NewDecoder(io.LimitReader(r.Body, 16<<20)).Decode(in); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	out, err := call(r.Context(), in)
+	var body any = out
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	if err != nil {
+		code := "InternalFailure"
+		if api := smithy.APIError(nil); errors.As(err, &api) {
+			code = api.ErrorCode()
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		body = map[string]string{"__type": code, "message": err.Error()}
+	}
+	_ = json.NewEncoder(w).Encode(body) // the caller may be gone
+}
+
+// The real client against a server that answers at once: no answer is lost, so
+// nothing has to be waited for.
+func TestOnTheWire(t *testing.T) {
+	w := newWorld(t)
+	const n = 1000
+	letters := make([]Letter, n)
+	for i := range letters {
+		letters[i] = letter(t, i, 1)
+	}
+	w.put(letters...)
+	q := w.queue(w.onTheWire())
+	start := time.Now()
+	for range 2 { // once to list, once to replay
+		h, letters, err := take(t.Context(), q)
+		if err != nil || len(letters) != n || h.Missing != 0 {
+			t.Fatalf("%d letters, %d missing: %v", len(letters), h.Missing, err)
+		}
+		if err := h.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said, err := replayAll(t.Context(), q, everything)
+	if err != nil || len(said) != n {
+		t.Fatalf("%d said: %v", len(said), err)
+	}
+	for id, err := range said {
+		if err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	if took := time.Since(start); took > firstHold {
+		t.Errorf("took %s: answers were lost", took)
+	}
+	if dead, work := len(w.all(w.dead)), len(w.all(w.work)); dead != 0 || work != n {
+		t.Errorf("%d dead letters, %d in the work queue", dead, work)
+	}
+}
+
+// clientFunc is an HTTP client.
+type clientFunc func(*http.Request) (*http.Response, error)
+
+func (f clientFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A body can be read after the SDK has closed it, and again for another try.
+func TestOwnBody(t *testing.T) {
+	var kept *http.Request
+	o := sqs.Options{HTTPClient: clientFunc(func(r *http.Request) (*http.Response, error) {
+		kept = r
+		return nil, errors.New("none")
+	})}
+	ownBody(&o)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1", bytes.NewReader([]byte("body")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.HTTPClient.Do(r); err == nil {
+		t.Error("the client's error is gone")
+	}
+	if err := r.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	again, err := kept.GetBody()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []io.Reader{kept.Body, again} {
+		if b, err := io.ReadAll(body); err != nil || string(b) != "body" {
+			t.Errorf("read %q, %v", b, err)
+		}
+	}
+}
+
+// A receive that took two tries may have lost an answer on the first: its
+// letters are waited for.
+func TestATryThatWasLostIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.put(letter(t, 1, 1), letter(t, 2, 1))
+		h, letters, err := take(t.Context(), w.queue(&secondTry{API: w.SQS}))
+		if err != nil || len(letters) != 2 || h.Missing != 0 {
+			t.Errorf("%d letters, %d missing: %v", len(letters), h.Missing, err)
+		}
+		if err := h.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// secondTry loses the answer to the first request, as the SDK's client does when
+// it tries again by itself.
+type secondTry struct {
+	API
+	lost atomic.Bool
+}
+
+func (s *secondTry) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, options ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+	if s.lost.Swap(true) {
+		return s.API.ReceiveMessage(ctx, in)
+	}
+	o := sqs.Options{HTTPClient: clientFunc(func(*http.Request) (*http.Response, error) { return nil, nil })}
+	for _, option := range options {
+		option(&o)
+	}
+	if _, err := s.API.ReceiveMessage(ctx, in); err != nil {
+		return nil, err
+	}
+	for range 2 {
+		if _, err := o.HTTPClient.Do(&http.Request{}); err != nil {
+			return nil, err
+		}
+	}
+	return s.API.ReceiveMessage(ctx, in)
+}
