@@ -232,8 +232,12 @@ func (c *checker) attachment(result *preview, a mapping.Attachment) {
 		Filename: a.Filename, Field: a.Field, Optional: a.Optional, Endpoint: a.Endpoint,
 	})
 	field := "attachments." + a.Element
+	request := attachment.OpenRequest{URL: a.URL, Want: attachment.Want(a.Want)}
+	if a.Account != "" {
+		request.Auth = &attachment.BasicAuth{User: a.Account}
+	}
 	var refused *attachment.Error
-	if err := c.fetcher.Check(a.URL); errors.As(err, &refused) {
+	if err := c.fetcher.Check(request); errors.As(err, &refused) {
 		problem := remark{Field: field, Problem: refused.Reason}
 		if refused.Err != nil {
 			problem.Problem += ": " + refused.Err.Error()

@@ -82,6 +82,9 @@ func TestCredentialsAndREST(t *testing.T) {
 			before := len(source.seen())
 			_, _, err := fetch(t, f, request)
 			failure(t, err, true, reasonForbidden)
+			if (f.Check(request) == nil) != (path == "/moved.png") {
+				t.Errorf("%s: checked as %v", path, f.Check(request))
+			}
 			for _, r := range source.seen()[before:] {
 				if r.URL.Path != "/moved.png" {
 					t.Errorf("%s: asked for %s", path, r.RequestURI)

@@ -109,7 +109,7 @@ func TestURLs(t *testing.T) {
 	}
 	for _, tt := range urls {
 		t.Run(tt.name, func(t *testing.T) {
-			err := f.Check(tt.url)
+			err := f.Check(OpenRequest{URL: tt.url})
 			if tt.allowed && err != nil {
 				t.Errorf("%s: %v", tt.url, err)
 			}
@@ -118,7 +118,7 @@ func TestURLs(t *testing.T) {
 			}
 			// Loopback opens nothing but loopback's own plain names.
 			plain := slices.Contains([]string{"address", "v6", "localhost", "query before host"}, tt.name)
-			if err := loopback.Check(tt.url); (err == nil) != (tt.allowed || plain) {
+			if err := loopback.Check(OpenRequest{URL: tt.url}); (err == nil) != (tt.allowed || plain) {
 				t.Errorf("%s with loopback: %v", tt.url, err)
 			}
 		})
@@ -155,7 +155,7 @@ func TestLoopbackURLs(t *testing.T) {
 		"http://127.0.0.1.example.com:443/x": false,
 	}
 	for url, allowed := range tests {
-		if err := f.Check(url); (err == nil) != allowed {
+		if err := f.Check(OpenRequest{URL: url}); (err == nil) != allowed {
 			t.Errorf("%s: %v", url, err)
 		}
 	}

@@ -20,10 +20,8 @@ func (f *Fetcher) get(ctx context.Context, r OpenRequest, from *checkpoint) (*ht
 	}
 	auth := r.Auth
 	for redirects := 0; ; redirects++ {
-		if auth != nil && t.mayAuth && r.Want != WantREST && isREST(t.url) {
-			// The payload has chosen the URL: it must not read what only the
-			// account may, such as all feedbacks.
-			return nil, target{}, permanent(reasonForbidden, "%w: %s with credentials, but not for a session", errForbidden, t)
+		if err := r.mayAsk(t, auth); err != nil {
+			return nil, target{}, err
 		}
 		resp, err := f.roundTrip(ctx, t, auth, from)
 		if err != nil {
@@ -45,6 +43,16 @@ func (f *Fetcher) get(ctx context.Context, r OpenRequest, from *checkpoint) (*ht
 		}
 		t = next
 	}
+}
+
+// mayAsk refuses to ask TestFairy's REST API with credentials for anything but a
+// session: the payload has chosen the URL, and must not choose what only the
+// account may read, such as all feedbacks.
+func (r OpenRequest) mayAsk(t target, auth *BasicAuth) error {
+	if auth != nil && t.mayAuth && r.Want != WantREST && isREST(t.url) {
+		return permanent(reasonForbidden, "%w: %s with credentials, but not for a session", errForbidden, t)
+	}
+	return nil
 }
 
 // roundTrip sends one request. It goes to the transport itself: http.Client
