@@ -2,6 +2,9 @@ package mapping
 
 import (
 	"errors"
+	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -120,4 +123,33 @@ func TestUsesAccount(t *testing.T) {
 			t.Errorf("%s: %t", list, got)
 		}
 	}
+}
+
+// FuzzSession holds that no sessionUrl leads elsewhere than to a session of the
+// REST API.
+func FuzzSession(f *testing.F) {
+	f.Add("https://app.testfairy.com/projects/10-demoapp/builds/584120/sessions/1")
+	f.Add("https://mobile.saucelabs.com/projects/a%3Fb/builds/%2e%2e/sessions/%2f")
+	f.Add("https://x.testfairy.com:8443/projects/1/builds/2/sessions/3?fields=meta#x")
+	path := regexp.MustCompile(`^/api/1/projects/[^/]+/builds/[^/]+/sessions/[^/]+/$`)
+	f.Fuzz(func(t *testing.T, page string) {
+		api, name, err := TestFairy{}.session(page, sessionLog)
+		if err != nil {
+			return
+		}
+		u, err := url.Parse(api)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known := []string{"api.testfairy.com", "mobile.saucelabs.com", "mobile.eu-central-1.saucelabs.com"}
+		if u.Scheme != "https" || !slices.Contains(known, u.Host) || !path.MatchString(u.EscapedPath()) || u.RawQuery != "fields=logs" || u.User != nil {
+			t.Errorf("%q leads to %s", page, api)
+		}
+		if cleaned := u.JoinPath().EscapedPath(); cleaned != u.EscapedPath() {
+			t.Errorf("%q has a path that is read in two ways: %s, %s", page, u.EscapedPath(), cleaned)
+		}
+		if name == "" {
+			t.Errorf("%q has no name", page)
+		}
+	})
 }
