@@ -25,6 +25,7 @@ import (
 	"fairbridge/pkg/ledger/sqlite"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/secrets/parameterstore"
 	"fairbridge/pkg/worker"
 )
 
@@ -110,7 +111,7 @@ func (b *bridge) open(ctx context.Context, s settings) (err error) {
 // wire puts the handlers together.
 func (b *bridge) wire(ctx context.Context, s settings) error {
 	config := s.config
-	stored := secrets.New(b.home.SSM, secrets.DefaultPrefix, secrets.WithLogger(s.log))
+	stored := secrets.New(parameterstore.New(b.home.SSM), secrets.DefaultPrefix, secrets.WithLogger(s.log))
 	key := worker.Secrets(stored)
 	sources := sourceOptions(config)
 	baseURL := config.Centercode.BaseURL
@@ -213,7 +214,7 @@ func (b *bridge) close() error {
 // webhookToken returns the token that TestFairy is to send, and makes one on the
 // first start.
 func (b *bridge) webhookToken(ctx context.Context) (string, error) {
-	value, err := secrets.New(b.home.SSM, secrets.DefaultPrefix).Get(ctx, secrets.WebhookToken)
+	value, err := secrets.New(parameterstore.New(b.home.SSM), secrets.DefaultPrefix).Get(ctx, secrets.WebhookToken)
 	if err == nil {
 		return secrets.Tokens(value)[0], nil
 	}

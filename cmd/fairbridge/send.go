@@ -18,6 +18,7 @@ import (
 
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/secrets/parameterstore"
 )
 
 const (
@@ -139,7 +140,7 @@ func isLoopback(host string) bool {
 // tokens are the webhook's, the one to send first; none if there is no such
 // secret yet.
 func (t *target) tokens(ctx context.Context) ([]string, error) {
-	value, err := secrets.New(t.SSM, t.SecretsPrefix).Get(ctx, secrets.WebhookToken)
+	value, err := secrets.New(parameterstore.New(t.SSM), t.SecretsPrefix).Get(ctx, secrets.WebhookToken)
 	if err != nil && !errors.Is(err, secrets.ErrNotFound) {
 		return nil, err
 	}

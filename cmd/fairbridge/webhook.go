@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/secrets/parameterstore"
 	"fairbridge/pkg/testfairy/testfairyapi"
 )
 
@@ -55,7 +56,7 @@ func (a *account) client(ctx context.Context, t *target, at *place) (*testfairya
 	if a.user == "" {
 		return nil, fmt.Errorf("%w: give the account's email address with --user or %s", errNoAccount, userVariable)
 	}
-	key, err := secrets.New(t.SSM, t.SecretsPrefix).Get(ctx, secrets.TestFairyAPIKey)
+	key, err := secrets.New(parameterstore.New(t.SSM), t.SecretsPrefix).Get(ctx, secrets.TestFairyAPIKey)
 	if errors.Is(err, secrets.ErrNotFound) {
 		return nil, fmt.Errorf("%w: store the account's API key: %s", errNoAccount, at.command("secrets put "+secrets.TestFairyAPIKey))
 	}

@@ -8,9 +8,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"fairbridge/functions/internal/env"
+	"fairbridge/functions/internal/parameters"
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/telemetry"
@@ -35,7 +35,7 @@ func newHandler(log *slog.Logger) (*ingest.Handler, error) {
 	return ingest.New(ingest.Config{
 		QueueURL: settings.QueueURL,
 		Sender:   sqs.NewFromConfig(settings.AWS),
-		Secrets:  secrets.New(ssm.NewFromConfig(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log)),
+		Secrets:  secrets.New(parameters.New(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log)),
 		Routes:   settings.Mapping,
 		Reporter: telemetry.Ingest{Log: log},
 	})

@@ -6,31 +6,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
 // maxReceives is the work queue's maxReceiveCount in template.yaml: after so many
 // attempts SQS itself moves a message to the dead-letter queue.
 const maxReceives = 8
 
-// These are the AWS calls that the worker makes, and all that its IAM policy
-// must allow.
+// These are the AWS calls that the worker makes with the SDK's clients. With
+// GetParameter (package parameters) they are all that its IAM policy must allow.
 //
 // They stand here as functions and not as the SDK's clients for the sake of the
 // binary's size. Templates call methods by their names, so the linker keeps
 // every method of every type that becomes an interface: of the clients, more than
 // 200 operations, a quarter of the binary.
 type (
-	getParameter            func(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
 	sendMessage             func(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 	changeMessageVisibility func(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
 	putItem                 func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	getItem                 func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 )
-
-func (f getParameter) GetParameter(ctx context.Context, in *ssm.GetParameterInput, o ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
-	return f(ctx, in, o...)
-}
 
 func (f sendMessage) SendMessage(ctx context.Context, in *sqs.SendMessageInput, o ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
 	return f(ctx, in, o...)
@@ -68,8 +62,4 @@ func newQueue(c aws.Config) queueAPI {
 func newTable(c aws.Config) tableAPI {
 	client := dynamodb.NewFromConfig(c)
 	return tableAPI{client.PutItem, client.GetItem}
-}
-
-func newParameters(c aws.Config) getParameter {
-	return ssm.NewFromConfig(c).GetParameter
 }

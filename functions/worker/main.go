@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"fairbridge/functions/internal/env"
+	"fairbridge/functions/internal/parameters"
 	"fairbridge/pkg/attachment"
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ledger"
@@ -51,7 +52,7 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 		Mapper:     settings.Mapping,
 		Centercode: client,
 		Sources:    sources,
-		Secrets:    secrets.New(newParameters(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log)),
+		Secrets:    secrets.New(parameters.New(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log)),
 		Queue:      newQueue(settings.AWS),
 		Reporter:   telemetry.Worker{Log: log, MaxAttempts: maxReceives},
 		Now:        time.Now,

@@ -6,31 +6,20 @@ import (
 	"fmt"
 	"path"
 	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
 // getParameter reads one SecureString. The newline that editors and shells
 // leave at its end is no part of it.
 func getParameter(ctx context.Context, api API, parameter string) (string, error) {
-	out, err := api.GetParameter(ctx, &ssm.GetParameterInput{
-		Name:           aws.String(parameter),
-		WithDecryption: aws.Bool(true),
-	})
-	var missing *types.ParameterNotFound
-	if errors.As(err, &missing) {
+	value, err := api.GetParameter(ctx, parameter)
+	if errors.Is(err, ErrNotFound) {
 		return "", fmt.Errorf("%w: there is no parameter %s; create it with: fairbridge secrets put %s",
 			ErrNotFound, parameter, path.Base(parameter))
 	}
 	if err != nil {
 		return "", fmt.Errorf("read secret %s: %w", parameter, err)
 	}
-	var value string
-	if out.Parameter != nil {
-		value = strings.TrimRight(aws.ToString(out.Parameter.Value), "\r\n")
-	}
+	value = strings.TrimRight(value, "\r\n")
 	if strings.TrimSpace(value) == "" {
 		return "", fmt.Errorf("%w: parameter %s holds nothing; set it with: fairbridge secrets put %s",
 			ErrEmpty, parameter, path.Base(parameter))

@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -51,10 +50,14 @@ var (
 	ErrEmpty = errors.New("secret is empty")
 )
 
-// API is the part of SSM in use. *ssm.Client satisfies it, and so does
-// pkg/embedded.
+// API is the part of SSM in use. pkg/secrets/parameterstore makes one of the
+// SDK's client or of pkg/embedded.
 type API interface {
-	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+	// GetParameter returns the decrypted value of a parameter by its full name.
+	// Its error wraps [ErrNotFound] if there is no such parameter; any other is
+	// a fault, which may pass. It does its own retries, and no error shows a
+	// value.
+	GetParameter(ctx context.Context, name string) (string, error)
 }
 
 // Store reads secrets and caches them in this process. It may be used by many

@@ -11,10 +11,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
 const secretValue = "s3cr3t-value"
@@ -26,16 +22,12 @@ type fakeSSM struct {
 	answer func(ctx context.Context, read int) (string, error)
 }
 
-func (f *fakeSSM) GetParameter(ctx context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+func (f *fakeSSM) GetParameter(ctx context.Context, _ string) (string, error) {
 	f.mu.Lock()
 	f.reads++
 	read := f.reads
 	f.mu.Unlock()
-	value, err := f.answer(ctx, read)
-	if err != nil {
-		return nil, err
-	}
-	return &ssm.GetParameterOutput{Parameter: &types.Parameter{Name: in.Name, Value: aws.String(value)}}, nil
+	return f.answer(ctx, read)
 }
 
 func (f *fakeSSM) count() int {
@@ -96,7 +88,7 @@ func TestCache(t *testing.T) {
 		}},
 		{"a removed parameter does not come back", []step{
 			{0, nil, get, 1, nil, 1},
-			{6 * time.Minute, &types.ParameterNotFound{}, get, 0, ErrNotFound, 2},
+			{6 * time.Minute, ErrNotFound, get, 0, ErrNotFound, 2},
 			{0, throttled, get, 0, throttled, 3},
 		}},
 		{"fresh reads again unless young enough", []step{
