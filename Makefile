@@ -63,6 +63,10 @@ test: ## run every test, with the race detector where a C compiler is present
 	else echo "race detector: off (it needs cgo and a C compiler)"; fi; \
 	go test $$race ./...
 
+.PHONY: chaos
+chaos: ## 1,000 deliveries through faults, kills and duplicates: nothing lost, nothing twice (ARGS="--seed 7 --park")
+	@go run ./chaos $(ARGS)
+
 .PHONY: fuzz-short
 fuzz-short: ## run every fuzz target for FUZZTIME (5s)
 	@mkdir -p $(OUT)
@@ -74,7 +78,7 @@ fuzz-short: ## run every fuzz target for FUZZTIME (5s)
 
 .PHONY: lint
 lint: $(VENV)/lint/installed ## gofmt, go vet, staticcheck, govulncheck, cfn-lint
-	@unformatted=$$(gofmt -l $(wildcard bench cmd e2e events functions pkg tools)); \
+	@unformatted=$$(gofmt -l $(wildcard bench chaos cmd e2e events functions pkg tools)); \
 	if [ -n "$$unformatted" ]; then printf 'gofmt would change:\n%s\n' "$$unformatted"; exit 1; fi
 	go vet -tags e2e ./...
 	go -C tools vet ./...

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// mostViolations are listed; there may be as many as deliveries.
+const mostViolations = 50
+
+// report is what came of a run.
+type report struct {
+	settings
+	// Tickets, and of what was accepted the webhooks that made none of their own.
+	Tickets    int `json:"tickets"`
+	Duplicates int `json:"duplicates"`
+	// Lost are deliveries with neither a whole ticket nor a dead letter, Twice
+	// tickets and files that are there more than once.
+	Lost  int `json:"lost"`
+	Twice int `json:"twice"`
+	// DeadLetters are those that had to be replayed, by reason, and Copies second
+	// letters of the same death. Rounds is how often all of them were replayed.
+	DeadLetters map[string]int `json:"deadLetters"`
+	Copies      int            `json:"copies"`
+	Rounds      int            `json:"rounds"`
+	// Attempts are all claims of all deliveries.
+	Attempts     int            `json:"attempts"`
+	MostAttempts int            `json:"mostAttempts"`
+	Results      map[string]int `json:"results"` // of attempts, as the bridge told them
+	Refused      int            `json:"refused"` // webhooks that were not accepted, and sent again
+	Killed       int            `json:"killed"`
+	Interrupted  int            `json:"interrupted"`
+	Faults       map[string]int `json:"faultsStruck"`
+	Requests     int            `json:"requests"` // at Centercode
+	Seconds      float64        `json:"seconds"`
+	Violations   []string       `json:"violations"`
+	Data         string         `json:"data,omitempty"` // what is kept to look at
+}
+
+func newReport(s settings) *report {
+	return &report{settings: s, DeadLetters: map[string]int{}, Results: map[string]int{}, Violations: []string{}}
+}
+
+// violate notes a promise that was broken.
+func (r *report) violate(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !slices.Contains(r.Violations, text) {
+		r.Violations = append(r.Violations, text)
+	}
+}
+
+func (r *report) kept() bool { return len(r.Violations) == 0 }
+
+func (r *report) writeJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}
+
+func (r *report) writeTable(w io.Writer) error {
+	mode := "look-up"
+	if r.Park {
+		mode = "lost answers parked"
+	}
+	fmt.Fprintf(w, "chaos with seed %d: %d deliveries, %s, %.0f %% faults\n\n", r.Seed, r.settings.Deliveries, mode, 100*r.settings.Faults)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(name string, value any, more string) { fmt.Fprintf(t, "%s\t%v\t%s\n", name, value, more) }
+	line("tickets", r.Tickets, "")
+	line("duplicates absorbed", r.Duplicates, "")
+	line("lost", r.Lost, "")
+	line("twice", r.Twice, "")
+	line("dead letters", sum(r.DeadLetters), fmt.Sprintf("all replayed, in %d rounds; %d second letters", r.Rounds, r.Copies))
+	for _, name := range byCount(r.DeadLetters) {
+		line("  "+name, r.DeadLetters[name], "")
+	}
+	line("attempts", r.Attempts, fmt.Sprintf("at most %d for one delivery", r.MostAttempts))
+	line("kill -9", r.Killed, fmt.Sprintf("and %d Ctrl-C; %d webhooks were refused meanwhile", r.Interrupted, r.Refused))
+	line("faults struck", sum(r.Faults), fmt.Sprintf("%d requests at Centercode", r.Requests))
+	for _, name := range byCount(r.Faults) {
+		line("  "+name, r.Faults[name], "")
+	}
+	line("time", (time.Duration(r.Seconds*1000) * time.Millisecond).Round(100*time.Millisecond), "")
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	var b strings.Builder
+	if r.kept() {
+		b.WriteString("\nthe promise is kept\n")
+	} else {
+		fmt.Fprintf(&b, "\nTHE PROMISE IS BROKEN, %d times; what is left is in %s\n", len(r.Violations), r.Data)
+		for _, v := range r.Violations[:min(len(r.Violations), mostViolations)] {
+			b.WriteString("  " + v + "\n")
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func sum(counts map[string]int) (n int) {
+	for _, k := range counts {
+		n += k
+	}
+	return n
+}
+
+// byCount are the names, the most frequent first.
+func byCount(counts map[string]int) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+}
