@@ -37,6 +37,16 @@ const routes = `
     project: DEMO
     source: testfairy
     fields: {summary: "{{ .text }}", severity: "{{ .severity }}", deliveryId: "{{ .deliveryId }}"}
+  # What the answer's loss means: looked up soon, or left to a person.
+  - match: {event: feedback, app: Looked up}
+    project: DEMO
+    source: testfairy
+    fields: {summary: "{{ .text }}", deliveryId: "{{ .deliveryId }}"}
+    lookup: {package: deliveries, column: Delivery ID, ticketColumn: Ticket ID, settle: 1s}
+  - match: {event: feedback, app: Parked}
+    project: DEMO
+    source: testfairy
+    fields: {summary: "{{ .text }}", deliveryId: "{{ .deliveryId }}"}
 `
 
 // writeConfig writes the mapping file that the functions are built with: the
@@ -159,13 +169,15 @@ func (w *world) mendMapping(ctx context.Context) error {
 	if len(list.EventSourceMappings) != 1 {
 		return fmt.Errorf("the worker has %d event source mappings", len(list.EventSourceMappings))
 	}
-	return w.aws(ctx, nil, "lambda", "update-event-source-mapping", "--uuid", list.EventSourceMappings[0].UUID,
-		"--scaling-config", "MaximumConcurrency=2")
+	w.mapping = list.EventSourceMappings[0].UUID
+	return w.aws(ctx, nil, "lambda", "update-event-source-mapping", "--uuid", w.mapping, "--scaling-config", "MaximumConcurrency=2")
 }
 
-// The secrets. None of them may be in a log.
+// The secrets, but for the webhook's token, which is generated. They are in no
+// log, no dead letter and no ledger entry.
 const (
 	firstKey      = "canary-first-centercode-key"
+	secondKey     = "canary-second-centercode-key"
 	testFairyUser = "owner@example.com"
 	testFairyKey  = "canary-testfairy-key"
 )

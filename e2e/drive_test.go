@@ -79,13 +79,15 @@ func (w *world) feedback(t *testing.T, changes map[string]any) []byte {
 // parameter reads a secret of the stack.
 func (w *world) parameter(t *testing.T, name string) string {
 	t.Helper()
-	out, err := w.ssm.GetParameter(t.Context(), &ssm.GetParameterInput{
-		Name: aws.String(secrets.ParameterName(w.stack.SecretsPrefix, name)), WithDecryption: aws.Bool(true),
-	})
+	out, err := w.ssm.GetParameter(t.Context(), w.parameterInput(name, true))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return aws.ToString(out.Parameter.Value)
+}
+
+func (w *world) parameterInput(name string, decrypt bool) *ssm.GetParameterInput {
+	return &ssm.GetParameterInput{Name: aws.String(secrets.ParameterName(w.stack.SecretsPrefix, name)), WithDecryption: &decrypt}
 }
 
 // answer is what the webhook answered.
@@ -122,16 +124,6 @@ func (w *world) request(ctx context.Context, method, target, contentType string,
 	return answer{resp.StatusCode, resp.Header, text}, err
 }
 
-// send sends a payload as TestFairy does.
-func (w *world) send(t *testing.T, payload []byte) answer {
-	t.Helper()
-	got, err := w.request(t.Context(), http.MethodPost, w.webhook(t), "application/json", payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
-
 // webhook is the URL that TestFairy has.
 func (w *world) webhook(t *testing.T) string {
 	t.Helper()
@@ -139,15 +131,25 @@ func (w *world) webhook(t *testing.T) string {
 }
 
 // accept sends a payload that must be accepted, and returns its delivery id.
-func (w *world) accept(t *testing.T, payload []byte) (deliveryID string) {
+func (w *world) accept(t *testing.T, payload []byte) string {
 	t.Helper()
-	got := w.send(t, payload)
-	event, err := testfairy.Decode(payload)
+	got, err := w.request(t.Context(), http.MethodPost, w.webhook(t), "application/json", payload)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"deliveryId":"` + event.DeliveryID() + `"}`; got.status != http.StatusAccepted || string(got.body) != want {
+	id := deliveryID(t, payload)
+	if want := `{"deliveryId":"` + id + `"}`; got.status != http.StatusAccepted || string(got.body) != want {
 		t.Fatalf("answered %d %s, want 202 %s", got.status, got.body, want)
+	}
+	return id
+}
+
+// deliveryID is that of a payload.
+func deliveryID(t *testing.T, payload []byte) string {
+	t.Helper()
+	event, err := testfairy.Decode(payload)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return event.DeliveryID()
 }
@@ -199,23 +201,22 @@ func creating(deliveryID string) func(centercodetest.Call) bool {
 }
 
 // letter waits for the message of a delivery in the dead-letter queue, and
-// leaves it there, to be seen again soon.
+// leaves it there.
 func (w *world) letter(t *testing.T, deliveryID string) (m types.Message) {
 	t.Helper()
 	eventually(t, "delivery "+deliveryID+" is a dead letter", func() bool {
 		var found bool
-		m, found = w.find(t, w.stack.DeadLetterQueueURL, func(m types.Message) bool {
-			return aws.ToString(m.MessageAttributes["deliveryId"].StringValue) == deliveryID
-		})
+		m, found = w.receive(t, w.stack.DeadLetterQueueURL, deliveryID)
 		return found
 	})
 	return m
 }
 
-// find looks for a message among ten of a queue.
-func (w *world) find(t *testing.T, queueURL string, is func(types.Message) bool) (types.Message, bool) {
+// find looks for a message among ten of a queue. They are visible again at once.
+func (w *world) find(t *testing.T, queueURL string, is func(types.Message) bool) (found types.Message, ok bool) {
 	t.Helper()
 	out, err := w.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
+		// The SDK leaves a timeout of 0 out, which means the queue's own.
 		QueueUrl: &queueURL, MaxNumberOfMessages: 10, VisibilityTimeout: 1,
 		MessageAttributeNames: []string{"All"}, MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"},
 	})
@@ -223,21 +224,38 @@ func (w *world) find(t *testing.T, queueURL string, is func(types.Message) bool)
 		t.Fatal(err)
 	}
 	for _, m := range out.Messages {
-		if is(m) {
-			return m, true
+		_, err := w.sqs.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{QueueUrl: &queueURL, ReceiptHandle: m.ReceiptHandle})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok && is(m) {
+			found, ok = m, true
 		}
 	}
-	return types.Message{}, false
+	return found, ok
 }
 
-// forget deletes a delivery's dead letter, so that each test begins with none.
-func (w *world) forget(t *testing.T, deliveryID string) {
+// receive takes the message of a delivery out of a queue for a moment.
+func (w *world) receive(t *testing.T, queueURL, deliveryID string) (types.Message, bool) {
 	t.Helper()
-	m := w.letter(t, deliveryID)
-	_, err := w.sqs.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: &w.stack.DeadLetterQueueURL, ReceiptHandle: m.ReceiptHandle})
+	return w.find(t, queueURL, func(m types.Message) bool {
+		return aws.ToString(m.MessageAttributes["deliveryId"].StringValue) == deliveryID
+	})
+}
+
+// remove deletes a message that was just received.
+func (w *world) remove(t *testing.T, queueURL string, m types.Message) {
+	t.Helper()
+	_, err := w.sqs.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: &queueURL, ReceiptHandle: m.ReceiptHandle})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// arn is a queue's.
+func (w *world) arn(t *testing.T, queueURL string) string {
+	t.Helper()
+	return w.attributes(t, queueURL)["QueueArn"]
 }
 
 // waitIdle waits until the work queue is empty and nothing is in work.
@@ -249,20 +267,47 @@ func (w *world) waitIdle(t *testing.T) {
 // depth is how many messages a queue has, those in work too.
 func (w *world) depth(t *testing.T, queueURL string) (n int) {
 	t.Helper()
-	out, err := w.sqs.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
-		QueueUrl: &queueURL, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	attributes := w.attributes(t, queueURL)
 	for _, name := range []string{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"} {
-		count, err := strconv.Atoi(out.Attributes[name])
+		count, err := strconv.Atoi(attributes[name])
 		if err != nil {
 			t.Fatal(err)
 		}
 		n += count
 	}
 	return n
+}
+
+// attributes are all of a queue's.
+func (w *world) attributes(t *testing.T, queueURL string) map[string]string {
+	t.Helper()
+	out, err := w.sqs.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl: &queueURL, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Attributes
+}
+
+// enableMapping switches the event source mapping, which feeds the worker, off
+// and on.
+func (w *world) enableMapping(t *testing.T, on bool) {
+	t.Helper()
+	state, flag := "Disabled", "--no-enabled"
+	if on {
+		state, flag = "Enabled", "--enabled"
+	}
+	if err := w.aws(t.Context(), nil, "lambda", "update-event-source-mapping", "--uuid", w.mapping, flag); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the mapping is "+state, func() bool {
+		var mapping struct{ State string }
+		if err := w.aws(t.Context(), &mapping, "lambda", "get-event-source-mapping", "--uuid", w.mapping); err != nil {
+			t.Fatal(err)
+		}
+		return mapping.State == state
+	})
 }
 
 // sameEvent holds the body of a message against the payload that it must carry.

@@ -49,8 +49,9 @@ type world struct {
 	dynamodb       *dynamodb.Client
 	cloudformation *cloudformation.Client
 
-	config *mapping.Config // what the functions were built with
-	stack  stack.Stack
+	config  *mapping.Config // what the functions were built with
+	stack   stack.Stack
+	mapping string // the id of the event source mapping that feeds the worker
 }
 
 // newWorld deploys the bridge. Whatever the error, the world is to be closed.
