@@ -99,7 +99,7 @@ func (b *bridge) open(ctx context.Context, s settings) (err error) {
 		return err
 	}
 	if b.listener, err = listen(ctx, s.listen); err != nil {
-		return fmt.Errorf("listen for webhooks: %w", err)
+		return fmt.Errorf("listen for webhooks: %w; choose another address with --listen", err)
 	}
 	b.webhook = webhookURL(b.listener.Addr().String(), token)
 	if err := b.wire(ctx, s); err != nil {

@@ -212,7 +212,7 @@ func (s *simulator) compare(id string, want []mapping.Attachment) (files []strin
 			return files, "no file " + a.Element
 		}
 		same := "same SHA-256"
-		if got[at].SHA256 != s.sourceSHA256(source.RequestURI()) {
+		if got[at].SHA256 != s.testfairy.SHA256(source.RequestURI()) {
 			same, problem = "another SHA-256", a.Element+" differs from its source"
 		}
 		files = append(files, fmt.Sprintf("%s %d bytes, %s", a.Element, got[at].Size, same))

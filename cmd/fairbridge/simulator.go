@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"fairbridge/pkg/centercode/centercodetest"
@@ -45,7 +44,7 @@ func startSimulator(ctx context.Context, s settings) (*simulator, error) {
 	}
 	sim := &simulator{centercode: center, testfairy: testfairytest.New(testfairytest.Options{})}
 	if sim.listener, err = listen(ctx, s.simulator); err != nil {
-		return nil, fmt.Errorf("listen for the simulator: %w", err)
+		return nil, fmt.Errorf("listen for the simulator: %w; choose another address with --simulator", err)
 	}
 	sim.url = "http://" + sim.listener.Addr().String()
 	mux := http.NewServeMux()
@@ -66,12 +65,6 @@ func (s *simulator) resolve() map[string]string {
 		m[host] = s.url + simulatedFiles
 	}
 	return m
-}
-
-// sourceSHA256 is the checksum of what the simulator serves for a file of
-// TestFairy's.
-func (s *simulator) sourceSHA256(path string) string {
-	return s.testfairy.SHA256(strings.TrimPrefix(path, simulatedFiles))
 }
 
 func (s *simulator) close() error {
