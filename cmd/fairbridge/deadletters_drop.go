@@ -83,7 +83,7 @@ func (c *dropCall) run(ctx context.Context, d *desk) (err error) {
 			err = errSaid
 		}
 	}()
-	if c.left, err = d.absent(ctx, in, c.ids); err != nil {
+	if c.left, err = d.absent(ctx, in, c.ids, false); err != nil {
 		return err
 	}
 	if len(in.chosen) > 0 && !c.yes {

@@ -44,7 +44,7 @@ keep that.`,
 				if err := in.hold.Release(cmd.Context()); err != nil {
 					return err
 				}
-				left, err := d.absent(cmd.Context(), in, ids)
+				left, err := d.absent(cmd.Context(), in, ids, false)
 				if err != nil {
 					return err
 				}

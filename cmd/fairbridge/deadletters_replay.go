@@ -1,10 +1,7 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +16,7 @@ import (
 const mostReplays = 3
 
 func newDeadLettersReplay(std streams) *cobra.Command {
-	r := replayCall{}
+	r := replayCall{generations: map[string]int{}}
 	cmd := &cobra.Command{
 		Use:   "replay [DELIVERY-ID...]",
 		Short: "Send dead letters through the bridge again",
@@ -74,10 +71,14 @@ type replayCall struct {
 	perSecond   float64
 	checker     *checker
 
-	// What became of it: left says that something was left.
-	left                      bool
-	replayed                  map[string]bool
-	failures, copiesDiscarded int
+	// What became of it. left says that something was left, generations has the
+	// replayed deliveries, again counts those that have failed again.
+	left                  bool
+	generations           map[string]int
+	replayed              []letterCase
+	failures, interrupted int
+	copies, again, often  int
+	watch                 *watch
 }
 
 func (r *replayCall) flags(cmd *cobra.Command) {
@@ -135,151 +136,6 @@ func (r *replayCall) check(std streams) (err error) {
 // goes as it is needs no question.
 func (r *replayCall) asks() bool {
 	return !r.yes && !r.dryRun && (len(r.ids) == 0 || len(r.assignments) > 0)
-}
-
-func (r *replayCall) run(ctx context.Context, d *desk) (err error) {
-	in, err := d.take(ctx, wish{filter: r.filter, payloads: r.asks(), bodies: true})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if released := in.hold.Release(ctx); released != nil {
-			d.say("%v", released)
-			r.left = true
-		}
-		if err == nil && r.left {
-			err = errSaid
-		}
-	}()
-	if r.left, err = d.absent(ctx, in, r.ids); err != nil {
-		return err
-	}
-	cases := r.correct(d, r.notTooOften(d, in.chosen))
-	if r.dryRun {
-		return r.show(ctx, d, cases)
-	}
-	if len(cases) == 0 {
-		_, err := fmt.Fprintln(d.std.out, "0 dead letters replayed")
-		return err
-	}
-	if r.asks() {
-		if yes, err := r.ask(ctx, d, cases, in); !yes {
-			return err
-		}
-	}
-	if err := r.settle(ctx, d, cases); err != nil {
-		return err
-	}
-	return r.send(ctx, d, in, cases)
-}
-
-// notTooOften leaves out what has been replayed too often.
-func (r *replayCall) notTooOften(d *desk, cases []letterCase) []letterCase {
-	if r.force {
-		return cases
-	}
-	var kept, often []letterCase
-	for _, c := range cases {
-		if c.ReplayCount() >= mostReplays {
-			often = append(often, c)
-			continue
-		}
-		kept = append(kept, c)
-	}
-	for i, c := range often {
-		r.left = true
-		if i == mostSaid {
-			d.say("so were %d more", len(often)-i)
-			break
-		}
-		d.say("%s has been replayed %s already: mend the cause, then add --force", shortID(c.DeliveryID), count(c.ReplayCount(), "time"))
-	}
-	return kept
-}
-
-// mostSaid bounds how often the same is said of different letters.
-const mostSaid = 20
-
-func (r *replayCall) ask(ctx context.Context, d *desk, cases []letterCase, in *inHand) (bool, error) {
-	if err := writeLetters(d.std.out, cases, in.deliveries, time.Now()); err != nil {
-		return false, err
-	}
-	yes, err := d.ask(ctx, fmt.Sprintf("Replay %s?", count(len(cases), "dead letter")))
-	if err == nil && !yes {
-		d.say("nothing was replayed")
-		r.left = true
-	}
-	return yes, err
-}
-
-func (r *replayCall) send(ctx context.Context, d *desk, in *inHand, cases []letterCase) error {
-	var follower *watch
-	if r.wait {
-		var err error
-		if follower, err = d.watch(ctx, cases); err != nil {
-			return err
-		}
-	}
-	plain := make([]queue.Case, len(cases))
-	for i, c := range cases {
-		plain[i] = c.Case
-	}
-	r.replayed = make(map[string]bool, len(cases))
-	done := 0
-	in.hold.Replay(ctx, plain, r.perSecond, func(c queue.Case, err error) {
-		done++
-		d.meter.show("replaying", done, len(cases))
-		if err == nil || errors.Is(err, queue.ErrNotRemoved) {
-			r.replayed[c.DeliveryID] = true
-			r.copiesDiscarded += len(c.Copies)
-		}
-		if err != nil {
-			r.fail(d, c, err)
-		}
-	})
-	d.meter.clear()
-	if r.failures > mostSaid {
-		d.say("and %d more", r.failures-mostSaid)
-	}
-	summary := count(len(r.replayed), "dead letter") + " replayed"
-	if r.copiesDiscarded > 0 {
-		summary += fmt.Sprintf(", %s removed", copies(r.copiesDiscarded))
-	}
-	if _, err := fmt.Fprintln(d.std.out, summary); err != nil {
-		return err
-	}
-	if follower == nil {
-		return nil
-	}
-	// What stays stays visible to others while this waits.
-	if err := in.hold.Release(ctx); err != nil {
-		d.say("%v", err)
-		r.left = true
-	}
-	cases = slices.DeleteFunc(cases, func(c letterCase) bool { return !r.replayed[c.DeliveryID] })
-	good, err := follower.follow(ctx, cases, r.timeout)
-	r.left = r.left || !good
-	return err
-}
-
-func copies(n int) string {
-	if n == 1 {
-		return "1 copy"
-	}
-	return fmt.Sprintf("%d copies", n)
-}
-
-// fail says what became of a letter that was not replayed as it should.
-func (r *replayCall) fail(d *desk, c queue.Case, err error) {
-	r.left = true
-	if r.failures++; r.failures > mostSaid {
-		return
-	}
-	if errors.Is(err, queue.ErrNotRemoved) {
-		d.say("%s %v", shortID(c.DeliveryID), err)
-		return
-	}
-	d.say("%s stays: %v", shortID(c.DeliveryID), err)
 }
 
 // parseRate reads 20/s, 100/m, 500/h or 20, and gives it a second. "" is 0.

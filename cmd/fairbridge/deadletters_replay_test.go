@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,6 +80,56 @@ func TestReplayTooOften(t *testing.T) {
 		if got := aws.ToString(m.MessageAttributes["replays"].StringValue); got != "4" {
 			t.Errorf("it says that it was replayed %s times", got)
 		}
+	}
+}
+
+// Very many letters go a part at a time; a copy that comes in a later part goes
+// as well.
+func TestReplayOfVeryMany(t *testing.T) {
+	letters := make([]queue.Letter, 0, atOnce+300)
+	for n := range atOnce + 200 {
+		letters = append(letters, rejected(t, n, ""))
+	}
+	h := newLetterHome(t, append(letters, letters[:100]...)...)
+	h.dlq("replay", "--all", "--yes").want(t, exitDone, "1200 dead letters replayed, 100 copies removed\n", "")
+	if got := h.replayed(); len(got) != atOnce+200 || len(slices.Compact(got)) != atOnce+200 {
+		t.Errorf("%d were sent", len(got))
+	}
+	wantDeliveries(t, "left", h.dead())
+}
+
+// One run replays a delivery once: what has failed again is left, and an older
+// copy is removed.
+func TestReplayOnce(t *testing.T) {
+	old, again, other := rejected(t, 1, ""), rejected(t, 2, ""), rejected(t, 3, "")
+	again.Generation = 2
+	h := newLetterHome(t, old, again, other)
+	withDeskOf(t, h, func(d *desk) {
+		in, err := d.take(t.Context(), wish{bodies: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := replayCall{generations: map[string]int{idOf(1): 1, idOf(2): 1}}
+		cases := r.once(t.Context(), in)
+		if len(cases) != 1 || cases[0].DeliveryID != idOf(3) || r.copies != 1 || r.again != 1 {
+			t.Errorf("%+v, %d copies, %d again", cases, r.copies, r.again)
+		}
+		if err := in.hold.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	wantDeliveries(t, "left", h.dead(), 2, 3)
+}
+
+func withDeskOf(t *testing.T, h *letterHome, work func(*desk)) {
+	t.Helper()
+	at := place{data: h.data, given: func(string) bool { return false }}
+	err := withDesk(t.Context(), &at, streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, func(d *desk) error {
+		work(d)
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -102,11 +102,7 @@ func (r *replayCall) show(ctx context.Context, d *desk, cases []letterCase) erro
 	if r.checker == nil {
 		return fmt.Errorf("there is no %s here, which says what would be sent; name it with --config", r.config)
 	}
-	ids := make([]string, len(cases))
-	for i, c := range cases {
-		ids[i] = c.DeliveryID
-	}
-	known, err := d.entries(ctx, ids)
+	known, err := d.entries(ctx, deliveryIDs(cases))
 	if err != nil {
 		return err
 	}

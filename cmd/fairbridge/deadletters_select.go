@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -140,13 +141,15 @@ type letterCase struct {
 	event testfairy.Event
 }
 
-// inHand are the dead letters in hand, and of them those that are meant.
+// inHand are dead letters in hand, and of them those that are meant.
 type inHand struct {
 	hold *queue.Hold
 	// chosen are those that are meant, the longest dead first.
 	chosen []letterCase
-	// deliveries and letters count all that were found.
-	deliveries, letters int
+	// deliveries counts all that were found.
+	deliveries int
+	// more says that these are not all.
+	more bool
 	// ledgerErr says why the last error of some that SQS moved is not known.
 	ledgerErr error
 }
@@ -157,20 +160,32 @@ type wish struct {
 	// payloads and bodies are kept only where they are needed: there may be very
 	// many letters.
 	payloads, bodies bool
+	// most is how many letters are taken in hand at once, 0 for all.
+	most int
 }
 
 // take takes all dead letters in hand and finds those that are meant. The caller
 // owes a release.
 func (d *desk) take(ctx context.Context, w wish) (*inHand, error) {
+	hold := d.queue.Open(ctx)
+	in, err := d.takeMore(ctx, hold, w)
+	if err != nil {
+		return nil, errors.Join(err, hold.Release(ctx))
+	}
+	return in, nil
+}
+
+// takeMore takes dead letters in hand besides those that are.
+func (d *desk) takeMore(ctx context.Context, hold *queue.Hold, w wish) (*inHand, error) {
 	type seen struct {
 		event testfairy.Event
 		meant bool
 	}
 	var mu sync.Mutex
 	var letters []queue.Letter
-	more := map[string]seen{} // by message id
+	known := map[string]seen{} // by message id
 	early := w.filter.WithoutFault()
-	hold, err := d.queue.Take(ctx, func(l queue.Letter) {
+	anyMore, err := hold.Take(ctx, w.most, func(l queue.Letter) {
 		var s seen
 		if w.payloads || w.filter.NeedsPayload() {
 			s.event, _ = l.Payload() // what cannot be decoded has no fields
@@ -189,16 +204,16 @@ func (d *desk) take(ctx context.Context, w wish) (*inHand, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		letters = append(letters, l)
-		more[l.MessageID] = s
+		known[l.MessageID] = s
 	})
 	d.meter.clear()
 	if err != nil {
 		return nil, err
 	}
-	in := &inHand{hold: hold, letters: len(letters)}
+	in := &inHand{hold: hold, more: anyMore}
 	for _, c := range queue.Cases(letters) {
 		in.deliveries++
-		if s := more[c.MessageID]; s.meant {
+		if s := known[c.MessageID]; s.meant {
 			in.chosen = append(in.chosen, letterCase{Case: c, event: s.event})
 		}
 	}
@@ -258,8 +273,8 @@ func (in *inHand) missingIDs(ids []string) (missing []string, err error) {
 }
 
 // absent tells which of the ids no letter has, and what else was not to be had.
-// left says that there was something of the kind.
-func (d *desk) absent(ctx context.Context, in *inHand, ids []string) (left bool, err error) {
+// It returns true if there was something of the kind, and else left.
+func (d *desk) absent(ctx context.Context, in *inHand, ids []string, left bool) (bool, error) {
 	missing, err := in.missingIDs(ids)
 	if err != nil {
 		return true, err
@@ -269,7 +284,7 @@ func (d *desk) absent(ctx context.Context, in *inHand, ids []string) (left bool,
 		left = true
 	}
 	if len(ids) == 0 {
-		left = d.incomplete(in)
+		left = d.incomplete(in) || left
 	}
 	return left, nil
 }

@@ -30,22 +30,21 @@ type watch struct {
 	receives int
 }
 
-// watch notes how things stand before a replay.
-func (d *desk) watch(ctx context.Context, cases []letterCase) (*watch, error) {
-	ids := make([]string, len(cases))
-	for i, c := range cases {
-		ids[i] = c.DeliveryID
-	}
-	known, err := d.entries(ctx, ids)
+func (d *desk) newWatch(ctx context.Context) (*watch, error) {
+	receives, err := d.maxReceives(ctx)
 	if err != nil {
 		return nil, err
 	}
-	w := &watch{desk: d, attempts: map[string]int{}}
+	return &watch{desk: d, attempts: map[string]int{}, receives: receives}, nil
+}
+
+// note asks how deliveries stand before they are replayed.
+func (w *watch) note(ctx context.Context, cases []letterCase) error {
+	known, err := w.entries(ctx, deliveryIDs(cases))
 	for id, e := range known {
 		w.attempts[id] = e.Attempts
 	}
-	w.receives, err = d.maxReceives(ctx)
-	return w, err
+	return err
 }
 
 // maxReceives reads the work queue's redrive policy.

@@ -49,41 +49,58 @@ type DeadLetters struct {
 	API     API
 	URL     string
 	WorkURL string
-	// Progress, if it is set, is told how many letters are in hand, of how many
-	// that the queue counts. Several goroutines call it.
+	// Progress, if it is set, is told how many letters have been taken in hand,
+	// of about how many. Several goroutines call it.
 	Progress func(taken, of int)
 }
 
-// Take takes every letter in hand and shows each to visit once, from several
-// goroutines and in no order. Until [Hold.Release], which the caller owes,
-// nobody else gets them. What visit does not keep, its body above all, takes no
-// memory.
-//
-// SQS says only about how many messages it has, and answers can be lost: Take
-// counts what it is owed and waits for it, 5 s, or 35 s if an answer may have
-// been lost. [Hold.Missing] is what did not come.
+// Take takes all letters in hand, as [Hold.Take] does.
 func (q *DeadLetters) Take(ctx context.Context, visit func(Letter)) (*Hold, error) {
-	h := newHold(ctx, q)
-	if err := h.fill(ctx, visit); err != nil {
+	h := q.Open(ctx)
+	if _, err := h.Take(ctx, 0, visit); err != nil {
 		return nil, errors.Join(err, h.Release(ctx))
 	}
 	return h, nil
 }
 
-// fill receives in rounds until the queue counts no more than is in hand.
-func (h *Hold) fill(ctx context.Context, visit func(Letter)) error {
-	first, err := h.q.count(ctx)
+// Open begins to take letters in hand. The caller owes a [Hold.Release].
+func (q *DeadLetters) Open(ctx context.Context) *Hold { return newHold(ctx, q) }
+
+// Take takes letters in hand, at most so many (0 for all) besides those that
+// are, and shows each to visit once, from several goroutines and in no order.
+// Until the release nobody else gets them. What visit does not keep, its body
+// above all, takes no memory. more says that the queue has others.
+//
+// SQS says only about how many messages it has, and answers can be lost: Take
+// counts what it is owed and waits for it, 5 s, or 35 s if an answer may have
+// been lost. [Hold.Missing] is what did not come.
+func (h *Hold) Take(ctx context.Context, most int, visit func(Letter)) (more bool, err error) {
+	total, err := h.q.count(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	total, news, faults, wait := first, time.Now(), 0, int32(0)
-	if first == 0 {
+	if h.Counted == 0 {
+		h.Counted = total
+	}
+	start, news, faults, wait := h.Len(), time.Now(), 0, int32(0)
+	want := func() int {
+		if most > 0 {
+			return min(total, start+most)
+		}
+		return total
+	}
+	switch {
+	case total == 0:
 		wait = longPoll
+	case total <= start:
+		h.Missing = 0
+		return false, nil
 	}
-	for round := 1; ; round++ {
-		before := h.Len()
-		err := h.round(ctx, total, wait, visit)
-		if wait = longPoll; h.Len() > before {
+	for {
+		h.rounds++
+		before := h.visited.Load()
+		err := h.round(ctx, want(), wait, visit)
+		if wait = longPoll; h.visited.Load() > before {
 			news, faults, wait = time.Now(), 0, 0
 		}
 		if err != nil {
@@ -92,26 +109,33 @@ func (h *Hold) fill(ctx context.Context, visit func(Letter)) error {
 		var full *types.OverLimit
 		switch {
 		case ctx.Err() != nil:
-			return fmt.Errorf("read dead letters: %w", ctx.Err())
+			return false, fmt.Errorf("read dead letters: %w", ctx.Err())
 		case errors.As(err, &full):
 			// 120,000 are in flight, SQS's limit: enough for one run.
 			h.Missing = max(1, total-h.Len())
-			return nil
+			return false, nil
 		case faults == tries:
-			return err
+			return false, err
 		}
 		if total, err = h.q.count(ctx); err != nil {
-			return err
+			return false, err
 		}
 		h.Missing = max(0, total-h.Len())
-		enough := briefly
-		if h.doubt.Load() {
-			enough = patience
-		}
-		if h.Missing == 0 && faults == 0 || time.Since(news) > enough || round > extraRounds && h.Len() >= first {
-			return nil
+		switch {
+		case most > 0 && h.Len() >= start+most:
+			return true, nil
+		case h.Missing == 0 && faults == 0, time.Since(news) > h.enough(), h.rounds > extraRounds && int(h.visited.Load()) >= h.Counted:
+			return false, nil
 		}
 	}
+}
+
+// enough is how long to wait for what does not come.
+func (h *Hold) enough() time.Duration {
+	if h.doubt.Load() {
+		return patience
+	}
+	return briefly
 }
 
 // round receives until want letters are in hand or nothing more comes.
@@ -129,7 +153,7 @@ func (h *Hold) round(ctx context.Context, want int, wait int32, visit func(Lette
 					visit(l)
 				}
 				if h.q.Progress != nil {
-					h.q.Progress(h.Len(), max(want, h.Len()))
+					h.q.Progress(int(h.visited.Load()), h.Counted)
 				}
 				if len(letters) == 0 || h.Len() >= want {
 					return nil

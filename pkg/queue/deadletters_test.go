@@ -142,6 +142,81 @@ func TestReplaySendsOneOfTheCopiesAndDeletesAll(t *testing.T) {
 	})
 }
 
+// Letters can be taken in hand and replayed a part at a time.
+func TestTakenInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		const n, stays = 95, 7
+		for i := range n {
+			w.put(letter(t, i, 1))
+		}
+		start := time.Now()
+		h := w.queue(w.SQS).Open(t.Context())
+		parts, replayed := 0, 0
+		for more := true; more; parts++ {
+			var letters []Letter
+			var err error
+			letters, more, err = takeSome(t.Context(), h, 20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(letters) > 30 { // they come by ten, to several at once
+				t.Errorf("%d letters at once", len(letters))
+			}
+			if parts == 0 {
+				letters = letters[stays:]
+			}
+			h.Replay(t.Context(), Cases(letters), 0, func(_ Case, err error) {
+				if err != nil {
+					t.Error(err)
+				}
+				replayed++
+			})
+		}
+		if h.Missing != 0 || h.Counted != n || replayed != n-stays {
+			t.Errorf("%d counted, %d missing, %d replayed", h.Counted, h.Missing, replayed)
+		}
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("waited %s for nothing", took)
+		}
+		if err := h.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if dead, work := len(w.all(w.dead)), len(w.all(w.work)); dead != stays || work != n-stays {
+			t.Errorf("%d dead letters, %d sent", dead, work)
+		}
+	})
+}
+
+// A queue that fills as fast as it is emptied is left at some point.
+func TestARunEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.put(letter(t, 0, 1))
+		h := w.queue(w.SQS).Open(t.Context())
+		next := 1
+		for more := true; more; {
+			if next > 1000 {
+				t.Fatal("it goes on and on")
+			}
+			var letters []Letter
+			var err error
+			if letters, more, err = takeSome(t.Context(), h, 5); err != nil {
+				t.Fatal(err)
+			}
+			h.Replay(t.Context(), Cases(letters), 0, func(Case, error) {
+				for range 2 { // each that goes brings two
+					w.put(letter(t, next, 1))
+					next++
+				}
+			})
+		}
+		if err := h.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestInHandForHours(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

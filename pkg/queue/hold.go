@@ -37,10 +37,14 @@ var errLost = errors.New("the dead letter was too long in hand and is visible ag
 // Hold is the letters that a command has in hand. It renews their invisibility
 // until it is released.
 type Hold struct {
+	// Counted is how many letters the queue counted at first.
+	Counted int
 	// Missing is how many letters the queue counted but did not hand out.
 	Missing int
 
 	q       *DeadLetters
+	rounds  int
+	visited atomic.Int64
 	stop    context.CancelFunc
 	stopped chan struct{}
 	// doubt says that an answer with letters may have been lost.
@@ -129,6 +133,9 @@ func (h *Hold) add(id, receipt string, until time.Time) bool {
 	defer h.mu.Unlock()
 	_, known := h.held[id]
 	h.held[id] = lease{receipt: receipt, until: until}
+	if !known {
+		h.visited.Add(1)
+	}
 	return !known
 }
 

@@ -149,6 +149,17 @@ func take(ctx context.Context, q *DeadLetters) (*Hold, []Letter, error) {
 	return h, letters, err
 }
 
+// takeSome takes some more.
+func takeSome(ctx context.Context, h *Hold, most int) (letters []Letter, more bool, err error) {
+	var mu sync.Mutex
+	more, err = h.Take(ctx, most, func(l Letter) {
+		mu.Lock()
+		defer mu.Unlock()
+		letters = append(letters, l)
+	})
+	return letters, more, err
+}
+
 // replayAll replays what choose wants, as the command does, and returns what it
 // said of each delivery.
 func replayAll(ctx context.Context, q *DeadLetters, choose func(Letter) bool) (said map[string]error, err error) {
