@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -63,6 +64,7 @@ retries_exhausted; its last error is the ledger's.`,
 
 // The widths of columns that hold other people's text.
 const (
+	reasonWidth    = 20
 	appWidth       = 20
 	submitterWidth = 30
 	textWidth      = 30
@@ -90,7 +92,7 @@ func writeLetters(out io.Writer, cases []letterCase, deliveries int, now time.Ti
 			problem = strings.TrimSpace(fmt.Sprintf("%s (copies: %d)", problem, c.Count()))
 		}
 		rows = append(rows, []string{
-			age(now.Sub(c.DiedAt())), string(c.Reason), c.Stage, status,
+			age(now.Sub(c.DiedAt())), shorten(printable(string(c.Reason)), reasonWidth), shorten(printable(c.Stage), reasonWidth), status,
 			shorten(printable(c.event.Text("appName")), appWidth), shorten(printable(submitter(c)), submitterWidth),
 			shorten(printable(saying(c)), textWidth), fmt.Sprint(c.Attempts), shortID(c.DeliveryID), problem,
 		})
@@ -112,13 +114,12 @@ func byReason(cases []letterCase) string {
 	for _, c := range cases {
 		counts[c.Reason]++
 	}
-	var parts []string
-	reasons := queue.Reasons()
-	slices.SortStableFunc(reasons, func(a, b queue.Reason) int { return counts[b] - counts[a] })
-	for _, r := range reasons {
-		if counts[r] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[r], r))
-		}
+	reasons := slices.SortedFunc(maps.Keys(counts), func(a, b queue.Reason) int {
+		return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b))
+	})
+	parts := make([]string, len(reasons))
+	for i, r := range reasons {
+		parts[i] = fmt.Sprintf("%d %s", counts[r], printable(string(r)))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -41,6 +41,8 @@ func TestWriteLettersTable(t *testing.T) {
 }
 
 func TestWriteLettersCounts(t *testing.T) {
+	odd := rejected(t, 1, "")
+	odd.Reason = "of\u202e later"
 	for _, tc := range []struct {
 		cases      []letterCase
 		deliveries int
@@ -50,6 +52,7 @@ func TestWriteLettersCounts(t *testing.T) {
 		{nil, 1, "none of 1 dead letter is meant\n"},
 		{nil, 9, "none of 9 dead letters is meant\n"},
 		{[]letterCase{caseOf(rejected(t, 1, ""))}, 1, "\n1 dead letter: 1 rejected\n"},
+		{[]letterCase{caseOf(odd)}, 1, "\n1 dead letter: 1 of later\n"},
 		{[]letterCase{caseOf(rejected(t, 1, ""))}, 9, "\n1 dead letter of 9: 1 rejected\n"},
 	} {
 		var b strings.Builder

@@ -158,7 +158,7 @@ func (s *shownLetter) write(out io.Writer, at *place, now time.Time) error {
 	l := s.Letter
 	field := func(name, text string) {
 		if text != "" {
-			fmt.Fprintf(&b, "%-12s %s\n", name, text)
+			fmt.Fprintf(&b, "%-12s %s\n", name, printable(text))
 		}
 	}
 	field("delivery", l.DeliveryID)
@@ -170,7 +170,7 @@ func (s *shownLetter) write(out io.Writer, at *place, now time.Time) error {
 		what += fmt.Sprintf(" (HTTP %d)", l.Status)
 	}
 	field("reason", what)
-	field("problem", printable(l.Description))
+	field("problem", l.Description)
 	field("died", l.DiedAt.Format(time.RFC3339)+", "+age(now.Sub(l.DiedAt))+" ago")
 	field("tried", fmt.Sprintf("%s, replayed %s", count(l.Attempts, "time"), count(l.Replays, "time")))
 	if until := l.SentAt.Add(retention); l.SentAt.Unix() > 0 {
@@ -228,7 +228,7 @@ func writeEntry(b *bytes.Buffer, e ledger.Entry) {
 	b.WriteString("\nThe ledger:\n")
 	field := func(name, text string) {
 		if text != "" {
-			fmt.Fprintf(b, "  %-12s %s\n", name, text)
+			fmt.Fprintf(b, "  %-12s %s\n", name, printable(text))
 		}
 	}
 	state := string(e.State)
@@ -239,16 +239,16 @@ func writeEntry(b *bytes.Buffer, e ledger.Entry) {
 	if e.Owner != "" {
 		field("in hand", "until "+e.LeaseUntil.UTC().Format(time.RFC3339))
 	}
-	field("ticket", printable(e.TicketID))
+	field("ticket", e.TicketID)
 	if !e.CreatingSince.IsZero() {
 		field("requested", e.CreatingSince.UTC().Format(time.RFC3339))
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Attached)) {
 		a := e.Attached[name]
-		field("has file", fmt.Sprintf("%s: %s, %d bytes, %s", printable(name), printable(a.Name), a.Bytes, a.At.UTC().Format(time.RFC3339)))
+		field("has file", fmt.Sprintf("%s: %s, %d bytes, %s", name, a.Name, a.Bytes, a.At.UTC().Format(time.RFC3339)))
 	}
 	if e.Attaching != "" {
-		field("in doubt", "the file "+printable(e.Attaching))
+		field("in doubt", "the file "+e.Attaching)
 	}
 	field("first seen", e.FirstSeen.UTC().Format(time.RFC3339))
 	field("changed", e.UpdatedAt.UTC().Format(time.RFC3339))

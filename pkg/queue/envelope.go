@@ -4,7 +4,6 @@ package queue
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,7 +69,7 @@ func Decode(body string) (Envelope, error) {
 	if e.Version != version {
 		return Envelope{}, fmt.Errorf("%w: envelope version %d, want %d", ErrMalformed, e.Version, version)
 	}
-	if raw, err := hex.DecodeString(e.DeliveryID); err != nil || len(raw) != 32 {
+	if !isDeliveryID(e.DeliveryID) {
 		return Envelope{}, fmt.Errorf("%w: deliveryId is not a SHA-256 in hex", ErrMalformed)
 	}
 	if e.ReceivedAt.IsZero() {

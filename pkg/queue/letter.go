@@ -55,7 +55,7 @@ func letterOf(m types.Message) Letter {
 		Replays:    max(replays, 0),
 		Body:       aws.ToString(m.Body),
 	}
-	if l.DeliveryID == "" {
+	if !isDeliveryID(l.DeliveryID) { // somebody else's message
 		l.DeliveryID = deliveryID(l.Body)
 	}
 	if _, moved := m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]; moved || l.Reason == "" {
@@ -66,6 +66,12 @@ func letterOf(m types.Message) Letter {
 		}
 	}
 	return l
+}
+
+// isDeliveryID says whether s is a SHA-256 in hex.
+func isDeliveryID(s string) bool {
+	raw, err := hex.DecodeString(s)
+	return err == nil && len(raw) == sha256.Size
 }
 
 // deliveryID is the delivery id of a message without attributes: the envelope's,

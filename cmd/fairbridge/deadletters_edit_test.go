@@ -1,0 +1,67 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"fairbridge/pkg/queue"
+)
+
+// Without a config the payload is checked as ingest does; with one, as the
+// worker does, too.
+func TestReplayCorrects(t *testing.T) {
+	f := newFarEnd(t, "")
+	h := newLetterHome(t, rejected(t, 1, `"email":"nobody"`))
+	id := shortID(idOf(1))
+	h.dlq("replay", id, "--yes", "--config", f.config, "--set", "email=not an address", "--set", "filesize=large").want(t, exitLeft,
+		id+"\n- email: \"nobody\"\n+ email: \"not an address\"\n+ filesize: \"large\"\n0 dead letters replayed\n",
+		"fairbridge: "+id+" stays: invalid payload: filesize must be a number; email must be one email address, without a display name\n")
+	h.dlq("replay", id, "--yes", "--config", f.config, "--set", "email=qa@example.com", "--set", "event=feedback").want(t, exitDone,
+		id+"\n- email: \"nobody\"\n+ email: \"qa@example.com\"\n1 dead letter replayed\n", "")
+	sent := h.messages(h.home.WorkQueueURL)
+	e, err := queue.Decode(aws.ToString(sent[0].Body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"event":"feedback","text":"feedback 1","email":"qa@example.com"}`; string(e.Event) != want || e.DeliveryID != idOf(1) {
+		t.Errorf("sent %s of %s, want %s", e.Event, e.DeliveryID, want)
+	}
+	if len(e.Edits) != 1 || e.Edits[0].Field != "email" || string(e.Edits[0].Old) != `"nobody"` {
+		t.Errorf("on record is %+v", e.Edits)
+	}
+
+	malformed := queue.Letter{
+		DeadLetter: queue.DeadLetter{DeliveryID: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", Reason: queue.ReasonMalformed, Stage: "decode"},
+		Body:       "hello",
+	}
+	h.put(malformed)
+	h.dlq("replay", "2cf24dba", "--yes", "--set", "email=qa@example.com").want(t, exitLeft,
+		"2cf24dba5fb0\n  nothing to change\n0 dead letters replayed\n",
+		"fairbridge: 2cf24dba5fb0 stays: it cannot be corrected: not a FairBridge message: not JSON at byte 1\n")
+}
+
+func TestReplayCorrectsForTheMapping(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "fairbridge.yaml")
+	err := os.WriteFile(config, []byte(`routes:
+  - match: {event: feedback}
+    project: DEMO
+    source: testfairy
+    fields:
+      severity: {choice: "{{ .severity }}", allowed: [Low, High]}
+`), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newLetterHome(t, rejected(t, 1, ""))
+	id := shortID(idOf(1))
+	got := h.dlq("replay", id, "--yes", "--config", config, "--set", "severity=Middling")
+	if got.code != exitLeft || !strings.HasPrefix(got.err, "fairbridge: "+id+" stays: line 6: fields.severity: ") {
+		t.Errorf("%+v", got)
+	}
+	h.dlq("replay", id, "--yes", "--config", config, "--set", "severity=Low").want(t, exitDone,
+		id+"\n+ severity: \"Low\"\n1 dead letter replayed\n", "")
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"fairbridge/pkg/centercode/centercodetest"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/testfairy/testfairytest"
+)
+
+// runbookCase is a section, or half of one.
+type runbookCase struct {
+	name   string
+	reason queue.Reason
+	stage  string
+	advice advice
+	// cause breaks something before the delivery; nil if the case makes its own.
+	cause func(*runbook)
+	// make makes the dead letter; nil sends the webhook.
+	make func(*runbook)
+	// cure is what the runbook says.
+	cure func(*runbook)
+	// files are what the ticket must have at the end; nil if there must be none.
+	files []string
+	// dropped or ignored: there is no ticket.
+	none bool
+}
+
+func replayStep(n int, oldnew ...string) func(*runbook) {
+	return func(r *runbook) { r.do(n, oldnew...) }
+}
+
+var screenshot = []string{"screenshot"}
+
+func isQA(c centercodetest.Call) bool { return c.Fields["submitter"] == "qa@example.com" }
+
+var runbookCases = []runbookCase{
+	{name: "submitter made a user", reason: queue.ReasonRejected, stage: "create", advice: adviceRejected,
+		cause: func(r *runbook) { r.failing(centercodetest.OpCreate, 400, nil) },
+		cure:  func(r *runbook) { r.f.center.Heal(); r.do(0) }, files: screenshot},
+	{name: "somebody else's name", reason: queue.ReasonRejected, stage: "create", advice: adviceRejected,
+		cause: func(r *runbook) { r.failing(centercodetest.OpCreate, 400, isQA) },
+		cure:  replayStep(1, "SOMEBODY@EXAMPLE.COM", "qa@example.com"), files: screenshot},
+	{name: "a value corrected", reason: queue.ReasonRejected, stage: "create", advice: adviceRejected,
+		cause: func(r *runbook) { r.failing(centercodetest.OpCreate, 400, isQA) },
+		cure: func(r *runbook) {
+			r.configure("{{ .email }}", "qa@example.com")
+			r.restart()
+			r.do(2)
+		}, files: screenshot},
+	{name: "a file refused, endpoint corrected", reason: queue.ReasonRejected, stage: "attach", advice: adviceRejectedFile,
+		cause: func(r *runbook) {
+			r.failing(centercodetest.OpFile, 415, func(c centercodetest.Call) bool { return c.Element == "picture" })
+		},
+		cure: func(r *runbook) {
+			r.configure("files/screenshot", "files/picture")
+			r.restart()
+			r.do(0)
+		}, files: []string{"picture"}},
+	{name: "a file refused, done without", reason: queue.ReasonRejected, stage: "attach", advice: adviceRejectedFile,
+		cause: func(r *runbook) { r.failing(centercodetest.OpFile, 415, nil) },
+		cure:  replayStep(1)},
+	{name: "keys changed", reason: queue.ReasonNotFound, stage: "create", advice: adviceNotFound,
+		cause: func(r *runbook) {
+			r.failing(centercodetest.OpCreate, 404, func(c centercodetest.Call) bool { return c.Source == "testfairy-2" })
+		},
+		cure: func(r *runbook) {
+			r.configure("source: testfairy", "source: testfairy-2")
+			if got := r.do(0); !strings.Contains(got.out, "/projects/DEMO/feedback/testfairy-2?apiKey=...\n") {
+				r.t.Errorf("the dry run says %s", got.out)
+			}
+			r.restart()
+			r.do(1)
+		}, files: screenshot},
+	{name: "a file's endpoint changed", reason: queue.ReasonNotFound, stage: "attach", advice: adviceNotFoundFile,
+		cause: func(r *runbook) {
+			r.failing(centercodetest.OpFile, 404, func(c centercodetest.Call) bool { return c.Element == "picture" })
+		},
+		cure: func(r *runbook) {
+			r.configure("files/screenshot", "files/picture")
+			r.restart()
+			r.do(0)
+		}, files: []string{"picture"}},
+	{name: "the ticket deleted", reason: queue.ReasonNotFound, stage: "attach", advice: adviceNotFoundFile,
+		cause: func(r *runbook) { r.failing(centercodetest.OpFile, 404, nil) },
+		cure:  replayStep(1)},
+	{name: "mapping corrected", reason: queue.ReasonMapping, stage: "map", advice: adviceMapping,
+		cause: func(r *runbook) {
+			r.configure(`summary: "{{ .text }}"`, `summary: {choice: "{{ .text }}", allowed: [Portrait]}`)
+		},
+		cure: func(r *runbook) {
+			r.configure("[Portrait]", "[Portrait, Landscape]")
+			if got := r.do(0); !strings.Contains(got.out, `"summary": "Landscape"`) {
+				r.t.Errorf("the dry run says %s", got.out)
+			}
+			r.restart()
+			r.do(1)
+		}, files: screenshot},
+	{name: "payload corrected", reason: queue.ReasonMapping, stage: "map", advice: adviceMapping,
+		cause: func(r *runbook) {
+			r.configure(`summary: "{{ .text }}"`, `summary: {choice: "{{ .text }}", allowed: [Portrait]}`)
+		},
+		cure: replayStep(2, "FIELD=VALUE", "text=Portrait"), files: screenshot},
+	{name: "a route added", reason: queue.ReasonUnroutable, stage: "map", advice: adviceUnroutable,
+		cause: func(r *runbook) { r.configure("event: feedback", "event: feedback, app: Other") },
+		cure: func(r *runbook) {
+			r.configure("app: Other", "app: [Other, Demo App]")
+			r.restart()
+			r.do(1)
+		}, files: screenshot},
+	{name: "nobody wants it", reason: queue.ReasonUnroutable, stage: "map", advice: adviceUnroutable,
+		cause: func(r *runbook) { r.configure("event: feedback", "event: feedback, app: Other") },
+		cure: func(r *runbook) {
+			r.configure("routes:\n", "routes:\n  - {match: {event: feedback, app: Demo App}, ignore: true}\n")
+			r.restart()
+			r.do(1)
+		}, none: true},
+	{name: "the ticket was made", reason: queue.ReasonAmbiguous, stage: "create", advice: adviceAmbiguous,
+		cause: func(r *runbook) {
+			r.f.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, After: true, Drop: true})
+		},
+		cure: func(r *runbook) {
+			made, _ := r.ticket()
+			r.do(1, "TICKET", made.ID)
+		}, files: screenshot},
+	{name: "the ticket was not made", reason: queue.ReasonAmbiguous, stage: "create", advice: adviceAmbiguous,
+		cause: func(r *runbook) {
+			r.f.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, ReadFirst: 1 << 20, Drop: true})
+		},
+		cure: replayStep(2), files: screenshot},
+	{name: "the ticket has the file", reason: queue.ReasonAmbiguous, stage: "attach", advice: adviceAmbiguousFile,
+		cause: func(r *runbook) {
+			r.f.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, After: true, Drop: true})
+		},
+		cure: func(r *runbook) {
+			made, _ := r.ticket()
+			r.do(0, "TICKET", made.ID)
+		}, files: screenshot},
+	{name: "the ticket has not the file", reason: queue.ReasonAmbiguous, stage: "attach", advice: adviceAmbiguousFile,
+		cause: func(r *runbook) {
+			r.f.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, ReadFirst: 1 << 20, Drop: true})
+		},
+		cure: replayStep(1), files: screenshot},
+	{name: "the file is elsewhere", reason: queue.ReasonAttachmentSource, stage: "attach", advice: adviceSource,
+		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairytest.Fault{Status: 404}) },
+		cure:  replayStep(0, "https://...", "https://app.testfairy.com/2.jpg"), files: screenshot},
+	{name: "the file is gone", reason: queue.ReasonAttachmentSource, stage: "attach", advice: adviceSource,
+		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairytest.Fault{SignIn: true}) },
+		cure:  replayStep(1)},
+	{name: "the ticket is complete without", reason: queue.ReasonAttachmentSource, stage: "attach", advice: adviceSource,
+		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairytest.Fault{Status: 403}) },
+		cure: func(r *runbook) {
+			r.configure("element: screenshot", "element: screenshot\n        optional: true")
+			r.restart()
+			r.advice = adviceUnroutable // for a plain replay
+			r.do(1)
+		}},
+	{name: "no endpoint for a file", reason: queue.ReasonAttachmentEndpoint, stage: "attach", advice: adviceEndpoint,
+		cause: func(r *runbook) {
+			r.configure("element: screenshot", "element: picture",
+				"        endpoint: /api/v1/projects/DEMO/feedback/{{ .ticketId }}/files/screenshot\n", "")
+		},
+		cure: func(r *runbook) {
+			r.configure("element: picture", "element: screenshot")
+			r.restart()
+			r.do(1)
+		}, files: screenshot},
+	{name: "Centercode was down", reason: queue.ReasonRetriesExhausted, stage: "create", advice: adviceExhausted,
+		cause: func(r *runbook) {
+			r.f.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 503, RetryAfter: "3600", Times: -1})
+		},
+		make: func(r *runbook) { r.deliver(); r.exhaust() },
+		cure: func(r *runbook) { r.f.center.Heal(); r.do(0) }, files: screenshot},
+	{name: "the key is another", reason: queue.ReasonRetriesExhausted, stage: "create", advice: adviceKey,
+		cause: func(r *runbook) { r.f.center.SetAPIKeys("the right key") },
+		make:  func(r *runbook) { r.deliver(); r.exhaust() },
+		cure: func(r *runbook) {
+			r.do(0)
+			r.restart() // it would read the key by itself, but not twice within 10 s
+			r.do(1)
+		}, files: screenshot},
+	{name: "an event without its kind", reason: queue.ReasonMalformed, stage: "decode", advice: adviceMalformed,
+		make: func(r *runbook) {
+			r.id = idOf(1)
+			body, err := (queue.Envelope{DeliveryID: r.id, ReceivedAt: letterTime, Event: json.RawMessage(`{"text":"Landscape"}`)}).Encode()
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			r.send(body, nil, r.state.home.WorkQueueURL)
+		},
+		cure: replayStep(0)},
+	{name: "not ours", reason: queue.ReasonMalformed, stage: "decode", advice: adviceMalformed,
+		make: func(r *runbook) {
+			r.id = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" // SHA-256 of the body
+			r.send("hello", nil, r.state.home.WorkQueueURL)
+		},
+		cure: replayStep(1), none: true},
+	{name: "done already", reason: queue.ReasonRejected, stage: "create", advice: adviceLeftover,
+		make: func(r *runbook) {
+			r.deliver()
+			r.bridge.until("the ticket", func() bool {
+				e, err := r.state.ledger.Entry(r.t.Context(), r.id)
+				return err == nil && e.State == ledger.Completed
+			})
+			old := rejected(r.t, 1, "")
+			old.Body = strings.ReplaceAll(old.Body, old.DeliveryID, r.id)
+			old.DeliveryID = r.id
+			(&letterHome{t: r.t, home: r.state.home}).put(old)
+		},
+		cure: replayStep(0), files: screenshot},
+	{name: "SQS's own redrive", reason: queue.ReasonRejected, stage: "create", advice: adviceRejected,
+		cause: func(r *runbook) { r.failing(centercodetest.OpCreate, 400, nil) },
+		cure: func(r *runbook) {
+			r.f.center.Heal()
+			// StartMessageMoveTask sends what it finds as it is.
+			for _, m := range (&letterHome{t: r.t, home: r.state.home}).messages(r.state.home.DeadLetterQueueURL) {
+				r.send(aws.ToString(m.Body), m.MessageAttributes, r.state.home.WorkQueueURL)
+			}
+			r.state.settled()
+		}, files: screenshot},
+}
