@@ -70,7 +70,7 @@ func (h *Handler) deliver(ctx context.Context, shared *gate, message events.SQSM
 	defer stop()
 	err = d.run(work)
 	d.cutOff = work.Err() != nil
-	closing, cancel := h.closing(ctx)
+	closing, cancel := d.closing(ctx)
 	defer cancel()
 	d.settle(closing, err)
 	d.out.Took = h.Now().Sub(d.began)

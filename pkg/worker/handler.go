@@ -25,6 +25,9 @@ const (
 	// createTimeout is what a ticket's request is given. It is not begun with
 	// less time left: a request that is cut off is a lost answer.
 	createTimeout = 30 * time.Second
+	// longestClosing is what is given to write down what was done, and then to
+	// settle the message, if there is time.
+	longestClosing = 10 * time.Second
 )
 
 // Queue is what the worker needs of SQS. *sqs.Client satisfies it, and so does
@@ -136,8 +139,14 @@ func (h *Handler) working(ctx context.Context) (context.Context, context.CancelF
 }
 
 // closing is for what has to be written down after the work, even if the work
-// was cut off. Two of them may follow each other, and leave a third of the
-// margin to the reply.
-func (h *Handler) closing(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), h.Margin/3)
+// was cut off. Two of them may follow each other and leave a third of the margin
+// to the reply, so each gets half of what is left but for that. It is short only
+// where time is: a write that is given up on a slow disk leaves a ticket in doubt
+// and a lease that nobody holds.
+func (d *delivery) closing(ctx context.Context) (context.Context, context.CancelFunc) {
+	long := longestClosing
+	if left, limited := d.left(); limited {
+		long = min(long, (left+d.Margin-d.Margin/3)/2)
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), max(long, d.Margin/3))
 }
