@@ -1,0 +1,132 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fairbridge/pkg/centercode"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/worker"
+)
+
+// Once Centercode has asked for time, the batch's records that have not sent
+// their ticket do not send it.
+func TestBusyCentercodeHoldsBackWhatHasNotStarted(t *testing.T) {
+	for _, status := range []int{429, 503} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t, parkRoute)
+				first, firstID := b.message(0, false)
+				b.put = func(_ context.Context, r ledger.Record) error {
+					if r.ID != firstID {
+						time.Sleep(2 * time.Second) // the others' claims are slow
+					}
+					return nil
+				}
+				b.create = func(ctx context.Context, _, _ string) error {
+					b.must(pass(ctx, time.Second))
+					return &centercode.Error{Op: centercode.OpCreateTicket, Status: status, RetryAfter: 5 * time.Minute}
+				}
+				left := b.handle(t.Context(), append(b.messages(10)[1:], first)...)
+				if b.creates != 1 || len(left) != 10 {
+					t.Errorf("%d requests after the first was refused, left %v", b.creates-1, left)
+				}
+				for id, o := range b.outcomes {
+					want := worker.HandedBack
+					if id == firstID {
+						want = worker.Retry
+					}
+					if o.Result != want || o.RetryIn < 5*time.Minute-2*time.Second {
+						t.Errorf("outcome %+v", o)
+					}
+					if e := b.entry(id); e.State != ledger.Claimed || e.Owner != "" {
+						t.Errorf("the ledger has %+v", e)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A key that is refused is read from SSM once more, and used once more if it is
+// another one. A whole batch costs SSM one read.
+func TestRefusedKeyIsReadAfreshOnce(t *testing.T) {
+	for _, status := range []int{401, 403} {
+		for _, tc := range []struct {
+			name           string
+			stored, taken  string
+			want           worker.Result
+			reads, creates int // of ten deliveries
+		}{
+			{"rotated", "second", "second", worker.Created, 1, 20},
+			{"still the old one", "first", "second", worker.Retry, 1, 10},
+			{"another wrong one", "second", "third", worker.Retry, 1, 20},
+		} {
+			t.Run(fmt.Sprint(status, " ", tc.name), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b := newBubble(t, parkRoute)
+					parameters := &parameterStore{value: "first"}
+					b.handler.Secrets = parameters.secrets()
+					taken := "first"
+					b.create = func(_ context.Context, _, key string) error {
+						if key != taken {
+							return &centercode.Error{Op: centercode.OpCreateTicket, Status: status}
+						}
+						return nil
+					}
+					before, id := b.message(99, false)
+					b.handle(t.Context(), before)
+					if o := b.outcomes[id]; o.Result != worker.Created || parameters.reads != 1 {
+						t.Fatalf("%d reads of SSM before the key is replaced: %+v", parameters.reads, o)
+					}
+					time.Sleep(time.Minute)
+					taken, parameters.value = tc.taken, tc.stored
+					b.outcomes, b.creates, parameters.reads = map[string]worker.Outcome{}, 0, 0
+
+					messages := b.messages(10)
+					b.handle(t.Context(), messages...)
+					for _, o := range b.outcomes {
+						if o.Result != tc.want || o.Result == worker.Retry && o.Status != status {
+							t.Errorf("outcome %+v", o)
+						}
+					}
+					if parameters.reads != tc.reads || b.creates != tc.creates || b.letters != 0 {
+						t.Errorf("%d reads of SSM, %d requests, %d dead letters; want %d, %d, none",
+							parameters.reads, b.creates, b.letters, tc.reads, tc.creates)
+					}
+					// A moment later the key has only just been read: its refusal stands.
+					time.Sleep(3 * time.Second)
+					b.handle(t.Context(), messages...)
+					if parameters.reads != tc.reads {
+						t.Errorf("SSM was read again after 3 s")
+					}
+				})
+			})
+		}
+	}
+}
+
+// parameterStore is SSM, with one parameter.
+type parameterStore struct {
+	mu    sync.Mutex
+	value string
+	reads int
+}
+
+func (p *parameterStore) secrets() *secrets.Store { return secrets.New(p, secrets.DefaultPrefix) }
+
+// GetParameter implements [secrets.API].
+func (p *parameterStore) GetParameter(ctx context.Context, _ string) (string, error) {
+	if err := pass(ctx, 20*time.Millisecond); err != nil {
+		return "", err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reads++
+	return p.value, nil
+}

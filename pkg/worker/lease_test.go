@@ -1,0 +1,101 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fairbridge/pkg/ledger"
+)
+
+// While a delivery is worked on, its lease and its message's invisibility are
+// renewed together, every 40 s: at no time has one of them ended, and a crash
+// would let go of both at about the same time.
+func TestLeaseAndVisibilityAreRenewedTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, parkRoute)
+		const long = 10*time.Minute - 20*time.Second
+		b.open = func(ctx context.Context) error { return pass(ctx, long) }
+		message, id := b.message(1, true)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			b.handle(t.Context(), message)
+		}()
+		for working := true; working; {
+			select {
+			case <-done:
+				working = false
+				continue
+			case <-time.After(7 * time.Second):
+			}
+			now, e := time.Now(), b.entry(id)
+			if left := e.LeaseUntil.Sub(now); left < 80*time.Second || left > 2*time.Minute {
+				t.Errorf("%s after the beginning the lease has %s left", time.Since(b.began), left)
+			}
+			if apart := b.hiddenUntil().Sub(e.LeaseUntil).Abs(); apart > time.Second {
+				t.Errorf("%s after the beginning the lease and the invisibility end %s apart", time.Since(b.began), apart)
+			}
+		}
+		var want []time.Duration
+		for at := time.Duration(0); at < long; at += 40 * time.Second {
+			want = append(want, at)
+		}
+		if !slices.Equal(b.hides, want) {
+			t.Errorf("hidden at %v, want %v", b.hides, want)
+		}
+		if e := b.entry(id); e.Owner != "" || b.letters != 1 {
+			t.Errorf("%d dead letters; in the end the ledger has %+v", b.letters, e)
+		}
+	})
+}
+
+// A worker that cannot renew its lease until another has the delivery stops, and
+// writes nothing over what the other has written.
+func TestWorkEndsWithTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, parkRoute)
+		claimed := make(chan struct{})
+		var stopped time.Duration
+		b.open = func(ctx context.Context) error {
+			close(claimed)
+			err := pass(ctx, time.Hour)
+			stopped = time.Since(b.began)
+			if !errors.Is(context.Cause(ctx), ledger.ErrConflict) {
+				t.Errorf("the work ended for %v", context.Cause(ctx))
+			}
+			return err
+		}
+		message, id := b.message(1, true)
+		var away atomic.Bool // the worker cannot reach its ledger
+		b.put = func(context.Context, ledger.Record) error {
+			if away.Load() {
+				return errors.New("no answer")
+			}
+			return nil
+		}
+		go func() {
+			<-claimed
+			away.Store(true)
+			time.Sleep(ledger.DefaultLease + time.Second)
+			other, err := b.another().Claim(t.Context(), id, 0)
+			b.must(err)
+			b.must(other.Attaching(t.Context(), "screenshot"))
+			away.Store(false)
+		}()
+		left := b.handle(t.Context(), message)
+		if o := b.outcomes[id]; o.Err == nil || len(left) != 1 {
+			t.Errorf("outcome %+v, left %v", o, left)
+		}
+		if stopped > ledger.DefaultLease+41*time.Second {
+			t.Errorf("it went on until %s", stopped)
+		}
+		if e := b.entry(id); e.Attaching != "screenshot" || !e.HeldAt(time.Now()) || e.Attempts != 2 || b.letters != 0 {
+			t.Errorf("%d dead letters; the other's work became %+v", b.letters, e)
+		}
+	})
+}
