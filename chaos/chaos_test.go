@@ -41,6 +41,7 @@ func planOf(t *testing.T, s settings) *plan {
 
 // TestShortRun is a chaos of its own; `make chaos` runs a longer one.
 func TestShortRun(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		park bool

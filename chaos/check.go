@@ -48,8 +48,8 @@ func (c *checker) check(ctx context.Context, cases []queue.Case) error {
 		case e.State != ledger.Completed:
 			c.report.violate("delivery %s has its ticket, no dead letter, and the ledger has %s", d.id, shown(e))
 		}
-		if e.HeldAt(time.Now()) {
-			c.report.violate("a lease is left: %s", shown(e))
+		if e.HeldAt(time.Now().Add(ledger.DefaultLease)) {
+			c.report.violate("a lease does not end: %s", shown(e))
 		}
 		delete(tickets, d.id)
 	}
@@ -118,7 +118,8 @@ func shown(e ledger.Entry) string {
 	return string(b)
 }
 
-// count adds up the attempts, and looks for entries of nothing and for secrets.
+// count is for the end. It adds up the attempts, and looks for leases that are
+// left, entries of nothing, and secrets.
 func (c *checker) count(records []ledger.Record) {
 	if len(records) != len(c.plan.deliveries) {
 		c.report.violate("the ledger has %d entries for %d deliveries", len(records), len(c.plan.deliveries))
@@ -131,6 +132,9 @@ func (c *checker) count(records []ledger.Record) {
 		if err := json.Unmarshal(r.Doc, &e); err != nil {
 			c.report.violate("the ledger's entry of %s cannot be read: %v", r.ID, err)
 			continue
+		}
+		if e.Owner != "" {
+			c.report.violate("a lease is left: %s", shown(e))
 		}
 		c.report.Attempts += e.Attempts
 		c.report.MostAttempts = max(c.report.MostAttempts, e.Attempts)

@@ -115,6 +115,7 @@ func (j *judged) request(method, url, contentType, body string) *http.Request {
 // TestBrokenPromisesAreSeen breaks the promise in each way that there is. A check
 // that never fails would prove nothing.
 func TestBrokenPromisesAreSeen(t *testing.T) {
+	t.Parallel()
 	extra := func(text string) delivery {
 		return delivery{id: strings.Repeat(text, 64), text: text, sources: map[string]string{}}
 	}

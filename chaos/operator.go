@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"fairbridge/pkg/centercode/centercodetest"
 	"fairbridge/pkg/ledger"
@@ -57,7 +58,7 @@ func (o *operator) round(ctx context.Context, look func([]queue.Case) error) (re
 
 // settle tells the ledger what is at Centercode, where an answer was lost.
 func (o *operator) settle(ctx context.Context, id string, tickets []centercodetest.Ticket) error {
-	e, err := o.ledger.Entry(ctx, id)
+	e, err := o.free(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -74,6 +75,22 @@ func (o *operator) settle(ctx context.Context, id string, tickets []centercodete
 		return nil // nothing is in doubt
 	}
 	return err
+}
+
+// free waits until nobody has a delivery in hand: a worker that was killed in the
+// last attempt of a message leaves its lease, which nobody but time ends.
+func (o *operator) free(ctx context.Context, id string) (ledger.Entry, error) {
+	for {
+		e, err := o.ledger.Entry(ctx, id)
+		if err != nil || !e.HeldAt(time.Now()) {
+			return e, err
+		}
+		select {
+		case <-time.After(time.Until(e.LeaseUntil)):
+		case <-ctx.Done():
+			return e, ctx.Err()
+		}
+	}
 }
 
 // ticketsByDelivery are the tickets at Centercode.

@@ -14,6 +14,7 @@ import (
 // exit code 0, though nobody answers it; nothing is left in hand, and after the
 // next start there is one ticket each.
 func TestInterruptedWhileFarEndsHang(t *testing.T) {
+	t.Parallel()
 	hang := centercodetest.Fault{Times: -1, Delay: 5 * time.Minute}
 	of := func(op centercodetest.Op) func(*world) {
 		return func(w *world) {
