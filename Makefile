@@ -76,6 +76,10 @@ fuzz-short: ## run every fuzz target for FUZZTIME (5s)
 		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package"; \
 	done
 
+.PHONY: bench
+bench: ## measure what it costs, beside a floor in the same run (ARGS=--short, --json, --save)
+	@go run ./bench $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/lint/installed ## gofmt, go vet, staticcheck, govulncheck, cfn-lint
 	@unformatted=$$(gofmt -l $(wildcard bench chaos cmd e2e events functions pkg tools)); \

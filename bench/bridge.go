@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// bridge is a `fairbridge run` of its own process, which sends its tickets to
+// neighbours that answer at once.
+type bridge struct {
+	webhook string
+	created chan struct{} // gets one for each ticket
+	stop    func()
+}
+
+// startBridge starts the embedded home in data.
+func startBridge(tb testing.TB, l *lab, binary, data string) *bridge {
+	config := filepath.Join(tb.TempDir(), "fairbridge.yaml")
+	text := fmt.Sprintf("centercode: {baseUrl: %s}\n%s", startNeighbours(tb).URL, l.read(tb, "fairbridge.yaml"))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	cmd := exec.CommandContext(tb.Context(), binary, "run", "--json", "--config", config, "--data", data, "--listen", "127.0.0.1:0")
+	for _, name := range []string{"FAIRBRIDGE_WEBHOOK_TOKEN", "FAIRBRIDGE_CENTERCODE_API_KEY"} {
+		cmd.Env = append(cmd.Env, name+"="+homeEnvironment(name))
+	}
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	ready := make(chan string, 1)
+	b := &bridge{created: make(chan struct{}, 1<<16)}
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		defer close(ready)
+		defer close(b.created)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			var line struct{ Stage, Webhook, Result string }
+			_ = json.Unmarshal(lines.Bytes(), &line) // a line of another kind is none of these
+			switch {
+			case line.Stage == "ready":
+				ready <- line.Webhook
+			case line.Result == "created":
+				b.created <- struct{}{}
+			}
+		}
+	})
+	b.stop = sync.OnceFunc(func() {
+		_ = cmd.Process.Signal(os.Interrupt) // it may have ended
+		for range b.created {
+			// What is still told must not keep the process from ending.
+		}
+		reading.Wait()
+		_ = cmd.Wait()
+	})
+	tb.Cleanup(b.stop)
+	if b.webhook = <-ready; b.webhook == "" {
+		tb.Fatal("fairbridge run did not start")
+	}
+	return b
+}
+
+// deliver sends the payloads and returns how long it took until each had its
+// ticket and was completed in the ledger.
+func (b *bridge) deliver(tb testing.TB, payloads [][]byte) time.Duration {
+	began := time.Now()
+	send(tb, b.webhook, payloads)
+	for range payloads {
+		if _, running := <-b.created; !running {
+			tb.Fatal("fairbridge run has ended")
+		}
+	}
+	return time.Since(began)
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/sqlite"
+)
+
+// What a feedback without attachment cannot do without: its message and the
+// four entries of the ledger have to be on disk, and the message's end too; and
+// there are two requests, the webhook's and Centercode's.
+const (
+	durableWrites = 6
+	requests      = 2
+)
+
+// endToEnd takes feedbacks through a `fairbridge run`, from the webhook to the
+// ticket.
+var endToEnd = experiment{
+	name: "embedded home, end to end",
+	figures: []figure{
+		{Key: "home.delivery", What: "embedded home, webhook to ticket, a feedback of 1,000", Unit: "ms", Floor: "its durable inserts and HTTP requests, in sequence", Must: reported},
+		{Key: "home.memory", What: "embedded home, peak memory then", Unit: "MB", Must: reportedValue},
+	},
+	open: func(tb testing.TB, l *lab) round {
+		binary := l.build(tb, "fairbridge/cmd/fairbridge", "")
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) }))
+		tb.Cleanup(server.Close)
+		return func(tb testing.TB) []sample {
+			n := l.scale.deliveries
+			payloads := l.feedbacks(tb, n)
+			began := time.Now()
+			for _, payload := range payloads {
+				if err := post(tb.Context(), server.Client(), server.URL, payload); err != nil {
+					tb.Fatal(err)
+				}
+			}
+			floor := requests*time.Since(began) + durableWrites*startInserts(tb, l)(n)
+			b := startBridge(tb, l, binary, tb.TempDir())
+			took := b.deliver(tb, payloads)
+			return []sample{
+				{milliseconds(took) / float64(n), milliseconds(floor) / float64(n)},
+				{value: processOf(tb, binary).peakMemory(tb)},
+			}
+		}
+	},
+}
+
+// growth holds a home with many deliveries behind it against one with few.
+var growth = experiment{
+	name: "growth",
+	figures: []figure{
+		{Key: "growth", What: "embedded home, a delivery at 100,000 in ledger and dead letters", Unit: "ms", Floor: "itself at 1,000", Must: atMostTimes(1.2)},
+	},
+	open: func(tb testing.TB, l *lab) round {
+		binary := l.build(tb, "fairbridge/cmd/fairbridge", "")
+		small, many := tb.TempDir(), tb.TempDir()
+		fill(tb, l, small, l.scale.small)
+		fill(tb, l, many, l.scale.many)
+		return func(tb testing.TB) []sample {
+			few, lots := startBridge(tb, l, binary, small), startBridge(tb, l, binary, many)
+			n := l.scale.deliveries / 8
+			deliver := func(b *bridge) time.Duration { return b.deliver(tb, l.feedbacks(tb, n)) }
+			deliver(few) // a bridge that has just started reads its file first
+			deliver(lots)
+			const turns = 4
+			var floor, subject time.Duration
+			for range turns {
+				floor += deliver(few)
+				subject += deliver(lots)
+			}
+			return []sample{{milliseconds(subject) / float64(turns*n), milliseconds(floor) / float64(turns*n)}}
+		}
+	},
+}
+
+// fill puts n dead deliveries into the home in a folder: each has its letter and
+// its entry in the ledger.
+func fill(tb testing.TB, l *lab, folder string, n int) {
+	home := openHome(tb, folder)
+	defer closeHome(tb, home)
+	store, err := sqlite.New(tb.Context(), home.DB)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	letters := deadLetters(tb, l, n)
+	addLetters(tb, home, letters)
+	var writes errgroup.Group
+	writes.SetLimit(256)
+	for _, letter := range letters {
+		writes.Go(func() error {
+			return store.Put(tb.Context(), ledger.Record{
+				ID: letter.DeliveryID, Version: 1, State: string(ledger.Dead), ExpiresAt: letter.FailedAt.Add(ledger.DefaultRetain),
+				Doc: fmt.Appendf(nil, `{"deliveryId":%q,"state":"dead","attempts":1}`, letter.DeliveryID),
+			})
+		})
+	}
+	if err := writes.Wait(); err != nil {
+		tb.Fatal(err)
+	}
+}

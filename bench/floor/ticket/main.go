@@ -1,0 +1,119 @@
+// Command ticket is the floor of the worker function: for each message the
+// calls that a feedback without attachments needs, one after the other, with
+// bodies of the same size, and nothing else.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+)
+
+// The ledger's writes around the request for the ticket.
+const (
+	writesBefore = 2
+	writesAfter  = 2
+)
+
+type neighbours struct {
+	queue    *sqs.Client
+	queueURL string
+	table    *dynamodb.Client
+	name     string
+	tickets  string // URL
+	document string // of a ledger entry
+	ticket   string
+}
+
+func main() {
+	key := credentials.NewStaticCredentialsProvider(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN"))
+	region, endpoint := os.Getenv("AWS_REGION"), aws.String(os.Getenv("AWS_ENDPOINT_URL"))
+	n := &neighbours{
+		queue:    sqs.New(sqs.Options{Region: region, Credentials: key, BaseEndpoint: endpoint}),
+		queueURL: os.Getenv("FAIRBRIDGE_QUEUE_URL"),
+		table:    dynamodb.New(dynamodb.Options{Region: region, Credentials: key, BaseEndpoint: endpoint}),
+		name:     os.Getenv("FAIRBRIDGE_LEDGER_TABLE"),
+		tickets:  os.Getenv("FAIRBRIDGE_CENTERCODE_BASE_URL") + "/api/v1/projects/DEMO/feedback/testfairy?apiKey=key",
+		document: strings.Repeat("d", 350),
+		ticket:   `{"text":"` + strings.Repeat("t", 400) + `"}`,
+	}
+	lambda.Start(n.handle)
+}
+
+func (n *neighbours) handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+	for _, message := range batch.Records {
+		if err := n.deliver(ctx, message); err != nil {
+			return events.SQSEventResponse{}, err
+		}
+	}
+	return events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}, nil
+}
+
+func (n *neighbours) deliver(ctx context.Context, message events.SQSMessage) error {
+	// The message's visibility is changed beside the other work.
+	var hidden sync.WaitGroup
+	defer hidden.Wait()
+	hidden.Go(func() {
+		_, _ = n.queue.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+			QueueUrl: &n.queueURL, ReceiptHandle: &message.ReceiptHandle, VisibilityTimeout: 120,
+		})
+	})
+	for version := 1; version <= writesBefore; version++ {
+		if err := n.write(ctx, message.MessageId, version); err != nil {
+			return err
+		}
+	}
+	if err := n.create(ctx); err != nil {
+		return err
+	}
+	for version := writesBefore + 1; version <= writesBefore+writesAfter; version++ {
+		if err := n.write(ctx, message.MessageId, version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *neighbours) write(ctx context.Context, id string, version int) error {
+	number := func(i int) types.AttributeValue { return &types.AttributeValueMemberN{Value: fmt.Sprint(i)} }
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	_, err := n.table.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &n.name,
+		Item: map[string]types.AttributeValue{
+			"id": text(id), "version": number(version), "state": text("claimed"), "expiresAt": number(1800000000), "doc": text(n.document),
+		},
+		ConditionExpression:                 aws.String("#version = :previous"),
+		ExpressionAttributeNames:            map[string]string{"#version": "version"},
+		ExpressionAttributeValues:           map[string]types.AttributeValue{":previous": number(version - 1)},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	return err
+}
+
+// create uses http.DefaultClient, which nothing but a floor should.
+func (n *neighbours) create(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, n.tickets, strings.NewReader(n.ticket))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return err
+}
