@@ -127,8 +127,8 @@ func TestInHandForHours(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 3 * 60 {
-			time.Sleep(time.Minute) // the bubble's time
+		for range 3 * 12 {
+			time.Sleep(5 * time.Minute) // the bubble's time
 			if got := w.all(w.dead); len(got) != 0 {
 				t.Fatalf("%d are visible", len(got))
 			}

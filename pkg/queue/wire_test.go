@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -71,18 +70,20 @@ func answerCall[In, Out any](w http.ResponseWriter, r *http.Request, call func(c
 // nothing has to be waited for.
 func TestOnTheWire(t *testing.T) {
 	w := newWorld(t)
-	const n = 1000
+	const n = 300
 	letters := make([]Letter, n)
 	for i := range letters {
 		letters[i] = letter(t, i, 1)
 	}
 	w.put(letters...)
 	q := w.queue(w.onTheWire())
-	start := time.Now()
-	for range 2 { // once to list, once to replay
+	for range 3 {
 		h, letters, err := take(t.Context(), q)
 		if err != nil || len(letters) != n || h.Missing != 0 {
 			t.Fatalf("%d letters, %d missing: %v", len(letters), h.Missing, err)
+		}
+		if h.doubt.Load() {
+			t.Error("an answer was lost")
 		}
 		if err := h.Release(t.Context()); err != nil {
 			t.Fatal(err)
@@ -96,9 +97,6 @@ func TestOnTheWire(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", id, err)
 		}
-	}
-	if took := time.Since(start); took > firstHold {
-		t.Errorf("took %s: answers were lost", took)
 	}
 	if dead, work := len(w.all(w.dead)), len(w.all(w.work)); dead != 0 || work != n {
 		t.Errorf("%d dead letters, %d in the work queue", dead, work)
