@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Claim is a delivery in hand. Each method is one conditional write, and all
-// but the last renew the lease. A method that fails with [ErrConflict] means
+// Claim is a delivery in hand. Each method is one conditional write, and all but
+// Completed, Died and Release renew the lease. A method that fails with [ErrConflict] means
 // that the lease had ended and another has the delivery now: the holder stops,
 // and sends nothing more. What a method that failed otherwise had to say goes
 // into the next write, if there is one. The methods may be called from several
@@ -33,6 +33,12 @@ func (c *Claim) Entry() Entry {
 // Renew holds the delivery for another lease.
 func (c *Claim) Renew(ctx context.Context) error {
 	return c.change(ctx, func(*Entry, time.Time) {})
+}
+
+// NotSent takes back what Creating or Attaching announced: the request is known
+// to have done nothing.
+func (c *Claim) NotSent(ctx context.Context) error {
+	return c.change(ctx, func(e *Entry, _ time.Time) { e.notSent() })
 }
 
 // Creating says that the request for the ticket is sent next, or that it is
@@ -71,8 +77,7 @@ func (c *Claim) Completed(ctx context.Context) error {
 }
 
 // Died says that the dead-letter queue has the delivery, f being the reason.
-// notSent takes back what Creating or Attaching announced: the request is known
-// to have done nothing, so that a replay may send it again.
+// notSent is as NotSent, so that a replay may send the request again.
 func (c *Claim) Died(ctx context.Context, f Fault, notSent bool) error {
 	return c.end(ctx, func(e *Entry) {
 		if notSent {

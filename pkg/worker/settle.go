@@ -101,8 +101,13 @@ func (d *delivery) lostAnswer(v decision, cause error) decision {
 // generation: a replay makes one ticket of both. Once it is marked, a copy of
 // the message that comes back is recognised.
 func (d *delivery) bury(ctx context.Context, v decision, cause error) error {
-	// Whoever has lost the lease has no word in it any more.
-	if err := d.claim.Renew(ctx); err != nil {
+	// Whoever has lost the lease has no word in it any more. And if the worker
+	// dies now, the next one must not take a refusal for a lost answer.
+	mark := d.claim.Renew
+	if d.didNothing {
+		mark = d.claim.NotSent
+	}
+	if err := mark(ctx); err != nil {
 		return failed(stageDeadLetter, err)
 	}
 	entry := d.claim.Entry()

@@ -1,0 +1,110 @@
+package worker_test
+
+import (
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/centercode/centercodetest"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+)
+
+// The dead letter is written once, whatever becomes of the mark's reply and of the
+// message's deletion after it. Only a worker that dies between the letter and the
+// mark leaves a second one, of the same generation; replayed both, they are one
+// ticket.
+func TestDeadLetterIsWrittenOnce(t *testing.T) {
+	// The mark is the last write to the ledger.
+	clean := &plan{}
+	newRejected(t).settle(clean)
+	var mark string
+	for _, call := range clean.calls {
+		if len(call) > 10 && call[:10] == "ledger.Put" {
+			mark = call
+		}
+	}
+	for _, tc := range []struct {
+		at      string
+		form    form
+		letters int
+	}{
+		{"sqs.DeleteMessage#1", fails, 1},
+		{"sqs.DeleteMessage#1", replyLost, 1},
+		{"sqs.DeleteMessage#1", dies, 1},
+		{"sqs.DeleteMessage#1", diesDone, 1},
+		{mark, fails, 1},
+		{mark, replyLost, 1},
+		{mark, diesDone, 1},
+		{mark, dies, 2},
+		{"sqs.SendMessage#1", fails, 1},
+		{"sqs.SendMessage#1", dies, 1},
+		{"sqs.SendMessage#1", replyLost, 2},
+		{"sqs.SendMessage#1", diesDone, 2},
+	} {
+		t.Run(tc.at+" "+string(tc.form), func(t *testing.T) {
+			t.Parallel()
+			w := newRejected(t)
+			p := &plan{at: tc.at, form: tc.form}
+			w.settle(p)
+			letters := w.letters()
+			if !p.met || len(letters) != tc.letters {
+				t.Errorf("%d dead letters, want %d: %+v", len(letters), tc.letters, letters)
+			}
+			for _, l := range letters {
+				if l.Reason != queue.ReasonRejected || l.Generation != 1 || l.Description == "" {
+					t.Errorf("dead letter %+v", l)
+				}
+			}
+			w.center.Heal()
+			w.redrive()
+			w.settle(nil)
+			if n := len(w.center.Tickets()); n != 1 || w.count(w.dead) != 0 {
+				t.Errorf("replayed: %d tickets, %d dead letters", n, w.count(w.dead))
+			}
+		})
+	}
+}
+
+// newRejected is a world in which one delivery is refused for good.
+func newRejected(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t, parkRoute)
+	w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 400, Times: -1})
+	w.send(feedback(1))
+	return w
+}
+
+// A message that SQS delivers again after its delivery became a dead letter is an
+// old copy, also when the letter is replayed at the same time.
+func TestOldCopyBesideAReplay(t *testing.T) {
+	w := newRejected(t)
+	copies := w.copyOf(w.receive(w.work)[0])
+	w.settle(nil)
+	copies()
+	w.settle(nil)
+	if n := len(w.letters()); n != 1 {
+		t.Errorf("%d dead letters after an old copy", n)
+	}
+	w.center.Heal()
+	copies()
+	w.redrive()
+	w.settle(nil)
+	if n := len(w.center.Tickets()); n != 1 || w.count(w.dead) != 0 {
+		t.Errorf("%d tickets, %d dead letters", n, w.count(w.dead))
+	}
+	if e := w.entry(w.center.Tickets()[0].Fields["deliveryId"].(string)); e.State != ledger.Completed || e.Replays != 1 {
+		t.Errorf("the ledger has %+v", e)
+	}
+}
+
+// copyOf puts a message back, and returns what delivers it once more.
+func (w *world) copyOf(m types.Message) func() {
+	w.Helper()
+	again := func() {
+		w.Helper()
+		w.sendBody(*m.Body, *m.MessageAttributes["deliveryId"].StringValue)
+	}
+	again()
+	return again
+}
