@@ -9,7 +9,7 @@ OUT := .build
 FAIRBRIDGE := $(OUT)/fairbridge
 
 # The Lambda functions run on arm64. The emulator runs binaries of its own
-# machine, so `make e2e` sets this to the host's.
+# machine, so the end-to-end tests set this to the host's.
 LAMBDA_GOARCH ?= arm64
 
 # The mapping file that the Lambda packages carry, as fairbridge.yaml.
@@ -33,7 +33,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
 
 # --- on this machine ---------------------------------------------------------
 
@@ -62,6 +62,11 @@ test: ## run every test, with the race detector where a C compiler is present
 	then race=-race; echo "race detector: on"; \
 	else echo "race detector: off (it needs cgo and a C compiler)"; fi; \
 	go test $$race ./...
+
+# Without the race detector: the code under test runs in other processes.
+.PHONY: e2e
+e2e: $(VENV)/emulator/installed $(VENV)/sam/installed ## deploy the stack on an AWS emulator here and drive it (ARGS="-v -run Redrive")
+	go test -tags e2e -count=1 -timeout 8m ./e2e $(ARGS)
 
 .PHONY: chaos
 chaos: ## 1,000 deliveries through faults, kills and duplicates: nothing lost, nothing twice (ARGS="--seed 7 --park")

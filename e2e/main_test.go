@@ -33,5 +33,8 @@ func run(m *testing.M) (code int) {
 		return 1
 	}
 	bridge = w
-	return m.Run()
+	if code = m.Run(); code != 0 {
+		fmt.Fprintf(os.Stderr, "e2e: the emulator's log, with what the functions wrote, is %s\n", w.emulator.log)
+	}
+	return code
 }

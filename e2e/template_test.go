@@ -1,9 +1,16 @@
 // Package e2e holds template.yaml against the code: what the functions read is
 // what the template sets, and what they call is what their roles allow.
+//
+// With the build tag e2e (make e2e) it also deploys the template with SAM onto an
+// emulator of AWS, and drives the deployed bridge from outside, with the
+// simulators of Centercode and TestFairy on this machine. What the emulator
+// cannot do is worked round in mend_test.go and in emulator_test.go, never in the
+// template.
 package e2e
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"reflect"
 	"regexp"
@@ -38,7 +45,12 @@ type properties struct {
 	MessageRetentionPeriod     int
 	MaximumMessageSize         int
 	AlarmDescription           string
-	TreatMissingData           string
+	AccessLogSettings          struct{ Format string }
+	Events                     map[string]struct {
+		Type       string
+		Properties struct{ Method, Path, PayloadFormatVersion string }
+	}
+	TreatMissingData string
 }
 
 type statement struct {
@@ -163,6 +175,41 @@ func TestQueues(t *testing.T) {
 	}
 	if work.MaximumMessageSize != 1<<20 || dead.MaximumMessageSize != 1<<20 {
 		t.Errorf("messages may have %d and %d bytes, want 1 MiB each", work.MaximumMessageSize, dead.MaximumMessageSize)
+	}
+}
+
+// TestRoutes: ingest sees every method and path, and answers 405 and 404 itself.
+func TestRoutes(t *testing.T) {
+	routes := map[string]string{}
+	for name, event := range readTemplate(t).Resources["IngestFunction"].Properties.Events {
+		if event.Type != "HttpApi" || event.Properties.PayloadFormatVersion != "2.0" {
+			t.Errorf("%s is an %s of payload format %q", name, event.Type, event.Properties.PayloadFormatVersion)
+		}
+		routes[event.Properties.Path] = event.Properties.Method
+	}
+	// Without a path and a method it is $default, which takes the rest.
+	if want := map[string]string{ingest.Path: "ANY", "": ""}; !maps.Equal(routes, want) {
+		t.Errorf("routes %q, want %q", routes, want)
+	}
+}
+
+// TestAccessLog: the token is in the query string, so what API Gateway logs of a
+// request must be known not to have one.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+func TestAccessLog(t *testing.T) {
+	known := []string{
+		"$context.httpMethod", "$context.identity.sourceIp", "$context.identity.userAgent", "$context.integrationErrorMessage",
+		"$context.integrationLatency", "$context.path", "$context.requestId", "$context.requestTime", "$context.responseLength",
+		"$context.routeKey", "$context.status",
+	}
+	format := readTemplate(t).Resources["WebhookApi"].Properties.AccessLogSettings.Format
+	logged := regexp.MustCompile(`\$[A-Za-z.]+`).FindAllString(format, -1)
+	slices.Sort(logged)
+	if !slices.Equal(logged, known) {
+		t.Errorf("the access log has\n%q\nknown are\n%q", logged, known)
+	}
+	if !json.Valid([]byte(format)) {
+		t.Errorf("a line is not JSON: %s", format)
 	}
 }
 

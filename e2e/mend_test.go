@@ -1,0 +1,111 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"fairbridge/pkg/stack"
+)
+
+// mendStack does to a deployed stack what the emulator should have done. It
+// returns the stack, and the id of the event source mapping that feeds its
+// worker.
+func (w *world) mendStack(ctx context.Context, name string) (s stack.Stack, mapping string, err error) {
+	if s, err = stack.Describe(ctx, w.cloudformation, name); err != nil {
+		return s, "", err
+	}
+	if err := w.makeRoutes(ctx, s); err != nil {
+		return s, "", err
+	}
+	mapping, err = w.mendMapping(ctx, name)
+	return s, mapping, err
+}
+
+// makeRoutes makes the routes of the HTTP API as CloudFormation does: the
+// emulator makes none of the OpenAPI document in Body.
+func (w *world) makeRoutes(ctx context.Context, s stack.Stack) error {
+	out, err := w.cloudformation.GetTemplate(ctx, &cloudformation.GetTemplateInput{
+		StackName: &s.Name, TemplateStage: types.TemplateStageProcessed,
+	})
+	if err != nil {
+		return err
+	}
+	var template struct {
+		Resources struct {
+			WebhookApi struct {
+				Properties struct {
+					Body struct {
+						Paths map[string]map[string]struct {
+							Integration struct {
+								PayloadFormatVersion string
+								URI                  map[string]string
+							} `json:"x-amazon-apigateway-integration"`
+						}
+					}
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(aws.ToString(out.TemplateBody)), &template); err != nil {
+		return err
+	}
+	api, _, _ := strings.Cut(strings.TrimPrefix(s.WebhookURL, "https://"), ".")
+	function := "arn:aws:lambda:" + region + ":000000000000:function:" + s.Name + "-ingest"
+	paths := template.Resources.WebhookApi.Properties.Body.Paths
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		for method, operation := range paths[path] {
+			if uri := operation.Integration.URI["Fn::Sub"]; !strings.Contains(uri, "${IngestFunction.Arn}") {
+				return fmt.Errorf("%s %s leads to %q", method, path, uri)
+			}
+			var integration struct{ IntegrationId string }
+			err := w.aws(ctx, &integration, "apigatewayv2", "create-integration", "--api-id", api, "--integration-type", "AWS_PROXY",
+				"--payload-format-version", operation.Integration.PayloadFormatVersion,
+				"--integration-uri", "arn:aws:apigateway:"+region+":lambda:path/2015-03-31/functions/"+function+"/invocations")
+			if err != nil {
+				return err
+			}
+			key := strings.ToUpper(strings.Replace(method, "x-amazon-apigateway-any-method", "any", 1)) + " " + path
+			if path == "/$default" {
+				key = "$default"
+			}
+			err = w.aws(ctx, nil, "apigatewayv2", "create-route", "--api-id", api, "--route-key", key,
+				"--target", "integrations/"+integration.IntegrationId)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// mendMapping makes a number of the event source mapping's MaximumConcurrency:
+// from the template's parameter it comes to the emulator as a text, on which its
+// poller fails, and nothing is delivered.
+func (w *world) mendMapping(ctx context.Context, stackName string) (id string, err error) {
+	var list struct {
+		EventSourceMappings []struct {
+			UUID          string
+			ScalingConfig struct{ MaximumConcurrency json.Number }
+		}
+	}
+	err = w.aws(ctx, &list, "lambda", "list-event-source-mappings", "--function-name", stackName+"-worker")
+	if err != nil {
+		return "", err
+	}
+	if len(list.EventSourceMappings) != 1 {
+		return "", fmt.Errorf("the worker has %d event source mappings", len(list.EventSourceMappings))
+	}
+	id = list.EventSourceMappings[0].UUID
+	return id, w.aws(ctx, nil, "lambda", "update-event-source-mapping", "--uuid", id,
+		"--scaling-config", "MaximumConcurrency="+list.EventSourceMappings[0].ScalingConfig.MaximumConcurrency.String())
+}
