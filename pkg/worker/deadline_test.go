@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -141,8 +142,9 @@ func TestHangingLedgerIsGivenUp(t *testing.T) {
 		if took := time.Since(b.began); took > 57*time.Second || len(left) != 1 {
 			t.Errorf("it took %s of a minute, left %v", took, left)
 		}
-		if o := b.outcomes[id]; o.Result != worker.HandedBack || o.Err == nil {
-			t.Errorf("outcome %+v", o)
+		o := b.outcomes[id]
+		if o.Result != worker.HandedBack || o.Err == nil || !strings.Contains(o.Err.Error(), "write delivery") {
+			t.Errorf("the outcome does not tell of the ledger: %+v", o)
 		}
 	})
 }

@@ -58,8 +58,7 @@ func (d *delivery) settle(ctx context.Context, err error) {
 	if verdict.overloaded {
 		d.gate.closeUntil(d.Now().Add(wait))
 	}
-	d.release(ctx, err, verdict)
-	d.putBack(ctx, result, wait, err)
+	d.putBack(ctx, result, wait, errors.Join(err, d.release(ctx, err, verdict)))
 }
 
 // heldFor is how long a message waits whose delivery another worker has in hand:
@@ -141,13 +140,11 @@ func (d *delivery) bury(ctx context.Context, v decision, cause error) error {
 
 // release gives up the claim. It is left alone when there is none, or when
 // another has it.
-func (d *delivery) release(ctx context.Context, cause error, v decision) {
+func (d *delivery) release(ctx context.Context, cause error, v decision) error {
 	if d.claim == nil || errors.Is(cause, ledger.ErrConflict) {
-		return
+		return nil
 	}
-	if err := d.claim.Release(ctx, d.fault(cause, v), d.didNothing); err != nil {
-		d.out.Err = errors.Join(cause, err)
-	}
+	return d.claim.Release(ctx, d.fault(cause, v), d.didNothing)
 }
 
 func (d *delivery) fault(cause error, v decision) ledger.Fault {
