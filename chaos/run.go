@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -69,6 +70,7 @@ type world struct {
 	sender   *sender
 	operator *operator
 	checker  *checker
+	saying   sync.Mutex // held while progress is written: an event can come at any time
 	progress io.Writer
 }
 
@@ -145,7 +147,7 @@ func (w *world) putKey(ctx context.Context, key string) error {
 
 // happens carries out an event that is not the far end's own.
 func (w *world) happens(what happening) {
-	fmt.Fprintf(w.progress, "  %s\n", what)
+	w.say("  %s", what)
 	// An event belongs to nobody's request.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -241,7 +243,11 @@ func (w *world) show(ctx context.Context, fault, which string, args ...any) erro
 	})
 }
 
-func (w *world) say(format string, args ...any) { fmt.Fprintf(w.progress, format+"\n", args...) }
+func (w *world) say(format string, args ...any) {
+	w.saying.Lock()
+	defer w.saying.Unlock()
+	fmt.Fprintf(w.progress, format+"\n", args...)
+}
 
 // finish fills in the report when the bridge has ended.
 func (w *world) finish(ctx context.Context) error {
