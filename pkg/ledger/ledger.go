@@ -118,6 +118,12 @@ func (l *Ledger) reopen(e Entry, generation int, now time.Time) (Entry, error) {
 		// sent: the letter is the one that counts.
 		return e, &DoneError{Entry: e}
 	}
+	if e.Owner != "" {
+		// Should this attempt end as that one did, and SQS give the message up,
+		// nothing else says why.
+		e.Last = &Fault{Stage: "claim", At: now,
+			Text: "an attempt ended without a word: its worker died, or could not reach the ledger"}
+	}
 	if e.State == Dead {
 		e.State, e.Resume = e.Resume, ""
 		e.Replays++
