@@ -103,41 +103,51 @@ func TestRedrive(t *testing.T) {
 	eventually(t, "Centercode has answered 500", func() bool { e := bridge.entry(t, id); return e.Last != nil && e.Last.Status == 500 && e.Owner == "" })
 
 	// The worker's own tries take minutes: the remaining receives are played.
-	bridge.enableMapping(t, false)
-	var message types.Message
+	bridge.withoutWorker(t, func() {
+		message := bridge.receiveTooOften(t, id)
+		moved := bridge.letter(t, id)
+		if source := moved.Attributes["DeadLetterQueueSourceArn"]; !strings.HasSuffix(source, ":"+stackName+"-work") {
+			t.Errorf("its source is %q", source)
+		}
+		sameMessage(t, moved, message)
+		// What SQS moved has no reason; the last error is the ledger's.
+		list := bridge.mustRun(t, "", "dlq", "list", "--stack", stackName, "--json")
+		if !strings.Contains(list, `"retries_exhausted"`) || !strings.Contains(list, `500`) {
+			t.Errorf("fairbridge dlq list: %s", list)
+		}
+
+		bridge.centercode.Heal()
+		bridge.redrive(t, id)
+		again, found := types.Message{}, false
+		eventually(t, "it is back", func() bool {
+			again, found = bridge.receive(t, bridge.stack.WorkQueueURL, id)
+			return found
+		})
+		sameMessage(t, again, moved)
+	})
+	bridge.ticket(t, id)
+	bridge.checkNoLetters(t)
+}
+
+// receiveTooOften receives a delivery's message, which has been received at
+// least once, until the work queue's redrive policy moves it.
+func (w *world) receiveTooOften(t *testing.T, id string) (message types.Message) {
+	t.Helper()
 	receives := 0
 	eventually(t, "the redrive policy moves it", func() bool {
-		m, found := bridge.receive(t, bridge.stack.WorkQueueURL, id)
+		m, found := w.receive(t, w.stack.WorkQueueURL, id)
 		if found {
 			message, receives = m, receives+1
 		}
-		return bridge.depth(t, bridge.stack.DeadLetterQueueURL) == 1
+		return w.depth(t, w.stack.DeadLetterQueueURL) == 1
 	})
 	if receives == 0 || receives > 7 {
-		t.Errorf("moved after %d more receives; maxReceiveCount is 8", receives)
+		t.Fatalf("moved after %d more receives; maxReceiveCount is 8", receives)
 	}
-	moved := bridge.letter(t, id)
-	if source := moved.Attributes["DeadLetterQueueSourceArn"]; !strings.HasSuffix(source, ":"+stackName+"-work") {
-		t.Errorf("its source is %q", source)
+	if count := message.Attributes["ApproximateReceiveCount"]; count != "8" {
+		t.Errorf("moved after %s receives, want 8", count)
 	}
-	sameMessage(t, moved, message)
-	// What SQS moved has no reason; the last error is the ledger's.
-	list := bridge.mustRun(t, "", "dlq", "list", "--stack", stackName, "--json")
-	if !strings.Contains(list, `"retries_exhausted"`) || !strings.Contains(list, `500`) {
-		t.Errorf("fairbridge dlq list: %s", list)
-	}
-
-	bridge.centercode.Heal()
-	bridge.redrive(t, id)
-	again, found := types.Message{}, false
-	eventually(t, "it is back", func() bool {
-		again, found = bridge.receive(t, bridge.stack.WorkQueueURL, id)
-		return found
-	})
-	sameMessage(t, again, moved)
-	bridge.enableMapping(t, true)
-	bridge.ticket(t, id)
-	bridge.checkNoLetters(t)
+	return message
 }
 
 // TestRedriveOfLetter: a letter that the worker wrote can be moved back by SQS's

@@ -14,13 +14,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
@@ -198,116 +196,6 @@ func (w *world) tickets(deliveryID string) (tickets []centercodetest.Ticket) {
 // creating matches the requests for a delivery's ticket.
 func creating(deliveryID string) func(centercodetest.Call) bool {
 	return func(c centercodetest.Call) bool { return c.Fields["deliveryId"] == deliveryID }
-}
-
-// letter waits for the message of a delivery in the dead-letter queue, and
-// leaves it there.
-func (w *world) letter(t *testing.T, deliveryID string) (m types.Message) {
-	t.Helper()
-	eventually(t, "delivery "+deliveryID+" is a dead letter", func() bool {
-		var found bool
-		m, found = w.receive(t, w.stack.DeadLetterQueueURL, deliveryID)
-		return found
-	})
-	return m
-}
-
-// find looks for a message among ten of a queue. They are visible again at once.
-func (w *world) find(t *testing.T, queueURL string, is func(types.Message) bool) (found types.Message, ok bool) {
-	t.Helper()
-	out, err := w.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
-		// The SDK leaves a timeout of 0 out, which means the queue's own.
-		QueueUrl: &queueURL, MaxNumberOfMessages: 10, VisibilityTimeout: 1,
-		MessageAttributeNames: []string{"All"}, MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range out.Messages {
-		_, err := w.sqs.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{QueueUrl: &queueURL, ReceiptHandle: m.ReceiptHandle})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !ok && is(m) {
-			found, ok = m, true
-		}
-	}
-	return found, ok
-}
-
-// receive takes the message of a delivery out of a queue for a moment.
-func (w *world) receive(t *testing.T, queueURL, deliveryID string) (types.Message, bool) {
-	t.Helper()
-	return w.find(t, queueURL, func(m types.Message) bool {
-		return aws.ToString(m.MessageAttributes["deliveryId"].StringValue) == deliveryID
-	})
-}
-
-// remove deletes a message that was just received.
-func (w *world) remove(t *testing.T, queueURL string, m types.Message) {
-	t.Helper()
-	_, err := w.sqs.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: &queueURL, ReceiptHandle: m.ReceiptHandle})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// arn is a queue's.
-func (w *world) arn(t *testing.T, queueURL string) string {
-	t.Helper()
-	return w.attributes(t, queueURL)["QueueArn"]
-}
-
-// waitIdle waits until the work queue is empty and nothing is in work.
-func (w *world) waitIdle(t *testing.T) {
-	t.Helper()
-	eventually(t, "the work queue is empty", func() bool { return w.depth(t, w.stack.WorkQueueURL) == 0 })
-}
-
-// depth is how many messages a queue has, those in work too.
-func (w *world) depth(t *testing.T, queueURL string) (n int) {
-	t.Helper()
-	attributes := w.attributes(t, queueURL)
-	for _, name := range []string{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"} {
-		count, err := strconv.Atoi(attributes[name])
-		if err != nil {
-			t.Fatal(err)
-		}
-		n += count
-	}
-	return n
-}
-
-// attributes are all of a queue's.
-func (w *world) attributes(t *testing.T, queueURL string) map[string]string {
-	t.Helper()
-	out, err := w.sqs.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
-		QueueUrl: &queueURL, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out.Attributes
-}
-
-// enableMapping switches the event source mapping, which feeds the worker, off
-// and on.
-func (w *world) enableMapping(t *testing.T, on bool) {
-	t.Helper()
-	state, flag := "Disabled", "--no-enabled"
-	if on {
-		state, flag = "Enabled", "--enabled"
-	}
-	if err := w.aws(t.Context(), nil, "lambda", "update-event-source-mapping", "--uuid", w.mapping, flag); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the mapping is "+state, func() bool {
-		var mapping struct{ State string }
-		if err := w.aws(t.Context(), &mapping, "lambda", "get-event-source-mapping", "--uuid", w.mapping); err != nil {
-			t.Fatal(err)
-		}
-		return mapping.State == state
-	})
 }
 
 // sameEvent holds the body of a message against the payload that it must carry.
