@@ -46,8 +46,8 @@ func main() {
 		table:    dynamodb.New(dynamodb.Options{Region: region, Credentials: key, BaseEndpoint: endpoint}),
 		name:     os.Getenv("FAIRBRIDGE_LEDGER_TABLE"),
 		tickets:  os.Getenv("FAIRBRIDGE_CENTERCODE_BASE_URL") + "/api/v1/projects/DEMO/feedback/testfairy?apiKey=key",
-		document: strings.Repeat("d", 350),
-		ticket:   `{"text":"` + strings.Repeat("t", 400) + `"}`,
+		document: "{" + strings.Repeat(`"a name of it":"and a value of some length",`, 10) + `"last":""}`,
+		ticket:   `{"text":"` + strings.Repeat("t", 340) + `"}`,
 	}
 	lambda.Start(n.handle)
 }
