@@ -24,6 +24,7 @@ type uploadBody struct {
 	tail    []byte     // not yet read
 	touched bool       // something was read
 	drained bool       // the source has ended, as it should
+	ended   bool       // the end of the form was read, too
 	written int64      // bytes of the source
 	err     error      // what went wrong with the source
 	stopped bool
@@ -69,6 +70,9 @@ func (b *uploadBody) WriteTo(w io.Writer) (written int64, err error) {
 
 func (b *uploadBody) read(p []byte) (int, error) {
 	switch {
+	case b.handedOut():
+		b.ended = true
+		return 0, io.EOF
 	case b.stopped:
 		return 0, errStopped
 	case b.err != nil:
@@ -87,13 +91,14 @@ func (b *uploadBody) read(p []byte) (int, error) {
 			return n, err
 		}
 	}
-	if len(b.tail) == 0 {
-		return 0, io.EOF
-	}
 	n := copy(p, b.tail)
 	b.tail = b.tail[n:]
 	return n, nil
 }
+
+// handedOut reports whether all of the form was read. It may still be on its way
+// through the connection's buffers.
+func (b *uploadBody) handedOut() bool { return b.drained && len(b.tail) == 0 }
 
 // readSource returns 0 bytes and no error at the end of a source that was as
 // long as it had to be. The end is only believed when the source itself says so:
@@ -147,11 +152,24 @@ func (goneBody) Read([]byte) (int, error) {
 // Close does nothing: the source is the caller's.
 func (b *uploadBody) Close() error { return nil }
 
-// stop waits for a read that is under way and ends all others. whole says that
-// the form was read to its end: before that, no server can have the file.
-func (b *uploadBody) stop() (written int64, whole bool, sourceErr error) {
+// stop waits for a read that is under way and ends all others.
+func (b *uploadBody) stop() outcome {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stopped = true
-	return b.written, b.drained && len(b.tail) == 0, b.err
+	return outcome{written: b.written, handedOut: b.handedOut(), sent: b.ended, source: b.err}
+}
+
+// outcome is how far an upload got.
+type outcome struct {
+	written int64 // bytes of the file that were read
+	// handedOut says that the form was read to its end: before that, no server
+	// can have the file.
+	handedOut bool
+	// sent says that it may have been written to its end. After its last byte is
+	// written, and not before, net/http reads on to see that there is no more
+	// (transferWriter.writeBody); and a request that fails without an answer
+	// returns only when all writing has ended (persistConn.mapRoundTripError).
+	sent   bool
+	source error // what went wrong with the source
 }

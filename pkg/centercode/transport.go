@@ -39,6 +39,9 @@ const (
 	// The same for TLS, where it is also how many bytes of 16 KiB records go into
 	// one write: measured 1.2 times the throughput. More falls out of the cache.
 	tlsPieceSize = 128 << 10
+	// What is there of a piece is written once it is so many bytes: to wait for the
+	// rest would leave the other end idle.
+	enough = 128 << 10
 )
 
 // NewTransport returns a transport made for uploads: large writes, no total
@@ -113,14 +116,14 @@ type wideConn struct {
 // pieces keeps the buffers of ended uploads; all are of the larger size.
 var pieces = sync.Pool{New: func() any { b := make([]byte, pieceSize); return &b }}
 
-// ReadFrom writes all that r has. A short read is filled up, since a source that
+// ReadFrom writes all that r has. A short read is added to, since a source that
 // comes over TLS gives at most 16 KiB at a time.
 func (c *wideConn) ReadFrom(r io.Reader) (written int64, err error) {
 	held := pieces.Get().(*[]byte)
 	defer pieces.Put(held)
 	piece := (*held)[:c.piece]
 	for {
-		n, readErr := io.ReadFull(r, piece)
+		n, readErr := io.ReadAtLeast(r, piece, min(enough, len(piece)))
 		if n > 0 {
 			m, err := c.writePiece(piece[:n])
 			written += int64(m)

@@ -44,7 +44,7 @@ func (e *SourceError) Error() string { return "read the file to add: " + Redact(
 func (e *SourceError) Unwrap() error { return e.Err }
 
 // AddFile streams a file to its element's endpoint as multipart/form-data and
-// returns how many of the file's bytes were handed to the network. An error is a
+// returns how many of the file's bytes were read to be sent. An error is a
 // *[SourceError] if the Body failed, else an *[Error].
 //
 // A 2xx is Centercode's word that it has the file, whatever its body holds,
@@ -79,24 +79,25 @@ func (c *Client) AddFile(ctx context.Context, r FileRequest) (written int64, err
 	if err == nil {
 		err = x.added(resp, cancel)
 	}
-	written, whole, sourceErr := body.stop()
-	return written, uploadFault(ctx, err, whole, sourceErr)
+	o := body.stop()
+	return o.written, uploadFault(ctx, err, o)
 }
 
 // uploadFault decides whose fault it was. An answer is worth more than what
 // happened to the body afterwards; a body that broke has broken the connection
 // too; and a form that was not sent to its end cannot have become a file.
-func uploadFault(ctx context.Context, err error, whole bool, sourceErr error) error {
+func uploadFault(ctx context.Context, err error, o outcome) error {
 	var e *Error
 	if errors.As(err, &e) {
-		e.Lost = e.Lost && whole
+		// A server that answered may have had more than is known here.
+		e.Lost = e.Lost && (o.sent || e.Status != 0 && o.handedOut)
 	}
 	switch {
-	case e != nil && e.Status != 0, sourceErr != nil && ctx.Err() != nil:
+	case e != nil && e.Status != 0, o.source != nil && ctx.Err() != nil:
 		return err
-	case sourceErr != nil:
-		return &SourceError{Err: sourceErr}
-	case err == nil && !whole:
+	case o.source != nil:
+		return &SourceError{Err: o.source}
+	case err == nil && !o.handedOut:
 		return &Error{Op: OpAddFile, Status: http.StatusOK, Description: "answered before it had the whole file"}
 	}
 	return err
