@@ -30,10 +30,10 @@ func main() {
 	err := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, flag.ErrHelp):
 	case errors.Is(err, errBroken):
 		os.Exit(1)
-	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errCall):
 		os.Exit(2)
 	default:
 		fmt.Fprintf(os.Stderr, "chaos: %v\n", err)
@@ -41,8 +41,12 @@ func main() {
 	}
 }
 
-// errBroken says that the report tells of a broken promise.
-var errBroken = errors.New("the promise is broken")
+var (
+	// errBroken says that the report tells of a broken promise.
+	errBroken = errors.New("the promise is broken")
+	// errCall says that the call was wrong, which the flags have said.
+	errCall = errors.New("the call is wrong")
+)
 
 func command(ctx context.Context, args []string, out, progress io.Writer) (err error) {
 	s := settings{}
@@ -56,8 +60,10 @@ func command(ctx context.Context, args []string, out, progress io.Writer) (err e
 	asJSON := flags.Bool("json", false, "print the report as JSON")
 	dir := flags.String("dir", "", "a folder to make for the run, which is kept; without it a temporary one, kept if the promise is broken")
 	limit := flags.Duration("timeout", 15*time.Minute, "how long the run may take")
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return err
+	} else if err != nil {
+		return errCall
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected %q", flags.Arg(0))

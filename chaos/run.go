@@ -108,7 +108,7 @@ func run(ctx context.Context, p *plan, binary, dir string, progress io.Writer) (
 
 func (w *world) open(ctx context.Context, binary, dir string, log io.Writer) (err error) {
 	data, config := filepath.Join(dir, "data"), filepath.Join(dir, "fairbridge.yaml")
-	if w.far, err = newFarEnd(ctx, w.plan, w.happens); err != nil {
+	if w.far, err = newFarEnd(ctx, w.plan, func(what happening) { w.happens(ctx, what) }); err != nil {
 		return err
 	}
 	extra := lookup
@@ -146,11 +146,8 @@ func (w *world) putKey(ctx context.Context, key string) error {
 }
 
 // happens carries out an event that is not the far end's own.
-func (w *world) happens(what happening) {
+func (w *world) happens(ctx context.Context, what happening) {
 	w.say("  %s", what)
-	// An event belongs to nobody's request.
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
 	var err error
 	switch what {
 	case rotate:
