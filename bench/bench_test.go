@@ -104,7 +104,7 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `WHAT    MEASURED  FLOOR, SAME RUN  RATIO (MIN TO MAX)       MUST BE  
-ingest  6.00 ms   hello: 2.00 ms   3.00 (2.50 to 3.20)      ≤ 2.0    missed, worse than before: 1.50 (1.40 to 1.60)
+ingest  6 ms   hello: 2 ms   3 (2.50 to 3.20)      ≤ 2.0    missed, worse than before: 1.50 (1.40 to 1.60)
 log     500 B                      500 B                             
 memory  20.1 MB   1 MB: 19.4 MB    +0.8 (+0.5 to +1.0) MB   ≤ +2 MB  reached
 `
@@ -114,7 +114,7 @@ memory  20.1 MB   1 MB: 19.4 MB    +0.8 (+0.5 to +1.0) MB   ≤ +2 MB  reached
 	}
 	out.Reset()
 	writeMarkdown(&out, sampleReport())
-	if !strings.Contains(out.String(), "\n| ingest | 6.00 ms | hello: 2.00 ms | 3.00 (2.50 to 3.20) | ≤ 2.0 | **missed, worse") {
+	if !strings.Contains(out.String(), "\n| ingest | 6 ms | hello: 2 ms | 3 (2.50 to 3.20) | ≤ 2.0 | **missed, worse") {
 		t.Errorf("got\n%s", out.String())
 	}
 }

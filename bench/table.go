@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"text/tabwriter"
 )
@@ -47,10 +48,11 @@ func (s spread) text(unit string) string {
 
 func amount(v float64, unit string) string { return strings.TrimSpace(number(v) + " " + unit) }
 
-// number has three digits, more before the point where need be.
+// number has three digits, more before the point where need be; a count has no
+// point.
 func number(v float64) string {
 	switch {
-	case v >= 100:
+	case v >= 100 || v == math.Trunc(v):
 		return fmt.Sprintf("%.0f", v)
 	case v >= 10:
 		return fmt.Sprintf("%.1f", v)
