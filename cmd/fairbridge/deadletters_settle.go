@@ -30,7 +30,7 @@ func (r *replayCall) settle(ctx context.Context, d *desk, cases []letterCase) er
 	if r.asCreated != "" && e.TicketID != "" && e.TicketID != r.asCreated {
 		return fmt.Errorf("the ticket of delivery %s is %s, not %s", shortID(id), printable(e.TicketID), r.asCreated)
 	}
-	if !inDoubt(e) {
+	if !r.settles(e) {
 		return notInDoubt(r, e)
 	}
 	if r.createAgain {
@@ -42,6 +42,13 @@ func (r *replayCall) settle(ctx context.Context, d *desk, cases []letterCase) er
 // inDoubt says whether a request's answer was lost.
 func inDoubt(e ledger.Entry) bool {
 	return resumeState(e) == ledger.Creating || e.Attaching != ""
+}
+
+// settles says whether there is something to settle: a lost answer, or a ticket
+// whose answer did not name its id.
+func (r *replayCall) settles(e ledger.Entry) bool {
+	nameless := resumeState(e) == ledger.Created && e.TicketID == ""
+	return inDoubt(e) || (nameless && r.asCreated != "")
 }
 
 // notInDoubt is nil if the delivery is settled in the way that was asked for.
@@ -60,7 +67,7 @@ func notInDoubt(r *replayCall, e ledger.Entry) error {
 
 // asSettled is an entry as it will be when settle has done its work.
 func (r *replayCall) asSettled(e ledger.Entry) ledger.Entry {
-	if !inDoubt(e) || (r.asCreated == "" && !r.createAgain) {
+	if !r.settles(e) || (r.asCreated == "" && !r.createAgain) {
 		return e
 	}
 	if e.State == ledger.Dead {
@@ -69,7 +76,7 @@ func (r *replayCall) asSettled(e ledger.Entry) ledger.Entry {
 	switch {
 	case e.State == ledger.Creating && r.createAgain:
 		e.State = ledger.Claimed
-	case e.State == ledger.Creating:
+	case e.State == ledger.Creating, e.State == ledger.Created && e.TicketID == "" && e.Attaching == "":
 		e.State, e.TicketID = ledger.Created, r.asCreated
 	case r.asCreated != "":
 		attached := map[string]ledger.Attachment{e.Attaching: {}}

@@ -36,6 +36,11 @@ func TestSettle(t *testing.T) {
 		{"the file is not there", func(h *letterHome) { park(h, 1, true) }, []string{"--create-again"}, "", ledger.Created, "5"},
 		{"the file of another ticket", func(h *letterHome) { park(h, 1, true) }, []string{"--as-created", "6"},
 			"the ticket of delivery " + id + " is 5, not 6", ledger.Created, "5"},
+		{"the ticket's id, which no answer named", func(h *letterHome) {
+			c := inDoubt(h, 1, false)
+			h.must(c.Created(t.Context(), "", nil, nil))
+			h.must(c.Died(t.Context(), faultOf("attach", 0, "no endpoint"), true))
+		}, []string{"--as-created", "99"}, "", ledger.Created, "99"},
 		{"once more, with the same word", func(h *letterHome) {
 			park(h, 1, false)
 			h.must(h.ledger.SettleCreated(t.Context(), idOf(1), "99"))
