@@ -3,12 +3,14 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/testfairy"
@@ -88,20 +90,25 @@ func (w *world) checkTicket(t *testing.T, event testfairy.Event) {
 	}
 }
 
-// TestHundredTimes: the same webhook a hundred times at once is one ticket.
+// TestHundredTimes: the same webhook a hundred times is one ticket.
 func TestHundredTimes(t *testing.T) {
 	payload := bridge.feedback(t, nil)
 	webhook := bridge.webhook(t)
-	var all sync.WaitGroup
+	var all errgroup.Group
+	// Each that is under way is a process of the function.
+	all.SetLimit(25)
 	for range 100 {
-		all.Go(func() {
+		all.Go(func() error {
 			got, err := bridge.request(t.Context(), http.MethodPost, webhook, "application/json", payload)
-			if err != nil || got.status != http.StatusAccepted {
-				t.Errorf("answered %d %s, %v", got.status, got.body, err)
+			if err == nil && got.status != http.StatusAccepted {
+				err = fmt.Errorf("answered %d %s", got.status, got.body)
 			}
+			return err
 		})
 	}
-	all.Wait()
+	if err := all.Wait(); err != nil {
+		t.Fatal(err)
+	}
 	event, err := testfairy.Decode(payload)
 	if err != nil {
 		t.Fatal(err)
