@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,11 +53,11 @@ func TestDemoThatGoesWrong(t *testing.T) {
     fields: {summary: {value: "{{ .severity }}"`+tc.yaml+`}}
     attachments: [{from: "{{ .screenshotUrl }}", element: screenshot}]
 `)
-			var out bytes.Buffer
+			var out, problems bytes.Buffer
 			code := execute(t.Context(), []string{"demo", "--config", filepath.Join(dir, "demo.yaml"), "--events", dir},
-				streams{in: strings.NewReader(""), out: &out, err: io.Discard})
+				streams{in: strings.NewReader(""), out: &out, err: &problems})
 			if code != exitLeft || !strings.Contains(out.String(), "WRONG: "+tc.says) {
-				t.Errorf("exit code %d:\n%s", code, out.String())
+				t.Errorf("exit code %d:\n%s%s", code, out.String(), problems.String())
 			}
 		})
 	}

@@ -60,6 +60,9 @@ func runBridge(ctx context.Context, s settings, out *lines) (err error) {
 	s.ingested, s.worked = ingested{out}, worked{out}
 	b, err := openBridge(ctx, s)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped while it started, with nothing in hand
+		}
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()

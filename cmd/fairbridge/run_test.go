@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"io"
 	"strings"
 	"sync"
@@ -123,6 +125,23 @@ func TestInterruptFinishesWhatIsInHand(t *testing.T) {
 	}
 	if letters := s.letters(); len(letters) != 0 {
 		t.Errorf("dead letters: %+v", letters)
+	}
+}
+
+// TestInterruptWhileItStarts: Ctrl-C is no failure, however early it comes, and
+// the folder it leaves is good for the next start.
+func TestInterruptWhileItStarts(t *testing.T) {
+	data := t.TempDir()
+	for after := time.Duration(0); after < 30*time.Millisecond; after += 500 * time.Microsecond {
+		ctx, stop := context.WithTimeout(t.Context(), after)
+		var problems bytes.Buffer
+		code := execute(ctx, []string{
+			"run", "--config", "../../fairbridge.yaml", "--data", data, "--listen", "127.0.0.1:0", "--simulator", "127.0.0.1:0",
+		}, streams{in: strings.NewReader(""), out: io.Discard, err: &problems})
+		stop()
+		if code != exitDone || problems.Len() != 0 {
+			t.Errorf("stopped after %v: exit code %d, %s", after, code, problems.String())
+		}
 	}
 }
 

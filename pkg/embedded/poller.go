@@ -85,6 +85,9 @@ type Invocation struct {
 // derived from it without a deadline of its own.
 func (p *Poller) Run(ctx context.Context) error {
 	r, err := p.start(ctx)
+	if ctx.Err() != nil {
+		return nil // stopped before anything was received
+	}
 	if err != nil {
 		return fmt.Errorf("poll %s: %w", p.QueueURL, err)
 	}

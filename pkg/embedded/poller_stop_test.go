@@ -74,6 +74,19 @@ func TestStopWaitsForInvocations(t *testing.T) {
 	})
 }
 
+// A poller that is stopped while it starts has nothing to wait for.
+func TestStopAtTheStart(t *testing.T) {
+	p, _ := openQueues(t).poller(func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
+		t.Error("was invoked")
+		return events.SQSEventResponse{}, nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Run(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestStopMovesTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &oneMessage{}
