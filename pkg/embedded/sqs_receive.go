@@ -141,11 +141,19 @@ type row struct {
 	source                sql.NullString // the queue's name
 }
 
+// selectRows reads rows as [scanRow] takes them; the rest of the statement is up
+// to the caller.
+const selectRows = `SELECT m.seq, m.id, m.sent_at, m.receives, m.first_received_at, s.name, c.body, c.attributes
+	FROM messages m JOIN contents c USING (seq) LEFT JOIN queues s ON s.id = m.source `
+
+func scanRow(rows *sql.Rows) (m row, err error) {
+	err = rows.Scan(&m.seq, &m.id, &m.sentAt, &m.receives, &m.firstReceivedAt, &m.source, &m.body, &m.attributes)
+	return m, err
+}
+
 // candidates reads the messages that are next.
 func candidates(tx *sql.Tx, r receive, now time.Time, limit int) ([]row, error) {
-	rows, err := tx.Query(`SELECT m.seq, m.id, m.sent_at, m.receives, m.first_received_at, s.name, c.body, c.attributes
-		FROM messages m JOIN contents c USING (seq) LEFT JOIN queues s ON s.id = m.source
-		WHERE m.queue = ? AND m.visible_at <= ? ORDER BY m.visible_at, m.receives, m.seq LIMIT ?`,
+	rows, err := tx.Query(selectRows+"WHERE m.queue = ? AND m.visible_at <= ? ORDER BY m.visible_at, m.receives, m.seq LIMIT ?",
 		r.queue.id, now.UnixMilli(), limit)
 	if err != nil {
 		return nil, err
@@ -153,8 +161,8 @@ func candidates(tx *sql.Tx, r receive, now time.Time, limit int) ([]row, error) 
 	defer rows.Close()
 	var found []row
 	for rows.Next() {
-		var m row
-		if err := rows.Scan(&m.seq, &m.id, &m.sentAt, &m.receives, &m.firstReceivedAt, &m.source, &m.body, &m.attributes); err != nil {
+		m, err := scanRow(rows)
+		if err != nil {
 			return nil, err
 		}
 		found = append(found, m)
