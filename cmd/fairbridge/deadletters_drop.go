@@ -25,7 +25,7 @@ days, and a copy of a dropped letter that turns up later is passed over. To have
 them back export them first: what is imported again can be replayed.`,
 		Example: `  fairbridge dlq drop 3f9a2c41 --because "a tester's joke"
   fairbridge dlq drop --reason unroutable --app 'Old App*' --because 'the app is gone' --yes`,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: completeIDs(&c.at, &c.selection, 0),
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			c.ids = ids
 			if err := c.check(std); err != nil {

@@ -26,7 +26,7 @@ all. They stay in their place. What testers wrote is in them: keep them as you
 keep that.`,
 		Example: `  fairbridge dlq export --output letters.jsonl
   fairbridge dlq export --stack fairbridge --reason rejected | jq -r .body`,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: completeIDs(&at, &s, 0),
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			s.ids = ids
 			if len(ids) > 0 && s.filtered() {

@@ -36,7 +36,7 @@ letter whose ticket is in doubt (reason ambiguous): look in Centercode first.`,
   fairbridge dlq replay --reason attachment_source --since 7d
   fairbridge dlq replay --stack fairbridge --all --yes --rate 20/s --wait
   fairbridge dlq replay 3f9a2c41 --as-created 4711`,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: completeIDs(&r.at, &r.selection, 0),
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			r.ids = ids
 			if err := r.check(std); err != nil {
@@ -96,7 +96,8 @@ func (r *replayCall) flags(cmd *cobra.Command) {
 	f.BoolVar(&r.force, "force", false, fmt.Sprintf("also what has been replayed %d times already", mostReplays))
 	f.StringVar(&r.asCreated, "as-created", "", "the lost request was carried out: it made this ticket, or the ticket has the file")
 	f.BoolVar(&r.createAgain, "create-again", false, "the lost request did nothing: send it again")
-	for _, name := range []string{"set", "rate", "timeout", "as-created"} {
+	_ = cmd.RegisterFlagCompletionFunc("set", completeAssignment(&r.at))
+	for _, name := range []string{"rate", "timeout", "as-created"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
 	}
 }

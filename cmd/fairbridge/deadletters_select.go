@@ -51,7 +51,7 @@ func (s *selection) flags(cmd *cobra.Command) {
 	}
 	complete("reason", reasons)
 	complete("stage", stages)
-	complete("status", []string{"400", "404", "4xx", "5xx"})
+	complete("status", []string{"400", "401", "403", "404", "4xx", "5xx"})
 	for _, name := range []string{"app", "since", "until", "match"} {
 		complete(name, nil)
 	}

@@ -35,7 +35,7 @@ the delivery id are enough. The letter stays in its place.`,
   fairbridge dlq show 3f9a2c41 --stack fairbridge --config prod.yaml
   fairbridge dlq show 3f9a2c41 --json | jq .payload`,
 		Args:              exactly("a delivery id, see 'fairbridge dlq list'"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: completeIDs(&at, &selection{}, 1),
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			s := selection{ids: ids}
 			filter, err := s.filter(time.Now())

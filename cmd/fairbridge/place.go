@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/spf13/cobra"
 
@@ -101,6 +102,14 @@ type ages interface {
 	Oldest(ctx context.Context, queueURL string) (time.Time, error)
 }
 
+// peeks shows messages without a receive, which Amazon's SQS cannot:
+// *embedded.SQS does.
+type peeks interface {
+	// Peek shows the messages of a queue, the longest sent first, until visit
+	// returns false. None is hidden from others by it.
+	Peek(ctx context.Context, queueURL string, visit func(types.Message) bool) error
+}
+
 // target is an open bridge: its queues, parameters and ledger.
 type target struct {
 	SQS                              queues
@@ -118,6 +127,8 @@ type target struct {
 	Dashboard string
 	// Ages is nil on AWS, where only CloudWatch knows.
 	Ages ages
+	// Peeks is nil on AWS.
+	Peeks peeks
 
 	onAWS bool
 	close func() error
@@ -154,7 +165,7 @@ func (p *place) openData(ctx context.Context) (*target, error) {
 		return nil, errors.Join(err, home.Close())
 	}
 	t := &target{
-		SQS: home.SQS, SSM: home.SSM, Ages: home.SQS, Ledger: store, History: store, SecretsPrefix: secrets.DefaultPrefix,
+		SQS: home.SQS, SSM: home.SSM, Ages: home.SQS, Peeks: home.SQS, Ledger: store, History: store, SecretsPrefix: secrets.DefaultPrefix,
 		WorkQueueURL: home.WorkQueueURL, DeadLetterQueueURL: home.DeadLetterQueueURL, close: home.Close,
 	}
 	if address, err := runningAt(p.data); err == nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -17,10 +18,16 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	// A process under the race detector waits a second at its end for reports of
+	// other threads; of those that tests start there are hundreds.
+	os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=10"))
 	testscript.Main(m, map[string]func(){"fairbridge": main})
 }
 
 // TestScripts runs the command as people do: testdata/script/*.txtar.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script"})
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", Setup: func(env *testscript.Env) error {
+		env.Setenv("GORACE", os.Getenv("GORACE"))
+		return nil
+	}})
 }

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+)
+
+const (
+	// completeIn bounds what a person who has pressed Tab waits for.
+	completeIn = 3 * time.Second
+	// mostCompleted is how many ids are offered: more are of no use to anybody
+	// before another character is typed.
+	mostCompleted = 100
+)
+
+// completeIDs completes the delivery ids of a command that takes at most so many
+// of them (0: any number) or, instead, what s has of filters.
+func completeIDs(at *place, s *selection, most int) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, given []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		const directive = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+		if most > 0 && len(given) >= most || s.filtered() || s.all {
+			return nil, directive
+		}
+		var ids []cobra.Completion
+		seen := map[string]bool{}
+		look(cmd.Context(), at, func(l queue.Letter) bool {
+			if seen[l.DeliveryID] || isGiven(given, l.DeliveryID) || !strings.HasPrefix(l.DeliveryID, typed) {
+				return true
+			}
+			seen[l.DeliveryID] = true
+			id := l.DeliveryID
+			if len(typed) <= len(shortID(id)) {
+				id = shortID(id)
+			}
+			ids = append(ids, cobra.CompletionWithDesc(id, gist(l)))
+			return len(ids) < mostCompleted
+		})
+		return ids, directive
+	}
+}
+
+// completeAssignment completes the field of --set: one of the payloads of the
+// letters given.
+func completeAssignment(at *place) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, given []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		const directive = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		if strings.Contains(typed, "=") {
+			return nil, directive
+		}
+		values := map[string]string{} // by field
+		looked := 0
+		look(cmd.Context(), at, func(l queue.Letter) bool {
+			if len(given) > 0 && !isGiven(given, l.DeliveryID) {
+				return true
+			}
+			event, _ := l.Payload() // what cannot be decoded has no fields
+			for field := range event.Fields {
+				values[field] = cmp.Or(values[field], event.Text(field))
+			}
+			looked++
+			return looked < max(1, len(given))
+		})
+		var fields []cobra.Completion
+		for _, field := range slices.Sorted(maps.Keys(values)) {
+			if _, err := parseAssignment(field + "="); err == nil && strings.HasPrefix(field, typed) {
+				fields = append(fields, cobra.CompletionWithDesc(field+"=", shorten(printable(values[field]), textWidth)))
+			}
+		}
+		return fields, directive
+	}
+}
+
+// isGiven says whether one of the ids, or beginnings of one, is a delivery's.
+func isGiven(ids []string, delivery string) bool {
+	return slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(delivery, strings.ToLower(id)) })
+}
+
+// gist is a letter in a few words.
+func gist(l queue.Letter) string {
+	event, _ := l.Payload()
+	c := letterCase{Case: queue.Case{Letter: l}, event: event}
+	return shorten(printable(strings.TrimSuffix(string(l.Reason)+": "+cmp.Or(saying(c), l.Description), ": ")), problemWidth)
+}
+
+// look shows dead letters to visit, until it returns false, and changes nothing:
+// none is taken in hand, so that a Tab cannot come between another command and
+// its letters. What cannot be read in time is not shown, and nothing is said of
+// it: there is no place for a message in a line that is being typed.
+func look(ctx context.Context, at *place, visit func(queue.Letter) bool) {
+	ctx, cancel := context.WithTimeout(ctx, completeIn)
+	defer cancel()
+	t, err := at.open(ctx)
+	if err != nil {
+		return
+	}
+	defer t.Close()
+	if t.Peeks != nil {
+		_ = t.Peeks.Peek(ctx, t.DeadLetterQueueURL, func(m types.Message) bool { return visit(lyingThere(m)) })
+		return
+	}
+	t.lookIntoLedger(ctx, visit)
+}
+
+// lyingThere reads a message of the dead-letter queue that was not received.
+func lyingThere(m types.Message) queue.Letter {
+	l := queue.Letter{DeadLetter: queue.ParseDeadLetter(m.MessageAttributes), Body: aws.ToString(m.Body)}
+	if e, err := queue.Decode(l.Body); err == nil {
+		l.DeliveryID = e.DeliveryID
+	}
+	if _, moved := m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]; moved || l.Reason == "" {
+		l.Reason, l.Description = queue.ReasonRetriesExhausted, "" // an older letter's, if it is there
+	}
+	return l
+}
+
+// lookIntoLedger is look on AWS. There who looks at a message hides it from
+// others, and if the shell is interrupted it stays hidden for a while; so the
+// queue is left alone and the letters are what the ledger has of dead deliveries,
+// without their payloads. Those that SQS itself moved are missing: the ledger was
+// not told. The scan is a read that disturbs nobody, costs far less than a cent,
+// and of a very large table does not end in time.
+func (t *target) lookIntoLedger(ctx context.Context, visit func(queue.Letter) bool) {
+	records, _ := t.History.Recent(ctx, math.MaxInt32) // a part of them is better than none
+	for _, r := range slices.Backward(records) {
+		var e ledger.Entry
+		if r.State != string(ledger.Dead) || json.Unmarshal(r.Doc, &e) != nil || e.Last == nil || e.Last.Reason == ledger.ReasonDropped {
+			continue
+		}
+		l := queue.DeadLetter{DeliveryID: cmp.Or(e.DeliveryID, r.ID), Reason: queue.Reason(e.Last.Reason), Description: e.Last.Text}
+		if !visit(queue.Letter{DeadLetter: l}) {
+			return
+		}
+	}
+}
