@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"html"
-	"regexp"
 	"strings"
 	"unicode"
+
+	"fairbridge/pkg/internal/lazyregexp"
 )
 
 // maxDescription is the longest description of an error, in characters.
@@ -45,15 +46,15 @@ func describeJSON(body []byte) string {
 }
 
 var (
-	hiddenHTML = regexp.MustCompile(`(?is)<!--.*?(?:-->|$)|<(?:script|style|template)\b.*?(?:</(?:script|style|template)\s*>|$)`)
-	tagHTML    = regexp.MustCompile(`(?s)<[^>]*(?:>|$)`)
+	hiddenHTML = lazyregexp.New(`(?is)<!--.*?(?:-->|$)|<(?:script|style|template)\b.*?(?:</(?:script|style|template)\s*>|$)`)
+	tagHTML    = lazyregexp.New(`(?s)<[^>]*(?:>|$)`)
 )
 
 // stripHTML returns the text of a page. It is for a person to read, not for a
 // browser to show, so it need not be exact.
 func stripHTML(page string) string {
-	page = hiddenHTML.ReplaceAllString(page, " ")
-	page = tagHTML.ReplaceAllString(page, " ")
+	page = hiddenHTML().ReplaceAllString(page, " ")
+	page = tagHTML().ReplaceAllString(page, " ")
 	return html.UnescapeString(page)
 }
 

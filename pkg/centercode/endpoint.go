@@ -3,9 +3,10 @@ package centercode
 import (
 	"errors"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
+
+	"fairbridge/pkg/internal/lazyregexp"
 )
 
 // completeEndpoint makes a usable URL of a file endpoint as an answer spells it.
@@ -22,7 +23,7 @@ func (c *Client) completeEndpoint(project, raw string) (string, error) {
 	key := url.PathEscape(project)
 	if len(segments) > 2 && strings.EqualFold(segments[1], "api") {
 		behind := 2
-		if len(segments) > 3 && version.MatchString(segments[2]) {
+		if len(segments) > 3 && version().MatchString(segments[2]) {
 			behind = 3
 		}
 		segments = slices.Concat(segments[:behind], withProject(segments[behind:], key))
@@ -35,7 +36,7 @@ func (c *Client) completeEndpoint(project, raw string) (string, error) {
 	return c.onBase(base+strings.Join(segments, "/"), u.RawQuery).String(), nil
 }
 
-var version = regexp.MustCompile(`^[vV][0-9]+$`)
+var version = lazyregexp.New(`^[vV][0-9]+$`)
 
 // withProject puts the project's key into the segments behind /api/v1/.
 func withProject(rest []string, key string) []string {
@@ -56,12 +57,12 @@ func withProject(rest []string, key string) []string {
 	return rest // the project as something else than its key, its number perhaps
 }
 
-var placeholder = regexp.MustCompile(`^(?:\{+[^{}]*\}+|<[^<>]*>|\[[^\[\]]*\]|:[A-Za-z]\w*|null|undefined)$`)
+var placeholder = lazyregexp.New(`^(?:\{+[^{}]*\}+|<[^<>]*>|\[[^\[\]]*\]|:[A-Za-z]\w*|null|undefined)$`)
 
 // placeholderIn returns the placeholder that an escaped path segment consists
 // of, "" if it is none.
 func placeholderIn(segment string) string {
-	if text, err := url.PathUnescape(segment); err == nil && placeholder.MatchString(text) {
+	if text, err := url.PathUnescape(segment); err == nil && placeholder().MatchString(text) {
 		return text
 	}
 	return ""

@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"html"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
+
+	"fairbridge/pkg/internal/lazyregexp"
 )
 
 // mark stands where something was taken out. It holds nothing that the patterns
@@ -18,22 +19,22 @@ const mark = "REDACTED"
 const minLiteralKey = 6
 
 var (
-	userinfo = regexp.MustCompile(`://[^\s/?#@"'<>]+@`)
-	urlQuery = regexp.MustCompile(`(?i)([a-z][a-z0-9+.\-]*://[^\s"'<>?]*)\?[^\s"'<>]*`)
-	anyQuery = regexp.MustCompile(`\?[\w.~%\[\]\-]+=[^\s"'<>]*`)
+	userinfo = lazyregexp.New(`://[^\s/?#@"'<>]+@`)
+	urlQuery = lazyregexp.New(`(?i)([a-z][a-z0-9+.\-]*://[^\s"'<>?]*)\?[^\s"'<>]*`)
+	anyQuery = lazyregexp.New(`\?[\w.~%\[\]\-]+=[^\s"'<>]*`)
 	// The name, an assignment in plain text, JSON or percent-encoding (also
 	// encoded more than once), and the value up to where one must end.
-	keyValue = regexp.MustCompile(`(?i)(api[-_ ]?key["'\\]*(?:\s*[:=]\s*|%(?:25)*3[ad])["'\\]*)[^\s"'<>&]+`)
+	keyValue = lazyregexp.New(`(?i)(api[-_ ]?key["'\\]*(?:\s*[:=]\s*|%(?:25)*3[ad])["'\\]*)[^\s"'<>&]+`)
 )
 
 // Redact takes out of text the value of every apiKey, and of every URL its query
 // and its user and password. It is for any text that may quote a URL: an error,
 // a log line, a dead letter's description.
 func Redact(s string) string {
-	s = urlQuery.ReplaceAllString(s, "${1}?"+mark)
-	s = anyQuery.ReplaceAllString(s, "?"+mark)
-	s = keyValue.ReplaceAllString(s, "${1}"+mark)
-	return userinfo.ReplaceAllString(s, "://")
+	s = urlQuery().ReplaceAllString(s, "${1}?"+mark)
+	s = anyQuery().ReplaceAllString(s, "?"+mark)
+	s = keyValue().ReplaceAllString(s, "${1}"+mark)
+	return userinfo().ReplaceAllString(s, "://")
 }
 
 // redactKey does as Redact and also takes out the key itself, wherever and
@@ -65,6 +66,6 @@ func spellings(key string) []string {
 	return slices.Compact(all)
 }
 
-var percentEncoded = regexp.MustCompile(`%[0-9A-F]{2}`)
+var percentEncoded = lazyregexp.New(`%[0-9A-F]{2}`)
 
-func lowerHex(s string) string { return percentEncoded.ReplaceAllStringFunc(s, strings.ToLower) }
+func lowerHex(s string) string { return percentEncoded().ReplaceAllStringFunc(s, strings.ToLower) }

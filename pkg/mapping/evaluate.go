@@ -103,7 +103,7 @@ func (m *mapper) single(key string, f field, c constant) (json.RawMessage, outco
 	case c.json != nil:
 		return c.json, sent
 	case v.as == "number":
-		if !jsonNumber.MatchString(s) || len(s) > maxNumber {
+		if !jsonNumber().MatchString(s) || len(s) > maxNumber {
 			return nil, m.refuse(key, f, "is not a number", s)
 		}
 		return json.RawMessage(s), sent

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync"
 	"text/template"
 )
 
@@ -63,10 +64,9 @@ var refused = map[string]string{
 // functions is the table, by name.
 var functions = table()
 
-// callables is the table as text/template takes it.
-var callables = makeCallables()
-
-func makeCallables() template.FuncMap {
+// callable is what templates are made of, with the table as text/template takes
+// it. One for all: each template would otherwise read the table again.
+var callable = sync.OnceValue(func() *template.Template {
 	m := template.FuncMap{
 		nameField: func(e *execution, v any, path ...string) (any, error) { return e.field(v, path...) },
 		nameText:  func(e *execution, v any) (string, error) { return e.text(v) },
@@ -84,8 +84,8 @@ func makeCallables() template.FuncMap {
 			return v, nil
 		}
 	}
-	return m
-}
+	return template.New("callable").Funcs(m)
+})
 
 // callError is a function's failure. It names the function and shows nothing
 // of the event.

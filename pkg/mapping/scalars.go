@@ -5,12 +5,13 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"fairbridge/pkg/internal/lazyregexp"
 )
 
 // textKind is a text of at least one character. A number is taken as it is written,
@@ -123,11 +124,11 @@ var boolKind = kind[bool]{
 // largest is the most bytes Centercode takes in one file.
 const largest = 2 << 30
 
-var sizePattern = regexp.MustCompile(`^(\d{1,10})(\.\d{1,3})? ?(B|KB|MB|GB|KiB|MiB|GiB)?$`)
+var sizePattern = lazyregexp.New(`^(\d{1,10})(\.\d{1,3})? ?(B|KB|MB|GB|KiB|MiB|GiB)?$`)
 
 // sizeKind is a number of bytes, with or without a unit.
 var sizeKind = described(refine(plainKind, func(s string) (int64, error) {
-	m := sizePattern.FindStringSubmatch(strings.TrimSpace(s))
+	m := sizePattern().FindStringSubmatch(strings.TrimSpace(s))
 	if m == nil {
 		return 0, mistake("not a size; write a number of bytes, or one with a unit: 500 MiB")
 	}
@@ -195,7 +196,7 @@ func isLoopback(host string) bool {
 	return err == nil && address.IsLoopback()
 }
 
-var hostPattern = regexp.MustCompile(`^(\*\.[a-z0-9-]+\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z]([a-z0-9-]*[a-z0-9])?$`)
+var hostPattern = lazyregexp.New(`^(\*\.[a-z0-9-]+\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z]([a-z0-9-]*[a-z0-9])?$`)
 
 // hostKind is a host, or *.host for every host below it.
 var hostKind = described(refine(plainKind, func(s string) (string, error) {
@@ -205,7 +206,7 @@ var hostKind = described(refine(plainKind, func(s string) (string, error) {
 		return "", mistake("a host name is wanted, not a URL; leave out https:// and the path")
 	case net.ParseIP(host) != nil:
 		return "", mistake("an address is no host name; for this machine there is allowLoopback")
-	case len(host) > 253 || !hostPattern.MatchString(host):
+	case len(host) > 253 || !hostPattern().MatchString(host):
 		return "", mistake("not a host name; write files.example.com, or *.example.com for all hosts below it")
 	}
 	return host, nil
@@ -226,7 +227,7 @@ type constant struct {
 // maxNumber is the most characters a number may have.
 const maxNumber = 100
 
-var jsonNumber = regexp.MustCompile(`^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$`)
+var jsonNumber = lazyregexp.New(`^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$`)
 
 // readConstant reads what is no template.
 func (d *decoder) readConstant(n *yaml.Node) (constant, bool) {
@@ -235,7 +236,7 @@ func (d *decoder) readConstant(n *yaml.Node) (constant, bool) {
 		s := strings.ToLower(n.Value)
 		return constant{s, json.RawMessage(s)}, true
 	case "!!int", "!!float":
-		if !jsonNumber.MatchString(n.Value) || len(n.Value) > maxNumber {
+		if !jsonNumber().MatchString(n.Value) || len(n.Value) > maxNumber {
 			d.problem(n, "JSON has no such number", "write it in decimal digits, or put it in quotes to send it as text")
 			return constant{}, noted
 		}

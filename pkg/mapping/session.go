@@ -29,7 +29,7 @@ var accountKind = described(refine(plainKind, func(s string) (string, error) {
 // everywhere, so it has none of its own.
 var restBaseKind = described(refine(plainKind, func(s string) (string, error) {
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.Host != strings.ToLower(u.Hostname()) || !hostPattern.MatchString(u.Host) ||
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.Host != strings.ToLower(u.Hostname()) || !hostPattern().MatchString(u.Host) ||
 		strings.Trim(u.Path, "/") != "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return "", mistake("not the address of a REST API; write https:// and the host, without a path: https://mobile.eu-central-1.saucelabs.com")
 	}

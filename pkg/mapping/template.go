@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/template"
 	"text/template/parse"
+
+	"fairbridge/pkg/internal/lazyregexp"
 )
 
 const (
@@ -67,7 +69,7 @@ func compile(source string) (*compiled, []fault) {
 		return t, c.faults
 	}
 	var err error
-	t.tree, err = template.New(tree.Name).Funcs(callables).AddParseTree(tree.Name, tree)
+	t.tree, err = callable().New(tree.Name).AddParseTree(tree.Name, tree)
 	if err != nil {
 		return t, []fault{{message: err.Error()}}
 	}
@@ -108,16 +110,16 @@ func (t *compiled) reads(field string) bool {
 }
 
 // parseMessage takes apart what text/template/parse says: "template: name:3: …".
-var parseMessage = regexp.MustCompile(`(?s)^template: template:(\d+): (.*)$`)
+var parseMessage = lazyregexp.New(`(?s)^template: template:(\d+): (.*)$`)
 
 // quotedWord finds the word that such a message complains about.
-var quotedWord = regexp.MustCompile(`"((?:[^"\\]|\\.)+)"`)
+var quotedWord = lazyregexp.New(`"((?:[^"\\]|\\.)+)"`)
 
 // parseFault gives a parser's error a place: the parser tells the line, and
 // the word it quotes is looked for there.
 func parseFault(source string, err error) fault {
 	message, start, end := err.Error(), 0, len(source)
-	if m := parseMessage.FindStringSubmatch(message); m != nil {
+	if m := parseMessage().FindStringSubmatch(message); m != nil {
 		message = strings.ReplaceAll(m[2], " template:", " line ")
 		start, end = lineOf(source, m[1])
 	}
@@ -129,7 +131,7 @@ func parseFault(source string, err error) fault {
 	} else if at := strings.Index(line, "{{"); at >= 0 {
 		f.offset, f.width = start+at, 2
 	}
-	if m := quotedWord.FindStringSubmatch(message); m != nil {
+	if m := quotedWord().FindStringSubmatch(message); m != nil {
 		if word, err := strconv.Unquote(m[0]); err == nil && word != "" {
 			if at := strings.Index(line, word); at >= 0 {
 				f.offset, f.width = start+at, len(word)
@@ -148,12 +150,12 @@ func parseFault(source string, err error) fault {
 }
 
 // blockWord finds the actions that open and close a block.
-var blockWord = regexp.MustCompile(`\{\{-?\s*(if|with|range|define|block|end)\b`)
+var blockWord = lazyregexp.New(`\{\{-?\s*(if|with|range|define|block|end)\b`)
 
 // openBlock is where the innermost block starts that has no end, or -1.
 func openBlock(source string) int {
 	var open []int
-	for _, m := range blockWord.FindAllStringSubmatchIndex(source, -1) {
+	for _, m := range blockWord().FindAllStringSubmatchIndex(source, -1) {
 		if source[m[2]:m[3]] != "end" {
 			open = append(open, m[0])
 		} else if len(open) > 0 {

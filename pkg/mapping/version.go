@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
+
+	"fairbridge/pkg/internal/lazyregexp"
 )
 
 // version is an app's version as Semantic Versioning orders it
@@ -134,12 +135,12 @@ func (r versionRange) contains(s string) bool {
 }
 
 // operatorSpace is the space that may stand between an operator and its version.
-var operatorSpace = regexp.MustCompile(`([<>=!^~])\s+`)
+var operatorSpace = lazyregexp.New(`([<>=!^~])\s+`)
 
 // parseRange reads ">=2.1 <3", "^2.1", "~2.1", "2.*", "1.0 || >=2".
 func parseRange(s string) (versionRange, error) {
 	var r versionRange
-	for alternative := range strings.SplitSeq(operatorSpace.ReplaceAllString(s, "$1"), "||") {
+	for alternative := range strings.SplitSeq(operatorSpace().ReplaceAllString(s, "$1"), "||") {
 		var all []bound
 		for _, word := range strings.FieldsFunc(alternative, func(r rune) bool { return r == ' ' || r == ',' }) {
 			bounds, err := parseBound(word)
