@@ -32,11 +32,17 @@ func newHandler(log *slog.Logger) (*ingest.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	stored := secrets.New(parameters.New(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log))
+	stored.Prefetch(secrets.WebhookToken)
+	config, err := settings.LoadMapping()
+	if err != nil {
+		return nil, err
+	}
 	return ingest.New(ingest.Config{
 		QueueURL: settings.QueueURL,
 		Sender:   sqs.NewFromConfig(settings.AWS),
-		Secrets:  secrets.New(parameters.New(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log)),
-		Routes:   settings.Mapping,
+		Secrets:  stored,
+		Routes:   config,
 		Reporter: telemetry.Ingest{Log: log},
 	})
 }

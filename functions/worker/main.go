@@ -35,24 +35,30 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := centercode.New(settings.Mapping.Centercode.BaseURL, nil)
+	stored := secrets.New(parameters.New(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log))
+	stored.Prefetch(secrets.CentercodeAPIKey)
+	config, err := settings.LoadMapping()
 	if err != nil {
 		return nil, err
 	}
-	from := settings.Mapping.Sources
+	client, err := centercode.New(config.Centercode.BaseURL, nil)
+	if err != nil {
+		return nil, err
+	}
+	from := config.Sources
 	sources, err := attachment.NewFetcher(attachment.Options{
 		Hosts: from.Hosts, AllowLoopback: from.AllowLoopback, Resolve: from.Resolve,
-		MaxBytes: from.MaxBytes, REST: settings.Mapping.TestFairy.BaseURL})
+		MaxBytes: from.MaxBytes, REST: config.TestFairy.BaseURL})
 	if err != nil {
 		return nil, err
 	}
 	return worker.New(worker.Config{
 		WorkQueueURL: settings.QueueURL, DeadLetterQueueURL: settings.DeadLetterQueueURL,
 		Ledger:     ledger.New(dynamo.New(newTable(settings.AWS), settings.LedgerTable), time.Now, ledger.DefaultLease),
-		Mapper:     settings.Mapping,
+		Mapper:     config,
 		Centercode: client,
 		Sources:    sources,
-		Secrets:    secrets.New(parameters.New(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log)),
+		Secrets:    stored,
 		Queue:      newQueue(settings.AWS),
 		Reporter:   telemetry.Worker{Log: log, MaxAttempts: maxReceives},
 		Now:        time.Now,

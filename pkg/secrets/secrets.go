@@ -123,6 +123,13 @@ func (s *Store) Get(ctx context.Context, name string) (string, error) {
 	return "", err
 }
 
+// Prefetch begins to read a secret that will be needed, so that it is there, or
+// on its way, when [Store.Get] asks. It does not wait, and leaves it to Get to
+// tell of a failure.
+func (s *Store) Prefetch(name string) {
+	go func() { _, _ = s.Get(context.Background(), name) }()
+}
+
 // Fresh returns a secret that is younger than maxAge, and reads it again if
 // the cached one is not: for a key that was just refused. Unlike [Store.Get]
 // it never falls back on an older value.

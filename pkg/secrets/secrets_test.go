@@ -210,6 +210,42 @@ func TestConcurrentReadsAreJoined(t *testing.T) {
 	})
 }
 
+func TestPrefetch(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fault      error
+		wait       bool // until the prefetch has ended
+		reads      int
+		wantFailed bool
+	}{
+		"is there":             {nil, true, 1, false},
+		"is on its way":        {nil, false, 1, false},
+		"failed":               {errors.New("throttled"), true, 2, false},
+		"fails while it joins": {errors.New("throttled"), false, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fakeSSM{answer: func(_ context.Context, read int) (string, error) {
+					time.Sleep(time.Second)
+					if read == 1 {
+						return secretValue, tc.fault
+					}
+					return secretValue, nil
+				}}
+				s := New(f, DefaultPrefix)
+				s.Prefetch(WebhookToken)
+				synctest.Wait()
+				if tc.wait {
+					time.Sleep(2 * time.Second)
+				}
+				v, err := s.Get(t.Context(), WebhookToken)
+				if (err != nil) != tc.wantFailed || err == nil && v != secretValue || f.count() != tc.reads {
+					t.Errorf("got an error: %v, after %d reads", err, f.count())
+				}
+			})
+		})
+	}
+}
+
 func TestFreshDoesNotTakeAReadThatBeganTooEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

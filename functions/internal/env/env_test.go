@@ -63,16 +63,22 @@ func TestSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s.QueueURL != vars[env.QueueURL] || s.DeadLetterQueueURL != vars[env.DeadLetterQueueURL] ||
-		s.LedgerTable != "ledger" || s.SecretsPrefix != "/fairbridge/" || !s.Mapping.Wants("feedback") ||
-		s.Mapping.Centercode.BaseURL != "https://beta.example.com" {
+		s.LedgerTable != "ledger" || s.SecretsPrefix != "/fairbridge/" {
 		t.Errorf("settings %+v", s)
 	}
+	config, err := s.LoadMapping()
+	if err != nil || !config.Wants("feedback") || config.Centercode.BaseURL != "https://beta.example.com" {
+		t.Errorf("mapping %+v, %v", config, err)
+	}
 	vars[env.CentercodeBaseURL] = "https://stage.example.com"
-	if s, err = env.ReadWorker(from(vars)); err != nil || s.Mapping.Centercode.BaseURL != "https://stage.example.com" {
-		t.Errorf("base URL %q, %v; want that of the environment", s.Mapping.Centercode.BaseURL, err)
+	if s, err = env.ReadWorker(from(vars)); err != nil {
+		t.Fatal(err)
+	}
+	if config, err = s.LoadMapping(); err != nil || config.Centercode.BaseURL != "https://stage.example.com" {
+		t.Errorf("mapping %+v, %v; want the base URL of the environment", config, err)
 	}
 	ingest, err := env.ReadIngest(from(vars))
-	if err != nil || ingest.QueueURL != vars[env.QueueURL] || ingest.Mapping == nil {
+	if err != nil || ingest.QueueURL != vars[env.QueueURL] {
 		t.Errorf("ingest's settings %+v, %v", ingest, err)
 	}
 }
@@ -82,7 +88,7 @@ func TestMappingFileElsewhere(t *testing.T) {
 	for name, config := range map[string]string{"absolute": path, "beside the binary": "other.yaml"} {
 		vars := lookup(path)
 		vars[env.Config] = config
-		if _, err := env.ReadIngest(from(vars)); err != nil {
+		if err := ingestError(from(vars)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -127,8 +133,22 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	}
 }
 
-func ingestError(get env.Lookup) error { _, err := env.ReadIngest(get); return err }
-func workerError(get env.Lookup) error { _, err := env.ReadWorker(get); return err }
+// ingestError and workerError are what keeps a function from starting.
+func ingestError(get env.Lookup) error {
+	s, err := env.ReadIngest(get)
+	if err == nil {
+		_, err = s.LoadMapping()
+	}
+	return err
+}
+
+func workerError(get env.Lookup) error {
+	s, err := env.ReadWorker(get)
+	if err == nil {
+		_, err = s.LoadMapping()
+	}
+	return err
+}
 
 // named passes on an error that has name in it.
 func named(err error, name string) error {

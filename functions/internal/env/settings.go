@@ -60,9 +60,10 @@ func ReadFunction(get Lookup) Function {
 // Settings is what both functions need.
 type Settings struct {
 	AWS           aws.Config
-	Mapping       *mapping.Config
 	QueueURL      string
 	SecretsPrefix string
+
+	mappingFile string
 }
 
 // WorkerSettings is what the worker needs.
@@ -70,20 +71,16 @@ type WorkerSettings struct {
 	Settings
 	DeadLetterQueueURL string
 	LedgerTable        string
+
+	centercodeBaseURL string
 }
 
 // ReadIngest reads ingest's settings. The error names every variable that is
-// missing, or every fault of the mapping file.
+// missing.
 func ReadIngest(get Lookup) (Settings, error) {
 	r := reader{get: get}
 	s := r.common()
-	if err := r.err(); err != nil {
-		return Settings{}, err
-	}
-	if err := s.load(get); err != nil {
-		return Settings{}, err
-	}
-	return s, nil
+	return s, r.err()
 }
 
 // ReadWorker reads the worker's settings, as [ReadIngest] does ingest's.
@@ -93,37 +90,34 @@ func ReadWorker(get Lookup) (WorkerSettings, error) {
 		Settings:           r.common(),
 		DeadLetterQueueURL: r.required(DeadLetterQueueURL),
 		LedgerTable:        r.required(LedgerTable),
+		centercodeBaseURL:  get(CentercodeBaseURL),
 	}
-	if err := r.err(); err != nil {
-		return WorkerSettings{}, err
-	}
-	if err := s.load(get); err != nil {
-		return WorkerSettings{}, err
-	}
-	if url := get(CentercodeBaseURL); url != "" {
-		s.Mapping.Centercode.BaseURL = url
-	}
-	if s.Mapping.Centercode.BaseURL == "" {
-		return WorkerSettings{}, fmt.Errorf("no Centercode to send to: set centercode.baseUrl in the mapping file, or %s", CentercodeBaseURL)
-	}
-	return s, nil
+	return s, r.err()
 }
 
-// load reads the mapping file.
-func (s *Settings) load(get Lookup) error {
-	path := get(Config)
-	if path == "" {
-		path = "fairbridge.yaml"
-	}
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(get("LAMBDA_TASK_ROOT"), path)
-	}
-	config, err := mapping.Load(path)
+// LoadMapping reads the mapping file. The error names every fault in it.
+func (s Settings) LoadMapping() (*mapping.Config, error) {
+	config, err := mapping.Load(s.mappingFile)
 	if err != nil {
-		return fmt.Errorf("load mapping file: %w", err)
+		return nil, fmt.Errorf("load mapping file: %w", err)
 	}
-	s.Mapping = config
-	return nil
+	return config, nil
+}
+
+// LoadMapping reads the mapping file, which names a Centercode unless the
+// environment does.
+func (s WorkerSettings) LoadMapping() (*mapping.Config, error) {
+	config, err := s.Settings.LoadMapping()
+	if err != nil {
+		return nil, err
+	}
+	if s.centercodeBaseURL != "" {
+		config.Centercode.BaseURL = s.centercodeBaseURL
+	}
+	if config.Centercode.BaseURL == "" {
+		return nil, fmt.Errorf("no Centercode to send to: set centercode.baseUrl in the mapping file, or %s", CentercodeBaseURL)
+	}
+	return config, nil
 }
 
 // reader collects the names of required variables that are missing.
@@ -141,7 +135,20 @@ func (r *reader) required(name string) string {
 }
 
 func (r *reader) common() Settings {
-	return Settings{AWS: r.aws(), QueueURL: r.required(QueueURL), SecretsPrefix: r.required(SecretsPrefix)}
+	return Settings{
+		AWS: r.aws(), QueueURL: r.required(QueueURL), SecretsPrefix: r.required(SecretsPrefix), mappingFile: r.mappingFile(),
+	}
+}
+
+func (r *reader) mappingFile() string {
+	path := r.get(Config)
+	if path == "" {
+		path = "fairbridge.yaml"
+	}
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(r.get("LAMBDA_TASK_ROOT"), path)
 }
 
 func (r *reader) err() error { return errors.Join(r.missing...) }
