@@ -135,7 +135,7 @@ build-config:
 # changes only functions that changed.
 define lambda
 mkdir -p '$(2)'
-CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) go build -buildvcs=false -tags lambda.norpc -trimpath \
+CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) go build -buildvcs=false -tags lambda.norpc,nethttpomithttp2 -trimpath \
 	-ldflags '-s -w -buildid=' -o '$(2)/bootstrap' ./functions/$(1)
 cp '$(FAIRBRIDGE_CONFIG)' '$(2)/fairbridge.yaml'
 endef

@@ -32,7 +32,7 @@ func Build(tb testing.TB, importPath string) string {
 }
 
 // BuildFlags are those of a deployment.
-var BuildFlags = []string{"-tags=lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="}
+var BuildFlags = []string{"-tags=lambda.norpc,nethttpomithttp2", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="}
 
 // Function is a function's process, between its start and its end.
 type Function struct {
