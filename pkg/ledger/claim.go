@@ -9,11 +9,11 @@ import (
 )
 
 // Claim is a delivery in hand. Each method is one conditional write, and all but
-// Completed, Died and Release renew the lease. A method that fails with [ErrConflict] means
-// that the lease had ended and another has the delivery now: the holder stops,
-// and sends nothing more. What a method that failed otherwise had to say goes
-// into the next write, if there is one. The methods may be called from several
-// goroutines.
+// CreatedAndCompleted, Completed, Died and Release, which end it, renew the
+// lease. A method that fails with [ErrConflict] means that the lease had ended
+// and another has the delivery now: the holder stops, and sends nothing more.
+// What a method that failed otherwise had to say goes into the next write, if
+// there is one. The methods may be called from several goroutines.
 type Claim struct {
 	ledger *Ledger
 
@@ -56,6 +56,15 @@ func (c *Claim) Created(ctx context.Context, id string, files map[string]string,
 	})
 }
 
+// CreatedAndCompleted is Created and Completed in one write, for a ticket that
+// gets no attachment.
+func (c *Claim) CreatedAndCompleted(ctx context.Context, id string) error {
+	return c.end(ctx, func(e *Entry) {
+		e.TicketID = id
+		e.completed()
+	})
+}
+
 // Attaching says that the named attachment is sent next; "" that none is, after
 // all.
 func (c *Claim) Attaching(ctx context.Context, name string) error {
@@ -73,7 +82,7 @@ func (c *Claim) Attached(ctx context.Context, name string, a Attachment) error {
 
 // Completed says that nothing is left to do.
 func (c *Claim) Completed(ctx context.Context) error {
-	return c.end(ctx, func(e *Entry) { e.State, e.Attaching = Completed, "" })
+	return c.end(ctx, (*Entry).completed)
 }
 
 // Died says that the dead-letter queue has the delivery, f being the reason.
@@ -99,6 +108,8 @@ func (c *Claim) Release(ctx context.Context, f Fault, notSent bool) error {
 		e.Last = &f
 	})
 }
+
+func (e *Entry) completed() { e.State, e.Attaching = Completed, "" }
 
 func (e *Entry) notSent() {
 	if e.State == Creating {

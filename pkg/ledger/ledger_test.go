@@ -116,6 +116,23 @@ func TestDeliveryRunsToItsEnd(t *testing.T) {
 	}
 }
 
+// A ticket that gets no attachment ends in one write.
+func TestCreatedAndCompleted(t *testing.T) {
+	b := newBench(t)
+	c := b.claim(0)
+	b.must(c.Creating(t.Context()))
+	before := b.store.puts
+	b.must(c.CreatedAndCompleted(t.Context(), "77"))
+	if e := b.entry(); e.State != ledger.Completed || e.TicketID != "77" || e.Owner != "" || b.store.puts != before+1 {
+		t.Errorf("entry after %d writes: %+v", b.store.puts-before, e)
+	}
+	_, err := b.Claim(t.Context(), "d1", 0)
+	var done *ledger.DoneError
+	if !errors.As(err, &done) || done.Entry.TicketID != "77" {
+		t.Errorf("claim of a completed delivery: %v", err)
+	}
+}
+
 func TestClaimIsHeldUntilItsLeaseEnds(t *testing.T) {
 	b := newBench(t)
 	first := b.claim(0)

@@ -137,7 +137,9 @@ func (d *delivery) run(ctx context.Context) (err error) {
 	} else {
 		d.out.Result = Ignored
 	}
-
+	if d.claim.Entry().State == ledger.Completed {
+		return nil // together with the ticket
+	}
 	closing, cancel := d.closing(ctx)
 	defer cancel()
 	return failed(stageComplete, d.claim.Completed(closing))

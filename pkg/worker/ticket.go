@@ -58,8 +58,16 @@ func (d *delivery) create(ctx context.Context, key string) error {
 		}
 		return err
 	}
+	return d.created(closing, ticket)
+}
+
+// created notes the ticket. One that gets no attachment needs nothing more.
+func (d *delivery) created(ctx context.Context, ticket centercode.Ticket) error {
 	d.out.TicketID = ticket.ID
-	return d.claim.Created(closing, ticket.ID, ticket.Files, ticket.AnswerKeys)
+	if len(d.request.Attachments) == 0 {
+		return d.claim.CreatedAndCompleted(ctx, ticket.ID)
+	}
+	return d.claim.Created(ctx, ticket.ID, ticket.Files, ticket.AnswerKeys)
 }
 
 // mayStart holds back a ticket while Centercode has asked for time, and one
@@ -114,8 +122,7 @@ func (d *delivery) resolve(ctx context.Context, entry ledger.Entry) (found bool,
 	case err != nil || !found:
 		return false, failed(stageLookUp, err)
 	}
-	d.out.TicketID = id
-	return true, failed(stageLookUp, d.claim.Created(ctx, id, nil, nil))
+	return true, failed(stageLookUp, d.created(ctx, centercode.Ticket{ID: id}))
 }
 
 // cannotWork says that a look-up will not do better next time: Centercode knows
