@@ -14,10 +14,10 @@ import (
 )
 
 // What a feedback without attachment cannot do without: its message and the
-// four entries of the ledger have to be on disk, and the message's end too; and
+// three entries of the ledger have to be on disk, and the message's end too; and
 // there are two requests, the webhook's and Centercode's.
 const (
-	durableWrites = 6
+	durableWrites = 5
 	requests      = 2
 )
 

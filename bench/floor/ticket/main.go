@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -24,7 +23,7 @@ import (
 // The ledger's writes around the request for the ticket.
 const (
 	writesBefore = 2
-	writesAfter  = 2
+	writesAfter  = 1
 )
 
 type neighbours struct {
@@ -62,14 +61,11 @@ func (n *neighbours) handle(ctx context.Context, batch events.SQSEvent) (events.
 }
 
 func (n *neighbours) deliver(ctx context.Context, message events.SQSMessage) error {
-	// The message's visibility is changed beside the other work.
-	var hidden sync.WaitGroup
-	defer hidden.Wait()
-	hidden.Go(func() {
-		_, _ = n.queue.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
-			QueueUrl: &n.queueURL, ReceiptHandle: &message.ReceiptHandle, VisibilityTimeout: 120,
-		})
-	})
+	if _, err := n.queue.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+		QueueUrl: &n.queueURL, ReceiptHandle: &message.ReceiptHandle, VisibilityTimeout: 120,
+	}); err != nil {
+		return err
+	}
 	for version := 1; version <= writesBefore; version++ {
 		if err := n.write(ctx, message.MessageId, version); err != nil {
 			return err
