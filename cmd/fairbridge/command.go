@@ -65,10 +65,10 @@ func newRoot(std streams) *cobra.Command {
 		Long: `FairBridge turns TestFairy's webhooks into Centercode tickets, each exactly
 once and with its attachments. What Centercode refuses becomes a dead letter
 that says why and can be replayed.`,
-		Example: `  fairbridge run                                  the whole bridge on this machine
-  fairbridge demo                                 see every sample payload go through
-  fairbridge check --payload events/feedback.json the request Centercode would get
-  fairbridge dlq list                             what needs a person, and why`,
+		Example: `  fairbridge run                                    the whole bridge on this machine
+  fairbridge demo                                   see every sample payload go through
+  fairbridge check --payload events/feedback.json   the request Centercode would get
+  fairbridge dlq list                               what needs a person, and why`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noCommand,

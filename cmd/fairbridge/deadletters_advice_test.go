@@ -9,6 +9,11 @@ import (
 	"fairbridge/pkg/queue"
 )
 
+var everyAdvice = []advice{
+	adviceMalformed, adviceUnroutable, adviceMapping, adviceRejected, adviceRejectedFile, adviceNotFound, adviceNotFoundFile,
+	adviceAmbiguous, adviceAmbiguousFile, adviceSource, adviceEndpoint, adviceExhausted, adviceKey, adviceLeftover,
+}
+
 func TestAdviceIsForTheCase(t *testing.T) {
 	dead := func(resume ledger.State) ledger.Entry { return ledger.Entry{State: ledger.Dead, Resume: resume} }
 	attaching := dead(ledger.Created)
@@ -59,10 +64,7 @@ func TestAdviceIsInTheRunbook(t *testing.T) {
 	}
 	words := func(s string) string { return strings.Join(strings.Fields(s), " ") }
 	runbook := words(string(b))
-	for _, a := range []advice{
-		adviceMalformed, adviceUnroutable, adviceMapping, adviceRejected, adviceRejectedFile, adviceNotFound, adviceNotFoundFile,
-		adviceAmbiguous, adviceAmbiguousFile, adviceSource, adviceEndpoint, adviceExhausted, adviceKey, adviceLeftover,
-	} {
+	for _, a := range everyAdvice {
 		texts := []string{a.What}
 		for _, s := range a.Steps {
 			texts = append(texts, "- "+s.Text)

@@ -26,11 +26,11 @@ them back export them first: what is imported again can be replayed.`,
 		Example: `  fairbridge dlq drop 3f9a2c41 --because "a tester's joke"
   fairbridge dlq drop --reason unroutable --app 'Old App*' --because 'the app is gone' --yes`,
 		ValidArgsFunction: completeIDs(&c.at, &c.selection, 0),
-		RunE: func(cmd *cobra.Command, ids []string) error {
+		PreRunE: func(_ *cobra.Command, ids []string) error {
 			c.ids = ids
-			if err := c.check(std); err != nil {
-				return err
-			}
+			return c.check(std)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDesk(cmd.Context(), &c.at, std, func(d *desk) error { return c.run(cmd.Context(), d) })
 		},
 	}

@@ -17,6 +17,7 @@ func newDeadLettersExport(std streams) *cobra.Command {
 	var at place
 	var s selection
 	var file string
+	var filter queue.Filter
 	cmd := &cobra.Command{
 		Use:   "export [DELIVERY-ID...]",
 		Short: "Write dead letters as JSON Lines",
@@ -27,15 +28,15 @@ keep that.`,
 		Example: `  fairbridge dlq export --output letters.jsonl
   fairbridge dlq export --stack fairbridge --reason rejected | jq -r .body`,
 		ValidArgsFunction: completeIDs(&at, &s, 0),
-		RunE: func(cmd *cobra.Command, ids []string) error {
+		PreRunE: func(_ *cobra.Command, ids []string) (err error) {
 			s.ids = ids
 			if len(ids) > 0 && s.filtered() {
 				return usage("delivery ids and filters exclude each other")
 			}
-			filter, err := s.filter(time.Now())
-			if err != nil {
-				return err
-			}
+			filter, err = s.filter(time.Now())
+			return err
+		},
+		RunE: func(cmd *cobra.Command, ids []string) error {
 			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
 				in, err := d.take(cmd.Context(), wish{filter: filter, bodies: true})
 				if err != nil {

@@ -20,6 +20,7 @@ func newDeadLettersList(std streams) *cobra.Command {
 	var at place
 	var s selection
 	var asJSON bool
+	var filter queue.Filter
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the dead letters and why they are there",
@@ -31,11 +32,11 @@ retries_exhausted; its last error is the ledger's.`,
   fairbridge dlq list --match 'email~@example\.com$' --match '@description~submitter'
   fairbridge dlq list --json | jq -r 'select(.status == 404) | .deliveryId'`,
 		Args: exactly(),
+		PreRunE: func(*cobra.Command, []string) (err error) {
+			filter, err = s.filter(time.Now())
+			return err
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			filter, err := s.filter(time.Now())
-			if err != nil {
-				return err
-			}
 			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
 				in, err := d.take(cmd.Context(), wish{filter: filter, payloads: true, bodies: asJSON})
 				if err != nil {

@@ -37,11 +37,11 @@ letter whose ticket is in doubt (reason ambiguous): look in Centercode first.`,
   fairbridge dlq replay --stack fairbridge --all --yes --rate 20/s --wait
   fairbridge dlq replay 3f9a2c41 --as-created 4711`,
 		ValidArgsFunction: completeIDs(&r.at, &r.selection, 0),
-		RunE: func(cmd *cobra.Command, ids []string) error {
+		PreRunE: func(_ *cobra.Command, ids []string) error {
 			r.ids = ids
-			if err := r.check(std); err != nil {
-				return err
-			}
+			return r.check(std)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDesk(cmd.Context(), &r.at, std, func(d *desk) (err error) {
 				if len(r.assignments) > 0 || r.dryRun {
 					if r.checker, err = d.checkerHere(cmd, r.config); err != nil {

@@ -25,6 +25,8 @@ func newDeadLettersShow(std streams) *cobra.Command {
 	var at place
 	var config string
 	var asJSON bool
+	var s selection
+	var filter queue.Filter
 	cmd := &cobra.Command{
 		Use:   "show DELIVERY-ID",
 		Short: "Show all that is known of a dead letter, and what to do",
@@ -35,13 +37,13 @@ the delivery id are enough. The letter stays in its place.`,
   fairbridge dlq show 3f9a2c41 --stack fairbridge --config prod.yaml
   fairbridge dlq show 3f9a2c41 --json | jq .payload`,
 		Args:              exactly("a delivery id, see 'fairbridge dlq list'"),
-		ValidArgsFunction: completeIDs(&at, &selection{}, 1),
+		ValidArgsFunction: completeIDs(&at, &s, 1),
+		PreRunE: func(_ *cobra.Command, ids []string) (err error) {
+			s.ids = ids
+			filter, err = s.filter(time.Now())
+			return err
+		},
 		RunE: func(cmd *cobra.Command, ids []string) error {
-			s := selection{ids: ids}
-			filter, err := s.filter(time.Now())
-			if err != nil {
-				return err
-			}
 			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
 				c, err := d.checkerHere(cmd, config)
 				if err != nil {
