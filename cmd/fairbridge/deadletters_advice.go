@@ -103,6 +103,7 @@ var (
 		[]step{
 			{"Name the attachment's `element` in fairbridge.yaml as Centercode does, or give it an `endpoint`.", ""},
 			{"Deploy it or restart the bridge, and replay all that failed so: only what is missing is sent.", "dlq replay --reason attachment_endpoint --yes --wait"},
+			{"If the answer named no ticket either (the ledger has none), find it in Centercode and say which it is.", "dlq replay {id} --as-created TICKET --wait"},
 		},
 	}
 	adviceExhausted = advice{
@@ -114,7 +115,7 @@ var (
 	adviceKey = advice{
 		"Centercode does not take the API key.",
 		[]step{
-			{"Store the right one. A bridge that runs reads it at once.", "secrets put centercode-api-key"},
+			{"Store the right one. A bridge that runs reads a refused key again, at most every 10 seconds.", "secrets put centercode-api-key"},
 			{"Replay all that failed so.", "dlq replay --reason retries_exhausted --status 401 --status 403 --yes --wait"},
 		},
 	}

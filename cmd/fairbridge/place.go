@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -54,17 +55,26 @@ func (p *place) command(words string) string {
 	words = "fairbridge " + words
 	switch {
 	case p.stack != "":
-		words += " --stack " + p.stack
+		words += " --stack " + shellWord(p.stack)
 	case p.given("data"):
-		words += " --data " + p.data
+		words += " --data " + shellWord(p.data)
 	}
 	if p.region != "" {
-		words += " --region " + p.region
+		words += " --region " + shellWord(p.region)
 	}
 	if p.profile != "" {
-		words += " --profile " + p.profile
+		words += " --profile " + shellWord(p.profile)
 	}
 	return words
+}
+
+// shellWord writes a text so that a shell reads it as one word.
+func shellWord(s string) string {
+	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@%+="
+	if s != "" && strings.Trim(s, safe) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // queues is what the commands call of SQS. *sqs.Client satisfies it, and so

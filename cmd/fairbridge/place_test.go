@@ -124,4 +124,8 @@ func TestCommandAtThePlace(t *testing.T) {
 	if got := at.command("dlq list"); got != "fairbridge dlq list --stack s --region r --profile p" {
 		t.Error(got)
 	}
+	at = place{given: at.given, data: "Bob's bridge"}
+	if got := at.command("dlq list"); got != `fairbridge dlq list --data 'Bob'\''s bridge'` {
+		t.Error(got)
+	}
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -168,6 +170,24 @@ var runbookCases = []runbookCase{
 			r.configure("element: picture", "element: screenshot")
 			r.restart()
 			r.do(1)
+		}, files: screenshot},
+	{name: "an answer that names nothing", reason: queue.ReasonAttachmentEndpoint, stage: "attach", advice: adviceEndpoint,
+		cause: func(r *runbook) {
+			r.f.interpose(func(h http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+					if !strings.HasSuffix(req.URL.Path, "/feedback/testfairy") {
+						h.ServeHTTP(w, req)
+						return
+					}
+					h.ServeHTTP(httptest.NewRecorder(), req)
+					w.Header().Set("Content-Type", "application/json")
+					_, _ = w.Write([]byte(`{"status":"accepted"}`)) // a caller that is gone shows in the ledger
+				})
+			})
+		},
+		cure: func(r *runbook) {
+			made, _ := r.ticket()
+			r.do(2, "TICKET", made.ID)
 		}, files: screenshot},
 	{name: "Centercode was down", reason: queue.ReasonRetriesExhausted, stage: "create", advice: adviceExhausted,
 		cause: func(r *runbook) {
