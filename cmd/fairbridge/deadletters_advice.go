@@ -123,6 +123,15 @@ var (
 		"The delivery is completed: this letter is an old copy, and to replay it does nothing.",
 		[]step{{"Drop it.", "dlq drop {id} --because 'an old copy'"}},
 	}
+	adviceDropped = advice{
+		"The ledger says that it was dropped: the command died before it deleted the letter. To replay it does nothing.",
+		[]step{
+			{"Drop it again.", "dlq drop {id} --because 'it was dropped'"},
+			{"Or have it back: keep it in a file,", "dlq export {id} --output letter.jsonl"},
+			{"put it into the queue as a new letter,", "dlq import letter.jsonl"},
+			{"and replay that.", replayID},
+		},
+	}
 )
 
 // adviceFor chooses the advice for a letter, by what the ledger knows of its
@@ -132,6 +141,8 @@ func adviceFor(l queue.Letter, e ledger.Entry, known bool) advice {
 	switch state := resumeState(e); {
 	case known && e.State == ledger.Completed:
 		return adviceLeftover
+	case known && wasDropped(e) && l.Generation < e.Generation:
+		return adviceDropped
 	case known && e.Attaching != "":
 		return adviceAmbiguousFile
 	case known && state == ledger.Creating:
@@ -165,6 +176,12 @@ func either(first bool, a, b advice) advice {
 		return a
 	}
 	return b
+}
+
+// wasDropped says whether a person gave the delivery up, and nobody has taken
+// it in hand since.
+func wasDropped(e ledger.Entry) bool {
+	return e.State == ledger.Dead && e.Last != nil && e.Last.Reason == ledger.ReasonDropped
 }
 
 // resumeState is the state that a replay goes on from.

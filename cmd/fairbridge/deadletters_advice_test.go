@@ -11,7 +11,7 @@ import (
 
 var everyAdvice = []advice{
 	adviceMalformed, adviceUnroutable, adviceMapping, adviceRejected, adviceRejectedFile, adviceNotFound, adviceNotFoundFile,
-	adviceAmbiguous, adviceAmbiguousFile, adviceSource, adviceEndpoint, adviceExhausted, adviceKey, adviceLeftover,
+	adviceAmbiguous, adviceAmbiguousFile, adviceSource, adviceEndpoint, adviceExhausted, adviceKey, adviceLeftover, adviceDropped,
 }
 
 func TestAdviceIsForTheCase(t *testing.T) {
@@ -43,6 +43,7 @@ func TestAdviceIsForTheCase(t *testing.T) {
 		{"exhausted by a key, for a file", queue.ReasonRetriesExhausted, "attach", 403, nil, adviceKey},
 		{"exhausted in doubt", queue.ReasonRetriesExhausted, "create", 503, &ledger.Entry{State: ledger.Creating}, adviceAmbiguous},
 		{"exhausted in doubt about a file", queue.ReasonRetriesExhausted, "attach", 503, &attaching, adviceAmbiguousFile},
+		{"dropped", queue.ReasonRejected, "create", 400, &ledger.Entry{State: ledger.Dead, Generation: 1, Last: &ledger.Fault{Reason: ledger.ReasonDropped}}, adviceDropped},
 		{"done", queue.ReasonRejected, "create", 400, &ledger.Entry{State: ledger.Completed}, adviceLeftover},
 	} {
 		l := queue.Letter{DeadLetter: queue.DeadLetter{Reason: tc.reason, Stage: tc.stage, Status: tc.status}}

@@ -207,17 +207,16 @@ func (m *mending) replayed() {
 }
 
 func (m *mending) dropped() {
-	explained := func(e ledger.Entry) bool { return e.State == ledger.Dead && e.Last.Reason == ledger.ReasonDropped }
 	m.again(func() {
 		m.each(func(e ledger.Entry) {
-			if !explained(e) {
+			if !wasDropped(e) {
 				m.t.Errorf("gone without a word: %+v", e)
 			}
 		}, m.lying(m.home.DeadLetterQueueURL))
 	})
 	m.settled()
 	m.each(func(e ledger.Entry) {
-		if !explained(e) || !strings.HasPrefix(e.Last.Text, "a test") {
+		if !wasDropped(e) || !strings.HasPrefix(e.Last.Text, "a test") {
 			m.t.Errorf("the ledger has %+v, %+v", e, e.Last)
 		}
 	})

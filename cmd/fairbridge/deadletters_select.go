@@ -21,7 +21,7 @@ import (
 const shortestID = 6
 
 // stages are the steps that dead letters name.
-var stages = []string{"attach", "claim", "complete", "create", "decode", "drop", "look_up", "map", "secret"}
+var stages = []string{"attach", "claim", "complete", "create", "dead_letter", "decode", "drop", "look_up", "map", "secret"}
 
 // selection says which dead letters are meant.
 type selection struct {

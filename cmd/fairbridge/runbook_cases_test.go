@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -232,6 +233,20 @@ var runbookCases = []runbookCase{
 			(&letterHome{t: r.t, home: r.state.home}).put(old)
 		},
 		cure: replayStep(0), files: screenshot},
+	{name: "dropped already", reason: queue.ReasonRejected, stage: "create", advice: adviceDropped,
+		cause: func(r *runbook) { r.failing(centercodetest.OpCreate, 400, nil) },
+		make:  func(r *runbook) { r.deliver(); r.halfDropped() },
+		cure:  replayStep(0), none: true},
+	{name: "dropped by mistake", reason: queue.ReasonRejected, stage: "create", advice: adviceDropped,
+		cause: func(r *runbook) { r.failing(centercodetest.OpCreate, 400, nil) },
+		make:  func(r *runbook) { r.deliver(); r.halfDropped() },
+		cure: func(r *runbook) {
+			r.f.center.Heal()
+			file := filepath.Join(r.t.TempDir(), "letter.jsonl")
+			r.do(1, "letter.jsonl", file)
+			r.do(2, "letter.jsonl", file)
+			r.do(3)
+		}, files: screenshot},
 	{name: "SQS's own redrive", reason: queue.ReasonRejected, stage: "create", advice: adviceRejected,
 		cause: func(r *runbook) { r.failing(centercodetest.OpCreate, 400, nil) },
 		cure: func(r *runbook) {

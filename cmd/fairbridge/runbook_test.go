@@ -114,6 +114,15 @@ func (r *runbook) exhaust() {
 	r.restart()
 }
 
+// halfDropped leaves the letter as 'dlq drop' does that dies in the middle.
+func (r *runbook) halfDropped() {
+	r.t.Helper()
+	r.state.settled()
+	if err := r.state.ledger.Drop(r.t.Context(), r.id, 1, "a test"); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // do carries out a step of the runbook to the letter, but for the words that
 // stand for others.
 func (r *runbook) do(step int, oldnew ...string) ran {
