@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/embedded/db"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/sqlite"
 	"fairbridge/pkg/queue"
@@ -226,7 +226,7 @@ func (w *world) deliverTwice(ctx context.Context) error {
 
 // show makes messages of the work queue visible, for which the queue has no call.
 func (w *world) show(ctx context.Context, fault, which string, args ...any) error {
-	return w.home.DB.Write(ctx, func(tx *sql.Tx) error {
+	return w.home.DB.Write(ctx, func(tx *db.Tx) error {
 		now := time.Now().UnixMilli()
 		result, err := tx.Exec(`UPDATE messages SET visible_at = ? WHERE visible_at > ?
 			AND queue = (SELECT id FROM queues WHERE name = ?) AND `+which,

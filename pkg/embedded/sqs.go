@@ -113,7 +113,7 @@ func (q queue) arn() string { return queueARNPrefix + q.name }
 // missing. clock tells the time for timestamps, visibility and retention; a
 // long poll waits in real time.
 func NewSQS(ctx context.Context, d *db.DB, clock func() time.Time) (*SQS, error) {
-	err := d.Write(ctx, func(tx *sql.Tx) error {
+	err := d.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(sqsSchema)
 		return err
 	})
@@ -129,7 +129,7 @@ func (s *SQS) CreateQueue(ctx context.Context, settings Queue) (url string, err 
 	if err := settings.check(); err != nil {
 		return "", fmt.Errorf("create queue %q: %w", settings.Name, err)
 	}
-	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		var deadLetters sql.NullInt64
 		if settings.DeadLetterQueue != "" {
 			err := tx.QueryRow("SELECT id FROM queues WHERE name = ?", settings.DeadLetterQueue).Scan(&deadLetters)

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"time"
 
+	"fairbridge/pkg/embedded/db"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -55,8 +57,8 @@ func errReceipt(message string) error {
 
 // each runs fn for every entry of a batch in one write. errs holds what fn said
 // of each entry, where that is an answer of SQS's; any other error ends it all.
-func (s *SQS) each(ctx context.Context, entries int, fn func(tx *sql.Tx, i int) error) (errs []error, err error) {
-	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+func (s *SQS) each(ctx context.Context, entries int, fn func(tx *db.Tx, i int) error) (errs []error, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		errs = make([]error, entries)
 		for i := range entries {
 			errs[i] = fn(tx, i)
@@ -70,8 +72,8 @@ func (s *SQS) each(ctx context.Context, entries int, fn func(tx *sql.Tx, i int) 
 }
 
 // one is each for a single entry.
-func (s *SQS) one(ctx context.Context, fn func(tx *sql.Tx) error) error {
-	errs, err := s.each(ctx, 1, func(tx *sql.Tx, _ int) error { return fn(tx) })
+func (s *SQS) one(ctx context.Context, fn func(tx *db.Tx) error) error {
+	errs, err := s.each(ctx, 1, func(tx *db.Tx, _ int) error { return fn(tx) })
 	if err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ func (s *SQS) DeleteMessage(ctx context.Context, in *sqs.DeleteMessageInput, _ .
 	if err != nil {
 		return nil, err
 	}
-	if err := s.one(ctx, func(tx *sql.Tx) error { return remove(tx, q, in.ReceiptHandle) }); err != nil {
+	if err := s.one(ctx, func(tx *db.Tx) error { return remove(tx, q, in.ReceiptHandle) }); err != nil {
 		return nil, err
 	}
 	s.bells.ring(q.id)
@@ -103,7 +105,7 @@ func (s *SQS) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatch
 	if err := checkBatch(in.Entries, func(e types.DeleteMessageBatchRequestEntry) *string { return e.Id }); err != nil {
 		return nil, err
 	}
-	errs, err := s.each(ctx, len(in.Entries), func(tx *sql.Tx, i int) error { return remove(tx, q, in.Entries[i].ReceiptHandle) })
+	errs, err := s.each(ctx, len(in.Entries), func(tx *db.Tx, i int) error { return remove(tx, q, in.Entries[i].ReceiptHandle) })
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +121,7 @@ func (s *SQS) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatch
 	return out, nil
 }
 
-func remove(tx *sql.Tx, q queue, handle *string) error {
+func remove(tx *db.Tx, q queue, handle *string) error {
 	r, err := parseReceipt(handle)
 	if err != nil {
 		return err
@@ -136,7 +138,7 @@ func (s *SQS) ChangeMessageVisibility(ctx context.Context, in *sqs.ChangeMessage
 	if err != nil {
 		return nil, err
 	}
-	if err := s.one(ctx, func(tx *sql.Tx) error { return s.hide(tx, q, in.ReceiptHandle, in.VisibilityTimeout) }); err != nil {
+	if err := s.one(ctx, func(tx *db.Tx) error { return s.hide(tx, q, in.ReceiptHandle, in.VisibilityTimeout) }); err != nil {
 		return nil, err
 	}
 	s.bells.ring(q.id)
@@ -153,7 +155,7 @@ func (s *SQS) ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMe
 	if err := checkBatch(in.Entries, func(e types.ChangeMessageVisibilityBatchRequestEntry) *string { return e.Id }); err != nil {
 		return nil, err
 	}
-	errs, err := s.each(ctx, len(in.Entries), func(tx *sql.Tx, i int) error {
+	errs, err := s.each(ctx, len(in.Entries), func(tx *db.Tx, i int) error {
 		return s.hide(tx, q, in.Entries[i].ReceiptHandle, in.Entries[i].VisibilityTimeout)
 	})
 	if err != nil {
@@ -179,7 +181,7 @@ func visibilityTimeout(seconds int32) (time.Duration, error) {
 	return d, nil
 }
 
-func (s *SQS) hide(tx *sql.Tx, q queue, handle *string, seconds int32) error {
+func (s *SQS) hide(tx *db.Tx, q queue, handle *string, seconds int32) error {
 	timeout, err := visibilityTimeout(seconds)
 	if err != nil {
 		return err

@@ -2,12 +2,13 @@ package embedded
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
+
+	"fairbridge/pkg/embedded/db"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -47,7 +48,7 @@ func (s *SQS) PurgeQueue(ctx context.Context, in *sqs.PurgeQueueInput, _ ...func
 func (s *SQS) clear(ctx context.Context, q queue, until int64) error {
 	for {
 		var removed int64
-		err := s.db.Write(ctx, func(tx *sql.Tx) error {
+		err := s.db.Write(ctx, func(tx *db.Tx) error {
 			result, err := tx.Exec("DELETE FROM messages WHERE seq IN (SELECT seq FROM messages WHERE queue = ? AND sent_at <= ? LIMIT ?)",
 				q.id, until, clearedAtATime)
 			if err != nil {

@@ -3,10 +3,11 @@ package embedded
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
+
+	"fairbridge/pkg/embedded/db"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -115,7 +116,7 @@ func errUnsupported() error {
 
 // store writes the messages, all or none.
 func (s *SQS) store(ctx context.Context, q queue, messages []outgoing) error {
-	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+	err := s.db.Write(ctx, func(tx *db.Tx) error {
 		now := s.now()
 		for _, m := range messages {
 			_, err := tx.Exec("INSERT INTO messages (queue, id, sent_at, visible_at) VALUES (?, ?, ?, ?)",

@@ -54,7 +54,7 @@ type SSM struct {
 // missing. clock tells when a parameter was changed; getenv is os.Getenv, or
 // what stands for it in a test.
 func NewSSM(ctx context.Context, d *db.DB, clock func() time.Time, getenv func(string) string) (*SSM, error) {
-	err := d.Write(ctx, func(tx *sql.Tx) error {
+	err := d.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(ssmSchema)
 		return err
 	})
@@ -118,7 +118,7 @@ func (s *SSM) PutParameter(ctx context.Context, in *ssm.PutParameterInput, _ ...
 		return nil, &types.UnsupportedParameterType{Message: aws.String("Only String and SecureString are there.")}
 	}
 	var version int64
-	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		kind := in.Type
 		err := tx.QueryRow("SELECT version, coalesce(nullif(?, ''), type) FROM parameters WHERE name = ?", string(in.Type), name).Scan(&version, &kind)
 		switch {
@@ -146,7 +146,7 @@ func (s *SSM) PutParameter(ctx context.Context, in *ssm.PutParameterInput, _ ...
 func (s *SSM) DeleteParameter(ctx context.Context, in *ssm.DeleteParameterInput, _ ...func(*ssm.Options)) (_ *ssm.DeleteParameterOutput, err error) {
 	defer operation("SSM", "DeleteParameter", &err)
 	name := aws.ToString(in.Name)
-	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		result, err := tx.Exec("DELETE FROM parameters WHERE name = ?", name)
 		if err != nil {
 			return err

@@ -100,7 +100,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 // A caller whose ctx ends before its turn gets ctx's error and fn does not
 // run; from then on Write waits for the outcome, which is always known. A
 // panic in fn is returned as a [*PanicError].
-func (d *DB) Write(ctx context.Context, fn func(tx *sql.Tx) error) error {
+func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	return d.writer.do(ctx, fn)
 }
 

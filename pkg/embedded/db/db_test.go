@@ -2,7 +2,6 @@ package db_test
 
 import (
 	"context"
-	"database/sql"
 	"path/filepath"
 	"testing"
 
@@ -32,13 +31,13 @@ func openTable(t *testing.T) *db.DB {
 	return d
 }
 
-func createTable(tx *sql.Tx) error {
+func createTable(tx *db.Tx) error {
 	_, err := tx.Exec("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, body TEXT NOT NULL)")
 	return err
 }
 
-func insert(body string) func(*sql.Tx) error {
-	return func(tx *sql.Tx) error {
+func insert(body string) func(*db.Tx) error {
+	return func(tx *db.Tx) error {
 		_, err := tx.Exec("INSERT INTO t (body) VALUES (?)", body)
 		return err
 	}

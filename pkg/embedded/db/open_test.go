@@ -142,7 +142,7 @@ func TestReadPoolCannotWrite(t *testing.T) {
 
 func TestDurabilitySettings(t *testing.T) {
 	d := openTable(t)
-	err := d.Write(t.Context(), func(tx *sql.Tx) error {
+	err := d.Write(t.Context(), func(tx *db.Tx) error {
 		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "fullfsync": "1"} {
 			var got string
 			if err := tx.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil {

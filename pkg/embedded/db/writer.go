@@ -32,7 +32,7 @@ var errGoexit = errors.New("write function ended its goroutine")
 // job is one caller of Write.
 type job struct {
 	ctx  context.Context
-	fn   func(*sql.Tx) error
+	fn   func(*Tx) error
 	err  error      // fn's, until the transaction is decided
 	done chan error // the outcome; has room for it
 }
@@ -43,6 +43,8 @@ type writer struct {
 	pool *sql.DB
 	jobs chan *job // without a buffer: a caller that waits here can still leave
 	idle chan struct{}
+	// statements belong to the writer, and to the function that it runs.
+	statements statements
 
 	mu      sync.RWMutex // held for reading while a caller is in do
 	closed  bool
@@ -50,12 +52,15 @@ type writer struct {
 }
 
 func startWriter(ctx context.Context, pool *sql.DB) *writer {
-	w := &writer{ctx: ctx, pool: pool, jobs: make(chan *job), idle: make(chan struct{})}
+	w := &writer{
+		ctx: ctx, pool: pool, jobs: make(chan *job), idle: make(chan struct{}),
+		statements: statements{all: map[string]*sql.Stmt{}},
+	}
 	go w.run()
 	return w
 }
 
-func (w *writer) do(ctx context.Context, fn func(*sql.Tx) error) error {
+func (w *writer) do(ctx context.Context, fn func(*Tx) error) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.closed {
@@ -86,6 +91,7 @@ func (w *writer) run() {
 		batch := w.gather(first)
 		for len(batch) > 0 {
 			batch = w.commit(batch)
+			w.statements.prepare(w.ctx, w.pool)
 		}
 	}
 }
@@ -153,7 +159,7 @@ func answer(batch []*job, err error) {
 // begin takes the write lock, for which it may have to wait until another
 // process lets go. Callers that have left meanwhile are answered and are not
 // in the batch it returns; if none is left there is no transaction.
-func (w *writer) begin(batch []*job) (*sql.Tx, []*job, error) {
+func (w *writer) begin(batch []*job) (*Tx, []*job, error) {
 	deadline := time.Now().Add(lockWait)
 	for {
 		batch = dropEnded(batch)
@@ -162,7 +168,7 @@ func (w *writer) begin(batch []*job) (*sql.Tx, []*job, error) {
 		}
 		tx, err := w.pool.BeginTx(w.ctx, nil)
 		if err == nil {
-			return tx, batch, nil
+			return &Tx{Tx: tx, statements: &w.statements, bound: map[string]*sql.Stmt{}}, batch, nil
 		}
 		if !isBusy(err) || time.Now().After(deadline) {
 			return nil, batch, fmt.Errorf("begin: %w", err)
@@ -186,7 +192,7 @@ func dropEnded(batch []*job) []*job {
 // failed, and leaves the function's error in the job. lost says that there is
 // no transaction any more: SQLite ends it by itself on some errors (disk full,
 // an interrupted statement), or the function did.
-func apply(tx *sql.Tx, j *job) (lost bool) {
+func apply(tx *Tx, j *job) (lost bool) {
 	if _, err := tx.Exec("SAVEPOINT job"); err != nil {
 		j.err = fmt.Errorf("savepoint: %w", err)
 		return true
@@ -207,7 +213,7 @@ func apply(tx *sql.Tx, j *job) (lost bool) {
 
 // call runs fn in a goroutine of its own, so that neither a panic nor
 // runtime.Goexit (a test's FailNow) ends the writer.
-func call(fn func(*sql.Tx) error, tx *sql.Tx) error {
+func call(fn func(*Tx) error, tx *Tx) error {
 	result := make(chan error, 1)
 	go func() {
 		err := errGoexit

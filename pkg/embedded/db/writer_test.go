@@ -2,7 +2,6 @@ package db_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -34,19 +33,19 @@ func TestWriteReturnsWithTheChangeVisible(t *testing.T) {
 // are all there, of the bad nothing, and each caller gets its own outcome.
 func TestFunctionsFailAlone(t *testing.T) {
 	d := openTable(t)
-	bad := map[string]func(*sql.Tx) error{
-		"refused": func(*sql.Tx) error { return errRefused },
-		"panic":   func(*sql.Tx) error { panic("boom") },
-		"goexit":  func(*sql.Tx) error { runtime.Goexit(); return nil },
-		"constraint": func(tx *sql.Tx) error {
+	bad := map[string]func(*db.Tx) error{
+		"refused": func(*db.Tx) error { return errRefused },
+		"panic":   func(*db.Tx) error { panic("boom") },
+		"goexit":  func(*db.Tx) error { runtime.Goexit(); return nil },
+		"constraint": func(tx *db.Tx) error {
 			_, err := tx.Exec("INSERT INTO t (body) VALUES (NULL)")
 			return err
 		},
-		"rollback": func(tx *sql.Tx) error { // ends the transaction of all
+		"rollback": func(tx *db.Tx) error { // ends the transaction of all
 			_, err := tx.Exec("ROLLBACK")
 			return err
 		},
-		"interrupt": func(tx *sql.Tx) error { // makes SQLite end it
+		"interrupt": func(tx *db.Tx) error { // makes SQLite end it
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
 			defer cancel()
 			_, err := tx.ExecContext(ctx, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n)
@@ -59,7 +58,7 @@ func TestFunctionsFailAlone(t *testing.T) {
 	for i := range rounds {
 		for name, fn := range bad {
 			group.Go(func() {
-				err := d.Write(t.Context(), func(tx *sql.Tx) error {
+				err := d.Write(t.Context(), func(tx *db.Tx) error {
 					if err := insert("bad " + name)(tx); err != nil {
 						return err
 					}
@@ -101,7 +100,7 @@ func hold(t *testing.T, d *db.DB) (release func()) {
 	held, let := make(chan struct{}), make(chan struct{})
 	var group sync.WaitGroup
 	group.Go(func() {
-		err := d.Write(context.Background(), func(*sql.Tx) error {
+		err := d.Write(context.Background(), func(*db.Tx) error {
 			close(held)
 			<-let
 			return nil
@@ -123,7 +122,7 @@ func TestWaitingWritesShareOneCommit(t *testing.T) {
 	var uncommitted []int // what the read pool saw while each function ran
 	for range callers {
 		group.Go(func() {
-			err := d.Write(t.Context(), func(tx *sql.Tx) error {
+			err := d.Write(t.Context(), func(tx *db.Tx) error {
 				if err := insert("x")(tx); err != nil {
 					return err
 				}
@@ -214,17 +213,17 @@ func TestCallerThatLeavesWhileTheFileIsLocked(t *testing.T) {
 // caller whose own function had failed.
 func TestFailedCommitFailsAll(t *testing.T) {
 	d := openTable(t)
-	if err := d.Write(t.Context(), func(tx *sql.Tx) error {
+	if err := d.Write(t.Context(), func(tx *db.Tx) error {
 		_, err := tx.Exec("CREATE TABLE child (t INTEGER REFERENCES t(id) DEFERRABLE INITIALLY DEFERRED)")
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
 	release := hold(t, d)
-	functions := []func(*sql.Tx) error{
+	functions := []func(*db.Tx) error{
 		insert("innocent"),
-		func(*sql.Tx) error { return errRefused },
-		func(tx *sql.Tx) error { _, err := tx.Exec("INSERT INTO child (t) VALUES (99)"); return err },
+		func(*db.Tx) error { return errRefused },
+		func(tx *db.Tx) error { _, err := tx.Exec("INSERT INTO child (t) VALUES (99)"); return err },
 	}
 	errs := make(chan error, len(functions))
 	for _, fn := range functions {

@@ -49,7 +49,7 @@ func New(ctx context.Context, d *db.DB, opts ...Option) (*Store, error) {
 	for _, opt := range opts {
 		opt(s)
 	}
-	err := d.Write(ctx, func(tx *sql.Tx) error {
+	err := d.Write(ctx, func(tx *db.Tx) error {
 		if _, err := tx.Exec(schema); err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func New(ctx context.Context, d *db.DB, opts ...Option) (*Store, error) {
 // transaction: at most 500, and the next Put goes on if there are more.
 func (s *Store) Put(ctx context.Context, r ledger.Record) error {
 	now := s.now()
-	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+	err := s.db.Write(ctx, func(tx *db.Tx) error {
 		written, err := write(tx, r, now)
 		if err != nil {
 			return err
@@ -89,7 +89,7 @@ func (s *Store) Put(ctx context.Context, r ledger.Record) error {
 }
 
 // write reports whether the stored version let r in.
-func write(tx *sql.Tx, r ledger.Record, now time.Time) (bool, error) {
+func write(tx *db.Tx, r ledger.Record, now time.Time) (bool, error) {
 	var result sql.Result
 	var err error
 	if r.Version == 1 {
