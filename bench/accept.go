@@ -37,7 +37,7 @@ var accepting = experiment{
 			var floor, subject time.Duration
 			for range turns {
 				floor += insert(each)
-				subject += send(tb, webhook, l.feedbacks(tb, each))
+				subject += send(tb, webhook, clients, l.feedbacks(tb, each))
 			}
 			perSecond := func(d time.Duration) float64 { return float64(turns*each) / d.Seconds() }
 			return []sample{{perSecond(subject), perSecond(floor)}}

@@ -75,7 +75,7 @@ func startBridge(tb testing.TB, l *lab, binary, data string) *bridge {
 // ticket and was completed in the ledger.
 func (b *bridge) deliver(tb testing.TB, payloads [][]byte) time.Duration {
 	began := time.Now()
-	send(tb, b.webhook, payloads)
+	send(tb, b.webhook, clients, payloads)
 	for range payloads {
 		if _, running := <-b.created; !running {
 			tb.Fatal("fairbridge run has ended")

@@ -36,13 +36,7 @@ var endToEnd = experiment{
 		return func(tb testing.TB) []sample {
 			n := l.scale.deliveries
 			payloads := l.feedbacks(tb, n)
-			began := time.Now()
-			for _, payload := range payloads {
-				if err := post(tb.Context(), server.Client(), server.URL, payload); err != nil {
-					tb.Fatal(err)
-				}
-			}
-			floor := requests*time.Since(began) + durableWrites*startInserts(tb, l)(n)
+			floor := requests*send(tb, server.URL, 1, payloads) + durableWrites*startInserts(tb, l)(n)
 			b := startBridge(tb, l, binary, tb.TempDir())
 			took := b.deliver(tb, payloads)
 			return []sample{
