@@ -22,8 +22,8 @@ import (
 )
 
 // replaying has `fairbridge dlq replay` take all dead letters back to the work
-// queue. The floor moves them with the same calls, ten batches at once as there,
-// but holds nothing, looks at nothing and tells nothing.
+// queue. The floor moves them with the same calls, ten batches at once as the
+// SDK's transport would, but holds nothing, looks at nothing and tells nothing.
 var replaying = experiment{
 	name: "dead letters",
 	figures: []figure{
@@ -97,7 +97,7 @@ func replay(tb testing.TB, binary, folder string, n int) time.Duration {
 
 // move moves all n dead letters of a home to the work queue.
 func move(tb testing.TB, folder string, n int) time.Duration {
-	const lanes = 10 // as in pkg/queue
+	const lanes = 10 // as many connections as the SDK keeps open to a host
 	var moved atomic.Int64
 	var group errgroup.Group
 	began := time.Now()

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -16,6 +18,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"fairbridge/pkg/ledger/dynamo"
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/stack"
 )
 
@@ -53,7 +56,12 @@ func (p *place) awsConfig(ctx context.Context) (aws.Config, error) {
 	defer cancel()
 	// What matters is in an error; the SDK would also warn on standard error,
 	// such as of a machine that is no EC2 instance.
-	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
+	options := []func(*config.LoadOptions) error{
+		config.WithLogger(logging.Nop{}),
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+			t.MaxIdleConnsPerHost = queue.Concurrency
+		})),
+	}
 	if p.region != "" {
 		options = append(options, config.WithRegion(p.region))
 	}

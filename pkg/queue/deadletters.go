@@ -142,7 +142,7 @@ func (h *Hold) enough() time.Duration {
 func (h *Hold) round(ctx context.Context, want int, wait int32, visit func(Letter)) error {
 	// One that fails must not cut off the others: their answers would be lost.
 	var group errgroup.Group
-	for range min(lanes, max(1, (want-h.Len()+batchEntries-1)/batchEntries)) {
+	for range min(Concurrency, max(1, (want-h.Len()+batchEntries-1)/batchEntries)) {
 		group.Go(func() error {
 			for {
 				letters, err := h.q.receive(ctx, h, wait)
