@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"fairbridge/pkg/centercode/centercodetest"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
@@ -82,6 +83,20 @@ func TestReplayTooOften(t *testing.T) {
 			t.Errorf("it says that it was replayed %s times", got)
 		}
 	}
+}
+
+// What SQS itself moved and a worker then buried has been replayed as often.
+func TestReplayTooOftenOfWhatWasMoved(t *testing.T) {
+	f, h := newFarEnd(t, ""), newLetterHome(t, moved(t, 1))
+	f.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 400, Times: -1})
+	startBridge(t, f, h.data)
+	for range mostReplays {
+		if got := h.dlq("replay", idOf(1), "--wait"); got.code != exitLeft || !strings.Contains(got.out, "dead again: rejected") {
+			t.Fatalf("%+v", got)
+		}
+	}
+	h.dlq("replay", idOf(1)).want(t, exitLeft, "0 dead letters replayed\n",
+		"fairbridge: 6b86b273ff34 has been replayed 3 times already: mend the cause, then add --force\n")
 }
 
 // Very many letters go a part at a time; a copy that comes in a later part goes

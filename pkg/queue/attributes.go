@@ -27,8 +27,8 @@ const (
 	ReasonAttachmentEndpoint Reason = "attachment_endpoint" // Centercode named no place for the file; the ticket stays
 )
 
-// The names of the message attributes. SQS allows ten a message; a dead letter
-// has nine.
+// The names of the message attributes. SQS allows ten a message: a dead letter
+// that was replayed has them all.
 const (
 	attrDeliveryID  = "deliveryId"
 	attrEvent       = "event"
@@ -39,6 +39,7 @@ const (
 	attrAttempts    = "attempts"
 	attrFailedAt    = "failedAt"
 	attrGeneration  = "generation"
+	attrReplays     = "replays"
 )
 
 // MaxDescription is the most that a dead letter says, in characters.
@@ -67,6 +68,9 @@ type DeadLetter struct {
 	// included. A message that is replayed or redriven keeps it, and so tells
 	// the worker which copy it is.
 	Generation int
+	// Replays is how often the message was replayed. The generation does not tell:
+	// it stays as it is when SQS itself moves the message.
+	Replays int
 }
 
 // DeliveryAttributes are the attributes of a message on its first way.
@@ -87,6 +91,9 @@ func (d DeadLetter) Attributes() map[string]types.MessageAttributeValue {
 	number(attrs, attrStatus, d.Status)
 	number(attrs, attrAttempts, d.Attempts)
 	number(attrs, attrGeneration, d.Generation)
+	if d.Replays > 0 {
+		number(attrs, attrReplays, d.Replays)
+	}
 	return attrs
 }
 
@@ -109,13 +116,21 @@ func ParseDeadLetter(attrs map[string]types.MessageAttributeValue) DeadLetter {
 		Attempts:    atoi(attrAttempts),
 		FailedAt:    failedAt,
 		Generation:  atoi(attrGeneration),
+		Replays:     max(atoi(attrReplays), 0),
 	}
 }
 
 // Generation reads how often the message was a dead letter before, as Lambda's
 // event source mapping hands it over; 0 on its first way.
 func Generation(attrs map[string]events.SQSMessageAttribute) int {
-	n, err := strconv.Atoi(aws.ToString(attrs[attrGeneration].StringValue))
+	return counted(attrs, attrGeneration)
+}
+
+// Replays reads likewise how often the message was replayed.
+func Replays(attrs map[string]events.SQSMessageAttribute) int { return counted(attrs, attrReplays) }
+
+func counted(attrs map[string]events.SQSMessageAttribute, name string) int {
+	n, err := strconv.Atoi(aws.ToString(attrs[name].StringValue))
 	if err != nil || n < 0 {
 		return 0
 	}

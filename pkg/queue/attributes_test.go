@@ -13,7 +13,7 @@ import (
 func TestDeadLetterGoesThereAndBack(t *testing.T) {
 	want := DeadLetter{
 		DeliveryID: id, Event: "feedback", Reason: ReasonRejected, Stage: "create", Status: 400,
-		Description: "Invalid submitter.", Attempts: 3, Generation: 2,
+		Description: "Invalid submitter.", Attempts: 3, Generation: 2, Replays: 1,
 		FailedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
 	attrs := want.Attributes()
@@ -48,16 +48,17 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-func TestGeneration(t *testing.T) {
+func TestCounts(t *testing.T) {
 	of := func(s string) map[string]events.SQSMessageAttribute {
-		return map[string]events.SQSMessageAttribute{"generation": {DataType: "Number", StringValue: &s}}
+		n := events.SQSMessageAttribute{DataType: "Number", StringValue: &s}
+		return map[string]events.SQSMessageAttribute{"generation": n, "replays": n}
 	}
 	for _, tc := range []struct {
 		attrs map[string]events.SQSMessageAttribute
 		want  int
 	}{{nil, 0}, {of("2"), 2}, {of("-1"), 0}, {of("x"), 0}} {
-		if got := Generation(tc.attrs); got != tc.want {
-			t.Errorf("%v: %d, want %d", tc.attrs, got, tc.want)
+		if generation, replays := Generation(tc.attrs), Replays(tc.attrs); generation != tc.want || replays != tc.want {
+			t.Errorf("%v: generation %d, %d replays, want %d", tc.attrs, generation, replays, tc.want)
 		}
 	}
 }

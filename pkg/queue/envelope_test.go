@@ -37,7 +37,7 @@ func TestEncodeLeavesRoomForDeadLetterAttributes(t *testing.T) {
 	}
 	letter := DeadLetter{
 		DeliveryID: id, Event: "feedback", Reason: ReasonAttachmentEndpoint, Stage: "attach", Status: 599,
-		Description: strings.Repeat("\U0001F600", 2*MaxDescription), Attempts: 1 << 30, Generation: 1 << 30, FailedAt: time.Now(),
+		Description: strings.Repeat("\U0001F600", 2*MaxDescription), Attempts: 1 << 30, Generation: 1 << 30, Replays: 1 << 30, FailedAt: time.Now(),
 	}
 	size := 0
 	for name, a := range letter.Attributes() {

@@ -77,9 +77,9 @@ func readLetter(line []byte) (Letter, error) {
 	l := Letter{
 		DeadLetter: DeadLetter{
 			DeliveryID: e.DeliveryID, Event: e.Event, Reason: e.Reason, Stage: e.Stage, Status: e.Status,
-			Description: e.Description, Attempts: e.Attempts, FailedAt: e.FailedAt, Generation: e.Generation,
+			Description: e.Description, Attempts: e.Attempts, FailedAt: e.FailedAt, Generation: e.Generation, Replays: e.Replays,
 		},
-		SentAt: e.SentAt, Replays: e.Replays, Body: e.Body,
+		SentAt: e.SentAt, Body: e.Body,
 	}
 	switch {
 	case l.Body == "" || len(l.Body) > MaxBodyBytes:

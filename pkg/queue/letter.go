@@ -27,10 +27,6 @@ func Reasons() []Reason {
 	}
 }
 
-// attrReplays counts on a replayed message how often it was one. A worker that
-// writes a new letter leaves it out: then the generation tells.
-const attrReplays = "replays"
-
 // Letter is a message of the dead-letter queue.
 type Letter struct {
 	DeadLetter
@@ -39,20 +35,16 @@ type Letter struct {
 	// SentAt is when the message came into its first queue: a message that SQS
 	// moved keeps that time. 14 days after it SQS deletes the letter.
 	SentAt time.Time
-	// Replays is how often the message itself was replayed.
-	Replays int
-	Body    string
+	Body   string
 }
 
 // letterOf reads a received message.
 func letterOf(m types.Message) Letter {
 	millis, _ := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64)
-	replays, _ := strconv.Atoi(aws.ToString(m.MessageAttributes[attrReplays].StringValue))
 	l := Letter{
 		DeadLetter: ParseDeadLetter(m.MessageAttributes),
 		MessageID:  aws.ToString(m.MessageId),
 		SentAt:     time.UnixMilli(millis).UTC(),
-		Replays:    max(replays, 0),
 		Body:       aws.ToString(m.Body),
 	}
 	if !isDeliveryID(l.DeliveryID) { // somebody else's message
@@ -62,7 +54,7 @@ func letterOf(m types.Message) Letter {
 		// SQS's own redrive sends a letter with the attributes that it has. If it
 		// then runs out of receives they tell of the time before.
 		l.DeadLetter = DeadLetter{
-			DeliveryID: l.DeliveryID, Event: l.Event, Generation: l.Generation, Reason: ReasonRetriesExhausted,
+			DeliveryID: l.DeliveryID, Event: l.Event, Reason: ReasonRetriesExhausted, Generation: l.Generation, Replays: l.Replays,
 		}
 	}
 	return l
@@ -94,7 +86,8 @@ func (l Letter) DiedAt() time.Time {
 }
 
 // ReplayCount is how often the delivery has been replayed, as far as the letter
-// knows.
+// knows. SQS's own redrive does not count in Replays, but what a worker then
+// writes is of the next generation.
 func (l Letter) ReplayCount() int {
 	n := l.Generation
 	if l.Reason != ReasonRetriesExhausted {
@@ -118,11 +111,7 @@ func (l Letter) attributes() map[string]types.MessageAttributeValue {
 	if l.Reason == ReasonRetriesExhausted {
 		return l.deliveryAttributes(l.Replays)
 	}
-	attrs := l.DeadLetter.Attributes()
-	if l.Replays > 0 {
-		number(attrs, attrReplays, l.Replays)
-	}
-	return attrs
+	return l.DeadLetter.Attributes()
 }
 
 // deliveryAttributes are those of the letter in the work queue. The generation

@@ -98,6 +98,65 @@ func TestOldCopyBesideAReplay(t *testing.T) {
 	}
 }
 
+// Each replay is counted, whether SQS itself moved the message or a worker buried
+// it, and so is SQS's own redrive of what a worker buried.
+func TestReplaysAreCounted(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	w.send(feedback(1))
+	for n, step := range []struct {
+		status int
+		reason queue.Reason
+	}{
+		{500, queue.ReasonRetriesExhausted},
+		{500, queue.ReasonRetriesExhausted},
+		{400, queue.ReasonRejected},
+		{404, queue.ReasonNotFound},
+		{500, queue.ReasonRetriesExhausted},
+		{400, queue.ReasonRejected},
+	} {
+		w.die(step.status)
+		if l := w.replay(); l.Reason != step.reason || l.ReplayCount() != n {
+			t.Errorf("replayed %d times, it says %d: %+v", n, l.ReplayCount(), l.DeadLetter)
+		}
+	}
+
+	w = newWorld(t, parkRoute)
+	w.send(feedback(1))
+	w.die(400)
+	w.redrive()
+	w.die(400)
+	w.redrive()
+	w.die(500)
+	if l := w.replay(); l.ReplayCount() != 2 {
+		t.Errorf("redriven twice, it says %d: %+v", l.ReplayCount(), l.DeadLetter)
+	}
+}
+
+// die makes a dead letter of what is queued: a status of 500 is tried until SQS
+// moves the message.
+func (w *world) die(status int) {
+	w.Helper()
+	w.center.Heal()
+	w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: status, Times: -1})
+	w.settle(nil)
+}
+
+// replay replays the one dead letter that there is, as the command does, and
+// returns it.
+func (w *world) replay() queue.Letter {
+	w.Helper()
+	letters := make(chan queue.Letter, 10)
+	hold, err := (&queue.DeadLetters{API: w.sqs, URL: w.dead, WorkURL: w.work}).Take(w.Context(), func(l queue.Letter) { letters <- l })
+	w.must(err)
+	if len(letters) != 1 {
+		w.Fatalf("%d dead letters", len(letters))
+	}
+	l := <-letters
+	hold.Replay(w.Context(), []queue.Case{{Letter: l}}, 0, func(_ queue.Case, err error) { w.must(err) })
+	w.must(hold.Release(w.Context()))
+	return l
+}
+
 // copyOf puts a message back, and returns what delivers it once more.
 func (w *world) copyOf(m types.Message) func() {
 	w.Helper()

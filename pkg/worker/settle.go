@@ -120,6 +120,7 @@ func (d *delivery) bury(ctx context.Context, v decision, cause error) error {
 		Attempts:    entry.Attempts,
 		FailedAt:    d.Now(),
 		Generation:  entry.Generation + 1,
+		Replays:     queue.Replays(d.message.MessageAttributes),
 	}
 	_, err := d.Queue.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl:          aws.String(d.DeadLetterQueueURL),
