@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ func TestFunctions(t *testing.T) {
 	t.Run("partial batch", func(t *testing.T) { testPartialBatch(t, ingest, worker) })
 	t.Run("rejected webhook", func(t *testing.T) { testRejectedWebhook(t, ingest) })
 	t.Run("init", func(t *testing.T) { testInit(t, ingest, worker) })
+	t.Run("init without SSM", func(t *testing.T) { testInitWithoutSSM(t, ingest) })
 }
 
 func testWebhookToTicket(t *testing.T, ingestBinary, workerBinary string) {
@@ -153,6 +155,22 @@ func testInit(t *testing.T, ingest, worker string) {
 				t.Errorf("log %v, want one error that names %s", lines, tt.unset)
 			}
 		})
+	}
+}
+
+// testInitWithoutSSM holds that a start which cannot read the secret ahead is
+// none the worse: the webhook is answered that it should come again.
+func testInitWithoutSSM(t *testing.T, binary string) {
+	w := newWorld(t)
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	w.env["AWS_ENDPOINT_URL_SSM"] = closed.URL
+	ingest := lambdatest.Start(t, binary, w.env)
+	if res := webhook(t, ingest, []byte(`{"event":"feedback","text":"a"}`)); res.StatusCode != 503 || res.Headers["Retry-After"] == "" {
+		t.Errorf("answer %d %v\n%s", res.StatusCode, res.Headers, ingest.Output())
+	}
+	if messages := w.receive(t, w.work); len(messages) != 0 {
+		t.Errorf("%d messages in the queue", len(messages))
 	}
 }
 

@@ -33,11 +33,14 @@ func newHandler(log *slog.Logger) (*ingest.Handler, error) {
 		return nil, err
 	}
 	stored := secrets.New(parameters.New(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log))
-	stored.Prefetch(secrets.WebhookToken)
+	fetched := stored.Prefetch(secrets.WebhookToken)
 	config, err := settings.LoadMapping()
 	if err != nil {
 		return nil, err
 	}
+	// Init has more of the processor than a small function's invocations: TLS is
+	// best set up here. And no request is on its way if Lambda freezes now.
+	<-fetched
 	return ingest.New(ingest.Config{
 		QueueURL: settings.QueueURL,
 		Sender:   sqs.NewFromConfig(settings.AWS),

@@ -36,7 +36,7 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 		return nil, err
 	}
 	stored := secrets.New(parameters.New(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log))
-	stored.Prefetch(secrets.CentercodeAPIKey)
+	fetched := stored.Prefetch(secrets.CentercodeAPIKey)
 	config, err := settings.LoadMapping()
 	if err != nil {
 		return nil, err
@@ -52,6 +52,7 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	<-fetched // as in ingest
 	return worker.New(worker.Config{
 		WorkQueueURL: settings.QueueURL, DeadLetterQueueURL: settings.DeadLetterQueueURL,
 		Ledger:     ledger.New(dynamo.New(newTable(settings.AWS), settings.LedgerTable), time.Now, ledger.DefaultLease),

@@ -124,10 +124,15 @@ func (s *Store) Get(ctx context.Context, name string) (string, error) {
 }
 
 // Prefetch begins to read a secret that will be needed, so that it is there, or
-// on its way, when [Store.Get] asks. It does not wait, and leaves it to Get to
-// tell of a failure.
-func (s *Store) Prefetch(name string) {
-	go func() { _, _ = s.Get(context.Background(), name) }()
+// on its way, when [Store.Get] asks. It leaves it to Get to tell of a failure.
+// The channel is closed when the read has ended, after 8 s at the latest.
+func (s *Store) Prefetch(name string) <-chan struct{} {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = s.Get(context.Background(), name)
+	}()
+	return ended
 }
 
 // Fresh returns a secret that is younger than maxAge, and reads it again if

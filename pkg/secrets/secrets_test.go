@@ -232,10 +232,10 @@ func TestPrefetch(t *testing.T) {
 					return secretValue, nil
 				}}
 				s := New(f, DefaultPrefix)
-				s.Prefetch(WebhookToken)
+				ended := s.Prefetch(WebhookToken)
 				synctest.Wait()
 				if tc.wait {
-					time.Sleep(2 * time.Second)
+					<-ended
 				}
 				v, err := s.Get(t.Context(), WebhookToken)
 				if (err != nil) != tc.wantFailed || err == nil && v != secretValue || f.count() != tc.reads {
