@@ -141,7 +141,7 @@ func adviceFor(l queue.Letter, e ledger.Entry, known bool) advice {
 	switch state := resumeState(e); {
 	case known && e.State == ledger.Completed:
 		return adviceLeftover
-	case known && wasDropped(e) && l.Generation < e.Generation:
+	case known && e.Dropped() && l.Generation < e.Generation:
 		return adviceDropped
 	case known && e.Attaching != "":
 		return adviceAmbiguousFile
@@ -176,12 +176,6 @@ func either(first bool, a, b advice) advice {
 		return a
 	}
 	return b
-}
-
-// wasDropped says whether a person gave the delivery up, and nobody has taken
-// it in hand since.
-func wasDropped(e ledger.Entry) bool {
-	return e.State == ledger.Dead && e.Last != nil && e.Last.Reason == ledger.ReasonDropped
 }
 
 // resumeState is the state that a replay goes on from.

@@ -136,7 +136,7 @@ func (t *target) lookIntoLedger(ctx context.Context, visit func(queue.Letter) bo
 	records, _ := t.History.Recent(ctx, math.MaxInt32) // a part of them is better than none
 	for _, r := range slices.Backward(records) {
 		var e ledger.Entry
-		if r.State != string(ledger.Dead) || json.Unmarshal(r.Doc, &e) != nil || e.Last == nil || wasDropped(e) {
+		if r.State != string(ledger.Dead) || json.Unmarshal(r.Doc, &e) != nil || e.Last == nil || e.Dropped() {
 			continue
 		}
 		l := queue.DeadLetter{DeliveryID: cmp.Or(e.DeliveryID, r.ID), Reason: queue.Reason(e.Last.Reason), Description: e.Last.Text}

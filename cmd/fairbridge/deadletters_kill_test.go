@@ -209,14 +209,14 @@ func (m *mending) replayed() {
 func (m *mending) dropped() {
 	m.again(func() {
 		m.each(func(e ledger.Entry) {
-			if !wasDropped(e) {
+			if !e.Dropped() {
 				m.t.Errorf("gone without a word: %+v", e)
 			}
 		}, m.lying(m.home.DeadLetterQueueURL))
 	})
 	m.settled()
 	m.each(func(e ledger.Entry) {
-		if !wasDropped(e) || !strings.HasPrefix(e.Last.Text, "a test") {
+		if !e.Dropped() || e.Generation != 2 || e.Last.Status != 400 || !strings.HasPrefix(e.Last.Text, "a test (it had failed at create: ") {
 			m.t.Errorf("the ledger has %+v, %+v", e, e.Last)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -11,10 +12,20 @@ import (
 // up.
 const ReasonDropped = "dropped"
 
+// hadFailed stands between a person's words and what had gone wrong before.
+const hadFailed = " (it had failed at "
+
+// Dropped says whether a person gave the delivery up, and nobody has taken it in
+// hand since.
+func (e Entry) Dropped() bool {
+	return e.State == Dead && e.Last != nil && e.Last.Reason == ReasonDropped
+}
+
 // Drop records that a person gave a delivery up, and why. generation is that of
 // its dead letter: from now on every message of it, of that generation or an
 // older one, is an old copy, which a worker passes over. A delivery that is
-// completed stays so.
+// completed stays so. To drop one again, as after a command that died, changes
+// the reason only.
 //
 // The error is a [*HeldError] while a worker has the delivery in hand, or the
 // store's.
@@ -43,17 +54,26 @@ func (l *Ledger) drop(ctx context.Context, id string, generation int, why string
 	if e.HeldAt(now) {
 		return &HeldError{Until: e.LeaseUntil}
 	}
+	again := e.Dropped() && generation < e.Generation
 	fault := Fault{Reason: ReasonDropped, Stage: "drop", Text: why, At: now}
-	if was := e.Last; was != nil && was.Reason != ReasonDropped {
+	if was := e.Last; was != nil {
 		// What had gone wrong is still of interest.
-		fault.Status, fault.Text = was.Status, fmt.Sprintf("%s (it had failed at %s: %s)", why, was.Stage, was.Text)
+		had := was.Stage + ": " + was.Text + ")"
+		if was.Reason == ReasonDropped {
+			_, had, _ = strings.Cut(was.Text, hadFailed)
+		}
+		if fault.Status = was.Status; had != "" {
+			fault.Text += hadFailed + had
+		}
 	}
 	e.Last = &fault
 	e.Owner, e.LeaseUntil, e.UpdatedAt = "", time.Time{}, now
-	if e.State != Completed {
+	if e.State != Completed && !again {
 		if e.State != Dead {
 			e.State, e.Resume = Dead, e.State
 		}
+		// Beyond the letter's, and not further each time: a letter that is imported
+		// takes it over, and would look as if it had been replayed as often.
 		e.Generation = max(e.Generation, generation) + 1
 	}
 	return l.put(ctx, e, r.Version)

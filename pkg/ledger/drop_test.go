@@ -39,11 +39,32 @@ func TestDrop(t *testing.T) {
 	})
 	t.Run("twice", func(t *testing.T) {
 		b := newBench(t)
-		b.must(b.claim(0).Died(t.Context(), ledger.Fault{Reason: "mapping", Stage: "map"}, false))
+		b.must(b.claim(0).Died(t.Context(), ledger.Fault{Reason: "rejected", Stage: "create", Status: 400, Text: "no"}, true))
+		for _, why := range []string{"first", "second", "third"} {
+			b.must(b.Drop(t.Context(), "d1", 1, why))
+		}
+		if e := b.entry(); e.Last.Text != "third (it had failed at create: no)" || e.Last.Status != 400 ||
+			e.State != ledger.Dead || e.Resume != ledger.Claimed || e.Generation != 2 {
+			t.Errorf("entry %+v, last %+v", e, e.Last)
+		}
+		passedOver(b, 1)
+		// The letter comes back with the ledger's generation. An old copy that is
+		// dropped leaves it alone; it itself can be given up, too.
+		b.must(b.Drop(t.Context(), "d1", 1, "an old copy"))
+		b.must(b.claim(2).Release(t.Context(), ledger.Fault{Stage: "create", Text: "busy"}, true))
+		b.must(b.Drop(t.Context(), "d1", 2, "fourth"))
+		b.must(b.Drop(t.Context(), "d1", 3, "imported, and not replayed"))
+		if e := b.entry(); e.Generation != 4 || e.Last.Text != "imported, and not replayed (it had failed at create: busy)" {
+			t.Errorf("entry %+v, last %+v", e, e.Last)
+		}
+		passedOver(b, 3)
+	})
+	t.Run("twice, of unknown cause", func(t *testing.T) {
+		b := newBench(t)
 		b.must(b.Drop(t.Context(), "d1", 1, "first"))
 		b.must(b.Drop(t.Context(), "d1", 1, "second"))
-		if e := b.entry(); e.Last.Text != "second" || e.State != ledger.Dead || e.Resume != ledger.Claimed {
-			t.Errorf("entry %+v", e)
+		if e := b.entry(); e.Last.Text != "second" || e.Generation != 2 {
+			t.Errorf("entry %+v, last %+v", e, e.Last)
 		}
 	})
 	t.Run("moved by SQS", func(t *testing.T) {
