@@ -15,7 +15,7 @@ func TestLinks(t *testing.T) {
 	both := []string{
 		"modernc.org", "database/sql", "fairbridge/pkg/embedded", "fairbridge/pkg/ledger/sqlite", "github.com/gofrs/flock", // the embedded home
 		"github.com/spf13", "golang.org/x/term", "fairbridge/cmd", // the command
-		"testing", "net/http/httptest", "fairbridge/pkg/centercode/centercodetest", "fairbridge/pkg/testfairy/testfairytest", // tests
+		"testing", "net/http/httptest", "fairbridge/pkg/awstest", "fairbridge/pkg/centercode/centercodetest", "fairbridge/pkg/testfairy/testfairytest", // tests
 		"net/rpc", // lambda.norpc
 		"github.com/aws/aws-sdk-go-v2/service/ssm",                                                                                    // see package parameters
 		"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/service/sso", "github.com/aws/aws-sdk-go-v2/service/sts", // see package env

@@ -20,8 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"fairbridge/functions/internal/awswire"
 	"fairbridge/functions/lambdatest"
+	"fairbridge/pkg/awstest"
 	"fairbridge/pkg/centercode/centercodetest"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/embedded/db"
@@ -97,7 +97,11 @@ routes:
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wire := serve(t, awswire.New(w.queues, parameters))
+	wire := serve(t, awstest.Server{
+		"AmazonSQS.SendMessage":             awstest.Call(w.queues.SendMessage),
+		"AmazonSQS.ChangeMessageVisibility": awstest.Call(w.queues.ChangeMessageVisibility),
+		"AmazonSSM.GetParameter":            awstest.Call(parameters.GetParameter),
+	})
 	w.env = map[string]string{
 		"AWS_ENDPOINT_URL_SQS":             wire,
 		"AWS_ENDPOINT_URL_SSM":             wire,

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -15,8 +14,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/smithy-go"
 
+	"fairbridge/pkg/awstest"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/stack/stacktest"
@@ -126,75 +125,30 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.mu.Lock()
 	c.calls = append(c.calls, target)
-	denied, items := c.denied == target, c.items
+	denied := c.denied == target
 	c.mu.Unlock()
 	switch {
 	case denied:
-		refuse(w, "AccessDeniedException", "you may not")
-	case stacktest.Handles(r):
+		awstest.Refuse(w, "AccessDeniedException", "you may not")
+	case target == "CloudFormation":
 		stacktest.New(c.stack).ServeHTTP(w, r)
-	case target == "DynamoDB_20120810.Scan":
-		respond(w, http.StatusOK, map[string]any{"Items": items})
-	case target == "AmazonSQS.GetQueueAttributes":
-		serveCall(w, r, c.home.SQS.GetQueueAttributes)
-	case target == "AmazonSSM.PutParameter":
-		serveCall(w, r, c.home.SSM.PutParameter)
-	case target == "AmazonSSM.GetParameter":
-		serveCall(w, r, c.getParameter)
 	default:
-		refuse(w, "UnknownOperationException", target)
+		awstest.Server{
+			"DynamoDB_20120810.Scan":       awstest.Call(c.scan),
+			"AmazonSQS.GetQueueAttributes": awstest.Call(c.home.SQS.GetQueueAttributes),
+			"AmazonSSM.PutParameter":       awstest.Call(c.home.SSM.PutParameter),
+			"AmazonSSM.GetParameter":       awstest.Call(c.home.SSM.GetParameter),
+		}.ServeHTTP(w, r)
 	}
 }
 
-// parameterOutput is a parameter on the wire, where a time is a number.
-type parameterOutput struct {
-	Parameter struct {
-		Name, Value, Type string
-		Version           int64
-		LastModifiedDate  float64
-	}
-}
+// scanned is a part of the ledger's table.
+type scanned struct{ Items []map[string]any }
 
-func (c *cloud) getParameter(ctx context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*parameterOutput, error) {
-	out, err := c.home.SSM.GetParameter(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	var wire parameterOutput
-	p := &wire.Parameter
-	p.Name, p.Value, p.Type, p.Version = aws.ToString(out.Parameter.Name), aws.ToString(out.Parameter.Value), string(out.Parameter.Type), out.Parameter.Version
-	p.LastModifiedDate = float64(out.Parameter.LastModifiedDate.UnixMilli()) / 1000
-	return &wire, nil
-}
-
-// serveCall answers with call. The members of the JSON protocols have the names
-// of the SDK's fields.
-func serveCall[In, Out, Option any](w http.ResponseWriter, r *http.Request, call func(context.Context, *In, ...Option) (*Out, error)) {
-	in := new(In)
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(in); err != nil {
-		refuse(w, "SerializationException", err.Error())
-		return
-	}
-	out, err := call(r.Context(), in)
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		refuse(w, api.ErrorCode(), api.ErrorMessage())
-		return
-	}
-	if err != nil {
-		respond(w, http.StatusInternalServerError, map[string]string{"__type": "InternalFailure", "message": err.Error()})
-		return
-	}
-	respond(w, http.StatusOK, out)
-}
-
-func refuse(w http.ResponseWriter, code, message string) {
-	respond(w, http.StatusBadRequest, map[string]string{"__type": code, "message": message})
-}
-
-func respond(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the caller is gone: nobody to tell
+func (c *cloud) scan(context.Context, *struct{}, ...struct{}) (*scanned, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &scanned{Items: c.items}, nil
 }
 
 // ran is what a command left.

@@ -3,7 +3,6 @@ package queue
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -15,55 +14,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/smithy-go"
+
+	"fairbridge/pkg/awstest"
 )
 
 // onTheWire puts HTTP and the real client between the tool and the queues.
 func (w *world) onTheWire() *sqs.Client {
 	w.t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		switch r.Header.Get("X-Amz-Target") {
-		case "AmazonSQS.ReceiveMessage":
-			answerCall(rw, r, w.ReceiveMessage)
-		case "AmazonSQS.SendMessageBatch":
-			answerCall(rw, r, w.SendMessageBatch)
-		case "AmazonSQS.DeleteMessageBatch":
-			answerCall(rw, r, w.DeleteMessageBatch)
-		case "AmazonSQS.ChangeMessageVisibilityBatch":
-			answerCall(rw, r, w.ChangeMessageVisibilityBatch)
-		case "AmazonSQS.GetQueueAttributes":
-			answerCall(rw, r, w.GetQueueAttributes)
-		default:
-			rw.WriteHeader(http.StatusNotFound)
-		}
-	}))
+	server := httptest.NewServer(awstest.Server{
+		"AmazonSQS.ReceiveMessage":               awstest.Call(w.ReceiveMessage),
+		"AmazonSQS.SendMessageBatch":             awstest.Call(w.SendMessageBatch),
+		"AmazonSQS.DeleteMessageBatch":           awstest.Call(w.DeleteMessageBatch),
+		"AmazonSQS.ChangeMessageVisibilityBatch": awstest.Call(w.ChangeMessageVisibilityBatch),
+		"AmazonSQS.GetQueueAttributes":           awstest.Call(w.GetQueueAttributes),
+	})
 	w.t.Cleanup(server.Close)
 	return sqs.New(sqs.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(server.URL),
 		Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""),
 	})
-}
-
-// answerCall speaks AWS's JSON protocol, whose members have the names of the
-// SDK's fields.
-func answerCall[In, Out any](w http.ResponseWriter, r *http.Request, call func(context.Context, *In, ...func(*sqs.Options)) (*Out, error)) {
-	in := new(In)
-	if err := json.NewDecoder(io.LimitReader(r.Body, 16<<20)).Decode(in); err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	out, err := call(r.Context(), in)
-	var body any = out
-	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-	if err != nil {
-		code := "InternalFailure"
-		if api := smithy.APIError(nil); errors.As(err, &api) {
-			code = api.ErrorCode()
-		}
-		w.WriteHeader(http.StatusBadRequest)
-		body = map[string]string{"__type": code, "message": err.Error()}
-	}
-	_ = json.NewEncoder(w).Encode(body) // the caller may be gone
 }
 
 // The real client against a server that answers at once: no answer is lost, so

@@ -1,4 +1,4 @@
-package awswire_test
+package awstest_test
 
 import (
 	"context"
@@ -16,25 +16,25 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/smithy-go"
 
-	"fairbridge/functions/internal/awswire"
+	"fairbridge/pkg/awstest"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/embedded/db"
 )
 
-// parameters has one parameter.
-type parameters struct{}
+// changed is when the one parameter was.
+var changed = time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
 
-func (parameters) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+func getParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
 	if aws.ToString(in.Name) != "/fairbridge/here" || !aws.ToBool(in.WithDecryption) {
 		return nil, &ssmtypes.ParameterNotFound{Message: aws.String("nothing here")}
 	}
 	return &ssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{
-		Value: aws.String("value"), Type: ssmtypes.ParameterTypeSecureString, LastModifiedDate: aws.Time(time.Now()),
+		Value: aws.String("value"), Type: ssmtypes.ParameterTypeSecureString, LastModifiedDate: &changed,
 	}}, nil
 }
 
-// start returns the server, the clients' configuration, and a queue's URL.
-func start(t *testing.T) (*awswire.Server, aws.Config, string) {
+// start returns the configuration of the server's clients, and a queue's URL.
+func start(t *testing.T) (aws.Config, string) {
 	t.Helper()
 	file, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "queues.db"))
 	if err != nil {
@@ -49,10 +49,15 @@ func start(t *testing.T) (*awswire.Server, aws.Config, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wire := awswire.New(queues, parameters{})
-	server := httptest.NewServer(wire)
+	server := httptest.NewServer(awstest.Server{
+		"AmazonSQS.SendMessage":             awstest.Call(queues.SendMessage),
+		"AmazonSQS.ReceiveMessage":          awstest.Call(queues.ReceiveMessage),
+		"AmazonSQS.DeleteMessage":           awstest.Call(queues.DeleteMessage),
+		"AmazonSQS.ChangeMessageVisibility": awstest.Call(queues.ChangeMessageVisibility),
+		"AmazonSSM.GetParameter":            awstest.Call(getParameter),
+	})
 	t.Cleanup(server.Close)
-	return wire, aws.Config{
+	return aws.Config{
 		Region:       "eu-central-1",
 		BaseEndpoint: aws.String(server.URL),
 		Credentials:  credentials.NewStaticCredentialsProvider("id", "key", ""),
@@ -62,7 +67,7 @@ func start(t *testing.T) (*awswire.Server, aws.Config, string) {
 // TestQueue takes a message there and back through the SDK's own client, which
 // checks the MD5 sums.
 func TestQueue(t *testing.T) {
-	wire, config, url := start(t)
+	config, url := start(t)
 	client := sqs.NewFromConfig(config)
 	const body = "a <b> & \u00fc \U0001f98a"
 	_, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{
@@ -100,13 +105,10 @@ func TestQueue(t *testing.T) {
 	if _, err := client.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: aws.String(url), ReceiptHandle: message.ReceiptHandle}); err != nil {
 		t.Error(err)
 	}
-	if got := wire.Calls("AmazonSQS.DeleteMessage"); got != 1 {
-		t.Errorf("%d calls of DeleteMessage, want 1", got)
-	}
 }
 
 func TestErrorsKeepTheirType(t *testing.T) {
-	_, config, _ := start(t)
+	config, _ := start(t)
 	_, err := sqs.NewFromConfig(config).SendMessage(t.Context(), &sqs.SendMessageInput{
 		QueueUrl: aws.String("https://sqs.example.com/none"), MessageBody: aws.String("x"),
 	})
@@ -122,11 +124,14 @@ func TestErrorsKeepTheirType(t *testing.T) {
 }
 
 func TestParameter(t *testing.T) {
-	_, config, _ := start(t)
+	config, _ := start(t)
 	client := ssm.NewFromConfig(config)
 	out, err := client.GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("/fairbridge/here"), WithDecryption: aws.Bool(true)})
-	if err != nil || aws.ToString(out.Parameter.Value) != "value" {
-		t.Errorf("parameter %+v, %v", out, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := out.Parameter; aws.ToString(p.Value) != "value" || p.Type != ssmtypes.ParameterTypeSecureString || !aws.ToTime(p.LastModifiedDate).Equal(changed) {
+		t.Errorf("parameter %+v", p)
 	}
 	_, err = client.GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("/fairbridge/gone")})
 	var missing *ssmtypes.ParameterNotFound

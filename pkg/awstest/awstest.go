@@ -1,0 +1,91 @@
+// Package awstest puts an HTTP server in front of functions that answer AWS
+// calls in the SDK's types, such as those of pkg/embedded: so a test can point
+// a real SDK client, or a real binary with one, at them.
+//
+// It speaks AWS's JSON protocols, as far as the bridge's calls need them.
+// https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
+package awstest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/smithy-go"
+)
+
+// maxRequest is above an SQS message of 1 MiB with everything escaped.
+const maxRequest = 8 << 20
+
+// Server answers calls, one handler a target such as AmazonSQS.SendMessage.
+type Server map[string]http.Handler
+
+// ServeHTTP answers one call.
+func (s Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	target := r.Header.Get("X-Amz-Target")
+	serve, ok := s[target]
+	if !ok {
+		Refuse(w, "UnknownOperationException", target+" is not known here")
+		return
+	}
+	serve.ServeHTTP(w, r)
+}
+
+// Call answers with call, and with the code of its error. The members of the
+// JSON protocols have the names of the SDK's fields, so encoding/json translates
+// them.
+func Call[In, Out, Option any](call func(context.Context, *In, ...Option) (*Out, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		in := new(In)
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest)).Decode(in); err != nil {
+			Refuse(w, "SerializationException", err.Error())
+			return
+		}
+		out, err := call(r.Context(), in)
+		if api, ok := errors.AsType[smithy.APIError](err); ok {
+			Refuse(w, api.ErrorCode(), api.ErrorMessage())
+			return
+		}
+		if err != nil {
+			fail(w, http.StatusInternalServerError, "InternalFailure", err.Error())
+			return
+		}
+		answer(w, http.StatusOK, onTheWire(out))
+	})
+}
+
+// Refuse answers that the call was wrong.
+func Refuse(w http.ResponseWriter, code, message string) {
+	fail(w, http.StatusBadRequest, code, message)
+}
+
+func fail(w http.ResponseWriter, status int, code, message string) {
+	answer(w, status, map[string]string{"__type": code, "message": message})
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the caller is gone: nobody to tell
+}
+
+// onTheWire makes a number of a time, of which there is one in the answers.
+func onTheWire(out any) any {
+	parameter, ok := out.(*ssm.GetParameterOutput)
+	if !ok {
+		return out
+	}
+	var wire struct {
+		Parameter struct {
+			*types.Parameter
+			LastModifiedDate float64
+		}
+	}
+	wire.Parameter.Parameter = parameter.Parameter
+	wire.Parameter.LastModifiedDate = float64(aws.ToTime(parameter.Parameter.LastModifiedDate).UnixMilli()) / 1000
+	return wire
+}
