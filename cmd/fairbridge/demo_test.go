@@ -30,6 +30,26 @@ func TestDemoOfTheSamplePayloads(t *testing.T) {
 	}
 }
 
+// What TestFairy's REST API has of a session is compared like any other file.
+func TestDemoOfASession(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "demo.yaml")
+	if err := os.WriteFile(config, []byte(`testfairy: {user: you@example.com}
+routes:
+  - match: {event: feedback}
+    project: DEMO
+    source: testfairy
+    fields: {summary: "{{ .text }}"}
+    attachments: [{session: log, element: log}, {session: meta, element: meta}, {session: events, element: events}]
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, problems bytes.Buffer
+	code := execute(t.Context(), []string{"demo", "--config", config, "--events", "../../events"}, streams{in: strings.NewReader(""), out: &out, err: &problems})
+	if code != exitDone || !strings.Contains(out.String(), "; events 126 bytes, same SHA-256") {
+		t.Errorf("exit code %d: %s%s", code, out.String(), problems.String())
+	}
+}
+
 // A demo in which something is not as it must be fails, and says what.
 func TestDemoThatGoesWrong(t *testing.T) {
 	for _, tc := range []struct{ name, payload, yaml, says string }{

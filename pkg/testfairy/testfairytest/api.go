@@ -63,8 +63,12 @@ func answerFail(w http.ResponseWriter, status int, message string) {
 func writeJSON(w http.ResponseWriter, status int, answer map[string]any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// The client may be gone; nobody is left to tell.
-	_ = json.NewEncoder(w).Encode(answer)
+	_, _ = w.Write(encode(answer)) // the client may be gone; nobody is left to tell
+}
+
+func encode(answer map[string]any) []byte {
+	text, _ := json.Marshal(answer) // what an answer is made of always marshals
+	return text
 }
 
 // Feedback is an entry of the REST API's list of feedbacks, with the fields of
@@ -107,24 +111,39 @@ func (s *Server) listFeedbacks(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) readSession(w http.ResponseWriter, r *http.Request) {
-	switch fields := r.URL.Query().Get("fields"); fields {
-	case "logs":
+	if isSessionLog(r.URL) {
 		s.serveFile(w, r)
-	case "meta":
-		answerOK(w, map[string]any{"session": map[string]any{
-			"id": r.PathValue("session"), "buildId": r.PathValue("build"), "projectId": r.PathValue("project"),
-			"recordedAt": "2015-07-01 17:20:00", "device": "samsung gt-i9100t", "duration": 60,
-		}})
-	case "events":
-		answerOK(w, map[string]any{"events": []map[string]any{
-			{"time": 0.0, "name": "session started"}, {"time": 58.1, "name": "shake"}, {"time": 60.0, "name": "feedback sent"},
-		}})
-	default:
-		answerFail(w, http.StatusBadRequest, "fields must be meta, events or logs")
+		return
 	}
+	answer, ok := sessionAnswer(r.URL)
+	if !ok {
+		answerFail(w, http.StatusBadRequest, "fields must be meta, events or logs")
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
 }
 
-var sessionPath = regexp.MustCompile(`^/api/1/projects/[^/]+/builds/[^/]+/sessions/[^/]+/$`)
+var sessionPath = regexp.MustCompile(`^/api/1/projects/([^/]+)/builds/([^/]+)/sessions/([^/]+)/$`)
+
+// sessionAnswer is what the REST API says of a session that is not its log.
+func sessionAnswer(u *url.URL) (answer map[string]any, ok bool) {
+	ids := sessionPath.FindStringSubmatch(u.Path)
+	if ids == nil {
+		return nil, false
+	}
+	switch u.Query().Get("fields") {
+	case "meta":
+		return map[string]any{"status": "ok", "session": map[string]any{
+			"projectId": ids[1], "buildId": ids[2], "id": ids[3],
+			"recordedAt": "2015-07-01 17:20:00", "device": "samsung gt-i9100t", "duration": 60,
+		}}, true
+	case "events":
+		return map[string]any{"status": "ok", "events": []map[string]any{
+			{"time": 0.0, "name": "session started"}, {"time": 58.1, "name": "shake"}, {"time": 60.0, "name": "feedback sent"},
+		}}, true
+	}
+	return nil, false
+}
 
 func isSessionLog(u *url.URL) bool {
 	return u.Query().Get("fields") == "logs" && sessionPath.MatchString(u.Path)

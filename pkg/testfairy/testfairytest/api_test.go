@@ -125,17 +125,22 @@ func TestAPISessions(t *testing.T) {
 			t.Errorf("fields=%s: status %d, want %d", fields, status, want)
 		}
 	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+session+"?fields=logs", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.SetBasicAuth("x", "y")
-	log := do(t, request)
-	if log.Header.Get("Content-Type") != "text/plain; charset=utf-8" || strings.Count(string(log.body), "\n") != 400 {
-		t.Errorf("type %q, %d bytes", log.Header.Get("Content-Type"), len(log.body))
-	}
-	if sim.SHA256(session+"?fields=logs") != sha256Hex(log.body) {
-		t.Error("SHA256 is not that of the log that is served")
+	for fields, contentType := range map[string]string{"logs": "text/plain; charset=utf-8", "meta": "application/json", "events": "application/json"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+session+"?fields="+fields, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.SetBasicAuth("x", "y")
+		got := do(t, request)
+		if got.Header.Get("Content-Type") != contentType || len(got.body) == 0 {
+			t.Errorf("%s: type %q, %d bytes", fields, got.Header.Get("Content-Type"), len(got.body))
+		}
+		if fields == "logs" && strings.Count(string(got.body), "\n") != 400 {
+			t.Errorf("the log: %s", got.body)
+		}
+		if sim.SHA256(session+"?fields="+fields) != sha256Hex(got.body) {
+			t.Errorf("%s: SHA256 is not that of what is served", fields)
+		}
 	}
 	if sim.SHA256(session) != "" {
 		t.Error("a session without fields has a SHA256")

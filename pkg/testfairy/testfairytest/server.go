@@ -141,12 +141,16 @@ func (s *Server) file(u *url.URL) (file, bool) {
 	return f, true
 }
 
-// SHA256 returns the SHA-256 (hex) of the whole file at a path, which may have
-// a query; "" if there is none. Faults do not change it.
+// SHA256 returns the SHA-256 (hex) of the whole file at a path, or of what the
+// REST API says of a session there. The path may have a query; "" if there is
+// nothing. Faults do not change it.
 func (s *Server) SHA256(path string) string {
 	u, err := url.ParseRequestURI(path)
 	if err != nil {
 		return ""
+	}
+	if answer, ok := sessionAnswer(u); ok {
+		return hexSum(encode(answer))
 	}
 	f, ok := s.file(u)
 	if !ok {
