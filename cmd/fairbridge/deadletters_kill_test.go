@@ -109,12 +109,12 @@ func (m *mending) again(promise func()) {
 		}
 		// No commit is left out before one between sending and deleting was hit.
 		if at++; !m.moves || m.twice > 0 {
-			at += at / 3
+			at += at / 5
 		}
 	}
 	promise()
-	if kills < 3 {
-		m.t.Errorf("killed only %d times: are the commits counted?", kills)
+	if kills == 0 {
+		m.t.Error("was never killed: are the commits counted?")
 	}
 	m.t.Logf("killed %d times", kills)
 }
