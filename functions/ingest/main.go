@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"os"
 
@@ -33,7 +34,7 @@ func newHandler(log *slog.Logger) (*ingest.Handler, error) {
 		return nil, err
 	}
 	stored := secrets.New(parameters.New(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log))
-	fetched := stored.Prefetch(secrets.WebhookToken)
+	fetched := stored.Prefetch(context.Background(), secrets.WebhookToken)
 	config, err := settings.LoadMapping()
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"time"
@@ -36,7 +37,7 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 		return nil, err
 	}
 	stored := secrets.New(parameters.New(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log))
-	fetched := stored.Prefetch(secrets.CentercodeAPIKey)
+	fetched := stored.Prefetch(context.Background(), secrets.CentercodeAPIKey)
 	config, err := settings.LoadMapping()
 	if err != nil {
 		return nil, err

@@ -126,11 +126,11 @@ func (s *Store) Get(ctx context.Context, name string) (string, error) {
 // Prefetch begins to read a secret that will be needed, so that it is there, or
 // on its way, when [Store.Get] asks. It leaves it to Get to tell of a failure.
 // The channel is closed when the read has ended, after 8 s at the latest.
-func (s *Store) Prefetch(name string) <-chan struct{} {
+func (s *Store) Prefetch(ctx context.Context, name string) <-chan struct{} {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = s.Get(context.Background(), name)
+		_, _ = s.Get(ctx, name)
 	}()
 	return ended
 }

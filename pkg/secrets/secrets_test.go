@@ -232,7 +232,7 @@ func TestPrefetch(t *testing.T) {
 					return secretValue, nil
 				}}
 				s := New(f, DefaultPrefix)
-				ended := s.Prefetch(WebhookToken)
+				ended := s.Prefetch(t.Context(), WebhookToken)
 				synctest.Wait()
 				if tc.wait {
 					<-ended
