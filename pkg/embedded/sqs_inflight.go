@@ -11,12 +11,12 @@ import (
 	"fmt"
 	"time"
 
-	"fairbridge/pkg/embedded/db"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
+
+	"fairbridge/pkg/embedded/db"
 )
 
 // maxVisibility is SQS's limit, counted from when the message was received, so

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strconv"
 
-	"fairbridge/pkg/embedded/db"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/embedded/db"
 )
 
 // clearedAtATime bounds how many messages one transaction removes, so that

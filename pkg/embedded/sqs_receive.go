@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"time"
 
-	"fairbridge/pkg/embedded/db"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/embedded/db"
 )
 
 const (

@@ -4,9 +4,9 @@ import (
 	"slices"
 	"strings"
 
-	"fairbridge/pkg/testfairy"
-
 	"go.yaml.in/yaml/v4"
+
+	"fairbridge/pkg/testfairy"
 )
 
 // documented has the fields of TestFairy's documented payloads.

@@ -3,9 +3,9 @@ package mapping
 import (
 	"time"
 
-	"fairbridge/pkg/testfairy"
-
 	"go.yaml.in/yaml/v4"
+
+	"fairbridge/pkg/testfairy"
 )
 
 // This file is the table of every key that fairbridge.yaml may have, but for
