@@ -66,11 +66,11 @@ test: ## run every test, with the race detector where a C compiler is present
 # Without the race detector: the code under test runs in other processes.
 .PHONY: e2e
 e2e: $(VENV)/emulator/installed $(VENV)/sam/installed ## deploy the stack on an AWS emulator here and drive it (ARGS="-v -run Redrive")
-	go test -tags e2e -count=1 -timeout 8m ./e2e $(ARGS)
+	go test -tags e2e -count=1 -timeout 8m ./test/e2e $(ARGS)
 
 .PHONY: chaos
 chaos: ## 1,000 deliveries through faults, kills and duplicates: nothing lost, nothing twice (ARGS="--seed 7 --park")
-	@go run ./chaos $(ARGS)
+	@go run ./test/chaos $(ARGS)
 
 .PHONY: fuzz-short
 fuzz-short: ## run every fuzz target for FUZZTIME (5s)
@@ -83,11 +83,11 @@ fuzz-short: ## run every fuzz target for FUZZTIME (5s)
 
 .PHONY: bench
 bench: ## measure what it costs, beside a floor in the same run (ARGS=--short, --json, --save)
-	@go run ./bench $(ARGS)
+	@go run ./test/bench $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/lint/installed ## gofmt, go vet, staticcheck, govulncheck, cfn-lint
-	@unformatted=$$(gofmt -l $(wildcard bench chaos cmd e2e events functions pkg tools)); \
+	@unformatted=$$(gofmt -l $(wildcard cmd events functions pkg test tools)); \
 	if [ -n "$$unformatted" ]; then printf 'gofmt would change:\n%s\n' "$$unformatted"; exit 1; fi
 	go vet -tags e2e ./...
 	go -C tools vet ./...

@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"fairbridge/functions/lambdatest"
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/queue"
 )
 
@@ -80,9 +80,9 @@ func testPartialBatch(t *testing.T, ingestBinary, workerBinary string) {
 	w := newWorld(t)
 	ingest := lambdatest.Start(t, ingestBinary, w.env)
 	worker := lambdatest.Start(t, workerBinary, w.env)
-	w.centercode.Inject(centercodetest.Fault{
-		Op: centercodetest.OpCreate, Status: http.StatusInternalServerError,
-		Match: func(c centercodetest.Call) bool { return c.Fields["summary"] == "in vain" },
+	w.centercode.Inject(centercodesim.Fault{
+		Op: centercodesim.OpCreate, Status: http.StatusInternalServerError,
+		Match: func(c centercodesim.Call) bool { return c.Fields["summary"] == "in vain" },
 	})
 	for _, payload := range []string{
 		`{"event":"feedback","text":"fine","email":"alice@corporation.com"}`,

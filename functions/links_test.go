@@ -13,9 +13,9 @@ import (
 // cold start, and a function has no use for it.
 func TestLinks(t *testing.T) {
 	both := []string{
-		"modernc.org", "database/sql", "fairbridge/pkg/embedded", "fairbridge/pkg/ledger/sqlite", "github.com/gofrs/flock", // the embedded home
+		"modernc.org", "database/sql", "fairbridge/pkg/embedded", "fairbridge/pkg/sqlitedb", "fairbridge/pkg/ledger/sqlite", "github.com/gofrs/flock", // the embedded home
 		"github.com/spf13", "golang.org/x/term", "fairbridge/cmd", // the command
-		"testing", "net/http/httptest", "fairbridge/pkg/awstest", "fairbridge/pkg/centercode/centercodetest", "fairbridge/pkg/testfairy/testfairytest", // tests
+		"testing", "net/http/httptest", "fairbridge/pkg/awstest", "fairbridge/pkg/centercode/simulator", "fairbridge/pkg/testfairy/simulator", // tests
 		"net/rpc", // lambda.norpc
 		"github.com/aws/aws-sdk-go-v2/service/ssm",                                                                                    // see package parameters
 		"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/service/sso", "github.com/aws/aws-sdk-go-v2/service/sts", // see package env

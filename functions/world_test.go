@@ -22,13 +22,13 @@ import (
 
 	"fairbridge/functions/lambdatest"
 	"fairbridge/pkg/awstest"
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/embedded"
-	"fairbridge/pkg/embedded/db"
 	"fairbridge/pkg/ledger/dynamo/dynamotest"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/secrets"
-	"fairbridge/pkg/testfairy/testfairytest"
+	"fairbridge/pkg/sqlitedb"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
 // The secrets, which must be in no output.
@@ -41,16 +41,16 @@ const (
 type world struct {
 	queues     *embedded.SQS
 	work, dead string // queue URLs
-	centercode *centercodetest.Simulator
-	testfairy  *testfairytest.Server
+	centercode *centercodesim.Simulator
+	testfairy  *testfairysim.Server
 	env        map[string]string // of both functions
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{testfairy: testfairytest.New(testfairytest.Options{})}
+	w := &world{testfairy: testfairysim.New(testfairysim.Options{})}
 
-	file, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "queues.db"))
+	file, err := sqlitedb.Open(t.Context(), filepath.Join(t.TempDir(), "queues.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func newWorld(t *testing.T) *world {
 	w.dead = w.createQueue(t, embedded.Queue{Name: "dead", VisibilityTimeout: time.Minute, Retention: time.Hour})
 	w.work = w.createQueue(t, embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour, MaxReceiveCount: 8, DeadLetterQueue: "dead"})
 
-	if w.centercode, err = centercodetest.New(centercodetest.Options{APIKeys: []string{apiKey}, Projects: map[string][]string{"DEMO": {"testfairy"}}}); err != nil {
+	if w.centercode, err = centercodesim.New(centercodesim.Options{APIKeys: []string{apiKey}, Projects: map[string][]string{"DEMO": {"testfairy"}}}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.centercode.Close() })

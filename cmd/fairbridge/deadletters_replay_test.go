@@ -12,7 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
@@ -88,7 +88,7 @@ func TestReplayTooOften(t *testing.T) {
 // What SQS itself moved and a worker then buried has been replayed as often.
 func TestReplayTooOftenOfWhatWasMoved(t *testing.T) {
 	f, h := newFarEnd(t, ""), newLetterHome(t, moved(t, 1))
-	f.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 400, Times: -1})
+	f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 400, Times: -1})
 	startBridge(t, f, h.data)
 	for range mostReplays {
 		if got := h.dlq("replay", idOf(1), "--wait"); got.code != exitLeft || !strings.Contains(got.out, "dead again: rejected") {

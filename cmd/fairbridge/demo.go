@@ -18,7 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/testfairy"
@@ -194,7 +194,7 @@ func (b *bridge) demoPayload(ctx context.Context, config *mapping.Config, watch 
 
 // compare holds a ticket's files against their sources.
 func (s *simulator) compare(id string, want []mapping.Attachment) (files []string, problem string) {
-	tickets := slices.DeleteFunc(s.centercode.Tickets(), func(t centercodetest.Ticket) bool { return t.ID != id })
+	tickets := slices.DeleteFunc(s.centercode.Tickets(), func(t centercodesim.Ticket) bool { return t.ID != id })
 	if len(tickets) != 1 {
 		return nil, fmt.Sprintf("there are %s %s", count(len(tickets), "ticket"), id)
 	}
@@ -207,7 +207,7 @@ func (s *simulator) compare(id string, want []mapping.Attachment) (files []strin
 		if err != nil {
 			return files, err.Error()
 		}
-		at := slices.IndexFunc(got, func(f centercodetest.File) bool { return f.Element == a.Element })
+		at := slices.IndexFunc(got, func(f centercodesim.File) bool { return f.Element == a.Element })
 		if at < 0 {
 			return files, "no file " + a.Element
 		}

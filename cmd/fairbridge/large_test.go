@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"fairbridge/pkg/testfairy/testfairytest"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
 // largeBytes in the environment is the size of TestLargeAttachment's file; 64 MiB
@@ -69,7 +69,7 @@ func haul(t *testing.T, binary string, size int64) (memory int64, took time.Dura
 	}
 	path := fmt.Sprintf("/generated/%d.bin", size)
 	for i := range int64(3) {
-		f.testfairy.Inject(path, testfairytest.Fault{Times: 1, Drop: true, DropAfter: size/5 + i})
+		f.testfairy.Inject(path, testfairysim.Fault{Times: 1, Drop: true, DropAfter: size/5 + i})
 	}
 	p, err := launchBinary(t, binary, f, data, "")
 	if err != nil {

@@ -19,18 +19,18 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/sqlite"
 	"fairbridge/pkg/queue"
-	"fairbridge/pkg/testfairy/testfairytest"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
 // farEnd is what a bridge speaks to, and outlives it.
 type farEnd struct {
-	center    *centercodetest.Simulator
-	testfairy *testfairytest.Server
+	center    *centercodesim.Simulator
+	testfairy *testfairysim.Server
 	config    string
 
 	mu     sync.Mutex
@@ -63,11 +63,11 @@ const centercodeKey = "k3y-that-nobody-may-see"
 // of a bridge between them.
 func newFarEnd(t *testing.T, extra string) *farEnd {
 	t.Helper()
-	center, err := centercodetest.New(centercodetest.Options{APIKeys: []string{centercodeKey}})
+	center, err := centercodesim.New(centercodesim.Options{APIKeys: []string{centercodeKey}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &farEnd{center: center, testfairy: testfairytest.New(testfairytest.Options{})}
+	f := &farEnd{center: center, testfairy: testfairysim.New(testfairysim.Options{})}
 	centerServer, sourceServer := f.serve(center.Handler()), f.serve(f.testfairy.Handler())
 	t.Cleanup(func() {
 		center.Close()

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/testfairy"
@@ -27,7 +27,7 @@ func TestKillNine(t *testing.T) {
 			t.Parallel()
 			f, data := newFarEnd(t, tc.extra), t.TempDir()
 			// Slow enough that there is always a ticket on its way.
-			f.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Times: -1, Delay: 20 * time.Millisecond, After: true})
+			f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Times: -1, Delay: 20 * time.Millisecond, After: true})
 			p := startBridge(t, f, data)
 			refused := make(chan int, deliveries)
 			var senders sync.WaitGroup
@@ -90,7 +90,7 @@ func TestKillNine(t *testing.T) {
 // TestInterruptFinishesWhatIsInHand: Ctrl-C during slow tickets waits for them.
 func TestInterruptFinishesWhatIsInHand(t *testing.T) {
 	f, data := newFarEnd(t, ""), t.TempDir()
-	f.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Times: -1, Delay: time.Second, After: true})
+	f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Times: -1, Delay: time.Second, After: true})
 	p := startBridge(t, f, data)
 	var ids []string
 	for n := range 30 {

@@ -9,10 +9,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
-	"fairbridge/pkg/testfairy/testfairytest"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
 // runbookCase is a section, or half of one.
@@ -39,17 +39,17 @@ func replayStep(n int, oldnew ...string) func(*runbook) {
 
 var screenshot = []string{"screenshot"}
 
-func isQA(c centercodetest.Call) bool { return c.Fields["submitter"] == "qa@example.com" }
+func isQA(c centercodesim.Call) bool { return c.Fields["submitter"] == "qa@example.com" }
 
 var runbookCases = []runbookCase{
 	{name: "submitter made a user", reason: queue.ReasonRejected, stage: "create", advice: adviceRejected,
-		cause: func(r *runbook) { r.failing(centercodetest.OpCreate, 400, nil) },
+		cause: func(r *runbook) { r.failing(centercodesim.OpCreate, 400, nil) },
 		cure:  func(r *runbook) { r.f.center.Heal(); r.do(0) }, files: screenshot},
 	{name: "somebody else's name", reason: queue.ReasonRejected, stage: "create", advice: adviceRejected,
-		cause: func(r *runbook) { r.failing(centercodetest.OpCreate, 400, isQA) },
+		cause: func(r *runbook) { r.failing(centercodesim.OpCreate, 400, isQA) },
 		cure:  replayStep(1, "SOMEBODY@EXAMPLE.COM", "qa@example.com"), files: screenshot},
 	{name: "a value corrected", reason: queue.ReasonRejected, stage: "create", advice: adviceRejected,
-		cause: func(r *runbook) { r.failing(centercodetest.OpCreate, 400, isQA) },
+		cause: func(r *runbook) { r.failing(centercodesim.OpCreate, 400, isQA) },
 		cure: func(r *runbook) {
 			r.configure("{{ .email }}", "qa@example.com")
 			r.restart()
@@ -57,7 +57,7 @@ var runbookCases = []runbookCase{
 		}, files: screenshot},
 	{name: "a file refused, endpoint corrected", reason: queue.ReasonRejected, stage: "attach", advice: adviceRejectedFile,
 		cause: func(r *runbook) {
-			r.failing(centercodetest.OpFile, 415, func(c centercodetest.Call) bool { return c.Element == "picture" })
+			r.failing(centercodesim.OpFile, 415, func(c centercodesim.Call) bool { return c.Element == "picture" })
 		},
 		cure: func(r *runbook) {
 			r.configure("files/screenshot", "files/picture")
@@ -65,11 +65,11 @@ var runbookCases = []runbookCase{
 			r.do(0)
 		}, files: []string{"picture"}},
 	{name: "a file refused, done without", reason: queue.ReasonRejected, stage: "attach", advice: adviceRejectedFile,
-		cause: func(r *runbook) { r.failing(centercodetest.OpFile, 415, nil) },
+		cause: func(r *runbook) { r.failing(centercodesim.OpFile, 415, nil) },
 		cure:  replayStep(1)},
 	{name: "keys changed", reason: queue.ReasonNotFound, stage: "create", advice: adviceNotFound,
 		cause: func(r *runbook) {
-			r.failing(centercodetest.OpCreate, 404, func(c centercodetest.Call) bool { return c.Source == "testfairy-2" })
+			r.failing(centercodesim.OpCreate, 404, func(c centercodesim.Call) bool { return c.Source == "testfairy-2" })
 		},
 		cure: func(r *runbook) {
 			r.configure("source: testfairy", "source: testfairy-2")
@@ -81,7 +81,7 @@ var runbookCases = []runbookCase{
 		}, files: screenshot},
 	{name: "a file's endpoint changed", reason: queue.ReasonNotFound, stage: "attach", advice: adviceNotFoundFile,
 		cause: func(r *runbook) {
-			r.failing(centercodetest.OpFile, 404, func(c centercodetest.Call) bool { return c.Element == "picture" })
+			r.failing(centercodesim.OpFile, 404, func(c centercodesim.Call) bool { return c.Element == "picture" })
 		},
 		cure: func(r *runbook) {
 			r.configure("files/screenshot", "files/picture")
@@ -89,7 +89,7 @@ var runbookCases = []runbookCase{
 			r.do(0)
 		}, files: []string{"picture"}},
 	{name: "the ticket deleted", reason: queue.ReasonNotFound, stage: "attach", advice: adviceNotFoundFile,
-		cause: func(r *runbook) { r.failing(centercodetest.OpFile, 404, nil) },
+		cause: func(r *runbook) { r.failing(centercodesim.OpFile, 404, nil) },
 		cure:  replayStep(1)},
 	{name: "mapping corrected", reason: queue.ReasonMapping, stage: "map", advice: adviceMapping,
 		cause: func(r *runbook) {
@@ -124,7 +124,7 @@ var runbookCases = []runbookCase{
 		}, none: true},
 	{name: "the ticket was made", reason: queue.ReasonAmbiguous, stage: "create", advice: adviceAmbiguous,
 		cause: func(r *runbook) {
-			r.f.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, After: true, Drop: true})
+			r.f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, After: true, Drop: true})
 		},
 		cure: func(r *runbook) {
 			made, _ := r.ticket()
@@ -132,12 +132,12 @@ var runbookCases = []runbookCase{
 		}, files: screenshot},
 	{name: "the ticket was not made", reason: queue.ReasonAmbiguous, stage: "create", advice: adviceAmbiguous,
 		cause: func(r *runbook) {
-			r.f.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, ReadFirst: 1 << 20, Drop: true})
+			r.f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, ReadFirst: 1 << 20, Drop: true})
 		},
 		cure: replayStep(2), files: screenshot},
 	{name: "the ticket has the file", reason: queue.ReasonAmbiguous, stage: "attach", advice: adviceAmbiguousFile,
 		cause: func(r *runbook) {
-			r.f.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, After: true, Drop: true})
+			r.f.center.Inject(centercodesim.Fault{Op: centercodesim.OpFile, After: true, Drop: true})
 		},
 		cure: func(r *runbook) {
 			made, _ := r.ticket()
@@ -145,17 +145,17 @@ var runbookCases = []runbookCase{
 		}, files: screenshot},
 	{name: "the ticket has not the file", reason: queue.ReasonAmbiguous, stage: "attach", advice: adviceAmbiguousFile,
 		cause: func(r *runbook) {
-			r.f.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, ReadFirst: 1 << 20, Drop: true})
+			r.f.center.Inject(centercodesim.Fault{Op: centercodesim.OpFile, ReadFirst: 1 << 20, Drop: true})
 		},
 		cure: replayStep(1), files: screenshot},
 	{name: "the file is elsewhere", reason: queue.ReasonAttachmentSource, stage: "attach", advice: adviceSource,
-		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairytest.Fault{Status: 404}) },
+		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairysim.Fault{Status: 404}) },
 		cure:  replayStep(0, "https://...", "https://app.testfairy.com/2.jpg"), files: screenshot},
 	{name: "the file is gone", reason: queue.ReasonAttachmentSource, stage: "attach", advice: adviceSource,
-		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairytest.Fault{SignIn: true}) },
+		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairysim.Fault{SignIn: true}) },
 		cure:  replayStep(1)},
 	{name: "the ticket is complete without", reason: queue.ReasonAttachmentSource, stage: "attach", advice: adviceSource,
-		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairytest.Fault{Status: 403}) },
+		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairysim.Fault{Status: 403}) },
 		cure: func(r *runbook) {
 			r.configure("element: screenshot", "element: screenshot\n        optional: true")
 			r.restart()
@@ -192,7 +192,7 @@ var runbookCases = []runbookCase{
 		}, files: screenshot},
 	{name: "Centercode was down", reason: queue.ReasonRetriesExhausted, stage: "create", advice: adviceExhausted,
 		cause: func(r *runbook) {
-			r.f.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 503, RetryAfter: "3600", Times: -1})
+			r.f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 503, RetryAfter: "3600", Times: -1})
 		},
 		make: func(r *runbook) { r.deliver(); r.exhaust() },
 		cure: func(r *runbook) { r.f.center.Heal(); r.do(0) }, files: screenshot},
@@ -234,11 +234,11 @@ var runbookCases = []runbookCase{
 		},
 		cure: replayStep(0), files: screenshot},
 	{name: "dropped already", reason: queue.ReasonRejected, stage: "create", advice: adviceDropped,
-		cause: func(r *runbook) { r.failing(centercodetest.OpCreate, 400, nil) },
+		cause: func(r *runbook) { r.failing(centercodesim.OpCreate, 400, nil) },
 		make:  func(r *runbook) { r.deliver(); r.halfDropped() },
 		cure:  replayStep(0), none: true},
 	{name: "dropped by mistake", reason: queue.ReasonRejected, stage: "create", advice: adviceDropped,
-		cause: func(r *runbook) { r.failing(centercodetest.OpCreate, 400, nil) },
+		cause: func(r *runbook) { r.failing(centercodesim.OpCreate, 400, nil) },
 		make:  func(r *runbook) { r.deliver(); r.halfDropped() },
 		cure: func(r *runbook) {
 			r.f.center.Heal()
@@ -248,7 +248,7 @@ var runbookCases = []runbookCase{
 			r.do(3)
 		}, files: screenshot},
 	{name: "SQS's own redrive", reason: queue.ReasonRejected, stage: "create", advice: adviceRejected,
-		cause: func(r *runbook) { r.failing(centercodetest.OpCreate, 400, nil) },
+		cause: func(r *runbook) { r.failing(centercodesim.OpCreate, 400, nil) },
 		cure: func(r *runbook) {
 			r.f.center.Heal()
 			// StartMessageMoveTask sends what it finds as it is.

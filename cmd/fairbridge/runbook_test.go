@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/queue"
 )
 
@@ -36,8 +36,8 @@ const (
 )
 
 // failing makes Centercode refuse as long as the request is not as it must be.
-func (r *runbook) failing(op centercodetest.Op, status int, unless func(centercodetest.Call) bool) {
-	r.f.center.Inject(centercodetest.Fault{Op: op, Status: status, Times: -1, ReadFirst: 1 << 20, Match: func(c centercodetest.Call) bool {
+func (r *runbook) failing(op centercodesim.Op, status int, unless func(centercodesim.Call) bool) {
+	r.f.center.Inject(centercodesim.Fault{Op: op, Status: status, Times: -1, ReadFirst: 1 << 20, Match: func(c centercodesim.Call) bool {
 		return unless == nil || !unless(c)
 	}})
 }
@@ -157,7 +157,7 @@ func (r *runbook) do(step int, oldnew ...string) ran {
 }
 
 // tickets returns the one ticket that there must be, and its files.
-func (r *runbook) ticket() (centercodetest.Ticket, []string) {
+func (r *runbook) ticket() (centercodesim.Ticket, []string) {
 	r.t.Helper()
 	all := r.f.center.Tickets()
 	if len(all) != 1 {

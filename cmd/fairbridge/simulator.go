@@ -9,16 +9,16 @@ import (
 	"path/filepath"
 	"time"
 
-	"fairbridge/pkg/centercode/centercodetest"
-	"fairbridge/pkg/testfairy/testfairytest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
 // simulator is Centercode, and TestFairy's file hosts, on this machine: for
 // trying the bridge, and for the demo.
 type simulator struct {
 	url        string
-	centercode *centercodetest.Simulator
-	testfairy  *testfairytest.Server
+	centercode *centercodesim.Simulator
+	testfairy  *testfairysim.Server
 	server     *http.Server
 	listener   net.Listener
 }
@@ -36,13 +36,13 @@ var simulatedHosts = []string{
 }
 
 func startSimulator(ctx context.Context, s settings) (*simulator, error) {
-	center, err := centercodetest.New(centercodetest.Options{
+	center, err := centercodesim.New(centercodesim.Options{
 		APIKeys: []string{simulatorKey}, Dir: filepath.Join(s.data, "simulator"), FileElements: s.config.FileElements(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	sim := &simulator{centercode: center, testfairy: testfairytest.New(testfairytest.Options{})}
+	sim := &simulator{centercode: center, testfairy: testfairysim.New(testfairysim.Options{})}
 	if sim.listener, err = listen(ctx, s.simulator); err != nil {
 		return nil, fmt.Errorf("listen for the simulator: %w; choose another address with --simulator", err)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/secrets/parameterstore"
-	"fairbridge/pkg/testfairy/testfairyapi"
+	"fairbridge/pkg/testfairy/api"
 )
 
 // The environment variables of TestFairy's account.
@@ -36,7 +36,7 @@ func newWebhook(std streams) *cobra.Command {
 type account struct{ user, base string }
 
 // bases are the names that --testfairy may have instead of a URL.
-var bases = map[string]string{"us": testfairyapi.US, "eu": testfairyapi.EU, "legacy": testfairyapi.Legacy}
+var bases = map[string]string{"us": api.US, "eu": api.EU, "legacy": api.Legacy}
 
 func (a *account) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&a.user, "user", os.Getenv(userVariable), "email address of the TestFairy account (or "+userVariable+")")
@@ -52,7 +52,7 @@ var errNoAccount = errors.New("no credentials for TestFairy's REST API")
 
 // client returns a client of the account's REST API, or an [errNoAccount] that
 // says what is missing.
-func (a *account) client(ctx context.Context, t *target, at *place) (*testfairyapi.Client, error) {
+func (a *account) client(ctx context.Context, t *target, at *place) (*api.Client, error) {
 	if a.user == "" {
 		return nil, fmt.Errorf("%w: give the account's email address with --user or %s", errNoAccount, userVariable)
 	}
@@ -67,8 +67,8 @@ func (a *account) client(ctx context.Context, t *target, at *place) (*testfairya
 	if !ok {
 		base = a.base
 	}
-	client, err := testfairyapi.New(base, testfairyapi.Credentials{User: a.user, Key: key}, nil)
-	if errors.Is(err, testfairyapi.ErrInvalidBase) {
+	client, err := api.New(base, api.Credentials{User: a.user, Key: key}, nil)
+	if errors.Is(err, api.ErrInvalidBase) {
 		return nil, usage("--testfairy must be us, eu, legacy or an https URL")
 	}
 	return client, err
@@ -84,20 +84,20 @@ type registration struct {
 }
 
 // webhook is what TestFairy gets.
-func (r registration) webhook() (testfairyapi.Webhook, error) {
+func (r registration) webhook() (api.Webhook, error) {
 	full, err := withToken(r.address, r.tokens[0])
 	if err != nil {
-		return testfairyapi.Webhook{}, err
+		return api.Webhook{}, err
 	}
-	return testfairyapi.Webhook{Enabled: true, Name: r.name, URL: full, Actions: r.events, ProjectIDs: r.projects}, nil
+	return api.Webhook{Enabled: true, Name: r.name, URL: full, Actions: r.events, ProjectIDs: r.projects}, nil
 }
 
 // is says whether a webhook of TestFairy's leads to this bridge.
-func (r registration) is(w testfairyapi.Webhook) bool { return w.Address() == r.address }
+func (r registration) is(w api.Webhook) bool { return w.Address() == r.address }
 
 // find returns the webhooks that are this bridge's: those that lead to it, or
 // else those that have its name, as after a deploy under another address.
-func (r registration) find(all []testfairyapi.Webhook) (ours []testfairyapi.Webhook) {
+func (r registration) find(all []api.Webhook) (ours []api.Webhook) {
 	for _, w := range all {
 		if r.is(w) {
 			ours = append(ours, w)
@@ -115,7 +115,7 @@ func (r registration) find(all []testfairyapi.Webhook) (ours []testfairyapi.Webh
 }
 
 // tokenOf says in a word which token a webhook of TestFairy's has.
-func (r registration) tokenOf(w testfairyapi.Webhook) string {
+func (r registration) tokenOf(w api.Webhook) string {
 	u, err := url.Parse(w.URL)
 	if err != nil || !r.is(w) {
 		return ""

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fairbridge/pkg/testfairy/testfairyapi"
+	"fairbridge/pkg/testfairy/api"
 )
 
 func newWebhookList(std streams) *cobra.Command {
@@ -56,7 +56,7 @@ which of its tokens they have: the current one, the previous one, or a wrong one
 	return cmd
 }
 
-func writeWebhooks(out io.Writer, all []testfairyapi.Webhook, r registration) error {
+func writeWebhooks(out io.Writer, all []api.Webhook, r registration) error {
 	if len(all) == 0 {
 		_, err := fmt.Fprintln(out, "no webhooks")
 		return err
@@ -74,12 +74,12 @@ func writeWebhooks(out io.Writer, all []testfairyapi.Webhook, r registration) er
 	return w.Flush()
 }
 
-func writeWebhooksJSON(out io.Writer, all []testfairyapi.Webhook, r registration) error {
+func writeWebhooksJSON(out io.Writer, all []api.Webhook, r registration) error {
 	enc := json.NewEncoder(out)
 	for _, hook := range all {
 		err := enc.Encode(struct {
-			Webhook testfairyapi.Webhook `json:"webhook"`
-			Token   string               `json:"token,omitempty"`
+			Webhook api.Webhook `json:"webhook"`
+			Token   string      `json:"token,omitempty"`
 		}{hook, r.tokenOf(hook)})
 		if err != nil {
 			return err

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/secrets"
-	"fairbridge/pkg/testfairy/testfairyapi"
+	"fairbridge/pkg/testfairy/api"
 )
 
 func newWebhookRegister(std streams) *cobra.Command {
@@ -92,7 +92,7 @@ for that there is --show-token.`,
 }
 
 // register brings TestFairy to what it is to be, and looks whether it is.
-func (r registration) register(ctx context.Context, out io.Writer, client *testfairyapi.Client, dryRun bool) error {
+func (r registration) register(ctx context.Context, out io.Writer, client *api.Client, dryRun bool) error {
 	all, err := client.Webhooks(ctx)
 	if err != nil {
 		return err
@@ -132,7 +132,7 @@ func (r registration) register(ctx context.Context, out io.Writer, client *testf
 	if all, err = client.Webhooks(ctx); err != nil {
 		return fmt.Errorf("look whether it was done: %w", err)
 	}
-	done := slices.IndexFunc(all, func(w testfairyapi.Webhook) bool {
+	done := slices.IndexFunc(all, func(w api.Webhook) bool {
 		return (want.ID == "" || w.ID == want.ID) && len(r.differences(w, want)) == 0
 	})
 	if done < 0 {
@@ -143,7 +143,7 @@ func (r registration) register(ctx context.Context, out io.Writer, client *testf
 }
 
 // differences names what of a webhook is not as it must be.
-func (r registration) differences(is, want testfairyapi.Webhook) []string {
+func (r registration) differences(is, want api.Webhook) []string {
 	var all []string
 	differs := func(what string, yes bool) {
 		if yes {
@@ -161,7 +161,7 @@ func (r registration) differences(is, want testfairyapi.Webhook) []string {
 }
 
 // describe is a webhook in a line, without its token.
-func describe(w testfairyapi.Webhook, changes ...string) string {
+func describe(w api.Webhook, changes ...string) string {
 	text := "webhook "
 	if w.ID != "" {
 		text += w.ID + " "

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"fairbridge/pkg/secrets"
-	"fairbridge/pkg/testfairy/testfairytest"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
 const (
@@ -18,12 +18,12 @@ const (
 
 // newDashboard starts a TestFairy, and a stack that has the account's API key
 // and a token.
-func newDashboard(t *testing.T) (*cloud, *testfairytest.Server) {
+func newDashboard(t *testing.T) (*cloud, *testfairysim.Server) {
 	t.Helper()
 	c := newCloud(t)
 	c.put(t, secrets.TestFairyAPIKey, testfairyKey)
 	c.put(t, secrets.WebhookToken, webhookToken)
-	server := testfairytest.New(testfairytest.Options{Account: testfairyUser, APIKey: testfairyKey})
+	server := testfairysim.New(testfairysim.Options{Account: testfairyUser, APIKey: testfairyKey})
 	srv := httptest.NewServer(server.Handler())
 	t.Cleanup(srv.Close)
 	t.Setenv(userVariable, testfairyUser)
@@ -50,7 +50,7 @@ func TestWebhookRegister(t *testing.T) {
 	}
 	webhookCommand(t, "register").want(t, exitDone,
 		"Added: webhook 1 \"FairBridge (fairbridge-prod)\", feedback and crash to "+stackWebhook+"\n", "")
-	want := testfairytest.Webhook{
+	want := testfairysim.Webhook{
 		ID: 1, Status: "true", Name: "FairBridge (fairbridge-prod)", URL: stackWebhook + "?token=" + webhookToken, Actions: "feedback,crash",
 	}
 	wantWebhooks := func() {
@@ -169,13 +169,13 @@ func TestWebhookRefused(t *testing.T) {
 	_, server := newDashboard(t)
 	webhookCommand(t, "register", "--user", "other@example.com").want(t, exitLeft, "",
 		"fairbridge: TestFairy: list webhooks: user or API key refused: wrong credentials (HTTP 401)\n")
-	server.Inject("/api/1/webhook/", testfairytest.Fault{Status: 500, Times: 1})
+	server.Inject("/api/1/webhook/", testfairysim.Fault{Status: 500, Times: 1})
 	webhookCommand(t, "register").want(t, exitLeft, "", "fairbridge: TestFairy: add webhook (HTTP 500)\n")
 	if got := server.Webhooks(); len(got) != 0 {
 		t.Errorf("TestFairy has %v", got)
 	}
 	// The answer is lost after the webhook was made: the next run finds it.
-	server.Inject("/api/1/webhook/", testfairytest.Fault{Drop: true, DropAfter: 1, Times: 1})
+	server.Inject("/api/1/webhook/", testfairysim.Fault{Drop: true, DropAfter: 1, Times: 1})
 	if got := webhookCommand(t, "register"); got.code != exitLeft {
 		t.Errorf("got %+v", got)
 	}

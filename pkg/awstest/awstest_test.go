@@ -18,7 +18,7 @@ import (
 
 	"fairbridge/pkg/awstest"
 	"fairbridge/pkg/embedded"
-	"fairbridge/pkg/embedded/db"
+	"fairbridge/pkg/sqlitedb"
 )
 
 // changed is when the one parameter was.
@@ -36,7 +36,7 @@ func getParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.O
 // start returns the configuration of the server's clients, and a queue's URL.
 func start(t *testing.T) (aws.Config, string) {
 	t.Helper()
-	file, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "queues.db"))
+	file, err := sqlitedb.Open(t.Context(), filepath.Join(t.TempDir(), "queues.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

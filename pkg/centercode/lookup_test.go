@@ -9,18 +9,18 @@ import (
 	"testing"
 
 	"fairbridge/pkg/centercode"
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
 func lookup(value string) centercode.Lookup {
 	return centercode.Lookup{
 		Project: "DEMO", Package: "all", APIKey: apiKey, Value: value,
-		Column: centercodetest.DeliveryIDColumn, TicketColumn: centercodetest.TicketIDColumn,
+		Column: centercodesim.DeliveryIDColumn, TicketColumn: centercodesim.TicketIDColumn,
 	}
 }
 
 func TestFindTicket(t *testing.T) {
-	sim := start(t, centercodetest.Options{PageRows: 3})
+	sim := start(t, centercodesim.Options{PageRows: 3})
 	c := newClient(t, sim.URL)
 	if id, found, err := c.FindTicket(t.Context(), lookup("id-1")); id != "" || found || err != nil {
 		t.Errorf("in an empty package: %q, %v, %v", id, found, err)
@@ -63,21 +63,21 @@ func TestFindTicket(t *testing.T) {
 
 func TestFindTicketFaults(t *testing.T) {
 	tests := []struct {
-		fault  centercodetest.Fault
+		fault  centercodesim.Fault
 		status int
 	}{
-		{centercodetest.Fault{Status: 401}, 401},
-		{centercodetest.Fault{Status: 404}, 404},
-		{centercodetest.Fault{Status: 504}, 504},
-		{centercodetest.Fault{Drop: true, After: true}, 0},
-		{centercodetest.Fault{Body: centercodetest.BodyHTML}, 200},
-		{centercodetest.Fault{Body: centercodetest.BodyEmpty}, 200},
-		{centercodetest.Fault{Body: centercodetest.BodyTruncated, After: true}, 200},
-		{centercodetest.Fault{Body: centercodetest.BodyEndless}, 200},
-		{centercodetest.Fault{Status: 302}, 302},
+		{centercodesim.Fault{Status: 401}, 401},
+		{centercodesim.Fault{Status: 404}, 404},
+		{centercodesim.Fault{Status: 504}, 504},
+		{centercodesim.Fault{Drop: true, After: true}, 0},
+		{centercodesim.Fault{Body: centercodesim.BodyHTML}, 200},
+		{centercodesim.Fault{Body: centercodesim.BodyEmpty}, 200},
+		{centercodesim.Fault{Body: centercodesim.BodyTruncated, After: true}, 200},
+		{centercodesim.Fault{Body: centercodesim.BodyEndless}, 200},
+		{centercodesim.Fault{Status: 302}, 302},
 	}
 	for _, tt := range tests {
-		sim := start(t, centercodetest.Options{})
+		sim := start(t, centercodesim.Options{})
 		sim.Inject(tt.fault)
 		_, found, err := newClient(t, sim.URL).FindTicket(t.Context(), lookup("id-1"))
 		if e := apiError(t, err); found || e.Op != centercode.OpFindTicket || e.Status != tt.status || e.Lost {

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"fairbridge/pkg/centercode"
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
 // TestCreateTicketFaults holds each fault against what it means: whether there
@@ -23,38 +23,38 @@ func TestCreateTicketFaults(t *testing.T) {
 	date := time.Now().Add(2 * time.Minute).UTC().Format(http.TimeFormat)
 	tests := []struct {
 		name    string
-		fault   centercodetest.Fault
+		fault   centercodesim.Fault
 		status  int
 		lost    bool
 		made    int
 		says    string
 		retryIn time.Duration
 	}{
-		{"400", centercodetest.Fault{Status: 400}, 400, false, 0, "asked to fail", 0},
-		{"404", centercodetest.Fault{Status: 404}, 404, false, 0, "asked to fail", 0},
-		{"408", centercodetest.Fault{Status: 408}, 408, false, 0, "", 0},
-		{"429 with seconds", centercodetest.Fault{Status: 429, RetryAfter: "7"}, 429, false, 0, "", 7 * time.Second},
-		{"503 with a date", centercodetest.Fault{Status: 503, RetryAfter: date}, 503, false, 0, "", 2 * time.Minute},
-		{"503 for a day", centercodetest.Fault{Status: 503, RetryAfter: "86400"}, 503, false, 0, "", 12 * time.Hour},
-		{"500 after the ticket", centercodetest.Fault{Status: 500, After: true}, 500, false, 1, "", 0},
-		{"502 as a web page", centercodetest.Fault{Status: 502, Body: centercodetest.BodyHTML}, 502, false, 0, "Service error", 0},
-		{"503 with nothing", centercodetest.Fault{Status: 503, Body: centercodetest.BodyEmpty}, 503, false, 0, "", 0},
-		{"503 cut off", centercodetest.Fault{Status: 503, Body: centercodetest.BodyTruncated}, 503, false, 0, "", 0},
-		{"504", centercodetest.Fault{Status: 504}, 504, true, 0, "", 0},
-		{"504 after the ticket", centercodetest.Fault{Status: 504, After: true}, 504, true, 1, "", 0},
-		{"dropped before", centercodetest.Fault{Drop: true}, 0, true, 0, "", 0},
-		{"dropped after", centercodetest.Fault{Drop: true, After: true}, 0, true, 1, "", 0},
-		{"a web page", centercodetest.Fault{Body: centercodetest.BodyHTML}, 200, true, 0, "not JSON: Service error", 0},
-		{"a web page after the ticket", centercodetest.Fault{Body: centercodetest.BodyHTML, After: true}, 201, true, 1, "not JSON", 0},
-		{"half an answer", centercodetest.Fault{Body: centercodetest.BodyTruncated, After: true}, 201, true, 1, "unexpected EOF", 0},
-		{"an endless answer", centercodetest.Fault{Body: centercodetest.BodyEndless, After: true}, 201, true, 1, "longer than 1 MiB", 0},
-		{"an endless refusal", centercodetest.Fault{Status: 500, Body: centercodetest.BodyEndless}, 500, false, 0, "padding", 0},
-		{"a redirect", centercodetest.Fault{Status: 307}, 307, false, 0, "redirects are not followed", 0},
+		{"400", centercodesim.Fault{Status: 400}, 400, false, 0, "asked to fail", 0},
+		{"404", centercodesim.Fault{Status: 404}, 404, false, 0, "asked to fail", 0},
+		{"408", centercodesim.Fault{Status: 408}, 408, false, 0, "", 0},
+		{"429 with seconds", centercodesim.Fault{Status: 429, RetryAfter: "7"}, 429, false, 0, "", 7 * time.Second},
+		{"503 with a date", centercodesim.Fault{Status: 503, RetryAfter: date}, 503, false, 0, "", 2 * time.Minute},
+		{"503 for a day", centercodesim.Fault{Status: 503, RetryAfter: "86400"}, 503, false, 0, "", 12 * time.Hour},
+		{"500 after the ticket", centercodesim.Fault{Status: 500, After: true}, 500, false, 1, "", 0},
+		{"502 as a web page", centercodesim.Fault{Status: 502, Body: centercodesim.BodyHTML}, 502, false, 0, "Service error", 0},
+		{"503 with nothing", centercodesim.Fault{Status: 503, Body: centercodesim.BodyEmpty}, 503, false, 0, "", 0},
+		{"503 cut off", centercodesim.Fault{Status: 503, Body: centercodesim.BodyTruncated}, 503, false, 0, "", 0},
+		{"504", centercodesim.Fault{Status: 504}, 504, true, 0, "", 0},
+		{"504 after the ticket", centercodesim.Fault{Status: 504, After: true}, 504, true, 1, "", 0},
+		{"dropped before", centercodesim.Fault{Drop: true}, 0, true, 0, "", 0},
+		{"dropped after", centercodesim.Fault{Drop: true, After: true}, 0, true, 1, "", 0},
+		{"a web page", centercodesim.Fault{Body: centercodesim.BodyHTML}, 200, true, 0, "not JSON: Service error", 0},
+		{"a web page after the ticket", centercodesim.Fault{Body: centercodesim.BodyHTML, After: true}, 201, true, 1, "not JSON", 0},
+		{"half an answer", centercodesim.Fault{Body: centercodesim.BodyTruncated, After: true}, 201, true, 1, "unexpected EOF", 0},
+		{"an endless answer", centercodesim.Fault{Body: centercodesim.BodyEndless, After: true}, 201, true, 1, "longer than 1 MiB", 0},
+		{"an endless refusal", centercodesim.Fault{Status: 500, Body: centercodesim.BodyEndless}, 500, false, 0, "padding", 0},
+		{"a redirect", centercodesim.Fault{Status: 307}, 307, false, 0, "redirects are not followed", 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			sim := start(t, centercodetest.Options{})
+			sim := start(t, centercodesim.Options{})
 			sim.Inject(tt.fault)
 			ticket, err := newClient(t, sim.URL).CreateTicket(t.Context(), ticketRequest(`{}`))
 			if err == nil {
@@ -167,10 +167,10 @@ func TestCreateTicketCancelledWhileWaiting(t *testing.T) {
 // TestStaleConnection: a server that closed an idle connection has not got the
 // ticket, and it is sent on a new one.
 func TestStaleConnection(t *testing.T) {
-	sim := start(t, centercodetest.Options{})
+	sim := start(t, centercodesim.Options{})
 	c := newClient(t, sim.URL)
 	for range 3 {
-		sim.Inject(centercodetest.Fault{Op: centercodetest.OpPackage, Drop: true})
+		sim.Inject(centercodesim.Fault{Op: centercodesim.OpPackage, Drop: true})
 		if _, err := c.CreateTicket(t.Context(), ticketRequest(`{}`)); err != nil {
 			t.Fatal(err)
 		}

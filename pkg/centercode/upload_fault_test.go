@@ -14,7 +14,7 @@ import (
 	"testing/iotest"
 
 	"fairbridge/pkg/centercode"
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
 func TestAddFileSourceFault(t *testing.T) {
@@ -40,7 +40,7 @@ func TestAddFileSourceFault(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			sim, c, endpoint := withTicket(t, centercodetest.Options{})
+			sim, c, endpoint := withTicket(t, centercodesim.Options{})
 			_, err := c.AddFile(t.Context(), file(endpoint, tt.size, tt.body))
 			var source *centercode.SourceError
 			if !errors.As(err, &source) || tt.is != nil && !errors.Is(err, tt.is) || strings.Contains(err.Error(), "Signature") {
@@ -61,31 +61,31 @@ func (stuck) Read([]byte) (int, error) { return 0, nil }
 func TestAddFileFaults(t *testing.T) {
 	tests := []struct {
 		name   string
-		fault  centercodetest.Fault
+		fault  centercodesim.Fault
 		status int // -1: no error
 		lost   bool
 		kept   int
 		says   string
 	}{
-		{"400", centercodetest.Fault{Status: 400}, 400, false, 0, "asked to fail"},
-		{"413 midway", centercodetest.Fault{Status: 413, ReadFirst: 1 << 20}, 413, false, 0, "asked to fail"},
-		{"503 midway", centercodetest.Fault{Status: 503, ReadFirst: 2 << 20}, 503, false, 0, "asked to fail"},
-		{"504 at once", centercodetest.Fault{Status: 504}, 504, false, 0, ""},
-		{"504 after the file", centercodetest.Fault{Status: 504, After: true}, 504, true, 1, ""},
-		{"dropped at once", centercodetest.Fault{Drop: true}, 0, false, 0, ""},
-		{"dropped midway", centercodetest.Fault{Drop: true, ReadFirst: 1 << 20}, 0, false, 0, ""},
-		{"dropped after the file", centercodetest.Fault{Drop: true, After: true}, 0, true, 1, ""},
-		{"a web page after the file", centercodetest.Fault{Body: centercodetest.BodyHTML, After: true}, 201, true, 1, "web page: Service error"},
-		{"nothing after the file", centercodetest.Fault{Body: centercodetest.BodyEmpty, After: true}, -1, false, 1, ""},
-		{"half an answer", centercodetest.Fault{Body: centercodetest.BodyTruncated, After: true}, -1, false, 1, ""},
-		{"an endless answer", centercodetest.Fault{Body: centercodetest.BodyEndless, After: true}, -1, false, 1, ""},
-		{"success too early", centercodetest.Fault{Status: 201, ReadFirst: 1 << 20}, 200, false, 0, "before it had the whole file"},
+		{"400", centercodesim.Fault{Status: 400}, 400, false, 0, "asked to fail"},
+		{"413 midway", centercodesim.Fault{Status: 413, ReadFirst: 1 << 20}, 413, false, 0, "asked to fail"},
+		{"503 midway", centercodesim.Fault{Status: 503, ReadFirst: 2 << 20}, 503, false, 0, "asked to fail"},
+		{"504 at once", centercodesim.Fault{Status: 504}, 504, false, 0, ""},
+		{"504 after the file", centercodesim.Fault{Status: 504, After: true}, 504, true, 1, ""},
+		{"dropped at once", centercodesim.Fault{Drop: true}, 0, false, 0, ""},
+		{"dropped midway", centercodesim.Fault{Drop: true, ReadFirst: 1 << 20}, 0, false, 0, ""},
+		{"dropped after the file", centercodesim.Fault{Drop: true, After: true}, 0, true, 1, ""},
+		{"a web page after the file", centercodesim.Fault{Body: centercodesim.BodyHTML, After: true}, 201, true, 1, "web page: Service error"},
+		{"nothing after the file", centercodesim.Fault{Body: centercodesim.BodyEmpty, After: true}, -1, false, 1, ""},
+		{"half an answer", centercodesim.Fault{Body: centercodesim.BodyTruncated, After: true}, -1, false, 1, ""},
+		{"an endless answer", centercodesim.Fault{Body: centercodesim.BodyEndless, After: true}, -1, false, 1, ""},
+		{"success too early", centercodesim.Fault{Status: 201, ReadFirst: 1 << 20}, 200, false, 0, "before it had the whole file"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			sim, c, endpoint := withTicket(t, centercodetest.Options{})
-			tt.fault.Op = centercodetest.OpFile
+			sim, c, endpoint := withTicket(t, centercodesim.Options{})
+			tt.fault.Op = centercodesim.OpFile
 			sim.Inject(tt.fault)
 			const size = 64 << 20 // more than the buffers on the way hold
 			_, err := c.AddFile(t.Context(), file(endpoint, size, pattern(size)))
@@ -106,7 +106,7 @@ func TestAddFileFaults(t *testing.T) {
 // TestAddFileRefusedBeforeItIsSent: with Expect: 100-continue a refusal costs no
 // upload.
 func TestAddFileRefusedBeforeItIsSent(t *testing.T) {
-	_, c, endpoint := withTicket(t, centercodetest.Options{MaxFileBytes: 1 << 20})
+	_, c, endpoint := withTicket(t, centercodesim.Options{MaxFileBytes: 1 << 20})
 	const size = 8 << 20
 	written, err := c.AddFile(t.Context(), file(endpoint, size, pattern(size)))
 	if e := apiError(t, err); e.Status != 413 || written != 0 {
@@ -151,7 +151,7 @@ func TestAddFileRefusedAndHungUp(t *testing.T) {
 }
 
 func TestAddFileCancelled(t *testing.T) {
-	_, c, endpoint := withTicket(t, centercodetest.Options{})
+	_, c, endpoint := withTicket(t, centercodesim.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	source := io.MultiReader(pattern(2<<20), readerFunc(func([]byte) (int, error) {
@@ -173,9 +173,9 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // TestAddFileDoesNotReadAfterwards: when AddFile has returned, the source is the
 // caller's again.
 func TestAddFileDoesNotReadAfterwards(t *testing.T) {
-	sim, c, endpoint := withTicket(t, centercodetest.Options{})
+	sim, c, endpoint := withTicket(t, centercodesim.Options{})
 	for range 20 {
-		sim.Inject(centercodetest.Fault{Op: centercodetest.OpFile, Status: 500, ReadFirst: 1 << 20})
+		sim.Inject(centercodesim.Fault{Op: centercodesim.OpFile, Status: 500, ReadFirst: 1 << 20})
 		over := false // unguarded: the race detector watches it
 		source := readerFunc(func(p []byte) (int, error) {
 			if over {
@@ -192,7 +192,7 @@ func TestAddFileDoesNotReadAfterwards(t *testing.T) {
 }
 
 func TestAddFileOverTLS(t *testing.T) {
-	sim, err := centercodetest.New(centercodetest.Options{})
+	sim, err := centercodesim.New(centercodesim.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestAddFileOverTLS(t *testing.T) {
 			t.Errorf("arrived as %+v", got)
 		}
 	}
-	sim.Inject(centercodetest.Fault{Op: centercodetest.OpFile, Status: 413, ReadFirst: 2 << 20})
+	sim.Inject(centercodesim.Fault{Op: centercodesim.OpFile, Status: 413, ReadFirst: 2 << 20})
 	_, err = c.AddFile(t.Context(), file(ticket.Files["screenshot"], 64<<20, pattern(64<<20)))
 	if e := apiError(t, err); e.Status != 413 {
 		t.Errorf("got %+v", *e)

@@ -14,7 +14,7 @@ import (
 	"testing/iotest"
 
 	"fairbridge/pkg/centercode"
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
 // pattern is a file of a size that is made while it is read.
@@ -47,7 +47,7 @@ func sha(r io.Reader) string {
 }
 
 // withTicket starts a simulator that has a ticket, and returns its file endpoint.
-func withTicket(t *testing.T, o centercodetest.Options) (*centercodetest.Server, *centercode.Client, string) {
+func withTicket(t *testing.T, o centercodesim.Options) (*centercodesim.Server, *centercode.Client, string) {
 	t.Helper()
 	sim := start(t, o)
 	c := newClient(t, sim.URL)
@@ -72,7 +72,7 @@ func TestAddFile(t *testing.T) {
 				"as a bytes.Reader": func() io.Reader { b, _ := io.ReadAll(pattern(size)); return bytes.NewReader(b) },
 			} {
 				t.Run(fmt.Sprintf("%d bytes, length known %v, %s", size, known, name), func(t *testing.T) {
-					sim, c, endpoint := withTicket(t, centercodetest.Options{RefuseChunked: known})
+					sim, c, endpoint := withTicket(t, centercodesim.Options{RefuseChunked: known})
 					r := file(endpoint, size, source())
 					if !known {
 						r.Size = -1

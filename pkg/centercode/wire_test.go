@@ -11,16 +11,16 @@ import (
 	"testing"
 
 	"fairbridge/pkg/centercode"
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
 // apiKey is one that has to be escaped in a URL.
 const apiKey = "S3cret+/Key=&x"
 
-func start(t *testing.T, o centercodetest.Options) *centercodetest.Server {
+func start(t *testing.T, o centercodesim.Options) *centercodesim.Server {
 	t.Helper()
 	o.APIKeys = []string{apiKey}
-	s, err := centercodetest.Start(t.Context(), o)
+	s, err := centercodesim.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,9 +86,9 @@ func TestNew(t *testing.T) {
 }
 
 func TestCreateTicketAndAddFileInEveryShape(t *testing.T) {
-	for _, shape := range centercodetest.Shapes {
+	for _, shape := range centercodesim.Shapes {
 		t.Run(string(shape), func(t *testing.T) {
-			sim := start(t, centercodetest.Options{Shape: shape, FileElements: []string{"screenshot", "log 1"}})
+			sim := start(t, centercodesim.Options{Shape: shape, FileElements: []string{"screenshot", "log 1"}})
 			c := newClient(t, sim.URL)
 			ticket, err := c.CreateTicket(t.Context(), ticketRequest(`{"submitter":"alice@corporation.com","summary":"It crashes"}`))
 			if err != nil {
@@ -119,8 +119,8 @@ func TestCreateTicketAndAddFileInEveryShape(t *testing.T) {
 }
 
 func TestCreateTicketWithoutEndpoints(t *testing.T) {
-	for _, shape := range []centercodetest.Shape{centercodetest.ShapeBare, centercodetest.ShapeLocation} {
-		sim := start(t, centercodetest.Options{Shape: shape})
+	for _, shape := range []centercodesim.Shape{centercodesim.ShapeBare, centercodesim.ShapeLocation} {
+		sim := start(t, centercodesim.Options{Shape: shape})
 		ticket, err := newClient(t, sim.URL).CreateTicket(t.Context(), ticketRequest(`{}`))
 		if err != nil || ticket.ID != "1" || len(ticket.Files) != 0 {
 			t.Errorf("%s: got %+v, %v", shape, ticket, err)
@@ -129,7 +129,7 @@ func TestCreateTicketWithoutEndpoints(t *testing.T) {
 }
 
 func TestCreateTicketEscapesItsPath(t *testing.T) {
-	sim := start(t, centercodetest.Options{})
+	sim := start(t, centercodesim.Options{})
 	r := ticketRequest(`{}`)
 	r.Project, r.Source = "A/B C", "x?y#z%"
 	ticket, err := newClient(t, sim.URL).CreateTicket(t.Context(), r)
@@ -152,8 +152,8 @@ func TestCreateTicketEscapesItsPath(t *testing.T) {
 }
 
 func TestCreateTicketAnsweredWithNothing(t *testing.T) {
-	sim := start(t, centercodetest.Options{})
-	sim.Inject(centercodetest.Fault{Body: centercodetest.BodyEmpty, After: true})
+	sim := start(t, centercodesim.Options{})
+	sim.Inject(centercodesim.Fault{Body: centercodesim.BodyEmpty, After: true})
 	ticket, err := newClient(t, sim.URL).CreateTicket(t.Context(), ticketRequest(`{}`))
 	if err != nil || ticket.ID != "" || len(sim.Tickets()) != 1 {
 		t.Errorf("got %+v, %v", ticket, err)

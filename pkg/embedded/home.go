@@ -17,7 +17,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"fairbridge/pkg/embedded/db"
+	"fairbridge/pkg/sqlitedb"
 )
 
 const (
@@ -50,7 +50,7 @@ var ErrLocked = errors.New("in use by another process")
 // the same file, through pkg/ledger/sqlite) the ledger.
 type Home struct {
 	Dir string
-	DB  *db.DB
+	DB  *sqlitedb.DB
 	SQS *SQS
 	SSM *SSM
 
@@ -97,7 +97,7 @@ func Open(ctx context.Context, dir string, opts ...Option) (_ *Home, err error) 
 		return nil, fmt.Errorf("open home: %w", err)
 	}
 	h := &Home{Dir: dir, lock: flock.New(filepath.Join(dir, lockFile))}
-	if h.DB, err = db.Open(ctx, file); err != nil {
+	if h.DB, err = sqlitedb.Open(ctx, file); err != nil {
 		return nil, fmt.Errorf("open home: %w", err)
 	}
 	if err := h.fill(ctx, o); err != nil {

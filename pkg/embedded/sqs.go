@@ -11,7 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"fairbridge/pkg/embedded/db"
+	"fairbridge/pkg/sqlitedb"
 )
 
 const (
@@ -76,7 +76,7 @@ CREATE TABLE IF NOT EXISTS contents (
 // gone a types.MessageNotInflight. Not there: FIFO queues, message groups,
 // trace headers, the in-flight limit of 120,000.
 type SQS struct {
-	db    *db.DB
+	db    *sqlitedb.DB
 	now   func() time.Time
 	bells bells
 
@@ -112,8 +112,8 @@ func (q queue) arn() string { return queueARNPrefix + q.name }
 // NewSQS returns the queues that are in d. It makes their tables if they are
 // missing. clock tells the time for timestamps, visibility and retention; a
 // long poll waits in real time.
-func NewSQS(ctx context.Context, d *db.DB, clock func() time.Time) (*SQS, error) {
-	err := d.Write(ctx, func(tx *db.Tx) error {
+func NewSQS(ctx context.Context, d *sqlitedb.DB, clock func() time.Time) (*SQS, error) {
+	err := d.Write(ctx, func(tx *sqlitedb.Tx) error {
 		_, err := tx.Exec(sqsSchema)
 		return err
 	})
@@ -129,7 +129,7 @@ func (s *SQS) CreateQueue(ctx context.Context, settings Queue) (url string, err 
 	if err := settings.check(); err != nil {
 		return "", fmt.Errorf("create queue %q: %w", settings.Name, err)
 	}
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
+	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		var deadLetters sql.NullInt64
 		if settings.DeadLetterQueue != "" {
 			err := tx.QueryRow("SELECT id FROM queues WHERE name = ?", settings.DeadLetterQueue).Scan(&deadLetters)

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"fairbridge/pkg/embedded"
-	"fairbridge/pkg/embedded/db"
+	"fairbridge/pkg/sqlitedb"
 )
 
 // BenchmarkSendMessage: durable sends of 16 callers, to be read beside
@@ -65,9 +65,9 @@ func BenchmarkCycle(b *testing.B) {
 }
 
 // fill puts n messages of 1 kB into a queue.
-func fill(b *testing.B, d *db.DB, queue string, now time.Time, n int) {
+func fill(b *testing.B, d *sqlitedb.DB, queue string, now time.Time, n int) {
 	b.Helper()
-	err := d.Write(b.Context(), func(tx *db.Tx) error {
+	err := d.Write(b.Context(), func(tx *sqlitedb.Tx) error {
 		_, err := tx.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
 			INSERT INTO messages (queue, id, sent_at, visible_at)
 			SELECT q.id, printf('%032x-%d', n.i, q.id), ?2, ?2 FROM queues q, n WHERE q.name = ?3 AND ?1 > 0`, n, now.UnixMilli(), queue)

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 
-	"fairbridge/pkg/embedded/db"
+	"fairbridge/pkg/sqlitedb"
 )
 
 // maxVisibility is SQS's limit, counted from when the message was received, so
@@ -57,8 +57,8 @@ func errReceipt(message string) error {
 
 // each runs fn for every entry of a batch in one write. errs holds what fn said
 // of each entry, where that is an answer of SQS's; any other error ends it all.
-func (s *SQS) each(ctx context.Context, entries int, fn func(tx *db.Tx, i int) error) (errs []error, err error) {
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
+func (s *SQS) each(ctx context.Context, entries int, fn func(tx *sqlitedb.Tx, i int) error) (errs []error, err error) {
+	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		errs = make([]error, entries)
 		for i := range entries {
 			errs[i] = fn(tx, i)
@@ -72,8 +72,8 @@ func (s *SQS) each(ctx context.Context, entries int, fn func(tx *db.Tx, i int) e
 }
 
 // one is each for a single entry.
-func (s *SQS) one(ctx context.Context, fn func(tx *db.Tx) error) error {
-	errs, err := s.each(ctx, 1, func(tx *db.Tx, _ int) error { return fn(tx) })
+func (s *SQS) one(ctx context.Context, fn func(tx *sqlitedb.Tx) error) error {
+	errs, err := s.each(ctx, 1, func(tx *sqlitedb.Tx, _ int) error { return fn(tx) })
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (s *SQS) DeleteMessage(ctx context.Context, in *sqs.DeleteMessageInput, _ .
 	if err != nil {
 		return nil, err
 	}
-	if err := s.one(ctx, func(tx *db.Tx) error { return remove(tx, q, in.ReceiptHandle) }); err != nil {
+	if err := s.one(ctx, func(tx *sqlitedb.Tx) error { return remove(tx, q, in.ReceiptHandle) }); err != nil {
 		return nil, err
 	}
 	s.bells.ring(q.id)
@@ -105,7 +105,7 @@ func (s *SQS) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatch
 	if err := checkBatch(in.Entries, func(e types.DeleteMessageBatchRequestEntry) *string { return e.Id }); err != nil {
 		return nil, err
 	}
-	errs, err := s.each(ctx, len(in.Entries), func(tx *db.Tx, i int) error { return remove(tx, q, in.Entries[i].ReceiptHandle) })
+	errs, err := s.each(ctx, len(in.Entries), func(tx *sqlitedb.Tx, i int) error { return remove(tx, q, in.Entries[i].ReceiptHandle) })
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (s *SQS) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatch
 	return out, nil
 }
 
-func remove(tx *db.Tx, q queue, handle *string) error {
+func remove(tx *sqlitedb.Tx, q queue, handle *string) error {
 	r, err := parseReceipt(handle)
 	if err != nil {
 		return err
@@ -138,7 +138,7 @@ func (s *SQS) ChangeMessageVisibility(ctx context.Context, in *sqs.ChangeMessage
 	if err != nil {
 		return nil, err
 	}
-	if err := s.one(ctx, func(tx *db.Tx) error { return s.hide(tx, q, in.ReceiptHandle, in.VisibilityTimeout) }); err != nil {
+	if err := s.one(ctx, func(tx *sqlitedb.Tx) error { return s.hide(tx, q, in.ReceiptHandle, in.VisibilityTimeout) }); err != nil {
 		return nil, err
 	}
 	s.bells.ring(q.id)
@@ -155,7 +155,7 @@ func (s *SQS) ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMe
 	if err := checkBatch(in.Entries, func(e types.ChangeMessageVisibilityBatchRequestEntry) *string { return e.Id }); err != nil {
 		return nil, err
 	}
-	errs, err := s.each(ctx, len(in.Entries), func(tx *db.Tx, i int) error {
+	errs, err := s.each(ctx, len(in.Entries), func(tx *sqlitedb.Tx, i int) error {
 		return s.hide(tx, q, in.Entries[i].ReceiptHandle, in.Entries[i].VisibilityTimeout)
 	})
 	if err != nil {
@@ -181,7 +181,7 @@ func visibilityTimeout(seconds int32) (time.Duration, error) {
 	return d, nil
 }
 
-func (s *SQS) hide(tx *db.Tx, q queue, handle *string, seconds int32) error {
+func (s *SQS) hide(tx *sqlitedb.Tx, q queue, handle *string, seconds int32) error {
 	timeout, err := visibilityTimeout(seconds)
 	if err != nil {
 		return err

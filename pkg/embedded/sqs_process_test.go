@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"fairbridge/pkg/embedded"
-	"fairbridge/pkg/embedded/db"
+	"fairbridge/pkg/sqlitedb"
 )
 
 // With deletes in time every message is delivered exactly once, however many
@@ -97,7 +97,7 @@ func TestLongPollSeesAnotherProcess(t *testing.T) {
 func TestMessagesOutliveTheProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	c := newClock()
-	d, err := db.Open(t.Context(), path)
+	d, err := sqlitedb.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestMessagesOutliveTheProcess(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("late")}); !errors.Is(err, db.ErrClosed) {
+	if _, err := s.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("late")}); !errors.Is(err, sqlitedb.ErrClosed) {
 		t.Errorf("send after close: %v", err)
 	}
 	q := openQueuesAt(t, path, c)

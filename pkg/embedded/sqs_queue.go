@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"fairbridge/pkg/embedded/db"
+	"fairbridge/pkg/sqlitedb"
 )
 
 // clearedAtATime bounds how many messages one transaction removes, so that
@@ -48,7 +48,7 @@ func (s *SQS) PurgeQueue(ctx context.Context, in *sqs.PurgeQueueInput, _ ...func
 func (s *SQS) clear(ctx context.Context, q queue, until int64) error {
 	for {
 		var removed int64
-		err := s.db.Write(ctx, func(tx *db.Tx) error {
+		err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 			result, err := tx.Exec("DELETE FROM messages WHERE seq IN (SELECT seq FROM messages WHERE queue = ? AND sent_at <= ? LIMIT ?)",
 				q.id, until, clearedAtATime)
 			if err != nil {

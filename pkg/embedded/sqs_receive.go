@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"fairbridge/pkg/embedded/db"
+	"fairbridge/pkg/sqlitedb"
 )
 
 const (
@@ -96,7 +96,7 @@ func (s *SQS) receive(ctx context.Context, r receive) ([]types.Message, error) {
 	}
 	var messages []types.Message
 	var moved bool
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
+	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		messages, moved = nil, false
 		now := s.now()
 		for range receivePasses {
@@ -154,7 +154,7 @@ func scanRow(rows *sql.Rows) (m row, err error) {
 }
 
 // candidates reads the messages that are next.
-func candidates(tx *db.Tx, r receive, now time.Time, limit int) ([]row, error) {
+func candidates(tx *sqlitedb.Tx, r receive, now time.Time, limit int) ([]row, error) {
 	rows, err := tx.Query(selectRows+"WHERE m.queue = ? AND m.visible_at <= ? ORDER BY m.visible_at, m.receives, m.seq LIMIT ?",
 		r.queue.id, now.UnixMilli(), limit)
 	if err != nil {
@@ -173,20 +173,20 @@ func candidates(tx *db.Tx, r receive, now time.Time, limit int) ([]row, error) {
 }
 
 // discard removes a message that is past its queue's retention.
-func discard(tx *db.Tx, m row) error {
+func discard(tx *sqlitedb.Tx, m row) error {
 	_, err := tx.Exec("DELETE FROM messages WHERE seq = ?", m.seq)
 	return err
 }
 
 // redrive moves a message to the dead-letter queue. Its receipt handles end.
-func redrive(tx *db.Tx, q queue, m row, now time.Time) error {
+func redrive(tx *sqlitedb.Tx, q queue, m row, now time.Time) error {
 	_, err := tx.Exec("UPDATE messages SET queue = ?, visible_at = ?, receipt = NULL, held = 0, source = ? WHERE seq = ?",
 		q.deadLetters.Int64, now.UnixMilli(), q.id, m.seq)
 	return err
 }
 
 // hand gives a message out with a new receipt handle.
-func hand(tx *db.Tx, r receive, m row, now time.Time) (types.Message, error) {
+func hand(tx *sqlitedb.Tx, r receive, m row, now time.Time) (types.Message, error) {
 	receipt := newReceipt(m.seq)
 	millis := now.UnixMilli()
 	_, err := tx.Exec(`UPDATE messages SET visible_at = ?1, receives = receives + 1, received_at = ?2,

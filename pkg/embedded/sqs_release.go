@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"fairbridge/pkg/embedded/db"
+	"fairbridge/pkg/sqlitedb"
 )
 
 // HandBack says that nobody in this process works any more on the messages
@@ -17,7 +17,7 @@ func (s *SQS) HandBack(ctx context.Context, queueURL string, receiptHandles ...s
 	if err != nil {
 		return fmt.Errorf("hand back messages: %w", err)
 	}
-	_, err = s.each(ctx, len(receiptHandles), func(tx *db.Tx, i int) error {
+	_, err = s.each(ctx, len(receiptHandles), func(tx *sqlitedb.Tx, i int) error {
 		r, err := parseReceipt(&receiptHandles[i])
 		if err != nil {
 			return err
@@ -40,7 +40,7 @@ func (s *SQS) ReleaseInFlight(ctx context.Context, queueURL string) (released in
 	if err != nil {
 		return 0, fmt.Errorf("release messages in flight: %w", err)
 	}
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
+	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		result, err := tx.Exec("UPDATE messages SET visible_at = ?1, receipt = NULL, held = 0 WHERE queue = ?2 AND visible_at > ?1 AND held = 1",
 			s.now().UnixMilli(), q.id)
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 
-	"fairbridge/pkg/embedded/db"
+	"fairbridge/pkg/sqlitedb"
 )
 
 // outgoing is a message on its way into the file.
@@ -116,7 +116,7 @@ func errUnsupported() error {
 
 // store writes the messages, all or none.
 func (s *SQS) store(ctx context.Context, q queue, messages []outgoing) error {
-	err := s.db.Write(ctx, func(tx *db.Tx) error {
+	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		now := s.now()
 		for _, m := range messages {
 			_, err := tx.Exec("INSERT INTO messages (queue, id, sent_at, visible_at) VALUES (?, ?, ?, ?)",

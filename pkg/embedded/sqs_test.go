@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"fairbridge/pkg/embedded"
-	"fairbridge/pkg/embedded/db"
 	"fairbridge/pkg/queue/sqstest"
+	"fairbridge/pkg/sqlitedb"
 )
 
 func TestContract(t *testing.T) {
@@ -24,9 +24,9 @@ func TestContract(t *testing.T) {
 	})
 }
 
-func openDB(t testing.TB, path string) *db.DB {
+func openDB(t testing.TB, path string) *sqlitedb.DB {
 	t.Helper()
-	d, err := db.Open(context.Background(), path)
+	d, err := sqlitedb.Open(context.Background(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

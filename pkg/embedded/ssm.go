@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"fairbridge/pkg/embedded/db"
+	"fairbridge/pkg/sqlitedb"
 )
 
 const (
@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS parameters (
 // Values are stored as they are: what protects them is the file's mode. They
 // are never part of an error.
 type SSM struct {
-	db     *db.DB
+	db     *sqlitedb.DB
 	now    func() time.Time
 	getenv func(string) string
 }
@@ -53,8 +53,8 @@ type SSM struct {
 // NewSSM returns the parameters that are in d. It makes their table if it is
 // missing. clock tells when a parameter was changed; getenv is os.Getenv, or
 // what stands for it in a test.
-func NewSSM(ctx context.Context, d *db.DB, clock func() time.Time, getenv func(string) string) (*SSM, error) {
-	err := d.Write(ctx, func(tx *db.Tx) error {
+func NewSSM(ctx context.Context, d *sqlitedb.DB, clock func() time.Time, getenv func(string) string) (*SSM, error) {
+	err := d.Write(ctx, func(tx *sqlitedb.Tx) error {
 		_, err := tx.Exec(ssmSchema)
 		return err
 	})
@@ -118,7 +118,7 @@ func (s *SSM) PutParameter(ctx context.Context, in *ssm.PutParameterInput, _ ...
 		return nil, &types.UnsupportedParameterType{Message: aws.String("Only String and SecureString are there.")}
 	}
 	var version int64
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
+	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		kind := in.Type
 		err := tx.QueryRow("SELECT version, coalesce(nullif(?, ''), type) FROM parameters WHERE name = ?", string(in.Type), name).Scan(&version, &kind)
 		switch {
@@ -146,7 +146,7 @@ func (s *SSM) PutParameter(ctx context.Context, in *ssm.PutParameterInput, _ ...
 func (s *SSM) DeleteParameter(ctx context.Context, in *ssm.DeleteParameterInput, _ ...func(*ssm.Options)) (_ *ssm.DeleteParameterOutput, err error) {
 	defer operation("SSM", "DeleteParameter", &err)
 	name := aws.ToString(in.Name)
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
+	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		result, err := tx.Exec("DELETE FROM parameters WHERE name = ?", name)
 		if err != nil {
 			return err

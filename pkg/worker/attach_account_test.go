@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"fairbridge/pkg/queue"
-	"fairbridge/pkg/testfairy/testfairytest"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
 	"fairbridge/pkg/worker"
 )
 
@@ -16,7 +16,7 @@ var loginRoute = strings.Replace(logRoute, "element: screenshot", "element: scre
 
 // behindLogin is a TestFairy that shows its files to the account only.
 func behindLogin(w *world) {
-	w.testfairy = testfairytest.New(testfairytest.Options{Account: testfairyUser, APIKey: testfairyKey, RequireLogin: true})
+	w.testfairy = testfairysim.New(testfairysim.Options{Account: testfairyUser, APIKey: testfairyKey, RequireLogin: true})
 }
 
 // A screenshot behind TestFairy's login is had with the account, and never its
@@ -81,7 +81,7 @@ func behindLoginIf(required bool) option {
 // they do not lead into its REST API.
 func TestPayloadCannotReadTheAccount(t *testing.T) {
 	w := newWorld(t, strings.Replace(loginRoute, "auth: testfairy", "auth: testfairy, want: file", 1))
-	w.testfairy.AddFeedback(testfairytest.Feedback{Text: "somebody else's"})
+	w.testfairy.AddFeedback(testfairysim.Feedback{Text: "somebody else's"})
 	id := w.send(strings.Replace(feedback(1), "/1.jpg", "/api/1/feedbacks/", 1))
 	w.settle(nil)
 	if l := w.onlyLetter(); l.Reason != queue.ReasonAttachmentSource || l.Description != "screenshot: the source's address is not allowed" {

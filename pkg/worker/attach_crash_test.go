@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/worker"
 )
@@ -20,8 +20,8 @@ func TestDeathInTheMiddleOfAnUpload(t *testing.T) {
 		}
 		w := newWorld(t, route)
 		proc := w.start(nil)
-		w.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, Drop: true, ReadFirst: 1 << 20,
-			Match: func(c centercodetest.Call) bool {
+		w.center.Inject(centercodesim.Fault{Op: centercodesim.OpFile, Drop: true, ReadFirst: 1 << 20,
+			Match: func(c centercodesim.Call) bool {
 				if c.Element == "log" {
 					proc.die()
 				}

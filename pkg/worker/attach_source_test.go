@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/queue"
-	"fairbridge/pkg/testfairy/testfairytest"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
 	"fairbridge/pkg/worker"
 )
 
@@ -22,20 +22,20 @@ const (
 var largeRoute = parkRoute + "      - {from: \"https://app.testfairy.com" + largePath + "\", element: log}\n"
 
 // fault breaks the large file's source.
-func fault(f testfairytest.Fault) func(*world) {
+func fault(f testfairysim.Fault) func(*world) {
 	return func(w *world) { w.testfairy.Inject(largePath, f) }
 }
 
 // redirect answers with a redirect.
-func redirect(location string) testfairytest.Fault {
-	return testfairytest.Fault{Status: 302, Header: http.Header{"Location": {location}}}
+func redirect(location string) testfairysim.Fault {
+	return testfairysim.Fault{Status: 302, Header: http.Header{"Location": {location}}}
 }
 
 // TestBadSources: the ticket is made and keeps the screenshot; the file that is
 // not as it must be becomes a dead letter, and a note where it is optional; no
 // part of it is at Centercode. A replay after the source is mended completes it.
 func TestBadSources(t *testing.T) {
-	tooLarge := func(f testfairytest.Fault) func(*world) {
+	tooLarge := func(f testfairysim.Fault) func(*world) {
 		return func(w *world) {
 			w.config.Sources.MaxBytes = largeSize - 1
 			w.testfairy.Inject(largePath, f)
@@ -49,18 +49,18 @@ func TestBadSources(t *testing.T) {
 		says   string
 		final  bool // a replay meets it again
 	}{
-		{"missing", largeRoute, fault(testfairytest.Fault{Status: 404}), "the source answered HTTP 404", false},
-		{"gone", largeRoute, fault(testfairytest.Fault{Status: 410}), "the source answered HTTP 410", false},
-		{"expired", largeRoute, fault(testfairytest.Fault{Status: 403}), "the source answered HTTP 403", false},
-		{"too large by declaration", largeRoute, tooLarge(testfairytest.Fault{}), "larger than the limit", true},
-		{"too large by count", largeRoute, tooLarge(testfairytest.Fault{NoLength: true}), "larger than the limit", true},
-		{"a sign-in page", largeRoute, fault(testfairytest.Fault{SignIn: true}), "a web page where a file was expected (a sign-in page?)", false},
+		{"missing", largeRoute, fault(testfairysim.Fault{Status: 404}), "the source answered HTTP 404", false},
+		{"gone", largeRoute, fault(testfairysim.Fault{Status: 410}), "the source answered HTTP 410", false},
+		{"expired", largeRoute, fault(testfairysim.Fault{Status: 403}), "the source answered HTTP 403", false},
+		{"too large by declaration", largeRoute, tooLarge(testfairysim.Fault{}), "larger than the limit", true},
+		{"too large by count", largeRoute, tooLarge(testfairysim.Fault{NoLength: true}), "larger than the limit", true},
+		{"a sign-in page", largeRoute, fault(testfairysim.Fault{SignIn: true}), "a web page where a file was expected (a sign-in page?)", false},
 		{"a redirect to a sign-in page", largeRoute, fault(redirect("/login/?next=x")), "redirected to a sign-in page", false},
-		{"behind a login", largeRoute, fault(testfairytest.Fault{Status: 401}), "the source answered HTTP 401", false},
+		{"behind a login", largeRoute, fault(testfairysim.Fault{Status: 401}), "the source answered HTTP 401", false},
 		{"a file where a picture was expected", picture, nil, "not a picture", true},
 		{"a redirect into the network", largeRoute, fault(redirect("http://169.254.169.254/latest/meta-data/")), "address is not allowed", false},
 		{"an encoding that was not asked for", largeRoute,
-			fault(testfairytest.Fault{Header: http.Header{"Content-Encoding": {"gzip"}}}), "encoding", false},
+			fault(testfairysim.Fault{Header: http.Header{"Content-Encoding": {"gzip"}}}), "encoding", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -129,23 +129,23 @@ func (w *world) files(id string, want ...string) {
 // TestBrokenSources: a source that breaks off is gone on with where that is safe,
 // and else asked anew by the next attempt. What arrives is the file, once.
 func TestBrokenSources(t *testing.T) {
-	drop := func(after int64) testfairytest.Fault {
-		return testfairytest.Fault{Times: 1, Drop: true, DropAfter: after}
+	drop := func(after int64) testfairysim.Fault {
+		return testfairysim.Fault{Times: 1, Drop: true, DropAfter: after}
 	}
 	tests := []struct {
 		name     string
-		faults   []testfairytest.Fault
+		faults   []testfairysim.Fault
 		attempts int
 	}{
-		{"drops three times on the way", []testfairytest.Fault{drop(1 << 20), drop(1), drop(1<<20 + 1)}, 1},
-		{"drops before its first byte", []testfairytest.Fault{drop(0)}, 2},
-		{"drops without a validator", []testfairytest.Fault{{Times: 1, Drop: true, DropAfter: 1 << 20, NoValidators: true}}, 2},
-		{"knows no ranges", []testfairytest.Fault{drop(1 << 20), {Times: 1, NoRange: true}}, 2},
-		{"declares more than it sends", []testfairytest.Fault{{Times: 1, LengthError: 5}}, 2},
-		{"is down for a moment", []testfairytest.Fault{{Times: 1, Status: 503}}, 2},
-		{"does not say how much it will send", []testfairytest.Fault{{NoLength: true}}, 1},
+		{"drops three times on the way", []testfairysim.Fault{drop(1 << 20), drop(1), drop(1<<20 + 1)}, 1},
+		{"drops before its first byte", []testfairysim.Fault{drop(0)}, 2},
+		{"drops without a validator", []testfairysim.Fault{{Times: 1, Drop: true, DropAfter: 1 << 20, NoValidators: true}}, 2},
+		{"knows no ranges", []testfairysim.Fault{drop(1 << 20), {Times: 1, NoRange: true}}, 2},
+		{"declares more than it sends", []testfairysim.Fault{{Times: 1, LengthError: 5}}, 2},
+		{"is down for a moment", []testfairysim.Fault{{Times: 1, Status: 503}}, 2},
+		{"does not say how much it will send", []testfairysim.Fault{{NoLength: true}}, 1},
 		{"drops, and does not say how much it will send",
-			[]testfairytest.Fault{{Times: 1, Drop: true, DropAfter: 1 << 20, NoLength: true}}, 1},
+			[]testfairysim.Fault{{Times: 1, Drop: true, DropAfter: 1 << 20, NoLength: true}}, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestBrokenSources(t *testing.T) {
 func TestUploadIsNotStartedTwice(t *testing.T) {
 	w := newWorld(t, largeRoute)
 	for range 3 {
-		w.testfairy.Inject(largePath, testfairytest.Fault{Times: 1, Drop: true, DropAfter: 700_000})
+		w.testfairy.Inject(largePath, testfairysim.Fault{Times: 1, Drop: true, DropAfter: 700_000})
 	}
 	id := w.send(feedback(1))
 	w.settle(nil)
@@ -190,11 +190,11 @@ func TestSizeIsDeclared(t *testing.T) {
 		w := newWorld(t, largeRoute)
 		lengths := map[string]int64{}
 		// A fault that strikes nothing sees the requests.
-		w.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, Times: -1, Match: func(c centercodetest.Call) bool {
+		w.center.Inject(centercodesim.Fault{Op: centercodesim.OpFile, Times: -1, Match: func(c centercodesim.Call) bool {
 			lengths[c.Element] = c.Request.ContentLength
 			return false
 		}})
-		w.testfairy.Inject(largePath, testfairytest.Fault{NoLength: !declared})
+		w.testfairy.Inject(largePath, testfairysim.Fault{NoLength: !declared})
 		id := w.send(feedback(1))
 		w.settle(nil)
 		w.files(id, "screenshot", "log")
@@ -208,8 +208,8 @@ func TestSizeIsDeclared(t *testing.T) {
 func TestRefusalCostsNoUpload(t *testing.T) {
 	const path = "/generated/268435456.bin"
 	w := newWorld(t, strings.Replace(largeRoute, largePath, path, 1))
-	w.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, Status: 413,
-		Match: func(c centercodetest.Call) bool { return c.Element == "log" }})
+	w.center.Inject(centercodesim.Fault{Op: centercodesim.OpFile, Status: 413,
+		Match: func(c centercodesim.Call) bool { return c.Element == "log" }})
 	id := w.send(feedback(1))
 	o := w.only(w.settle(nil))
 	if l := w.onlyLetter(); l.Reason != queue.ReasonRejected || l.Status != 413 || o.AttachmentBytes > 1<<20 {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
@@ -70,7 +70,7 @@ func TestDeadLetterIsWrittenOnce(t *testing.T) {
 func newRejected(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t, parkRoute)
-	w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 400, Times: -1})
+	w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 400, Times: -1})
 	w.send(feedback(1))
 	return w
 }
@@ -137,7 +137,7 @@ func TestReplaysAreCounted(t *testing.T) {
 func (w *world) die(status int) {
 	w.Helper()
 	w.center.Heal()
-	w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: status, Times: -1})
+	w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: status, Times: -1})
 	w.settle(nil)
 }
 

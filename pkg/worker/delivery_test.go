@@ -11,11 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"fairbridge/pkg/attachment"
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/queue"
-	"fairbridge/pkg/testfairy/testfairytest"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
 	"fairbridge/pkg/worker"
 )
 
@@ -118,7 +118,7 @@ func TestOneBadRecordLeavesTheOthersAlone(t *testing.T) {
 
 func TestDeadLetterCarriesTheBodyUnchanged(t *testing.T) {
 	w := newWorld(t, parkRoute)
-	w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 400})
+	w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 400})
 	w.send(feedback(1))
 	before := w.receive(w.work)
 	body := *before[0].Body
@@ -158,15 +158,15 @@ func TestReasons(t *testing.T) {
 		{"a gateway's timeout", parkRoute, status(504), queue.ReasonAmbiguous, "create", "504"},
 		{"a success that is a web page", parkRoute,
 			func(w *world) {
-				w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 200, Body: centercodetest.BodyHTML})
+				w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 200, Body: centercodesim.BodyHTML})
 			}, queue.ReasonAmbiguous, "create", ""},
 		{"no endpoint", strings.Replace(parkRoute, "element: screenshot", "element: picture", 1), nil,
 			queue.ReasonAttachmentEndpoint, "attach", `no endpoint for the file element "picture"`},
-		{"source gone", parkRoute, source(testfairytest.Fault{Status: 404}), queue.ReasonAttachmentSource, "attach", "404"},
-		{"source wants a login", parkRoute, source(testfairytest.Fault{SignIn: true}), queue.ReasonAttachmentSource, "attach", "web page"},
+		{"source gone", parkRoute, source(testfairysim.Fault{Status: 404}), queue.ReasonAttachmentSource, "attach", "404"},
+		{"source wants a login", parkRoute, source(testfairysim.Fault{SignIn: true}), queue.ReasonAttachmentSource, "attach", "web page"},
 		{"source forbidden", strings.Replace(parkRoute, "{{ .screenshotUrl }}", "https://169.254.169.254/latest", 1), nil,
 			queue.ReasonAttachmentSource, "attach", "not allowed"},
-		{"file rejected", parkRoute, func(w *world) { w.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, Status: 413}) },
+		{"file rejected", parkRoute, func(w *world) { w.center.Inject(centercodesim.Fault{Op: centercodesim.OpFile, Status: 413}) },
 			queue.ReasonRejected, "attach", "413"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -192,10 +192,10 @@ func TestReasons(t *testing.T) {
 }
 
 func status(code int) func(*world) {
-	return func(w *world) { w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: code}) }
+	return func(w *world) { w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: code}) }
 }
 
-func source(f testfairytest.Fault) func(*world) {
+func source(f testfairysim.Fault) func(*world) {
 	return func(w *world) { w.testfairy.Inject("/1.jpg", f) }
 }
 
@@ -205,7 +205,7 @@ func TestOptionalAttachmentIsLeftOut(t *testing.T) {
       - {from: "https://app.testfairy.com/gone.jpg", element: log, optional: true}
       - {from: "{{ .screenshotUrl }}", element: screenshot}
 `)
-	w.testfairy.Inject("/gone.jpg", testfairytest.Fault{Status: 410})
+	w.testfairy.Inject("/gone.jpg", testfairysim.Fault{Status: 410})
 	id := w.send(feedback(1))
 	o := w.only(w.settle(nil))
 	if o.Result != worker.Created || o.Attachments != 1 || len(o.Skipped) != 1 || !strings.HasPrefix(o.Skipped[0], "log: ") {
@@ -221,7 +221,7 @@ func TestReplaySendsOnlyWhatIsMissing(t *testing.T) {
       - {from: "{{ .screenshotUrl }}", element: screenshot}
       - {from: "https://app.testfairy.com/late.jpg", element: log}
 `)
-	w.testfairy.Inject("/late.jpg", testfairytest.Fault{Status: 404})
+	w.testfairy.Inject("/late.jpg", testfairysim.Fault{Status: 404})
 	id := w.send(feedback(1))
 	w.settle(nil)
 	w.onlyLetter()
@@ -242,7 +242,7 @@ func TestDoubtAboutALaterAttachmentStays(t *testing.T) {
       - {from: "https://app.testfairy.com/late.jpg", element: log, optional: true}
       - {from: "{{ .screenshotUrl }}", element: screenshot}
 `)
-	w.testfairy.Inject("/late.jpg", testfairytest.Fault{Status: 404, Times: 1})
+	w.testfairy.Inject("/late.jpg", testfairysim.Fault{Status: 404, Times: 1})
 	id := w.send(feedback(1))
 	proc := w.start(&plan{at: "centercode.file#1", form: diesDone})
 	_, err := proc.handler.Handle(t.Context(), eventOf(w.receive(w.work)))

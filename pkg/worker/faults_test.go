@@ -8,12 +8,12 @@ import (
 	"strings"
 	"testing"
 
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/ledger/dynamo/dynamotest"
 	"fairbridge/pkg/queue"
-	"fairbridge/pkg/testfairy/testfairytest"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
 // scenario is a way that a delivery can go. mend is what a person does about its
@@ -28,7 +28,7 @@ type scenario struct {
 }
 
 // lostAnswer makes the ticket and says nothing.
-var lostAnswer = centercodetest.Fault{Op: centercodetest.OpCreate, After: true, Drop: true}
+var lostAnswer = centercodesim.Fault{Op: centercodesim.OpCreate, After: true, Drop: true}
 
 var scenarios = []scenario{
 	{name: "a ticket with its screenshot", routes: parkRoute},
@@ -36,18 +36,18 @@ var scenarios = []scenario{
 		w.center.Inject(lostAnswer)
 	}},
 	{name: "retried", routes: parkRoute, upset: func(w *world) {
-		w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 500})
-		w.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, Status: 503})
+		w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 500})
+		w.center.Inject(centercodesim.Fault{Op: centercodesim.OpFile, Status: 503})
 	}},
 	{name: "key rotated", routes: parkRoute, upset: func(w *world) { w.keys.cached = "the old key" }},
 	{name: "rejected", routes: parkRoute, upset: func(w *world) {
-		w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 400})
+		w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 400})
 	}},
 	{name: "parked", routes: parkRoute, upset: func(w *world) {
 		w.center.Inject(lostAnswer)
 	}},
 	{name: "source gone", routes: parkRoute,
-		upset: func(w *world) { w.testfairy.Inject("/1.jpg", testfairytest.Fault{Status: 404}) },
+		upset: func(w *world) { w.testfairy.Inject("/1.jpg", testfairysim.Fault{Status: 404}) },
 		mend:  func(w *world) { w.testfairy.Heal("/1.jpg") }},
 	{name: "with the session's log", routes: logRoute, withLog: true},
 	{name: "the session's log, TestFairy's key rotated", routes: logRoute, withLog: true,
@@ -146,7 +146,7 @@ func (w *world) settleParked(id string) {
 	if there {
 		ticketID = tickets[0].ID
 		if e.Attaching != "" {
-			there = slices.ContainsFunc(tickets[0].Files, func(f centercodetest.File) bool { return f.Element == e.Attaching })
+			there = slices.ContainsFunc(tickets[0].Files, func(f centercodesim.File) bool { return f.Element == e.Attaching })
 		}
 	}
 	settle := w.ledger().SettleNotCreated

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/worker"
 )
 
@@ -12,17 +12,17 @@ import (
 func TestLookUpIsTriedAgain(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		fault centercodetest.Fault
+		fault centercodesim.Fault
 	}{
-		{"answer broke off", centercodetest.Fault{Body: centercodetest.BodyTruncated, After: true}},
-		{"dropped", centercodetest.Fault{Drop: true}},
-		{"overloaded", centercodetest.Fault{Status: 429}},
-		{"a gateway's timeout", centercodetest.Fault{Status: 504}},
-		{"wrong key", centercodetest.Fault{Status: 403}},
+		{"answer broke off", centercodesim.Fault{Body: centercodesim.BodyTruncated, After: true}},
+		{"dropped", centercodesim.Fault{Drop: true}},
+		{"overloaded", centercodesim.Fault{Status: 429}},
+		{"a gateway's timeout", centercodesim.Fault{Status: 504}},
+		{"wrong key", centercodesim.Fault{Status: 403}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t, lookUpRoute)
-			tc.fault.Op = centercodetest.OpPackage
+			tc.fault.Op = centercodesim.OpPackage
 			w.center.Inject(lostAnswer, tc.fault)
 			id := w.send(feedback(1))
 			w.only(w.once())

@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/worker"
@@ -28,7 +28,7 @@ func TestRetryWaitsAsLongAsCentercodeAsks(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t, parkRoute)
-			w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 500, RetryAfter: tc.retryAfter})
+			w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 500, RetryAfter: tc.retryAfter})
 			id := w.send(feedback(1))
 			o := w.only(w.once())
 			if o.Result != worker.Retry || o.Status != 500 || o.RetryIn < tc.atLeast || o.RetryIn > tc.atMost {
@@ -51,7 +51,7 @@ func TestRetryWaitsAsLongAsCentercodeAsks(t *testing.T) {
 // ledger knows why.
 func TestRetriesEnd(t *testing.T) {
 	w := newWorld(t, parkRoute)
-	w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: 500, Times: -1})
+	w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 500, Times: -1})
 	id := w.send(feedback(1))
 	if n := len(w.settle(nil)); n != 8 {
 		t.Errorf("%d attempts, want 8", n)
@@ -90,7 +90,7 @@ func TestBusyCentercodeStopsTheBatch(t *testing.T) {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			w := newWorld(t, parkRoute)
 			// The first request is answered when nothing else can have started.
-			w.center.Inject(centercodetest.Fault{Op: centercodetest.OpCreate, Status: code, RetryAfter: "300", Times: -1})
+			w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: code, RetryAfter: "300", Times: -1})
 			var ids []string
 			for n := range 10 {
 				ids = append(ids, w.send(feedback(n)))
@@ -190,7 +190,7 @@ func TestLookUpThatCannotWorkParks(t *testing.T) {
 func TestLostAnswerRetried(t *testing.T) {
 	w := newWorld(t, strings.Replace(parkRoute, "source: testfairy", "source: testfairy\n    onLostAnswer: retry", 1))
 	w.center.Inject(lostAnswer)
-	w.center.Inject(centercodetest.Fault{Op: centercodetest.OpFile, After: true, Drop: true})
+	w.center.Inject(centercodesim.Fault{Op: centercodesim.OpFile, After: true, Drop: true})
 	id := w.send(feedback(1))
 	w.settle(nil)
 	if n := len(w.tickets(id)); n != 2 {

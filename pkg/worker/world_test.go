@@ -18,16 +18,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"fairbridge/pkg/centercode/centercodetest"
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/embedded"
-	"fairbridge/pkg/embedded/db"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/sqlite"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/sqlitedb"
 	"fairbridge/pkg/testfairy"
-	"fairbridge/pkg/testfairy/testfairytest"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
 	"fairbridge/pkg/worker"
 )
 
@@ -53,9 +53,9 @@ type world struct {
 	clock      *clock
 	sqs        *embedded.SQS
 	store      ledger.Store
-	center     *centercodetest.Simulator
+	center     *centercodesim.Simulator
 	centerURL  string
-	testfairy  *testfairytest.Server
+	testfairy  *testfairysim.Server
 	sourceURL  string
 	keys       *keys
 	config     *mapping.Config
@@ -158,7 +158,7 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 	w := &world{T: t, clock: &clock{now: time.Now()}, keys: &keys{cached: apiKey, stored: apiKey}}
 	w.keys.testfairy.cached, w.keys.testfairy.stored = testfairyKey, testfairyKey
 	var err error
-	w.center, err = centercodetest.New(centercodetest.Options{APIKeys: []string{apiKey}})
+	w.center, err = centercodesim.New(centercodesim.Options{APIKeys: []string{apiKey}})
 	w.must(err)
 	center := httptest.NewServer(w.center.Handler())
 	t.Cleanup(func() {
@@ -166,7 +166,7 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 		center.Close()
 	})
 	w.centerURL = center.URL
-	w.testfairy = testfairytest.New(testfairytest.Options{Account: testfairyUser, APIKey: testfairyKey})
+	w.testfairy = testfairysim.New(testfairysim.Options{Account: testfairyUser, APIKey: testfairyKey})
 	source := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.testfairy.Handler().ServeHTTP(rw, r)
 	}))
@@ -174,7 +174,7 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 	w.sourceURL = source.URL
 	w.config = w.parse(routes)
 
-	file, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "fairbridge.db"))
+	file, err := sqlitedb.Open(t.Context(), filepath.Join(t.TempDir(), "fairbridge.db"))
 	w.must(err)
 	t.Cleanup(func() { w.must(file.Close()) })
 	w.store, err = sqlite.New(t.Context(), file)
@@ -361,8 +361,8 @@ func (w *world) eachLetter(do func(types.Message)) {
 }
 
 // tickets are those that a delivery has become at Centercode.
-func (w *world) tickets(deliveryID string) []centercodetest.Ticket {
-	var of []centercodetest.Ticket
+func (w *world) tickets(deliveryID string) []centercodesim.Ticket {
+	var of []centercodesim.Ticket
 	for _, t := range w.center.Tickets() {
 		if t.Fields["deliveryId"] == deliveryID {
 			of = append(of, t)
@@ -425,7 +425,7 @@ func (w *world) checkInvariants(deliveryIDs ...string) {
 	}
 }
 
-func (w *world) checkFiles(t centercodetest.Ticket) {
+func (w *world) checkFiles(t centercodesim.Ticket) {
 	w.Helper()
 	seen := map[string]bool{}
 	for _, f := range t.Files {

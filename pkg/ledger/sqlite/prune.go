@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"fairbridge/pkg/embedded/db"
+	"fairbridge/pkg/sqlitedb"
 )
 
 const (
@@ -23,7 +23,7 @@ type pruner struct {
 }
 
 // runIfDue prunes if it is time to.
-func (p *pruner) runIfDue(tx *db.Tx, now time.Time, except string) error {
+func (p *pruner) runIfDue(tx *sqlitedb.Tx, now time.Time, except string) error {
 	if now.UnixNano() < p.next.Load() {
 		return nil
 	}
@@ -32,7 +32,7 @@ func (p *pruner) runIfDue(tx *db.Tx, now time.Time, except string) error {
 
 // run removes the records that expired before now, the oldest first, but not
 // the one with the id except: that one has just been written.
-func (p *pruner) run(tx *db.Tx, now time.Time, except string) error {
+func (p *pruner) run(tx *sqlitedb.Tx, now time.Time, except string) error {
 	result, err := tx.Exec(`DELETE FROM ledger WHERE rowid IN (
 		SELECT rowid FROM ledger WHERE expires_at < ? AND id <> ? ORDER BY expires_at LIMIT ?)`,
 		now.Unix(), except, pruneAtMost)

@@ -8,14 +8,14 @@ import (
 	"fmt"
 	"time"
 
-	"fairbridge/pkg/embedded/db"
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/sqlitedb"
 )
 
 // Store is a [ledger.Store] in a table of its own. Several stores, in several
 // processes, may share a file.
 type Store struct {
-	db    *db.DB
+	db    *sqlitedb.DB
 	now   func() time.Time
 	prune pruner
 }
@@ -44,12 +44,12 @@ CREATE INDEX IF NOT EXISTS ledger_updated_at ON ledger (updated_at);`
 
 // New returns the store in an open file. It makes the table if there is none,
 // and removes some of what has expired; see [Store.Put].
-func New(ctx context.Context, d *db.DB, opts ...Option) (*Store, error) {
+func New(ctx context.Context, d *sqlitedb.DB, opts ...Option) (*Store, error) {
 	s := &Store{db: d, now: time.Now}
 	for _, opt := range opts {
 		opt(s)
 	}
-	err := d.Write(ctx, func(tx *db.Tx) error {
+	err := d.Write(ctx, func(tx *sqlitedb.Tx) error {
 		if _, err := tx.Exec(schema); err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func New(ctx context.Context, d *db.DB, opts ...Option) (*Store, error) {
 // transaction: at most 500, and the next Put goes on if there are more.
 func (s *Store) Put(ctx context.Context, r ledger.Record) error {
 	now := s.now()
-	err := s.db.Write(ctx, func(tx *db.Tx) error {
+	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		written, err := write(tx, r, now)
 		if err != nil {
 			return err
@@ -89,7 +89,7 @@ func (s *Store) Put(ctx context.Context, r ledger.Record) error {
 }
 
 // write reports whether the stored version let r in.
-func write(tx *db.Tx, r ledger.Record, now time.Time) (bool, error) {
+func write(tx *sqlitedb.Tx, r ledger.Record, now time.Time) (bool, error) {
 	var result sql.Result
 	var err error
 	if r.Version == 1 {

@@ -8,14 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"fairbridge/pkg/embedded/db"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/ledgertest"
+	"fairbridge/pkg/sqlitedb"
 )
 
-func openDB(t *testing.T, path string) *db.DB {
+func openDB(t *testing.T, path string) *sqlitedb.DB {
 	t.Helper()
-	d, err := db.Open(t.Context(), path)
+	d, err := sqlitedb.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func openDB(t *testing.T, path string) *db.DB {
 	return d
 }
 
-func newStore(t *testing.T, d *db.DB, opts ...Option) *Store {
+func newStore(t *testing.T, d *sqlitedb.DB, opts ...Option) *Store {
 	t.Helper()
 	s, err := New(t.Context(), d, opts...)
 	if err != nil {
@@ -53,7 +53,7 @@ func TestContractAcrossProcesses(t *testing.T) {
 
 func TestSurvivesReopening(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	d, err := db.Open(t.Context(), path)
+	d, err := sqlitedb.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestSurvivesReopening(t *testing.T) {
 }
 
 func TestClosedFile(t *testing.T) {
-	d, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
+	d, err := sqlitedb.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestClosedFile(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Put(t.Context(), testRecord("a", 1, time.Now())); !errors.Is(err, db.ErrClosed) {
+	if err := s.Put(t.Context(), testRecord("a", 1, time.Now())); !errors.Is(err, sqlitedb.ErrClosed) {
 		t.Errorf("Put: %v", err)
 	}
 	if _, err := s.Get(t.Context(), "a"); err == nil || errors.Is(err, ledger.ErrNotFound) {
@@ -86,7 +86,7 @@ func TestClosedFile(t *testing.T) {
 	if _, err := s.Recent(t.Context(), 1); err == nil {
 		t.Error("Recent: no error")
 	}
-	if _, err := New(t.Context(), d); !errors.Is(err, db.ErrClosed) {
+	if _, err := New(t.Context(), d); !errors.Is(err, sqlitedb.ErrClosed) {
 		t.Errorf("New: %v", err)
 	}
 }

@@ -1,0 +1,88 @@
+package simulator
+
+import (
+	"slices"
+)
+
+// The columns that every data package has.
+const (
+	TicketIDColumn   = "Ticket ID"
+	DeliveryIDColumn = "Delivery ID" // the parameter deliveryId
+)
+
+// maxCell is the number of characters of a parameter that a cell shows: a report
+// of a hundred long texts would not be one.
+const maxCell = 1000
+
+type packagePage struct {
+	Paging packagePaging   `json:"paging"`
+	Fields []packageField  `json:"fields"`
+	Data   [][]packageCell `json:"data"`
+}
+
+type packagePaging struct {
+	TotalPages     int `json:"totalPages"`
+	CurrentPage    int `json:"currentPage"`
+	ResultsPerPage int `json:"resultsPerPage"`
+	TotalResults   int `json:"totalResults"`
+}
+
+type packageField struct {
+	DataType string `json:"dataType"`
+	Name     string `json:"name"`
+}
+
+type packageCell struct {
+	DataType      string `json:"dataType"`
+	ComputedValue string `json:"computedValue"`
+	FieldOrdinal  int    `json:"fieldOrdinal"`
+	Values        []any  `json:"values"`
+}
+
+// dataPackage is a page of a report over all tickets of a project, oldest first:
+// the ticket's id, the delivery's id, and every parameter by its name.
+func (s *Simulator) dataPackage(project string, page int) packagePage {
+	tickets := slices.DeleteFunc(s.Tickets(), func(t Ticket) bool { return t.Project != project })
+	columns := []string{TicketIDColumn, DeliveryIDColumn}
+	seen := make(map[string]bool)
+	for _, t := range tickets {
+		for name := range t.Fields {
+			seen[name] = true
+		}
+	}
+	for name := range seen {
+		columns = append(columns, name)
+	}
+	slices.Sort(columns[2:])
+
+	rows := s.options.PageRows
+	pages := max(1, (len(tickets)+rows-1)/rows)
+	page = min(max(page, 1), pages)
+	p := packagePage{
+		Paging: packagePaging{TotalPages: pages, CurrentPage: page, ResultsPerPage: rows, TotalResults: len(tickets)},
+		Data:   [][]packageCell{},
+	}
+	for _, name := range columns {
+		p.Fields = append(p.Fields, packageField{DataType: "Text", Name: name})
+	}
+	for _, t := range tickets[(page-1)*rows : min(page*rows, len(tickets))] {
+		row := make([]packageCell, 0, len(columns))
+		for i, name := range columns {
+			value := ""
+			switch i {
+			case 0:
+				value = t.ID
+			case 1:
+				value = text(t.Fields["deliveryId"])
+			default:
+				value = text(t.Fields[name])
+			}
+			if runes := []rune(value); len(runes) > maxCell {
+				value = string(runes[:maxCell])
+			}
+			row = append(row, packageCell{DataType: "Text", ComputedValue: value, FieldOrdinal: i, Values: []any{}})
+		}
+		p.Data = append(p.Data, row)
+	}
+	return p
+}

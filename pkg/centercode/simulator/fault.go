@@ -1,0 +1,250 @@
+package simulator
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Op is an operation of the API.
+type Op string
+
+// The operations; "" in a [Fault] is any of them.
+const (
+	OpCreate  Op = "create"  // a ticket
+	OpFile    Op = "file"    // a file for a ticket
+	OpPackage Op = "package" // a page of a data package
+)
+
+// Call is a request as a fault's Match sees it. What does not belong to its
+// operation is "".
+type Call struct {
+	Op       Op
+	Project  string
+	Source   string         // of OpCreate
+	Fields   map[string]any // of OpCreate; nil if the request is not an object
+	TicketID string         // of OpFile
+	Element  string         // of OpFile
+	Package  string         // of OpPackage
+	Request  *http.Request  // its body must not be read
+}
+
+// Body is what an answer carries instead of what it should.
+type Body string
+
+// The bodies.
+const (
+	BodyHTML      Body = "html"      // a web page
+	BodyEmpty     Body = "empty"     // nothing
+	BodyTruncated Body = "truncated" // half of what was declared, then the connection ends
+	BodyEndless   Body = "endless"   // JSON that does not end before the client goes
+)
+
+// Fault is a way in which a request does not end as it should. Each can strike
+// in two forms: the request failed, or, with After, it was carried out and only
+// its answer is spoilt. Without Drop, Status and Body a fault only delays.
+type Fault struct {
+	Op    Op              // which operation it strikes; "" is any
+	Match func(Call) bool // which of its requests; nil is all
+	Skip  int             // how many of those it lets by first
+	Times int             // how many it strikes; 0 is one, or, with For, all; below 0 is all
+	For   time.Duration   // how long it strikes from the first time on; 0 is for ever
+
+	After bool // the request is carried out first
+
+	Delay      time.Duration // before the answer, or the end of the connection
+	ReadFirst  int64         // bytes of the request's body that are read first; not with After
+	Drop       bool          // the connection ends without an answer
+	Status     int           // the answer's status
+	RetryAfter string        // the answer's Retry-After: seconds or an HTTP date
+	Body       Body          // the answer's body; "" is an error in Centercode's form
+}
+
+type plannedFault struct {
+	Fault
+	until time.Time // zero until it has struck
+}
+
+// Inject adds a fault to the queue. Of several that match a request, the first
+// strikes.
+func (s *Simulator) Inject(faults ...Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range faults {
+		if f.Times == 0 {
+			f.Times = 1
+			if f.For > 0 {
+				f.Times = -1
+			}
+		}
+		s.faults = append(s.faults, &plannedFault{Fault: f})
+	}
+}
+
+// Heal takes all faults out of the queue.
+func (s *Simulator) Heal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
+// Faults returns the faults that have not struck as often as they should.
+func (s *Simulator) Faults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expireFaults()
+	faults := make([]Fault, 0, len(s.faults))
+	for _, p := range s.faults {
+		faults = append(faults, p.Fault)
+	}
+	return faults
+}
+
+// expireFaults takes out what is over; s.mu must be held.
+func (s *Simulator) expireFaults() {
+	now := s.options.Now()
+	left := s.faults[:0]
+	for _, p := range s.faults {
+		if p.Times != 0 && (p.until.IsZero() || now.Before(p.until)) {
+			left = append(left, p)
+		}
+	}
+	clear(s.faults[len(left):])
+	s.faults = left
+}
+
+// nextFault returns the fault that strikes a call. Match is called under the
+// lock, so that two requests at once cannot both have the last time of a fault.
+func (s *Simulator) nextFault(c Call) (Fault, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expireFaults()
+	for _, p := range s.faults {
+		if p.Op != "" && p.Op != c.Op || p.Match != nil && !p.Match(c) {
+			continue
+		}
+		if p.Skip > 0 {
+			p.Skip--
+			continue
+		}
+		if p.Times > 0 {
+			p.Times--
+		}
+		if p.For > 0 && p.until.IsZero() {
+			p.until = s.options.Now().Add(p.For)
+		}
+		s.requests.Faults++
+		return p.Fault, true
+	}
+	return Fault{}, false
+}
+
+// carryOut answers a request with what do returns, or as the next fault says.
+func (s *Simulator) carryOut(w http.ResponseWriter, c Call, do func() reply) {
+	f, struck := s.nextFault(c)
+	if !struck {
+		do().write(w)
+		return
+	}
+	answers := f.Drop || f.Status != 0 || f.Body != ""
+	var a reply
+	switch {
+	case f.After:
+		a = do()
+		s.wait(c.Request, f.Delay)
+	default:
+		_, _ = io.CopyN(io.Discard, c.Request.Body, f.ReadFirst) // less is as good
+		s.wait(c.Request, f.Delay)
+		if !answers {
+			a = do()
+		}
+	}
+	switch {
+	case !answers:
+		a.write(w)
+	case f.Drop:
+		drop(w)
+	default:
+		s.writeFault(w, c.Request, f, a)
+	}
+}
+
+// wait ends early when the client goes or the simulator is closed.
+func (s *Simulator) wait(r *http.Request, delay time.Duration) {
+	if delay <= 0 {
+		return
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+	case <-s.closed:
+	}
+}
+
+// drop ends the connection without an answer.
+func drop(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		w.WriteHeader(http.StatusBadGateway) // not a server's connection: a recorder, HTTP/2
+		return
+	}
+	conn.Close()
+}
+
+const errorPage = `<!DOCTYPE html>
+<html><head><title>Service error</title><style>body{font-family:sans-serif}</style></head>
+<body><h1>Service error</h1><p>The gateway could not complete your request.</p></body></html>
+`
+
+// writeFault spoils an answer. a is what a request that was carried out would
+// have been answered, or nothing.
+func (s *Simulator) writeFault(w http.ResponseWriter, r *http.Request, f Fault, a reply) {
+	if f.Status != 0 {
+		a = refusal(f.Status, "The server was asked to fail.")
+	} else if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	if f.RetryAfter != "" {
+		a.header = http.Header{"Retry-After": {f.RetryAfter}}
+	}
+	switch f.Body {
+	case BodyHTML:
+		a.contentType, a.body = "text/html; charset=utf-8", []byte(errorPage)
+	case BodyEmpty:
+		a.body = nil
+	case BodyTruncated:
+		if len(a.body) == 0 {
+			a.body = []byte(`{"id": "0", "files": {}}`)
+		}
+		a.writeHead(w, len(a.body))
+		_, _ = w.Write(a.body[:len(a.body)/2]) // net/http ends a connection that owes something
+		return
+	case BodyEndless:
+		a.writeHead(w, -1)
+		s.writeEndless(w, r)
+		return
+	}
+	a.write(w)
+}
+
+func (s *Simulator) writeEndless(w io.Writer, r *http.Request) {
+	if _, err := io.WriteString(w, `{"padding": "`); err != nil {
+		return
+	}
+	padding := strings.Repeat("0", 32<<10)
+	for {
+		if _, err := io.WriteString(w, padding); err != nil {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-s.closed:
+			return
+		default:
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package simulator
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Simulator is a simulated Centercode. Its methods may be called at any time and
+// side by side.
+type Simulator struct {
+	options Options
+	handler http.Handler
+	closed  chan struct{} // ends delays and endless answers
+	close   sync.Once
+
+	mu       sync.Mutex
+	keys     []string
+	lastID   int
+	tickets  map[string]*record
+	faults   []*plannedFault
+	requests Requests
+}
+
+// record is a ticket and what goes with it.
+type record struct {
+	Ticket // guarded by Simulator.mu; the fields' values never change
+
+	saving sync.Mutex     // held while the ticket changes, on disk and in memory
+	kept   map[int][]byte // files kept in memory, by their index; guarded by Simulator.mu
+}
+
+// Ticket is a ticket that the simulator holds.
+type Ticket struct {
+	ID        string          `json:"id"` // counts from 1
+	Project   string          `json:"project"`
+	Source    string          `json:"source"`
+	Submitter string          `json:"submitter"` // whom it went to
+	Fields    map[string]any  `json:"-"`         // Body, read: numbers are json.Number
+	Body      json.RawMessage `json:"body"`      // as it was received
+	Files     []File          `json:"files"`     // in the order of their arrival
+	CreatedAt time.Time       `json:"createdAt"`
+}
+
+// File is a file of a ticket.
+type File struct {
+	Element     string `json:"element"`
+	Field       string `json:"field"` // of the form
+	Name        string `json:"name"`
+	ContentType string `json:"contentType"` // as it was sent
+	Size        int64  `json:"size"`        // in bytes
+	SHA256      string `json:"sha256"`      // hex
+	Picture     string `json:"picture"`     // its type if its content is one that a browser may show, else ""
+}
+
+// Requests counts what arrived, by operation.
+type Requests struct {
+	Create  int `json:"create"`
+	File    int `json:"file"`
+	Package int `json:"package"`
+	Other   int `json:"other"` // of no known endpoint
+	Faults  int `json:"faults"`
+}
+
+// New returns a Simulator. With a Dir it holds what is there already; that is
+// also the only source of an error.
+func New(options Options) (*Simulator, error) {
+	s := &Simulator{
+		options: options.withDefaults(),
+		keys:    slices.Clone(options.APIKeys),
+		closed:  make(chan struct{}),
+		tickets: make(map[string]*record),
+	}
+	if err := s.load(); err != nil {
+		return nil, err
+	}
+	s.handler = s.routes()
+	return s, nil
+}
+
+// Handler returns the handler of the API, the page and the controls.
+func (s *Simulator) Handler() http.Handler { return s.handler }
+
+// Close ends delayed and endless answers. What is on disk needs no closing.
+func (s *Simulator) Close() error {
+	s.close.Do(func() { close(s.closed) })
+	return nil
+}
+
+// SetAPIKeys changes the keys that are accepted, as a rotation does.
+func (s *Simulator) SetAPIKeys(keys ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys = slices.Clone(keys)
+}
+
+// Tickets returns all tickets, oldest first. Their Fields and Body are shared
+// and must not be changed.
+func (s *Simulator) Tickets() []Ticket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tickets := make([]Ticket, 0, len(s.tickets))
+	for _, r := range s.tickets {
+		tickets = append(tickets, r.copy())
+	}
+	slices.SortFunc(tickets, func(a, b Ticket) int { return cmp.Compare(number(a.ID), number(b.ID)) })
+	return tickets
+}
+
+// Requests returns the counters.
+func (s *Simulator) Requests() Requests {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.requests
+}
+
+// copy returns the ticket as it is now; s.mu must be held.
+func (r *record) copy() Ticket {
+	t := r.Ticket
+	t.Files = slices.Clone(t.Files)
+	return t
+}
+
+func (s *Simulator) ticket(id string) (*record, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.tickets[id]
+	return r, ok
+}
+
+// number is a ticket id as the number it is; 0 for anything else.
+func number(id string) int {
+	n, err := strconv.Atoi(id)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,146 @@
+// Package api is a client of TestFairy's REST API, as far as the
+// bridge's command needs it: the account's webhooks.
+//
+// The documentation names the fields of an answer but not all of its shape, so
+// the answers are read tolerantly, with bounds, and what cannot be understood
+// is an error: a list that was misread would end in a second webhook.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// The bases of the REST API. TestFairy is now Sauce Labs Mobile App
+// Distribution; accounts from before may be on Legacy.
+const (
+	US     = "https://mobile.saucelabs.com"
+	EU     = "https://mobile.eu-central-1.saucelabs.com"
+	Legacy = "https://api.testfairy.com"
+)
+
+const (
+	// callTimeout bounds one call with its answer.
+	callTimeout = 30 * time.Second
+	// maxAnswer bounds an answer, in bytes; a webhook takes some 300.
+	maxAnswer = 1 << 20
+)
+
+// ErrInvalidBase says that a base URL cannot be used.
+var ErrInvalidBase = errors.New("not a base URL of TestFairy's REST API")
+
+// Credentials are those of HTTP Basic. They do not show themselves in any way
+// of printing.
+type Credentials struct {
+	// User is the account's email address.
+	User string
+	// Key is the API key.
+	Key string `json:"-"`
+}
+
+// Format implements [fmt.Formatter] for every verb.
+func (c Credentials) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "credentials of "+c.User) }
+
+// LogValue implements [slog.LogValuer].
+func (c Credentials) LogValue() slog.Value { return slog.StringValue("credentials of " + c.User) }
+
+// Client calls the REST API of one account. It may be used by many goroutines
+// at once.
+type Client struct {
+	base        *url.URL
+	credentials Credentials
+	http        *http.Client
+}
+
+// New returns a client. baseURL is [US], [EU], [Legacy] or another https URL
+// (http on loopback only), without a query; else the error is [ErrInvalidBase].
+//
+// hc may be nil. Redirects are never followed, whatever hc says: they would
+// carry the credentials along.
+func New(baseURL string, credentials Credentials, hc *http.Client) (*Client, error) {
+	base, err := url.Parse(baseURL)
+	switch {
+	case err != nil, base.Host == "", base.User != nil, base.RawQuery != "", base.Fragment != "":
+		return nil, ErrInvalidBase
+	case base.Scheme != "https" && (base.Scheme != "http" || !isLoopback(base.Hostname())):
+		return nil, fmt.Errorf("%w: it must start with https:// (http:// on this machine only)", ErrInvalidBase)
+	}
+	own := http.Client{}
+	if hc != nil {
+		own = *hc
+	}
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	own.Jar = nil
+	return &Client{base: base, credentials: credentials, http: &own}, nil
+}
+
+// Format implements [fmt.Formatter]: fmt would print the credentials, since it
+// calls no methods of what is in unexported fields.
+func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "TestFairy at "+c.base.Host) }
+
+// LogValue implements [slog.LogValuer].
+func (c *Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// call makes one call below /api/1/ and returns the fields of its answer. The
+// error is an [*Error]. form is the body, nil for none.
+func (c *Client) call(ctx context.Context, op, method, path string, form url.Values) (map[string]json.RawMessage, error) {
+	fail := func(status int, message string, err error) error {
+		return &Error{Op: op, Status: status, Message: c.clean(message, form), Err: err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base.JoinPath("api/1", path).String(), body)
+	if err != nil {
+		return nil, fail(0, "", err)
+	}
+	req.SetBasicAuth(c.credentials.User, c.credentials.Key)
+	req.Header.Set("Accept", "application/json")
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if where, ok := errors.AsType[*url.Error](err); ok {
+			err = where.Err // the URL says no more than op
+		}
+		return nil, fail(0, "", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
+		return nil, fail(resp.StatusCode, "", errRedirect)
+	}
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, fail(resp.StatusCode, "", fmt.Errorf("read the answer: %w", err))
+	}
+	if len(answer) > maxAnswer {
+		return nil, fail(resp.StatusCode, "", errTooLong)
+	}
+	fields, message, err := decodeAnswer(answer)
+	switch {
+	case resp.StatusCode >= 400:
+		// Whatever the body is, the status is the reason.
+		return nil, fail(resp.StatusCode, message, nil)
+	case err != nil:
+		return nil, fail(resp.StatusCode, message, err)
+	}
+	return fields, nil
+}

@@ -1,0 +1,110 @@
+package api
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+var (
+	// ErrCredentials says that TestFairy did not take the account and the key.
+	ErrCredentials = errors.New("user or API key refused")
+	// ErrFailed says that TestFairy answered "status": "fail".
+	ErrFailed = errors.New(`answered "fail"`)
+
+	errRedirect = errors.New("the answer is a redirect, which is not followed; is the base URL right?")
+	errTooLong  = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
+	errNotJSON  = errors.New("the answer is not JSON as documented; is the base URL right?")
+	errShape    = errors.New("the answer is not of a known shape")
+)
+
+// Error is a call that failed. It shows neither the key nor any URL's query,
+// where a webhook has its token.
+type Error struct {
+	// Op is what was being done, such as "list webhooks".
+	Op string
+	// Status is the HTTP status, 0 if there was no answer.
+	Status int
+	// Message is TestFairy's own, cleaned, "" if there was none.
+	Message string
+	// Err is the cause; nil if the status says it all.
+	Err error
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	text := "TestFairy: " + e.Op
+	if e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden {
+		text += ": " + ErrCredentials.Error()
+	} else if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	if e.Status != 0 && e.Status != http.StatusOK {
+		text += fmt.Sprintf(" (HTTP %d)", e.Status)
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is makes errors.Is(err, ErrCredentials) true for HTTP 401 and 403.
+func (e *Error) Is(target error) bool {
+	return target == ErrCredentials && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden)
+}
+
+// maxMessage bounds what an error quotes of an answer, in characters.
+const maxMessage = 200
+
+var anyQuery = regexp.MustCompile(`\?[^\s"'<>]+`)
+
+// clean makes a message out of an answer fit for an error: bounded, on one
+// line, without what the request had that is secret.
+func (c *Client) clean(message string, form url.Values) string {
+	message = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(message, ""))
+	for _, secret := range c.secrets(form) {
+		message = strings.ReplaceAll(message, secret, "...")
+	}
+	message = anyQuery.ReplaceAllString(message, "?...")
+	message = strings.Join(strings.Fields(message), " ")
+	if runes := []rune(message); len(runes) > maxMessage {
+		message = string(runes[:maxMessage-1]) + "…"
+	}
+	return message
+}
+
+// secrets are the texts that no message may have: the key, and the query of
+// the webhook's URL, each in the ways in which an answer could repeat it.
+func (c *Client) secrets(form url.Values) []string {
+	key := c.credentials.Key
+	all := []string{base64.StdEncoding.EncodeToString([]byte(c.credentials.User + ":" + key)), key, url.QueryEscape(key)}
+	if u, err := url.Parse(form.Get(fieldURL)); err == nil && u.RawQuery != "" {
+		all = append(all, url.QueryEscape(form.Get(fieldURL)), u.RawQuery, url.QueryEscape(u.RawQuery))
+		for _, values := range u.Query() {
+			all = append(all, values...)
+		}
+	}
+	var secrets []string
+	for _, s := range all {
+		if s != "" {
+			secrets = append(secrets, s)
+		}
+	}
+	return secrets
+}

@@ -1,0 +1,210 @@
+// Package simulator simulates TestFairy's file hosts and REST API, as
+// net/http/httptest simulates a server: for tests, and for a bridge that runs
+// before anyone has an account.
+//
+//   - Any path that ends in .jpg, .jpeg or .png is a picture of a phone, the
+//     same one whenever and wherever that path is asked for.
+//   - /generated/{bytes}.bin is a body of that size, made while it is read.
+//   - /api/1/ is the REST API, behind HTTP Basic.
+//
+// Files have an ETag and Last-Modified and answer Range and If-Range. A test can
+// ask what a path serves (SHA256), change it (Change) and break it (Inject).
+//
+// The package starts no listener and does not import httptest, which would add
+// its flag to every command that links it: use httptest.NewServer(s.Handler()).
+package simulator
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options says how a Server behaves. The zero value is open to everyone.
+type Options struct {
+	// Account and APIKey are the HTTP Basic credentials of the REST API. With
+	// an empty APIKey any credentials will do, but there must be some.
+	Account, APIKey string
+	// RequireLogin hides the files from everyone without the credentials: they
+	// are redirected to a sign-in page.
+	RequireLogin bool
+}
+
+// Server is a simulated TestFairy. Its methods may be called at any time and
+// side by side.
+type Server struct {
+	options Options
+	api     http.Handler
+
+	mu       sync.Mutex
+	faults   map[string][]*Fault
+	editions map[string]int // how often a path's content was changed
+	pictures map[string][]byte
+	account  account
+}
+
+// New returns a Server without faults, webhooks or feedbacks.
+func New(options Options) *Server {
+	s := &Server{
+		options:  options,
+		faults:   map[string][]*Fault{},
+		editions: map[string]int{},
+		pictures: map[string][]byte{},
+		account:  account{webhooks: map[int]Webhook{}},
+	}
+	s.api = s.apiHandler()
+	return s
+}
+
+// Handler returns the handler of every path. Mounted below a prefix it needs
+// http.StripPrefix, so that files and faults go by TestFairy's own paths.
+func (s *Server) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if fault, ok := s.nextFault(r.URL.Path); ok {
+			fault.serve(w, r, s.serve)
+			return
+		}
+		s.serve(w, r)
+	})
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/api/1/"):
+		s.api.ServeHTTP(w, r)
+	case r.URL.Path == signInPath:
+		serveSignInPage(w)
+	default:
+		s.serveFile(w, r)
+	}
+}
+
+func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	f, ok := s.file(r.URL)
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	if s.options.RequireLogin && !s.authorized(r) {
+		http.Redirect(w, r, signInPath, http.StatusFound)
+		return
+	}
+	w.Header().Set("Content-Type", f.contentType)
+	w.Header().Set("ETag", f.etag)
+	http.ServeContent(w, r, "", f.modified, f.content)
+}
+
+// file is what a path serves.
+type file struct {
+	contentType string
+	etag        string // strong: a change of content is a change of it
+	modified    time.Time
+	content     io.ReadSeeker
+}
+
+func (s *Server) file(u *url.URL) (file, bool) {
+	s.mu.Lock()
+	edition := s.editions[u.Path]
+	s.mu.Unlock()
+	f := file{modified: time.Date(2026, time.January, 1, 0, 0, edition, 0, time.UTC)}
+	seed := fmt.Sprintf("%s#%d", u.Path, edition)
+
+	switch suffix := strings.ToLower(path.Ext(u.Path)); {
+	case suffix == ".jpg" || suffix == ".jpeg":
+		f.contentType, f.content = "image/jpeg", bytes.NewReader(s.picture(seed, encodeJPEG))
+	case suffix == ".png":
+		f.contentType, f.content = "image/png", bytes.NewReader(s.picture(seed, encodePNG))
+	case isSessionLog(u):
+		f.contentType, f.content = "text/plain; charset=utf-8", bytes.NewReader(sessionLog(seed))
+	default:
+		size, ok := generatedSize(u.Path)
+		if !ok {
+			return file{}, false
+		}
+		f.contentType, f.content = "application/octet-stream", newGenerated(size, edition)
+	}
+	f.etag = strconv.Quote(hexSum([]byte(seed))[:32])
+	return f, true
+}
+
+// SHA256 returns the SHA-256 (hex) of the whole file at a path, or of what the
+// REST API says of a session there. The path may have a query; "" if there is
+// nothing. Faults do not change it.
+func (s *Server) SHA256(path string) string {
+	u, err := url.ParseRequestURI(path)
+	if err != nil {
+		return ""
+	}
+	if answer, ok := sessionAnswer(u); ok {
+		return hexSum(encode(answer))
+	}
+	f, ok := s.file(u)
+	if !ok {
+		return ""
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f.content); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// Change gives the file at a path another content, and with it another ETag and
+// Last-Modified, as if it had been uploaded anew.
+func (s *Server) Change(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.editions[path]++
+}
+
+// maxPictures bounds the pictures kept, up to 20 KB each. They are only kept
+// because a test asks for each a few times in a row.
+const maxPictures = 64
+
+// picture returns the encoded picture of a seed.
+func (s *Server) picture(seed string, encode func(seed string) []byte) []byte {
+	s.mu.Lock()
+	encoded, ok := s.pictures[seed]
+	s.mu.Unlock()
+	if ok {
+		return encoded
+	}
+	encoded = encode(seed) // outside the lock: the same seed gives the same bytes
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pictures) >= maxPictures {
+		clear(s.pictures)
+	}
+	s.pictures[seed] = encoded
+	return encoded
+}
+
+const signInPath = "/login/"
+
+func serveSignInPage(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	// The client may be gone; nobody is left to tell.
+	_, _ = io.WriteString(w, `<!DOCTYPE html>
+<html lang="en"><head><title>Sign in</title></head>
+<body><h1>Sign in</h1><form method="post"><input name="email"><input name="password" type="password"></form></body></html>
+`)
+}
+
+func hexSum(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"archive/zip"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// packages weighs what a deployment uploads, and a cold start has to fetch.
+var packages = experiment{
+	name: "package size",
+	figures: []figure{
+		{Key: "zip.ingest", What: "package, ingest (zip, arm64)", Unit: "MB", Floor: "hello", Must: atMost(4.5)},
+		{Key: "zip.worker", What: "package, worker (zip, arm64)", Unit: "MB", Floor: "hello", Must: atMost(4.5)},
+	},
+	open: func(tb testing.TB, l *lab) round {
+		config := l.read(tb, "fairbridge.yaml")
+		ingest := zipped(tb, l.build(tb, "fairbridge/functions/ingest", deployedArch), config)
+		worker := zipped(tb, l.build(tb, "fairbridge/functions/worker", deployedArch), config)
+		hello := zipped(tb, l.build(tb, "fairbridge/test/bench/floor/hello", deployedArch), nil)
+		return func(testing.TB) []sample {
+			return []sample{{ingest, hello}, {worker, hello}}
+		}
+	},
+}
+
+// zipped is the size of a function's package, in MB (10^6 bytes).
+func zipped(tb testing.TB, bootstrap string, config []byte) float64 {
+	binary, err := os.ReadFile(bootstrap)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var size counter
+	archive := zip.NewWriter(&size)
+	for name, content := range map[string][]byte{filepath.Base(bootstrap): binary, "fairbridge.yaml": config} {
+		file, err := archive.Create(name)
+		if err == nil {
+			_, err = file.Write(content)
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := archive.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return float64(size) / 1e6
+}
+
+// counter counts what is written to it.
+type counter int64
+
+// Write implements io.Writer.
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}

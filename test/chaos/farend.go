@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	centercodesim "fairbridge/pkg/centercode/simulator"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
+)
+
+// sourceHost is TestFairy's, as payloads name it.
+const sourceHost = "app.testfairy.com"
+
+// The keys that Centercode takes before and after it is replaced. Nobody may see
+// them.
+const (
+	firstKey  = "first-k3y-that-nobody-may-see"
+	secondKey = "second-k3y-that-nobody-may-see"
+)
+
+// lookupNumber is the header in which the far end notes a look-up's number, for
+// its faults.
+const lookupNumber = "X-Chaos-Lookup"
+
+// farEnd is what the bridge speaks to: a Centercode and a TestFairy that fail as
+// the plan says. It outlives the bridge.
+type farEnd struct {
+	plan   *plan
+	center *centercodesim.Simulator
+	source *testfairysim.Server
+	// happens is told of the plan's events that are not the far end's own.
+	happens func(happening)
+
+	servers              []*http.Server
+	centerURL, sourceURL string
+
+	mu       sync.Mutex
+	requests int            // at Centercode
+	lookups  int            // of them
+	fetched  map[string]int // requests, by a source's path
+	struck   map[string]int // faults, by their names
+	due      []event        // what has not happened yet
+	// refuse is how many requests with the old key are still to come until the
+	// bridge gets the new one.
+	refuse int
+}
+
+func newFarEnd(ctx context.Context, p *plan, happens func(happening)) (*farEnd, error) {
+	center, err := centercodesim.New(centercodesim.Options{APIKeys: []string{firstKey}})
+	if err != nil {
+		return nil, err
+	}
+	f := &farEnd{
+		plan: p, center: center, source: testfairysim.New(testfairysim.Options{}), happens: happens,
+		fetched: map[string]int{}, struck: map[string]int{}, due: p.events,
+	}
+	f.inject()
+	if f.centerURL, err = f.listen(ctx, f.serveCenter); err != nil {
+		return nil, err
+	}
+	if f.sourceURL, err = f.listen(ctx, f.serveSource); err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	return f, nil
+}
+
+func (f *farEnd) listen(ctx context.Context, h http.HandlerFunc) (url string, err error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("listen for the far end: %w", err)
+	}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	f.servers = append(f.servers, s)
+	go func() {
+		_ = s.Serve(l) // ends with ErrServerClosed
+	}()
+	return "http://" + l.Addr().String(), nil
+}
+
+func (f *farEnd) close() error {
+	errs := []error{f.center.Close()}
+	for _, s := range f.servers {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// inject gives the simulators the plan's faults. Those of one delivery strike its
+// requests one after the other, in whatever order the deliveries come.
+func (f *farEnd) inject() {
+	for _, d := range f.plan.deliveries {
+		for _, name := range d.create {
+			f.strike(name, centerFault(name, createFaults), func(c centercodesim.Call) bool {
+				return c.Op == centercodesim.OpCreate && c.Fields["deliveryId"] == d.id
+			})
+		}
+		for element, names := range d.files {
+			for _, name := range names {
+				f.strike(name, centerFault(name, fileFaults), func(c centercodesim.Call) bool {
+					return c.Op == centercodesim.OpFile && c.Element == element && c.Request.URL.Query().Get("delivery") == d.id
+				})
+			}
+		}
+		for element, names := range d.fetches {
+			for _, name := range names {
+				fault := sourceFaults[name]
+				if name == silentSource {
+					fault = silentSourceFault
+				}
+				fault.Times = 1
+				f.source.Inject(d.sources[element], fault)
+			}
+		}
+	}
+	for n, name := range f.plan.lookups {
+		f.strike(name, centerFault(name, lookupFaults), func(c centercodesim.Call) bool {
+			return c.Request.Header.Get(lookupNumber) == strconv.Itoa(n)
+		})
+	}
+}
+
+func centerFault(name string, faults map[string]centercodesim.Fault) centercodesim.Fault {
+	if name == silentCreate {
+		return silentCreateFault
+	}
+	return faults[name]
+}
+
+// strike injects a fault and counts it when it strikes: the simulator asks for a
+// match only where nothing else holds the fault back.
+func (f *farEnd) strike(name string, fault centercodesim.Fault, match func(centercodesim.Call) bool) {
+	fault.Match = func(c centercodesim.Call) bool {
+		if !match(c) {
+			return false
+		}
+		f.count(name, 1)
+		return true
+	}
+	f.center.Inject(fault)
+}
+
+// count counts faults that strike.
+func (f *farEnd) count(name string, n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n > 0 {
+		f.struck[name] += n
+	}
+}
+
+// serveCenter is Centercode: first what is due happens, then the simulator
+// answers.
+func (f *farEnd) serveCenter(w http.ResponseWriter, r *http.Request) {
+	due := f.arrive(r)
+	after := false
+	for _, e := range due {
+		switch e.what {
+		case turnBusy:
+			f.last(busy, busyFault, e.requests)
+		case turnAway:
+			f.last(unavailable, unavailableFault, e.requests)
+		case rotate:
+			f.center.SetAPIKeys(secondKey)
+			f.mu.Lock()
+			f.refuse = e.requests
+			f.mu.Unlock()
+		case killBefore:
+			f.happens(e.what)
+			panic(http.ErrAbortHandler)
+		case killAfter:
+			after = true
+		default:
+			f.happens(e.what)
+		}
+	}
+	if after {
+		f.center.Handler().ServeHTTP(unheard{http.Header{}}, r)
+		f.happens(killAfter)
+		panic(http.ErrAbortHandler)
+	}
+	f.center.Handler().ServeHTTP(w, r)
+}
+
+// arrive counts a request of Centercode and returns what happens at it.
+func (f *farEnd) arrive(r *http.Request) (due []event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests++
+	for len(f.due) > 0 && f.due[0].at <= f.requests {
+		due, f.due = append(due, f.due[0]), f.due[1:]
+	}
+	if strings.Contains(r.URL.Path, "/feedbackDataPackages/") {
+		f.lookups++
+		r.Header.Set(lookupNumber, strconv.Itoa(f.lookups))
+	}
+	if f.refuse > 0 && r.URL.Query().Get("apiKey") == firstKey {
+		f.struck[wrongKey]++
+		if f.refuse--; f.refuse == 0 {
+			go f.happens(rotate) // the bridge gets the new key
+		}
+	}
+	return due
+}
+
+// last injects a fault that strikes so many requests of any kind.
+func (f *farEnd) last(name string, fault centercodesim.Fault, requests int) {
+	fault.Times = requests
+	f.strike(name, fault, func(centercodesim.Call) bool { return true })
+}
+
+// serveSource is TestFairy's file hosts.
+func (f *farEnd) serveSource(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	f.fetched[r.URL.Path]++
+	f.mu.Unlock()
+	f.source.Handler().ServeHTTP(w, r)
+}
+
+// faultsStruck are the faults that have struck, by their names.
+func (f *farEnd) faultsStruck() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	struck := map[string]int{}
+	for name, n := range f.struck {
+		struck[name] = n
+	}
+	for _, d := range f.plan.deliveries {
+		for element, names := range d.fetches {
+			for _, name := range names[:min(len(names), f.fetched[d.sources[element]])] {
+				struck[name]++
+			}
+		}
+	}
+	return struck
+}
+
+// pending are the events that have not happened.
+func (f *farEnd) pending() []event {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.due
+}
+
+// unheard takes an answer that nobody gets.
+type unheard struct{ header http.Header }
+
+func (u unheard) Header() http.Header         { return u.header }
+func (u unheard) Write(p []byte) (int, error) { return len(p), nil }
+func (u unheard) WriteHeader(int)             {}
