@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"fairbridge/pkg/mapping/internal/strictyaml"
 	"net/url"
 	"strings"
 
@@ -37,10 +38,10 @@ func (a Attachment) EndpointFor(ticketID string) string {
 
 // file is one attachment as the file describes it.
 type file struct {
-	from, filename, endpoint      *compiled
+	from, filename, endpoint      expression
 	element, field, want, session string
 	optional                      bool
-	auth                          located[string]
+	auth                          strictyaml.Located[string]
 	line                          int
 	// needsAccount is the node that asks for the TestFairy account, or nil.
 	needsAccount *yaml.Node
@@ -62,52 +63,52 @@ const (
 // not document its name.
 const defaultFileField = "file"
 
-var fileKind = described(object("an attachment", []key[file]{
-	into("from", "A template for the URL of the file. Where it is empty, there is nothing to attach. Needed, or session.",
-		templateKind, func(f *file) **compiled { return &f.from }),
-	into("session", "In place of from: what TestFairy's REST API has of the session in the event's sessionUrl, its log (text), meta data or events (JSON). Needs testfairy.user.",
-		oneOf(sessionLog, sessionMeta, sessionEvents), func(f *file) *string { return &f.session }),
-	into("element", "The key of the form's file element.", plainKind, func(f *file) *string { return &f.element }).must(),
-	into("want", "What the file must be: an image, or any file but a web page. By default an image where from reads screenshotUrl or iconUrl.",
-		oneOf(wantImage, wantFile), func(f *file) *string { return &f.want }),
-	into("auth", "testfairy: ask for the file with the credentials of the TestFairy account. They are sent to TestFairy's own hosts only. Needs testfairy.user.",
-		withNode(oneOf(authTestFairy)), func(f *file) *located[string] { return &f.auth }),
-	into("filename", "A template for the file's name at Centercode; without it, the name in the URL.",
-		templateKind, func(f *file) **compiled { return &f.filename }),
-	into("field", "The name of the multipart form field that carries the file.", plainKind, func(f *file) *string { return &f.field }).byDefault(defaultFileField),
-	into("optional", "Whether the ticket is complete without the file where its source does not give it out; if not, the delivery becomes a dead letter.",
-		boolKind, func(f *file) *bool { return &f.optional }).byDefault(false),
-	into("endpoint", "A template for the URL that takes the file, where Centercode's answer does not name it. .ticketId is the new ticket's id.",
-		templateKind, func(f *file) **compiled { return &f.endpoint }),
-}, checkFile), func(s *schema) {
-	s.AnyOf = []schema{{Required: []string{"from"}}, {Required: []string{"session"}}}
+var fileKind = strictyaml.Described(strictyaml.Object("an attachment", []strictyaml.Key[file]{
+	strictyaml.Into("from", "A template for the URL of the file. Where it is empty, there is nothing to attach. Needed, or session.",
+		expressionKind, func(f *file) *expression { return &f.from }),
+	strictyaml.Into("session", "In place of from: what TestFairy's REST API has of the session in the event's sessionUrl, its log (text), meta data or events (JSON). Needs testfairy.user.",
+		strictyaml.OneOf(sessionLog, sessionMeta, sessionEvents), func(f *file) *string { return &f.session }),
+	strictyaml.Into("element", "The key of the form's file element.", strictyaml.Plain, func(f *file) *string { return &f.element }).Must(),
+	strictyaml.Into("want", "What the file must be: an image, or any file but a web page. By default an image where from reads screenshotUrl or iconUrl.",
+		strictyaml.OneOf(wantImage, wantFile), func(f *file) *string { return &f.want }),
+	strictyaml.Into("auth", "testfairy: ask for the file with the credentials of the TestFairy account. They are sent to TestFairy's own hosts only. Needs testfairy.user.",
+		strictyaml.WithNode(strictyaml.OneOf(authTestFairy)), func(f *file) *strictyaml.Located[string] { return &f.auth }),
+	strictyaml.Into("filename", "A template for the file's name at Centercode; without it, the name in the URL.",
+		expressionKind, func(f *file) *expression { return &f.filename }),
+	strictyaml.Into("field", "The name of the multipart form field that carries the file.", strictyaml.Plain, func(f *file) *string { return &f.field }).ByDefault(defaultFileField),
+	strictyaml.Into("optional", "Whether the ticket is complete without the file where its source does not give it out; if not, the delivery becomes a dead letter.",
+		strictyaml.Bool, func(f *file) *bool { return &f.optional }).ByDefault(false),
+	strictyaml.Into("endpoint", "A template for the URL that takes the file, where Centercode's answer does not name it. .ticketId is the new ticket's id.",
+		expressionKind, func(f *file) *expression { return &f.endpoint }),
+}, checkFile), func(s *strictyaml.Schema) {
+	s.AnyOf = []strictyaml.Schema{{Required: []string{"from"}}, {Required: []string{"session"}}}
 })
 
-func checkFile(d *decoder, n *yaml.Node, f *file) bool {
+func checkFile(d *strictyaml.Decoder, n *yaml.Node, f *file) bool {
 	f.line = n.Line
 	if f.field == "" {
 		f.field = defaultFileField
 	}
 	switch {
-	case f.from == nil && f.session == "":
-		d.problem(n, `an attachment needs the key "from" or "session"`, `from: "{{ .screenshotUrl }}", or session: log`)
+	case !f.from.given() && f.session == "":
+		d.Problem(n, `an attachment needs the key "from" or "session"`, `from: "{{ .screenshotUrl }}", or session: log`)
 		return noted
-	case f.from != nil && f.session != "":
-		d.problem(valueOf(n, "session"), "session takes the place of from", "take one of the two out")
+	case f.from.given() && f.session != "":
+		d.Problem(strictyaml.ValueOf(n, "session"), "session takes the place of from", "take one of the two out")
 		return noted
-	case f.session != "" && (f.want != "" || f.auth.node != nil):
-		d.problem(valueOf(n, "session"), "session says already what the file is and that it needs the account", "take want and auth out")
+	case f.session != "" && (f.want != "" || f.auth.Node != nil):
+		d.Problem(strictyaml.ValueOf(n, "session"), "session says already what the file is and that it needs the account", "take want and auth out")
 		return noted
-	case f.endpoint != nil && strings.Contains(strings.ToLower(f.endpoint.source), "apikey="):
-		d.problem(valueOf(n, "endpoint"), "an endpoint must not hold the API key", "leave it out: it is a secret, and added when the file is sent")
+	case f.endpoint.given() && strings.Contains(strings.ToLower(f.endpoint.Source()), "apikey="):
+		d.Problem(strictyaml.ValueOf(n, "endpoint"), "an endpoint must not hold the API key", "leave it out: it is a secret, and added when the file is sent")
 		return noted
 	}
-	if f.needsAccount = f.auth.node; f.session != "" {
-		f.needsAccount = valueOf(n, "session")
+	if f.needsAccount = f.auth.Node; f.session != "" {
+		f.needsAccount = strictyaml.ValueOf(n, "session")
 	}
 	// A sign-in page, or whatever else comes with status 200, must not be put
 	// on a ticket as its screenshot.
-	if f.want == "" && (f.from.reads("screenshotUrl") || f.from.reads("iconUrl")) {
+	if f.want == "" && (f.from.Reads("screenshotUrl") || f.from.Reads("iconUrl")) {
 		f.want = wantImage
 	}
 	return true
@@ -115,7 +116,7 @@ func checkFile(d *decoder, n *yaml.Node, f *file) bool {
 
 // withoutAccount notes attachments that need the TestFairy account where the
 // file names none.
-func (d *decoder) withoutAccount(t top) {
+func withoutAccount(d *strictyaml.Decoder, t top) {
 	if t.testfairy != nil {
 		return
 	}
@@ -132,7 +133,7 @@ func (d *decoder) withoutAccount(t top) {
 		}
 		for _, f := range *s.attachments {
 			if f.needsAccount != nil {
-				d.problem(f.needsAccount, "the TestFairy account is not named", "write testfairy: {user: you@example.com} at the top of the file")
+				d.Problem(f.needsAccount, "the TestFairy account is not named", "write testfairy: {user: you@example.com} at the top of the file")
 			}
 		}
 	}
@@ -144,14 +145,14 @@ func (m *mapper) attachment(f file) (Attachment, bool) {
 	key := "attachments." + f.element
 	a := Attachment{Element: f.element, Field: f.field, Optional: f.optional}
 	ok := true
-	render := func(name string, t *compiled) string {
+	render := func(name string, t expression) string {
 		s, ran := m.run(f.line, key+"."+name, t)
 		ok = ok && ran
 		return strings.TrimSpace(s)
 	}
 	a.URL = render("from", f.from)
 	a.Filename = render("filename", f.filename)
-	a.Endpoint = m.e.with("ticketId", ticketPlace, func() string { return render("endpoint", f.endpoint) })
+	a.Endpoint = m.e.With("ticketId", ticketPlace, func() string { return render("endpoint", f.endpoint) })
 	if f.want == wantImage {
 		a.Want = WantImage
 	}

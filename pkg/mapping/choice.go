@@ -1,39 +1,42 @@
 package mapping
 
 import (
+	"fairbridge/pkg/internal/suggest"
+	"fairbridge/pkg/mapping/internal/strictyaml"
+
 	"go.yaml.in/yaml/v4"
 )
 
 // valueObject is a value that says more than its template.
-var valueObject = described(object("a value", []key[valueSpec]{
-	into("value", "The template, number, boolean, or list of them that is sent.",
-		optional(itemsKind), func(s *valueSpec) **value { return &s.plain }),
-	into("choice", "The template whose text must be one of allowed; a list for a multiple choice.",
-		optional(itemsKind), func(s *valueSpec) **value { return &s.choice }),
-	into("allowed", "With choice: the selection of the form, to the letter. It is compared in any case, and sent as it is written here.",
-		listOf(constantKind, 1), func(s *valueSpec) *[]constant { return &s.allowed }),
-	into("synonyms", "With choice: other spellings, and the allowed value each stands for.",
+var valueObject = strictyaml.Described(strictyaml.Object("a value", []strictyaml.Key[valueSpec]{
+	strictyaml.Into("value", "The template, number, boolean, or list of them that is sent.",
+		strictyaml.Optional(itemsKind), func(s *valueSpec) **value { return &s.plain }),
+	strictyaml.Into("choice", "The template whose text must be one of allowed; a list for a multiple choice.",
+		strictyaml.Optional(itemsKind), func(s *valueSpec) **value { return &s.choice }),
+	strictyaml.Into("allowed", "With choice: the selection of the form, to the letter. It is compared in any case, and sent as it is written here.",
+		strictyaml.ListOf(constantKind, 1), func(s *valueSpec) *[]constant { return &s.allowed }),
+	strictyaml.Into("synonyms", "With choice: other spellings, and the allowed value each stands for.",
 		synonymsKind, func(s *valueSpec) *[]synonym { return &s.synonyms }),
-	into("fallback", "With choice: the allowed value for every other text. Without it such an event becomes a dead letter.",
-		optional(constantKind), func(s *valueSpec) **constant { return &s.fallback }),
-	into("split", "Cuts the text at this separator into a list.",
-		separatorKind, func(s *valueSpec) *string { return &s.split }),
-	into("type", "What a template's text is sent as. A text that is no number, or not true or false, makes the event a dead letter.",
-		oneOf("text", "number", "boolean"), func(s *valueSpec) *string { return &s.as }),
-	into("omit", "Texts, with * for any text, in any case, for which the parameter is left out: [\"*@example.com\"].",
-		oneOrMore(globKind), func(s *valueSpec) *[]glob { return &s.omit }),
-	into("omitEmpty", "Leaves the parameter out where its text is empty.",
-		boolKind, func(s *valueSpec) *bool { return &s.omitEmpty }),
-	into("required", "Makes an event for which the text is empty a dead letter.",
-		boolKind, func(s *valueSpec) *bool { return &s.required }),
-}, checkValue), func(s *schema) {
+	strictyaml.Into("fallback", "With choice: the allowed value for every other text. Without it such an event becomes a dead letter.",
+		strictyaml.Optional(constantKind), func(s *valueSpec) **constant { return &s.fallback }),
+	strictyaml.Into("split", "Cuts the text at this separator into a list.",
+		strictyaml.Separator, func(s *valueSpec) *string { return &s.split }),
+	strictyaml.Into("type", "What a template's text is sent as. A text that is no number, or not true or false, makes the event a dead letter.",
+		strictyaml.OneOf("text", "number", "boolean"), func(s *valueSpec) *string { return &s.as }),
+	strictyaml.Into("omit", "Texts, with * for any text, in any case, for which the parameter is left out: [\"*@example.com\"].",
+		strictyaml.OneOrMore(globKind), func(s *valueSpec) *[]glob { return &s.omit }),
+	strictyaml.Into("omitEmpty", "Leaves the parameter out where its text is empty.",
+		strictyaml.Bool, func(s *valueSpec) *bool { return &s.omitEmpty }),
+	strictyaml.Into("required", "Makes an event for which the text is empty a dead letter.",
+		strictyaml.Bool, func(s *valueSpec) *bool { return &s.required }),
+}, checkValue), func(s *strictyaml.Schema) {
 	need := func(key string) []string { return []string{key} }
-	s.Rules = []keyword{
-		{"oneOf", []schema{{Required: need("value")}, {Required: need("choice")}}},
-		{"dependencies", map[string][]string{
+	s.Rules = []strictyaml.Keyword{
+		{Name: "oneOf", Value: []strictyaml.Schema{{Required: need("value")}, {Required: need("choice")}}},
+		{Name: "dependencies", Value: map[string][]string{
 			"choice": need("allowed"), "allowed": need("choice"), "synonyms": need("choice"), "fallback": need("choice"), "type": need("value"),
 		}},
-		{"not", map[string]any{"required": []string{"required", "omitEmpty"}, "properties": map[string]any{"required": isTrue, "omitEmpty": isTrue}}},
+		{Name: "not", Value: map[string]any{"required": []string{"required", "omitEmpty"}, "properties": map[string]any{"required": isTrue, "omitEmpty": isTrue}}},
 	}
 })
 
@@ -41,13 +44,13 @@ var valueObject = described(object("a value", []key[valueSpec]{
 var isTrue = map[string]any{"const": true}
 
 // checkValue holds the keys of a value against each other.
-func checkValue(d *decoder, n *yaml.Node, s *valueSpec) bool {
+func checkValue(d *strictyaml.Decoder, n *yaml.Node, s *valueSpec) bool {
 	if s.plain == nil && s.choice == nil {
-		d.problem(n, "a value needs the key \"value\" or \"choice\"", `write the template there: {value: "{{ .text }}", required: true}`)
+		d.Problem(n, "a value needs the key \"value\" or \"choice\"", `write the template there: {value: "{{ .text }}", required: true}`)
 		return noted
 	}
 	if s.plain != nil && s.choice != nil {
-		d.problem(valueOf(n, "choice"), "a value has either value or choice, not both", "")
+		d.Problem(strictyaml.ValueOf(n, "choice"), "a value has either value or choice, not both", "")
 		return noted
 	}
 	for i, g := range s.omit {
@@ -55,40 +58,40 @@ func checkValue(d *decoder, n *yaml.Node, s *valueSpec) bool {
 	}
 	ok := true
 	if s.required && s.omitEmpty {
-		d.problem(valueOf(n, "omitEmpty"), "required and omitEmpty exclude each other", "take one out")
+		d.Problem(strictyaml.ValueOf(n, "omitEmpty"), "required and omitEmpty exclude each other", "take one out")
 		ok = noted
 	}
 	if s.choice == nil {
 		for name, given := range map[string]bool{"allowed": s.allowed != nil, "synonyms": s.synonyms != nil, "fallback": s.fallback != nil} {
 			if given {
-				d.problem(valueOf(n, name), quote(name)+" is for a choice", "write choice: in place of value:")
+				d.Problem(strictyaml.ValueOf(n, name), strictyaml.Quote(name)+" is for a choice", "write choice: in place of value:")
 				ok = noted
 			}
 		}
 		return ok
 	}
 	if s.as != "" {
-		d.problem(valueOf(n, "type"), "a choice has the type of its allowed value", "take the type out; quotes decide: 3 is a number, \"3\" a text")
+		d.Problem(strictyaml.ValueOf(n, "type"), "a choice has the type of its allowed value", "take the type out; quotes decide: 3 is a number, \"3\" a text")
 		ok = noted
 	}
 	if s.allowed == nil {
-		d.problem(n, `a choice needs the key "allowed"`, "list the form's selection to the letter")
+		d.Problem(n, `a choice needs the key "allowed"`, "list the form's selection to the letter")
 		return noted
 	}
 	s.built = &choice{allowed: s.allowed, by: map[string]int{}}
-	return d.buildChoice(n, s) && ok
+	return buildChoice(d, n, s) && ok
 }
 
 // buildChoice fills the choice's table and notes what contradicts itself.
-func (d *decoder) buildChoice(n *yaml.Node, s *valueSpec) bool {
+func buildChoice(d *strictyaml.Decoder, n *yaml.Node, s *valueSpec) bool {
 	ok := true
-	allowedNode := valueOf(n, "allowed")
+	allowedNode := strictyaml.ValueOf(n, "allowed")
 	names := make([]string, len(s.allowed))
 	exact := map[string]int{}
 	for i, a := range s.allowed {
 		names[i] = a.text
 		if _, twice := exact[a.text]; twice {
-			d.problem(d.element(allowedNode, i), quote(a.text)+" is in the list twice", "")
+			d.Problem(element(allowedNode, i), strictyaml.Quote(a.text)+" is in the list twice", "")
 			ok = noted
 		}
 		exact[a.text] = i
@@ -99,21 +102,21 @@ func (d *decoder) buildChoice(n *yaml.Node, s *valueSpec) bool {
 	target := func(to string, node *yaml.Node, what string) (int, bool) {
 		i, found := exact[to]
 		if !found {
-			d.problem(node, what+" "+quote(to)+" is not in allowed", suggestion(to, names))
+			d.Problem(node, what+" "+strictyaml.Quote(to)+" is not in allowed", suggest.Hint(to, names))
 		}
 		return i, found
 	}
 	for _, syn := range s.synonyms {
-		i, found := target(syn.to.value, syn.to.node, "the value")
-		if at, taken := s.built.by[fold(syn.from.value)]; found && taken && at != i {
-			d.problem(syn.from.node, quote(syn.from.value)+" already stands for "+quote(s.allowed[at].text), "capitals and spaces around it do not count")
+		i, found := target(syn.to.Value, syn.to.Node, "the value")
+		if at, taken := s.built.by[fold(syn.from.Value)]; found && taken && at != i {
+			d.Problem(syn.from.Node, strictyaml.Quote(syn.from.Value)+" already stands for "+strictyaml.Quote(s.allowed[at].text), "capitals and spaces around it do not count")
 			found = false
 		}
-		s.built.by[fold(syn.from.value)] = i
+		s.built.by[fold(syn.from.Value)] = i
 		ok = ok && found
 	}
 	if s.fallback != nil {
-		i, found := target(s.fallback.text, valueOf(n, "fallback"), "the fallback")
+		i, found := target(s.fallback.text, strictyaml.ValueOf(n, "fallback"), "the fallback")
 		s.built.fallback = &i
 		ok = ok && found
 	}
@@ -121,7 +124,7 @@ func (d *decoder) buildChoice(n *yaml.Node, s *valueSpec) bool {
 }
 
 // element is the node of a list's element, for a message.
-func (d *decoder) element(list *yaml.Node, i int) *yaml.Node {
+func element(list *yaml.Node, i int) *yaml.Node {
 	if list.Kind == yaml.AliasNode {
 		list = list.Alias
 	}

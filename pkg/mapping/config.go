@@ -15,6 +15,7 @@ import (
 	"os"
 	"slices"
 
+	"fairbridge/pkg/mapping/internal/strictyaml"
 	"fairbridge/pkg/testfairy"
 )
 
@@ -70,6 +71,22 @@ type Route struct {
 	attachments []file
 }
 
+// Problem is one mistake in the mapping file, Problems are all of them: the error
+// that Parse and Load return for a bad file.
+type (
+	Problem  = strictyaml.Problem
+	Problems = strictyaml.Problems
+)
+
+// Schema returns the JSON Schema of the mapping file, for editors: which keys
+// there are, what they mean, and what they may hold. Parse refuses more, such as
+// a bad template. The repository's fairbridge.schema.json is a copy.
+func Schema() []byte {
+	s := topKind.Schema
+	s.Description = "What becomes of each TestFairy event: fairbridge.yaml of FairBridge."
+	return s.Document("fairbridge.yaml")
+}
+
 // Load reads the mapping file at path. The error is Problems if the file can be
 // read but is not right.
 func Load(path string) (*Config, error) {
@@ -78,7 +95,7 @@ func Load(path string) (*Config, error) {
 		return nil, fmt.Errorf("open the mapping file: %w", err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	data, err := io.ReadAll(io.LimitReader(f, strictyaml.MaxFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the mapping file: %w", err)
 	}
@@ -88,12 +105,12 @@ func Load(path string) (*Config, error) {
 // Parse reads a mapping file's content. name stands for the file in messages.
 // The error is Problems: every mistake that can be found, in the file's order.
 func Parse(name string, data []byte) (*Config, error) {
-	d := &decoder{file: name}
-	root, ok := d.document(data)
+	d := &strictyaml.Decoder{File: name, EmptyHint: "it needs routes: copy the shipped fairbridge.yaml and change it"}
+	root, ok := d.Document(data)
 	if !ok {
-		return nil, d.problems.sorted()
+		return nil, d.Problems()
 	}
-	file, _ := topKind.value(d, root)
+	file, _ := topKind.Value(d, root)
 	c := &Config{Centercode: file.centercode, Sources: file.sources}
 	if file.testfairy != nil {
 		c.TestFairy = *file.testfairy
@@ -101,34 +118,34 @@ func Parse(name string, data []byte) (*Config, error) {
 	if c.Sources.MaxBytes == 0 {
 		c.Sources.MaxBytes = largest
 	}
-	d.unreachable(file.routes)
-	d.withoutAccount(file)
+	unreachable(d, file.routes)
+	withoutAccount(d, file)
 	if file.defaults == nil {
 		file.defaults = &settings{checked: true}
 	}
 	for _, r := range file.routes {
 		// What is missing can be told only where nothing else was wrong.
 		if r.node != nil && file.defaults.checked {
-			c.Routes = append(c.Routes, d.route(r, *file.defaults))
+			c.Routes = append(c.Routes, fillIn(d, r, *file.defaults))
 		}
 	}
-	if len(d.problems) > 0 {
-		return nil, d.problems.sorted()
+	if problems := d.Problems(); len(problems) > 0 {
+		return nil, problems
 	}
-	c.readings = d.readings
+	c.readings = file.readings()
 	return c, nil
 }
 
 // route fills the defaults into a rule and notes what is still missing.
-func (d *decoder) route(r rule, defaults settings) Route {
+func fillIn(d *strictyaml.Decoder, r rule, defaults settings) Route {
 	if r.ignore {
-		return Route{Line: r.node.Line, Ignore: true, match: r.match.value}
+		return Route{Line: r.node.Line, Ignore: true, match: r.match.Value}
 	}
 	s := r.settings.over(defaults)
 	route := Route{
-		Line: r.node.Line, match: r.match.value,
+		Line: r.node.Line, match: r.match.Value,
 		Project: s.project, Source: s.source,
-		OnLostAnswer: s.onLostAnswer, Lookup: s.lookup.value,
+		OnLostAnswer: s.onLostAnswer, Lookup: s.lookup.Value,
 		fields: s.fields,
 	}
 	if s.attachments != nil {
@@ -139,11 +156,11 @@ func (d *decoder) route(r rule, defaults settings) Route {
 		absent bool
 	}{{"project", s.project == ""}, {"source", s.source == ""}, {"fields", len(s.fields) == 0}} {
 		if missing.absent {
-			d.problem(r.node, "the route needs the key "+quote(missing.key), "write it here or in defaults")
+			d.Problem(r.node, "the route needs the key "+strictyaml.Quote(missing.key), "write it here or in defaults")
 		}
 	}
-	if s.lookup.value != nil && !sends(s.fields, "deliveryId") {
-		d.problem(s.lookup.node, "the look-up compares "+quote(s.lookup.value.Column)+" with the delivery id, but no field sends it",
+	if s.lookup.Value != nil && !sends(s.fields, "deliveryId") {
+		d.Problem(s.lookup.Node, "the look-up compares "+strictyaml.Quote(s.lookup.Value.Column)+" with the delivery id, but no field sends it",
 			`add a field such as deliveryId: "{{ .deliveryId }}"`)
 	}
 	return route
@@ -175,7 +192,7 @@ func (s settings) over(defaults settings) settings {
 	} else if merged.onLostAnswer == "" {
 		merged.onLostAnswer = Park
 	}
-	if s.lookup.value != nil {
+	if s.lookup.Value != nil {
 		merged.lookup = s.lookup
 	}
 	return merged
@@ -185,7 +202,7 @@ func (s settings) over(defaults settings) settings {
 func sends(fields []field, name string) bool {
 	for _, f := range fields {
 		for _, i := range f.value.items {
-			if i.template.reads(name) {
+			if i.template.Reads(name) {
 				return true
 			}
 		}
@@ -194,14 +211,14 @@ func sends(fields []field, name string) bool {
 }
 
 // unreachable notes routes that an earlier one leaves nothing for.
-func (d *decoder) unreachable(rules []rule) {
+func unreachable(d *strictyaml.Decoder, rules []rule) {
 	for i, r := range rules {
 		for _, earlier := range rules[:i] {
 			if r.node == nil || earlier.node == nil {
 				continue
 			}
-			if earlier.match.value.covers(r.match.value) {
-				d.problem(r.node, "no event ever gets here", fmt.Sprintf("the route in line %d takes them all: move this one above it", earlier.node.Line))
+			if earlier.match.Value.covers(r.match.Value) {
+				d.Problem(r.node, "no event ever gets here", fmt.Sprintf("the route in line %d takes them all: move this one above it", earlier.node.Line))
 				break
 			}
 		}

@@ -3,6 +3,7 @@ package mapping
 import (
 	"encoding/json"
 	"errors"
+	"fairbridge/pkg/mapping/internal/strictyaml"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -84,73 +85,59 @@ func shownRequest(c *Config, in Input, bodyOnly bool) string {
 	return b.String()
 }
 
-// TestDocsTables holds the tables of keys and functions against the code.
-func TestDocsTables(t *testing.T) {
-	data, err := os.ReadFile(docsFile)
+// TestDocsTable holds the reference's table of keys against the code.
+func TestDocsTable(t *testing.T) {
+	docs, err := os.ReadFile(docsFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	docs := string(data)
-	for name, table := range map[string]string{"keys": keyTable(), "functions": functionTable()} {
-		part := regexp.MustCompile(`(?s)(<!-- ` + name + `:[^>]*-->\n)(.*?)(<!-- /` + name + ` -->)`)
-		m := part.FindStringSubmatch(docs)
-		if m == nil {
-			t.Fatalf("no table of %s", name)
-		}
-		if *update {
-			docs = part.ReplaceAllLiteralString(docs, m[1]+table+m[3])
-		} else if m[2] != table {
-			t.Errorf("the table of %s is not up to date: run go test ./pkg/mapping -run Docs -update", name)
-		}
+	part := regexp.MustCompile(`(?s)(<!-- keys:[^>]*-->\n)(.*?)(<!-- /keys -->)`)
+	m := part.FindStringSubmatch(string(docs))
+	if m == nil {
+		t.Fatal("no table of keys")
 	}
+	table := keyTable()
 	if *update {
-		if err := os.WriteFile(docsFile, []byte(docs), 0o666); err != nil {
+		docs = part.ReplaceAllLiteral(docs, []byte(m[1]+table+m[3]))
+		if err := os.WriteFile(docsFile, docs, 0o666); err != nil {
 			t.Fatal(err)
 		}
+	} else if m[2] != table {
+		t.Error("the table of keys is not up to date: run go test ./pkg/mapping -run Docs -update")
 	}
-}
-
-func functionTable() string {
-	var b strings.Builder
-	b.WriteString("| function | yields | example | gives |\n| --- | --- | --- | --- |\n")
-	for _, name := range functionNames() {
-		f := functions[name]
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", code(f.usage), cell(f.doc), code(f.example), code(f.yields))
-	}
-	return b.String()
 }
 
 func keyTable() string {
 	var b strings.Builder
 	b.WriteString("| key | what it is |\n| --- | --- |\n")
-	var walk func(s schema, path string)
-	walk = func(s schema, path string) {
+	var walk func(s strictyaml.Schema, path string)
+	walk = func(s strictyaml.Schema, path string) {
 		for _, p := range s.Properties {
 			// What defaults may say is told where a route says it.
 			if path == "defaults." {
 				continue
 			}
 			doc := cell(p.Description)
-			if slices.Contains(s.Required, p.name) {
+			if slices.Contains(s.Required, p.Name) {
 				doc += " **Needed.**"
 			}
 			if p.Default != nil {
 				value, _ := json.Marshal(p.Default)
 				doc += " Default: " + code(strings.Trim(string(value), `"`)) + "."
 			}
-			fmt.Fprintf(&b, "| %s | %s |\n", code(path+p.name), doc)
-			walk(p.schema, path+p.name+".")
+			fmt.Fprintf(&b, "| %s | %s |\n", code(path+p.Name), doc)
+			walk(p.Schema, path+p.Name+".")
 			if p.Items != nil {
-				walk(*p.Items, path+p.name+"[].")
+				walk(*p.Items, path+p.Name+"[].")
 			}
 			if p.Values != nil {
 				for _, s := range p.Values.AnyOf {
-					walk(s, path+p.name+".*.")
+					walk(s, path+p.Name+".*.")
 				}
 			}
 		}
 	}
-	walk(topKind.schema, "")
+	walk(topKind.Schema, "")
 	return b.String()
 }
 

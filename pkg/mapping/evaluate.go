@@ -3,6 +3,8 @@ package mapping
 import (
 	"bytes"
 	"encoding/json"
+	"fairbridge/pkg/internal/plainjson"
+	"fairbridge/pkg/mapping/internal/strictyaml"
 	"strings"
 )
 
@@ -32,7 +34,7 @@ func (m *mapper) value(key string, f field) (json.RawMessage, outcome) {
 func (m *mapper) given(key string, f field) (all []constant, ok bool) {
 	ok = true
 	for _, i := range f.value.items {
-		if i.template == nil {
+		if !i.template.given() {
 			all = append(all, i.constant)
 			continue
 		}
@@ -113,7 +115,7 @@ func (m *mapper) single(key string, f field, c constant) (json.RawMessage, outco
 		}
 		return nil, m.refuse(key, f, "is neither true nor false", s)
 	}
-	data, err := encode(c.text)
+	data, err := plainjson.Marshal(c.text)
 	if err != nil {
 		return nil, m.refuse(key, f, err.Error(), "")
 	}
@@ -134,7 +136,7 @@ func (m *mapper) choose(key string, f field, s string) (json.RawMessage, outcome
 		return nil, m.refuse(key, f, problem, s)
 	}
 	fallback := choice.allowed[*choice.fallback]
-	m.warn(key, problem+"; the fallback "+quote(fallback.text)+" is sent", s)
+	m.warn(key, problem+"; the fallback "+strictyaml.Quote(fallback.text)+" is sent", s)
 	return fallback.json, sent
 }
 

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
-
+	"fairbridge/pkg/internal/suggest"
+	"fairbridge/pkg/mapping/internal/strictyaml"
 	"fairbridge/pkg/testfairy"
 )
 
@@ -23,20 +23,45 @@ var added = []string{"deliveryId", "receivedAt", "ticketId"}
 // reading is a place where a template reads a field of the event.
 type reading struct {
 	field string
-	kinds []string // of events that the template is run for; none: any
-	place Problem  // without a message
+	kinds []string           // of events that the template is run for; none: any
+	place strictyaml.Problem // without a message
 }
 
-// ofKinds notes which events the templates of a route are run for.
-func ofKinds(k kind[rule]) kind[rule] {
-	return kind[rule]{schema: k.schema, read: func(d *decoder, n *yaml.Node) (rule, bool) {
-		from := len(d.readings)
-		r, ok := k.read(d, n)
-		for i := from; i < len(d.readings); i++ {
-			d.readings[i].kinds = r.match.value.events
+// readings returns where the file's templates read fields, those of a route with
+// the kinds of events that the route is for.
+func (t top) readings() []reading {
+	var all []reading
+	note := func(kinds []string, expressions ...expression) {
+		for _, x := range expressions {
+			for _, r := range x.readings {
+				r.kinds = kinds
+				all = append(all, r)
+			}
 		}
-		return r, ok
-	}}
+	}
+	if t.defaults != nil {
+		note(nil, t.defaults.expressions()...)
+	}
+	for _, r := range t.routes {
+		note(r.match.Value.events, append(r.expressions(), r.match.Value.when)...)
+	}
+	return all
+}
+
+// expressions returns every template of the settings.
+func (s settings) expressions() []expression {
+	var all []expression
+	for _, f := range s.fields {
+		for _, i := range f.value.items {
+			all = append(all, i.template)
+		}
+	}
+	if s.attachments != nil {
+		for _, f := range *s.attachments {
+			all = append(all, f.from, f.filename, f.endpoint)
+		}
+	}
+	return all
 }
 
 // UnknownFields returns a problem for each place where a template reads a field
@@ -66,17 +91,17 @@ func (c *Config) UnknownFields(seen map[testfairy.Kind][]string) Problems {
 		hint := ""
 		if elsewhere := kindWith(r.field); elsewhere != "" {
 			hint = elsewhere + " events have it"
-		} else if nearest(r.field, known) != "" {
-			hint = suggestion(r.field, known)
+		} else if suggest.Nearest(r.field, known) != "" {
+			hint = suggest.Hint(r.field, known)
 		}
 		if hint == "" && !sampled {
 			continue // most likely the app's own
 		}
 		p := r.place
-		p.Message, p.Hint = "no known "+strings.Join(kinds, " or ")+" event has the field "+quote(r.field), hint
+		p.Message, p.Hint = "no known "+strings.Join(kinds, " or ")+" event has the field "+strictyaml.Quote(r.field), hint
 		unknown = append(unknown, p)
 	}
-	return unknown.sorted()
+	return unknown.Sorted()
 }
 
 // kindWith is a kind of event that is documented to have the field, or "".

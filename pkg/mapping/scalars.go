@@ -12,114 +12,20 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"fairbridge/pkg/internal/lazyregexp"
+	"fairbridge/pkg/internal/plainjson"
+	"fairbridge/pkg/mapping/internal/strictyaml"
 )
 
-// textKind is a text of at least one character. A number is taken as it is written,
-// so that `app: 2048` and `version: 1.0` need no quotes.
-var textKind = kind[string]{
-	schema: schema{Types: []string{"string", "number"}, Pattern: `\S`},
-	read: func(d *decoder, n *yaml.Node) (string, bool) {
-		if n.Kind == yaml.ScalarNode {
-			switch n.ShortTag() {
-			case "!!str", "!!int", "!!float", "!!timestamp":
-				if strings.TrimSpace(n.Value) == "" {
-					d.problem(n, "the text is empty", "write it, or take the key out")
-					return "", noted
-				}
-				return n.Value, true
-			}
-		}
-		d.mistaken(n, "a text")
-		return "", noted
-	},
-}
-
-// refine makes a kind of text that is checked and turned into something else.
-// convert's error is a mistake.
-func refine[T any](k kind[string], convert func(string) (T, error)) kind[T] {
-	return kind[T]{schema: k.schema, read: func(d *decoder, n *yaml.Node) (T, bool) {
-		var v T
-		s, ok := k.read(d, n)
-		if !ok {
-			return v, noted
-		}
-		v, err := convert(s)
-		if err != nil {
-			message, hint, _ := strings.Cut(err.Error(), "; ")
-			d.problem(n, message, hint)
-		}
-		return v, err == nil
-	}}
-}
-
-// mistake is an error of refine: what is wrong and, after "; ", how to mend it.
-type mistake string
-
-func (m mistake) Error() string { return string(m) }
-
-// described adds a pattern, examples or a default to a kind's schema.
-func described[T any](k kind[T], change func(*schema)) kind[T] {
-	change(&k.schema)
-	return k
-}
-
-// plainKind is a text that FairBridge takes as it is: a template in it would never
-// be run.
-var plainKind = refine(textKind, func(s string) (string, error) {
-	if strings.Contains(s, "{{") {
-		return "", mistake("a template cannot stand here; write the text itself, with one route for each")
-	}
-	return s, nil
-})
+// noted says of a value that its problem is in the decoder's list.
+const noted = strictyaml.Noted
 
 // keyNameKind is a key of Centercode's, part of a URL's path.
-var keyNameKind = described(refine(plainKind, func(s string) (string, error) {
+var keyNameKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	if strings.ContainsAny(s, " /\\?#%\t\n") {
-		return "", mistake("not a Centercode key: it has a space or one of / \\ ? # % in it; it is the key in the endpoint's URL, not the title")
+		return "", strictyaml.Mistake("not a Centercode key: it has a space or one of / \\ ? # % in it; it is the key in the endpoint's URL, not the title")
 	}
 	return s, nil
-}), func(s *schema) { s.Pattern = `^[^\s/\\?#%]+$` })
-
-// separatorKind is a text that may be a space.
-var separatorKind = kind[string]{
-	schema: schema{Types: []string{"string"}, Pattern: ".", Examples: []any{",", ";"}},
-	read: func(d *decoder, n *yaml.Node) (string, bool) {
-		switch {
-		case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str":
-			d.mistaken(n, "a text")
-			return "", noted
-		case n.Value == "":
-			d.problem(n, "the text is empty", `write a separator: ","`)
-			return "", noted
-		}
-		return n.Value, true
-	},
-}
-
-// oneOf is one of the words.
-func oneOf(words ...string) kind[string] {
-	k := refine(textKind, func(s string) (string, error) {
-		for _, w := range words {
-			if s == w {
-				return s, nil
-			}
-		}
-		return "", mistake("unknown value " + quote(s) + "; " + suggestion(s, words))
-	})
-	k.schema = schema{Types: []string{"string"}, Enum: words}
-	return k
-}
-
-var boolKind = kind[bool]{
-	schema: schema{Types: []string{"boolean"}},
-	read: func(d *decoder, n *yaml.Node) (bool, bool) {
-		if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" {
-			return strings.EqualFold(n.Value, "true"), true
-		}
-		d.mistaken(n, "true or false")
-		return false, noted
-	},
-}
+}), func(s *strictyaml.Schema) { s.Pattern = `^[^\s/\\?#%]+$` })
 
 // largest is the most bytes Centercode takes in one file.
 const largest = 2 << 30
@@ -127,66 +33,66 @@ const largest = 2 << 30
 var sizePattern = lazyregexp.New(`^(\d{1,10})(\.\d{1,3})? ?(B|KB|MB|GB|KiB|MiB|GiB)?$`)
 
 // sizeKind is a number of bytes, with or without a unit.
-var sizeKind = described(refine(plainKind, func(s string) (int64, error) {
+var sizeKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (int64, error) {
 	m := sizePattern().FindStringSubmatch(strings.TrimSpace(s))
 	if m == nil {
-		return 0, mistake("not a size; write a number of bytes, or one with a unit: 500 MiB")
+		return 0, strictyaml.Mistake("not a size; write a number of bytes, or one with a unit: 500 MiB")
 	}
 	units := map[string]float64{"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 	n, _ := strconv.ParseFloat(m[1]+m[2], 64) // the pattern leaves nothing to fail
 	switch n *= units[m[3]]; {
 	case n < 1:
-		return 0, mistake("the size is less than a byte")
+		return 0, strictyaml.Mistake("the size is less than a byte")
 	case n > largest:
-		return 0, mistake("more than Centercode takes in one file; at most 2 GiB")
+		return 0, strictyaml.Mistake("more than Centercode takes in one file; at most 2 GiB")
 	}
 	return int64(n), nil
-}), func(s *schema) { s.Examples = []any{"2 GiB", 1048576} })
+}), func(s *strictyaml.Schema) { s.Examples = []any{"2 GiB", 1048576} })
 
 // maxSettle is how long a look-up may be put off: a message that waits longer
 // than SQS's visibility allows in one step would be handed out again.
 const maxSettle = 15 * time.Minute
 
-var durationKind = described(refine(plainKind, func(s string) (time.Duration, error) {
+var durationKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (time.Duration, error) {
 	t, err := time.ParseDuration(s)
 	switch {
 	case err != nil:
-		return 0, mistake("not a duration; write a number with a unit: 60s, 2m")
+		return 0, strictyaml.Mistake("not a duration; write a number with a unit: 60s, 2m")
 	case t < 0 || t > maxSettle:
-		return 0, mistake("the duration must be from 0s to 15m")
+		return 0, strictyaml.Mistake("the duration must be from 0s to 15m")
 	}
 	return t, nil
-}), func(s *schema) { s.Types, s.Examples = []string{"string"}, []any{"60s"} })
+}), func(s *strictyaml.Schema) { s.Types, s.Examples = []string{"string"}, []any{"60s"} })
 
 // baseURLKind is where Centercode is.
-var baseURLKind = described(refine(plainKind, func(s string) (string, error) {
+var baseURLKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
-		return "", mistake("not a URL; write https:// and the host: https://beta.example.com")
+		return "", strictyaml.Mistake("not a URL; write https:// and the host: https://beta.example.com")
 	case u.User != nil:
-		return "", mistake("a password has no place in this file; the API key is a secret of its own: see README.md")
+		return "", strictyaml.Mistake("a password has no place in this file; the API key is a secret of its own: see README.md")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return "", mistake("a base URL ends before ? and #; the API key is a secret of its own: see README.md")
+		return "", strictyaml.Mistake("a base URL ends before ? and #; the API key is a secret of its own: see README.md")
 	case u.Scheme == "http" && isLoopback(u.Hostname()), u.Scheme == "https":
 		return strings.TrimRight(s, "/"), nil
 	case u.Scheme == "http":
-		return "", mistake("not encrypted: the API key would travel in the open; write https://")
+		return "", strictyaml.Mistake("not encrypted: the API key would travel in the open; write https://")
 	}
-	return "", mistake("not an https URL; write https:// and the host: https://beta.example.com")
-}), func(s *schema) {
+	return "", strictyaml.Mistake("not an https URL; write https:// and the host: https://beta.example.com")
+}), func(s *strictyaml.Schema) {
 	s.Types, s.Pattern, s.Examples = []string{"string"}, "^https?://", []any{"https://beta.example.com"}
 })
 
 // loopbackKind is where a simulator on this machine plays a file host.
-var loopbackKind = described(refine(plainKind, func(s string) (string, error) {
+var loopbackKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || !isLoopback(u.Hostname()) ||
 		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", mistake("not a URL on this machine; resolve is for simulators: http://127.0.0.1:8081/testfairy")
+		return "", strictyaml.Mistake("not a URL on this machine; resolve is for simulators: http://127.0.0.1:8081/testfairy")
 	}
 	return s, nil
-}), func(s *schema) { s.Types, s.Pattern = []string{"string"}, "^https?://" })
+}), func(s *strictyaml.Schema) { s.Types, s.Pattern = []string{"string"}, "^https?://" })
 
 func isLoopback(host string) bool {
 	if host == "localhost" {
@@ -199,23 +105,23 @@ func isLoopback(host string) bool {
 var hostPattern = lazyregexp.New(`^(\*\.[a-z0-9-]+\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z]([a-z0-9-]*[a-z0-9])?$`)
 
 // hostKind is a host, or *.host for every host below it.
-var hostKind = described(refine(plainKind, func(s string) (string, error) {
+var hostKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	host := strings.ToLower(s)
 	switch {
 	case strings.Contains(host, "://"):
-		return "", mistake("a host name is wanted, not a URL; leave out https:// and the path")
+		return "", strictyaml.Mistake("a host name is wanted, not a URL; leave out https:// and the path")
 	case net.ParseIP(host) != nil:
-		return "", mistake("an address is no host name; for this machine there is allowLoopback")
+		return "", strictyaml.Mistake("an address is no host name; for this machine there is allowLoopback")
 	case len(host) > 253 || !hostPattern().MatchString(host):
-		return "", mistake("not a host name; write files.example.com, or *.example.com for all hosts below it")
+		return "", strictyaml.Mistake("not a host name; write files.example.com, or *.example.com for all hosts below it")
 	}
 	return host, nil
-}), func(s *schema) {
+}), func(s *strictyaml.Schema) {
 	s.Types, s.Examples = []string{"string"}, []any{"files.example.com", "*.example.com"}
 })
 
 // globKind is a text with * for any text.
-var globKind = refine(plainKind, func(s string) (glob, error) { return glob(s), nil })
+var globKind = strictyaml.Refine(strictyaml.Plain, func(s string) (glob, error) { return glob(s), nil })
 
 // constant is a text, number or boolean that is sent as it is written. A text
 // with an action in it is no constant.
@@ -230,25 +136,25 @@ const maxNumber = 100
 var jsonNumber = lazyregexp.New(`^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$`)
 
 // readConstant reads what is no template.
-func (d *decoder) readConstant(n *yaml.Node) (constant, bool) {
+func readConstant(d *strictyaml.Decoder, n *yaml.Node) (constant, bool) {
 	switch n.ShortTag() {
 	case "!!bool":
 		s := strings.ToLower(n.Value)
 		return constant{s, json.RawMessage(s)}, true
 	case "!!int", "!!float":
 		if !jsonNumber().MatchString(n.Value) || len(n.Value) > maxNumber {
-			d.problem(n, "JSON has no such number", "write it in decimal digits, or put it in quotes to send it as text")
+			d.Problem(n, "JSON has no such number", "write it in decimal digits, or put it in quotes to send it as text")
 			return constant{}, noted
 		}
 		return constant{n.Value, json.RawMessage(n.Value)}, true
 	}
-	s, ok := textKind.read(d, n)
+	s, ok := strictyaml.Text.Read(d, n)
 	if !ok {
 		return constant{}, noted
 	}
-	data, err := encode(s)
+	data, err := plainjson.Marshal(s)
 	if err != nil {
-		d.problem(n, err.Error(), "")
+		d.Problem(n, err.Error(), "")
 		return constant{}, noted
 	}
 	return constant{s, data}, true

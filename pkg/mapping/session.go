@@ -5,36 +5,37 @@ import (
 	"net/url"
 	"strings"
 
+	"fairbridge/pkg/mapping/internal/strictyaml"
 	"fairbridge/pkg/testfairy"
 )
 
-var testFairyKind = object("testfairy", []key[TestFairy]{
-	into("user", "The account's email address.", accountKind, func(t *TestFairy) *string { return &t.User }).must(),
-	into("baseUrl", "The REST API's address. Without it, it follows from the event's sessionUrl: https://mobile.saucelabs.com, https://mobile.eu-central-1.saucelabs.com, or https://api.testfairy.com for all of testfairy.com.",
+var testFairyKind = strictyaml.Object("testfairy", []strictyaml.Key[TestFairy]{
+	strictyaml.Into("user", "The account's email address.", accountKind, func(t *TestFairy) *string { return &t.User }).Must(),
+	strictyaml.Into("baseUrl", "The REST API's address. Without it, it follows from the event's sessionUrl: https://mobile.saucelabs.com, https://mobile.eu-central-1.saucelabs.com, or https://api.testfairy.com for all of testfairy.com.",
 		restBaseKind, func(t *TestFairy) *string { return &t.BaseURL }),
 }, nil)
 
 // accountKind is an email address, as far as it matters: HTTP Basic cannot carry
 // a colon in it (RFC 7617, 2).
-var accountKind = described(refine(plainKind, func(s string) (string, error) {
+var accountKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	if !strings.Contains(s, "@") || strings.ContainsAny(s, ": \t\n") {
-		return "", mistake("not an email address; write the one that the TestFairy account has")
+		return "", strictyaml.Mistake("not an email address; write the one that the TestFairy account has")
 	}
 	return s, nil
-}), func(s *schema) {
+}), func(s *strictyaml.Schema) {
 	s.Types, s.Pattern, s.Examples = []string{"string"}, "@", []any{"you@example.com"}
 })
 
 // restBaseKind is where TestFairy's REST API is. Paths start at /api/1/
 // everywhere, so it has none of its own.
-var restBaseKind = described(refine(plainKind, func(s string) (string, error) {
+var restBaseKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.Host != strings.ToLower(u.Hostname()) || !hostPattern().MatchString(u.Host) ||
 		strings.Trim(u.Path, "/") != "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		return "", mistake("not the address of a REST API; write https:// and the host, without a path: https://mobile.eu-central-1.saucelabs.com")
+		return "", strictyaml.Mistake("not the address of a REST API; write https:// and the host, without a path: https://mobile.eu-central-1.saucelabs.com")
 	}
 	return "https://" + u.Host, nil
-}), func(s *schema) {
+}), func(s *strictyaml.Schema) {
 	s.Types, s.Pattern, s.Examples = []string{"string"}, "^https://", []any{"https://mobile.eu-central-1.saucelabs.com"}
 })
 

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"encoding/json"
+	"fairbridge/pkg/mapping/internal/strictyaml"
 	"slices"
 	"strings"
 
@@ -31,7 +32,7 @@ type value struct {
 
 // item is a template or a constant.
 type item struct {
-	template *compiled // nil: a constant
+	template expression // not given: a constant
 	constant constant
 }
 
@@ -62,15 +63,15 @@ func (c *choice) find(s string) (json.RawMessage, bool) {
 }
 
 // fieldsKind is the kind of a mapping of parameter names to values, in its order.
-var fieldsKind = kind[[]field]{
-	schema: schema{Types: []string{"object"}, Values: &valueKind.schema},
-	read: func(d *decoder, n *yaml.Node) (all []field, ok bool) {
-		if n.Kind != yaml.MappingNode || isBareTemplate(n) {
-			d.mistaken(n, "a mapping of parameter names to values")
+var fieldsKind = strictyaml.Kind[[]field]{
+	Schema: strictyaml.Schema{Types: []string{"object"}, Values: &valueKind.Schema},
+	Read: func(d *strictyaml.Decoder, n *yaml.Node) (all []field, ok bool) {
+		if !strictyaml.IsMapping(n) {
+			d.Mistaken(n, "a mapping of parameter names to values")
 			return nil, noted
 		}
-		ok = d.entries(n, func(keyNode, valueNode *yaml.Node) bool {
-			v, good := valueKind.value(d, valueNode)
+		ok = d.Entries(n, func(keyNode, valueNode *yaml.Node) bool {
+			v, good := valueKind.Value(d, valueNode)
 			all = append(all, field{name: keyNode.Value, value: v, line: keyNode.Line})
 			return good
 		})
@@ -79,42 +80,42 @@ var fieldsKind = kind[[]field]{
 }
 
 // itemKind is a template, a number or a boolean.
-var itemKind = kind[item]{
-	schema: schema{Types: []string{"string", "number", "boolean"}, Examples: templateKind.schema.Examples},
-	read: func(d *decoder, n *yaml.Node) (item, bool) {
+var itemKind = strictyaml.Kind[item]{
+	Schema: strictyaml.Schema{Types: []string{"string", "number", "boolean"}, Examples: expressionKind.Schema.Examples},
+	Read: func(d *strictyaml.Decoder, n *yaml.Node) (item, bool) {
 		if n.Kind == yaml.ScalarNode {
 			switch n.ShortTag() {
 			case "!!str", "!!timestamp": // a date without quotes is a text, too
-				t, ok := d.template(n)
+				t, ok := readExpression(d, n)
 				return item{template: t}, ok
 			case "!!bool", "!!int", "!!float":
-				c, ok := d.readConstant(n)
+				c, ok := readConstant(d, n)
 				return item{constant: c}, ok
 			}
 		}
-		d.mistaken(n, "a template, a number, or true or false")
+		d.Mistaken(n, "a template, a number, or true or false")
 		return item{}, noted
 	},
 }
 
 // itemsKind is one item or a list of them.
-var itemsKind = kind[value]{
-	schema: oneOrMore(itemKind).schema,
-	read: func(d *decoder, n *yaml.Node) (value, bool) {
-		items, ok := oneOrMore(itemKind).read(d, n)
+var itemsKind = strictyaml.Kind[value]{
+	Schema: strictyaml.OneOrMore(itemKind).Schema,
+	Read: func(d *strictyaml.Decoder, n *yaml.Node) (value, bool) {
+		items, ok := strictyaml.OneOrMore(itemKind).Read(d, n)
 		return value{items: items, list: n.Kind == yaml.SequenceNode}, ok
 	},
 }
 
 // valueKind is an item, a list of items, or a mapping that says more.
-var valueKind = kind[value]{
-	schema: schema{AnyOf: append(slices.Clone(itemsKind.schema.AnyOf), valueObject.schema)},
-	read: func(d *decoder, n *yaml.Node) (value, bool) {
-		if n.Kind == yaml.MappingNode && !isBareTemplate(n) {
-			spec, ok := valueObject.read(d, n)
+var valueKind = strictyaml.Kind[value]{
+	Schema: strictyaml.Schema{AnyOf: append(slices.Clone(itemsKind.Schema.AnyOf), valueObject.Schema)},
+	Read: func(d *strictyaml.Decoder, n *yaml.Node) (value, bool) {
+		if strictyaml.IsMapping(n) {
+			spec, ok := valueObject.Read(d, n)
 			return spec.value(), ok
 		}
-		return itemsKind.read(d, n)
+		return itemsKind.Read(d, n)
 	},
 }
 
@@ -132,7 +133,7 @@ type valueSpec struct {
 }
 
 // synonym is a spelling and the allowed value it stands for.
-type synonym struct{ from, to located[string] }
+type synonym struct{ from, to strictyaml.Located[string] }
 
 func (s valueSpec) value() value {
 	v := value{}
@@ -149,16 +150,16 @@ func (s valueSpec) value() value {
 }
 
 // synonymsKind is the kind of a mapping of spellings to allowed values.
-var synonymsKind = kind[[]synonym]{
-	schema: schema{Types: []string{"object"}, Values: &textKind.schema},
-	read: func(d *decoder, n *yaml.Node) (all []synonym, ok bool) {
-		if n.Kind != yaml.MappingNode || isBareTemplate(n) {
-			d.mistaken(n, "a mapping of spellings to allowed values")
+var synonymsKind = strictyaml.Kind[[]synonym]{
+	Schema: strictyaml.Schema{Types: []string{"object"}, Values: &strictyaml.Text.Schema},
+	Read: func(d *strictyaml.Decoder, n *yaml.Node) (all []synonym, ok bool) {
+		if !strictyaml.IsMapping(n) {
+			d.Mistaken(n, "a mapping of spellings to allowed values")
 			return nil, noted
 		}
-		ok = d.entries(n, func(keyNode, valueNode *yaml.Node) bool {
-			to, good := withNode(plainKind).value(d, valueNode)
-			all = append(all, synonym{located[string]{keyNode.Value, keyNode}, to})
+		ok = d.Entries(n, func(keyNode, valueNode *yaml.Node) bool {
+			to, good := strictyaml.WithNode(strictyaml.Plain).Value(d, valueNode)
+			all = append(all, synonym{strictyaml.Located[string]{Value: keyNode.Value, Node: keyNode}, to})
 			return good
 		})
 		return all, ok
@@ -166,18 +167,18 @@ var synonymsKind = kind[[]synonym]{
 }
 
 // constantKind is a text, number or boolean that is sent to the letter.
-var constantKind = kind[constant]{
-	schema: schema{Types: []string{"string", "number", "boolean"}},
-	read: func(d *decoder, n *yaml.Node) (constant, bool) {
-		if n.Kind != yaml.ScalarNode || isNull(n) {
-			d.mistaken(n, "a text, a number, or true or false")
+var constantKind = strictyaml.Kind[constant]{
+	Schema: strictyaml.Schema{Types: []string{"string", "number", "boolean"}},
+	Read: func(d *strictyaml.Decoder, n *yaml.Node) (constant, bool) {
+		if n.Kind != yaml.ScalarNode || strictyaml.IsNull(n) {
+			d.Mistaken(n, "a text, a number, or true or false")
 			return constant{}, noted
 		}
 		if n.ShortTag() == "!!str" {
-			if _, ok := plainKind.read(d, n); !ok {
+			if _, ok := strictyaml.Plain.Read(d, n); !ok {
 				return constant{}, noted
 			}
 		}
-		return d.readConstant(n)
+		return readConstant(d, n)
 	},
 }

@@ -1,51 +1,49 @@
-package mapping
+package strictyaml
 
 import (
 	"bytes"
 	"encoding/json"
 	"slices"
+
+	"fairbridge/pkg/internal/plainjson"
 )
 
-// schema is the part of JSON Schema that the file needs.
-type schema struct {
+// Schema is the part of JSON Schema that is needed here.
+type Schema struct {
 	Description string
 	Types       []string
 	Enum        []string // the only texts
 	Pattern     string   // of a text
 	Default     any
 	Examples    []any
-	Properties  []property
+	Properties  []Property
 	Required    []string
 	Closed      bool    // no other keys
-	Values      *schema // of keys that are the user's own
-	Items       *schema
+	Values      *Schema // of keys that are the user's own
+	Items       *Schema
 	MinItems    int
-	AnyOf       []schema
-	Rules       []keyword // between keys
+	AnyOf       []Schema
+	Rules       []Keyword // between keys
 }
 
-// keyword is one of JSON Schema's own.
-type keyword struct {
-	name  string
-	value any
+// Keyword is one of JSON Schema's own.
+type Keyword struct {
+	Name  string
+	Value any
 }
 
-// property is one key and its schema; a list of them keeps the order.
-type property struct {
-	name string
-	schema
+// Property is one key and its schema; a list of them keeps the order.
+type Property struct {
+	Name string
+	Schema
 }
 
-// Schema returns the JSON Schema of the mapping file, for editors: which keys
-// there are, what they mean, and what they may hold. Parse refuses more, such as
-// a bad template. The repository's fairbridge.schema.json is a copy.
-func Schema() []byte {
-	top := topKind.schema
-	top.Description = "What becomes of each TestFairy event: fairbridge.yaml of FairBridge."
+// Document returns the schema as a file of its own, for editors.
+func (s Schema) Document(title string) []byte {
 	var o ordered
 	o.add("$schema", "http://json-schema.org/draft-07/schema#")
-	o.add("title", "fairbridge.yaml")
-	top.describe(&o)
+	o.add("title", title)
+	s.describe(&o)
 	var indented bytes.Buffer
 	// It cannot fail: the encoder made every part.
 	_ = json.Indent(&indented, o.bytes(), "", "  ")
@@ -54,7 +52,7 @@ func Schema() []byte {
 }
 
 // describe adds the schema's keywords, those first that a reader wants first.
-func (s schema) describe(o *ordered) {
+func (s Schema) describe(o *ordered) {
 	o.add("description", s.Description)
 	if len(s.Types) == 1 {
 		o.add("type", s.Types[0])
@@ -68,7 +66,7 @@ func (s schema) describe(o *ordered) {
 	if s.Properties != nil {
 		var properties ordered
 		for _, p := range s.Properties {
-			properties.add(p.name, p.schema)
+			properties.add(p.Name, p.Schema)
 		}
 		o.add("properties", json.RawMessage(properties.bytes()))
 	}
@@ -86,12 +84,12 @@ func (s schema) describe(o *ordered) {
 	}
 	o.add("anyOf", s.AnyOf)
 	for _, r := range s.Rules {
-		o.add(r.name, r.value)
+		o.add(r.Name, r.Value)
 	}
 }
 
 // MarshalJSON writes the keywords in describe's order.
-func (s schema) MarshalJSON() ([]byte, error) {
+func (s Schema) MarshalJSON() ([]byte, error) {
 	var o ordered
 	s.describe(&o)
 	return o.bytes(), nil
@@ -102,11 +100,11 @@ type ordered struct{ members [][]byte }
 
 // add adds a member unless its value is nothing to speak of.
 func (o *ordered) add(name string, value any) {
-	data, err := encode(value)
+	data, err := plainjson.Marshal(value)
 	if err != nil || slices.Contains([]string{`""`, "null", "[]"}, string(data)) {
 		return
 	}
-	key, err := encode(name)
+	key, err := plainjson.Marshal(name)
 	if err != nil {
 		return
 	}

@@ -1,10 +1,12 @@
-package mapping
+package template
 
 import (
 	"fmt"
 	"regexp"
 	"strings"
 	"text/template/parse"
+
+	"fairbridge/pkg/internal/suggest"
 )
 
 // compiler walks a parse tree, collects its faults, and rewrites it:
@@ -16,15 +18,15 @@ import (
 //   - what an action prints goes through text, what a range goes through comes
 //     from each.
 type compiler struct {
-	template  *compiled
+	template  *Template
 	tree      *parse.Tree
-	faults    []fault
+	faults    []Fault
 	variables int
 	depth     int // of the withs and ranges around
 }
 
 func (c *compiler) fault(offset, width int, message, hint string) {
-	c.faults = append(c.faults, fault{offset, width, message, hint})
+	c.faults = append(c.faults, Fault{offset, width, message, hint})
 }
 
 func (c *compiler) faultAt(n parse.Node, message, hint string) {
@@ -166,14 +168,14 @@ func (c *compiler) use(field string, at parse.Node) {
 	if dot := strings.LastIndexByte(c.template.source[:min(offset+1, len(c.template.source))], '.'); dot >= 0 {
 		offset = dot
 	}
-	c.template.fields = append(c.template.fields, use{field, offset})
+	c.template.fields = append(c.template.fields, Use{field, offset})
 }
 
 // indexed notes a field that is read by index, since its name has a space in it.
 func (c *compiler) indexed(from, key parse.Node) {
 	dot, v := from.Type() == parse.NodeDot, from.String()
 	if name, ok := key.(*parse.StringNode); ok && (dot && c.depth == 0 || v == "$") {
-		c.template.fields = append(c.template.fields, use{name.Text, int(key.Position())})
+		c.template.fields = append(c.template.fields, Use{name.Text, int(key.Position())})
 	}
 }
 
@@ -218,7 +220,7 @@ func (c *compiler) pattern(source string) {
 func (c *compiler) unknown(name *parse.IdentifierNode) {
 	hint := refused[name.Ident]
 	if hint == "" {
-		hint = suggestion(name.Ident, functionNames())
+		hint = suggest.Hint(name.Ident, functionNames())
 	}
 	if hint == "" {
 		hint = "a field of the event is written with a dot: ." + name.Ident

@@ -1,4 +1,4 @@
-package mapping
+package template
 
 import (
 	"errors"
@@ -20,7 +20,7 @@ type function struct {
 	yields   string // what the example yields for the test's event
 	min, max int    // how many arguments, with the piped one; max -1: any number
 
-	run     func(e *execution, args []any) (any, error)
+	run     func(e *Execution, args []any) (any, error)
 	builtin bool // text/template's own: it stops at the first argument that decides
 
 	// literals check arguments that are written out, by their position from
@@ -68,15 +68,15 @@ var functions = table()
 // it. One for all: each template would otherwise read the table again.
 var callable = sync.OnceValue(func() *template.Template {
 	m := template.FuncMap{
-		nameField: func(e *execution, v any, path ...string) (any, error) { return e.field(v, path...) },
-		nameText:  func(e *execution, v any) (string, error) { return e.text(v) },
-		nameEach:  func(e *execution, weight int, v any) (any, error) { return e.each(weight, v) },
+		nameField: func(e *Execution, v any, path ...string) (any, error) { return e.field(v, path...) },
+		nameText:  func(e *Execution, v any) (string, error) { return e.text(v) },
+		nameEach:  func(e *Execution, weight int, v any) (any, error) { return e.each(weight, v) },
 	}
 	for name, f := range functions {
 		if f.builtin {
 			continue
 		}
-		m[name] = func(e *execution, args ...any) (any, error) {
+		m[name] = func(e *Execution, args ...any) (any, error) {
 			v, err := e.call(f, args)
 			if err != nil {
 				return nil, &callError{function: name, err: err}
@@ -98,7 +98,7 @@ func (e *callError) Error() string { return e.function + " " + e.err.Error() }
 func (e *callError) Unwrap() error { return e.err }
 
 // call runs a function and pays for what it reads and makes.
-func (e *execution) call(f function, args []any) (any, error) {
+func (e *Execution) call(f function, args []any) (any, error) {
 	read := 0
 	for _, arg := range args {
 		if s, ok := arg.(string); ok {
@@ -127,8 +127,8 @@ func functionNames() []string {
 }
 
 // onText makes a function of one text. The text is the last argument.
-func onText(run func(s string) string) func(*execution, []any) (any, error) {
-	return func(e *execution, args []any) (any, error) {
+func onText(run func(s string) string) func(*Execution, []any) (any, error) {
+	return func(e *Execution, args []any) (any, error) {
 		s, err := e.text(args[len(args)-1])
 		if err != nil {
 			return nil, err
@@ -138,7 +138,7 @@ func onText(run func(s string) string) func(*execution, []any) (any, error) {
 }
 
 // texts is every argument as text.
-func (e *execution) texts(args []any) ([]string, error) {
+func (e *Execution) texts(args []any) ([]string, error) {
 	all := make([]string, len(args))
 	for i, arg := range args {
 		s, err := e.text(arg)

@@ -1,4 +1,4 @@
-package mapping
+package template
 
 import (
 	"cmp"
@@ -11,7 +11,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/rivo/uniseg"
+	"fairbridge/pkg/internal/clip"
+	"fairbridge/pkg/internal/plainjson"
 )
 
 func trim(s string) string        { return strings.TrimSpace(s) }
@@ -35,7 +36,7 @@ func firstLine(s string) string {
 	return ""
 }
 
-func truncateText(e *execution, args []any) (any, error) {
+func truncateText(e *Execution, args []any) (any, error) {
 	all, err := e.texts(args)
 	if err != nil {
 		return nil, err
@@ -48,32 +49,10 @@ func truncateText(e *execution, args []any) (any, error) {
 	if len(all) == 3 {
 		end = all[1]
 	}
-	return truncate(all[len(all)-1], count, end), nil
+	return clip.Text(all[len(all)-1], count, end), nil
 }
 
-// truncate cuts s to at most count runes, end included if anything was cut. It
-// cuts between grapheme clusters only (https://unicode.org/reports/tr29/).
-func truncate(s string, count int, end string) string {
-	if len(s) <= count || utf8.RuneCountInString(s) <= count {
-		return s
-	}
-	room := count - utf8.RuneCountInString(end)
-	if room < 0 {
-		room, end = count, ""
-	}
-	kept, rest, state := 0, s, -1
-	for rest != "" {
-		var cluster string
-		cluster, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
-		if room -= utf8.RuneCountInString(cluster); room < 0 {
-			break
-		}
-		kept += len(cluster)
-	}
-	return s[:kept] + end
-}
-
-func replaceText(e *execution, args []any) (any, error) {
+func replaceText(e *Execution, args []any) (any, error) {
 	all, err := e.texts(args)
 	if err != nil {
 		return nil, err
@@ -89,7 +68,7 @@ func replaceText(e *execution, args []any) (any, error) {
 	return strings.ReplaceAll(s, old, replacement), nil
 }
 
-func defaultValue(e *execution, args []any) (any, error) {
+func defaultValue(e *Execution, args []any) (any, error) {
 	s, err := e.text(args[1])
 	if err != nil {
 		return nil, err
@@ -100,11 +79,11 @@ func defaultValue(e *execution, args []any) (any, error) {
 	return args[1], nil
 }
 
-func printValues(e *execution, args []any) (any, error) {
+func printValues(e *Execution, args []any) (any, error) {
 	return e.concat(args, "")
 }
 
-func joinList(e *execution, args []any) (any, error) {
+func joinList(e *Execution, args []any) (any, error) {
 	separator, err := e.text(args[0])
 	if err != nil {
 		return nil, err
@@ -117,7 +96,7 @@ func joinList(e *execution, args []any) (any, error) {
 }
 
 // concat writes the values one after the other, and stops at maxText.
-func (e *execution) concat(values []any, separator string) (any, error) {
+func (e *Execution) concat(values []any, separator string) (any, error) {
 	var b strings.Builder
 	for i, v := range values {
 		s, err := e.text(v)
@@ -135,7 +114,7 @@ func (e *execution) concat(values []any, separator string) (any, error) {
 	return b.String(), nil
 }
 
-func length(e *execution, args []any) (any, error) {
+func length(e *Execution, args []any) (any, error) {
 	switch v := args[0].(type) {
 	case []any:
 		return len(v), nil
@@ -146,7 +125,7 @@ func length(e *execution, args []any) (any, error) {
 	return utf8.RuneCountInString(s), err
 }
 
-func index(e *execution, args []any) (any, error) {
+func index(e *Execution, args []any) (any, error) {
 	v := args[0]
 	for _, key := range args[1:] {
 		name, err := e.text(key)
@@ -168,12 +147,12 @@ func index(e *execution, args []any) (any, error) {
 	return e.field(v)
 }
 
-func toJSON(e *execution, args []any) (any, error) {
-	data, err := encode(args[0])
+func toJSON(e *Execution, args []any) (any, error) {
+	data, err := plainjson.Marshal(args[0])
 	return string(data), err
 }
 
-func equal(e *execution, args []any) (any, error) {
+func equal(e *Execution, args []any) (any, error) {
 	all, err := e.texts(args)
 	if err != nil {
 		return nil, err
@@ -186,15 +165,15 @@ func equal(e *execution, args []any) (any, error) {
 	return false, nil
 }
 
-func differ(e *execution, args []any) (any, error) {
+func differ(e *Execution, args []any) (any, error) {
 	same, err := equal(e, args)
 	return same != true, err
 }
 
 // comparison orders two values: as numbers if both are written as such, else
 // as text.
-func comparison(holds func(order int) bool) func(*execution, []any) (any, error) {
-	return func(e *execution, args []any) (any, error) {
+func comparison(holds func(order int) bool) func(*Execution, []any) (any, error) {
+	return func(e *Execution, args []any) (any, error) {
 		all, err := e.texts(args)
 		if err != nil {
 			return nil, err
@@ -216,7 +195,7 @@ func decimal(s string) (*big.Rat, bool) {
 	return new(big.Rat).SetString(s)
 }
 
-func matchText(e *execution, args []any) (any, error) {
+func matchText(e *Execution, args []any) (any, error) {
 	all, err := e.texts(args)
 	if err != nil {
 		return nil, err

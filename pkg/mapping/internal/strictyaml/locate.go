@@ -1,4 +1,4 @@
-package mapping
+package strictyaml
 
 import (
 	"strings"
@@ -7,43 +7,10 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// templateKind is the kind of a template. It may be empty: an empty template
-// sends an empty text.
-var templateKind = kind[*compiled]{
-	schema: schema{Types: []string{"string", "number"}, Examples: []any{"{{ .text | firstLine | truncate 120 }}"}},
-	read: func(d *decoder, n *yaml.Node) (*compiled, bool) {
-		if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
-			return d.template(n)
-		}
-		s, ok := textKind.read(d, n)
-		return &compiled{source: s}, ok
-	},
-}
-
-// template compiles a node's text and notes every fault at its place in the
-// file.
-func (d *decoder) template(n *yaml.Node) (*compiled, bool) {
-	t, faults := compile(n.Value)
-	for _, f := range faults {
-		line, column := d.locate(n, f.offset)
-		width := 1
-		if end := min(f.offset+f.width, len(n.Value)); end > f.offset {
-			word, _, _ := strings.Cut(n.Value[f.offset:end], "\n")
-			width = utf8.RuneCountInString(word)
-		}
-		d.at(line, column, width, f.message, f.hint)
-	}
-	for _, u := range t.fields {
-		line, column := d.locate(n, u.offset)
-		d.readings = append(d.readings, reading{field: u.field, place: d.place(line, column, 1+utf8.RuneCountInString(u.field))})
-	}
-	return t, len(faults) == 0
-}
-
-// locate finds where the byte at offset of a scalar's value stands in the file.
+// Locate finds where the byte at offset of a scalar's value stands in the file.
 // Where YAML has folded lines it finds the word that starts there, and if all
 // fails it gives the scalar's own place.
-func (d *decoder) locate(n *yaml.Node, offset int) (line, column int) {
+func (d *Decoder) Locate(n *yaml.Node, offset int) (line, column int) {
 	offset = min(offset, len(n.Value))
 	if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		if line, column, ok := d.locateInBlock(n, offset); ok {
@@ -68,7 +35,7 @@ func (d *decoder) locate(n *yaml.Node, offset int) (line, column int) {
 
 // locateInBlock reads the lines below a | as they stand in the file. Those below
 // a > are joined by YAML, so there it succeeds for the first line only.
-func (d *decoder) locateInBlock(n *yaml.Node, offset int) (line, column int, ok bool) {
+func (d *Decoder) locateInBlock(n *yaml.Node, offset int) (line, column int, ok bool) {
 	before := n.Value[:offset]
 	line = n.Line + 1 + strings.Count(before, "\n")
 	start := strings.LastIndexByte(before, '\n') + 1
@@ -83,7 +50,7 @@ func (d *decoder) locateInBlock(n *yaml.Node, offset int) (line, column int, ok 
 
 // locateInLine walks a scalar that stands on one line, over the escapes of its
 // quotes.
-func (d *decoder) locateInLine(n *yaml.Node, offset int) (column int, ok bool) {
+func (d *Decoder) locateInLine(n *yaml.Node, offset int) (column int, ok bool) {
 	source := d.line(n.Line)
 	at := byteOf(source, n.Column)
 	single, double := n.Style&yaml.SingleQuotedStyle != 0, n.Style&yaml.DoubleQuotedStyle != 0

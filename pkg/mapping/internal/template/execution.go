@@ -1,7 +1,6 @@
-package mapping
+package template
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"fairbridge/pkg/internal/plainjson"
 )
 
 // The bounds that no mapping file and no payload can leave.
@@ -27,19 +28,33 @@ var (
 	errTooMuch = errors.New("does more work than one event may take")
 )
 
-// execution is what the templates of one event share: the event's fields and
-// the work left to do. Every function call in a template gets it as a hidden
+// Execution is what the templates of one event share: the event's fields and
+// the work left to do. It is not safe for concurrent use. Every function call in a template gets it as a hidden
 // first argument (see rewrite), which is how work is counted without a
 // template's own state.
-type execution struct {
+type Execution struct {
 	fields   map[string]any            // the payload and FairBridge's own fields
 	patterns map[string]*regexp.Regexp // of the template that runs now
 	steps    int                       // left
-	notes    []string                  // what the template that runs now could not do
+	notes    []string                  // what templates could not do
+}
+
+// New returns an Execution for an event with the given fields, as encoding/json
+// decodes them with UseNumber. The map is the Execution's from now on.
+func New(fields map[string]any) *Execution {
+	return &Execution{fields: fields, steps: maxSteps}
+}
+
+// TakeNotes returns what the templates that ran since the last call could not do,
+// such as to read what is no time.
+func (e *Execution) TakeNotes() []string {
+	notes := e.notes
+	e.notes = nil
+	return notes
 }
 
 // spend takes steps for a call and for n bytes. It fails when none are left.
-func (e *execution) spend(calls, n int) error {
+func (e *Execution) spend(calls, n int) error {
 	e.steps -= calls + n/8
 	if e.steps < 0 {
 		return errTooMuch
@@ -47,8 +62,8 @@ func (e *execution) spend(calls, n int) error {
 	return nil
 }
 
-// with runs a template while the event seems to have one field more.
-func (e *execution) with(field, value string, run func() string) string {
+// With calls run while the event seems to have one field more.
+func (e *Execution) With(field, value string, run func() string) string {
 	own, has := e.fields[field]
 	e.fields[field] = value
 	defer func() {
@@ -62,7 +77,7 @@ func (e *execution) with(field, value string, run func() string) string {
 
 // field is what every access in a template becomes: `.a.b` is field $ . "a" "b".
 // A step into something that is not there, is null, or has no fields gives "".
-func (e *execution) field(v any, path ...string) (any, error) {
+func (e *Execution) field(v any, path ...string) (any, error) {
 	if err := e.spend(1+len(path), 0); err != nil {
 		return nil, err
 	}
@@ -82,7 +97,7 @@ func (e *execution) field(v any, path ...string) (any, error) {
 // each is put at the end of a range's pipeline: it yields a list or an object
 // to go through and pays for the turns ahead, each of which costs weight. A
 // missing value is an empty list, a single one a list of itself.
-func (e *execution) each(weight int, v any) (any, error) {
+func (e *Execution) each(weight int, v any) (any, error) {
 	turns := 0
 	switch list := v.(type) {
 	case []any:
@@ -104,7 +119,7 @@ func (e *execution) each(weight int, v any) (any, error) {
 
 // text is a value as a template writes it: numbers and booleans as they stood
 // in the payload, null as "", lists and objects as JSON.
-func (e *execution) text(v any) (string, error) {
+func (e *Execution) text(v any) (string, error) {
 	var s string
 	switch v := v.(type) {
 	case nil:
@@ -120,7 +135,7 @@ func (e *execution) text(v any) (string, error) {
 	case float64:
 		s = strconv.FormatFloat(v, 'g', -1, 64)
 	default:
-		data, err := encode(v)
+		data, err := plainjson.Marshal(v)
 		if err != nil {
 			return "", err
 		}
@@ -129,22 +144,10 @@ func (e *execution) text(v any) (string, error) {
 	return s, e.spend(0, len(s))
 }
 
-// encode is v as compact JSON, without Go's escapes for HTML and with every
-// broken byte replaced, so that it is always valid.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, fmt.Errorf("write as JSON: %w", err)
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
-
 // limited collects a template's output and aborts the template at maxText.
 type limited struct {
 	strings.Builder
-	e *execution
+	e *Execution
 }
 
 var _ io.Writer = (*limited)(nil)

@@ -1,9 +1,9 @@
-package mapping
+package template
 
 // table is every function, as docs/mapping.md lists them. The examples are of
 // the documented feedback payload (events/feedback.json).
 func table() map[string]function {
-	one := func(usage, doc, example, yields string, run func(*execution, []any) (any, error)) function {
+	one := func(usage, doc, example, yields string, run func(*Execution, []any) (any, error)) function {
 		return function{usage: usage, doc: doc, example: example, yields: yields, min: 1, max: 1, run: run}
 	}
 	compare := func(word, doc, example, yields string, holds func(order int) bool) function {
@@ -63,11 +63,11 @@ func table() map[string]function {
 			example:  `{{ .timestamp | date "02.01.2006 15:04" "UTC" "Europe/Berlin" }}`, yields: "01.07.2015 19:21",
 		},
 		"projectId": one("projectId URL", "the project in a TestFairy URL, such as .sessionUrl or .buildUrl",
-			`{{ projectId .sessionUrl }}`, "10-demoapp", onText(pathID("projects"))),
+			`{{ projectId .sessionUrl }}`, "10-demoapp", onText(PathID("projects"))),
 		"buildId": one("buildId URL", "the build in such a URL",
-			`{{ buildId .sessionUrl }}`, "584120", onText(pathID("builds"))),
+			`{{ buildId .sessionUrl }}`, "584120", onText(PathID("builds"))),
 		"sessionId": one("sessionId URL", "the session in such a URL",
-			`{{ sessionId .sessionUrl }}`, "1", onText(pathID("sessions"))),
+			`{{ sessionId .sessionUrl }}`, "1", onText(PathID("sessions"))),
 
 		// Decisions.
 		"match": {

@@ -1,4 +1,11 @@
-package mapping
+// Package strictyaml reads YAML strictly and explains what it refuses. A file's
+// form is a table of kinds and keys, of which both its decoder and its JSON
+// Schema are made. Each mistake is a Problem with its place in the file, and with
+// how to mend it; all of them are found in one reading.
+//
+// Reading is bounded: by the size of the file, and by how often aliases repeat
+// its nodes.
+package strictyaml
 
 import (
 	"bytes"
@@ -11,45 +18,51 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-const (
-	maxFile  = 512 << 10 // bytes of a mapping file
-	maxNodes = 50_000    // visited, however often aliases repeat them
-)
+// MaxFile is the most bytes a file may have.
+const MaxFile = 512 << 10
 
-// decoder reads the nodes of one file and collects its problems.
-type decoder struct {
-	file     string
+// maxNodes is how many nodes are visited, however often aliases repeat them.
+const maxNodes = 50_000
+
+// Decoder reads the nodes of one file and collects its problems.
+type Decoder struct {
+	File      string // the file's name in messages
+	EmptyHint string // what an empty file needs
+
 	lines    []string
 	problems Problems
-	readings []reading
 	nodes    int
 }
 
-// noted says of a value that its problem is in the decoder's list.
-const noted = false
+// Problems returns what was wrong, in the file's order, or nil.
+func (d *Decoder) Problems() Problems { return d.problems.Sorted() }
 
-// problem notes a problem of node n.
-func (d *decoder) problem(n *yaml.Node, message, hint string) {
-	d.at(n.Line, n.Column, d.width(n), message, hint)
+// Noted says of a value that its problem is in the decoder's list.
+const Noted = false
+
+// Problem notes a problem of node n.
+func (d *Decoder) Problem(n *yaml.Node, message, hint string) {
+	d.At(n.Line, n.Column, d.width(n), message, hint)
 }
 
-func (d *decoder) at(line, column, width int, message, hint string) {
-	if len(d.problems) >= maxProblems {
+// At notes a problem of width characters at a place in the file.
+func (d *Decoder) At(line, column, width int, message, hint string) {
+	if len(d.problems) >= MaxProblems {
 		return
 	}
-	p := d.place(line, column, width)
+	p := d.Place(line, column, width)
 	p.Message, p.Hint = message, hint
 	d.problems = append(d.problems, p)
 }
 
-// place is a problem that says only where it is.
-func (d *decoder) place(line, column, width int) Problem {
+// Place returns a problem that says only where it is.
+func (d *Decoder) Place(line, column, width int) Problem {
 	line = max(line, 1)
-	return Problem{File: d.file, Line: line, Column: max(column, 1), Width: max(width, 1), Source: d.line(line)}
+	return Problem{File: d.File, Line: line, Column: max(column, 1), Width: max(width, 1), Source: d.line(line)}
 }
 
 // line is the numbered line of the file, or "".
-func (d *decoder) line(n int) string {
+func (d *Decoder) line(n int) string {
 	if n < 1 || n > len(d.lines) {
 		return ""
 	}
@@ -57,7 +70,7 @@ func (d *decoder) line(n int) string {
 }
 
 // width is how many characters of its first line the node takes.
-func (d *decoder) width(n *yaml.Node) int {
+func (d *Decoder) width(n *yaml.Node) int {
 	if n.Kind != yaml.ScalarNode && n.Kind != yaml.AliasNode {
 		return 1
 	}
@@ -73,56 +86,56 @@ func (d *decoder) width(n *yaml.Node) int {
 	return max(1, min(width, utf8.RuneCountInString(d.line(n.Line))-n.Column+1))
 }
 
-// document parses the file into its one document's root, or notes why not.
-func (d *decoder) document(data []byte) (*yaml.Node, bool) {
-	if len(data) > maxFile {
-		d.at(1, 1, 1, fmt.Sprintf("the file is larger than %d bytes", maxFile), "")
-		return nil, noted
+// Document parses the file into its one document's root, or notes why not.
+func (d *Decoder) Document(data []byte) (*yaml.Node, bool) {
+	if len(data) > MaxFile {
+		d.At(1, 1, 1, fmt.Sprintf("the file is larger than %d bytes", MaxFile), "")
+		return nil, Noted
 	}
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
 	for line := range strings.SplitSeq(string(data), "\n") {
 		d.lines = append(d.lines, strings.TrimSuffix(line, "\r"))
 	}
 	if !d.readable() {
-		return nil, noted
+		return nil, Noted
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(data))
 	if err != nil {
 		d.syntax(err)
-		return nil, noted
+		return nil, Noted
 	}
 	var doc, second yaml.Node
-	if err := loader.Load(&doc); errors.Is(err, io.EOF) || err == nil && isNull(doc.Content[0]) {
-		d.at(1, 1, 1, "the file is empty", "it needs routes: copy the shipped fairbridge.yaml and change it")
-		return nil, noted
+	if err := loader.Load(&doc); errors.Is(err, io.EOF) || err == nil && IsNull(doc.Content[0]) {
+		d.At(1, 1, 1, "the file is empty", d.EmptyHint)
+		return nil, Noted
 	} else if err != nil {
 		d.syntax(err)
-		return nil, noted
+		return nil, Noted
 	}
 	switch err := loader.Load(&second); {
 	case err == nil:
-		d.at(second.Line, second.Column, 3, "a second YAML document starts here", "the file is one document: take out the --- line")
-		return nil, noted
+		d.At(second.Line, second.Column, 3, "a second YAML document starts here", "the file is one document: take out the --- line")
+		return nil, Noted
 	case !errors.Is(err, io.EOF):
 		d.syntax(err)
-		return nil, noted
+		return nil, Noted
 	}
 	return doc.Content[0], true
 }
 
 // readable notes the first byte that is no UTF-8 or no text at all. YAML would
 // refuse it too, but without its place.
-func (d *decoder) readable() bool {
+func (d *Decoder) readable() bool {
 	for i, line := range d.lines {
 		column := 1
 		for rest := line; rest != ""; column++ {
 			r, size := utf8.DecodeRuneInString(rest)
 			switch {
 			case r == utf8.RuneError && size == 1:
-				d.at(i+1, column, 1, "this is not UTF-8", "save the file as UTF-8")
+				d.At(i+1, column, 1, "this is not UTF-8", "save the file as UTF-8")
 				return false
 			case r < ' ' && r != '\t' && r != '\r' || r == 0x7f:
-				d.at(i+1, column, 1, "a control character", "take it out")
+				d.At(i+1, column, 1, "a control character", "take it out")
 				return false
 			}
 			rest = rest[size:]
@@ -132,10 +145,10 @@ func (d *decoder) readable() bool {
 }
 
 // syntax notes what the YAML parser could not read.
-func (d *decoder) syntax(err error) {
+func (d *Decoder) syntax(err error) {
 	load, ok := errors.AsType[*yaml.LoadError](err)
 	if !ok {
-		d.at(1, 1, 1, "not YAML: "+err.Error(), "")
+		d.At(1, 1, 1, "not YAML: "+err.Error(), "")
 		return
 	}
 	line, column := load.Mark.Line, load.Mark.Column
@@ -153,18 +166,18 @@ func (d *decoder) syntax(err error) {
 	case load.ContextMsg != "" && load.ContextMark.Line != line && load.ContextMark.Line > 0:
 		hint = fmt.Sprintf("%s, which starts in line %d", load.ContextMsg, load.ContextMark.Line)
 	}
-	d.at(line, column, 1, message, hint)
+	d.At(line, column, 1, message, hint)
 }
 
 // follow is the node that n stands for. It counts every visit, so that aliases
 // of aliases cannot grow without bound; that an alias stands in its own anchor
 // does no harm, since the file's structure is only a few levels deep.
-func (d *decoder) follow(n *yaml.Node) (*yaml.Node, bool) {
+func (d *Decoder) follow(n *yaml.Node) (*yaml.Node, bool) {
 	if d.nodes++; d.nodes >= maxNodes {
 		if d.nodes == maxNodes {
-			d.problem(n, "the file repeats too much through aliases (*name)", "write the values out, or use defaults")
+			d.Problem(n, "the file repeats too much through aliases (*name)", "write the values out, or use defaults")
 		}
-		return n, noted
+		return n, Noted
 	}
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -172,7 +185,8 @@ func (d *decoder) follow(n *yaml.Node) (*yaml.Node, bool) {
 	return n, true
 }
 
-func isNull(n *yaml.Node) bool {
+// IsNull reports whether n is YAML's null, or nothing.
+func IsNull(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
 }
 
@@ -197,18 +211,24 @@ func describe(n *yaml.Node) string {
 	return "a value of type " + n.ShortTag()
 }
 
-// mistaken notes that n is not what was wanted there.
-func (d *decoder) mistaken(n *yaml.Node, wanted string) {
+// Mistaken notes that n is not what was wanted there.
+func (d *Decoder) Mistaken(n *yaml.Node, wanted string) {
 	switch {
 	case isBareTemplate(n):
-		d.problem(n, "a template without quotes", `YAML takes {{ for its own: write "{{ .text }}"`)
-	case isNull(n):
-		d.problem(n, "the value is missing: "+wanted+" belongs here", "write it, or take the key out")
+		d.Problem(n, "a template without quotes", `YAML takes {{ for its own: write "{{ .text }}"`)
+	case IsNull(n):
+		d.Problem(n, "the value is missing: "+wanted+" belongs here", "write it, or take the key out")
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" && wanted == "a text":
-		d.problem(n, "wants "+wanted+", not a boolean", "put it in quotes")
+		d.Problem(n, "wants "+wanted+", not a boolean", "put it in quotes")
 	default:
-		d.problem(n, "wants "+wanted+", not "+describe(n), "")
+		d.Problem(n, "wants "+wanted+", not "+describe(n), "")
 	}
+}
+
+// IsMapping reports whether n is a mapping, and not what YAML makes of a template
+// without quotes.
+func IsMapping(n *yaml.Node) bool {
+	return n.Kind == yaml.MappingNode && !isBareTemplate(n)
 }
 
 // isBareTemplate recognises what YAML makes of {{ .text }}: a mapping whose

@@ -1,9 +1,20 @@
-package mapping
+// Package template compiles and runs the templates of the mapping file: Go's
+// text/template with a small set of functions of its own, none of which reads
+// the environment, a file, the network or the clock.
+//
+// What a template does is counted in steps, and one that takes too many fails.
+// Templates are the operator's and trusted, but what they run on is not: whoever
+// has the webhook's URL decides how long a text is and how many elements a list
+// has, so that a range within a range over a list of 300,000 elements would never
+// end. text/template cannot be interrupted, so such an event would take the
+// worker with it at each attempt, and in the embedded home for ever.
+package template
 
 import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -17,32 +28,37 @@ const (
 	maxVariables = 64       // that one template may declare
 )
 
-// compiled is a checked template. A nil one yields "".
-type compiled struct {
+// Template is a checked template. A nil one yields "". It is safe for concurrent
+// use.
+type Template struct {
 	source   string
 	tree     *template.Template        // nil: source is the text, without an action
 	patterns map[string]*regexp.Regexp // every pattern that it matches with
-	fields   []use                     // the event's fields that it reads
+	fields   []Use                     // the event's fields that it reads
 }
 
-// use is one place where a template reads a field of the event.
-type use struct {
-	field  string
-	offset int // in the source, in bytes
+// Use is one place where a template reads a field of the event.
+type Use struct {
+	Field  string
+	Offset int // in the source, in bytes
 }
 
-// fault is a mistake in a template: what is wrong with the word at offset.
-type fault struct {
-	offset, width int // bytes of the source
-	message, hint string
+// Fault is a mistake in a template: what is wrong with the word at Offset.
+type Fault struct {
+	Offset, Width int // bytes of the source
+	Message       string
+	Hint          string // how to mend it; may be empty
 }
 
-// compile reads a template, checks everything that can be checked without an
-// event, and prepares it to run.
-func compile(source string) (*compiled, []fault) {
-	t := &compiled{source: source}
+// Text returns a template without an action, which yields s.
+func Text(s string) *Template { return &Template{source: s} }
+
+// Compile reads a template, checks everything that can be checked without an
+// event, and prepares it to run. It returns every fault that it can find.
+func Compile(source string) (*Template, []Fault) {
+	t := &Template{source: source}
 	if len(source) > maxTemplate {
-		return t, []fault{{message: fmt.Sprintf("the template is longer than %d bytes", maxTemplate)}}
+		return t, []Fault{{Message: fmt.Sprintf("the template is longer than %d bytes", maxTemplate)}}
 	}
 	if !strings.Contains(source, "{{") {
 		t.source = strings.ToValidUTF8(source, "\uFFFD")
@@ -53,7 +69,7 @@ func compile(source string) (*compiled, []fault) {
 	tree.Mode = parse.SkipFuncCheck
 	set := map[string]*parse.Tree{}
 	if _, err := tree.Parse(source, "", "", set); err != nil {
-		return t, []fault{parseFault(source, err)}
+		return t, []Fault{parseFault(source, err)}
 	}
 	c := &compiler{template: t, tree: tree}
 	for name := range set {
@@ -71,14 +87,14 @@ func compile(source string) (*compiled, []fault) {
 	var err error
 	t.tree, err = callable().New(tree.Name).AddParseTree(tree.Name, tree)
 	if err != nil {
-		return t, []fault{{message: err.Error()}}
+		return t, []Fault{{Message: err.Error()}}
 	}
 	return t, nil
 }
 
-// run executes the template for e's event. Its error says what went wrong, but
+// Run executes the template for e's event. Its error says what went wrong, but
 // shows nothing of the event.
-func (t *compiled) run(e *execution) (string, error) {
+func (t *Template) Run(e *Execution) (string, error) {
 	switch {
 	case t == nil:
 		return "", nil
@@ -97,16 +113,25 @@ func (t *compiled) run(e *execution) (string, error) {
 	return strings.ToValidUTF8(out.String(), "\uFFFD"), nil
 }
 
-// reads reports whether the template reads a field of the event.
-func (t *compiled) reads(field string) bool {
-	if t != nil {
-		for _, u := range t.fields {
-			if u.field == field {
-				return true
-			}
-		}
+// Source returns the template's text.
+func (t *Template) Source() string {
+	if t == nil {
+		return ""
 	}
-	return false
+	return t.source
+}
+
+// Fields returns the places where the template reads a field of the event.
+func (t *Template) Fields() []Use {
+	if t == nil {
+		return nil
+	}
+	return t.fields
+}
+
+// Reads reports whether the template reads a field of the event.
+func (t *Template) Reads(field string) bool {
+	return slices.ContainsFunc(t.Fields(), func(u Use) bool { return u.Field == field })
 }
 
 // parseMessage takes apart what text/template/parse says: "template: name:3: …".
@@ -117,34 +142,34 @@ var quotedWord = lazyregexp.New(`"((?:[^"\\]|\\.)+)"`)
 
 // parseFault gives a parser's error a place: the parser tells the line, and
 // the word it quotes is looked for there.
-func parseFault(source string, err error) fault {
+func parseFault(source string, err error) Fault {
 	message, start, end := err.Error(), 0, len(source)
 	if m := parseMessage().FindStringSubmatch(message); m != nil {
 		message = strings.ReplaceAll(m[2], " template:", " line ")
 		start, end = lineOf(source, m[1])
 	}
-	f := fault{offset: start, message: "bad template: " + message}
+	f := Fault{Offset: start, Message: "bad template: " + message}
 	line := source[start:end]
-	f.width = len(strings.TrimRight(line, "\r\n"))
+	f.Width = len(strings.TrimRight(line, "\r\n"))
 	if at := openBlock(source); at >= 0 && strings.Contains(message, "unexpected EOF") {
-		f.offset, f.width = at, 2
+		f.Offset, f.Width = at, 2
 	} else if at := strings.Index(line, "{{"); at >= 0 {
-		f.offset, f.width = start+at, 2
+		f.Offset, f.Width = start+at, 2
 	}
 	if m := quotedWord().FindStringSubmatch(message); m != nil {
 		if word, err := strconv.Unquote(m[0]); err == nil && word != "" {
 			if at := strings.Index(line, word); at >= 0 {
-				f.offset, f.width = start+at, len(word)
+				f.Offset, f.Width = start+at, len(word)
 			}
 		}
 	}
 	switch {
 	case strings.Contains(message, "unclosed action"), strings.Contains(message, `unexpected "}"`):
-		f.hint = "close it with }}"
+		f.Hint = "close it with }}"
 	case strings.Contains(message, "unexpected EOF"):
-		f.hint = "an if, with or range needs its {{ end }}"
+		f.Hint = "an if, with or range needs its {{ end }}"
 	case strings.Contains(message, "undefined variable"):
-		f.hint = "a field of the event is written with a dot: .text"
+		f.Hint = "a field of the event is written with a dot: .text"
 	}
 	return f
 }

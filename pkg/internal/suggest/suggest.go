@@ -1,11 +1,12 @@
-package mapping
+// Package suggest finds what a misspelt word was meant to be.
+package suggest
 
 import "strings"
 
-// suggestion is the hint for a misspelt word: the nearest of the known ones,
-// or all of them where none is near and they are few.
-func suggestion(word string, known []string) string {
-	if best := nearest(word, known); best != "" {
+// Hint returns what to say of a misspelt word: the nearest of the known ones, or
+// all of them where none is near and they are few, else "".
+func Hint(word string, known []string) string {
+	if best := Nearest(word, known); best != "" {
 		return `did you mean "` + best + `"?`
 	}
 	if len(known) > 0 && len(known) <= 12 {
@@ -14,9 +15,9 @@ func suggestion(word string, known []string) string {
 	return ""
 }
 
-// nearest returns the known word that takes the fewest changes to reach, or ""
+// Nearest returns the known word that takes the fewest changes to reach, or ""
 // if more than a third of the word would have to change.
-func nearest(word string, known []string) string {
+func Nearest(word string, known []string) string {
 	if len(word) > 64 {
 		return ""
 	}

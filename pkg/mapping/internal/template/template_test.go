@@ -1,4 +1,4 @@
-package mapping
+package template
 
 import (
 	"errors"
@@ -9,11 +9,11 @@ import (
 // render runs one template for the feedback payload.
 func render(t testing.TB, source, payload string) (string, error) {
 	t.Helper()
-	c, faults := compile(source)
+	c, faults := Compile(source)
 	if len(faults) > 0 {
 		t.Fatalf("compile %q: %+v", source, faults)
 	}
-	return c.run(newExecution(input(t, payload)))
+	return c.Run(newExecution(t, payload))
 }
 
 func TestTemplates(t *testing.T) {
@@ -109,21 +109,21 @@ func TestTemplateFaults(t *testing.T) {
 		{`{{ "x" | 3 }}`, "{{", "bad template: non executable command in pipeline stage 2"},
 		{strings.Repeat("x", maxTemplate+1), "", "the template is longer than 32768 bytes"},
 	} {
-		_, faults := compile(test.source)
+		_, faults := Compile(test.source)
 		if len(faults) == 0 {
 			t.Errorf("%.60q: no fault", test.source)
 			continue
 		}
 		f := faults[0]
-		if f.message != test.message || !strings.HasPrefix(test.source[f.offset:], test.at) {
-			t.Errorf("%.60q: %q at %q, want %q at %q", test.source, f.message, test.source[f.offset:], test.message, test.at)
+		if f.Message != test.message || !strings.HasPrefix(test.source[f.Offset:], test.at) {
+			t.Errorf("%.60q: %q at %q, want %q at %q", test.source, f.Message, test.source[f.Offset:], test.message, test.at)
 		}
 	}
 }
 
 // Everything wrong is found at once, not only the first.
 func TestTemplateFaultsAllAtOnce(t *testing.T) {
-	_, faults := compile("{{ uper .a }} {{ lowr .b | trin }} {{ range .c }}{{ firstline . }}{{ end }}")
+	_, faults := Compile("{{ uper .a }} {{ lowr .b | trin }} {{ range .c }}{{ firstline . }}{{ end }}")
 	if len(faults) != 4 {
 		t.Errorf("%d faults, want 4: %+v", len(faults), faults)
 	}
@@ -147,14 +147,14 @@ func TestTemplateBounds(t *testing.T) {
 		"patterns":         {"{{ range .list }}{{ match \"b+c\" $.text }}{{ end }}", errTooLong},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, faults := compile(test.source)
+			c, faults := Compile(test.source)
 			if len(faults) > 0 {
 				if name == "many variables" {
 					return // refused even earlier
 				}
 				t.Fatalf("%+v", faults)
 			}
-			_, err := c.run(newExecution(input(t, long)))
+			_, err := c.Run(newExecution(t, long))
 			if !errors.Is(err, test.want) && !errors.Is(err, errTooMuch) {
 				t.Errorf("error %v, want %v", err, test.want)
 			}

@@ -1,4 +1,4 @@
-package mapping
+package strictyaml
 
 import (
 	"cmp"
@@ -12,14 +12,14 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// maxProblems is how many problems Parse reports: a file with more has one
+// MaxProblems is how many problems a Decoder keeps: a file with more has one
 // cause, and a hundred lines of its echo help nobody.
-const maxProblems = 100
+const MaxProblems = 100
 
-// Problem is one mistake in the mapping file: where it is, what is wrong, and
+// Problem is one mistake in the file: where it is, what is wrong, and
 // how to mend it.
 type Problem struct {
-	File    string // the file's name, as it was given to Parse
+	File    string // the file's name, as the Decoder has it
 	Line    int    // counted from 1
 	Column  int    // in characters, counted from 1
 	Width   int    // how many characters from Column on are meant, at least 1
@@ -109,7 +109,7 @@ func spaced(s string) string {
 }
 
 // Problems is every mistake found in one reading, in the file's order. It is
-// the error that Parse and Load return for a bad file.
+// the error for a bad file.
 type Problems []Problem
 
 // Error gives one line a problem.
@@ -136,8 +136,8 @@ func (ps Problems) Render(w io.Writer) error {
 	return nil
 }
 
-// sorted returns the problems in the file's order, each once.
-func (ps Problems) sorted() Problems {
+// Sorted returns the problems in the file's order, each once.
+func (ps Problems) Sorted() Problems {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(a.Line-b.Line, a.Column-b.Column)
 	})

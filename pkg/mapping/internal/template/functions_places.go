@@ -1,4 +1,4 @@
-package mapping
+package template
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ import (
 // formatDate reads a time in any form that TestFairy or FairBridge writes, and
 // writes it in the layout. A text that is no time is left as it is: a ticket
 // with an odd date is better than none. The check command is told.
-func formatDate(e *execution, args []any) (any, error) {
+func formatDate(e *Execution, args []any) (any, error) {
 	all, err := e.texts(args)
 	if err != nil {
 		return nil, err
@@ -89,9 +89,9 @@ func isZone(name string) error {
 	return err
 }
 
-// pathID finds the id after a word in the path of a TestFairy URL,
+// PathID finds the id after a word in the path of a TestFairy URL,
 // /projects/{id}/builds/{id}/sessions/{id}, fit to stand in another URL's path.
-func pathID(word string) func(string) string {
+func PathID(word string) func(string) string {
 	return func(raw string) string {
 		u, err := url.Parse(strings.TrimSpace(raw))
 		if err != nil {

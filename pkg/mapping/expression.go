@@ -1,0 +1,54 @@
+package mapping
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+
+	"fairbridge/pkg/mapping/internal/strictyaml"
+	"fairbridge/pkg/mapping/internal/template"
+)
+
+// expression is a template of the file, or none.
+type expression struct {
+	*template.Template
+	readings []reading
+}
+
+// given reports whether the file has the template.
+func (x expression) given() bool { return x.Template != nil }
+
+// expressionKind is the kind of a template. It may be empty: an empty template
+// sends an empty text.
+var expressionKind = strictyaml.Kind[expression]{
+	Schema: strictyaml.Schema{Types: []string{"string", "number"}, Examples: []any{"{{ .text | firstLine | truncate 120 }}"}},
+	Read: func(d *strictyaml.Decoder, n *yaml.Node) (expression, bool) {
+		if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
+			return readExpression(d, n)
+		}
+		s, ok := strictyaml.Text.Read(d, n)
+		return expression{Template: template.Text(s)}, ok
+	},
+}
+
+// readExpression compiles a node's text and notes every fault at its place in
+// the file.
+func readExpression(d *strictyaml.Decoder, n *yaml.Node) (expression, bool) {
+	t, faults := template.Compile(n.Value)
+	for _, f := range faults {
+		line, column := d.Locate(n, f.Offset)
+		width := 1
+		if end := min(f.Offset+f.Width, len(n.Value)); end > f.Offset {
+			word, _, _ := strings.Cut(n.Value[f.Offset:end], "\n")
+			width = utf8.RuneCountInString(word)
+		}
+		d.At(line, column, width, f.Message, f.Hint)
+	}
+	x := expression{Template: t}
+	for _, u := range t.Fields() {
+		line, column := d.Locate(n, u.Offset)
+		x.readings = append(x.readings, reading{field: u.Field, place: d.Place(line, column, 1+utf8.RuneCountInString(u.Field))})
+	}
+	return x, len(faults) == 0
+}

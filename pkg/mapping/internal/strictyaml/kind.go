@@ -1,0 +1,248 @@
+package strictyaml
+
+import (
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"fairbridge/pkg/internal/clip"
+	"fairbridge/pkg/internal/suggest"
+)
+
+// Kind is one kind of value in a file: how it is read and how the JSON Schema
+// describes it. Both come from the same place so that an editor and the decoder
+// agree.
+type Kind[T any] struct {
+	Schema Schema
+	// Read reads a node that is no alias. It returns Noted if something was
+	// wrong, and has then told the decoder what.
+	Read func(d *Decoder, n *yaml.Node) (T, bool)
+}
+
+// Value reads n, which may be an alias.
+func (k Kind[T]) Value(d *Decoder, n *yaml.Node) (v T, ok bool) {
+	if n, ok = d.follow(n); !ok {
+		return v, Noted
+	}
+	return k.Read(d, n)
+}
+
+// Key is one key of a mapping whose entries are stored in a T.
+type Key[T any] struct {
+	name     string
+	doc      string
+	required bool
+	schema   Schema
+	read     func(d *Decoder, n *yaml.Node, to *T) bool
+}
+
+// Into makes the key name, whose value is stored in a field of T. doc tells a
+// reader of the schema, or of a message about its absence, what it is.
+func Into[T, V any](name, doc string, k Kind[V], field func(*T) *V) Key[T] {
+	s := k.Schema
+	s.Description = doc
+	return Key[T]{name: name, doc: doc, schema: s, read: func(d *Decoder, n *yaml.Node, to *T) bool {
+		v, ok := k.Value(d, n)
+		*field(to) = v // good or not: after a problem it is used for checks only
+		return ok
+	}}
+}
+
+// Must makes the key a required one.
+func (k Key[T]) Must() Key[T] {
+	k.required = true
+	return k
+}
+
+// ByDefault tells readers of the schema what holds without the key.
+func (k Key[T]) ByDefault(v any) Key[T] {
+	k.schema.Default = v
+	return k
+}
+
+// Within makes the keys of a part usable in what contains it.
+func Within[T, P any](keys []Key[P], part func(*T) *P) []Key[T] {
+	all := make([]Key[T], len(keys))
+	for i, k := range keys {
+		all[i] = Key[T]{name: k.name, doc: k.doc, required: k.required, schema: k.schema,
+			read: func(d *Decoder, n *yaml.Node, to *T) bool { return k.read(d, n, part(to)) }}
+	}
+	return all
+}
+
+// Object makes the kind of a mapping with the given keys. name, with its
+// article, is used in messages. check looks at what concerns several keys; it
+// is called only if each of them was right by itself, and may be nil.
+func Object[T any](name string, keys []Key[T], check func(d *Decoder, n *yaml.Node, v *T) bool) Kind[T] {
+	s := Schema{Types: []string{"object"}, Closed: true}
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.name
+		s.Properties = append(s.Properties, Property{k.name, k.schema})
+		if k.required {
+			s.Required = append(s.Required, k.name)
+		}
+	}
+	return Kind[T]{Schema: s, Read: func(d *Decoder, n *yaml.Node) (v T, ok bool) {
+		if !IsMapping(n) {
+			if IsNull(n) || isBareTemplate(n) {
+				d.Mistaken(n, "a mapping")
+			} else {
+				d.Problem(n, name+" must be a mapping, not "+describe(n), "its keys: "+strings.Join(names, ", "))
+			}
+			return v, Noted
+		}
+		given := map[string]bool{}
+		ok = d.Entries(n, func(keyNode, valueNode *yaml.Node) bool {
+			given[keyNode.Value] = true
+			for _, k := range keys {
+				if k.name == keyNode.Value {
+					return k.read(d, valueNode, &v)
+				}
+			}
+			given[suggest.Nearest(keyNode.Value, names)] = true // not missing, but misspelt
+			d.Problem(keyNode, "unknown key "+Quote(keyNode.Value)+" in "+name, suggest.Hint(keyNode.Value, names))
+			return Noted
+		})
+		for _, k := range keys {
+			if k.required && !given[k.name] {
+				d.Problem(n, name+" needs the key "+Quote(k.name), k.doc)
+				ok = Noted
+			}
+		}
+		if ok && check != nil {
+			ok = check(d, n, &v)
+		}
+		return v, ok
+	}}
+}
+
+// Entries calls read for each entry of a mapping, and notes keys that are no
+// text or come twice. It reports whether everything was right.
+func (d *Decoder) Entries(n *yaml.Node, read func(keyNode, valueNode *yaml.Node) bool) bool {
+	ok := true
+	lines := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		keyNode, followed := d.follow(n.Content[i])
+		if !followed {
+			return Noted
+		}
+		name := keyNode.Value
+		switch {
+		case keyNode.ShortTag() == "!!merge":
+			d.Problem(keyNode, "merge keys (<<) are not read here", "what all routes share belongs in defaults")
+			ok = Noted
+		case keyNode.Kind != yaml.ScalarNode || IsNull(keyNode) || name == "":
+			d.Problem(keyNode, "a key must be a text", "")
+			ok = Noted
+		case lines[name] > 0:
+			d.Problem(keyNode, "the key "+Quote(name)+" comes twice", "it is already in line "+strconv.Itoa(lines[name]))
+			ok = Noted
+		default:
+			lines[name] = keyNode.Line
+			ok = read(keyNode, n.Content[i+1]) && ok
+		}
+	}
+	return ok
+}
+
+// ValueOf is the node of a mapping's entry, or the mapping itself.
+func ValueOf(n *yaml.Node, name string) *yaml.Node {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			return n.Content[i+1]
+		}
+	}
+	return n
+}
+
+// ListOf makes the kind of a list. It may be empty unless least is more than 0.
+func ListOf[T any](item Kind[T], least int) Kind[[]T] {
+	return Kind[[]T]{
+		Schema: Schema{Types: []string{"array"}, Items: &item.Schema, MinItems: least},
+		Read: func(d *Decoder, n *yaml.Node) (list []T, ok bool) {
+			if n.Kind != yaml.SequenceNode {
+				d.Mistaken(n, "a list")
+				return nil, Noted
+			}
+			if len(n.Content) < least {
+				d.Problem(n, "the list is empty", "write an entry, or take the key out")
+				return nil, Noted
+			}
+			ok = true
+			list = make([]T, 0, len(n.Content))
+			for _, element := range n.Content {
+				v, good := item.Value(d, element)
+				list, ok = append(list, v), ok && good
+			}
+			return list, ok
+		},
+	}
+}
+
+// OneOrMore makes the kind of one value or a list of them.
+func OneOrMore[T any](item Kind[T]) Kind[[]T] {
+	list := ListOf(item, 1)
+	return Kind[[]T]{
+		Schema: Schema{AnyOf: []Schema{item.Schema, list.Schema}},
+		Read: func(d *Decoder, n *yaml.Node) ([]T, bool) {
+			if n.Kind == yaml.SequenceNode {
+				return list.Read(d, n)
+			}
+			v, ok := item.Read(d, n)
+			return []T{v}, ok
+		},
+	}
+}
+
+// Optional makes a kind whose value is a pointer, nil where the key is not given.
+func Optional[T any](k Kind[T]) Kind[*T] {
+	return Kind[*T]{Schema: k.Schema, Read: func(d *Decoder, n *yaml.Node) (*T, bool) {
+		v, ok := k.Read(d, n)
+		return &v, ok
+	}}
+}
+
+// Located is a value and its node.
+type Located[T any] struct {
+	Value T
+	Node  *yaml.Node
+}
+
+// WithNode keeps a value's node for later messages.
+func WithNode[T any](k Kind[T]) Kind[Located[T]] {
+	return Kind[Located[T]]{Schema: k.Schema, Read: func(d *Decoder, n *yaml.Node) (Located[T], bool) {
+		v, ok := k.Read(d, n)
+		return Located[T]{v, n}, ok
+	}}
+}
+
+// Quote puts a word of the file in quotes for a message: cut short, and without
+// what would do something to a terminal.
+func Quote(s string) string {
+	if len(s) > 60 {
+		s = clip.Text(s, 40, "…")
+	}
+	return `"` + strings.ReplaceAll(printable(s), "\t", " ") + `"`
+}
+
+// MapOf makes the kind of a mapping whose keys are the user's own.
+func MapOf[T any](element Kind[T]) Kind[map[string]T] {
+	return Kind[map[string]T]{
+		Schema: Schema{Types: []string{"object"}, Values: &element.Schema},
+		Read: func(d *Decoder, n *yaml.Node) (map[string]T, bool) {
+			if !IsMapping(n) {
+				d.Mistaken(n, "a mapping")
+				return nil, Noted
+			}
+			m := map[string]T{}
+			ok := d.Entries(n, func(keyNode, valueNode *yaml.Node) bool {
+				v, good := element.Value(d, valueNode)
+				m[keyNode.Value] = v
+				return good
+			})
+			return m, ok
+		},
+	}
+}

@@ -1,0 +1,109 @@
+package strictyaml
+
+import (
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"fairbridge/pkg/internal/suggest"
+)
+
+// Text is a text of at least one character. A number is taken as it is written,
+// so that `app: 2048` and `version: 1.0` need no quotes.
+var Text = Kind[string]{
+	Schema: Schema{Types: []string{"string", "number"}, Pattern: `\S`},
+	Read: func(d *Decoder, n *yaml.Node) (string, bool) {
+		if n.Kind == yaml.ScalarNode {
+			switch n.ShortTag() {
+			case "!!str", "!!int", "!!float", "!!timestamp":
+				if strings.TrimSpace(n.Value) == "" {
+					d.Problem(n, "the text is empty", "write it, or take the key out")
+					return "", Noted
+				}
+				return n.Value, true
+			}
+		}
+		d.Mistaken(n, "a text")
+		return "", Noted
+	},
+}
+
+// Refine makes a kind of text that is checked and turned into something else.
+// convert's error is a Mistake.
+func Refine[T any](k Kind[string], convert func(string) (T, error)) Kind[T] {
+	return Kind[T]{Schema: k.Schema, Read: func(d *Decoder, n *yaml.Node) (T, bool) {
+		var v T
+		s, ok := k.Read(d, n)
+		if !ok {
+			return v, Noted
+		}
+		v, err := convert(s)
+		if err != nil {
+			message, hint, _ := strings.Cut(err.Error(), "; ")
+			d.Problem(n, message, hint)
+		}
+		return v, err == nil
+	}}
+}
+
+// Mistake is an error of Refine: what is wrong and, after "; ", how to mend it.
+type Mistake string
+
+func (m Mistake) Error() string { return string(m) }
+
+// Described adds a pattern, examples or a default to a kind's schema.
+func Described[T any](k Kind[T], change func(*Schema)) Kind[T] {
+	change(&k.Schema)
+	return k
+}
+
+// Plain is a text that is taken as it is: a template in it would never
+// be run.
+var Plain = Refine(Text, func(s string) (string, error) {
+	if strings.Contains(s, "{{") {
+		return "", Mistake("a template cannot stand here; write the text itself, with one route for each")
+	}
+	return s, nil
+})
+
+// Separator is a text that may be a space.
+var Separator = Kind[string]{
+	Schema: Schema{Types: []string{"string"}, Pattern: ".", Examples: []any{",", ";"}},
+	Read: func(d *Decoder, n *yaml.Node) (string, bool) {
+		switch {
+		case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str":
+			d.Mistaken(n, "a text")
+			return "", Noted
+		case n.Value == "":
+			d.Problem(n, "the text is empty", `write a separator: ","`)
+			return "", Noted
+		}
+		return n.Value, true
+	},
+}
+
+// OneOf is one of the words.
+func OneOf(words ...string) Kind[string] {
+	k := Refine(Text, func(s string) (string, error) {
+		for _, w := range words {
+			if s == w {
+				return s, nil
+			}
+		}
+		return "", Mistake("unknown value " + Quote(s) + "; " + suggest.Hint(s, words))
+	})
+	k.Schema = Schema{Types: []string{"string"}, Enum: words}
+	return k
+}
+
+// Bool is true or false.
+var Bool = Kind[bool]{
+	Schema: Schema{Types: []string{"boolean"}},
+	Read: func(d *Decoder, n *yaml.Node) (bool, bool) {
+		if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" {
+			return strings.EqualFold(n.Value, "true"), true
+		}
+		d.Mistaken(n, "true or false")
+		return false, Noted
+	},
+}
