@@ -1,0 +1,300 @@
+package previous_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/centercode"
+	centercodesim "fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/sqlite"
+	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/secrets/parameterstore"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
+	"fairbridge/pkg/worker"
+)
+
+// world is the earlier version's home, opened by the present one, between
+// simulators that stand where the others had stood.
+type world struct {
+	*testing.T
+	clock  *clock
+	home   *embedded.Home
+	ledger *ledger.Ledger
+	center *centercodesim.Simulator
+	source string // the URL that plays TestFairy
+	client *centercode.Client
+	ids    map[string]string // by the delivery's name
+}
+
+// clock is moved by hand.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// open opens the home in testdata. restarted says that the process that had it is
+// known to be dead, as the home's lock tells.
+func open(t *testing.T, restarted bool) *world {
+	t.Helper()
+	w := &world{T: t, clock: &clock{now: killed}, ids: map[string]string{}}
+	for _, d := range readDeliveries(t) {
+		w.ids[d.Name] = d.ID
+	}
+	if len(w.ids) != len(deliveries) {
+		t.Fatalf("testdata has %d deliveries, the test knows %d", len(w.ids), len(deliveries))
+	}
+	w.startFarEnds()
+
+	dir := t.TempDir()
+	load(t, filepath.Join(dir, "fairbridge.db"))
+	var err error
+	w.home, err = embedded.Open(t.Context(), dir, embedded.Existing(), embedded.WithClock(w.clock.Now),
+		embedded.WithGetenv(func(string) string { return "" }))
+	w.must(err)
+	t.Cleanup(func() {
+		if err := w.home.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	store, err := sqlite.New(t.Context(), w.home.DB, sqlite.WithClock(w.clock.Now))
+	w.must(err)
+	w.ledger = ledger.New(store, w.clock.Now, ledger.DefaultLease)
+	if restarted {
+		w.ledger.Alone()
+		released, err := w.home.SQS.ReleaseInFlight(t.Context(), w.home.WorkQueueURL)
+		w.must(err)
+		if released != 7 {
+			t.Errorf("the dead process had %d messages in hand, want 7", released)
+		}
+	}
+	return w
+}
+
+// startFarEnds starts Centercode, with the tickets that it had, and TestFairy.
+// Both are well now, and the tester who was unknown is a user of the project.
+func (w *world) startFarEnds() {
+	w.Helper()
+	var err error
+	w.center, err = centercodesim.New(centercodesim.Options{APIKeys: []string{"a-made-up-centercode-key"}, Now: w.clock.Now})
+	w.must(err)
+	center := httptest.NewServer(w.center.Handler())
+	w.Cleanup(func() {
+		_ = w.center.Close() // always nil
+		center.Close()
+	})
+	var tickets []struct {
+		Project, Source string
+		Body            json.RawMessage
+	}
+	readJSON(w.T, "tickets.json", &tickets)
+	for _, ticket := range tickets {
+		answer, err := center.Client().Post(fmt.Sprintf("%s/api/v1/projects/%s/feedback/%s?apiKey=a-made-up-centercode-key",
+			center.URL, ticket.Project, ticket.Source), "application/json", strings.NewReader(string(ticket.Body)))
+		w.must(err)
+		w.must(answer.Body.Close())
+		if answer.StatusCode != http.StatusCreated {
+			w.Fatalf("a ticket that was there is refused: %s", answer.Status)
+		}
+	}
+	transport := &there{host: strings.TrimPrefix(center.URL, "http://")}
+	w.Cleanup(transport.CloseIdleConnections)
+	w.client, err = centercode.New("https://beta.example.com", &http.Client{Transport: transport})
+	w.must(err)
+
+	source := httptest.NewServer(testfairysim.New(testfairysim.Options{}).Handler())
+	w.Cleanup(source.Close)
+	w.source = source.URL
+}
+
+// there takes requests for beta.example.com to the simulator: the endpoints of
+// files in the ledger name the host that Centercode had.
+type there struct {
+	http.Transport
+	host string
+}
+
+func (t *there) RoundTrip(r *http.Request) (*http.Response, error) {
+	to := r.Clone(r.Context())
+	to.Host, to.URL.Scheme, to.URL.Host = r.URL.Host, "http", t.host
+	return t.Transport.RoundTrip(to)
+}
+
+// work runs the worker with testdata's mapping, edited, until the work queue is
+// empty, and moves the clock while every message in it is hidden.
+func (w *world) work(edit func(string) string) {
+	w.Helper()
+	text, err := os.ReadFile("testdata/fairbridge.yaml")
+	w.must(err)
+	config, err := mapping.Parse("fairbridge.yaml",
+		fmt.Appendf(nil, "sources: {resolve: {app.testfairy.com: %q}}\n%s", w.source, edit(string(text))))
+	w.must(err)
+	fetcher, err := attachment.NewFetcher(attachment.Options{
+		Hosts: config.Sources.Hosts, Resolve: config.Sources.Resolve, MaxBytes: config.Sources.MaxBytes,
+	})
+	w.must(err)
+	handler, err := worker.New(worker.Config{
+		Ledger: w.ledger, Mapper: config, Centercode: w.client, Sources: fetcher,
+		Secrets: secrets.New(parameterstore.New(w.home.SSM), secrets.DefaultPrefix),
+		Queue:   w.home.SQS, Reporter: reporter{w.T}, Now: w.clock.Now,
+		WorkQueueURL: w.home.WorkQueueURL, DeadLetterQueueURL: w.home.DeadLetterQueueURL,
+	})
+	w.must(err)
+	for range 500 {
+		batch := w.receive()
+		if len(batch.Records) > 0 {
+			answer, err := handler.Handle(w.Context(), batch)
+			w.must(err)
+			w.remove(batch, answer)
+			continue
+		}
+		if w.waiting() == 0 {
+			return
+		}
+		w.clock.Advance(20 * time.Second)
+	}
+	w.Fatalf("%d messages never leave the work queue", w.waiting())
+}
+
+// reporter says in a failed test's output what the worker did.
+type reporter struct{ *testing.T }
+
+func (r reporter) Report(_ context.Context, o worker.Outcome) {
+	r.Logf("delivery %s: %s %s %v", o.DeliveryID, o.Result, o.Reason, o.Err)
+}
+
+// receive takes messages as Lambda's event source mapping does.
+func (w *world) receive() (batch events.SQSEvent) {
+	w.Helper()
+	out, err := w.home.SQS.ReceiveMessage(w.Context(), &sqs.ReceiveMessageInput{
+		QueueUrl: &w.home.WorkQueueURL, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"},
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
+	})
+	w.must(err)
+	for _, m := range out.Messages {
+		record := events.SQSMessage{
+			MessageId: *m.MessageId, ReceiptHandle: *m.ReceiptHandle, Body: *m.Body,
+			Attributes: m.Attributes, MessageAttributes: map[string]events.SQSMessageAttribute{},
+		}
+		for name, a := range m.MessageAttributes {
+			record.MessageAttributes[name] = events.SQSMessageAttribute{DataType: *a.DataType, StringValue: a.StringValue}
+		}
+		batch.Records = append(batch.Records, record)
+	}
+	return batch
+}
+
+// remove deletes what the worker did not name as failed.
+func (w *world) remove(batch events.SQSEvent, answer events.SQSEventResponse) {
+	w.Helper()
+	failed := map[string]bool{}
+	for _, f := range answer.BatchItemFailures {
+		failed[f.ItemIdentifier] = true
+	}
+	for _, m := range batch.Records {
+		if failed[m.MessageId] {
+			continue
+		}
+		_, err := w.home.SQS.DeleteMessage(w.Context(), &sqs.DeleteMessageInput{QueueUrl: &w.home.WorkQueueURL, ReceiptHandle: &m.ReceiptHandle})
+		w.must(err)
+	}
+}
+
+// waiting is how many messages the work queue has, visible or not.
+func (w *world) waiting() (n int) {
+	w.Helper()
+	w.must(w.home.DB.Read().QueryRowContext(w.Context(),
+		"SELECT count(*) FROM messages JOIN queues ON queues.id = queue WHERE name = 'fairbridge-work'").Scan(&n))
+	return n
+}
+
+func (w *world) dead() *queue.DeadLetters {
+	return &queue.DeadLetters{API: w.home.SQS, URL: w.home.DeadLetterQueueURL, WorkURL: w.home.WorkQueueURL}
+}
+
+// take takes the dead letters in hand; the caller owes a release.
+func (w *world) take() (*queue.Hold, []queue.Letter) {
+	w.Helper()
+	var mu sync.Mutex
+	var letters []queue.Letter
+	hold, err := w.dead().Take(w.Context(), func(l queue.Letter) {
+		mu.Lock()
+		defer mu.Unlock()
+		letters = append(letters, l)
+	})
+	w.must(err)
+	return hold, letters
+}
+
+// letters are the dead letters, which stay.
+func (w *world) letters() []queue.Letter {
+	w.Helper()
+	hold, letters := w.take()
+	w.must(hold.Release(w.Context()))
+	return letters
+}
+
+// replay sends every dead letter to the work queue, as 'dlq replay --all' does.
+func (w *world) replay() {
+	w.Helper()
+	hold, letters := w.take()
+	hold.Replay(w.Context(), queue.Cases(letters), 0, func(c queue.Case, err error) {
+		if err != nil {
+			w.Errorf("replay %s: %v", c.DeliveryID, err)
+		}
+	})
+	w.must(hold.Release(w.Context()))
+}
+
+func (w *world) entry(name string) ledger.Entry {
+	w.Helper()
+	e, err := w.ledger.Entry(w.Context(), w.ids[name])
+	w.must(err)
+	return e
+}
+
+// tickets are those that a delivery has become.
+func (w *world) tickets(name string) (of []centercodesim.Ticket) {
+	for _, t := range w.center.Tickets() {
+		if t.Fields["deliveryId"] == w.ids[name] {
+			of = append(of, t)
+		}
+	}
+	return of
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
