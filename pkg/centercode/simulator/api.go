@@ -19,10 +19,12 @@ func (s *Simulator) routes() http.Handler {
 			s.count(op)
 			if r.Method != method {
 				w.Header().Set("Allow", method)
+				readOn(r)
 				refusal(http.StatusMethodNotAllowed, "The method is not allowed.").write(w)
 				return
 			}
 			if answer, ok := s.checkKey(r.URL.Query().Get("apiKey")); !ok {
+				readOn(r)
 				answer.write(w)
 				return
 			}
@@ -135,6 +137,19 @@ func (a reply) writeHead(w http.ResponseWriter, length int) {
 		h.Set("Content-Length", fmt.Sprint(length))
 	}
 	w.WriteHeader(a.status)
+}
+
+// maxReadOn is what is read of a body that nobody wants.
+const maxReadOn = 64 << 20
+
+// readOn reads what is left of a request that is refused, as servers do before
+// they close a connection (nginx calls it lingering): a client that is still
+// sending would meet a reset, and miss the answer. One that has asked
+// (100-continue) waits for the answer and sends nothing.
+func readOn(r *http.Request) {
+	if r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, r.Body, maxReadOn) // less is as good
+	}
 }
 
 // readAll reads a body of at most limit bytes; ok is false if it is longer or

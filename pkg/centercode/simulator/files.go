@@ -24,7 +24,11 @@ const (
 
 func (s *Simulator) serveFile(w http.ResponseWriter, r *http.Request) {
 	c := Call{Op: OpFile, Project: r.PathValue("project"), TicketID: r.PathValue("ticket"), Element: r.PathValue("element"), Request: r}
-	s.carryOut(w, c, func() reply { return s.takeFile(c) })
+	s.carryOut(w, c, func() reply {
+		a := s.takeFile(c)
+		readOn(r)
+		return a
+	})
 }
 
 // takeFile reads a form with one file and adds the file to its ticket.
