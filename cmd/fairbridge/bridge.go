@@ -125,7 +125,7 @@ func (b *bridge) wire(ctx context.Context, s settings) error {
 			return err
 		}
 	}
-	client, err := centercode.New(baseURL, &http.Client{Transport: centercode.NewTransport()})
+	client, err := centercode.New(centercode.Config{BaseURL: baseURL})
 	if err != nil {
 		return err
 	}

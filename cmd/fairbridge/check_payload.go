@@ -109,7 +109,7 @@ func newChecker(c *mapping.Config) (*checker, error) {
 	if base == "" {
 		base = exampleBaseURL
 	}
-	client, err := centercode.New(base, nil)
+	client, err := centercode.New(centercode.Config{BaseURL: base})
 	if err != nil {
 		return nil, err
 	}

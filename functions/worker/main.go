@@ -42,7 +42,7 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := centercode.New(config.Centercode.BaseURL, nil)
+	client, err := centercode.New(centercode.Config{BaseURL: config.Centercode.BaseURL})
 	if err != nil {
 		return nil, err
 	}

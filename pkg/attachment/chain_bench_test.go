@@ -82,7 +82,7 @@ func newChain(b *testing.B, source, sink *httptest.Server) func(size int64) erro
 	if err != nil {
 		b.Fatal(err)
 	}
-	client, err := centercode.New(sink.URL, &http.Client{Transport: transport})
+	client, err := centercode.New(centercode.Config{BaseURL: sink.URL, HTTP: &http.Client{Transport: transport}})
 	if err != nil {
 		b.Fatal(err)
 	}

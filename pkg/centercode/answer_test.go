@@ -96,7 +96,7 @@ func TestCompleteEndpoint(t *testing.T) {
 		"feedback/7/files/a%20b",
 	}
 	client := func(base string) *Client {
-		c, err := New(base, nil)
+		c, err := New(Config{BaseURL: base})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func FuzzReadTicket(f *testing.F) {
 	f.Add("DEMO", []byte(`{"data":{"feedback":{"id":7,"links":[{"key":"a","url":"https://evil.example/?apiKey=sesame-sesame"}]}}}`))
 	f.Add("", []byte(`{"status":400,"description":"no"}`))
 	f.Add("{projectKey}", []byte(`[[{"url":"//h/%2f"}]]`))
-	c, err := New("https://beta.example.com/t", nil)
+	c, err := New(Config{BaseURL: "https://beta.example.com/t"})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -93,7 +93,7 @@ func BenchmarkAddFile(b *testing.B) {
 			transport.TLSClientConfig = sink.Client().Transport.(*http.Transport).TLSClientConfig
 		}
 		b.Cleanup(transport.CloseIdleConnections)
-		c, err := centercode.New(sink.URL, &http.Client{Transport: transport})
+		c, err := centercode.New(centercode.Config{BaseURL: sink.URL, HTTP: &http.Client{Transport: transport}})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -114,7 +114,7 @@ func BenchmarkCreateTicket(b *testing.B) {
 		_, _ = io.WriteString(w, `{"id":"7","files":{"screenshot":"/api/v1/projects//feedback/7/files/screenshot"}}`)
 	}))
 	b.Cleanup(s.Close)
-	c, err := centercode.New(s.URL, nil)
+	c, err := centercode.New(centercode.Config{BaseURL: s.URL})
 	if err != nil {
 		b.Fatal(err)
 	}

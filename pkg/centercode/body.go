@@ -1,6 +1,7 @@
 package centercode
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,7 @@ var errStopped = errors.New("upload is over")
 // as large as they come; nothing is copied or kept here.
 //
 // net/http may read a body after it has returned an answer, and closes it at
-// any time. So Close does nothing, and stop ends the reading.
+// any time. So to close it does nothing to the source, and stop ends the reading.
 type uploadBody struct {
 	source io.Reader
 	size   int64 // what the source must give; -1 if not known
@@ -25,6 +26,7 @@ type uploadBody struct {
 	touched bool       // something was read
 	drained bool       // the source has ended, as it should
 	ended   bool       // the end of the form was read, too
+	latest  *handle    // of the latest request
 	written int64      // bytes of the source
 	err     error      // what went wrong with the source
 	stopped bool
@@ -140,7 +142,7 @@ func (b *uploadBody) again() (io.ReadCloser, error) {
 	if b.touched {
 		return io.NopCloser(goneBody{}), nil
 	}
-	return b, nil
+	return b.newHandle(), nil
 }
 
 type goneBody struct{}
@@ -149,8 +151,39 @@ func (goneBody) Read([]byte) (int, error) {
 	return 0, errors.New("the connection broke and the file cannot be read again")
 }
 
-// Close does nothing: the source is the caller's.
-func (b *uploadBody) Close() error { return nil }
+// handle is the form as one request has it: net/http closes it when it writes no
+// more of it. The source is left alone, which is the caller's.
+type handle struct {
+	*uploadBody
+	once   sync.Once
+	closed chan struct{}
+}
+
+// newHandle returns the form for the next request. b.mu must be held.
+func (b *uploadBody) newHandle() *handle {
+	b.latest = &handle{uploadBody: b, closed: make(chan struct{})}
+	return b.latest
+}
+
+// Close tells finish that the writing is over.
+func (h *handle) Close() error {
+	h.once.Do(func() { close(h.closed) })
+	return nil
+}
+
+// finish waits until net/http has written the form, or given it up, if its end
+// was read: the last piece may still be on its way into the connection.
+func (b *uploadBody) finish(ctx context.Context) {
+	b.mu.Lock()
+	waits, h := b.handedOut() && !b.ended, b.latest
+	b.mu.Unlock()
+	if waits {
+		select {
+		case <-h.closed:
+		case <-ctx.Done():
+		}
+	}
+}
 
 // stop waits for a read that is under way and ends all others.
 func (b *uploadBody) stop() outcome {

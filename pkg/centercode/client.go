@@ -22,46 +22,66 @@ const (
 	answerTimeout  = 30 * time.Second // from the answer's header to the end of its body
 )
 
+// Config is what a [Client] works with.
+type Config struct {
+	// BaseURL is the Centercode site, without the API's path: https, or http on a
+	// loopback host. Needed.
+	BaseURL string
+	// HTTP sends the requests; nil is a client of its own with [NewTransport].
+	// Its redirects are not followed: the API key must not move with them.
+	HTTP *http.Client
+}
+
 // Client speaks to one Centercode. It is safe for concurrent use.
 type Client struct {
 	base *url.URL // no trailing slash, query, fragment or user
 	http *http.Client
 }
 
-// New returns a client of the Centercode at baseURL, which is https, or http on
-// a loopback host. Requests go through hc, or, if hc is nil, through a client of
-// its own with [NewTransport]. Redirects are never followed, whatever hc says:
-// Centercode's endpoints do not move, and the API key must not move with them.
-func New(baseURL string, hc *http.Client) (*Client, error) {
-	u, err := url.Parse(baseURL)
+// New checks c and returns a client.
+func New(c Config) (*Client, error) {
+	base, err := parseBase(c.BaseURL)
 	if err != nil {
-		// The parse error quotes the URL, which may hold a password.
-		return nil, errors.New("centercode base URL: not a URL")
-	}
-	switch {
-	case u.Host == "" || u.Hostname() == "":
-		return nil, errors.New("centercode base URL: no host")
-	case u.User != nil:
-		return nil, errors.New("centercode base URL: must not hold a user or password")
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, errors.New("centercode base URL: must not hold a query or fragment")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return nil, errors.New("centercode base URL: must be https, http is for loopback hosts only")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("centercode base URL: scheme %q is not https", u.Scheme)
-	}
-	base, err := url.Parse(u.Scheme + "://" + u.Host + strings.TrimRight(u.EscapedPath(), "/"))
-	if err != nil {
-		return nil, errors.New("centercode base URL: not a URL")
+		return nil, fmt.Errorf("centercode base URL: %w", err)
 	}
 	var own http.Client
-	if hc != nil {
-		own = *hc
+	if c.HTTP != nil {
+		own = *c.HTTP
 	} else {
 		own.Transport = NewTransport()
 	}
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Client{base: base, http: &own}, nil
+}
+
+// parseBase reads a base URL. Its errors do not quote it: it may hold a secret
+// that belongs elsewhere.
+func parseBase(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, errors.New("not a URL")
+	}
+	switch {
+	case u.Host == "" || u.Hostname() == "":
+		return nil, errors.New("no host")
+	case u.User != nil:
+		return nil, errors.New("must not hold a user or password")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, errors.New("must not hold a query or fragment")
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return nil, errors.New("must be https, http is for loopback hosts only")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("scheme %q is not https", u.Scheme)
+	}
+	path := strings.TrimRight(u.EscapedPath(), "/")
+	if at := strings.Index(strings.ToLower(path)+"/", apiPath+"/"); at >= 0 {
+		return nil, fmt.Errorf("must not hold the API's path, which is added to it: write %s://%s%s", u.Scheme, u.Host, path[:at])
+	}
+	base, err := url.Parse(u.Scheme + "://" + u.Host + path)
+	if err != nil {
+		return nil, errors.New("not a URL")
+	}
+	return base, nil
 }
 
 func isLoopback(host string) bool {

@@ -48,7 +48,7 @@ func TestLostOnlyIfSent(t *testing.T) {
 				transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
 					return &wideConn{Conn: client, piece: pieceSize, closed: make(chan struct{})}, nil
 				}
-				c, err := New("http://localhost", &http.Client{Transport: transport})
+				c, err := New(Config{BaseURL: "http://localhost", HTTP: &http.Client{Transport: transport}})
 				if err != nil {
 					t.Fatal(err)
 				}

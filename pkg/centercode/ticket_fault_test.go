@@ -85,7 +85,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	s := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, other.URL+"/?"+r.URL.RawQuery, http.StatusTemporaryRedirect)
 	})
-	c, err := centercode.New(s.URL, http.DefaultClient)
+	c, err := centercode.New(centercode.Config{BaseURL: s.URL, HTTP: http.DefaultClient})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func (c *Client) AddFile(ctx context.Context, r FileRequest) (written int64, err
 	if err != nil {
 		return 0, &Error{Op: x.op, Err: err}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), body.newHandle())
 	if err != nil {
 		return 0, &Error{Op: x.op, Err: redactError(err, x.key)}
 	}
@@ -77,7 +77,10 @@ func (c *Client) AddFile(ctx context.Context, r FileRequest) (written int64, err
 
 	resp, err := c.send(ctx, x, req)
 	if err == nil {
-		err = x.added(resp, cancel)
+		if err = x.added(resp, cancel); err == nil {
+			body.finish(ctx)
+		}
+		resp.Body.Close()
 	}
 	o := body.stop()
 	return o.written, uploadFault(ctx, err, o)
@@ -93,19 +96,18 @@ func uploadFault(ctx context.Context, err error, o outcome) error {
 		e.Lost = e.Lost && (o.sent || e.Status != 0 && o.handedOut)
 	}
 	switch {
-	case e != nil && e.Status != 0, o.source != nil && ctx.Err() != nil:
+	case e != nil && e.Status != 0:
 		return err
-	case o.source != nil:
+	case o.source != nil && ctx.Err() == nil:
 		return &SourceError{Err: o.source}
-	case err == nil && !o.handedOut:
-		return &Error{Op: OpAddFile, Status: http.StatusOK, Description: "answered before it had the whole file"}
+	case err == nil && !o.sent:
+		return &Error{Op: OpAddFile, Status: http.StatusOK, Description: "answered before it had the whole file", Err: ctx.Err()}
 	}
 	return err
 }
 
 // added reads the answer to an upload.
 func (x *call) added(resp *http.Response, cancel func()) error {
-	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
 		return x.refused(resp, cancel)
 	}

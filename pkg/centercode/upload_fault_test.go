@@ -166,6 +166,52 @@ func TestAddFileCancelled(t *testing.T) {
 	}
 }
 
+// TestAddFileAnsweredTooEarly: whatever cuts an upload off after it was answered
+// with success, the file is not there.
+func TestAddFileAnsweredTooEarly(t *testing.T) {
+	const size, arrives = 1 << 30, 300_000
+	broken := errors.New("the source broke")
+	for _, tt := range []struct {
+		name string
+		end  func(cancel func()) error // of the source, once the answer is there
+		is   error
+	}{
+		{"source broken", func(func()) error { return broken }, broken},
+		{"source at its end", func(func()) error { return io.EOF }, io.ErrUnexpectedEOF},
+		{"context ended", func(cancel func()) error { cancel(); return context.Canceled }, context.Canceled},
+	} {
+		for _, known := range []bool{true, false} {
+			if !known && tt.is == io.ErrUnexpectedEOF {
+				continue // the end of a file whose size nobody said
+			}
+			t.Run(fmt.Sprintf("%s, length known %v", tt.name, known), func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				answered := make(chan struct{})
+				s := answering(t, func(w http.ResponseWriter, r *http.Request) {
+					_, _ = io.CopyN(io.Discard, r.Body, arrives/2)
+					_ = http.NewResponseController(w).EnableFullDuplex()
+					w.WriteHeader(http.StatusCreated)
+					_ = http.NewResponseController(w).Flush()
+					close(answered)
+				})
+				r := file(s.URL, size, io.MultiReader(pattern(arrives), readerFunc(func([]byte) (int, error) {
+					<-answered
+					return 0, tt.end(cancel)
+				})))
+				if !known {
+					r.Size = -1
+				}
+				// The upload may be over before the source has its say.
+				_, err := newClient(t, s.URL).AddFile(ctx, r)
+				if err == nil || !errors.Is(err, tt.is) && !strings.Contains(err.Error(), "before it had the whole file") {
+					t.Errorf("got %v, want %v", err, tt.is)
+				}
+			})
+		}
+	}
+}
+
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
@@ -201,7 +247,7 @@ func TestAddFileOverTLS(t *testing.T) {
 	transport := centercode.NewTransport()
 	defer transport.CloseIdleConnections()
 	transport.TLSClientConfig = s.Client().Transport.(*http.Transport).TLSClientConfig
-	c, err := centercode.New(s.URL, &http.Client{Transport: transport})
+	c, err := centercode.New(centercode.Config{BaseURL: s.URL, HTTP: &http.Client{Transport: transport}})
 	if err != nil {
 		t.Fatal(err)
 	}

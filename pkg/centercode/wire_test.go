@@ -33,7 +33,7 @@ func newClient(t *testing.T, baseURL string) *centercode.Client {
 	t.Helper()
 	transport := centercode.NewTransport()
 	t.Cleanup(transport.CloseIdleConnections)
-	c, err := centercode.New(baseURL, &http.Client{Transport: transport})
+	c, err := centercode.New(centercode.Config{BaseURL: baseURL, HTTP: &http.Client{Transport: transport}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,16 +67,17 @@ func TestNew(t *testing.T) {
 		"https://beta.example.com", "https://beta.example.com/", "https://beta.example.com:8443/tenant/",
 		"http://127.0.0.1:8081", "http://[::1]:8081", "http://localhost:8081",
 	} {
-		if _, err := centercode.New(good, nil); err != nil {
+		if _, err := centercode.New(centercode.Config{BaseURL: good}); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
 	for _, bad := range []string{
 		"", "beta.example.com", "http://beta.example.com", "http://10.0.0.1", "ftp://beta.example.com", "https://",
 		"https://user:S3cretpass@beta.example.com", "https://beta.example.com?apiKey=S3cretpass",
-		"https://beta.example.com#S3cretpass", "https://S3cretpass:x:y/", "http://localhost.evil.example",
+		"https://beta.example.com#S3cretpass",
+		"https://beta.example.com/api/v1", "https://beta.example.com/tenant/API/v1/projects/DEMO/feedback/S3cretpass", "https://S3cretpass:x:y/", "http://localhost.evil.example",
 	} {
-		_, err := centercode.New(bad, nil)
+		_, err := centercode.New(centercode.Config{BaseURL: bad})
 		if err == nil {
 			t.Errorf("%s was taken", bad)
 		} else if strings.Contains(err.Error(), "S3cretpass") {

@@ -21,8 +21,8 @@ const (
 	longest = 12 * time.Hour
 )
 
-// backoff is full jitter: spread evenly from nothing to the exponential bound,
-// so that deliveries that failed together do not come back together.
+// backoff is full jitter: a second, and spread evenly over the exponential bound
+// on top, so that deliveries that failed together do not come back together.
 // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 func backoff(receives int) time.Duration {
 	bound := backoffCap

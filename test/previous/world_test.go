@@ -128,7 +128,7 @@ func (w *world) startFarEnds() {
 	}
 	transport := &there{host: strings.TrimPrefix(center.URL, "http://")}
 	w.Cleanup(transport.CloseIdleConnections)
-	w.client, err = centercode.New("https://beta.example.com", &http.Client{Transport: transport})
+	w.client, err = centercode.New(centercode.Config{BaseURL: "https://beta.example.com", HTTP: &http.Client{Transport: transport}})
 	w.must(err)
 
 	source := httptest.NewServer(testfairysim.New(testfairysim.Options{}).Handler())
