@@ -2,27 +2,22 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"golang.org/x/sync/errgroup"
 
 	"fairbridge/pkg/attachment"
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/ledger/sqlite"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/secrets/parameterstore"
@@ -101,11 +96,11 @@ func (b *bridge) open(ctx context.Context, s settings) (err error) {
 	if b.listener, err = listen(ctx, s.listen); err != nil {
 		return fmt.Errorf("listen for webhooks: %w; choose another address with --listen", err)
 	}
-	b.webhook = webhookURL(b.listener.Addr().String(), token)
+	b.webhook = home.LocalWebhook(b.listener.Addr().String(), token)
 	if err := b.wire(ctx, s); err != nil {
 		return err
 	}
-	return writeRunning(s.data, b.listener.Addr().String())
+	return home.WriteRunning(s.data, b.listener.Addr().String())
 }
 
 // wire puts the handlers together.
@@ -133,17 +128,13 @@ func (b *bridge) wire(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	store, err := sqlite.New(ctx, b.home.DB)
-	if err != nil {
-		return err
-	}
 	// The lock says that no other process works here: what an earlier one had
 	// in hand when it ended is taken up at once.
 	if _, err := b.home.SQS.ReleaseInFlight(ctx, b.home.WorkQueueURL); err != nil {
 		return err
 	}
 	work, err := worker.New(worker.Config{
-		Ledger: ledger.New(store, time.Now, ledger.DefaultLease).Alone(), Mapper: config, Centercode: client,
+		Ledger: ledger.New(b.home.Ledger, time.Now, ledger.DefaultLease).Alone(), Mapper: config, Centercode: client,
 		Sources: fetcher, Secrets: key, Queue: b.home.SQS, Reporter: s.worked, Now: time.Now,
 		WorkQueueURL: b.home.WorkQueueURL, DeadLetterQueueURL: b.home.DeadLetterQueueURL, Margin: closingMargin,
 	})
@@ -204,7 +195,7 @@ func (b *bridge) close() error {
 	}
 	if b.home != nil {
 		if b.locked {
-			errs = append(errs, os.RemoveAll(runningFile(b.home.Dir)))
+			errs = append(errs, home.RemoveRunning(b.home.Dir))
 		}
 		errs = append(errs, b.home.Close())
 	}
@@ -214,22 +205,15 @@ func (b *bridge) close() error {
 // webhookToken returns the token that TestFairy is to send, and makes one on the
 // first start.
 func (b *bridge) webhookToken(ctx context.Context) (string, error) {
-	value, err := secrets.New(parameterstore.New(b.home.SSM), secrets.DefaultPrefix).Get(ctx, secrets.WebhookToken)
-	if err == nil {
-		return secrets.Tokens(value)[0], nil
-	}
-	if !errors.Is(err, secrets.ErrNotFound) {
+	h := home.Folder(b.home)
+	tokens, err := h.Tokens(ctx)
+	switch {
+	case err != nil:
 		return "", err
+	case len(tokens) > 0:
+		return tokens[0], nil
 	}
-	token := rand.Text()
-	_, err = b.home.SSM.PutParameter(ctx, &ssm.PutParameterInput{
-		Name:  aws.String(secrets.ParameterName(secrets.DefaultPrefix, secrets.WebhookToken)),
-		Value: aws.String(token), Type: types.ParameterTypeSecureString,
-	})
-	if err != nil {
-		return "", fmt.Errorf("keep the new webhook token: %w", err)
-	}
-	return token, nil
+	return h.GenerateToken(ctx)
 }
 
 // sourceOptions are the attachment settings of a config.

@@ -11,6 +11,7 @@ import (
 	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
@@ -36,7 +37,7 @@ left, 2 if the call was wrong.`,
 // desk is where dead letters are worked on: an open bridge's queues and ledger.
 type desk struct {
 	at     *place
-	target *target
+	target *home.Home
 	queue  *queue.DeadLetters
 	ledger *ledger.Ledger
 	std    streams

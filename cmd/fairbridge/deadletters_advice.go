@@ -188,5 +188,5 @@ func resumeState(e ledger.Entry) ledger.State {
 
 // commandFor fills a step's command in for a letter of this bridge.
 func (s step) commandFor(at *place, id string) string {
-	return at.command(strings.ReplaceAll(s.Command, "{id}", shortID(id)))
+	return at.Command(strings.ReplaceAll(s.Command, "{id}", shortID(id)))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
@@ -111,7 +112,7 @@ func look(ctx context.Context, at *place, visit func(queue.Letter) bool) {
 		_ = t.Peeks.Peek(ctx, t.DeadLetterQueueURL, func(m types.Message) bool { return visit(lyingThere(m)) })
 		return
 	}
-	t.lookIntoLedger(ctx, visit)
+	lookIntoLedger(ctx, t, visit)
 }
 
 // lyingThere reads a message of the dead-letter queue that was not received.
@@ -132,7 +133,7 @@ func lyingThere(m types.Message) queue.Letter {
 // without their payloads. Those that SQS itself moved are missing: the ledger was
 // not told. The scan is a read that disturbs nobody, costs far less than a cent,
 // and of a very large table does not end in time.
-func (t *target) lookIntoLedger(ctx context.Context, visit func(queue.Letter) bool) {
+func lookIntoLedger(ctx context.Context, t *home.Home, visit func(queue.Letter) bool) {
 	records, _ := t.History.Recent(ctx, math.MaxInt32) // a part of them is better than none
 	for _, r := range slices.Backward(records) {
 		var e ledger.Entry

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
@@ -97,7 +98,7 @@ func TestCompletionEnds(t *testing.T) {
 		<-asked
 		cancel()
 	}()
-	look(ctx, &place{stack: stackName, given: func(string) bool { return false }}, func(queue.Letter) bool {
+	look(ctx, &place{Place: home.Place{Stack: stackName}, given: func(string) bool { return false }}, func(queue.Letter) bool {
 		t.Error("there is a letter")
 		return false
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
@@ -170,7 +171,7 @@ func TestReplayOnce(t *testing.T) {
 
 func withDeskOf(t *testing.T, h *letterHome, work func(*desk)) {
 	t.Helper()
-	at := place{data: h.data, given: func(string) bool { return false }}
+	at := place{Place: home.Place{Folder: h.data}, given: func(string) bool { return false }}
 	err := withDesk(t.Context(), &at, streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, func(d *desk) error {
 		work(d)
 		return nil

@@ -6,12 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
 
 func TestWriteShownLetter(t *testing.T) {
-	at := place{stack: "fairbridge", given: func(string) bool { return false }}
+	at := place{Place: home.Place{Stack: "fairbridge"}, given: func(string) bool { return false }}
 	l := rejected(t, 1, `"email":"nobody","odd":"\u001b[31m"`)
 	if _, err := edit(&l, []assignment{{"email", "alice@corporation.com"}}, nil, letterTime.Add(time.Minute)); err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/testfairy"
@@ -154,7 +155,7 @@ func (b *bridge) demoPayload(ctx context.Context, config *mapping.Config, watch 
 	if err != nil {
 		return row, err
 	}
-	status, _, err := post(ctx, b.webhook, payload)
+	status, _, err := home.Send(ctx, b.webhook, payload)
 	if err != nil {
 		return row, err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"fairbridge/pkg/awstest"
 	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/stack/stacktest"
 )
@@ -67,23 +68,23 @@ func newCloud(t *testing.T) *cloud {
 
 func openHome(t *testing.T, dir string) *embedded.Home {
 	t.Helper()
-	home, err := embedded.Open(t.Context(), dir)
+	h, err := embedded.Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := home.Close(); err != nil {
+		if err := h.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return home
+	return h
 }
 
 // put stores a secret of the stack.
 func (c *cloud) put(t *testing.T, name, value string) {
 	t.Helper()
-	store := &target{SSM: c.home.SSM, SecretsPrefix: "/fairbridge-prod/"}
-	if err := store.putSecret(t.Context(), name, value, true); err != nil {
+	store := &home.Home{SSM: c.home.SSM, SecretsPrefix: "/fairbridge-prod/"}
+	if err := store.PutSecret(t.Context(), name, value); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -6,12 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/secrets"
 )
 
 func TestStackIsFound(t *testing.T) {
 	c := newCloud(t)
-	at := place{stack: stackName, given: func(string) bool { return false }}
+	at := place{Place: home.Place{Stack: stackName}, given: func(string) bool { return false }}
 	found, err := at.open(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +27,7 @@ func TestStackIsFound(t *testing.T) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
 	c.put(t, secrets.WebhookToken, "one\ntwo\n")
-	if tokens, err := found.tokens(t.Context()); err != nil || strings.Join(tokens, " ") != "one two" {
+	if tokens, err := found.Tokens(t.Context()); err != nil || strings.Join(tokens, " ") != "one two" {
 		t.Errorf("got %v, %v", tokens, err)
 	}
 }
@@ -107,25 +108,5 @@ func TestNoBridgeInFolder(t *testing.T) {
 	got.want(t, exitLeft, "", "fairbridge: there is no bridge in "+dir+"; start one with 'fairbridge run', or name another with --data or --stack\n")
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Error("the folder was made")
-	}
-}
-
-func TestCommandAtThePlace(t *testing.T) {
-	given := map[string]bool{}
-	at := place{given: func(flag string) bool { return given[flag] }, data: ".fairbridge"}
-	if got := at.command("dlq list"); got != "fairbridge dlq list" {
-		t.Error(got)
-	}
-	given["data"] = true
-	if got := at.command("dlq list"); got != "fairbridge dlq list --data .fairbridge" {
-		t.Error(got)
-	}
-	at = place{given: at.given, stack: "s", region: "r", profile: "p"}
-	if got := at.command("dlq list"); got != "fairbridge dlq list --stack s --region r --profile p" {
-		t.Error(got)
-	}
-	at = place{given: at.given, data: "Bob's bridge"}
-	if got := at.command("dlq list"); got != `fairbridge dlq list --data 'Bob'\''s bridge'` {
-		t.Error(got)
 	}
 }

@@ -21,8 +21,8 @@ import (
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/ledger/sqlite"
 	"fairbridge/pkg/queue"
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
@@ -233,7 +233,7 @@ func (p *process) until(what string, ok func() bool) {
 
 // deliver sends a payload. It returns the delivery id if it was accepted.
 func deliver(ctx context.Context, webhook, payload string) (id string, accepted bool) {
-	status, answer, err := post(ctx, webhook, []byte(payload))
+	status, answer, err := home.Send(ctx, webhook, []byte(payload))
 	if err != nil || status != http.StatusAccepted {
 		return "", false
 	}
@@ -262,11 +262,7 @@ func openState(t *testing.T, data string) *state {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { home.Close() })
-	store, err := sqlite.New(t.Context(), home.DB)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &state{t: t, home: home, ledger: ledger.New(store, time.Now, ledger.DefaultLease)}
+	return &state{t: t, home: home, ledger: ledger.New(home.Ledger, time.Now, ledger.DefaultLease)}
 }
 
 // settled waits until every delivery has ended.

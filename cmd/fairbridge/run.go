@@ -2,24 +2,19 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/mapping"
 )
 
-const (
-	defaultConfig = "fairbridge.yaml"
-	defaultData   = ".fairbridge"
-)
+const defaultConfig = "fairbridge.yaml"
 
 func newRun(std streams) *cobra.Command {
 	var config string
@@ -84,7 +79,7 @@ func configFlag(cmd *cobra.Command, config *string) {
 }
 
 func dataFlag(cmd *cobra.Command, data *string) {
-	cmd.Flags().StringVar(data, "data", defaultData, "folder of the bridge on this machine")
+	cmd.Flags().StringVar(data, "data", home.DefaultFolder, "folder of the bridge on this machine")
 	_ = cmd.MarkFlagDirname("data")
 }
 
@@ -94,38 +89,4 @@ func loadConfig(path string) (*mapping.Config, error) {
 		return nil, fmt.Errorf("there is no %s here; run in the folder that has it, or name it with --config", path)
 	}
 	return config, err
-}
-
-// running is what a bridge leaves in its data folder while it runs, so that
-// other commands find it.
-type running struct {
-	Listen string `json:"listen"`
-}
-
-func runningFile(data string) string { return filepath.Join(data, "running.json") }
-
-func writeRunning(data, listen string) error {
-	b, err := json.Marshal(running{Listen: listen})
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(runningFile(data), b, 0o600); err != nil {
-		return fmt.Errorf("write down where the bridge listens: %w", err)
-	}
-	return nil
-}
-
-func runningAt(data string) (string, error) {
-	b, err := os.ReadFile(runningFile(data))
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("no bridge runs in %s; start one with 'fairbridge run', or name a webhook with --url", data)
-	}
-	var r running
-	if err == nil {
-		err = json.Unmarshal(b, &r)
-	}
-	if err != nil {
-		return "", fmt.Errorf("find the bridge that runs in %s: %w", data, err)
-	}
-	return r.Listen, nil
 }

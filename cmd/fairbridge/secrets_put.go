@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -11,12 +10,10 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/secrets"
 )
 
@@ -33,7 +30,7 @@ func newSecretsPut(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "put NAME",
 		Short: "Store a secret, read from the terminal without echo, or from standard input",
-		Long: `Stores one of ` + strings.Join(secretNames, ", ") + `.
+		Long: `Stores one of ` + strings.Join(secrets.Names(), ", ") + `.
 The value is never an argument, so that it is in no shell's history, and never
 printed.
 
@@ -51,13 +48,13 @@ feedback: --rotate makes a new one and lets the previous one in as well; then
 				// It is not repeated here.
 				return usage("the value is not an argument; the shell keeps that one in its history now, so take another value")
 			}
-			return exactly("a name: "+strings.Join(secretNames, ", "))(cmd, args)
+			return exactly("a name: "+strings.Join(secrets.Names(), ", "))(cmd, args)
 		},
-		ValidArgs: secretNames,
+		ValidArgs: secrets.Names(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
-			if !slices.Contains(secretNames, name) {
-				return usage("there is no secret %q; the names are %s", name, strings.Join(secretNames, ", "))
+			if !slices.Contains(secrets.Names(), name) {
+				return usage("there is no secret %q; the names are %s", name, strings.Join(secrets.Names(), ", "))
 			}
 			if err := change.check(name); err != nil {
 				return err
@@ -74,11 +71,11 @@ feedback: --rotate makes a new one and lets the previous one in as well; then
 			if err != nil {
 				return err
 			}
-			if err := t.putSecret(cmd.Context(), name, value, true); err != nil {
+			if err := t.PutSecret(cmd.Context(), name, value); err != nil {
 				return err
 			}
 			fmt.Fprintf(std.err, "Stored %s. A running bridge reads it within 5 minutes, and at once when the old one is refused.\n", name)
-			t.warnOverridden(std.err, name)
+			warnOverridden(std.err, t, name)
 			return nil
 		},
 	}
@@ -106,68 +103,43 @@ func (c tokenChange) check(name string) error {
 }
 
 // changeToken makes a new token, or ends the change from one to the next.
-func changeToken(ctx context.Context, out io.Writer, t *target, at *place, change tokenChange) error {
+func changeToken(ctx context.Context, out io.Writer, t *home.Home, at *place, change tokenChange) (err error) {
 	const name = secrets.WebhookToken
-	if change.generate {
-		err := t.putSecret(ctx, name, rand.Text(), false)
-		var exists *types.ParameterAlreadyExists
-		if errors.As(err, &exists) {
-			return fmt.Errorf("there is a %s already; to replace it: %s", name, at.command("secrets put webhook-token --rotate"))
+	var said string
+	switch {
+	case change.generate:
+		_, err = t.GenerateToken(ctx)
+		said = fmt.Sprintf("Stored a new %s. Next: %s\n", name, at.Command("webhook register"))
+	case change.rotate:
+		err = t.RotateToken(ctx)
+		said = fmt.Sprintf("Stored a new %s; the previous one is let in as well.\nNext: %s\nThen: %s\n", name,
+			at.Command("webhook register"), at.Command("secrets put webhook-token --drop-previous"))
+	default:
+		var dropped bool
+		if dropped, err = t.DropPreviousToken(ctx); err == nil && !dropped {
+			fmt.Fprintf(out, "There is no previous %s.\n", name)
+			return nil
 		}
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "Stored a new %s. Next: %s\n", name, at.command("webhook register"))
-		t.warnOverridden(out, name)
-		return nil
+		said = fmt.Sprintf("Only the newest %s is let in now; a running bridge knows within 5 minutes.\n", name)
 	}
-	tokens, err := t.tokens(ctx)
-	if err != nil {
-		return err
-	}
-	if len(tokens) == 0 {
+	switch {
+	case errors.Is(err, home.ErrNoToken):
 		return noToken(at)
-	}
-	if change.rotate && len(tokens) > 1 {
-		// TestFairy may still send the older one.
-		return fmt.Errorf("the %s is being replaced already; first: %s; then: %s", name,
-			at.command("webhook register"), at.command("secrets put webhook-token --drop-previous"))
-	}
-	if change.rotate {
-		err := t.putSecret(ctx, name, rand.Text()+"\n"+tokens[0], true)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "Stored a new %s; the previous one is let in as well.\nNext: %s\nThen: %s\n", name,
-			at.command("webhook register"), at.command("secrets put webhook-token --drop-previous"))
-		t.warnOverridden(out, name)
-		return nil
-	}
-	if len(tokens) == 1 {
-		fmt.Fprintf(out, "There is no previous %s.\n", name)
-		return nil
-	}
-	if err := t.putSecret(ctx, name, tokens[0], true); err != nil {
+	case errors.Is(err, home.ErrTokenExists):
+		return fmt.Errorf("%w; to replace it: %s", err, at.Command("secrets put webhook-token --rotate"))
+	case errors.Is(err, home.ErrTokenRotating):
+		return fmt.Errorf("%w; first: %s; then: %s", err,
+			at.Command("webhook register"), at.Command("secrets put webhook-token --drop-previous"))
+	case err != nil:
 		return err
 	}
-	fmt.Fprintf(out, "Only the newest %s is let in now; a running bridge knows within 5 minutes.\n", name)
-	t.warnOverridden(out, name)
+	fmt.Fprint(out, said)
+	warnOverridden(out, t, name)
 	return nil
 }
 
-func (t *target) putSecret(ctx context.Context, name, value string, overwrite bool) error {
-	_, err := t.SSM.PutParameter(ctx, &ssm.PutParameterInput{
-		Name:  aws.String(secrets.ParameterName(t.SecretsPrefix, name)),
-		Value: aws.String(value), Type: types.ParameterTypeSecureString, Overwrite: aws.Bool(overwrite),
-	})
-	if err != nil {
-		return fmt.Errorf("store %s: %w", name, err)
-	}
-	return nil
-}
-
-func (t *target) warnOverridden(out io.Writer, name string) {
-	if variable := t.overriding(name); variable != "" {
+func warnOverridden(out io.Writer, t *home.Home, name string) {
+	if variable := t.Overriding(name); variable != "" {
 		fmt.Fprintf(out, "Note that %s is set here: a bridge that has it uses it instead.\n", variable)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/secrets"
 )
 
@@ -109,7 +110,7 @@ func TestSecretsListRefused(t *testing.T) {
 }
 
 func TestWriteSecrets(t *testing.T) {
-	states := []secretState{
+	states := []home.SecretState{
 		{Name: "a", Exists: true, Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Version: 3},
 		{Name: "longer"},
 		{Name: "c", Exists: true, Variable: "FAIRBRIDGE_C"},

@@ -1,29 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"net/url"
+	"io/fs"
 	"os"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"fairbridge/pkg/ingest"
-	"fairbridge/pkg/secrets"
-	"fairbridge/pkg/secrets/parameterstore"
-)
-
-const (
-	sendTimeout = 30 * time.Second
-	maxAnswer   = 64 << 10
+	"fairbridge/pkg/home"
 )
 
 // webhookVariable names the environment variable with the webhook's URL.
@@ -89,9 +77,9 @@ func sendFiles(ctx context.Context, std streams, webhook string, files []string)
 // own idea of it, "" if there is none.
 func findWebhook(ctx context.Context, at *place, address string) (string, error) {
 	if address != "" {
-		u, err := parseWebhook(address)
+		u, err := home.ParseWebhook(address)
 		if err != nil {
-			return "", err
+			return "", usageError{err}
 		}
 		if u.Query().Has("token") {
 			return address, at.check()
@@ -106,10 +94,9 @@ func findWebhook(ctx context.Context, at *place, address string) (string, error)
 		address = t.Webhook
 	}
 	if address == "" {
-		_, err := runningAt(at.data)
-		return "", err
+		return "", noneRuns(at)
 	}
-	tokens, err := t.tokens(ctx)
+	tokens, err := t.Tokens(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -119,63 +106,26 @@ func findWebhook(ctx context.Context, at *place, address string) (string, error)
 	return withToken(address, tokens[0])
 }
 
-// parseWebhook checks an address that a token will be sent to. Its errors do
-// not show it: it may have a token.
-func parseWebhook(address string) (*url.URL, error) {
-	u, err := url.Parse(address)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
-		return nil, usage("the webhook's URL must be like https://bridge.example.com%s", ingest.Path)
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
-		return nil, usage("the webhook's URL must start with https:// (http:// on this machine only), since the token is in it")
+// noneRuns says why there is no webhook to send to.
+func noneRuns(at *place) error {
+	_, err := home.ListenAddress(at.Folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no bridge runs in %s; start one with 'fairbridge run', or name a webhook with --url", at.Folder)
 	}
-	return u, nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
-}
-
-// tokens are the webhook's, the one to send first; none if there is no such
-// secret yet.
-func (t *target) tokens(ctx context.Context) ([]string, error) {
-	value, err := secrets.New(parameterstore.New(t.SSM), t.SecretsPrefix).Get(ctx, secrets.WebhookToken)
-	if err != nil && !errors.Is(err, secrets.ErrNotFound) {
-		return nil, err
-	}
-	return secrets.Tokens(value), nil
+	return err
 }
 
 func noToken(at *place) error {
-	return fmt.Errorf("there is no %s yet; make one: %s", secrets.WebhookToken, at.command("secrets put webhook-token --generate"))
+	return fmt.Errorf("%w; make one: %s", home.ErrNoToken, at.Command("secrets put webhook-token --generate"))
 }
 
 // withToken adds the token to a webhook's address.
 func withToken(address, token string) (string, error) {
-	u, err := parseWebhook(address)
+	full, err := home.WithToken(address, token)
 	if err != nil {
-		return "", err
+		return "", usageError{err}
 	}
-	query := u.Query()
-	query.Set("token", token)
-	u.RawQuery = query.Encode()
-	return u.String(), nil
-}
-
-// localWebhook is the webhook of a bridge on this machine, without the token.
-func localWebhook(address string) string {
-	host, port, err := net.SplitHostPort(address)
-	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
-		// It listens on every address; here, loopback reaches it.
-		address = net.JoinHostPort("127.0.0.1", port)
-	}
-	u := url.URL{Scheme: "http", Host: address, Path: ingest.Path}
-	return u.String()
-}
-
-func webhookURL(address, token string) string {
-	return localWebhook(address) + "?" + url.Values{"token": {token}}.Encode()
+	return full, nil
 }
 
 func sendFile(ctx context.Context, webhook, file string, stdin io.Reader) (status int, answer string, err error) {
@@ -188,39 +138,5 @@ func sendFile(ctx context.Context, webhook, file string, stdin io.Reader) (statu
 	if err != nil {
 		return 0, "", fmt.Errorf("read payload: %w", err)
 	}
-	return post(ctx, webhook, payload)
-}
-
-// post sends one payload. Its error does not show the URL, which has the token.
-func post(ctx context.Context, webhook string, payload []byte) (status int, answer string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, webhook, bytes.NewReader(payload))
-	if err != nil {
-		return 0, "", errors.New("send payload: the webhook's URL is not valid")
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := noRedirects.Do(req)
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return 0, "", fmt.Errorf("send payload: no bridge answers at %s", req.URL.Host)
-	}
-	if err != nil {
-		var where *url.Error
-		if errors.As(err, &where) {
-			err = where.Err
-		}
-		return 0, "", fmt.Errorf("send payload: %w", err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return 0, "", fmt.Errorf("read the answer to a payload: %w", err)
-	}
-	return resp.StatusCode, string(body), nil
-}
-
-// noRedirects shows a redirect as the answer that it is: following it could
-// tell the token to whoever it leads to.
-var noRedirects = &http.Client{
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	return home.Send(ctx, webhook, payload)
 }

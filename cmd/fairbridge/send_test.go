@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/secrets"
 )
 
@@ -96,7 +97,7 @@ func TestSendOfFolder(t *testing.T) {
 	runCommand(t, "{}", "send", "-", "--data", dir).want(t, exitLeft, "",
 		"fairbridge: no bridge runs in "+dir+"; start one with 'fairbridge run', or name a webhook with --url\n")
 	address := strings.TrimPrefix(strings.TrimSuffix(k.url, "/webhooks/testfairy"), "http://")
-	if err := writeRunning(dir, address); err != nil {
+	if err := home.WriteRunning(dir, address); err != nil {
 		t.Fatal(err)
 	}
 	runCommand(t, "{}", "send", "-", "--data", dir).want(t, exitDone, "-: HTTP 202 {}\n", "")
@@ -108,7 +109,7 @@ func TestSendOfFolder(t *testing.T) {
 	// It was killed: its note is still there.
 	closed := httptest.NewServer(nil)
 	closed.Close()
-	if err := writeRunning(dir, closed.Listener.Addr().String()); err != nil {
+	if err := home.WriteRunning(dir, closed.Listener.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
 	runCommand(t, "{}", "send", "-", "--data", dir).want(t, exitLeft, "",
@@ -128,18 +129,4 @@ func TestSendUsage(t *testing.T) {
 	}
 	runCommand(t, "", "send").want(t, exitUsage, "",
 		"fairbridge: send needs the file of a payload, for example events/feedback.json\nSee 'fairbridge --help'.\n")
-}
-
-func TestLocalWebhook(t *testing.T) {
-	for address, want := range map[string]string{
-		"127.0.0.1:8080": "http://127.0.0.1:8080/webhooks/testfairy",
-		"[::]:8080":      "http://127.0.0.1:8080/webhooks/testfairy",
-		"0.0.0.0:80":     "http://127.0.0.1:80/webhooks/testfairy",
-		"[::1]:8080":     "http://[::1]:8080/webhooks/testfairy",
-		"host:1":         "http://host:1/webhooks/testfairy",
-	} {
-		if got := localWebhook(address); got != want {
-			t.Errorf("%s: got %s", address, got)
-		}
-	}
 }

@@ -15,25 +15,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/secrets"
 )
 
 // statusOf runs `fairbridge status --json` and reads what it prints.
-func statusOf(t *testing.T, code int, args ...string) status {
+func statusOf(t *testing.T, code int, args ...string) home.Status {
 	t.Helper()
 	got := runCommand(t, "", append([]string{"status", "--json"}, args...)...)
 	if got.code != code || got.err != "" {
 		t.Errorf("exit code %d, want %d: %s", got.code, code, got.err)
 	}
-	var s status
+	var s home.Status
 	if err := json.Unmarshal([]byte(got.out), &s); err != nil {
 		t.Fatalf("%v in %s", err, got.out)
 	}
 	return s
 }
 
-func wantProblems(t *testing.T, s status, want ...string) {
+func wantProblems(t *testing.T, s home.Status, want ...string) {
 	t.Helper()
 	if strings.Join(s.Problems, "\n") != strings.Join(want, "\n") {
 		t.Errorf("problems are\n%s\nwant\n%s", strings.Join(s.Problems, "\n"), strings.Join(want, "\n"))
@@ -79,7 +80,7 @@ func TestStatusOfStack(t *testing.T) {
 	s = statusOf(t, exitDone, "--stack", stackName)
 	wantProblems(t, s)
 	<-asked
-	if s.Work.Waiting != 1 || s.DeadLetters.total() != 0 || s.Stack != stackName || s.Dashboard == "" || s.Runs != nil {
+	if s.Work.Waiting != 1 || s.DeadLetters.Total() != 0 || s.Stack != stackName || s.Dashboard == "" || s.Runs != nil {
 		t.Errorf("got %+v", s)
 	}
 	if len(s.Deliveries) != 2 || s.Deliveries[0].DeliveryID != "newer" || s.Deliveries[0].Last.Text != "no such submitter" ||
@@ -163,7 +164,7 @@ func TestStatusOfFolder(t *testing.T) {
 	send(t, &c, c.home.DeadLetterQueueURL)
 	s := statusOf(t, exitLeft, "--data", dir, "--config", "../../fairbridge.yaml")
 	wantProblems(t, s, "1 dead letter: fairbridge dlq list --data "+dir)
-	for _, q := range []*queueDepth{s.Work, s.DeadLetters} {
+	for _, q := range []*home.QueueDepth{s.Work, s.DeadLetters} {
 		if q.Waiting != 1 || q.Oldest.Before(before) || q.Oldest.After(time.Now()) {
 			t.Errorf("got %+v", q)
 		}
@@ -176,16 +177,16 @@ func TestStatusOfFolder(t *testing.T) {
 func TestWriteStatus(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	id := func(c string) string { return strings.Repeat(c, 64) }
-	full := status{
+	full := home.Status{
 		Stack: stackName, Webhook: "https://abc.example.com/webhooks/testfairy", Dashboard: "https://console.example.com/",
-		Work: &queueDepth{Waiting: 3, InWork: 2, Delayed: 1, Oldest: now.Add(-90 * time.Minute)}, DeadLetters: &queueDepth{Waiting: 1, InWork: 1},
-		Secrets: []secretState{
+		Work: &home.QueueDepth{Waiting: 3, InWork: 2, Delayed: 1, Oldest: now.Add(-90 * time.Minute)}, DeadLetters: &home.QueueDepth{Waiting: 1, InWork: 1},
+		Secrets: []home.SecretState{
 			{Name: secrets.CentercodeAPIKey, Exists: true, Since: now, Version: 2},
 			{Name: secrets.TestFairyAPIKey},
 			{Name: secrets.WebhookToken},
 		},
-		Centercode: centercodeStatus{BaseURL: "https://beta.example.com", Answers: true, Status: 200, Took: 87},
-		Deliveries: []deliveryStatus{
+		Centercode: home.CentercodeStatus{BaseURL: "https://beta.example.com", Answers: true, Status: 200, Took: 87},
+		Deliveries: []home.DeliveryStatus{
 			{DeliveryID: id("a"), State: ledger.Completed, TicketID: "TKT-1", Attempts: 1, UpdatedAt: now.Add(-30 * time.Second)},
 			{DeliveryID: id("b"), State: ledger.Dead, Attempts: 4, UpdatedAt: now.Add(-3 * time.Hour),
 				Last: &ledger.Fault{Stage: "create", Text: "no\x1b[31m\nsubmitter"}},
@@ -194,7 +195,7 @@ func TestWriteStatus(t *testing.T) {
 		Problems: []string{"2 dead letters: fairbridge dlq list --stack fairbridge-prod", "a\x1b\nb"},
 	}
 	tests := []struct {
-		s    status
+		s    home.Status
 		want string
 	}{
 		{full, `bridge              stack fairbridge-prod
@@ -216,10 +217,10 @@ This needs a person:
   2 dead letters: fairbridge dlq list --stack fairbridge-prod
   a b
 `},
-		{status{
+		{home.Status{
 			Data: ".fairbridge", Runs: aws.Bool(true), Webhook: "http://127.0.0.1:8080/webhooks/testfairy",
-			Work: &queueDepth{}, DeadLetters: &queueDepth{},
-			Centercode: centercodeStatus{Note: "none is configured in fairbridge.yaml: tickets go to the simulator"},
+			Work: &home.QueueDepth{}, DeadLetters: &home.QueueDepth{},
+			Centercode: home.CentercodeStatus{Note: "none is configured in fairbridge.yaml: tickets go to the simulator"},
 		}, `bridge        folder .fairbridge, running
 webhook       http://127.0.0.1:8080/webhooks/testfairy
 work queue    0 waiting, 0 in work, 0 delayed
@@ -228,9 +229,9 @@ Centercode    none is configured in fairbridge.yaml: tickets go to the simulator
 
 Nothing needs a person.
 `},
-		{status{
+		{home.Status{
 			Data: "x", Runs: aws.Bool(false), Webhook: "http://127.0.0.1:8080/webhooks/testfairy",
-			Centercode: centercodeStatus{BaseURL: "https://beta.example.com"}, Problems: []string{"no queues"},
+			Centercode: home.CentercodeStatus{BaseURL: "https://beta.example.com"}, Problems: []string{"no queues"},
 		}, `bridge      folder x, not running
 Centercode  https://beta.example.com does not answer as it must
 
@@ -240,7 +241,7 @@ This needs a person:
 	}
 	for i, test := range tests {
 		var out bytes.Buffer
-		if err := test.s.write(&out, now); err != nil {
+		if err := writeStatus(&out, &test.s, now); err != nil {
 			t.Fatal(err)
 		}
 		if out.String() != test.want {

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/secrets"
-	"fairbridge/pkg/secrets/parameterstore"
 	"fairbridge/pkg/testfairy/api"
 )
 
@@ -52,13 +52,13 @@ var errNoAccount = errors.New("no credentials for TestFairy's REST API")
 
 // client returns a client of the account's REST API, or an [errNoAccount] that
 // says what is missing.
-func (a *account) client(ctx context.Context, t *target, at *place) (*api.Client, error) {
+func (a *account) client(ctx context.Context, t *home.Home, at *place) (*api.Client, error) {
 	if a.user == "" {
 		return nil, fmt.Errorf("%w: give the account's email address with --user or %s", errNoAccount, userVariable)
 	}
-	key, err := secrets.New(parameterstore.New(t.SSM), t.SecretsPrefix).Get(ctx, secrets.TestFairyAPIKey)
+	key, err := t.Secret(ctx, secrets.TestFairyAPIKey)
 	if errors.Is(err, secrets.ErrNotFound) {
-		return nil, fmt.Errorf("%w: store the account's API key: %s", errNoAccount, at.command("secrets put "+secrets.TestFairyAPIKey))
+		return nil, fmt.Errorf("%w: store the account's API key: %s", errNoAccount, at.Command("secrets put "+secrets.TestFairyAPIKey))
 	}
 	if err != nil {
 		return nil, err
@@ -133,22 +133,22 @@ func (r registration) tokenOf(w api.Webhook) string {
 
 // findRegistration returns what leads to the bridge of a place: its tokens may
 // be missing.
-func findRegistration(ctx context.Context, t *target, at *place, name, address string) (registration, error) {
+func findRegistration(ctx context.Context, t *home.Home, at *place, name, address string) (registration, error) {
 	r := registration{name: name, address: address}
 	if r.name == "" {
 		// Each stack has its own, so that one is never taken for another.
 		r.name = "FairBridge"
-		if at.stack != "" {
-			r.name += " (" + at.stack + ")"
+		if at.Stack != "" {
+			r.name += " (" + at.Stack + ")"
 		}
 	}
-	if r.address == "" && t.onAWS {
+	if r.address == "" && t.OnAWS() {
 		r.address = t.Webhook
 	}
 	if r.address != "" {
-		u, err := parseWebhook(r.address)
+		u, err := home.ParseWebhook(r.address)
 		if err != nil {
-			return r, err
+			return r, usageError{err}
 		}
 		if u.RawQuery != "" {
 			return r, usage("--url must come without a query; the token is added from the secrets")
@@ -156,7 +156,7 @@ func findRegistration(ctx context.Context, t *target, at *place, name, address s
 		r.address = u.String()
 	}
 	var err error
-	r.tokens, err = t.tokens(ctx)
+	r.tokens, err = t.Tokens(ctx)
 	return r, err
 }
 

@@ -183,7 +183,7 @@ var ticks = map[string]string{"feedback": "User feedback", "crash": "Crash", "up
 func (r registration) instruct(out io.Writer, at *place, showToken bool) error {
 	full := r.address + "?token=..."
 	after := "The token stands for itself here as \"...\": whoever has it can send to the bridge.\nTo see the URL to copy: " +
-		at.command("webhook register --print --show-token")
+		at.Command("webhook register --print --show-token")
 	if !at.given("stack") {
 		after += " --url " + r.address
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"fairbridge/pkg/ledger/sqlite"
 	"fairbridge/pkg/sqlitedb"
 )
 
@@ -46,13 +47,14 @@ var workQueue = Queue{
 // ErrLocked says that another process has the home's lock.
 var ErrLocked = errors.New("in use by another process")
 
-// Home is a folder with all that the bridge keeps: queues, parameters and (in
-// the same file, through pkg/ledger/sqlite) the ledger.
+// Home is a folder with all that the bridge keeps, in one file: queues,
+// parameters and the ledger.
 type Home struct {
-	Dir string
-	DB  *sqlitedb.DB
-	SQS *SQS
-	SSM *SSM
+	Dir    string
+	DB     *sqlitedb.DB
+	SQS    *SQS
+	SSM    *SSM
+	Ledger *sqlite.Store
 
 	WorkQueueURL, DeadLetterQueueURL string
 
@@ -68,7 +70,7 @@ type options struct {
 	existing bool
 }
 
-// WithClock gives the time to the queues and parameters; the default is time.Now.
+// WithClock gives the time to all that the home keeps; the default is time.Now.
 func WithClock(now func() time.Time) Option { return func(o *options) { o.now = now } }
 
 // WithGetenv gives the environment variables that stand before parameters; the
@@ -111,6 +113,9 @@ func (h *Home) fill(ctx context.Context, o options) (err error) {
 		return err
 	}
 	if h.SSM, err = NewSSM(ctx, h.DB, o.now, o.getenv); err != nil {
+		return err
+	}
+	if h.Ledger, err = sqlite.New(ctx, h.DB, sqlite.WithClock(o.now)); err != nil {
 		return err
 	}
 	if h.DeadLetterQueueURL, err = h.SQS.CreateQueue(ctx, deadLetterQueue); err != nil {

@@ -28,6 +28,9 @@ const (
 	TestFairyAPIKey = "testfairy-api-key"
 )
 
+// Names returns the names of the bridge's secrets, in alphabetical order.
+func Names() []string { return []string{CentercodeAPIKey, TestFairyAPIKey, WebhookToken} }
+
 // DefaultPrefix is the parameter path that the secrets stand under.
 const DefaultPrefix = "/fairbridge/"
 

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/ledger/sqlite"
 )
 
 // What a feedback without attachment cannot do without: its message and the
@@ -80,17 +79,13 @@ var growth = experiment{
 func fill(tb testing.TB, l *lab, folder string, n int) {
 	home := openHome(tb, folder)
 	defer closeHome(tb, home)
-	store, err := sqlite.New(tb.Context(), home.DB)
-	if err != nil {
-		tb.Fatal(err)
-	}
 	letters := deadLetters(tb, l, n)
 	addLetters(tb, home, letters)
 	var writes errgroup.Group
 	writes.SetLimit(256)
 	for _, letter := range letters {
 		writes.Go(func() error {
-			return store.Put(tb.Context(), ledger.Record{
+			return home.Ledger.Put(tb.Context(), ledger.Record{
 				ID: letter.DeliveryID, Version: 1, State: string(ledger.Dead), ExpiresAt: letter.FailedAt.Add(ledger.DefaultRetain),
 				Doc: fmt.Appendf(nil, `{"deliveryId":%q,"state":"dead","attempts":1}`, letter.DeliveryID),
 			})

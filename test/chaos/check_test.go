@@ -184,7 +184,7 @@ func TestBrokenPromisesAreSeen(t *testing.T) {
 			j := newJudged(t)
 			cases := tc.spoil(j)
 			j.must(j.checker.check(t.Context(), cases))
-			records, err := j.store.Recent(t.Context(), -1)
+			records, err := j.home.Ledger.Recent(t.Context(), -1)
 			j.must(err)
 			j.checker.count(records)
 			all := strings.Join(j.report.Violations, "\n")

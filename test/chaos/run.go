@@ -20,7 +20,6 @@ import (
 
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/ledger/sqlite"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/sqlitedb"
@@ -66,7 +65,6 @@ type world struct {
 	far      *farEnd
 	bridge   *bridge
 	home     *embedded.Home
-	store    *sqlite.Store
 	sender   *sender
 	operator *operator
 	checker  *checker
@@ -125,10 +123,7 @@ func (w *world) open(ctx context.Context, binary, dir string, log io.Writer) (er
 	if err := w.putKey(ctx, firstKey); err != nil {
 		return err
 	}
-	if w.store, err = sqlite.New(ctx, w.home.DB); err != nil {
-		return err
-	}
-	l := ledger.New(w.store, time.Now, ledger.DefaultLease)
+	l := ledger.New(w.home.Ledger, time.Now, ledger.DefaultLease)
 	w.bridge = newBridge(binary, config, data, log)
 	w.sender = &sender{bridge: w.bridge, plan: w.plan, client: &http.Client{Timeout: 30 * time.Second}}
 	w.operator = &operator{far: w.far, ledger: l, letters: &queue.DeadLetters{
@@ -248,7 +243,7 @@ func (w *world) say(format string, args ...any) {
 
 // finish fills in the report when the bridge has ended.
 func (w *world) finish(ctx context.Context) error {
-	records, err := w.store.Recent(ctx, -1)
+	records, err := w.home.Ledger.Recent(ctx, -1)
 	if err != nil {
 		return err
 	}

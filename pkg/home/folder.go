@@ -1,0 +1,75 @@
+package home
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/secrets"
+)
+
+func openFolder(ctx context.Context, c Config) (*Home, error) {
+	var options []embedded.Option
+	if !c.Create {
+		options = append(options, embedded.Existing())
+	}
+	e, err := embedded.Open(ctx, c.Folder, options...)
+	if err != nil {
+		return nil, err
+	}
+	return Folder(e), nil
+}
+
+// Folder is the bridge of an embedded home that is open. Closing it closes that.
+func Folder(e *embedded.Home) *Home {
+	h := &Home{
+		Place: Place{Folder: e.Dir},
+		SQS:   e.SQS, SSM: e.SSM, Ages: e.SQS, Peeks: e.SQS, Ledger: e.Ledger, History: e.Ledger, SecretsPrefix: secrets.DefaultPrefix,
+		WorkQueueURL: e.WorkQueueURL, DeadLetterQueueURL: e.DeadLetterQueueURL, close: e.Close,
+	}
+	// What cannot be read is as good as no bridge; whoever needs it asks again.
+	if address, err := ListenAddress(e.Dir); err == nil {
+		h.Webhook = LocalWebhook(address, "")
+	}
+	return h
+}
+
+// running is what a bridge leaves in its folder while it runs, so that others
+// find it.
+type running struct {
+	Listen string `json:"listen"`
+}
+
+func runningFile(folder string) string { return filepath.Join(folder, "running.json") }
+
+// WriteRunning notes in a folder where its bridge listens for webhooks.
+func WriteRunning(folder, listen string) error {
+	b, err := json.Marshal(running{Listen: listen})
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(runningFile(folder), b, 0o600); err != nil {
+		return fmt.Errorf("write down where the bridge listens: %w", err)
+	}
+	return nil
+}
+
+// RemoveRunning removes the note of WriteRunning.
+func RemoveRunning(folder string) error { return os.RemoveAll(runningFile(folder)) }
+
+// ListenAddress is where the bridge of a folder listens, as it noted: one that
+// was killed leaves its note. The error wraps [fs.ErrNotExist] if there is none.
+func ListenAddress(folder string) (string, error) {
+	b, err := os.ReadFile(runningFile(folder))
+	var r running
+	if err == nil {
+		err = json.Unmarshal(b, &r)
+	}
+	if err != nil {
+		return "", fmt.Errorf("find the bridge that runs in %s: %w", folder, err)
+	}
+	return r.Listen, nil
+}

@@ -1,0 +1,149 @@
+// Package home is where a bridge lives: a data folder on this machine, or a
+// CloudFormation stack on AWS. Its queues, ledger, secrets and status are the
+// same to whoever works with them.
+package home
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"fairbridge/pkg/ledger"
+)
+
+// DefaultFolder is the data folder where none is named.
+const DefaultFolder = ".fairbridge"
+
+// Place says which bridge is meant: the one in a folder, or a stack.
+type Place struct {
+	// Folder is the data folder of a bridge on this machine.
+	Folder string
+	// Stack is the name of a CloudFormation stack. It goes before Folder.
+	Stack string
+	// Region and Profile are AWS's, for a stack; "" for those of the environment.
+	Region, Profile string
+}
+
+// OnAWS says whether the place is a stack.
+func (p Place) OnAWS() bool { return p.Stack != "" }
+
+// Command is a command line of fairbridge for this place, for messages that say
+// what to do. words are what comes after the program's name.
+func (p Place) Command(words string) string {
+	words = "fairbridge " + words
+	for _, option := range []struct{ flag, value string }{
+		{"--stack", p.Stack}, {"--data", p.folderToName()}, {"--region", p.Region}, {"--profile", p.Profile},
+	} {
+		if option.value != "" {
+			words += " " + option.flag + " " + shellWord(option.value)
+		}
+	}
+	return words
+}
+
+// folderToName is the folder, if a command line has to name it.
+func (p Place) folderToName() string {
+	if p.OnAWS() || p.Folder == DefaultFolder {
+		return ""
+	}
+	return p.Folder
+}
+
+// shellWord writes a text so that a shell reads it as one word.
+func shellWord(s string) string {
+	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@%+="
+	if s != "" && strings.Trim(s, safe) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// Queues is what is called of SQS. *sqs.Client satisfies it, and so does
+// pkg/embedded. Several goroutines use it at once.
+type Queues interface {
+	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
+	SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
+	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
+	ChangeMessageVisibilityBatch(context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
+}
+
+// Parameters is what is called of SSM. *ssm.Client satisfies it, and so does
+// pkg/embedded.
+type Parameters interface {
+	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+	PutParameter(context.Context, *ssm.PutParameterInput, ...func(*ssm.Options)) (*ssm.PutParameterOutput, error)
+}
+
+// History is what the ledger knows of the last deliveries.
+type History interface {
+	// Recent returns the records that changed last, the latest first, at most
+	// limit of them. With dynamo.ErrPartial they are the latest of those that
+	// were looked at.
+	Recent(ctx context.Context, limit int) ([]ledger.Record, error)
+}
+
+// Ages tells what Amazon's SQS does not: *embedded.SQS does.
+type Ages interface {
+	// Oldest returns when the oldest message of a queue was sent; the zero time
+	// if there is none.
+	Oldest(ctx context.Context, queueURL string) (time.Time, error)
+}
+
+// Peeks shows messages without a receive, which Amazon's SQS cannot:
+// *embedded.SQS does.
+type Peeks interface {
+	// Peek shows the messages of a queue, the longest sent first, until visit
+	// returns false. None is hidden from others by it.
+	Peek(ctx context.Context, queueURL string, visit func(types.Message) bool) error
+}
+
+// Home is an open bridge: its queues, parameters and ledger.
+type Home struct {
+	Place
+
+	SQS                              Queues
+	SSM                              Parameters
+	Ledger                           ledger.Store
+	History                          History
+	WorkQueueURL, DeadLetterQueueURL string
+	SecretsPrefix                    string
+	// Webhook is where TestFairy sends, without the token; "" if no bridge runs
+	// in the folder.
+	Webhook string
+	// CentercodeBaseURL is the stack's; "" if fairbridge.yaml has it.
+	CentercodeBaseURL string
+	// Dashboard is a page of the AWS console, "" on this machine.
+	Dashboard string
+	// Ages is nil on AWS, where only CloudWatch knows.
+	Ages Ages
+	// Peeks is nil on AWS.
+	Peeks Peeks
+
+	close func() error
+}
+
+// Close lets go of the bridge.
+func (h *Home) Close() error { return h.close() }
+
+// Config says which bridge to open.
+type Config struct {
+	Place
+	// Create makes a bridge in the folder if there is none. A stack is never
+	// made.
+	Create bool
+}
+
+// Open opens a bridge; any number of processes may have it open. The error wraps
+// [fs.ErrNotExist] if there is none in the folder. For a stack it is a
+// [*StackError], [ErrNoRegion], a [*CredentialsError] or AWS's own.
+func Open(ctx context.Context, c Config) (*Home, error) {
+	if c.OnAWS() {
+		return openStack(ctx, c.Place)
+	}
+	return openFolder(ctx, c)
+}

@@ -1,0 +1,163 @@
+package home
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/secrets/parameterstore"
+)
+
+var (
+	// ErrNoToken says that there is no webhook token yet.
+	ErrNoToken = errors.New("there is no " + secrets.WebhookToken + " yet")
+	// ErrTokenExists says that there is a webhook token already.
+	ErrTokenExists = errors.New("there is a " + secrets.WebhookToken + " already")
+	// ErrTokenRotating says that TestFairy may still send the previous of two
+	// webhook tokens.
+	ErrTokenRotating = errors.New("the " + secrets.WebhookToken + " is being replaced already")
+)
+
+// SecretState is what may be told of a secret.
+type SecretState struct {
+	Name   string `json:"name"`
+	Exists bool   `json:"exists"`
+	// Since is when the value was stored, Version counts the values.
+	Since   time.Time `json:"since,omitzero"`
+	Version int64     `json:"version,omitempty"`
+	// Variable is the environment variable that stands before what is stored.
+	Variable string `json:"environmentVariable,omitempty"`
+}
+
+// String is the state in words.
+func (s SecretState) String() string {
+	switch {
+	case s.Variable != "":
+		return "in the environment variable " + s.Variable
+	case !s.Exists:
+		return "missing"
+	}
+	return fmt.Sprintf("since %s (version %d)", s.Since.Format("2006-01-02 15:04:05 UTC"), s.Version)
+}
+
+// Secrets returns the state of each secret, without decrypting one.
+func (h *Home) Secrets(ctx context.Context) ([]SecretState, error) {
+	var states []SecretState
+	for _, name := range secrets.Names() {
+		if variable := h.Overriding(name); variable != "" {
+			states = append(states, SecretState{Name: name, Exists: true, Variable: variable})
+			continue
+		}
+		out, err := h.SSM.GetParameter(ctx, &ssm.GetParameterInput{
+			Name: aws.String(secrets.ParameterName(h.SecretsPrefix, name)), WithDecryption: aws.Bool(false),
+		})
+		var missing *types.ParameterNotFound
+		switch {
+		case errors.As(err, &missing):
+			states = append(states, SecretState{Name: name})
+		case err != nil:
+			return nil, fmt.Errorf("look for %s: %w", name, err)
+		default:
+			states = append(states, SecretState{
+				Name: name, Exists: true, Since: aws.ToTime(out.Parameter.LastModifiedDate).UTC(), Version: out.Parameter.Version,
+			})
+		}
+	}
+	return states, nil
+}
+
+// Overriding returns the environment variable that a bridge on this machine
+// takes a secret from, "" if it is not set.
+func (h *Home) Overriding(name string) string {
+	if h.OnAWS() {
+		return ""
+	}
+	variable := "FAIRBRIDGE_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+	if os.Getenv(variable) == "" {
+		return ""
+	}
+	return variable
+}
+
+// Secret returns the value of a secret; its error is pkg/secrets'.
+func (h *Home) Secret(ctx context.Context, name string) (string, error) {
+	return secrets.New(parameterstore.New(h.SSM), h.SecretsPrefix).Get(ctx, name)
+}
+
+// PutSecret stores a secret, in place of what there may be.
+func (h *Home) PutSecret(ctx context.Context, name, value string) error {
+	return h.put(ctx, name, value, true)
+}
+
+func (h *Home) put(ctx context.Context, name, value string, overwrite bool) error {
+	_, err := h.SSM.PutParameter(ctx, &ssm.PutParameterInput{
+		Name:  aws.String(secrets.ParameterName(h.SecretsPrefix, name)),
+		Value: aws.String(value), Type: types.ParameterTypeSecureString, Overwrite: aws.Bool(overwrite),
+	})
+	if err != nil {
+		return fmt.Errorf("store %s: %w", name, err)
+	}
+	return nil
+}
+
+// Tokens returns those that the webhook lets in, the one to send first; none if
+// there is no such secret yet.
+func (h *Home) Tokens(ctx context.Context) ([]string, error) {
+	value, err := h.Secret(ctx, secrets.WebhookToken)
+	if err != nil && !errors.Is(err, secrets.ErrNotFound) {
+		return nil, err
+	}
+	return secrets.Tokens(value), nil
+}
+
+// GenerateToken makes the webhook's token and returns it. The error is
+// [ErrTokenExists] if there is one.
+func (h *Home) GenerateToken(ctx context.Context) (string, error) {
+	token := rand.Text()
+	err := h.put(ctx, secrets.WebhookToken, token, false)
+	var exists *types.ParameterAlreadyExists
+	if errors.As(err, &exists) {
+		return "", ErrTokenExists
+	}
+	return token, err
+}
+
+// RotateToken makes a new token for the webhook, and lets the previous one in as
+// well. The error is [ErrNoToken] or, until [Home.DropPreviousToken],
+// [ErrTokenRotating].
+func (h *Home) RotateToken(ctx context.Context) error {
+	tokens, err := h.Tokens(ctx)
+	switch {
+	case err != nil:
+		return err
+	case len(tokens) == 0:
+		return ErrNoToken
+	case len(tokens) > 1:
+		return ErrTokenRotating
+	}
+	return h.put(ctx, secrets.WebhookToken, rand.Text()+"\n"+tokens[0], true)
+}
+
+// DropPreviousToken lets only the newest token in, and says whether there was
+// another. The error is [ErrNoToken] if there is none at all.
+func (h *Home) DropPreviousToken(ctx context.Context) (dropped bool, err error) {
+	tokens, err := h.Tokens(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case len(tokens) == 0:
+		return false, ErrNoToken
+	case len(tokens) == 1:
+		return false, nil
+	}
+	return true, h.put(ctx, secrets.WebhookToken, tokens[0], true)
+}

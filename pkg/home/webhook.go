@@ -1,0 +1,56 @@
+package home
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+
+	"fairbridge/pkg/ingest"
+)
+
+// ParseWebhook reads an address that a token will be sent to. Its errors do not
+// show it: it may have a token.
+func ParseWebhook(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
+		return nil, fmt.Errorf("the webhook's URL must be like https://bridge.example.com%s", ingest.Path)
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+		return nil, errors.New("the webhook's URL must start with https:// (http:// on this machine only), since the token is in it")
+	}
+	return u, nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// WithToken adds the token to a webhook's address. The errors are those of
+// [ParseWebhook].
+func WithToken(address, token string) (string, error) {
+	u, err := ParseWebhook(address)
+	if err != nil {
+		return "", err
+	}
+	query := u.Query()
+	query.Set("token", token)
+	u.RawQuery = query.Encode()
+	return u.String(), nil
+}
+
+// LocalWebhook is the webhook of a bridge that listens at an address of this
+// machine, with the token if it is not "".
+func LocalWebhook(listen, token string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		// It listens on every address; here, loopback reaches it.
+		listen = net.JoinHostPort("127.0.0.1", port)
+	}
+	u := url.URL{Scheme: "http", Host: listen, Path: ingest.Path}
+	if token != "" {
+		u.RawQuery = url.Values{"token": {token}}.Encode()
+	}
+	return u.String()
+}
