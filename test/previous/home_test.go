@@ -247,5 +247,9 @@ func (w *world) importLetters(path string) {
 		w.must(err)
 		letters[i].Generation = max(l.Generation, e.Generation)
 	}
-	w.dead().Add(w.Context(), letters, func(_ queue.Letter, err error) { w.must(err) })
+	w.dead().Add(w.Context(), letters, func(l queue.Letter, err error) {
+		if err != nil { // not must: this is another goroutine
+			w.Errorf("import %s: %v", l.DeliveryID, err)
+		}
+	})
 }
