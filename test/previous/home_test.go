@@ -14,7 +14,8 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// killed is when the process of the home in testdata ended.
+// killed is when the home in testdata was read, a moment after its last write: for
+// the tests, when the process that had it ended.
 var killed = time.Date(2026, 11, 28, 4, 56, 1, 0, time.UTC)
 
 // left is a delivery as the home in testdata has it, and what becomes of it.

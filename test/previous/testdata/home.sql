@@ -1,5 +1,5 @@
--- An embedded home as commit b7da7a0 left it at 2026-11-28T04:56:00Z,
--- its process killed. See ../README.md.
+-- An embedded home as the code of commit b7da7a0 had it on disk at
+-- 2026-11-28T04:56:00Z, with work in hand. See ../README.md.
 PRAGMA journal_mode = WAL;
 PRAGMA application_id = 1178759783;
 PRAGMA user_version = 1;
