@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/dustin/go-humanize/english"
 )
 
 // difference is what another mapping file made of the same payload.
@@ -130,7 +132,7 @@ func (r checkReport) writeDifferences(b *bytes.Buffer, whole bool) {
 	if len(r.Payloads)-changes == 1 {
 		stay = "stays as it is"
 	}
-	fmt.Fprintf(b, "%s: %d %s, %d %s%s\n", count(len(r.Payloads), "payload"), changes, change, len(r.Payloads)-changes, stay, r.remarkCount())
+	fmt.Fprintf(b, "%s: %d %s, %d %s%s\n", english.Plural(len(r.Payloads), "payload", ""), changes, change, len(r.Payloads)-changes, stay, r.remarkCount())
 }
 
 func (r preview) writeChanges(b *bytes.Buffer, old, config string, whole bool) {

@@ -15,6 +15,7 @@ import (
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/testfairy"
+	"fairbridge/pkg/worker"
 )
 
 // exampleBaseURL stands in the printed request while no Centercode is
@@ -113,7 +114,7 @@ func newChecker(c *mapping.Config) (*checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	fetcher, err := attachment.NewFetcher(sourceOptions(c))
+	fetcher, err := attachment.NewFetcher(worker.SourceOptions(c))
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/dustin/go-humanize/english"
 )
 
 // checkReport is what check found. Its JSON is the whole output of --json.
@@ -56,15 +58,15 @@ func (r checkReport) writeJSON(out io.Writer) error {
 // been shown, with their lines.
 func (r checkReport) write(std streams, o checkOptions) error {
 	if len(r.Problems) > 0 {
-		_, err := fmt.Fprintf(std.err, "\n%s in %s\n", count(len(r.Problems), "problem"), r.Config)
+		_, err := fmt.Fprintf(std.err, "\n%s in %s\n", english.Plural(len(r.Problems), "problem", ""), r.Config)
 		return err
 	}
 	var b bytes.Buffer
 	switch {
 	case len(r.Payloads) == 0:
-		fmt.Fprintf(&b, "%s is right: %s", r.Config, count(r.Routes, "route"))
+		fmt.Fprintf(&b, "%s is right: %s", r.Config, english.Plural(r.Routes, "route", ""))
 		if len(r.Warnings) > 0 {
-			fmt.Fprintf(&b, ", %s", count(len(r.Warnings), "warning"))
+			fmt.Fprintf(&b, ", %s", english.Plural(len(r.Warnings), "warning", ""))
 		}
 		b.WriteByte('\n')
 	case r.Old != "":
@@ -132,22 +134,22 @@ func (r checkReport) summary() string {
 		switch {
 		case n == 0:
 		case outcome == becomesTicket, outcome == becomesDeadLetter:
-			parts = append(parts, count(n, strings.ReplaceAll(outcome, "_", " ")))
+			parts = append(parts, english.Plural(n, strings.ReplaceAll(outcome, "_", " "), ""))
 		default:
 			parts = append(parts, fmt.Sprintf("%d %s", n, outcome))
 		}
 	}
-	return count(len(r.Payloads), "payload") + ": " + strings.Join(parts, ", ") + r.remarkCount()
+	return english.Plural(len(r.Payloads), "payload", "") + ": " + strings.Join(parts, ", ") + r.remarkCount()
 }
 
 func (r checkReport) remarkCount() string {
 	var parts []string
 	problems, warnings, _ := r.counts()
 	if problems > 0 {
-		parts = append(parts, count(problems, "problem"))
+		parts = append(parts, english.Plural(problems, "problem", ""))
 	}
 	if warnings > 0 {
-		parts = append(parts, count(warnings, "warning"))
+		parts = append(parts, english.Plural(warnings, "warning", ""))
 	}
 	if len(parts) == 0 {
 		return ""

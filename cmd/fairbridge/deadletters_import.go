@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/queue"
@@ -78,11 +79,11 @@ func (d *desk) importLetters(ctx context.Context, letters []queue.Letter) error 
 		}
 	})
 	d.meter.clear()
-	if _, err := fmt.Fprintf(d.std.out, "%s imported\n", count(imported, "dead letter")); err != nil {
+	if _, err := fmt.Fprintf(d.std.out, "%s imported\n", english.Plural(imported, "dead letter", "")); err != nil {
 		return err
 	}
 	if failed > 0 {
-		d.say("%s not imported", count(failed, "dead letter"))
+		d.say("%s not imported", english.Plural(failed, "dead letter", ""))
 		return errSaid
 	}
 	return nil

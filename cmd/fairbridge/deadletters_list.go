@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 
@@ -77,7 +78,7 @@ func writeLetters(out io.Writer, cases []letterCase, deliveries int, now time.Ti
 	if len(cases) == 0 {
 		none := "no dead letters"
 		if deliveries > 0 {
-			none = fmt.Sprintf("none of %s is meant", count(deliveries, "dead letter"))
+			none = fmt.Sprintf("none of %s is meant", english.Plural(deliveries, "dead letter", ""))
 		}
 		_, err := fmt.Fprintln(out, none)
 		return err
@@ -105,7 +106,7 @@ func writeLetters(out io.Writer, cases []letterCase, deliveries int, now time.Ti
 	if deliveries > len(cases) {
 		of = fmt.Sprintf(" of %d", deliveries)
 	}
-	_, err := fmt.Fprintf(out, "\n%s%s: %s\n", count(len(cases), "dead letter"), of, byReason(cases))
+	_, err := fmt.Fprintf(out, "\n%s%s: %s\n", english.Plural(len(cases), "dead letter", ""), of, byReason(cases))
 	return err
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/testfairy"
 )
@@ -120,7 +122,7 @@ func (r *replayCall) notTooOften(d *desk, cases []letterCase) []letterCase {
 		}
 		r.left = true
 		if r.often++; r.often <= mostSaid {
-			d.say("%s has been replayed %s already: mend the cause, then add --force", shortID(c.DeliveryID), count(c.ReplayCount(), "time"))
+			d.say("%s has been replayed %s already: mend the cause, then add --force", shortID(c.DeliveryID), english.Plural(c.ReplayCount(), "time", ""))
 		}
 	}
 	return kept
@@ -133,7 +135,7 @@ func (r *replayCall) ask(ctx context.Context, d *desk, cases []letterCase, in *i
 	if err := writeLetters(d.std.out, cases, in.deliveries, time.Now()); err != nil {
 		return false, err
 	}
-	yes, err := d.ask(ctx, fmt.Sprintf("Replay %s?", count(len(cases), "dead letter")))
+	yes, err := d.ask(ctx, fmt.Sprintf("Replay %s?", english.Plural(len(cases), "dead letter", "")))
 	if err == nil && !yes {
 		d.say("nothing was replayed")
 		r.left = true
@@ -200,7 +202,7 @@ func (r *replayCall) tell(d *desk, more bool) error {
 		r.left = true
 		d.say("%s failed again meanwhile", deliveries(r.again))
 	}
-	summary := count(len(r.generations), "dead letter") + " replayed"
+	summary := english.Plural(len(r.generations), "dead letter", "") + " replayed"
 	switch r.copies {
 	case 0:
 	case 1:

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/ledger"
@@ -116,6 +117,6 @@ func (r *replayCall) show(ctx context.Context, d *desk, cases []letterCase) erro
 		}
 		r.left = r.left || len(result.Problems) > 0
 	}
-	_, err = fmt.Fprintf(d.std.out, "\n%s would be replayed\n", count(len(cases), "dead letter"))
+	_, err = fmt.Fprintf(d.std.out, "\n%s would be replayed\n", english.Plural(len(cases), "dead letter", ""))
 	return err
 }

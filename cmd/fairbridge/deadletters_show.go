@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/ledger"
@@ -126,7 +127,7 @@ func (d *desk) look(ctx context.Context, id string, filter queue.Filter, check *
 func (d *desk) noLetter(ctx context.Context, id string, in *inHand) error {
 	what := fmt.Sprintf("there is no dead letter %s", id)
 	if in.hold.Missing > 0 {
-		what += fmt.Sprintf(" among those that the queue hands out; it counts %s more", count(in.hold.Missing, "letter"))
+		what += fmt.Sprintf(" among those that the queue hands out; it counts %s more", english.Plural(in.hold.Missing, "letter", ""))
 	}
 	if e, err := d.ledger.Entry(ctx, strings.ToLower(id)); err == nil { // it needs the whole id
 		what += fmt.Sprintf("; the ledger says: %s", endOf(e))
@@ -174,7 +175,7 @@ func (s *shownLetter) write(out io.Writer, at *place, now time.Time) error {
 	field("reason", what)
 	field("problem", l.Description)
 	field("died", l.DiedAt.Format(time.RFC3339)+", "+age(now.Sub(l.DiedAt))+" ago")
-	field("tried", fmt.Sprintf("%s, replayed %s", count(l.Attempts, "time"), count(l.Replays, "time")))
+	field("tried", fmt.Sprintf("%s, replayed %s", english.Plural(l.Attempts, "time", ""), english.Plural(l.Replays, "time", "")))
 	if until := l.SentAt.Add(retention); l.SentAt.Unix() > 0 {
 		field("kept until", until.Format(time.RFC3339)+", then SQS deletes it")
 	}
@@ -254,7 +255,7 @@ func writeEntry(b *bytes.Buffer, e ledger.Entry) {
 	}
 	field("first seen", e.FirstSeen.UTC().Format(time.RFC3339))
 	field("changed", e.UpdatedAt.UTC().Format(time.RFC3339))
-	field("counts", fmt.Sprintf("%s, %s, generation %d", count(e.Attempts, "attempt"), count(e.Replays, "replay"), e.Generation))
+	field("counts", fmt.Sprintf("%s, %s, generation %d", english.Plural(e.Attempts, "attempt", ""), english.Plural(e.Replays, "replay", ""), e.Generation))
 	if e.Last != nil {
 		field("last error", faultText(*e.Last)+", "+e.Last.At.UTC().Format(time.RFC3339))
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/worker"
 )
@@ -87,7 +89,7 @@ func workerLine(o worker.Outcome) string {
 	case worker.Created:
 		fmt.Fprintf(&b, "%-12s %s", "ticket "+o.TicketID, o.Kind)
 		if o.Attachments > 0 {
-			fmt.Fprintf(&b, ", %s of %s", count(o.Attachments, "attachment"), bytesText(o.AttachmentBytes))
+			fmt.Fprintf(&b, ", %s of %s", english.Plural(o.Attachments, "attachment", ""), bytesText(o.AttachmentBytes))
 		}
 		for _, s := range o.Skipped {
 			fmt.Fprintf(&b, ", without %s", s)
@@ -152,13 +154,6 @@ func setError(r map[string]any, err error) {
 	if err != nil {
 		r["err"] = err.Error()
 	}
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

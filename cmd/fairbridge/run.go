@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/bridge"
+	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/mapping"
 )
@@ -19,7 +22,7 @@ const defaultConfig = "fairbridge.yaml"
 func newRun(std streams) *cobra.Command {
 	var config string
 	var asJSON bool
-	s := settings{}
+	var c bridge.Config
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the whole bridge on this machine",
@@ -32,45 +35,68 @@ centercode.baseUrl, tickets go to a Centercode simulator whose page shows them.`
   fairbridge run --json | jq 'select(.result == "dead_letter")'`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if s.config, err = loadConfig(config); err != nil {
+			if c.Mapping, err = loadConfig(config); err != nil {
 				return err
 			}
-			if s.concurrency < 1 || s.concurrency > 1000 {
+			if c.Concurrency < 1 || c.Concurrency > 1000 {
 				return usage("--concurrency must be 1 to 1000")
 			}
-			s.log = slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-			return runBridge(cmd.Context(), s, &lines{out: std.out, now: time.Now, asJSON: asJSON})
+			c.Log = slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			return runBridge(cmd.Context(), c, &lines{out: std.out, now: time.Now, asJSON: asJSON})
 		},
 	}
 	configFlag(cmd, &config)
-	dataFlag(cmd, &s.data)
-	cmd.Flags().StringVar(&s.listen, "listen", "127.0.0.1:8080", "address for webhooks; port 0 takes a free one")
-	cmd.Flags().StringVar(&s.simulator, "simulator", "127.0.0.1:8081", "address for the simulator, which runs if no Centercode is configured")
-	cmd.Flags().IntVar(&s.concurrency, "concurrency", 4, "batches of up to 10 deliveries that are worked on at once")
+	dataFlag(cmd, &c.Folder)
+	cmd.Flags().StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address for webhooks; port 0 takes a free one")
+	cmd.Flags().StringVar(&c.Simulator, "simulator", "127.0.0.1:8081", "address for the simulator, which runs if no Centercode is configured")
+	cmd.Flags().IntVar(&c.Concurrency, "concurrency", 4, "batches of up to 10 deliveries that are worked on at once")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line instead of text")
 	return cmd
 }
 
-func runBridge(ctx context.Context, s settings, out *lines) (err error) {
-	s.ingested, s.worked = ingested{out}, worked{out}
-	b, err := openBridge(ctx, s)
+func runBridge(ctx context.Context, c bridge.Config, out *lines) (err error) {
+	c.Ingested, c.Worked = ingested{out}, worked{out}
+	b, err := bridge.Open(ctx, c)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped while it started, with nothing in hand
 		}
-		return err
+		return explainStart(err, c.Folder)
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
+	defer func() { err = errors.Join(err, b.Close()) }()
 	if out.asJSON {
-		ready := map[string]any{"stage": "ready", "webhook": b.webhook}
-		if b.simulator != nil {
-			ready["simulator"] = b.simulator.url
-		}
+		ready := map[string]any{"stage": "ready", "webhook": b.Webhook()}
+		set(ready, "simulator", b.Simulator())
 		out.write("", ready)
 	} else {
-		b.announce(out.out)
+		announce(out.out, b)
 	}
-	return b.serve(ctx)
+	return b.Serve(ctx)
+}
+
+// explainStart says what to do about a bridge that does not start.
+func explainStart(err error, folder string) error {
+	if errors.Is(err, embedded.ErrLocked) {
+		return fmt.Errorf("another bridge runs in %s; stop it, or name another folder with --data", folder)
+	}
+	if where, ok := errors.AsType[*bridge.ListenError](err); ok {
+		flag := "--listen"
+		if where.Simulator {
+			flag = "--simulator"
+		}
+		return fmt.Errorf("%w; choose another address with %s", err, flag)
+	}
+	return err
+}
+
+// announce prints what a person needs to try the bridge.
+func announce(out io.Writer, b *bridge.Bridge) {
+	if url := b.Simulator(); url != "" {
+		fmt.Fprintf(out, "No centercode.baseUrl is configured: tickets go to the simulator, %s\n", url)
+	}
+	fmt.Fprintf(out, "Webhook for TestFairy: %s\n", b.Webhook())
+	fmt.Fprintf(out, "Try it: curl -d @events/feedback.json '%s'\n", b.Webhook())
+	fmt.Fprintln(out, "Ctrl-C finishes what is in hand and ends.")
 }
 
 func configFlag(cmd *cobra.Command, config *string) {

@@ -46,10 +46,7 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	from := config.Sources
-	sources, err := attachment.NewFetcher(attachment.Options{
-		Hosts: from.Hosts, AllowLoopback: from.AllowLoopback, Resolve: from.Resolve,
-		MaxBytes: from.MaxBytes, REST: config.TestFairy.BaseURL})
+	sources, err := attachment.NewFetcher(worker.SourceOptions(config))
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,11 @@
-package main
+// Package bridge is the embedded home as a process: everything that `fairbridge
+// run` wires together, with the simulators for what a newcomer does not have.
+package bridge
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -35,57 +36,79 @@ const (
 	closingMargin = 2 * time.Second
 )
 
-// settings are what a bridge on this machine is made of.
-type settings struct {
-	config *mapping.Config
-	// data is the folder of the queue, the ledger, the secrets and, if there is
-	// one, the simulator.
-	data string
-	// listen and simulator are the addresses of the webhook and, if the config
-	// names no Centercode, of the simulator.
-	listen, simulator string
-	concurrency       int
-	ingested          ingest.Reporter
-	worked            worker.Reporter
-	// log gets what goes wrong around the deliveries: a full disk, say.
-	log *slog.Logger
+// Config is what a bridge is made of. All of it is required.
+type Config struct {
+	Mapping *mapping.Config
+	// Folder is the data folder: the queue, the ledger, the secrets and, if there
+	// is one, what the simulator keeps. It is made if it is missing.
+	Folder string
+	// Listen is the address of the webhook, host:port; port 0 takes a free one.
+	Listen string
+	// Simulator is the address of the simulator, likewise. It runs if the mapping
+	// names no Centercode.
+	Simulator string
+	// Concurrency is how many batches of up to 10 deliveries are worked on at
+	// once.
+	Concurrency int
+	// Ingested and Worked are told what became of each webhook and message.
+	Ingested ingest.Reporter
+	Worked   worker.Reporter
+	// Log gets what goes wrong around the deliveries: a full disk, say.
+	Log *slog.Logger
 }
 
-// bridge is all of FairBridge in this process: what API Gateway, SQS, Lambda,
+// ListenError says that an address could not be listened on.
+type ListenError struct {
+	// Simulator says that it was the simulator's, not the webhook's.
+	Simulator bool
+	Err       error
+}
+
+// Error implements error.
+func (e *ListenError) Error() string {
+	if e.Simulator {
+		return "listen for the simulator: " + e.Err.Error()
+	}
+	return "listen for webhooks: " + e.Err.Error()
+}
+
+// Unwrap returns Err.
+func (e *ListenError) Unwrap() error { return e.Err }
+
+// Bridge is all of FairBridge in this process: what API Gateway, SQS, Lambda,
 // DynamoDB and SSM do on AWS, around the same two handlers.
-type bridge struct {
+type Bridge struct {
 	home      *embedded.Home
 	locked    bool
 	listener  net.Listener
 	simulator *simulator
 	server    *http.Server
 	poller    *embedded.Poller
-	// webhook is the URL to enter in TestFairy, with its token.
-	webhook string
+	webhook   string
 }
 
-// openBridge makes everything ready, so that what is wrong is said before the
-// first webhook comes.
-func openBridge(ctx context.Context, s settings) (*bridge, error) {
-	b := &bridge{}
-	if err := b.open(ctx, s); err != nil {
-		return nil, errors.Join(err, b.close())
+// Open makes everything ready, so that what is wrong is said before the first
+// webhook comes. The caller owes a [Bridge.Close]. The error wraps
+// [embedded.ErrLocked] if another process runs a bridge in the folder,
+// [secrets.ErrNotFound] if a secret is missing, or is a [*ListenError].
+func Open(ctx context.Context, c Config) (*Bridge, error) {
+	b := &Bridge{}
+	if err := b.open(ctx, c); err != nil {
+		return nil, errors.Join(err, b.Close())
 	}
 	return b, nil
 }
 
-func (b *bridge) open(ctx context.Context, s settings) (err error) {
-	if b.home, err = embedded.Open(ctx, s.data); err != nil {
+func (b *Bridge) open(ctx context.Context, c Config) (err error) {
+	if b.home, err = embedded.Open(ctx, c.Folder); err != nil {
 		return err
 	}
-	if err := b.home.Lock(); errors.Is(err, embedded.ErrLocked) {
-		return fmt.Errorf("another bridge runs in %s; stop it, or name another folder with --data", s.data)
-	} else if err != nil {
+	if err := b.home.Lock(); err != nil {
 		return err
 	}
 	b.locked = true
-	if s.config.Centercode.BaseURL == "" {
-		if b.simulator, err = startSimulator(ctx, s); err != nil {
+	if c.Mapping.Centercode.BaseURL == "" {
+		if b.simulator, err = startSimulator(ctx, c); err != nil {
 			return err
 		}
 	}
@@ -93,22 +116,33 @@ func (b *bridge) open(ctx context.Context, s settings) (err error) {
 	if err != nil {
 		return err
 	}
-	if b.listener, err = listen(ctx, s.listen); err != nil {
-		return fmt.Errorf("listen for webhooks: %w; choose another address with --listen", err)
+	if b.listener, err = listen(ctx, c.Listen); err != nil {
+		return &ListenError{Err: err}
 	}
 	b.webhook = home.LocalWebhook(b.listener.Addr().String(), token)
-	if err := b.wire(ctx, s); err != nil {
+	if err := b.wire(ctx, c); err != nil {
 		return err
 	}
-	return home.WriteRunning(s.data, b.listener.Addr().String())
+	return home.WriteRunning(c.Folder, b.listener.Addr().String())
+}
+
+// Webhook is the URL to enter in TestFairy, with its token.
+func (b *Bridge) Webhook() string { return b.webhook }
+
+// Simulator is the URL of the simulator's page, "" if tickets go to Centercode.
+func (b *Bridge) Simulator() string {
+	if b.simulator == nil {
+		return ""
+	}
+	return b.simulator.url
 }
 
 // wire puts the handlers together.
-func (b *bridge) wire(ctx context.Context, s settings) error {
-	config := s.config
-	stored := secrets.New(parameterstore.New(b.home.SSM), secrets.DefaultPrefix, secrets.WithLogger(s.log))
+func (b *Bridge) wire(ctx context.Context, c Config) error {
+	config := c.Mapping
+	stored := secrets.New(parameterstore.New(b.home.SSM), secrets.DefaultPrefix, secrets.WithLogger(c.Log))
 	key := worker.Secrets(stored)
-	sources := sourceOptions(config)
+	sources := worker.SourceOptions(config)
 	baseURL := config.Centercode.BaseURL
 	if b.simulator != nil {
 		baseURL, key, sources.Resolve = b.simulator.url, simulatorSecrets{}, b.simulator.resolve()
@@ -135,7 +169,7 @@ func (b *bridge) wire(ctx context.Context, s settings) error {
 	}
 	work, err := worker.New(worker.Config{
 		Ledger: ledger.New(b.home.Ledger, time.Now, ledger.DefaultLease).Alone(), Mapper: config, Centercode: client,
-		Sources: fetcher, Secrets: key, Queue: b.home.SQS, Reporter: s.worked, Now: time.Now,
+		Sources: fetcher, Secrets: key, Queue: b.home.SQS, Reporter: c.Worked, Now: time.Now,
 		WorkQueueURL: b.home.WorkQueueURL, DeadLetterQueueURL: b.home.DeadLetterQueueURL, Margin: closingMargin,
 	})
 	if err != nil {
@@ -143,13 +177,13 @@ func (b *bridge) wire(ctx context.Context, s settings) error {
 	}
 	accept, err := ingest.New(ingest.Config{
 		QueueURL: b.home.WorkQueueURL, Sender: b.home.SQS, Routes: config,
-		Secrets: stored, Reporter: s.ingested,
+		Secrets: stored, Reporter: c.Ingested,
 	})
 	if err != nil {
 		return err
 	}
 	b.server = &http.Server{
-		Handler:           &embedded.Listener{Handler: accept.Handle, Function: "ingest", Log: s.log},
+		Handler:           &embedded.Listener{Handler: accept.Handle, Function: "ingest", Log: c.Log},
 		ReadHeaderTimeout: 10 * time.Second,
 		// API Gateway gives an integration 30 s; a sender may need as long for
 		// its body.
@@ -158,14 +192,14 @@ func (b *bridge) wire(ctx context.Context, s settings) error {
 	}
 	b.poller = &embedded.Poller{
 		SQS: b.home.SQS, QueueURL: b.home.WorkQueueURL, Function: "worker",
-		BatchSize: batchSize, MaximumConcurrency: s.concurrency, Timeout: functionTimeout, Handler: work.Handle, Log: s.log,
+		BatchSize: batchSize, MaximumConcurrency: c.Concurrency, Timeout: functionTimeout, Handler: work.Handle, Log: c.Log,
 	}
 	return nil
 }
 
-// serve runs the bridge until ctx ends, then finishes or hands back what is in
+// Serve runs the bridge until ctx ends, then finishes or hands back what is in
 // hand.
-func (b *bridge) serve(ctx context.Context) error {
+func (b *Bridge) Serve(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		if err := b.server.Serve(b.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -183,7 +217,8 @@ func (b *bridge) serve(ctx context.Context) error {
 	return group.Wait()
 }
 
-func (b *bridge) close() error {
+// Close lets go of the folder and the addresses.
+func (b *Bridge) Close() error {
 	var errs []error
 	if b.listener != nil {
 		if err := b.listener.Close(); !errors.Is(err, net.ErrClosed) {
@@ -204,7 +239,7 @@ func (b *bridge) close() error {
 
 // webhookToken returns the token that TestFairy is to send, and makes one on the
 // first start.
-func (b *bridge) webhookToken(ctx context.Context) (string, error) {
+func (b *Bridge) webhookToken(ctx context.Context) (string, error) {
 	h := home.Folder(b.home)
 	tokens, err := h.Tokens(ctx)
 	switch {
@@ -216,24 +251,6 @@ func (b *bridge) webhookToken(ctx context.Context) (string, error) {
 	return h.GenerateToken(ctx)
 }
 
-// sourceOptions are the attachment settings of a config.
-func sourceOptions(c *mapping.Config) attachment.Options {
-	return attachment.Options{
-		Hosts: c.Sources.Hosts, AllowLoopback: c.Sources.AllowLoopback,
-		Resolve: c.Sources.Resolve, MaxBytes: c.Sources.MaxBytes, REST: c.TestFairy.BaseURL,
-	}
-}
-
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-}
-
-// announce prints what a person needs to try the bridge.
-func (b *bridge) announce(out io.Writer) {
-	if b.simulator != nil {
-		fmt.Fprintf(out, "No centercode.baseUrl is configured: tickets go to the simulator, %s\n", b.simulator.url)
-	}
-	fmt.Fprintf(out, "Webhook for TestFairy: %s\n", b.webhook)
-	fmt.Fprintf(out, "Try it: curl -d @events/feedback.json '%s'\n", b.webhook)
-	fmt.Fprintln(out, "Ctrl-C finishes what is in hand and ends.")
 }

@@ -1,9 +1,8 @@
-package main
+package bridge
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -35,16 +34,16 @@ var simulatedHosts = []string{
 	"api.testfairy.com", "mobile.saucelabs.com", "mobile.eu-central-1.saucelabs.com",
 }
 
-func startSimulator(ctx context.Context, s settings) (*simulator, error) {
+func startSimulator(ctx context.Context, c Config) (*simulator, error) {
 	center, err := centercodesim.New(centercodesim.Options{
-		APIKeys: []string{simulatorKey}, Dir: filepath.Join(s.data, "simulator"), FileElements: s.config.FileElements(),
+		APIKeys: []string{simulatorKey}, Dir: filepath.Join(c.Folder, "simulator"), FileElements: c.Mapping.FileElements(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	sim := &simulator{centercode: center, testfairy: testfairysim.New(testfairysim.Options{})}
-	if sim.listener, err = listen(ctx, s.simulator); err != nil {
-		return nil, fmt.Errorf("listen for the simulator: %w; choose another address with --simulator", err)
+	if sim.listener, err = listen(ctx, c.Simulator); err != nil {
+		return nil, &ListenError{Simulator: true, Err: err}
 	}
 	sim.url = "http://" + sim.listener.Addr().String()
 	mux := http.NewServeMux()

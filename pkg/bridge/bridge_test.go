@@ -1,0 +1,163 @@
+package bridge_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"testing"
+
+	"fairbridge/pkg/bridge"
+	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/home"
+	"fairbridge/pkg/ingest"
+	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/worker"
+)
+
+// outcomes notes what became of webhooks and messages.
+type outcomes struct {
+	ingested chan ingest.Outcome
+	worked   chan worker.Outcome
+}
+
+type ingested chan ingest.Outcome
+
+func (c ingested) Report(_ context.Context, o ingest.Outcome) { c <- o }
+
+type worked chan worker.Outcome
+
+func (c worked) Report(_ context.Context, o worker.Outcome) { c <- o }
+
+const routes = `routes: [{match: {event: feedback}, project: DEMO, source: testfairy, fields: {summary: "{{ .text }}"}}]
+`
+
+func config(t *testing.T, yaml string) (bridge.Config, outcomes) {
+	t.Helper()
+	m, err := mapping.Load(write(t, "fairbridge.yaml", yaml))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := outcomes{make(chan ingest.Outcome, 10), make(chan worker.Outcome, 10)}
+	return bridge.Config{
+		Mapping: m, Folder: t.TempDir(), Listen: "127.0.0.1:0", Simulator: "127.0.0.1:0", Concurrency: 1,
+		Ingested: ingested(told.ingested), Worked: worked(told.worked), Log: slog.New(slog.DiscardHandler),
+	}, told
+}
+
+func open(t *testing.T, c bridge.Config) *bridge.Bridge {
+	t.Helper()
+	b, err := bridge.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+func TestServe(t *testing.T) {
+	c, told := config(t, routes)
+	b := open(t, c)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- b.Serve(ctx) }()
+
+	if b.Simulator() == "" {
+		t.Error("there is no simulator")
+	}
+	if status, _, err := home.Send(ctx, b.Webhook(), []byte(`{"event":"feedback","text":"a"}`)); err != nil || status != http.StatusAccepted {
+		t.Errorf("got %d, %v", status, err)
+	}
+	if o := <-told.ingested; o.Result != ingest.Accepted {
+		t.Errorf("got %+v", o)
+	}
+	if o := <-told.worked; o.Result != worker.Created || o.TicketID == "" {
+		t.Errorf("got %+v", o)
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRunningIsNoted(t *testing.T) {
+	c, _ := config(t, routes)
+	b, err := bridge.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := home.ListenAddress(c.Folder); err != nil {
+		t.Error(err)
+	}
+	// A second one is refused, and leaves the first one's note.
+	if _, err := bridge.Open(t.Context(), c); !errors.Is(err, embedded.ErrLocked) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := home.ListenAddress(c.Folder); err != nil {
+		t.Error(err)
+	}
+	webhook := b.Webhook()
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := home.ListenAddress(c.Folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	if again := open(t, c).Webhook(); tokenOf(t, again) != tokenOf(t, webhook) {
+		t.Error("the token did not stay")
+	}
+}
+
+func tokenOf(t *testing.T, webhook string) string {
+	t.Helper()
+	u, err := home.ParseWebhook(webhook)
+	if err != nil || u.Query().Get("token") == "" {
+		t.Fatalf("no token: %v", err)
+	}
+	return u.Query().Get("token")
+}
+
+func TestWhatKeepsABridgeFromStarting(t *testing.T) {
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	tests := []struct {
+		name, yaml string
+		change     func(*bridge.Config)
+		is         func(error) bool
+	}{
+		{"the webhook's address is taken", routes, func(c *bridge.Config) { c.Listen = taken.Addr().String() }, func(err error) bool {
+			where, ok := errors.AsType[*bridge.ListenError](err)
+			return ok && !where.Simulator
+		}},
+		{"the simulator's address is taken", routes, func(c *bridge.Config) { c.Simulator = taken.Addr().String() }, func(err error) bool {
+			where, ok := errors.AsType[*bridge.ListenError](err)
+			return ok && where.Simulator
+		}},
+		{"no key", "centercode: {baseUrl: https://centercode.invalid}\n" + routes, func(*bridge.Config) {}, func(err error) bool {
+			return errors.Is(err, secrets.ErrNotFound)
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c, _ := config(t, test.yaml)
+			test.change(&c)
+			if _, err := bridge.Open(t.Context(), c); !test.is(err) {
+				t.Errorf("got %v", err)
+			}
+			// What was taken in hand has been let go.
+			again, _ := config(t, routes)
+			again.Folder = c.Folder
+			open(t, again)
+		})
+	}
+}
