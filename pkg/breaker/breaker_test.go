@@ -1,0 +1,389 @@
+package breaker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fairbridge/pkg/ledger"
+)
+
+// shelf is a store that takes time, and loses calls and replies.
+type shelf struct {
+	mu      sync.Mutex
+	records map[string]ledger.Record
+	slow    time.Duration
+	lose    float64
+	down    bool
+	puts    int
+}
+
+func newShelf() *shelf { return &shelf{records: map[string]ledger.Record{}} }
+
+var errLost = errors.New("the store did not answer")
+
+func (s *shelf) wait() {
+	if s.slow > 0 {
+		time.Sleep(rand.N(s.slow))
+	}
+}
+
+func (s *shelf) lost() bool { return s.down || rand.Float64() < s.lose }
+
+func (s *shelf) Get(_ context.Context, id string) (ledger.Record, error) {
+	s.wait()
+	defer s.wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.records[id]
+	switch {
+	case s.lost():
+		return r, errLost
+	case !ok:
+		return r, ledger.ErrNotFound
+	}
+	return r, nil
+}
+
+func (s *shelf) Put(_ context.Context, r ledger.Record) error {
+	s.wait()
+	defer s.wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost() {
+		return errLost
+	}
+	if current := s.records[r.ID]; current.Version != r.Version-1 {
+		return &ledger.ConflictError{Current: current}
+	}
+	s.puts++
+	s.records[r.ID] = r
+	if s.lost() {
+		return errLost
+	}
+	return nil
+}
+
+func newBreaker(t *testing.T, s Store, now func() time.Time) *Breaker {
+	t.Helper()
+	b, err := New(Config{Store: s, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// ask is a delivery that wants to go; the probe finds what unwell says.
+func ask(t *testing.T, b *Breaker, delivery string, unwell *Fault) (*Pass, Hold) {
+	t.Helper()
+	pass, hold, err := b.Ask(t.Context(), Subject{Project: "P", Delivery: delivery, Probe: func(context.Context) *Fault { return unwell }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pass, hold
+}
+
+func open(t *testing.T, b *Breaker) bool {
+	t.Helper()
+	s, err := b.State(t.Context(), "P")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Open()
+}
+
+var bad = Fault{Status: 503, Text: "overloaded"}
+
+func fail(t *testing.T, p *Pass, f Fault) {
+	t.Helper()
+	if err := p.Unwell(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func well(t *testing.T, p *Pass) {
+	t.Helper()
+	if err := p.Well(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFiveFailuresInARowOfThreeDeliveries open a project; anything less does not,
+// and writes nothing.
+func TestFiveFailuresInARowOfThreeDeliveries(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		heard string // a letter is a failure of that delivery, . a success
+		want  bool
+	}{
+		{"four", "abcd", false},
+		{"five", "abcde", true},
+		{"of two deliveries", "ababababa", false},
+		{"of three", "aaaaabc", true},
+		{"a success between", "abcd.abcd", false},
+		{"a success before", ".abcde", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newShelf()
+			b := newBreaker(t, s, func() time.Time { return noon })
+			for _, c := range tc.heard {
+				pass, _ := ask(t, b, string(c), nil)
+				if c == '.' {
+					well(t, pass)
+				} else {
+					fail(t, pass, bad)
+				}
+			}
+			if got := open(t, b); got != tc.want || !got && s.puts > 0 {
+				t.Errorf("open: %t with %d writes", got, s.puts)
+			}
+		})
+	}
+}
+
+// TestALostAnswerIsProbedAtOnce: a beta sends a few feedbacks a day, each to a
+// process of its own.
+func TestALostAnswerIsProbedAtOnce(t *testing.T) {
+	lost := Fault{Status: 502, Lost: true}
+	s, now := newShelf(), noon
+	clock := func() time.Time { return now }
+	one := newBreaker(t, s, clock)
+	pass, _ := ask(t, one, "a", &bad)
+	fail(t, pass, lost)
+	if !open(t, one) {
+		t.Fatal("the probe was not well, and nothing opened")
+	}
+	another := newBreaker(t, s, clock)
+	if pass, hold := ask(t, another, "b", nil); pass != nil || hold.Why == "" {
+		t.Fatal("another process goes on")
+	}
+	now = now.Add(5 * time.Second)
+	if pass, _ := ask(t, newBreaker(t, s, clock), "b", &bad); pass != nil {
+		t.Fatal("a probe that is not well lets one go")
+	}
+	now = now.Add(15 * time.Second)
+	first, _ := ask(t, newBreaker(t, s, clock), "b", nil)
+	if !first.First() {
+		t.Fatal("a good probe lets nobody go first")
+	}
+	if pass, _ := ask(t, newBreaker(t, s, clock), "c", nil); pass != nil {
+		t.Fatal("a second one goes beside the first")
+	}
+	well(t, first)
+	if open(t, one) {
+		t.Fatal("a ticket does not close it")
+	}
+	// Where probes are well and tickets are not, the second lost answer in a row
+	// opens, whichever process meets it.
+	for i, want := range []bool{false, true} {
+		b := newBreaker(t, s, clock)
+		pass, _ := ask(t, b, fmt.Sprint(i), nil)
+		fail(t, pass, lost)
+		if got := open(t, b); got != want {
+			t.Fatalf("lost answer %d: open: %t", i+1, got)
+		}
+	}
+}
+
+// TestATurnIsGivenBack by a delivery that never asked Centercode for anything.
+func TestATurnIsGivenBack(t *testing.T) {
+	s, now := newShelf(), noon
+	b := newBreaker(t, s, func() time.Time { return now })
+	for _, delivery := range []string{"a", "b", "c", "d", "e"} {
+		pass, _ := ask(t, b, delivery, nil)
+		fail(t, pass, bad)
+	}
+	now = now.Add(5 * time.Second)
+	first, _ := ask(t, b, "a", nil)
+	if !first.First() {
+		t.Fatal("nobody goes first")
+	}
+	if err := first.Done(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(5 * time.Second)
+	if next, _ := ask(t, b, "b", nil); !next.First() {
+		t.Error("the next one does not")
+	}
+}
+
+// TestAStoreThatIsDown lets deliveries go, and says so.
+func TestAStoreThatIsDown(t *testing.T) {
+	s := newShelf()
+	s.down = true
+	b := newBreaker(t, s, func() time.Time { return noon })
+	pass, _, err := b.Ask(t.Context(), Subject{Project: "P", Delivery: "a"})
+	if !errors.Is(err, errLost) || pass == nil {
+		t.Fatalf("%v, %v", pass, err)
+	}
+	for range 9 {
+		_ = pass.Unwell(t.Context(), bad)
+	}
+	if _, held := pass.Still(t.Context()); held {
+		t.Error("held by a record that nobody can read")
+	}
+	var none *Pass
+	if errors.Join(none.Well(t.Context()), none.Unwell(t.Context(), bad), none.Done(t.Context())) != nil || none.First() {
+		t.Error("without a pass something happens")
+	}
+}
+
+// TestBatchReadsOnce: ten deliveries side by side.
+func TestBatchReadsOnce(t *testing.T) {
+	s := &countingStore{Store: newShelf()}
+	b := newBreaker(t, s, func() time.Time { return noon })
+	var asks sync.WaitGroup
+	for i := range 10 {
+		asks.Go(func() {
+			pass, _, err := b.Ask(t.Context(), Subject{Project: "P", Delivery: fmt.Sprint(i)})
+			if _, held := pass.Still(t.Context()); err != nil || held {
+				t.Errorf("%v, held: %t", err, held)
+			}
+		})
+	}
+	asks.Wait()
+	if s.gets != 2 {
+		t.Errorf("%d reads, want one of the project and one of all", s.gets)
+	}
+}
+
+type countingStore struct {
+	Store
+	mu   sync.Mutex
+	gets int
+}
+
+func (c *countingStore) Get(ctx context.Context, id string) (ledger.Record, error) {
+	c.mu.Lock()
+	c.gets++
+	c.mu.Unlock()
+	return c.Store.Get(ctx, id)
+}
+
+// centercode is well, or not, at all times, and notes who asks it for what.
+type centercode struct {
+	mu       sync.Mutex
+	down     bool
+	requests []time.Time
+	probing  int
+	most     int
+}
+
+func (c *centercode) request(probe bool) *Fault {
+	c.mu.Lock()
+	c.requests = append(c.requests, time.Now())
+	if probe {
+		c.probing++
+		c.most = max(c.most, c.probing)
+	}
+	c.mu.Unlock()
+	time.Sleep(rand.N(10 * time.Second))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if probe {
+		c.probing--
+	}
+	if c.down {
+		return &Fault{Status: 503}
+	}
+	return nil
+}
+
+// TestAnyInterleaving runs workers whose clocks differ by up to a minute over a
+// store that is slow and loses calls and replies, through an outage: one at a
+// time tries the project, no more often than twice a minute, and in the end it is
+// closed for all.
+func TestAnyInterleaving(t *testing.T) {
+	for seed := range 30 {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { interleave(t) })
+		})
+	}
+}
+
+func interleave(t *testing.T) {
+	s := newShelf()
+	s.slow, s.lose = 2*time.Second, 0.1
+	c := &centercode{down: true}
+	ctx, stop := context.WithCancel(t.Context())
+	var workers sync.WaitGroup
+	var made sync.Map
+	for n := range 6 {
+		off := rand.N(time.Minute) - 30*time.Second
+		b := newBreaker(t, s, func() time.Time { return time.Now().Add(off) })
+		workers.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				time.Sleep(rand.N(20 * time.Second))
+				pass, _, err := b.Ask(ctx, Subject{Project: "P", Delivery: fmt.Sprint(n, i),
+					Probe: func(context.Context) *Fault { return c.request(true) }})
+				if pass == nil {
+					continue
+				}
+				if err != nil {
+					// Goes on without the record; that is not what is counted here.
+					continue
+				}
+				if f := c.request(false); f != nil {
+					_ = pass.Unwell(ctx, *f)
+				} else {
+					_ = pass.Well(ctx)
+					made.Store(n, true)
+				}
+				_ = pass.Done(ctx)
+			}
+		})
+	}
+	began := time.Now()
+	const outage = 2 * time.Hour
+	time.Sleep(outage)
+	var opened time.Time
+	s.mu.Lock()
+	if r, ok := s.records[prefix+"P"]; ok {
+		parsed, err := parse(r)
+		if err != nil {
+			t.Error(err)
+		}
+		opened = parsed.Since
+	}
+	s.mu.Unlock()
+	if opened.IsZero() || opened.Sub(began) > 10*time.Minute {
+		t.Errorf("opened at %s of an outage that began at %s", opened, began)
+	}
+	c.mu.Lock()
+	late := 0
+	for _, at := range c.requests {
+		if at.Sub(opened) > 6*time.Minute {
+			late++
+		}
+	}
+	if most := int((outage-opened.Sub(began)-6*time.Minute)/time.Minute)*2 + 2; late > most {
+		t.Errorf("%d requests after the fifth minute, at most %d", late, most)
+	}
+	if late < 30 {
+		t.Errorf("only %d requests in two hours: nobody tries", late)
+	}
+	if c.most > 1 {
+		t.Errorf("%d probes at a time", c.most)
+	}
+	c.down = false
+	c.mu.Unlock()
+
+	time.Sleep(10 * time.Minute)
+	stop()
+	workers.Wait()
+	for n := range 6 {
+		if _, ok := made.Load(n); !ok {
+			t.Errorf("worker %d has made nothing since Centercode is back", n)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last, err := parse(s.records[prefix+"P"]); err != nil || last.Open() {
+		t.Errorf("in the end: %+v, %v", last.State, err)
+	}
+}
