@@ -137,8 +137,8 @@ var (
 // adviceFor chooses the advice for a letter, by what the ledger knows of its
 // delivery; known is false if that is nothing.
 func adviceFor(l queue.Letter, e ledger.Entry, known bool) advice {
-	file := l.Stage == "attach"
-	switch state := resumeState(e); {
+	file := l.Stage == queue.StageAttach
+	switch state := e.Progress(); {
 	case known && e.State == ledger.Completed:
 		return adviceLeftover
 	case known && e.Dropped() && l.Generation < e.Generation:
@@ -176,14 +176,6 @@ func either(first bool, a, b advice) advice {
 		return a
 	}
 	return b
-}
-
-// resumeState is the state that a replay goes on from.
-func resumeState(e ledger.Entry) ledger.State {
-	if e.State == ledger.Dead {
-		return e.Resume
-	}
-	return e.State
 }
 
 // commandFor fills a step's command in for a letter of this bridge.

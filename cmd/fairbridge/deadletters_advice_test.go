@@ -21,7 +21,7 @@ func TestAdviceIsForTheCase(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		reason queue.Reason
-		stage  string
+		stage  queue.Stage
 		status int
 		entry  *ledger.Entry
 		want   advice

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"maps"
 	"math"
 	"slices"
@@ -118,9 +117,7 @@ func look(ctx context.Context, at *place, visit func(queue.Letter) bool) {
 // lyingThere reads a message of the dead-letter queue that was not received.
 func lyingThere(m types.Message) queue.Letter {
 	l := queue.Letter{DeadLetter: queue.ParseDeadLetter(m.MessageAttributes), Body: aws.ToString(m.Body)}
-	if e, err := queue.Decode(l.Body); err == nil {
-		l.DeliveryID = e.DeliveryID
-	}
+	l.DeliveryID = queue.DeliveryID(l.Body)
 	if _, moved := m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]; moved || l.Reason == "" {
 		l.Reason, l.Description = queue.ReasonRetriesExhausted, "" // an older letter's, if it is there
 	}
@@ -136,11 +133,11 @@ func lyingThere(m types.Message) queue.Letter {
 func lookIntoLedger(ctx context.Context, t *home.Home, visit func(queue.Letter) bool) {
 	records, _ := t.History.Recent(ctx, math.MaxInt32) // a part of them is better than none
 	for _, r := range slices.Backward(records) {
-		var e ledger.Entry
-		if r.State != string(ledger.Dead) || json.Unmarshal(r.Doc, &e) != nil || e.Last == nil || e.Dropped() {
+		e, err := ledger.Read(r)
+		if err != nil || e.State != ledger.Dead || e.Last == nil || e.Dropped() || !ledger.IsDelivery(r.ID) {
 			continue
 		}
-		l := queue.DeadLetter{DeliveryID: cmp.Or(e.DeliveryID, r.ID), Reason: queue.Reason(e.Last.Reason), Description: e.Last.Text}
+		l := queue.DeadLetter{DeliveryID: e.DeliveryID, Reason: queue.Reason(e.Last.Reason), Description: e.Last.Text}
 		if !visit(queue.Letter{DeadLetter: l}) {
 			return
 		}

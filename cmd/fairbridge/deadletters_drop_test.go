@@ -40,7 +40,7 @@ func TestDropLeavesWhatAWorkerHasInHand(t *testing.T) {
 func TestExportDropImport(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), moved(t, 2), rejected(t, 3, ""))
 	h.must(h.claim(idOf(1), 0).Died(t.Context(), faultOf("create", 400, "Invalid submitter."), true))
-	h.must(h.claim(idOf(2), 0).Release(t.Context(), faultOf("create", 503, "busy"), true))
+	h.must(h.claim(idOf(2), 0).Release(t.Context(), faultOf("create", 503, "busy"), true, 0))
 	file := filepath.Join(t.TempDir(), "letters.jsonl")
 	h.dlq("export", "--output", file).want(t, exitDone, "", "fairbridge: 3 dead letters exported\n")
 	info, err := os.Stat(file)
@@ -56,7 +56,7 @@ func TestExportDropImport(t *testing.T) {
 	h.dlq("import", file).want(t, exitDone, "3 dead letters imported\n", "")
 	for n, generation := range map[int]int{1: 1, 2: 0, 3: 1} {
 		var done *ledger.DoneError
-		if _, err := h.ledger.Claim(t.Context(), idOf(n), generation); !errors.As(err, &done) {
+		if _, err := h.ledger.Claim(t.Context(), idOf(n), ledger.Message{Generation: generation, Marked: generation > 0}); !errors.As(err, &done) {
 			t.Errorf("an old copy of %d: %v", n, err)
 		}
 	}

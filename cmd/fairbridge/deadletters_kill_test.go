@@ -73,9 +73,9 @@ func (m *mending) fill() {
 		l := rejected(m.t, n, "")
 		letters[n] = l
 		all.Go(func() {
-			c, err := m.ledger.Claim(m.t.Context(), l.DeliveryID, 0)
+			c, err := m.ledger.Claim(m.t.Context(), l.DeliveryID, ledger.Message{})
 			if err == nil {
-				fault := ledger.Fault{Reason: string(l.Reason), Stage: l.Stage, Status: l.Status, Text: l.Description, At: l.FailedAt}
+				fault := ledger.Fault{Reason: string(l.Reason), Stage: string(l.Stage), Status: l.Status, Text: l.Description, At: l.FailedAt}
 				err = c.Died(m.t.Context(), fault, true)
 			}
 			if err != nil {

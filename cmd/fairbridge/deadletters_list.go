@@ -94,7 +94,7 @@ func writeLetters(out io.Writer, cases []letterCase, deliveries int, now time.Ti
 			problem = strings.TrimSpace(fmt.Sprintf("%s (copies: %d)", problem, c.Count()))
 		}
 		rows = append(rows, []string{
-			age(now.Sub(c.DiedAt())), shorten(printable(string(c.Reason)), reasonWidth), shorten(printable(c.Stage), reasonWidth), status,
+			age(now.Sub(c.DiedAt())), shorten(printable(string(c.Reason)), reasonWidth), shorten(printable(string(c.Stage)), reasonWidth), status,
 			shorten(printable(c.event.Text("appName")), appWidth), shorten(printable(submitter(c)), submitterWidth),
 			shorten(printable(saying(c)), textWidth), fmt.Sprint(c.Attempts), shortID(c.DeliveryID), problem,
 		})
@@ -167,7 +167,7 @@ func writeTable(out io.Writer, rows [][]string) error {
 type letterRecord struct {
 	DeliveryID  string       `json:"deliveryId"`
 	Reason      queue.Reason `json:"reason"`
-	Stage       string       `json:"stage,omitempty"`
+	Stage       queue.Stage  `json:"stage,omitempty"`
 	Status      int          `json:"status,omitempty"`
 	Description string       `json:"description,omitempty"`
 	Event       string       `json:"event,omitempty"`

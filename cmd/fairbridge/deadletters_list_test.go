@@ -86,7 +86,7 @@ func TestShorten(t *testing.T) {
 
 func TestListTellsTheLastErrorOfWhatSQSMoved(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), moved(t, 2), moved(t, 3), moved(t, 4))
-	h.must(h.claim(idOf(2), 0).Release(t.Context(), faultOf("create", 503, "create ticket: status 503: busy"), true))
+	h.must(h.claim(idOf(2), 0).Release(t.Context(), faultOf("create", 503, "create ticket: status 503: busy"), true, 0))
 	done := h.claim(idOf(3), 0)
 	h.must(done.Created(t.Context(), "77", nil, nil))
 	h.must(done.Completed(t.Context()))

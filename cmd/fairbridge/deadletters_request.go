@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
@@ -38,7 +37,7 @@ func (d *desk) checkerHere(cmd *cobra.Command, config string) (*checker, error) 
 // replayed is what a replay of a letter would send, by what the ledger knows.
 func (c *checker) replayed(l queue.Letter, e ledger.Entry) (checked, error) {
 	result := checked{Payload: l.DeliveryID}
-	state := resumeState(e)
+	state := e.Progress()
 	switch {
 	case e.State == ledger.Completed:
 		result.Ignored = "it is done already, as ticket " + cmp.Or(e.TicketID, "of unknown id")
@@ -69,7 +68,7 @@ func (c *checker) replayed(l queue.Letter, e ledger.Entry) (checked, error) {
 		// The ticket is there: only the files go that it lacks.
 		result.Payload += fmt.Sprintf(" (ticket %s is made, what it lacks is sent)", cmp.Or(e.TicketID, "of unknown id"))
 		result.Method, result.URL, result.Body, result.Warnings = "", "", nil, nil
-		result.Attachments = lacking(result.Attachments, e)
+		result.Attachments = ledger.Lacking(e, result.Attachments, func(f checkedFile) string { return f.Element })
 	}
 	return result, nil
 }
@@ -83,21 +82,6 @@ func (c *checker) mapped(e queue.Envelope) (mapping.Request, error) {
 	return c.config.Map(mapping.Input{Event: event, DeliveryID: e.DeliveryID, ReceivedAt: e.ReceivedAt})
 }
 
-// lacking are the attachments that Centercode does not have. The ledger names
-// the second file of an element "element#2".
-func lacking(files []checkedFile, e ledger.Entry) []checkedFile {
-	seen := map[string]int{}
-	return slices.DeleteFunc(files, func(f checkedFile) bool {
-		seen[f.Element]++
-		name := f.Element
-		if n := seen[f.Element]; n > 1 {
-			name = fmt.Sprintf("%s#%d", f.Element, n)
-		}
-		_, done := e.Attached[name]
-		return done
-	})
-}
-
 // show prints the requests that a replay would make.
 func (r *replayCall) show(ctx context.Context, d *desk, cases []letterCase) error {
 	if r.checker == nil {
@@ -108,7 +92,8 @@ func (r *replayCall) show(ctx context.Context, d *desk, cases []letterCase) erro
 		return err
 	}
 	for i, c := range cases {
-		result, err := r.checker.replayed(c.Letter, r.asSettled(known[c.DeliveryID]))
+		entry, _ := r.asSettled(known[c.DeliveryID])
+		result, err := r.checker.replayed(c.Letter, entry)
 		if err != nil {
 			return err
 		}

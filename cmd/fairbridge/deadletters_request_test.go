@@ -20,7 +20,7 @@ func TestDryRun(t *testing.T) {
 	h.must(c.Died(t.Context(), faultOf("attach", 404, "gone"), false))
 	h.must(h.claim(idOf(4), 0).Completed(t.Context()))
 	c = h.claim(idOf(3), 0)
-	h.must(c.Creating(t.Context()))
+	h.must(c.Creating(t.Context(), ledger.Where{}))
 	h.must(c.Died(t.Context(), faultOf("create", 0, "lost"), false))
 
 	got := h.dlq("replay", "--all", "--dry-run", "--config", f.config)

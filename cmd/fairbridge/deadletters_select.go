@@ -21,9 +21,6 @@ import (
 // shortestID is how much of a delivery id must be given.
 const shortestID = 6
 
-// stages are the steps that dead letters name.
-var stages = []string{"attach", "claim", "complete", "create", "dead_letter", "decode", "drop", "look_up", "map", "secret"}
-
 // selection says which dead letters are meant.
 type selection struct {
 	ids                             []string
@@ -51,6 +48,10 @@ func (s *selection) flags(cmd *cobra.Command) {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	}
 	complete("reason", reasons)
+	var stages []string
+	for _, s := range queue.Stages() {
+		stages = append(stages, string(s))
+	}
 	complete("stage", stages)
 	complete("status", []string{"400", "401", "403", "404", "4xx", "5xx"})
 	for _, name := range []string{"app", "since", "until", "match"} {
@@ -60,7 +61,7 @@ func (s *selection) flags(cmd *cobra.Command) {
 
 // filter reads the flags.
 func (s *selection) filter(now time.Time) (queue.Filter, error) {
-	f := queue.Filter{IDs: s.ids, Stages: s.stages, Statuses: s.statuses, Apps: s.apps}
+	f := queue.Filter{IDs: s.ids, Statuses: s.statuses, Apps: s.apps}
 	for _, id := range s.ids {
 		if len(id) < shortestID || strings.Trim(strings.ToLower(id), "0123456789abcdef") != "" {
 			return f, usage("%q is no delivery id; give at least its first %d characters", id, shortestID)
@@ -73,9 +74,10 @@ func (s *selection) filter(now time.Time) (queue.Filter, error) {
 		f.Reasons = append(f.Reasons, queue.Reason(r))
 	}
 	for _, stage := range s.stages {
-		if !slices.Contains(stages, stage) {
-			return f, usage("there is no stage %q; the stages are %s", stage, joined(stages))
+		if !slices.Contains(queue.Stages(), queue.Stage(stage)) {
+			return f, usage("there is no stage %q; the stages are %s", stage, joined(queue.Stages()))
 		}
+		f.Stages = append(f.Stages, queue.Stage(stage))
 	}
 	for _, status := range s.statuses {
 		if err := queue.CheckStatus(status); err != nil {
@@ -249,7 +251,7 @@ func describeMoved(l *queue.Letter, e ledger.Entry) {
 	case e.State == ledger.Completed:
 		l.Description = "done already, as ticket " + cmp.Or(e.TicketID, "of unknown id")
 	case e.Last != nil:
-		l.Stage, l.Status, l.Description = e.Last.Stage, e.Last.Status, e.Last.Text
+		l.Stage, l.Status, l.Description = queue.Stage(e.Last.Stage), e.Last.Status, e.Last.Text
 	}
 }
 

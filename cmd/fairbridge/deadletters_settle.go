@@ -30,7 +30,7 @@ func (r *replayCall) settle(ctx context.Context, d *desk, cases []letterCase) er
 	if r.asCreated != "" && e.TicketID != "" && e.TicketID != r.asCreated {
 		return fmt.Errorf("the ticket of delivery %s is %s, not %s", shortID(id), printable(e.TicketID), r.asCreated)
 	}
-	if !r.settles(e) {
+	if _, settled := r.asSettled(e); !settled {
 		return notInDoubt(r, e)
 	}
 	if r.createAgain {
@@ -39,21 +39,22 @@ func (r *replayCall) settle(ctx context.Context, d *desk, cases []letterCase) er
 	return d.ledger.SettleCreated(ctx, id, r.asCreated)
 }
 
-// inDoubt says whether a request's answer was lost.
-func inDoubt(e ledger.Entry) bool {
-	return resumeState(e) == ledger.Creating || e.Attaching != ""
-}
-
-// settles says whether there is something to settle: a lost answer, or a ticket
-// whose answer did not name its id.
-func (r *replayCall) settles(e ledger.Entry) bool {
-	nameless := resumeState(e) == ledger.Created && e.TicketID == ""
-	return inDoubt(e) || (nameless && r.asCreated != "")
+// asSettled is an entry as it will be when settle has done its work. settled is
+// false if there is nothing to settle: no answer was lost, and no ticket's answer
+// failed to name its id.
+func (r *replayCall) asSettled(e ledger.Entry) (_ ledger.Entry, settled bool) {
+	switch {
+	case r.createAgain:
+		return e.SettledNotCreated()
+	case r.asCreated != "":
+		return e.SettledCreated(r.asCreated, time.Now())
+	}
+	return e, false
 }
 
 // notInDoubt is nil if the delivery is settled in the way that was asked for.
 func notInDoubt(r *replayCall, e ledger.Entry) error {
-	state := resumeState(e)
+	state := e.Progress()
 	switch {
 	case r.asCreated != "" && state == ledger.Created && e.TicketID == r.asCreated,
 		r.createAgain && state == ledger.Claimed:
@@ -63,28 +64,4 @@ func notInDoubt(r *replayCall, e ledger.Entry) error {
 			shortID(e.DeliveryID), cmp.Or(printable(e.TicketID), "of unknown id"))
 	}
 	return fmt.Errorf("delivery %s is not in doubt: its ticket is not made; replay it without --as-created", shortID(e.DeliveryID))
-}
-
-// asSettled is an entry as it will be when settle has done its work.
-func (r *replayCall) asSettled(e ledger.Entry) ledger.Entry {
-	if !r.settles(e) || (r.asCreated == "" && !r.createAgain) {
-		return e
-	}
-	if e.State == ledger.Dead {
-		e.State, e.Resume = e.Resume, ""
-	}
-	switch {
-	case e.State == ledger.Creating && r.createAgain:
-		e.State = ledger.Claimed
-	case e.State == ledger.Creating, e.State == ledger.Created && e.TicketID == "" && e.Attaching == "":
-		e.State, e.TicketID = ledger.Created, r.asCreated
-	case r.asCreated != "":
-		attached := map[string]ledger.Attachment{e.Attaching: {}}
-		for name, a := range e.Attached {
-			attached[name] = a
-		}
-		e.Attached = attached
-	}
-	e.Attaching = ""
-	return e
 }

@@ -10,7 +10,7 @@ import (
 func TestSettle(t *testing.T) {
 	inDoubt := func(h *letterHome, n int, file bool) *ledger.Claim {
 		c := h.claim(idOf(n), 0)
-		h.must(c.Creating(t.Context()))
+		h.must(c.Creating(t.Context(), ledger.Where{}))
 		if file {
 			h.must(c.Created(t.Context(), "5", nil, nil))
 			h.must(c.Attaching(t.Context(), "log"))
@@ -72,14 +72,14 @@ func TestSettle(t *testing.T) {
 			if tc.state == "" {
 				return
 			}
-			if e := h.entry(idOf(1)); resumeState(e) != tc.state || e.TicketID != tc.ticket {
+			if e := h.entry(idOf(1)); e.Progress() != tc.state || e.TicketID != tc.ticket {
 				t.Errorf("the ledger has %+v", e)
 			}
 		})
 	}
 	t.Run("moved by SQS while the ticket was made", func(t *testing.T) {
 		h := newLetterHome(t, moved(t, 1))
-		h.must(inDoubt(h, 1, false).Release(t.Context(), faultOf("create", 504, "lost"), false))
+		h.must(inDoubt(h, 1, false).Release(t.Context(), faultOf("create", 504, "lost"), false, 0))
 		h.dlq("replay", id, "--as-created", "99").want(t, exitDone, replayed, "")
 		if e := h.entry(idOf(1)); e.State != ledger.Created || e.TicketID != "99" {
 			t.Errorf("the ledger has %+v", e)

@@ -167,7 +167,7 @@ func (s *shownLetter) write(out io.Writer, at *place, now time.Time) error {
 	field("delivery", l.DeliveryID)
 	what := string(l.Reason)
 	if l.Stage != "" {
-		what += " at " + l.Stage
+		what += " at " + string(l.Stage)
 	}
 	if l.Status != 0 {
 		what += fmt.Sprintf(" (HTTP %d)", l.Status)

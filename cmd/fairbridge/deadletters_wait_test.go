@@ -15,7 +15,7 @@ func TestWait(t *testing.T) {
 	}
 	release := func(n, generation, times int) {
 		for range times {
-			h.must(h.claim(idOf(n), generation).Release(t.Context(), faultOf("create", 503, "busy"), true))
+			h.must(h.claim(idOf(n), generation).Release(t.Context(), faultOf("create", 503, "busy"), true, 0))
 		}
 	}
 	release(3, 0, 8)

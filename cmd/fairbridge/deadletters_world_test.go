@@ -114,7 +114,7 @@ func deliveriesOf(messages []types.Message) []string {
 // claim takes a delivery as a worker does.
 func (h *letterHome) claim(id string, generation int) *ledger.Claim {
 	h.t.Helper()
-	c, err := h.ledger.Claim(h.t.Context(), id, generation)
+	c, err := h.ledger.Claim(h.t.Context(), id, ledger.Message{Generation: generation, Marked: generation > 0})
 	if err != nil {
 		h.t.Fatal(err)
 	}

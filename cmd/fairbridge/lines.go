@@ -130,7 +130,7 @@ func workerRecord(o worker.Outcome) map[string]any {
 	set(r, "event", string(o.Kind))
 	set(r, "ticketId", o.TicketID)
 	set(r, "reason", string(o.Reason))
-	set(r, "step", o.Stage)
+	set(r, "step", string(o.Stage))
 	if o.Status != 0 {
 		r["status"] = o.Status
 	}

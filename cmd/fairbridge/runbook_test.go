@@ -205,7 +205,7 @@ func (tc runbookCase) run(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.out), &shown); err != nil {
 		t.Fatalf("%v: %+v\n%s", err, got, r.bridge.out)
 	}
-	if shown.Letter.Reason != tc.reason || shown.Letter.Stage != tc.stage || shown.Advice.What != tc.advice.What {
+	if shown.Letter.Reason != tc.reason || string(shown.Letter.Stage) != tc.stage || shown.Advice.What != tc.advice.What {
 		t.Fatalf("the dead letter is %+v, advice %+v", shown.Letter, shown.Advice)
 	}
 	r.advice = tc.advice

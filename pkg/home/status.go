@@ -1,9 +1,7 @@
 package home
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -232,12 +230,12 @@ func (h *Home) deliveries(ctx context.Context, limit int) (last []DeliveryStatus
 		return last, false, fmt.Errorf("read the ledger: %w", err)
 	}
 	for _, r := range records {
-		var e ledger.Entry
-		if err := json.Unmarshal(r.Doc, &e); err != nil {
-			return last, partial, fmt.Errorf("read the ledger's entry of delivery %s: %w", r.ID, err)
+		e, err := ledger.Read(r)
+		if err != nil {
+			return last, partial, err
 		}
 		last = append(last, DeliveryStatus{
-			DeliveryID: cmp.Or(e.DeliveryID, r.ID), State: e.State, TicketID: e.TicketID,
+			DeliveryID: e.DeliveryID, State: e.State, TicketID: e.TicketID,
 			Attempts: e.Attempts, UpdatedAt: e.UpdatedAt, Last: e.Last,
 		})
 	}

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"maps"
 	"sync"
 	"time"
 )
@@ -15,7 +14,9 @@ import (
 // What a method that failed otherwise had to say goes into the next write, if
 // there is one. The methods may be called from several goroutines.
 type Claim struct {
-	ledger *Ledger
+	ledger  *Ledger
+	message Message
+	began   time.Time
 
 	mu      sync.Mutex
 	version int64
@@ -32,117 +33,94 @@ func (c *Claim) Entry() Entry {
 
 // Renew holds the delivery for another lease.
 func (c *Claim) Renew(ctx context.Context) error {
-	return c.change(ctx, func(*Entry, time.Time) {})
+	return c.change(ctx, func(e Entry, _ time.Time) Entry { return e })
 }
 
 // NotSent takes back what Creating or Attaching announced: the request is known
 // to have done nothing.
 func (c *Claim) NotSent(ctx context.Context) error {
-	return c.change(ctx, func(e *Entry, _ time.Time) { e.notSent() })
+	return c.change(ctx, func(e Entry, _ time.Time) Entry { return e.AsNotSent() })
 }
 
-// Creating says that the request for the ticket is sent next, or that it is
-// only now that its answer is given up.
-func (c *Claim) Creating(ctx context.Context) error {
-	return c.change(ctx, func(e *Entry, now time.Time) {
-		e.State, e.CreatingSince = Creating, now
-	})
+// Creating says that the request for the ticket is sent next, and where to, or
+// that it is only now that its answer is given up.
+func (c *Claim) Creating(ctx context.Context, where Where) error {
+	return c.change(ctx, func(e Entry, now time.Time) Entry { return e.AsCreating(where, now) })
 }
 
 // Created says that Centercode has the ticket. id and files may be unknown.
 func (c *Claim) Created(ctx context.Context, id string, files map[string]string, answerKeys []string) error {
-	return c.change(ctx, func(e *Entry, _ time.Time) {
-		e.State, e.TicketID, e.Files, e.AnswerKeys = Created, id, maps.Clone(files), answerKeys
-	})
+	return c.change(ctx, func(e Entry, _ time.Time) Entry { return e.AsCreated(id, files, answerKeys) })
 }
 
 // CreatedAndCompleted is Created and Completed in one write, for a ticket that
 // gets no attachment.
 func (c *Claim) CreatedAndCompleted(ctx context.Context, id string) error {
-	return c.end(ctx, func(e *Entry) {
-		e.TicketID = id
-		e.completed()
+	return c.change(ctx, func(e Entry, now time.Time) Entry {
+		return e.AsCreated(id, nil, nil).AsCompleted(c.attempt(now))
 	})
 }
 
 // Attaching says that the named attachment is sent next; "" that none is, after
 // all.
 func (c *Claim) Attaching(ctx context.Context, name string) error {
-	return c.change(ctx, func(e *Entry, _ time.Time) { e.Attaching = name })
+	return c.change(ctx, func(e Entry, _ time.Time) Entry { return e.AsAttaching(name) })
 }
 
 // Attached says that Centercode has the named attachment.
 func (c *Claim) Attached(ctx context.Context, name string, a Attachment) error {
-	return c.change(ctx, func(e *Entry, now time.Time) {
+	return c.change(ctx, func(e Entry, now time.Time) Entry {
 		a.At = now
-		e.Attaching = ""
-		e.attach(name, a)
+		return e.AsAttached(name, a)
 	})
 }
 
 // Completed says that nothing is left to do.
 func (c *Claim) Completed(ctx context.Context) error {
-	return c.end(ctx, (*Entry).completed)
+	return c.change(ctx, func(e Entry, now time.Time) Entry { return e.AsCompleted(c.attempt(now)) })
 }
 
 // Died says that the dead-letter queue has the delivery, f being the reason.
 // notSent is as NotSent, so that a replay may send the request again.
 func (c *Claim) Died(ctx context.Context, f Fault, notSent bool) error {
-	return c.end(ctx, func(e *Entry) {
+	return c.change(ctx, func(e Entry, now time.Time) Entry {
 		if notSent {
-			e.notSent()
+			e = e.AsNotSent()
 		}
-		e.State, e.Resume = Dead, e.State
-		e.Generation++
-		e.Last = &f
+		return e.AsDead(f, c.message, c.attempt(now))
 	})
 }
 
-// Release gives the delivery up for another attempt. f and notSent are as in
+// Release gives the delivery up for another attempt. waits is how long after a
+// failed attempt of its own, 0 if it is only put back. f and notSent are as in
 // Died.
-func (c *Claim) Release(ctx context.Context, f Fault, notSent bool) error {
-	return c.end(ctx, func(e *Entry) {
+func (c *Claim) Release(ctx context.Context, f Fault, notSent bool, waits time.Duration) error {
+	return c.change(ctx, func(e Entry, now time.Time) Entry {
 		if notSent {
-			e.notSent()
+			e = e.AsNotSent()
 		}
-		e.Last = &f
+		return e.AsReleased(f, waits, c.attempt(now))
 	})
 }
 
-func (e *Entry) completed() { e.State, e.Attaching = Completed, "" }
-
-func (e *Entry) notSent() {
-	if e.State == Creating {
-		e.State = Claimed
-	}
-	e.Attaching = ""
+// attempt is this claim, as it ends.
+func (c *Claim) attempt(now time.Time) Attempt {
+	return Attempt{At: c.began, Took: now.Sub(c.began).Milliseconds()}
 }
 
-func (e *Entry) attach(name string, a Attachment) {
-	e.Attached = maps.Clone(e.Attached)
-	if e.Attached == nil {
-		e.Attached = map[string]Attachment{}
-	}
-	e.Attached[name] = a
-}
-
-// end is a change that gives up the lease.
-func (c *Claim) end(ctx context.Context, edit func(*Entry)) error {
-	return c.change(ctx, func(e *Entry, _ time.Time) {
-		edit(e)
-		e.Owner, e.LeaseUntil = "", time.Time{}
-	})
-}
-
-func (c *Claim) change(ctx context.Context, edit func(*Entry, time.Time)) error {
+// change writes what edit makes of the entry. An edit that leaves it in
+// somebody's hands renews the lease.
+func (c *Claim) change(ctx context.Context, edit func(Entry, time.Time) Entry) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.lost {
 		return ErrConflict
 	}
-	now, next := c.ledger.now(), c.entry
-	next.LeaseUntil = now.Add(c.ledger.lease)
-	edit(&next, now)
+	now := c.ledger.now()
+	next := edit(c.entry, now)
+	if next.Owner != "" {
+		next.LeaseUntil = now.Add(c.ledger.lease)
+	}
 	return c.put(ctx, next)
 }
 
@@ -162,7 +140,7 @@ func (c *Claim) put(ctx context.Context, next Entry) error {
 			}
 			return err
 		}
-		stored, parseErr := entryOf(conflict.Current)
+		stored, parseErr := Read(conflict.Current)
 		if parseErr != nil {
 			return parseErr
 		}

@@ -13,14 +13,14 @@ func TestDrop(t *testing.T) {
 	passedOver := func(b *bench, generation int) {
 		b.t.Helper()
 		var done *ledger.DoneError
-		if _, err := b.Claim(b.t.Context(), "d1", generation); !errors.As(err, &done) {
+		if _, err := b.Claim(b.t.Context(), "d1", message(generation)); !errors.As(err, &done) {
 			b.t.Errorf("a message of generation %d: %v", generation, err)
 		}
 	}
 	t.Run("dead", func(t *testing.T) {
 		b := newBench(t)
 		c := b.claim(0)
-		b.must(c.Creating(t.Context()))
+		b.must(c.Creating(t.Context(), ledger.Where{}))
 		b.must(c.Created(t.Context(), "5", nil, nil))
 		b.must(c.Died(t.Context(), ledger.Fault{Reason: "attachment_source", Stage: "attach", Status: 403, Text: "HTTP 403"}, false))
 		b.must(b.Drop(t.Context(), "d1", 1, why))
@@ -51,7 +51,7 @@ func TestDrop(t *testing.T) {
 		// The letter comes back with the ledger's generation. An old copy that is
 		// dropped leaves it alone; it itself can be given up, too.
 		b.must(b.Drop(t.Context(), "d1", 1, "an old copy"))
-		b.must(b.claim(2).Release(t.Context(), ledger.Fault{Stage: "create", Text: "busy"}, true))
+		b.must(b.claim(2).Release(t.Context(), ledger.Fault{Stage: "create", Text: "busy"}, true, 0))
 		b.must(b.Drop(t.Context(), "d1", 2, "fourth"))
 		b.must(b.Drop(t.Context(), "d1", 3, "imported, and not replayed"))
 		if e := b.entry(); e.Generation != 4 || e.Last.Text != "imported, and not replayed (it had failed at create: busy)" {
@@ -69,7 +69,7 @@ func TestDrop(t *testing.T) {
 	})
 	t.Run("moved by SQS", func(t *testing.T) {
 		b := newBench(t)
-		b.must(b.claim(0).Release(t.Context(), ledger.Fault{Stage: "create", Status: 500, Text: "no"}, true))
+		b.must(b.claim(0).Release(t.Context(), ledger.Fault{Stage: "create", Status: 500, Text: "no"}, true, 0))
 		b.must(b.Drop(t.Context(), "d1", 0, why))
 		passedOver(b, 0)
 	})
@@ -133,7 +133,7 @@ func TestDropRacesWithAClaim(t *testing.T) {
 		if !raced {
 			raced = true
 			other := ledger.New(&memory{records: b.store.records}, func() time.Time { return b.now }, 2*time.Minute)
-			if _, err := other.Claim(t.Context(), "d1", 1); err != nil {
+			if _, err := other.Claim(t.Context(), "d1", message(1)); err != nil {
 				t.Error(err)
 			}
 		}

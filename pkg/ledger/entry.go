@@ -1,9 +1,8 @@
 package ledger
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -27,18 +26,29 @@ const (
 	Dead State = "dead"
 )
 
+// form is the Form of an entry that this version wrote.
+const form = 1
+
 // Entry is what the ledger remembers of one delivery. It holds no payload and
-// no secret.
+// no secret. A field that is absent has its zero value, which is always safe: a
+// worker of the previous version rewrites an entry without the fields that it
+// does not know.
 type Entry struct {
 	DeliveryID string `json:"deliveryId"`
-	State      State  `json:"state"`
+	// Form is 0 for an entry that the previous version wrote, or has rewritten:
+	// then a zero Spent says nothing.
+	Form  int   `json:"form,omitempty"`
+	State State `json:"state"`
 
 	// Owner and LeaseUntil say who works on it and until when nobody else may.
+	// The lease was set at UpdatedAt.
 	Owner      string    `json:"owner,omitempty"`
 	LeaseUntil time.Time `json:"leaseUntil,omitzero"`
 
-	// CreatingSince is when the request for the ticket was last begun.
+	// CreatingSince is when the request for the ticket was last begun, Where
+	// where it went; nil if that is not known.
 	CreatingSince time.Time `json:"creatingSince,omitzero"`
+	Where         *Where    `json:"where,omitempty"`
 	// TicketID is Centercode's, "" if its answer did not name it.
 	TicketID string `json:"ticketId,omitempty"`
 	// Files are the endpoints that take the ticket's files, by file element,
@@ -58,15 +68,59 @@ type Entry struct {
 	Attempts   int `json:"attempts"`
 	Replays    int `json:"replays,omitempty"`
 	Generation int `json:"generation,omitempty"`
+	// Spent is the queue's SentTimestamp of the message that died last: a message
+	// without a generation that was sent no later is an old copy.
+	Spent time.Time `json:"spent,omitzero"`
+	// Tried are the first nine attempts and the last nine.
+	Tried []Attempt `json:"tried,omitempty"`
+	// Waited sums the waits after failed attempts of its own; being held does
+	// not count, and a replay starts at 0. In JSON it is nanoseconds.
+	Waited time.Duration `json:"waited,omitempty"`
+	// Suspect says that an attempt ended without a word: it may have killed its
+	// worker. Alone says that the attempt in hand is the only work of its
+	// worker, EndsAlone how many such attempts in a row ended without a word.
+	Suspect   bool `json:"suspect,omitempty"`
+	Alone     bool `json:"alone,omitempty"`
+	EndsAlone int  `json:"endsAlone,omitempty"`
+	// Actions are what people did to it, the last nine.
+	Actions []Action `json:"actions,omitempty"`
 
 	// Last is the last fault.
 	Last *Fault `json:"last,omitempty"`
 	// Resume is the state that a dead delivery goes on from when it is
 	// replayed.
 	Resume State `json:"resume,omitempty"`
+	// Letter is in how many items the ledger keeps the message of the last death;
+	// see [Ledger.Letter].
+	Letter int `json:"letter,omitempty"`
+
+	// About is what the delivery is about, for people who ask for it.
+	About *About `json:"about,omitempty"`
 
 	FirstSeen time.Time `json:"firstSeen"`
 	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// Where is where the request for a ticket went.
+type Where struct {
+	// BaseURL is Centercode's address.
+	BaseURL string `json:"baseUrl,omitempty"`
+	Project string `json:"project,omitempty"`
+	Source  string `json:"source,omitempty"`
+	// Lookup is where the ticket can be found again; nil if nowhere.
+	Lookup *Lookup `json:"lookup,omitempty"`
+	// Mapping is the hash of the mapping that made the request; see
+	// [Ledger.KeepMapping].
+	Mapping string `json:"mapping,omitempty"`
+}
+
+// Lookup is a Centercode data package that lists tickets with their delivery id.
+type Lookup struct {
+	Package      string `json:"package"`
+	Column       string `json:"column"`
+	TicketColumn string `json:"ticketColumn,omitempty"`
+	// Settle is how long after the request a ticket may still be missing there.
+	Settle time.Duration `json:"settle,omitempty"`
 }
 
 // Attachment is a file that Centercode took.
@@ -74,6 +128,49 @@ type Attachment struct {
 	Name  string    `json:"name"`
 	Bytes int64     `json:"bytes"`
 	At    time.Time `json:"at"`
+}
+
+// Attempt is one time that a worker had the delivery in hand.
+type Attempt struct {
+	At time.Time `json:"at"`
+	// Stage and Status are the fault's; empty if there was none.
+	Stage  string `json:"stage,omitempty"`
+	Status int    `json:"status,omitempty"`
+	// Decision is what was decided: completed, dead_letter, retry, held, or
+	// silent for an attempt that ended without a word.
+	Decision string `json:"decision"`
+	// Took is how long it took, in milliseconds.
+	Took int64 `json:"ms,omitempty"`
+}
+
+// The decisions of an [Attempt].
+const (
+	DecisionCompleted  = "completed"
+	DecisionDeadLetter = "dead_letter"
+	DecisionRetry      = "retry"
+	DecisionHeld       = "held"
+	DecisionSilent     = "silent"
+)
+
+// Action is what a person did to a delivery.
+type Action struct {
+	At   time.Time `json:"at"`
+	Who  string    `json:"who,omitempty"`
+	What string    `json:"what"`
+}
+
+// About is what a delivery is about. Email and Text are left out where
+// ledger.remember is ids.
+type About struct {
+	Kind    string `json:"kind,omitempty"`
+	App     string `json:"app,omitempty"`
+	Version string `json:"version,omitempty"`
+	Build   string `json:"build,omitempty"`
+	// Session is the path of the session's page.
+	Session string `json:"session,omitempty"`
+	Email   string `json:"email,omitempty"`
+	// Text is the beginning of what the tester wrote.
+	Text string `json:"text,omitempty"`
 }
 
 // Fault is the last thing that went wrong, redacted.
@@ -88,36 +185,33 @@ type Fault struct {
 	At     time.Time `json:"at"`
 }
 
-// HeldAt says whether somebody holds the delivery at that time.
+// HeldAt says whether somebody holds the delivery at that time. A lease that ends
+// later than a lease that begins now could, twice over, is one that a clock set
+// which has gone back since: it holds nothing.
 func (e Entry) HeldAt(now time.Time) bool {
-	return e.Owner != "" && now.Before(e.LeaseUntil)
+	left, set := e.LeaseUntil.Sub(now), e.LeaseUntil.Sub(e.UpdatedAt)
+	return e.Owner != "" && left > 0 && left <= 2*set
 }
 
-// clone keeps a caller's maps apart from those of the claim.
+// Progress is how far the delivery got, as if it were not dead.
+func (e Entry) Progress() State {
+	if e.State == Dead {
+		return e.Resume
+	}
+	return e.State
+}
+
+// InDoubt says whether a request is announced whose answer is not known: the one
+// for the ticket, or an upload.
+func (e Entry) InDoubt() bool {
+	return e.State != Completed && (e.Progress() == Creating || e.Attaching != "")
+}
+
+// clone keeps a caller's maps and lists apart from those of the claim.
 func (e Entry) clone() Entry {
 	e.Files = maps.Clone(e.Files)
 	e.Attached = maps.Clone(e.Attached)
+	e.Tried = slices.Clone(e.Tried)
+	e.Actions = slices.Clone(e.Actions)
 	return e
-}
-
-func (e Entry) record(version int64, retain time.Duration) (Record, error) {
-	doc, err := json.Marshal(e)
-	if err != nil {
-		return Record{}, fmt.Errorf("write ledger entry: %w", err)
-	}
-	return Record{
-		ID:        e.DeliveryID,
-		Version:   version,
-		State:     string(e.State),
-		ExpiresAt: e.UpdatedAt.Add(retain).UTC().Truncate(time.Second),
-		Doc:       doc,
-	}, nil
-}
-
-func entryOf(r Record) (Entry, error) {
-	var e Entry
-	if err := json.Unmarshal(r.Doc, &e); err != nil {
-		return Entry{}, fmt.Errorf("read ledger entry of delivery %s: %w", r.ID, err)
-	}
-	return e, nil
 }

@@ -20,9 +20,6 @@ const (
 	// DefaultLease is how long a delivery stays with a worker that is not heard
 	// of any more: a crash is picked up again after about that time.
 	DefaultLease = 2 * time.Minute
-	// DefaultRetain is how long an entry outlives its last change: longer than
-	// the 14 days that a dead letter can live, and a replay after them.
-	DefaultRetain = 35 * 24 * time.Hour
 
 	// puts is how often a write is tried whose outcome is not known. Trying
 	// again is safe: the same record is recognised in the conflict.
@@ -33,20 +30,21 @@ const (
 
 // Ledger is the state machine over a [Store].
 type Ledger struct {
-	store  Store
-	now    func() time.Time
-	lease  time.Duration
-	retain time.Duration
+	store Store
+	now   func() time.Time
+	lease time.Duration
 	// instance begins the names of this ledger's owners.
 	instance string
 	// alone: every other owner is dead.
 	alone bool
+	// who is the person behind what is done here.
+	who string
 }
 
 // New returns a ledger over store that reads the time from now and holds claims
 // for lease.
 func New(store Store, now func() time.Time, lease time.Duration) *Ledger {
-	return &Ledger{store: store, now: now, lease: lease, retain: DefaultRetain, instance: rand.Text()}
+	return &Ledger{store: store, now: now, lease: lease, instance: rand.Text()}
 }
 
 // Alone says that nobody else works on this ledger, as the lock of the embedded
@@ -54,6 +52,13 @@ func New(store Store, now func() time.Time, lease time.Duration) *Ledger {
 // It returns l.
 func (l *Ledger) Alone() *Ledger {
 	l.alone = true
+	return l
+}
+
+// By names the person behind what is done here, for the entries' Actions. It
+// returns l.
+func (l *Ledger) By(who string) *Ledger {
+	l.who = who
 	return l
 }
 
@@ -78,19 +83,53 @@ func (e *HeldError) Error() string {
 	return "delivery is held by another worker until " + e.Until.UTC().Format(time.RFC3339)
 }
 
-// Claim takes a delivery in hand. generation is that of the message: how often
-// it was a dead letter before. The error is a [*DoneError] or a [*HeldError] if
-// there is nothing to do now, else the store's.
-func (l *Ledger) Claim(ctx context.Context, id string, generation int) (*Claim, error) {
-	now := l.now()
-	c := &Claim{ledger: l, entry: Entry{
-		DeliveryID: id, State: Claimed, Generation: generation, FirstSeen: now,
-	}}
+// Delivery is what the ledger knows of a delivery for which a message has come.
+type Delivery struct {
+	ledger  *Ledger
+	message Message
+	version int64
+	entry   Entry
+}
+
+// Look reads what is known of the delivery of a message. The error is a
+// [*DoneError] or a [*HeldError] if there is nothing to do now, else the store's.
+func (l *Ledger) Look(ctx context.Context, id string, m Message) (*Delivery, error) {
+	d := &Delivery{ledger: l, message: m, entry: First(id, m, l.now())}
+	r, err := l.store.Get(ctx, id)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return d, nil
+	case err != nil:
+		return nil, fmt.Errorf("look up delivery %s: %w", id, err)
+	}
+	if err := d.adopt(r); err != nil {
+		return nil, err
+	}
+	if _, err := d.take(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Entry returns the delivery as it was read, or as it begins.
+func (d *Delivery) Entry() Entry { return d.entry.clone() }
+
+// Known says whether the ledger has the delivery.
+func (d *Delivery) Known() bool { return d.version > 0 }
+
+// Claim takes the delivery in hand. about may be empty. The errors are those of
+// [Ledger.Look].
+func (d *Delivery) Claim(ctx context.Context, about About) (*Claim, error) {
 	for range races {
-		c.entry.Owner = l.instance + "/" + rand.Text()
-		c.entry.LeaseUntil = now.Add(l.lease)
-		c.entry.Attempts++
-		err := c.put(ctx, c.entry)
+		next, err := d.take()
+		if err != nil {
+			return nil, err
+		}
+		if about != (About{}) {
+			next.About = &about
+		}
+		c := &Claim{ledger: d.ledger, message: d.message, began: d.ledger.now(), version: d.version, entry: next}
+		err = c.put(ctx, next)
 		var conflict *ConflictError
 		if err == nil {
 			return c, nil
@@ -98,38 +137,55 @@ func (l *Ledger) Claim(ctx context.Context, id string, generation int) (*Claim, 
 		if !errors.As(err, &conflict) {
 			return nil, err
 		}
-		// c.put has taken over what is stored.
-		if c.entry, err = l.reopen(c.entry, generation, now); err != nil {
+		if err := d.adopt(conflict.Current); err != nil {
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("claim delivery %s: %w", id, ErrConflict)
+	return nil, fmt.Errorf("claim delivery %s: %w", d.entry.DeliveryID, ErrConflict)
 }
 
-// reopen decides whether a stored entry may be claimed, and as what.
-func (l *Ledger) reopen(e Entry, generation int, now time.Time) (Entry, error) {
-	switch {
-	case e.State == Completed:
-		return e, &DoneError{Entry: e}
-	case e.HeldAt(now) && !(l.alone && !strings.HasPrefix(e.Owner, l.instance+"/")):
-		return e, &HeldError{Until: e.LeaseUntil}
-	case generation < e.Generation:
-		// A copy of a message that became a dead letter after this copy was
-		// sent: the letter is the one that counts.
-		return e, &DoneError{Entry: e}
+// Keep writes a delivery down that the ledger does not have, in nobody's hands, so
+// that it can be found while its message waits. One that it has stays as it is.
+func (d *Delivery) Keep(ctx context.Context, about About) error {
+	if d.Known() {
+		return nil
 	}
-	if e.Owner != "" {
-		// Should this attempt end as that one did, and SQS give the message up,
-		// nothing else says why.
-		e.Last = &Fault{Stage: "claim", At: now,
-			Text: "an attempt ended without a word: its worker died, or could not reach the ledger"}
+	e := d.entry
+	if about != (About{}) {
+		e.About = &about
 	}
-	if e.State == Dead {
-		e.State, e.Resume = e.Resume, ""
-		e.Replays++
+	if err := d.ledger.put(ctx, e, 0); err != nil && !errors.Is(err, ErrConflict) {
+		return err
 	}
-	e.Generation = max(e.Generation, generation)
-	return e, nil
+	return nil
+}
+
+func (d *Delivery) adopt(r Record) error {
+	e, err := Read(r)
+	if err != nil {
+		return err
+	}
+	d.entry, d.version = e, r.Version
+	return nil
+}
+
+// take is the entry as it is claimed now.
+func (d *Delivery) take() (Entry, error) {
+	l, now := d.ledger, d.ledger.now()
+	next, err := d.entry.Take(d.message, Taking{Owner: l.instance + "/" + rand.Text(), Until: now.Add(l.lease)}, now)
+	if err == nil && d.entry.HeldAt(now) && !(l.alone && !strings.HasPrefix(d.entry.Owner, l.instance+"/")) {
+		err = &HeldError{Until: d.entry.LeaseUntil}
+	}
+	return next, err
+}
+
+// Claim is Look and Claim in one.
+func (l *Ledger) Claim(ctx context.Context, id string, m Message) (*Claim, error) {
+	d, err := l.Look(ctx, id, m)
+	if err != nil {
+		return nil, err
+	}
+	return d.Claim(ctx, About{})
 }
 
 // Entry returns what is known of a delivery, or [ErrNotFound].
@@ -138,13 +194,13 @@ func (l *Ledger) Entry(ctx context.Context, id string) (Entry, error) {
 	if err != nil {
 		return Entry{}, fmt.Errorf("look up delivery %s: %w", id, err)
 	}
-	return entryOf(r)
+	return Read(r)
 }
 
 // put writes next as the version after version. Its own record, found in a
 // conflict, means that an earlier try was carried out and its reply lost.
 func (l *Ledger) put(ctx context.Context, next Entry, version int64) error {
-	r, err := next.record(version+1, l.retain)
+	r, err := next.record(version + 1)
 	if err != nil {
 		return err
 	}

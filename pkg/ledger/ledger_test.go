@@ -59,19 +59,29 @@ type bench struct {
 	*ledger.Ledger
 }
 
+var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
 func newBench(t *testing.T) *bench {
 	b := &bench{
 		t:     t,
 		store: &memory{records: map[string]ledger.Record{}},
-		now:   time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		now:   began.Add(time.Second),
 	}
 	b.Ledger = ledger.New(b.store, func() time.Time { return b.now }, 2*time.Minute)
 	return b
 }
 
+// message is one of a generation; the first was sent as the test began.
+func message(generation int) ledger.Message {
+	if generation == 0 {
+		return ledger.Message{SentAt: began}
+	}
+	return ledger.Message{Generation: generation, Marked: true}
+}
+
 func (b *bench) claim(generation int) *ledger.Claim {
 	b.t.Helper()
-	c, err := b.Claim(b.t.Context(), "d1", generation)
+	c, err := b.Claim(b.t.Context(), "d1", message(generation))
 	if err != nil {
 		b.t.Fatalf("claim: %v", err)
 	}
@@ -96,7 +106,7 @@ func TestDeliveryRunsToItsEnd(t *testing.T) {
 	b := newBench(t)
 	ctx := t.Context()
 	c := b.claim(0)
-	b.must(c.Creating(ctx))
+	b.must(c.Creating(ctx, ledger.Where{}))
 	b.must(c.Created(ctx, "77", map[string]string{"screenshot": "https://c.example/f"}, nil))
 	b.must(c.Attaching(ctx, "screenshot"))
 	b.must(c.Attached(ctx, "screenshot", ledger.Attachment{Name: "a.png", Bytes: 9}))
@@ -109,7 +119,7 @@ func TestDeliveryRunsToItsEnd(t *testing.T) {
 	if got := e.Attached["screenshot"]; got.Bytes != 9 || !got.At.Equal(b.now) {
 		t.Errorf("attachment at the end: %+v", got)
 	}
-	_, err := b.Claim(ctx, "d1", 0)
+	_, err := b.Claim(ctx, "d1", message(0))
 	var done *ledger.DoneError
 	if !errors.As(err, &done) || done.Entry.TicketID != "77" {
 		t.Errorf("claim of a completed delivery: %v", err)
@@ -120,13 +130,13 @@ func TestDeliveryRunsToItsEnd(t *testing.T) {
 func TestCreatedAndCompleted(t *testing.T) {
 	b := newBench(t)
 	c := b.claim(0)
-	b.must(c.Creating(t.Context()))
+	b.must(c.Creating(t.Context(), ledger.Where{}))
 	before := b.store.puts
 	b.must(c.CreatedAndCompleted(t.Context(), "77"))
 	if e := b.entry(); e.State != ledger.Completed || e.TicketID != "77" || e.Owner != "" || b.store.puts != before+1 {
 		t.Errorf("entry after %d writes: %+v", b.store.puts-before, e)
 	}
-	_, err := b.Claim(t.Context(), "d1", 0)
+	_, err := b.Claim(t.Context(), "d1", message(0))
 	var done *ledger.DoneError
 	if !errors.As(err, &done) || done.Entry.TicketID != "77" {
 		t.Errorf("claim of a completed delivery: %v", err)
@@ -136,7 +146,7 @@ func TestCreatedAndCompleted(t *testing.T) {
 func TestClaimIsHeldUntilItsLeaseEnds(t *testing.T) {
 	b := newBench(t)
 	first := b.claim(0)
-	_, err := b.Claim(t.Context(), "d1", 0)
+	_, err := b.Claim(t.Context(), "d1", message(0))
 	var held *ledger.HeldError
 	if !errors.As(err, &held) || !held.Until.Equal(b.now.Add(2*time.Minute)) {
 		t.Fatalf("second claim: %v", err)
@@ -145,11 +155,11 @@ func TestClaimIsHeldUntilItsLeaseEnds(t *testing.T) {
 	b.now = b.now.Add(90 * time.Second)
 	b.must(first.Renew(t.Context()))
 	b.now = b.now.Add(90 * time.Second)
-	if _, err := b.Claim(t.Context(), "d1", 0); !errors.As(err, &held) {
+	if _, err := b.Claim(t.Context(), "d1", message(0)); !errors.As(err, &held) {
 		t.Fatalf("claim after a renewal: %v", err)
 	}
 
-	b.must(first.Creating(t.Context()))
+	b.must(first.Creating(t.Context(), ledger.Where{}))
 	b.now = b.now.Add(2 * time.Minute)
 	second := b.claim(0)
 	if e := second.Entry(); e.State != ledger.Creating || e.Attempts != 2 {
@@ -167,11 +177,11 @@ func TestAloneTheLeaseOfADeadProcessIsNotWaitedFor(t *testing.T) {
 	b := newBench(t)
 	b.claim(0)
 	again := ledger.New(b.store, func() time.Time { return b.now }, 2*time.Minute).Alone()
-	if _, err := again.Claim(t.Context(), "d1", 0); err != nil {
+	if _, err := again.Claim(t.Context(), "d1", message(0)); err != nil {
 		t.Fatalf("claim after a restart: %v", err)
 	}
 	var held *ledger.HeldError
-	if _, err := again.Claim(t.Context(), "d1", 0); !errors.As(err, &held) {
+	if _, err := again.Claim(t.Context(), "d1", message(0)); !errors.As(err, &held) {
 		t.Errorf("claim of what this process holds: %v", err)
 	}
 }
@@ -188,8 +198,8 @@ func TestReleaseKeepsWhatIsKnown(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			b := newBench(t)
 			c := b.claim(0)
-			b.must(c.Creating(t.Context()))
-			b.must(c.Release(t.Context(), ledger.Fault{Stage: "create", Status: 500, Text: "no"}, tc.notSent))
+			b.must(c.Creating(t.Context(), ledger.Where{}))
+			b.must(c.Release(t.Context(), ledger.Fault{Stage: "create", Status: 500, Text: "no"}, tc.notSent, 0))
 			e := b.claim(0).Entry()
 			if e.State != tc.want || e.Last == nil || e.Last.Status != 500 || e.Attempts != 2 {
 				t.Errorf("claimed again as %+v, want state %s", e, tc.want)
@@ -204,7 +214,7 @@ func TestDeadLetterComesBackOnceEachGeneration(t *testing.T) {
 	b.must(b.claim(0).Died(ctx, ledger.Fault{Reason: "mapping", Stage: "map", Text: "x"}, false))
 
 	var done *ledger.DoneError
-	if _, err := b.Claim(ctx, "d1", 0); !errors.As(err, &done) {
+	if _, err := b.Claim(ctx, "d1", message(0)); !errors.As(err, &done) {
 		t.Fatalf("the first message, delivered again after its dead letter: %v", err)
 	}
 	c := b.claim(1) // the replayed letter
@@ -212,7 +222,7 @@ func TestDeadLetterComesBackOnceEachGeneration(t *testing.T) {
 		t.Fatalf("replayed as %+v", e)
 	}
 	b.must(c.Died(ctx, ledger.Fault{Reason: "rejected", Stage: "create", Text: "y"}, false))
-	if _, err := b.Claim(ctx, "d1", 1); !errors.As(err, &done) {
+	if _, err := b.Claim(ctx, "d1", message(1)); !errors.As(err, &done) {
 		t.Fatalf("a second copy of the replayed letter: %v", err)
 	}
 	if e := b.claim(2).Entry(); e.Replays != 2 || e.Generation != 2 {
@@ -224,7 +234,7 @@ func TestReplayMaySendWhatIsKnownNotToBeSent(t *testing.T) {
 	b := newBench(t)
 	ctx := t.Context()
 	c := b.claim(0)
-	b.must(c.Creating(ctx))
+	b.must(c.Creating(ctx, ledger.Where{}))
 	b.must(c.Died(ctx, ledger.Fault{Reason: "rejected", Stage: "create", Status: 400}, true))
 	if e := b.claim(1).Entry(); e.State != ledger.Claimed {
 		t.Errorf("replayed as %+v", e)
@@ -235,7 +245,7 @@ func TestReplayGoesOnWhereTheDeliveryDied(t *testing.T) {
 	b := newBench(t)
 	ctx := t.Context()
 	c := b.claim(0)
-	b.must(c.Creating(ctx))
+	b.must(c.Creating(ctx, ledger.Where{}))
 	b.must(c.Created(ctx, "5", nil, []string{"id"}))
 	b.must(c.Died(ctx, ledger.Fault{Reason: "attachment_source", Stage: "attach", Text: "404"}, false))
 	if e := b.claim(1).Entry(); e.State != ledger.Created || e.TicketID != "5" {
@@ -247,7 +257,7 @@ func TestSettle(t *testing.T) {
 	park := func(t *testing.T, attach bool) *bench {
 		b := newBench(t)
 		c := b.claim(0)
-		b.must(c.Creating(t.Context()))
+		b.must(c.Creating(t.Context(), ledger.Where{}))
 		if attach {
 			b.must(c.Created(t.Context(), "5", nil, nil))
 			b.must(c.Attaching(t.Context(), "log"))
@@ -286,7 +296,7 @@ func TestSettle(t *testing.T) {
 	})
 	t.Run("moved by SQS", func(t *testing.T) {
 		b := newBench(t)
-		b.must(b.claim(0).Creating(t.Context()))
+		b.must(b.claim(0).Creating(t.Context(), ledger.Where{}))
 		if err := b.SettleCreated(t.Context(), "d1", "99"); !errors.Is(err, ledger.ErrNotParked) {
 			t.Errorf("while it is held: %v", err)
 		}
@@ -318,11 +328,11 @@ func TestSettle(t *testing.T) {
 func TestOneFaultyWriteIsMended(t *testing.T) {
 	fault := errors.New("connection reset")
 	life := func(ctx context.Context, l *ledger.Ledger) error {
-		c, err := l.Claim(ctx, "d1", 0)
+		c, err := l.Claim(ctx, "d1", message(0))
 		if err != nil {
 			return err
 		}
-		return errors.Join(c.Creating(ctx), c.Created(ctx, "7", nil, nil), c.Attaching(ctx, "a"),
+		return errors.Join(c.Creating(ctx, ledger.Where{}), c.Created(ctx, "7", nil, nil), c.Attaching(ctx, "a"),
 			c.Attached(ctx, "a", ledger.Attachment{}), c.Renew(ctx), c.Completed(ctx))
 	}
 	const writes = 7
@@ -356,7 +366,7 @@ func TestNothingSaidIsForgotten(t *testing.T) {
 	for _, carriedOut := range []bool{false, true} {
 		b := newBench(t)
 		c := b.claim(0)
-		b.must(c.Creating(t.Context()))
+		b.must(c.Creating(t.Context(), ledger.Where{}))
 		// A try that was carried out is recognised by the one after it, so
 		// those must not get through.
 		b.store.fault = func(i int, _ ledger.Record) (error, error) {
@@ -369,7 +379,7 @@ func TestNothingSaidIsForgotten(t *testing.T) {
 			t.Fatalf("created: %v", err)
 		}
 		b.store.fault = nil
-		b.must(c.Release(t.Context(), ledger.Fault{Stage: "create"}, true))
+		b.must(c.Release(t.Context(), ledger.Fault{Stage: "create"}, true, 0))
 		if e := b.entry(); e.State != ledger.Created || e.TicketID != "7" || e.Owner != "" {
 			t.Errorf("carried out %v: %+v", carriedOut, e)
 		}
@@ -382,7 +392,7 @@ func TestRacingClaimsHaveOneWinner(t *testing.T) {
 	won := make(chan *ledger.Claim, 32)
 	for range 32 {
 		wg.Go(func() {
-			c, err := b.Claim(t.Context(), "d1", 0)
+			c, err := b.Claim(t.Context(), "d1", message(0))
 			var held *ledger.HeldError
 			switch {
 			case err == nil:

@@ -12,7 +12,7 @@ import (
 func TestSettleTicketWithoutID(t *testing.T) {
 	b := newBench(t)
 	c := b.claim(0)
-	b.must(c.Creating(t.Context()))
+	b.must(c.Creating(t.Context(), ledger.Where{}))
 	b.must(c.Created(t.Context(), "", nil, nil))
 	b.must(c.Died(t.Context(), ledger.Fault{Reason: "attachment_endpoint"}, true))
 	for _, tc := range []struct {

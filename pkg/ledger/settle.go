@@ -4,68 +4,88 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ErrNotParked says that a delivery does not wait for a person's word on
 // whether its ticket was made.
 var ErrNotParked = errors.New("delivery is not parked for a lost answer")
 
-// SettleCreated records that the request whose answer was lost was carried out:
-// the ticket exists under ticketID, or, where an upload was parked, Centercode
-// has the file. A ticket whose answer came, but did not name its id, gets it the
-// same way. A replay goes on from there. The error is [ErrNotFound],
+// SettledCreated returns the entry as the request whose answer was lost was
+// carried out: the ticket exists under ticketID, or, where an upload was parked,
+// Centercode has the file. A ticket whose answer came, but did not name its id,
+// gets it the same way. A replay goes on from there. settled is false if there is
+// nothing to settle.
+func (e Entry) SettledCreated(ticketID string, now time.Time) (_ Entry, settled bool) {
+	state := e.Progress()
+	nameless := state == Created && e.TicketID == "" && ticketID != ""
+	if e.State == Completed || !e.InDoubt() && !nameless {
+		return e, false
+	}
+	if state == Creating || nameless {
+		e, e.TicketID = e.at(Created), ticketID
+	}
+	if e.Attaching != "" {
+		e = e.AsAttached(e.Attaching, Attachment{At: now})
+	}
+	return e, true
+}
+
+// SettledNotCreated returns the entry as the request whose answer was lost did
+// nothing, so that a replay sends it again. settled is false if there is nothing
+// to settle.
+func (e Entry) SettledNotCreated() (_ Entry, settled bool) {
+	if !e.InDoubt() {
+		return e, false
+	}
+	if e.Progress() == Creating {
+		e = e.at(Claimed)
+	}
+	e.Attaching = ""
+	return e, true
+}
+
+// at returns the entry with another progress: dead it stays.
+func (e Entry) at(state State) Entry {
+	if e.State == Dead {
+		e.Resume = state
+	} else {
+		e.State = state
+	}
+	return e
+}
+
+// SettleCreated records what [Entry.SettledCreated] says, of a delivery that
+// nobody holds: a dead one, or one whose message SQS itself moved to the
+// dead-letter queue while its ticket was in doubt. The error is [ErrNotFound],
 // [ErrNotParked], [ErrConflict] or the store's.
 func (l *Ledger) SettleCreated(ctx context.Context, id, ticketID string) error {
-	return l.settle(ctx, id, func(e *Entry, state *State) (settled bool) {
-		nameless := *state == Created && e.TicketID == "" && ticketID != ""
-		settled = inDoubt(*e, *state) || nameless
-		if *state == Creating || nameless {
-			*state, e.TicketID = Created, ticketID
-		}
-		if e.Attaching != "" {
-			e.attach(e.Attaching, Attachment{At: l.now()})
-			e.Attaching = ""
-		}
-		return settled
-	})
+	what := "said that the file is there"
+	if ticketID != "" {
+		what = "said that ticket " + ticketID + " is it"
+	}
+	return l.settle(ctx, id, what, func(e Entry) (Entry, bool) { return e.SettledCreated(ticketID, l.now()) })
 }
 
-// SettleNotCreated records that the request whose answer was lost did nothing,
-// so that a replay sends it again. The errors are those of SettleCreated.
+// SettleNotCreated likewise records what [Entry.SettledNotCreated] says.
 func (l *Ledger) SettleNotCreated(ctx context.Context, id string) error {
-	return l.settle(ctx, id, func(e *Entry, state *State) (settled bool) {
-		settled = inDoubt(*e, *state)
-		if *state == Creating {
-			*state = Claimed
-		}
-		e.Attaching = ""
-		return settled
-	})
+	return l.settle(ctx, id, "said that the request did nothing", Entry.SettledNotCreated)
 }
 
-// inDoubt says whether a request is announced whose answer is not known.
-func inDoubt(e Entry, state State) bool { return state == Creating || e.Attaching != "" }
-
-// settle edits a delivery that nobody holds: a dead one, or one whose message SQS
-// itself moved to the dead-letter queue while its ticket was in doubt. edit says
-// whether there was something to settle.
-func (l *Ledger) settle(ctx context.Context, id string, edit func(e *Entry, state *State) bool) error {
+func (l *Ledger) settle(ctx context.Context, id, what string, edit func(Entry) (Entry, bool)) error {
 	r, err := l.store.Get(ctx, id)
 	if err != nil {
 		return fmt.Errorf("settle delivery %s: %w", id, err)
 	}
-	e, err := entryOf(r)
+	e, err := Read(r)
 	if err != nil {
 		return err
 	}
-	e = e.clone()
-	state := &e.State
-	if e.State == Dead {
-		state = &e.Resume
-	}
-	if e.HeldAt(l.now()) || !edit(&e, state) {
+	next, settled := edit(e)
+	if e.HeldAt(l.now()) || !settled {
 		return fmt.Errorf("settle delivery %s (%s): %w", id, e.State, ErrNotParked)
 	}
-	e.UpdatedAt = l.now()
-	return l.put(ctx, e, r.Version)
+	next = next.AsActed(Action{At: l.now(), Who: l.who, What: what})
+	next.UpdatedAt = l.now()
+	return l.put(ctx, next, r.Version)
 }

@@ -20,10 +20,16 @@ type Record struct {
 	ID string
 	// Version counts the writes, from 1.
 	Version int64
-	// State repeats the entry's state for people who look at the store itself.
+	// State repeats the entry's state; "dropped" for a dead one that a person
+	// gave up. See [Ended].
 	State string
-	// ExpiresAt is when the store may forget the record, to the second.
+	// ExpiresAt is when the store may forget the record, to the second. A store
+	// that has room keeps what has not [Ended] for ever.
 	ExpiresAt time.Time
+	// Attention is not empty if the record waits for a person, since Since, to
+	// the millisecond. An index of the store has just those.
+	Attention string
+	Since     time.Time
 	// Doc is the entry as JSON, below 64 KiB; it comes back byte for byte.
 	Doc []byte
 }
@@ -36,9 +42,10 @@ type Store interface {
 	// nothing is stored. The record is durable when Put returns nil.
 	//
 	// Anything else stored is a [*ConflictError] that carries it, found by the
-	// same call; a version above 1 where nothing is stored is [ErrNotFound]. After any other error the write may or may not have happened:
-	// the caller, not the store, puts again, and recognises its own record in
-	// the conflict. Expired records count as stored until they are removed.
+	// same call; a version above 1 where nothing is stored is [ErrNotFound]. After
+	// any other error the write may or may not have happened: the caller, not the
+	// store, puts again, and recognises its own record in the conflict. Expired
+	// records count as stored until they are removed.
 	Put(ctx context.Context, r Record) error
 
 	// Get returns the newest record, whoever wrote it, or [ErrNotFound].

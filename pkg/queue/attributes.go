@@ -27,6 +27,31 @@ const (
 	ReasonAttachmentEndpoint Reason = "attachment_endpoint" // Centercode named no place for the file; the ticket stays
 )
 
+// Stage is a step of a delivery: where it failed.
+type Stage string
+
+// The stages, in their order.
+const (
+	StageDecode     Stage = "decode"      // read the message
+	StageClaim      Stage = "claim"       // take the delivery in hand
+	StageMap        Stage = "map"         // find its route and what its fields become
+	StageSecret     Stage = "secret"      // read an API key
+	StageLookUp     Stage = "look_up"     // find a ticket whose answer was lost
+	StageCreate     Stage = "create"      // make the ticket
+	StageAttach     Stage = "attach"      // send a file
+	StageComplete   Stage = "complete"    // write down that all is done
+	StageDeadLetter Stage = "dead_letter" // write a dead letter
+	StageDrop       Stage = "drop"        // a person gave it up
+)
+
+// Stages are all stages, in alphabetical order.
+func Stages() []Stage {
+	return []Stage{
+		StageAttach, StageClaim, StageComplete, StageCreate, StageDeadLetter, StageDecode, StageDrop,
+		StageLookUp, StageMap, StageSecret,
+	}
+}
+
 // The names of the message attributes. SQS allows ten a message: a dead letter
 // that was replayed has them all.
 const (
@@ -53,8 +78,8 @@ type DeadLetter struct {
 	// Event is the kind of the TestFairy event.
 	Event  string
 	Reason Reason
-	// Stage is the step that failed: decode, map, create, or attach.
-	Stage string
+	// Stage is the step that failed.
+	Stage Stage
 	// Status is the HTTP status that Centercode or the attachment's source
 	// gave, 0 if there was none.
 	Status int
@@ -85,7 +110,7 @@ func DeliveryAttributes(deliveryID, event string) map[string]types.MessageAttrib
 func (d DeadLetter) Attributes() map[string]types.MessageAttributeValue {
 	attrs := DeliveryAttributes(d.DeliveryID, d.Event)
 	text(attrs, attrReason, string(d.Reason))
-	text(attrs, attrStage, d.Stage)
+	text(attrs, attrStage, string(d.Stage))
 	text(attrs, attrDescription, Describe(d.Description))
 	text(attrs, attrFailedAt, d.FailedAt.UTC().Format(time.RFC3339))
 	number(attrs, attrStatus, d.Status)
@@ -110,7 +135,7 @@ func ParseDeadLetter(attrs map[string]types.MessageAttributeValue) DeadLetter {
 		DeliveryID:  get(attrDeliveryID),
 		Event:       get(attrEvent),
 		Reason:      Reason(get(attrReason)),
-		Stage:       get(attrStage),
+		Stage:       Stage(get(attrStage)),
 		Status:      atoi(attrStatus),
 		Description: get(attrDescription),
 		Attempts:    atoi(attrAttempts),
@@ -121,20 +146,23 @@ func ParseDeadLetter(attrs map[string]types.MessageAttributeValue) DeadLetter {
 }
 
 // Generation reads how often the message was a dead letter before, as Lambda's
-// event source mapping hands it over; 0 on its first way.
-func Generation(attrs map[string]events.SQSMessageAttribute) int {
-	return counted(attrs, attrGeneration)
+// event source mapping hands it over. marked is false if it does not say so: on
+// its first way, or sent by hand.
+func Generation(attrs map[string]events.SQSMessageAttribute) (n int, marked bool) {
+	n, err := strconv.Atoi(aws.ToString(attrs[attrGeneration].StringValue))
+	if err != nil || n < 0 {
+		return 0, false
+	}
+	return n, true
 }
 
 // Replays reads likewise how often the message was replayed.
-func Replays(attrs map[string]events.SQSMessageAttribute) int { return counted(attrs, attrReplays) }
-
-func counted(attrs map[string]events.SQSMessageAttribute, name string) int {
-	n, err := strconv.Atoi(aws.ToString(attrs[name].StringValue))
-	if err != nil || n < 0 {
+func Replays(attrs map[string]events.SQSMessageAttribute) int {
+	n, err := strconv.Atoi(aws.ToString(attrs[attrReplays].StringValue))
+	if err != nil {
 		return 0
 	}
-	return n
+	return max(n, 0)
 }
 
 // Describe makes a text fit to be a dead letter's description: characters that

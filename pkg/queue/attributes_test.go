@@ -54,11 +54,13 @@ func TestCounts(t *testing.T) {
 		return map[string]events.SQSMessageAttribute{"generation": n, "replays": n}
 	}
 	for _, tc := range []struct {
-		attrs map[string]events.SQSMessageAttribute
-		want  int
-	}{{nil, 0}, {of("2"), 2}, {of("-1"), 0}, {of("x"), 0}} {
-		if generation, replays := Generation(tc.attrs), Replays(tc.attrs); generation != tc.want || replays != tc.want {
-			t.Errorf("%v: generation %d, %d replays, want %d", tc.attrs, generation, replays, tc.want)
+		attrs  map[string]events.SQSMessageAttribute
+		want   int
+		marked bool
+	}{{nil, 0, false}, {of("0"), 0, true}, {of("2"), 2, true}, {of("-1"), 0, false}, {of("x"), 0, false}} {
+		generation, marked := Generation(tc.attrs)
+		if replays := Replays(tc.attrs); generation != tc.want || marked != tc.marked || replays != tc.want {
+			t.Errorf("%v: generation %d (%t), %d replays, want %d (%t)", tc.attrs, generation, marked, replays, tc.want, tc.marked)
 		}
 	}
 }

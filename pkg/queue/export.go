@@ -22,7 +22,7 @@ type exported struct {
 	DeliveryID  string    `json:"deliveryId"`
 	Event       string    `json:"event,omitempty"`
 	Reason      Reason    `json:"reason"`
-	Stage       string    `json:"stage,omitempty"`
+	Stage       Stage     `json:"stage,omitempty"`
 	Status      int       `json:"status,omitempty"`
 	Description string    `json:"description,omitempty"`
 	Attempts    int       `json:"attempts,omitempty"`
@@ -84,9 +84,9 @@ func readLetter(line []byte) (Letter, error) {
 	switch {
 	case l.Body == "" || len(l.Body) > MaxBodyBytes:
 		return Letter{}, errors.New("body is missing or too long")
-	case !fits(l.Body) || !fits(l.Event) || !fits(l.Stage):
+	case !fits(l.Body) || !fits(l.Event) || !fits(string(l.Stage)):
 		return Letter{}, errors.New("it has characters that SQS refuses")
-	case l.DeliveryID != deliveryID(l.Body):
+	case l.DeliveryID != DeliveryID(l.Body):
 		return Letter{}, errors.New("deliveryId is not that of its body")
 	case !slices.Contains(Reasons(), l.Reason):
 		return Letter{}, errors.New("reason is none of ours")

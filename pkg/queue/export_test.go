@@ -13,7 +13,7 @@ func TestExportIsReadBack(t *testing.T) {
 	rejected.Description, rejected.SentAt = "<Invalid> submitter", edited
 	moved.DeadLetter = DeadLetter{DeliveryID: moved.DeliveryID, Event: "feedback", Reason: ReasonRetriesExhausted, Generation: 1}
 	moved.Replays = 2
-	foreign := Letter{DeadLetter: DeadLetter{DeliveryID: deliveryID("hello"), Reason: ReasonMalformed, Stage: "decode", Generation: 1}, Body: "hello"}
+	foreign := Letter{DeadLetter: DeadLetter{DeliveryID: DeliveryID("hello"), Reason: ReasonMalformed, Stage: "decode", Generation: 1}, Body: "hello"}
 	var b bytes.Buffer
 	want := []Letter{rejected, moved, foreign}
 	for _, l := range want {
@@ -89,7 +89,7 @@ func TestReadLettersNamesTheLine(t *testing.T) {
 }
 
 func FuzzReadLetters(f *testing.F) {
-	f.Add(`{"deliveryId":"` + deliveryID("hello") + `","reason":"malformed","generation":1,"sentAt":"2026-01-02T03:04:05Z","body":"hello"}`)
+	f.Add(`{"deliveryId":"` + DeliveryID("hello") + `","reason":"malformed","generation":1,"sentAt":"2026-01-02T03:04:05Z","body":"hello"}`)
 	f.Add("{}\n\n[]")
 	f.Fuzz(func(t *testing.T, s string) {
 		letters, err := ReadLetters(strings.NewReader(s))

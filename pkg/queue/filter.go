@@ -18,7 +18,7 @@ type Filter struct {
 	// IDs are delivery ids or their beginnings.
 	IDs     []string
 	Reasons []Reason
-	Stages  []string
+	Stages  []Stage
 	// Statuses are HTTP statuses, such as 400, or their classes, such as 4xx.
 	Statuses []string
 	// Apps are names of apps, in which * stands for any text.
@@ -49,7 +49,7 @@ func (f Filter) Selects(l Letter, event testfairy.Event) bool {
 	at := l.DiedAt()
 	return matchesAny(f.IDs, func(id string) bool { return strings.HasPrefix(l.DeliveryID, strings.ToLower(id)) }) &&
 		matchesAny(f.Reasons, func(r Reason) bool { return r == l.Reason }) &&
-		matchesAny(f.Stages, func(s string) bool { return s == l.Stage }) &&
+		matchesAny(f.Stages, func(s Stage) bool { return s == l.Stage }) &&
 		matchesAny(f.Statuses, func(s string) bool { return matchesStatus(s, l.Status) }) &&
 		matchesAny(f.Apps, func(app string) bool { return matchesApp(app, event.Text("appName")) }) &&
 		(f.Since.IsZero() || !at.Before(f.Since)) && (f.Until.IsZero() || at.Before(f.Until)) &&
@@ -105,7 +105,7 @@ var letterFields = map[string]func(Letter) string{
 	"@event":       func(l Letter) string { return l.Event },
 	"@reason":      func(l Letter) string { return string(l.Reason) },
 	"@replays":     func(l Letter) string { return strconv.Itoa(l.ReplayCount()) },
-	"@stage":       func(l Letter) string { return l.Stage },
+	"@stage":       func(l Letter) string { return string(l.Stage) },
 	"@status":      func(l Letter) string { return strconv.Itoa(l.Status) },
 }
 

@@ -42,8 +42,8 @@ func TestFilter(t *testing.T) {
 		{"other ids", Filter{IDs: []string{"cdcd", "baba"}}, false},
 		{"reason", Filter{Reasons: []Reason{ReasonMapping, ReasonRejected}}, true},
 		{"other reason", Filter{Reasons: []Reason{ReasonMapping}}, false},
-		{"stage", Filter{Stages: []string{"create"}}, true},
-		{"other stage", Filter{Stages: []string{"map"}}, false},
+		{"stage", Filter{Stages: []Stage{"create"}}, true},
+		{"other stage", Filter{Stages: []Stage{"map"}}, false},
 		{"status", Filter{Statuses: []string{"400"}}, true},
 		{"class", Filter{Statuses: []string{"5xx", "4xx"}}, true},
 		{"other class", Filter{Statuses: []string{"5xx"}}, false},
@@ -72,7 +72,7 @@ func TestFilter(t *testing.T) {
 		}
 	}
 	moved := Letter{DeadLetter: DeadLetter{DeliveryID: id, Reason: ReasonRetriesExhausted}}
-	f := Filter{Stages: []string{"create"}, Statuses: []string{"503"}, Match: conditions(t, "@description~x", "build=7")}
+	f := Filter{Stages: []Stage{"create"}, Statuses: []string{"503"}, Match: conditions(t, "@description~x", "build=7")}
 	if f.Selects(moved, event) || !f.WithoutFault().Selects(moved, event) || len(f.Match) != 2 {
 		t.Error("what SQS moved is passed over before the ledger is asked")
 	}

@@ -48,7 +48,7 @@ func letterOf(m types.Message) Letter {
 		Body:       aws.ToString(m.Body),
 	}
 	if !isDeliveryID(l.DeliveryID) { // somebody else's message
-		l.DeliveryID = deliveryID(l.Body)
+		l.DeliveryID = DeliveryID(l.Body)
 	}
 	if _, moved := m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]; moved || l.Reason == "" {
 		// SQS's own redrive sends a letter with the attributes that it has. If it
@@ -66,9 +66,10 @@ func isDeliveryID(s string) bool {
 	return err == nil && len(raw) == sha256.Size
 }
 
-// deliveryID is the delivery id of a message without attributes: the envelope's,
-// or what the worker gives to a message that is not ours.
-func deliveryID(body string) string {
+// DeliveryID returns the delivery id of a message: the envelope's, or the SHA-256
+// of a body that is no envelope. What is not ours has no delivery id; its content
+// stands in, so that its dead letter is written once as well.
+func DeliveryID(body string) string {
 	if e, err := Decode(body); err == nil {
 		return e.DeliveryID
 	}
@@ -118,7 +119,11 @@ func (l Letter) attributes() map[string]types.MessageAttributeValue {
 // tells the worker this copy from an older one.
 func (l Letter) deliveryAttributes(replays int) map[string]types.MessageAttributeValue {
 	attrs := DeliveryAttributes(l.DeliveryID, l.Event)
-	number(attrs, attrGeneration, l.Generation)
+	// A letter that SQS moved may be of a message without one. To say 0 would make
+	// an old copy of it, if the delivery had died before.
+	if l.Generation > 0 {
+		number(attrs, attrGeneration, l.Generation)
+	}
 	if replays > 0 {
 		number(attrs, attrReplays, replays)
 	}

@@ -49,7 +49,7 @@ func (w Worker) Report(ctx context.Context, o worker.Outcome) {
 	l.add(slog.Int("attempt", o.Attempt), o.Attempt > 0)
 	l.add(slog.Int("max_attempts", w.MaxAttempts), o.Attempt > 0 && o.Attempt <= w.MaxAttempts)
 	l.add(slog.String(reasonKey, string(o.Reason)), o.Reason != "")
-	l.add(slog.String("stage", o.Stage), o.Stage != "")
+	l.add(slog.String("stage", string(o.Stage)), o.Stage != "")
 	l.add(slog.Int("status", o.Status), o.Status != 0)
 	l.add(slog.Float64("retry_in_s", o.RetryIn.Seconds()), o.RetryIn > 0)
 	l.add(slog.Any("skipped", o.Skipped), len(o.Skipped) > 0)

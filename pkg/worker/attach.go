@@ -11,15 +11,16 @@ import (
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/queue"
 )
 
 // attachments uploads, one after the other, what Centercode does not have yet.
 func (d *delivery) attachments(ctx context.Context) error {
 	entry := d.claim.Entry()
-	names := attachmentNames(d.request.Attachments)
+	names := ledger.FileNames(d.request.Attachments, func(a mapping.Attachment) string { return a.Element })
 	// A doubt comes first: the ledger has room for one.
 	if slices.Contains(names, entry.Attaching) && d.request.OnLostAnswer != mapping.Retry {
-		return failed(stageAttach, &lostAnswerError{found: true})
+		return failed(queue.StageAttach, &lostAnswerError{found: true})
 	}
 	for i, a := range d.request.Attachments {
 		name := names[i]
@@ -35,7 +36,7 @@ func (d *delivery) attachments(ctx context.Context) error {
 			err = d.claim.Attaching(ctx, "")
 		}
 		if err != nil {
-			return failed(stageAttach, &attachError{name: name, err: err})
+			return failed(queue.StageAttach, &attachError{name: name, err: err})
 		}
 	}
 	return nil
@@ -49,20 +50,6 @@ type attachError struct {
 
 func (e *attachError) Error() string { return e.name + ": " + e.err.Error() }
 func (e *attachError) Unwrap() error { return e.err }
-
-// attachmentNames are the names under which the ledger keeps them. An element can
-// take several files: they are told apart by their order.
-func attachmentNames(all []mapping.Attachment) []string {
-	names := make([]string, len(all))
-	seen := map[string]int{}
-	for i, a := range all {
-		names[i] = a.Element
-		if seen[a.Element]++; seen[a.Element] > 1 {
-			names[i] = fmt.Sprintf("%s#%d", a.Element, seen[a.Element])
-		}
-	}
-	return names
-}
 
 // attach streams one file from its source to Centercode.
 func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment, key string) error {
@@ -78,23 +65,22 @@ func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment
 	if name := attachment.CleanName(a.Filename); name != "" {
 		file.Name = name
 	}
-	d.didNothing = true
-	if err := d.claim.Attaching(ctx, name); err != nil {
-		return err
-	}
-	d.didNothing = false
-	written, err := d.Centercode.AddFile(ctx, centercode.FileRequest{
-		Endpoint: endpoint, APIKey: key, Field: a.Field, Name: file.Name,
-		ContentType: file.ContentType, Size: file.Size, Body: d.pacedFile(file, file.Size),
+	var written int64
+	return d.exchange(ctx, exchange{
+		announce: func(ctx context.Context) error { return d.claim.Attaching(ctx, name) },
+		send: func() (err error) {
+			written, err = d.Centercode.AddFile(ctx, centercode.FileRequest{
+				Endpoint: endpoint, APIKey: key, Field: a.Field, Name: file.Name,
+				ContentType: file.ContentType, Size: file.Size, Body: d.pacedFile(file, file.Size),
+			})
+			return err
+		},
+		record: func(ctx context.Context) error {
+			d.out.Attachments++
+			d.out.AttachmentBytes += written
+			return d.claim.Attached(ctx, name, ledger.Attachment{Name: file.Name, Bytes: written})
+		},
 	})
-	if err := d.answered(err); err != nil {
-		return err
-	}
-	closing, stop := d.closing(ctx)
-	defer stop()
-	d.out.Attachments++
-	d.out.AttachmentBytes += written
-	return d.claim.Attached(closing, name, ledger.Attachment{Name: file.Name, Bytes: written})
 }
 
 // endpoint is where the attachment goes: where the route says, else where

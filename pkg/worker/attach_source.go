@@ -6,6 +6,7 @@ import (
 
 	"fairbridge/pkg/attachment"
 	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/secrets"
 )
 
@@ -19,7 +20,7 @@ func (d *delivery) open(ctx context.Context, a mapping.Attachment) (*attachment.
 	}
 	key, err := d.Secrets.Get(ctx, secrets.TestFairyAPIKey)
 	if err != nil {
-		return nil, failed(stageSecret, err)
+		return nil, failed(queue.StageSecret, err)
 	}
 	request.Auth = &attachment.BasicAuth{User: a.Account, Password: key}
 	file, err := d.Sources.Open(ctx, request)
@@ -31,7 +32,7 @@ func (d *delivery) open(ctx context.Context, a mapping.Attachment) (*attachment.
 	switch {
 	case readErr != nil:
 		// Whether the key was wrong is not known, so the file is not given up.
-		return nil, failed(stageSecret, readErr)
+		return nil, failed(queue.StageSecret, readErr)
 	case fresh == key:
 		return nil, err
 	}

@@ -157,13 +157,12 @@ func (w *world) replay() queue.Letter {
 	return l
 }
 
-// copyOf puts a message back, and returns what delivers it once more.
+// copyOf returns what delivers a message once more, as SQS may: with all that it
+// had when it was received.
 func (w *world) copyOf(m types.Message) func() {
-	w.Helper()
-	again := func() {
+	return func() {
 		w.Helper()
-		w.sendBody(*m.Body, *m.MessageAttributes["deliveryId"].StringValue)
+		_, err := w.start(nil).handler.Handle(w.Context(), eventOf([]types.Message{m}))
+		w.must(err)
 	}
-	again()
-	return again
 }

@@ -13,19 +13,6 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// A step of a delivery, as dead letters and log lines name it.
-const (
-	stageDecode     = "decode"
-	stageClaim      = "claim"
-	stageMap        = "map"
-	stageSecret     = "secret"
-	stageLookUp     = "look_up"
-	stageCreate     = "create"
-	stageAttach     = "attach"
-	stageComplete   = "complete"
-	stageDeadLetter = "dead_letter"
-)
-
 // action is what to do about a failed delivery.
 type action int
 

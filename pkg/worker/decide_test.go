@@ -63,7 +63,7 @@ func TestDecide(t *testing.T) {
 		rows = append(rows, row{fmt.Sprint(code), status(code), decision{action: retry, status: code}})
 	}
 	for _, r := range rows {
-		for _, err := range []error{r.err, failed(stageCreate, r.err)} {
+		for _, err := range []error{r.err, failed(queue.StageCreate, r.err)} {
 			if got := decide(err); got != r.want {
 				t.Errorf("%s: %+v, want %+v", r.name, got, r.want)
 			}

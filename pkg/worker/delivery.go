@@ -2,8 +2,6 @@ package worker
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -40,15 +38,15 @@ type delivery struct {
 
 // stepError is a failed step.
 type stepError struct {
-	stage string
+	stage queue.Stage
 	err   error
 }
 
-func (e *stepError) Error() string { return e.stage + ": " + e.err.Error() }
+func (e *stepError) Error() string { return string(e.stage) + ": " + e.err.Error() }
 func (e *stepError) Unwrap() error { return e.err }
 
 // failed notes the step in err, unless a step within it has been noted.
-func failed(stage string, err error) error {
+func failed(stage queue.Stage, err error) error {
 	var step *stepError
 	if err == nil || errors.As(err, &step) {
 		return err
@@ -79,7 +77,7 @@ func (h *Handler) deliver(ctx context.Context, shared *gate, message events.SQSM
 
 // run takes the steps in their order. The lease is kept until it returns.
 func (d *delivery) run(ctx context.Context) (err error) {
-	stage := stageDecode
+	stage := queue.StageDecode
 	defer func() {
 		// One bad record must not take the batch's others with it.
 		if p := recover(); p != nil {
@@ -90,16 +88,24 @@ func (d *delivery) run(ctx context.Context) (err error) {
 	envelope, malformed := queue.Decode(d.message.Body)
 	d.out.DeliveryID = envelope.DeliveryID
 	if malformed != nil {
-		// What is not ours has no delivery id; its content stands in, so that
-		// its dead letter is written once as well.
-		sum := sha256.Sum256([]byte(d.message.Body))
-		d.out.DeliveryID = hex.EncodeToString(sum[:])
+		d.out.DeliveryID = queue.DeliveryID(d.message.Body)
 	} else {
 		d.out.Age = d.began.Sub(envelope.ReceivedAt)
 	}
 
-	stage = stageClaim
-	d.claim, err = d.Ledger.Claim(ctx, d.out.DeliveryID, queue.Generation(d.message.MessageAttributes))
+	// What is done needs no mapping: a copy that comes late must not become a dead
+	// letter because the mapping has changed since.
+	stage = queue.StageClaim
+	known, err := d.Ledger.Look(ctx, d.out.DeliveryID, copyOf(d.message))
+	if err != nil {
+		return failed(stage, err)
+	}
+
+	about, unfit := d.prepare(envelope, malformed, &stage)
+
+	at := stage
+	stage = queue.StageClaim
+	d.claim, err = known.Claim(ctx, about)
 	if err != nil {
 		return failed(stage, err)
 	}
@@ -107,29 +113,15 @@ func (d *delivery) run(ctx context.Context) (err error) {
 	ctx, letGo := d.keep(ctx)
 	defer letGo()
 
-	stage = stageDecode
-	if malformed != nil {
-		return failed(stage, malformed)
+	if stage = at; unfit != nil && !errors.Is(unfit, mapping.ErrIgnored) {
+		return failed(stage, unfit)
 	}
-	event, err := testfairy.Decode(envelope.Event)
-	if err != nil {
-		return failed(stage, err)
-	}
-	d.out.Kind = event.Kind
-
-	stage = stageMap
-	d.request, err = d.Mapper.Map(mapping.Input{
-		Event: event, DeliveryID: envelope.DeliveryID, ReceivedAt: envelope.ReceivedAt,
-	})
-	if err != nil && !errors.Is(err, mapping.ErrIgnored) {
-		return failed(stage, err)
-	}
-	if err == nil {
-		stage = stageCreate
+	if unfit == nil {
+		stage = queue.StageCreate
 		if err := d.ticket(ctx); err != nil {
 			return err
 		}
-		stage = stageAttach
+		stage = queue.StageAttach
 		if err := d.attachments(ctx); err != nil {
 			return err
 		}
@@ -142,7 +134,44 @@ func (d *delivery) run(ctx context.Context) (err error) {
 	}
 	closing, cancel := d.closing(ctx)
 	defer cancel()
-	return failed(stageComplete, d.claim.Completed(closing))
+	return failed(queue.StageComplete, d.claim.Completed(closing))
+}
+
+// prepare reads and maps the event, and says at which stage it is. Nothing is
+// sent, and nothing written: what is wrong is said when the delivery is in hand.
+func (d *delivery) prepare(envelope queue.Envelope, malformed error, stage *queue.Stage) (about ledger.About, err error) {
+	*stage = queue.StageDecode
+	if malformed != nil {
+		return about, malformed
+	}
+	event, err := testfairy.Decode(envelope.Event)
+	if err != nil {
+		return about, err
+	}
+	d.out.Kind = event.Kind
+	about = aboutOf(event, d.ForgetTexts)
+
+	*stage = queue.StageMap
+	defer func() {
+		// A mapping that panics fails its own delivery, when that is in hand.
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	d.request, err = d.Mapper.Map(mapping.Input{
+		Event: event, DeliveryID: envelope.DeliveryID, ReceivedAt: envelope.ReceivedAt,
+	})
+	return about, err
+}
+
+// copyOf is what the ledger has to know of a message.
+func copyOf(m events.SQSMessage) ledger.Message {
+	generation, marked := queue.Generation(m.MessageAttributes)
+	copied := ledger.Message{Generation: generation, Marked: marked}
+	if millis, err := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64); err == nil {
+		copied.SentAt = time.UnixMilli(millis).UTC()
+	}
+	return copied
 }
 
 // keep holds the lease and the message's invisibility while the delivery is

@@ -177,10 +177,10 @@ func TestReasons(t *testing.T) {
 			id := w.send(feedback(1))
 			o := w.only(w.settle(nil))
 			l := w.onlyLetter()
-			if l.Reason != tc.want || l.Stage != tc.stage || !strings.Contains(l.Description, tc.says) || l.DeliveryID != id {
+			if l.Reason != tc.want || l.Stage != queue.Stage(tc.stage) || !strings.Contains(l.Description, tc.says) || l.DeliveryID != id {
 				t.Errorf("dead letter %+v, want %s at %s that says %q", l, tc.want, tc.stage, tc.says)
 			}
-			if o.Result != worker.Dead || o.Reason != tc.want || o.Stage != tc.stage || o.Err == nil {
+			if o.Result != worker.Dead || o.Reason != tc.want || o.Stage != queue.Stage(tc.stage) || o.Err == nil {
 				t.Errorf("outcome %+v", o)
 			}
 			if tc.stage == "attach" && (len(w.tickets(id)) != 1 || o.TicketID == "") {

@@ -64,7 +64,8 @@ type Secrets interface {
 	Fresh(ctx context.Context, name string, maxAge time.Duration) (string, error)
 }
 
-// Config is all that a [Handler] works with. Every field but Margin is needed.
+// Config is all that a [Handler] works with. Every field up to the URLs
+// is needed.
 type Config struct {
 	Ledger     *ledger.Ledger
 	Mapper     Mapper
@@ -76,6 +77,14 @@ type Config struct {
 	Now        func() time.Time
 
 	WorkQueueURL, DeadLetterQueueURL string
+
+	// BaseURL is the address that Centercode's requests go to, and MappingHash
+	// names the mapping: both are written into the ledger beside each request.
+	// They may be empty.
+	BaseURL, MappingHash string
+	// ForgetTexts keeps the ledger from remembering what a tester wrote, and who
+	// it was.
+	ForgetTexts bool
 
 	// Margin is how long before its deadline an invocation stops working; 0
 	// means [DefaultMargin].

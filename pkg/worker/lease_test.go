@@ -85,7 +85,7 @@ func TestWorkEndsWithTheLease(t *testing.T) {
 			<-claimed
 			away.Store(true)
 			time.Sleep(ledger.DefaultLease + time.Second)
-			other, err := b.another().Claim(t.Context(), id, 0)
+			other, err := b.another().Claim(t.Context(), id, ledger.Message{})
 			b.must(err)
 			b.must(other.Attaching(t.Context(), "screenshot"))
 			away.Store(false)

@@ -35,7 +35,7 @@ type Outcome struct {
 	Attempt int
 	// Reason, Stage and Status say more of a dead letter or a retry.
 	Reason queue.Reason
-	Stage  string
+	Stage  queue.Stage
 	Status int
 	// RetryIn is how long the message stays invisible.
 	RetryIn time.Duration

@@ -120,7 +120,7 @@ func TestBusyCentercodeStopsTheBatch(t *testing.T) {
 func TestHeldDeliveryWaits(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	id := w.send(feedback(1))
-	claim, err := w.ledger().Claim(t.Context(), id, 0)
+	claim, err := w.ledger().Claim(t.Context(), id, ledger.Message{})
 	w.must(err)
 	began := w.clock.Now()
 	for receive := range 7 {
@@ -137,7 +137,7 @@ func TestHeldDeliveryWaits(t *testing.T) {
 	if n := w.center.Requests().Create; n != 0 {
 		t.Errorf("%d requests for a ticket that another makes", n)
 	}
-	w.must(claim.Release(t.Context(), ledger.Fault{Text: "test"}, true))
+	w.must(claim.Release(t.Context(), ledger.Fault{Text: "test"}, true, 0))
 	w.settle(nil)
 	w.checkInvariants(id)
 }

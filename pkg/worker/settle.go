@@ -41,6 +41,10 @@ func (d *delivery) settle(ctx context.Context, err error) {
 	if errors.As(err, &step) {
 		d.out.Stage = step.stage
 	}
+	if verdict.action == bury && !d.didNothing && d.claim != nil && d.claim.Entry().State == ledger.Creating {
+		// Whatever else is wrong, there may be a ticket.
+		verdict.reason, d.out.Reason = queue.ReasonAmbiguous, queue.ReasonAmbiguous
+	}
 	if verdict.action == bury {
 		buryErr := d.bury(ctx, verdict, err)
 		if buryErr == nil {
@@ -58,7 +62,7 @@ func (d *delivery) settle(ctx context.Context, err error) {
 	if verdict.overloaded {
 		d.gate.closeUntil(d.Now().Add(wait))
 	}
-	d.putBack(ctx, result, wait, errors.Join(err, d.release(ctx, err, verdict)))
+	d.putBack(ctx, result, wait, errors.Join(err, d.release(ctx, err, verdict, result, wait)))
 }
 
 // heldFor is how long a message waits whose delivery another worker has in hand:
@@ -77,13 +81,14 @@ func (d *delivery) heldFor(held *ledger.HeldError) time.Duration {
 // lostAnswer says what the route wants done about an answer that was lost.
 func (d *delivery) lostAnswer(v decision, cause error) decision {
 	entry := d.claim.Entry()
+	where, _ := d.sentTo(entry)
 	var lost *lostAnswerError
 	errors.As(cause, &lost)
 	switch {
-	case entry.State == ledger.Creating && d.request.Lookup != nil && !lost.noLookUp:
+	case entry.State == ledger.Creating && where.Lookup != nil && !lost.noLookUp:
 		// The next attempt looks it up, when Centercode has had time to finish
 		// what it may still be doing.
-		v.action, v.after = handBack, entry.CreatingSince.Add(d.request.Lookup.Settle).Sub(d.Now())
+		v.action, v.after = handBack, entry.CreatingSince.Add(where.Lookup.Settle).Sub(d.Now())
 	case d.request.OnLostAnswer == mapping.Retry:
 		// At least once, as the route wants it: the next attempt sends again.
 		v.action, d.didNothing = retry, true
@@ -107,7 +112,7 @@ func (d *delivery) bury(ctx context.Context, v decision, cause error) error {
 		mark = d.claim.NotSent
 	}
 	if err := mark(ctx); err != nil {
-		return failed(stageDeadLetter, err)
+		return failed(queue.StageDeadLetter, err)
 	}
 	entry := d.claim.Entry()
 	letter := queue.DeadLetter{
@@ -128,7 +133,7 @@ func (d *delivery) bury(ctx context.Context, v decision, cause error) error {
 		MessageAttributes: letter.Attributes(),
 	})
 	if err != nil {
-		return failed(stageDeadLetter, err)
+		return failed(queue.StageDeadLetter, err)
 	}
 	d.out.Result, d.out.TicketID = Dead, entry.TicketID
 	// The letter is safe, so the message may go whether or not the mark is made:
@@ -141,16 +146,19 @@ func (d *delivery) bury(ctx context.Context, v decision, cause error) error {
 
 // release gives up the claim. It is left alone when there is none, or when
 // another has it.
-func (d *delivery) release(ctx context.Context, cause error, v decision) error {
+func (d *delivery) release(ctx context.Context, cause error, v decision, result Result, wait time.Duration) error {
 	if d.claim == nil || errors.Is(cause, ledger.ErrConflict) {
 		return nil
 	}
-	return d.claim.Release(ctx, d.fault(cause, v), d.didNothing)
+	if result != Retry {
+		wait = 0 // no failed attempt of its own
+	}
+	return d.claim.Release(ctx, d.fault(cause, v), d.didNothing, wait)
 }
 
 func (d *delivery) fault(cause error, v decision) ledger.Fault {
 	return ledger.Fault{
-		Reason: string(v.reason), Stage: d.out.Stage, Status: v.status,
+		Reason: string(v.reason), Stage: string(d.out.Stage), Status: v.status,
 		Text: describe(cause), At: d.Now(),
 	}
 }

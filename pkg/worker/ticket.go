@@ -3,11 +3,13 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/secrets"
 )
 
@@ -28,7 +30,7 @@ func (d *delivery) ticket(ctx context.Context) error {
 			return err
 		}
 	}
-	return failed(stageCreate, d.withKey(ctx, d.create))
+	return failed(queue.StageCreate, d.withKey(ctx, d.create))
 }
 
 // create sends the request for the ticket. The ledger knows of it before
@@ -37,28 +39,62 @@ func (d *delivery) create(ctx context.Context, key string) error {
 	if err := d.mayStart(); err != nil {
 		return err
 	}
+	where := d.where()
+	var ticket centercode.Ticket
+	err := d.exchange(ctx, exchange{
+		announce: func(ctx context.Context) error { return d.claim.Creating(ctx, where) },
+		send: func() (err error) {
+			// The request runs to its own end, whatever happens to the lease: to cut
+			// it off would make a lost answer of it.
+			sending, cancel := context.WithTimeout(d.invocation, createTimeout)
+			defer cancel()
+			ticket, err = d.Centercode.CreateTicket(sending, centercode.CreateRequest{
+				Project: d.request.Project, Source: d.request.Source, APIKey: key, Body: d.request.Body,
+			})
+			return err
+		},
+		record: func(ctx context.Context) error { return d.created(ctx, ticket) },
+	})
+	if lost := (*lostAnswerError)(nil); errors.As(err, &lost) {
+		closing, stop := d.closing(ctx)
+		defer stop()
+		// A look-up gives Centercode its settle time from now on.
+		return errors.Join(err, d.claim.Creating(closing, where))
+	}
+	return err
+}
+
+// exchange is a request that must not be sent twice: the ledger knows of it
+// before Centercode does, and of its answer before anything else happens.
+type exchange struct {
+	announce func(context.Context) error
+	send     func() error
+	record   func(context.Context) error
+}
+
+// exchange makes one. The error is a *lostAnswerError if the request may have
+// been carried out; after any other of send's it has done nothing.
+func (d *delivery) exchange(ctx context.Context, e exchange) error {
 	d.didNothing = true
-	if err := d.claim.Creating(ctx); err != nil {
+	if err := e.announce(ctx); err != nil {
 		return err
 	}
-	// From here the request runs to its own end, whatever happens to the lease:
-	// to cut it off would make a lost answer of it.
-	sending, cancel := context.WithTimeout(d.invocation, createTimeout)
-	defer cancel()
 	d.didNothing = false
-	ticket, err := d.Centercode.CreateTicket(sending, centercode.CreateRequest{
-		Project: d.request.Project, Source: d.request.Source, APIKey: key, Body: d.request.Body,
-	})
+	if err := d.answered(e.send()); err != nil {
+		return err
+	}
 	closing, stop := d.closing(ctx)
 	defer stop()
-	if err := d.answered(err); err != nil {
-		if !d.didNothing {
-			// A look-up gives Centercode its settle time from now on.
-			return errors.Join(err, d.claim.Creating(closing))
-		}
-		return err
+	return e.record(closing)
+}
+
+// where is where the request for the ticket goes.
+func (d *delivery) where() ledger.Where {
+	w := ledger.Where{BaseURL: d.BaseURL, Project: d.request.Project, Source: d.request.Source, Mapping: d.MappingHash}
+	if l := d.request.Lookup; l != nil {
+		w.Lookup = &ledger.Lookup{Package: l.Package, Column: l.Column, TicketColumn: l.TicketColumn, Settle: l.Settle}
 	}
-	return d.created(closing, ticket)
+	return w
 }
 
 // created notes the ticket. One that gets no attachment needs nothing more.
@@ -97,20 +133,26 @@ func (d *delivery) answered(err error) error {
 }
 
 // resolve finds out what became of a request whose answer was lost in an earlier
-// attempt. found means that the ticket is there; neither found nor an error,
-// that it is safe to send the request.
+// attempt: it asks where the request went, whatever the mapping says now. found
+// means that the ticket is there; neither found nor an error, that it is safe to
+// send the request.
 func (d *delivery) resolve(ctx context.Context, entry ledger.Entry) (found bool, err error) {
-	lookup := d.request.Lookup
+	where, known := d.sentTo(entry)
+	lookup := where.Lookup
 	switch {
 	case lookup == nil && d.request.OnLostAnswer == mapping.Retry:
 		return false, nil
 	case lookup == nil, d.Now().Before(entry.CreatingSince.Add(lookup.Settle)):
-		return false, failed(stageCreate, &lostAnswerError{found: true})
+		return false, failed(queue.StageCreate, &lostAnswerError{found: true})
+	case where.BaseURL != d.BaseURL && where.BaseURL != "":
+		// The key is for the Centercode that is configured now.
+		return false, failed(queue.StageLookUp, &lostAnswerError{found: true, noLookUp: true,
+			err: fmt.Errorf("the request went to %s, and this bridge works with %s", where.BaseURL, d.BaseURL)})
 	}
 	var id string
 	err = d.withKey(ctx, func(ctx context.Context, key string) error {
 		id, found, err = d.Centercode.FindTicket(ctx, centercode.Lookup{
-			Project: d.request.Project, Package: lookup.Package, Column: lookup.Column,
+			Project: where.Project, Package: lookup.Package, Column: lookup.Column,
 			TicketColumn: lookup.TicketColumn, Value: entry.DeliveryID, APIKey: key,
 		})
 		return err
@@ -118,11 +160,26 @@ func (d *delivery) resolve(ctx context.Context, entry ledger.Entry) (found bool,
 	switch {
 	case cannotWork(err):
 		// The doubt stays, and waiting will not end it.
-		return false, failed(stageLookUp, &lostAnswerError{found: true, noLookUp: true, err: err})
-	case err != nil || !found:
-		return false, failed(stageLookUp, err)
+		return false, failed(queue.StageLookUp, &lostAnswerError{found: true, noLookUp: true, err: err})
+	case err != nil:
+		return false, failed(queue.StageLookUp, err)
+	case !found && !known:
+		return false, failed(queue.StageLookUp, &lostAnswerError{found: true, noLookUp: true,
+			err: errors.New("the ticket is not where the mapping says now, and where the request went is not known")})
+	case !found:
+		return false, nil
 	}
-	return true, failed(stageLookUp, d.created(ctx, centercode.Ticket{ID: id}))
+	return true, failed(queue.StageLookUp, d.created(ctx, centercode.Ticket{ID: id}))
+}
+
+// sentTo is where the request went whose answer was lost. It is not known of an
+// entry that a worker of the previous version wrote, or has rewritten: then it is
+// where the mapping says now.
+func (d *delivery) sentTo(entry ledger.Entry) (where ledger.Where, known bool) {
+	if entry.Where == nil {
+		return d.where(), false
+	}
+	return *entry.Where, true
 }
 
 // cannotWork says that a look-up will not do better next time: Centercode knows
@@ -138,7 +195,7 @@ func cannotWork(err error) bool {
 func (d *delivery) withKey(ctx context.Context, call func(context.Context, string) error) error {
 	key, err := d.Secrets.Get(ctx, secrets.CentercodeAPIKey)
 	if err != nil {
-		return failed(stageSecret, err)
+		return failed(queue.StageSecret, err)
 	}
 	err = call(ctx, key)
 	var api *centercode.Error

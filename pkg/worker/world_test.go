@@ -179,7 +179,8 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 	t.Cleanup(func() { w.must(file.Close()) })
 	w.store, err = sqlite.New(t.Context(), file)
 	w.must(err)
-	w.sqs = embedded.NewSQS(file, w.clock.Now)
+	w.sqs, err = embedded.NewSQS(t.Context(), file, w.clock.Now)
+	w.must(err)
 	w.dead, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{
 		Name: "dead", VisibilityTimeout: 30 * time.Second, Retention: 14 * 24 * time.Hour})
 	w.must(err)
@@ -239,7 +240,7 @@ func (w *world) receive(url string) []types.Message {
 		QueueUrl: &url, MaxNumberOfMessages: 10,
 		MessageAttributeNames: []string{"All"},
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{
-			types.MessageSystemAttributeNameApproximateReceiveCount},
+			types.MessageSystemAttributeNameAll},
 	})
 	w.must(err)
 	return out.Messages

@@ -86,7 +86,7 @@ func fill(tb testing.TB, l *lab, folder string, n int) {
 	for _, letter := range letters {
 		writes.Go(func() error {
 			return home.Ledger.Put(tb.Context(), ledger.Record{
-				ID: letter.DeliveryID, Version: 1, State: string(ledger.Dead), ExpiresAt: letter.FailedAt.Add(ledger.DefaultRetain),
+				ID: letter.DeliveryID, Version: 1, State: string(ledger.Dead), ExpiresAt: letter.FailedAt.Add(ledger.RetainDone),
 				Doc: fmt.Appendf(nil, `{"deliveryId":%q,"state":"dead","attempts":1}`, letter.DeliveryID),
 			})
 		})

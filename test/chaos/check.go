@@ -128,8 +128,8 @@ func (c *checker) count(records []ledger.Record) {
 		if doc := string(r.Doc); strings.Contains(doc, firstKey) || strings.Contains(doc, secondKey) {
 			c.report.violate("the ledger shows the API key: %s", doc)
 		}
-		var e ledger.Entry
-		if err := json.Unmarshal(r.Doc, &e); err != nil {
+		e, err := ledger.Read(r)
+		if err != nil {
 			c.report.violate("the ledger's entry of %s cannot be read: %v", r.ID, err)
 			continue
 		}

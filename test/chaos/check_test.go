@@ -49,7 +49,7 @@ func (j *judged) deliver(d delivery) {
 	j.t.Helper()
 	c := j.claim(d)
 	ticket := j.ticket(d)
-	j.must(c.Creating(j.t.Context()))
+	j.must(c.Creating(j.t.Context(), ledger.Where{}))
 	j.must(c.Created(j.t.Context(), ticket, nil, nil))
 	for _, element := range elements {
 		if d.sources[element] != "" {
@@ -69,7 +69,7 @@ func (j *judged) must(err error) {
 
 func (j *judged) claim(d delivery) *ledger.Claim {
 	j.t.Helper()
-	c, err := j.checker.ledger.Claim(j.t.Context(), d.id, 0)
+	c, err := j.checker.ledger.Claim(j.t.Context(), d.id, ledger.Message{})
 	j.must(err)
 	return c
 }

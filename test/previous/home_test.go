@@ -57,7 +57,7 @@ var deliveries = []left{
 	{name: "claimed", was: ledger.Claimed, held: true, files: 1},
 	{name: "created", was: ledger.Created, ticket: "7", files: 1},
 	{name: "creating, made", was: ledger.Creating, held: true, ticket: "9", files: 1},
-	{name: "creating, not made", was: ledger.Creating, held: true, files: 1},
+	{name: "creating, not made", was: ledger.Creating, held: true, parked: queue.ReasonAmbiguous, settle: notCreated, files: 1},
 	{name: "creating, to be sent again", was: ledger.Creating, held: true, files: 1},
 	{name: "creating, parked", was: ledger.Creating, held: true, ticket: "8", parked: queue.ReasonAmbiguous, settle: created("8"), files: 1},
 	{name: "attaching", was: ledger.Created, held: true, ticket: "10", parked: queue.ReasonAmbiguous, settle: notCreated, files: 1},

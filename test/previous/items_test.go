@@ -43,7 +43,7 @@ func TestItems(t *testing.T) {
 		if want.State == ledger.Completed {
 			continue
 		}
-		claim, err := stored.Claim(t.Context(), id, want.Generation)
+		claim, err := stored.Claim(t.Context(), id, ledger.Message{Generation: want.Generation, Marked: true})
 		if err != nil {
 			t.Errorf("claim delivery %s: %v", id, err)
 			continue

@@ -136,12 +136,12 @@ func TestLedgerSurvivesLostReplies(t *testing.T) {
 	l := ledger.New(dynamo.New(srv.Client(), table), time.Now, time.Minute)
 	lost := dynamotest.Fault{CarriedOut: true}
 	srv.Fail(lost)
-	claim, err := l.Claim(t.Context(), "0a1b", 0)
+	claim, err := l.Claim(t.Context(), "0a1b", ledger.Message{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	srv.Fail(lost, lost, lost)
-	if err := claim.Creating(t.Context()); err != nil {
+	if err := claim.Creating(t.Context(), ledger.Where{}); err != nil {
 		t.Fatal(err)
 	}
 	if e, err := l.Entry(t.Context(), "0a1b"); err != nil || e.State != ledger.Creating {

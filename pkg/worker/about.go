@@ -1,0 +1,36 @@
+package worker
+
+import (
+	"cmp"
+	"net/url"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/testfairy"
+)
+
+// How much of a field the ledger remembers, in characters: enough to find a
+// feedback by it, and to recognise it.
+const (
+	mostText  = 120
+	mostField = 80
+)
+
+// aboutOf is what a delivery is about. Without texts it has nothing that a person
+// wrote, or is.
+func aboutOf(e testfairy.Event, withoutTexts bool) ledger.About {
+	field := func(name string, most int) string {
+		text := []rune(e.Text(name))
+		return string(text[:min(len(text), most)])
+	}
+	about := ledger.About{
+		Kind: string(e.Kind), App: field("appName", mostField), Version: field("version", mostField), Build: field("build", mostField),
+	}
+	if session, err := url.Parse(e.Text("sessionUrl")); err == nil {
+		about.Session = session.Path[:min(len(session.Path), 2*mostField)]
+	}
+	if !withoutTexts {
+		about.Email = cmp.Or(field("email", mostField), field("testerEmail", mostField))
+		about.Text = cmp.Or(field("text", mostText), field("crashMessage", mostText))
+	}
+	return about
+}
