@@ -35,14 +35,21 @@ func generated(t *testing.T) map[string][]byte {
 		"feedback-control-characters.json": controlCharacters(t),
 		"new-udid.json":                    []byte(`{"event":"new-udid","timestamp":"2015-07-01 17:21:00","udid":"00008030-001A2B3C4D5E6F70","email":"alice@corporation.com"}` + "\n"),
 
-		"invalid/wrong-types.json": variant(t, "feedback.json", fields{
+		"odd/wrong-types.json": variant(t, "feedback.json", fields{
 			"timestamp": []int{2015, 7, 1}, "version": true, "build": []int{1}, "appName": fields{"en": "Demo App"}, "filesize": "550 KB",
 			"buildUrl": "/projects/10-demoapp", "iconUrl": 4, "sessionUrl": "app.testfairy.com", "screenshotUrl": "file:///etc/passwd",
 			"correlationId": []string{"user-95"}, "email": "Alice <alice@corporation.com>", "rawDeviceName": false, "ipAddress": fields{}, "text": fields{"html": "<p>"},
 		}),
-		"invalid/nothing-said.json":  variant(t, "feedback.json", fields{"text": " \n", "screenshotUrl": nil}),
-		"invalid/no-event.json":      variant(t, "feedback.json", fields{"event": nil}),
-		"invalid/not-an-object.json": []byte(`[{"event":"feedback","text":"Hello"}]` + "\n"),
+		"odd/nothing-said.json":         variant(t, "feedback.json", fields{"text": " \n", "screenshotUrl": nil}),
+		"odd/email-user-id.json":        variant(t, "feedback.json", fields{"email": "user-95"}),
+		"odd/form-without-text.json":    variant(t, "feedback.json", fields{"text": "", "screenshotUrl": "", "fullname": "Dana", "bio": "It crashes when I tap Save", "country": "+1"}),
+		"odd/icon-url-bad-escape.json":  variant(t, "feedback.json", fields{"iconUrl": "https://testfairy.s3.amazonaws.com/icons/4/100%.png"}),
+		"odd/screenshot-url-space.json": variant(t, "feedback.json", fields{"screenshotUrl": "https://app.testfairy.com/projects/10-demoapp/builds/584120/sessions/1/screenshots/my shot.jpg"}),
+		"odd/combining-marks.json":      variant(t, "feedback.json", fields{"text": "H" + strings.Repeat("\u0335", 100) + strings.Repeat("\u0322", 100) + "ello it crashed"}),
+		"odd/capitals.json":             variant(t, "feedback.json", fields{"event": " Feedback "}),
+		"odd/no-event.json":             variant(t, "feedback.json", fields{"event": nil}),
+		"invalid/not-an-object.json":    []byte(`[{"event":"feedback","text":"Hello"}]` + "\n"),
+		"invalid/nested-too-deep.json":  []byte(`{"event":"feedback","text":"Hello","own":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + "}\n"),
 	}
 	files["apigateway/plain.json"] = apiGatewayEvent(t, read(t, "feedback.json"), false)
 	files["apigateway/base64.json"] = apiGatewayEvent(t, files["feedback-control-characters.json"], true)

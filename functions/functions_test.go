@@ -118,8 +118,8 @@ func testPartialBatch(t *testing.T, ingestBinary, workerBinary string) {
 func testRejectedWebhook(t *testing.T, binary string) {
 	w := newWorld(t)
 	ingest := lambdatest.Start(t, binary, w.env)
-	if res := webhook(t, ingest, []byte(`{"event":"feedback","email":"alice"}`)); res.StatusCode != 400 {
-		t.Errorf("answer %d to a bad email", res.StatusCode)
+	if res := webhook(t, ingest, []byte(`[{"event":"feedback","email":"alice@corporation.com"}]`)); res.StatusCode != 400 {
+		t.Errorf("answer %d to an array", res.StatusCode)
 	}
 	var res events.APIGatewayV2HTTPResponse
 	invoke(t, ingest, 10*time.Second, events.APIGatewayV2HTTPRequest{}, &res)

@@ -136,9 +136,8 @@ func (c *checker) payload(p payloadFile) (preview, error) {
 		result.Outcome, result.Reason = becomesIgnored, "no route wants its kind"
 		return result, nil
 	}
-	if err := p.event.Validate(); err != nil {
-		result.refuse(http.StatusBadRequest, err)
-		return result, nil
+	for _, o := range p.event.Odd() {
+		result.Warnings = append(result.Warnings, remark{Field: o.Field, Problem: o.Problem})
 	}
 	result.DeliveryID = p.event.DeliveryID()
 	request, err := c.config.Map(mapping.Input{Event: p.event, DeliveryID: result.DeliveryID, ReceivedAt: c.now})
@@ -160,14 +159,7 @@ func (c *checker) payload(p payloadFile) (preview, error) {
 // refuse notes why ingest answers with an error.
 func (r *preview) refuse(status int, err error) {
 	r.Outcome, r.Status = becomesRefused, status
-	var invalid *testfairy.ValidationError
-	if !errors.As(err, &invalid) {
-		r.Problems = append(r.Problems, remark{Problem: err.Error()})
-		return
-	}
-	for _, f := range invalid.Fields {
-		r.Problems = append(r.Problems, remark{Field: f.Field, Problem: f.Problem})
-	}
+	r.Problems = append(r.Problems, remark{Problem: err.Error()})
 }
 
 // routingOf is what routes look at, for a person who looks for the missing one.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,8 +61,8 @@ func writeChanges(out io.Writer, id string, changes []queue.Edit) {
 	}
 }
 
-// edit applies corrections to a letter, checks the result as ingest does and, if
-// there is a fairbridge.yaml, as the worker does. It returns what it changed.
+// edit applies corrections to a letter, and checks what was set and, if there is
+// a fairbridge.yaml, the result as the worker does. It returns what it changed.
 func edit(l *queue.Letter, sets []assignment, c *checker, now time.Time) (changes []queue.Edit, err error) {
 	envelope, err := queue.Decode(l.Body)
 	if err != nil {
@@ -75,10 +76,10 @@ func edit(l *queue.Letter, sets []assignment, c *checker, now time.Time) (change
 	}
 	changes = envelope.Edits[before:]
 	event, err := testfairy.Decode(envelope.Event)
-	if err == nil {
-		err = event.Validate()
-	}
 	if err != nil {
+		return changes, err
+	}
+	if err := checkSet(event, sets); err != nil {
 		return changes, err
 	}
 	if c != nil {
@@ -92,4 +93,16 @@ func edit(l *queue.Letter, sets []assignment, c *checker, now time.Time) (change
 	}
 	l.Body, l.Event = body, string(event.Kind)
 	return changes, nil
+}
+
+// checkSet refuses a value that is not as TestFairy documents its field. From
+// TestFairy it would be taken; from a person it is a slip.
+func checkSet(event testfairy.Event, sets []assignment) error {
+	var slips []error
+	for _, o := range event.Odd() {
+		if slices.ContainsFunc(sets, func(s assignment) bool { return s.field == o.Field }) {
+			slips = append(slips, fmt.Errorf("%s %s", o.Field, o.Problem))
+		}
+	}
+	return errors.Join(slips...)
 }

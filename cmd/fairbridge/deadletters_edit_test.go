@@ -11,15 +11,15 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// Without a config the payload is checked as ingest does; with one, as the
-// worker does, too.
+// What is set is checked; with a config the payload is mapped as the worker
+// does, too.
 func TestReplayCorrects(t *testing.T) {
 	f := newFarEnd(t, "")
 	h := newLetterHome(t, rejected(t, 1, `"email":"nobody"`))
 	id := shortID(idOf(1))
 	h.dlq("replay", id, "--yes", "--config", f.config, "--set", "email=not an address", "--set", "filesize=large").want(t, exitLeft,
 		id+"\n- email: \"nobody\"\n+ email: \"not an address\"\n+ filesize: \"large\"\n0 dead letters replayed\n",
-		"fairbridge: "+id+" stays: invalid payload: filesize must be a number; email must be one email address, without a display name\n")
+		"fairbridge: "+id+" stays: filesize is not a number\nemail is not one bare email address\n")
 	h.dlq("replay", id, "--yes", "--config", f.config, "--set", "email=qa@example.com", "--set", "event=feedback").want(t, exitDone,
 		id+"\n- email: \"nobody\"\n+ email: \"qa@example.com\"\n1 dead letter replayed\n", "")
 	sent := h.messages(h.home.WorkQueueURL)

@@ -28,9 +28,9 @@ type lines struct {
 type ingested struct{ *lines }
 
 // Report implements [ingest.Reporter]. What was accepted is told when it has
-// become something.
+// become something, unless there was something odd about it.
 func (l ingested) Report(_ context.Context, o ingest.Outcome) {
-	if o.Result != ingest.Accepted || l.asJSON {
+	if o.Result != ingest.Accepted || len(o.Odd) > 0 || l.asJSON {
 		l.write(ingestLine(o), ingestRecord(o))
 	}
 }
@@ -65,8 +65,11 @@ func ingestLine(o ingest.Outcome) string {
 	if o.Kind != "" {
 		line += " " + string(o.Kind)
 	}
-	if o.Problem != "" {
-		line += ": " + o.Problem
+	if o.Reason != "" {
+		line += ": " + strings.ReplaceAll(string(o.Reason), "_", " ")
+	}
+	if len(o.Odd) > 0 {
+		line += ": odd " + strings.Join(o.Odd, ", ")
 	}
 	if o.Err != nil && o.Result == ingest.Failed {
 		line += ": " + o.Err.Error()
@@ -78,7 +81,13 @@ func ingestRecord(o ingest.Outcome) map[string]any {
 	r := map[string]any{"stage": "ingest", "result": o.Result, "status": o.Status, "bytes": o.Bytes, "tookMs": o.Took.Milliseconds()}
 	set(r, "event", string(o.Kind))
 	set(r, "deliveryId", o.DeliveryID)
-	set(r, "problem", o.Problem)
+	set(r, "reason", string(o.Reason))
+	if len(o.Odd) > 0 {
+		r["odd"] = o.Odd
+	}
+	if len(o.Fields) > 0 {
+		r["fields"] = o.Fields
+	}
 	setError(r, o.Err)
 	return r
 }

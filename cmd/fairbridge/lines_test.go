@@ -22,11 +22,13 @@ func TestLines(t *testing.T) {
 		want string
 	}{
 		{"accepted is not told", ingestTold(ingest.Outcome{Result: ingest.Accepted, Status: 202, Kind: "feedback"}), ""},
-		{"ignored", ingestTold(ingest.Outcome{Result: ingest.Ignored, Status: 200, Kind: "upload", Problem: "no route wants this kind"}),
-			"15:04:05  ignored      HTTP 200 upload: no route wants this kind\n"},
-		{"rejected", ingestTold(ingest.Outcome{Result: ingest.Rejected, Status: 401, Problem: "wrong token"}),
+		{"accepted, with odd fields", ingestTold(ingest.Outcome{Result: ingest.Accepted, Status: 202, Kind: "feedback", Odd: []string{"email", "iconUrl"}}),
+			"15:04:05  accepted     HTTP 202 feedback: odd email, iconUrl\n"},
+		{"ignored", ingestTold(ingest.Outcome{Result: ingest.Ignored, Status: 200, Kind: "upload", Reason: ingest.ReasonUnwanted}),
+			"15:04:05  ignored      HTTP 200 upload: unwanted\n"},
+		{"rejected", ingestTold(ingest.Outcome{Result: ingest.Rejected, Status: 401, Reason: ingest.ReasonWrongToken}),
 			"15:04:05  rejected     HTTP 401: wrong token\n"},
-		{"failed", ingestTold(ingest.Outcome{Result: ingest.Failed, Status: 503, Problem: "not queued", Err: errors.New("disk full")}),
+		{"failed", ingestTold(ingest.Outcome{Result: ingest.Failed, Status: 503, Reason: ingest.ReasonNotQueued, Err: errors.New("disk full")}),
 			"15:04:05  failed       HTTP 503: not queued: disk full\n"},
 		{"a ticket", workerTold(worker.Outcome{Result: worker.Created, TicketID: "17", Kind: "feedback", Age: 1200 * time.Millisecond, DeliveryID: deliveryID}),
 			"15:04:05  ticket 17    feedback, 1.2 s after the webhook  [0123456789ab]\n"},

@@ -204,14 +204,15 @@ var runbookCases = []runbookCase{
 			r.restart() // it would read the key by itself, but not twice within 10 s
 			r.do(1)
 		}, files: screenshot},
-	{name: "an event without its kind", reason: queue.ReasonMalformed, stage: "decode", advice: adviceMalformed,
+	{name: "an event without its kind, of the previous version", reason: queue.ReasonMalformed, stage: "decode", advice: adviceMalformed,
 		make: func(r *runbook) {
 			r.id = idOf(1)
 			body, err := (queue.Envelope{DeliveryID: r.id, ReceivedAt: letterTime, Event: json.RawMessage(`{"text":"Landscape"}`)}).Encode()
 			if err != nil {
 				r.t.Fatal(err)
 			}
-			r.send(body, nil, r.state.home.WorkQueueURL)
+			letter := queue.DeadLetter{DeliveryID: r.id, Reason: queue.ReasonMalformed, Stage: "decode", FailedAt: letterTime}
+			r.send(body, letter.Attributes(), r.state.home.DeadLetterQueueURL)
 		},
 		cure: replayStep(0)},
 	{name: "not ours", reason: queue.ReasonMalformed, stage: "decode", advice: adviceMalformed,

@@ -72,7 +72,7 @@ routes:
 func TestDemoThatGoesWrong(t *testing.T) {
 	for _, tc := range []struct{ name, payload, yaml, says string }{
 		{"no such payload", `not JSON`, ``, "not a payload"},
-		{"not accepted", `{"event":"feedback"}`, ``, "not accepted"},
+		{"not accepted", `{"event":"feedback","text":"` + strings.Repeat("\x00", 400_000) + `"}`, ``, "not accepted"},
 		{"a dead letter", `{"event":"feedback","text":"a"}`, `, required: true`, "no ticket"},
 		{"no file", `{"event":"feedback","text":"a","severity":"b","screenshotUrl":"https://app.testfairy.com/a.bmp"}`, ``, "no ticket"},
 	} {

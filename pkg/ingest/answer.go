@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -21,12 +20,9 @@ const retryAfter = 10 * time.Second
 // fault is why a request is not accepted.
 type fault struct {
 	status int
-	// summary is for the outcome: a few fixed words and names of fields.
-	summary string
+	reason Reason
 	// detail is for the caller: what is wrong, where, and how to mend it.
 	detail string
-	// fields is every field that is wrong.
-	fields []testfairy.FieldError
 	// allow is the Allow header of a 405.
 	allow string
 	// cause is for the outcome, and never for the caller.
@@ -42,54 +38,60 @@ func (f *fault) result() Result {
 
 // unavailable is a fault of ours or of AWS. The caller may send the same event
 // again without harm: it becomes one ticket however often it is accepted.
-func unavailable(summary, detail string, cause error) *fault {
-	return &fault{status: http.StatusServiceUnavailable, summary: summary, cause: cause,
+func unavailable(reason Reason, detail string, cause error) *fault {
+	return &fault{status: http.StatusServiceUnavailable, reason: reason, cause: cause,
 		detail: fmt.Sprintf("%s Send it again in %d seconds; the same payload never makes two tickets.", detail, int(retryAfter.Seconds()))}
 }
 
-// invalid is the fault of a payload that cannot be decoded or fails its checks.
-func invalid(err error) *fault {
-	if bad, ok := errors.AsType[*testfairy.ValidationError](err); ok {
-		names := make([]string, len(bad.Fields))
-		for i, field := range bad.Fields {
-			names[i] = field.Field
-		}
-		return &fault{status: http.StatusBadRequest, summary: "invalid fields: " + strings.Join(names, ", "), fields: bad.Fields,
-			detail: "The payload has fields that cannot be used; each one is listed under errors. Mend them and send it again."}
-	}
-	detail := "The body must be one JSON object, as TestFairy sends it"
+// notJSON is the fault of a body that is no JSON object, or nests too deep.
+func notJSON(err error) *fault {
+	f := &fault{status: http.StatusBadRequest, reason: ReasonNotJSON, detail: "The body must be one JSON object, as TestFairy sends it"}
 	if syntax, ok := errors.AsType[*testfairy.SyntaxError](err); ok {
-		detail += ", but " + syntax.Problem
+		f.detail += ", but " + syntax.Problem
 		if syntax.Offset >= 0 {
-			detail += fmt.Sprintf(" (at byte %d)", syntax.Offset)
+			f.detail += fmt.Sprintf(" (at byte %d)", syntax.Offset)
+		}
+		if syntax.TooDeep {
+			f.reason = ReasonTooDeep
 		}
 	}
-	return &fault{status: http.StatusBadRequest, summary: "not a JSON object", detail: detail + "."}
+	f.detail += "."
+	return f
+}
+
+func tooLarge() *fault {
+	return &fault{status: http.StatusRequestEntityTooLarge, reason: ReasonTooLarge,
+		detail: fmt.Sprintf("The payload has more than %d bytes, the most that is accepted. Shorten its longest field.", MaxPayloadBytes)}
 }
 
 // problem is an RFC 9457 problem document. Its type is about:blank: the status
 // says which problem it is, and the title is the status's own phrase.
 // https://www.rfc-editor.org/rfc/rfc9457
 type problem struct {
-	Type   string         `json:"type"`
-	Title  string         `json:"title"`
-	Status int            `json:"status"`
-	Detail string         `json:"detail"`
-	Errors []problemField `json:"errors,omitempty"`
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
 }
 
-// problemField names one bad field, in the form of RFC 9457's own example.
-type problemField struct {
-	Detail  string `json:"detail"`
+// receipt is the answer to an event that was accepted.
+type receipt struct {
+	DeliveryID string    `json:"deliveryId"`
+	Warnings   []warning `json:"warnings,omitempty"`
+}
+
+// warning names one odd field, in the form that RFC 9457 has for errors.
+type warning struct {
+	Detail string `json:"detail"`
+	// Pointer is a JSON pointer to the field, as a URI fragment. The names of
+	// documented fields need no escaping in it.
+	// https://www.rfc-editor.org/rfc/rfc6901#section-6
 	Pointer string `json:"pointer"`
 }
 
 // response is the fault as the caller sees it.
 func (f *fault) response() events.APIGatewayV2HTTPResponse {
 	doc := problem{Type: "about:blank", Title: http.StatusText(f.status), Status: f.status, Detail: f.detail}
-	for _, field := range f.fields {
-		doc.Errors = append(doc.Errors, problemField{Detail: field.Field + " " + field.Problem, Pointer: pointer(field.Field)})
-	}
 	r := response(f.status, "application/problem+json", doc)
 	if f.allow != "" {
 		r.Headers["Allow"] = f.allow
@@ -100,12 +102,16 @@ func (f *fault) response() events.APIGatewayV2HTTPResponse {
 	return r
 }
 
-// success is the answer to an event that was accepted or ignored.
-func success(o Outcome) events.APIGatewayV2HTTPResponse {
-	if o.Result == Ignored {
-		return response(o.Status, "application/json", map[string]string{"status": "ignored"})
+func ignored() events.APIGatewayV2HTTPResponse {
+	return response(http.StatusOK, "application/json", map[string]string{"status": "ignored"})
+}
+
+func accepted(deliveryID string, odd []testfairy.Oddity) events.APIGatewayV2HTTPResponse {
+	doc := receipt{DeliveryID: deliveryID}
+	for _, o := range odd {
+		doc.Warnings = append(doc.Warnings, warning{Detail: o.Field + " " + o.Problem, Pointer: "#/" + o.Field})
 	}
-	return response(o.Status, "application/json", map[string]string{"deliveryId": o.DeliveryID})
+	return response(http.StatusAccepted, "application/json", doc)
 }
 
 func response(status int, contentType string, body any) events.APIGatewayV2HTTPResponse {
@@ -122,10 +128,4 @@ func response(status int, contentType string, body any) events.APIGatewayV2HTTPR
 		},
 		Body: string(text),
 	}
-}
-
-// pointer is a JSON pointer to a top-level member, as a URI fragment.
-// https://www.rfc-editor.org/rfc/rfc6901#section-6
-func pointer(field string) string {
-	return "#/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(field)
 }

@@ -110,7 +110,7 @@ func newBench(t testing.TB) *bench {
 		Routes:   wants{testfairy.KindFeedback, "new-udid"},
 		Reporter: b.reports,
 		Timeout:  time.Second,
-		Clock:    func() time.Time { return b.now },
+		Now:      func() time.Time { return b.now },
 	})
 	if err != nil {
 		t.Fatal(err)

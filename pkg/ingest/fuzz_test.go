@@ -3,21 +3,27 @@ package ingest_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"fairbridge/pkg/ingest"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/testfairy"
 )
 
 // FuzzHandle holds that no request makes the handler panic or fail, that 202 is
-// said exactly of what the queue took, and that what it took can be sent: SQS
-// refuses some characters, and more than 1 MiB.
+// said exactly of what the queue took, that what it took can be sent (SQS
+// refuses some characters, and more than 1 MiB), and that the worker can read
+// it: what was accepted is never buried as malformed.
 func FuzzHandle(f *testing.F) {
 	f.Add("POST", ingest.Path, "$default", "token="+goodToken, feedback, false)
 	f.Add("POST", "/prod"+ingest.Path, "prod", "token="+goodToken, base64.StdEncoding.EncodeToString([]byte(feedback)), true)
 	f.Add("GET", "/", "", "token=%zz;", "{", true)
 	f.Add("POST", ingest.Path, "$default", "token="+goodToken, "{\"event\":\"feedback\",\"text\":\"\x00\xff\uFFFF\",\"email\":null,\"build\":\"1\"}", false)
 	f.Add("POST", ingest.Path, "$default", "token="+goodToken, `{"event":"feedback","text":1e400,"screenshotUrl":"%"}`, false)
+	f.Add("POST", ingest.Path+"/", "$default", "token="+goodToken, compressed(` {"event":" FEEDBACK","email":[],"a":"\ud800"}`), false)
+	f.Add("POST", ingest.Path, "$default", "token="+goodToken, `{"event":"feedback","a":`+strings.Repeat("[", 99)+strings.Repeat("]", 99)+`}`, false)
 	f.Fuzz(func(t *testing.T, method, path, stage, query, body string, encoded bool) {
 		b := newBench(t)
 		req := post(body)
@@ -36,6 +42,13 @@ func FuzzHandle(f *testing.F) {
 		for _, message := range b.queue.sent {
 			if !utf8.ValidString(*message.MessageBody) {
 				t.Error("message is not UTF-8")
+			}
+			envelope, err := queue.Decode(*message.MessageBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if event, err := testfairy.Decode(envelope.Event); err != nil || event.DeliveryID() != envelope.DeliveryID || o.DeliveryID != envelope.DeliveryID {
+				t.Errorf("the worker reads %+v of %s, %v", event, envelope.Event, err)
 			}
 			for _, r := range *message.MessageBody {
 				if r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {

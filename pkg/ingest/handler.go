@@ -5,7 +5,6 @@ package ingest
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,8 +22,9 @@ import (
 // Path is where webhooks are received.
 const Path = "/webhooks/testfairy"
 
-// MaxPayloadBytes is the longest payload that is read, after base64. With the
-// envelope around it, it still fits in an SQS message of 1 MiB.
+// MaxPayloadBytes is the longest payload that is read, both as it is sent and
+// once it is decompressed. With the envelope around it, it still fits in an SQS
+// message of 1 MiB.
 const MaxPayloadBytes = 1_000_000
 
 // defaultTimeout is a little below the function's own 10 s: then the caller
@@ -37,13 +37,13 @@ type Sender interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 }
 
-// Wants tells which kinds of events some route makes a ticket of.
+// Wants tells which kinds of events some route names, known ones or not.
 // *mapping.Config satisfies it.
 type Wants interface {
 	Wants(testfairy.Kind) bool
 }
 
-// Config is what a [Handler] is made of. All but Timeout and Clock is required.
+// Config is what a [Handler] is made of. All but Timeout and Now are required.
 type Config struct {
 	// QueueURL is the work queue.
 	QueueURL string
@@ -55,8 +55,8 @@ type Config struct {
 	Reporter Reporter
 	// Timeout bounds a request, secrets and queue together. Default 8 s.
 	Timeout time.Duration
-	// Clock replaces time.Now.
-	Clock func() time.Time
+	// Now replaces time.Now.
+	Now func() time.Time
 }
 
 // Handler answers webhooks. It may be used by many goroutines at once.
@@ -73,68 +73,109 @@ func New(c Config) (*Handler, error) {
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
 	}
-	if c.Clock == nil {
-		c.Clock = time.Now
+	if c.Now == nil {
+		c.Now = time.Now
 	}
-	return &Handler{config: c, tokens: tokenCheck{secrets: c.Secrets, now: c.Clock}}, nil
+	return &Handler{config: c, tokens: tokenCheck{secrets: c.Secrets, now: c.Now}}, nil
 }
 
 // Handle answers one request of an HTTP API, payload format 2.0. Its error is
 // always nil: whatever happens has an answer in HTTP.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func (h *Handler) Handle(ctx context.Context, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	received := h.config.Clock()
+	received := h.config.Now()
 	work, cancel := context.WithTimeout(ctx, h.config.Timeout)
 	defer cancel()
 
 	var o Outcome
-	var answer events.APIGatewayV2HTTPResponse
-	if fault := h.accept(work, req, received, &o); fault != nil {
-		o.Result, o.Status, o.Problem, o.Err = fault.result(), fault.status, fault.summary, fault.cause
+	answer, fault := h.accept(work, req, received, &o)
+	if fault != nil {
 		answer = fault.response()
-	} else {
-		answer = success(o)
 	}
-	o.Took = h.config.Clock().Sub(received)
-	h.config.Reporter.Report(ctx, o)
+	h.report(ctx, received, &o, fault)
 	return answer, nil
 }
 
-// accept takes a request through all checks, in the order that costs least and
-// tells a stranger least, and queues its event.
-func (h *Handler) accept(ctx context.Context, req events.APIGatewayV2HTTPRequest, received time.Time, o *Outcome) *fault {
+// Admit judges a request by everything but its body, for a caller that has not
+// read that yet: req needs none. If it returns false the request is refused
+// with the answer, and has been reported. Otherwise it is for [Handler.Handle]
+// to answer.
+func (h *Handler) Admit(ctx context.Context, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, bool) {
+	received := h.config.Now()
+	work, cancel := context.WithTimeout(ctx, h.config.Timeout)
+	defer cancel()
+	fault := h.admit(work, req)
+	if fault == nil {
+		return events.APIGatewayV2HTTPResponse{}, true
+	}
+	o := Outcome{Bytes: max(contentLength(req), 0)}
+	h.report(ctx, received, &o, fault)
+	return fault.response(), false
+}
+
+// report tells how a request ended: fault is nil if it was accepted or ignored.
+func (h *Handler) report(ctx context.Context, received time.Time, o *Outcome, fault *fault) {
+	if fault != nil {
+		o.Result, o.Status, o.Reason, o.Err = fault.result(), fault.status, fault.reason, fault.cause
+	}
+	o.Took = h.config.Now().Sub(received)
+	h.config.Reporter.Report(ctx, *o)
+}
+
+// admit holds a request without its body against the route, the token and the
+// length that it declares, in the order that costs least and tells a stranger
+// least.
+func (h *Handler) admit(ctx context.Context, req events.APIGatewayV2HTTPRequest) *fault {
 	if f := checkRoute(req); f != nil {
 		return f
 	}
 	if f := h.tokens.check(ctx, req.RawQueryString); f != nil {
 		return f
 	}
-	payload, f := readPayload(req)
-	if f != nil {
-		return f
+	if contentLength(req) > MaxPayloadBytes {
+		return tooLarge()
 	}
-	o.Bytes = len(payload)
+	return nil
+}
+
+// accept takes a request through all checks and queues its event.
+func (h *Handler) accept(ctx context.Context, req events.APIGatewayV2HTTPRequest, received time.Time, o *Outcome) (events.APIGatewayV2HTTPResponse, *fault) {
+	var none events.APIGatewayV2HTTPResponse
+	if f := h.admit(ctx, req); f != nil {
+		o.Bytes = max(contentLength(req), 0)
+		return none, f
+	}
+	payload, f := readPayload(req, o)
+	if f != nil {
+		return none, f
+	}
 	event, err := testfairy.Decode(payload)
 	if err != nil {
-		return invalid(err)
+		o.Fields = testfairy.FieldNames(payload)
+		return none, notJSON(err)
 	}
-	if !event.Kind.Known() || !h.config.Routes.Wants(event.Kind) {
-		if event.Kind.Known() {
-			o.Kind = event.Kind
+	wanted := h.config.Routes.Wants(event.Kind)
+	if wanted || event.Kind.Known() { // else it is the caller's own word
+		o.Kind = event.Kind
+	}
+	if !wanted {
+		o.Result, o.Status, o.Reason = Ignored, http.StatusOK, ReasonUnwanted
+		if event.Kind == "" {
+			o.Reason = ReasonNoEvent
 		}
-		o.Result, o.Status, o.Problem = Ignored, http.StatusOK, "no route wants this kind"
-		return nil
-	}
-	o.Kind = event.Kind
-	if err := event.Validate(); err != nil {
-		return invalid(err)
+		return ignored(), nil
 	}
 	o.DeliveryID = event.DeliveryID()
 	if f := h.enqueue(ctx, event, o.DeliveryID, received); f != nil {
-		return f
+		o.Fields = testfairy.FieldNames(payload)
+		return none, f
+	}
+	odd := event.Odd()
+	for _, field := range odd {
+		o.Odd = append(o.Odd, field.Field)
 	}
 	o.Result, o.Status = Accepted, http.StatusAccepted
-	return nil
+	return accepted(o.DeliveryID, odd), nil
 }
 
 // checkRoute holds the request against the one method and path there is. An
@@ -146,44 +187,22 @@ func checkRoute(req events.APIGatewayV2HTTPRequest) *fault {
 			path = rest
 		}
 	}
-	if path != Path {
-		return &fault{status: http.StatusNotFound, summary: "unknown path",
+	if strings.TrimSuffix(path, "/") != Path {
+		return &fault{status: http.StatusNotFound, reason: ReasonUnknownPath,
 			detail: "Nothing is received at this path. Send webhooks to POST " + Path + "?token=..., and check the URL in TestFairy's integration."}
 	}
 	if req.RequestContext.HTTP.Method != http.MethodPost {
-		return &fault{status: http.StatusMethodNotAllowed, summary: "method not allowed", allow: http.MethodPost,
+		return &fault{status: http.StatusMethodNotAllowed, reason: ReasonMethod, allow: http.MethodPost,
 			detail: "Webhooks are sent to this path with POST."}
 	}
 	return nil
-}
-
-// readPayload gives the body's bytes. A body that is too long is not decoded.
-func readPayload(req events.APIGatewayV2HTTPRequest) ([]byte, *fault) {
-	size := len(req.Body)
-	if req.IsBase64Encoded {
-		unpadded := strings.TrimRight(req.Body, "=")
-		size = base64.RawStdEncoding.DecodedLen(len(unpadded))
-	}
-	if size > MaxPayloadBytes {
-		return nil, &fault{status: http.StatusRequestEntityTooLarge, summary: "payload too large",
-			detail: fmt.Sprintf("The payload has %d bytes; at most %d are accepted. Shorten its longest field.", size, MaxPayloadBytes)}
-	}
-	if !req.IsBase64Encoded {
-		return []byte(req.Body), nil
-	}
-	payload, err := base64.StdEncoding.DecodeString(req.Body)
-	if err != nil {
-		return nil, &fault{status: http.StatusBadRequest, summary: "invalid base64",
-			detail: "The body came marked as base64 and is not. Send the JSON as it is, with Content-Type: application/json."}
-	}
-	return payload, nil
 }
 
 // enqueue puts the event on the queue, and returns only once SQS has answered.
 func (h *Handler) enqueue(ctx context.Context, event testfairy.Event, deliveryID string, received time.Time) *fault {
 	body, err := queue.Envelope{DeliveryID: deliveryID, ReceivedAt: received, Event: event.JSON}.Encode()
 	if errors.Is(err, queue.ErrTooLarge) {
-		return &fault{status: http.StatusRequestEntityTooLarge, summary: "payload too large for the queue",
+		return &fault{status: http.StatusRequestEntityTooLarge, reason: ReasonTooLargeForQueue,
 			detail: "The payload does not fit in a queue message once its control characters are escaped. Shorten its longest field."}
 	}
 	if err == nil {
@@ -194,7 +213,7 @@ func (h *Handler) enqueue(ctx context.Context, event testfairy.Event, deliveryID
 		})
 	}
 	if err != nil {
-		return unavailable("not queued", "The event could not be queued.", fmt.Errorf("queue event: %w", err))
+		return unavailable(ReasonNotQueued, "The event could not be queued.", fmt.Errorf("queue event: %w", err))
 	}
 	return nil
 }

@@ -1,12 +1,17 @@
 package ingest_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,67 +58,85 @@ func TestAcceptedIsInTheQueue(t *testing.T) {
 		}
 	}
 	want := ingest.Outcome{Result: ingest.Accepted, Status: 202, Kind: testfairy.KindFeedback, DeliveryID: id, Bytes: len(feedback)}
-	if o != want {
+	if !reflect.DeepEqual(o, want) {
 		t.Errorf("outcome %+v, want %+v", o, want)
 	}
 }
 
+type request = events.APIGatewayV2HTTPRequest
+
 // TestAnswers holds every kind of request against its answer. None of them may
 // leave anything in the queue but those that are answered 202.
 func TestAnswers(t *testing.T) {
-	type request = events.APIGatewayV2HTTPRequest
 	exactly := strings.Replace(feedback, "sings", strings.Repeat("x", ingest.MaxPayloadBytes-len(feedback)+len("sings")), 1)
 	tests := []struct {
-		name    string
-		body    string
-		change  func(*request)
-		status  int
-		problem string // in the outcome
-		fields  []string
+		name   string
+		body   string
+		change func(*request)
+		status int
+		reason ingest.Reason
+		names  []string // of odd fields of what is accepted, of all fields of what is refused
 	}{
 		{name: "accepted", body: feedback, status: 202},
-		{name: "in base64", body: base64.StdEncoding.EncodeToString([]byte(feedback)), change: func(r *request) { r.IsBase64Encoded = true }, status: 202},
+		{name: "in base64", body: base64.StdEncoding.EncodeToString([]byte(feedback)), change: inBase64, status: 202},
 		{name: "stage before the path", body: feedback, change: func(r *request) { r.RawPath, r.RequestContext.Stage = "/prod"+ingest.Path, "prod" }, status: 202},
 		{name: "stage not before the path", body: feedback, change: func(r *request) { r.RequestContext.Stage = "prod" }, status: 202},
 		{name: "token escaped", body: feedback, change: func(r *request) { r.RawQueryString = "a=b&token=%74ok-5c3b8f2e" }, status: 202},
+		{name: "a slash at the end", body: feedback, change: func(r *request) { r.RawPath += "/" }, status: 202},
 		{name: "control characters and broken UTF-8", body: "{\"event\":\"feedback\",\"text\":\"a\x00b\xffc\uFFFE\"}", status: 202},
 		{name: "as long as may be", body: exactly, status: 202},
-		{name: "as long as may be, in base64", body: base64.StdEncoding.EncodeToString([]byte(exactly)), change: func(r *request) { r.IsBase64Encoded = true }, status: 202},
+		{name: "as long as may be, in base64", body: base64.StdEncoding.EncodeToString([]byte(exactly)), change: inBase64, status: 202},
+		{name: "compressed", body: compressed(feedback), change: header("content-encoding", "gzip"), status: 202},
+		{name: "compressed, in base64", body: base64.StdEncoding.EncodeToString([]byte(compressed(feedback))), change: inBase64, status: 202},
+		{name: "as long as may be once decompressed", body: compressed(exactly), status: 202},
+		{name: "called compressed, and is not", body: feedback, change: header("content-encoding", "gzip"), status: 202},
+		{name: "in capitals", body: `{"event":" FeedBack\n","text":"CANARY"}`, status: 202},
+		{name: "a kind that is not known, but a route names it", body: `{"event":"New-UDID","email":7}`, status: 202},
+		{name: "nested as deep as may be", body: `{"event":"feedback","text":"CANARY","a":` + strings.Repeat("[", 99) + strings.Repeat("]", 99) + `}`, status: 202},
+		{name: "odd fields", body: `{"event":"feedback","text":"CANARY","email":"canary","screenshotUrl":"::canary","build":[1],"canary":{}}`, status: 202, names: []string{"build", "screenshotUrl", "email"}},
+		{name: "nothing said", body: `{"event":"feedback"}`, status: 202, names: []string{"text"}},
 
-		{name: "kind no route wants", body: `{"event":"upload"}`, status: 200, problem: "no route wants this kind"},
-		{name: "kind no route wants, with bad fields", body: `{"event":"crash","email":"nobody"}`, status: 200, problem: "no route wants this kind"},
-		{name: "unknown kind", body: `{"event":"canary@example.com"}`, status: 200, problem: "no route wants this kind"},
-		{name: "unknown kind that a route names", body: `{"event":"new-udid"}`, status: 200, problem: "no route wants this kind"},
+		{name: "kind no route wants", body: `{"event":"upload"}`, status: 200, reason: ingest.ReasonUnwanted},
+		{name: "kind no route wants, with bad fields", body: `{"event":"crash","email":"nobody"}`, status: 200, reason: ingest.ReasonUnwanted},
+		{name: "unknown kind", body: `{"event":"canary@example.com"}`, status: 200, reason: ingest.ReasonUnwanted},
+		{name: "no event", body: `{"text":"CANARY"}`, status: 200, reason: ingest.ReasonNoEvent},
+		{name: "nothing in it", body: `{}`, status: 200, reason: ingest.ReasonNoEvent},
+		{name: "event not a string", body: `{"event":7}`, status: 200, reason: ingest.ReasonNoEvent},
 
-		{name: "not JSON", body: `event=feedback`, status: 400, problem: "not a JSON object"},
-		{name: "empty", body: ``, status: 400, problem: "not a JSON object"},
-		{name: "an array", body: `[` + feedback + `]`, status: 400, problem: "not a JSON object"},
-		{name: "something after it", body: feedback + `x`, status: 400, problem: "not a JSON object"},
-		{name: "no event", body: `{"text":"CANARY"}`, status: 400, problem: "invalid fields: event", fields: []string{"#/event"}},
-		{name: "event not a string", body: `{"event":7}`, status: 400, problem: "invalid fields: event", fields: []string{"#/event"}},
-		{name: "several bad fields", body: `{"event":"feedback","text":"CANARY","email":"nobody","screenshotUrl":"::canary","build":[1]}`, status: 400,
-			problem: "invalid fields: build, screenshotUrl, email", fields: []string{"#/build", "#/screenshotUrl", "#/email"}},
-		{name: "not base64", body: "%%%", change: func(r *request) { r.IsBase64Encoded = true }, status: 400, problem: "invalid base64"},
+		{name: "not JSON", body: `event=feedback`, status: 400, reason: ingest.ReasonNotJSON},
+		{name: "empty", body: ``, status: 400, reason: ingest.ReasonNotJSON},
+		{name: "an array", body: `[` + feedback + `]`, status: 400, reason: ingest.ReasonNotJSON},
+		{name: "something after it", body: feedback + `x`, status: 400, reason: ingest.ReasonNotJSON, names: []string{"event", "text", "email"}},
+		{name: "cut off", body: feedback[:40], status: 400, reason: ingest.ReasonNotJSON, names: []string{"event", "text"}},
+		{name: "nested too deep", body: `{"event":"feedback","text":"CANARY","a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, status: 400,
+			reason: ingest.ReasonTooDeep, names: []string{"event", "text", "a"}},
+		{name: "not base64", body: "%%%", change: inBase64, status: 400, reason: ingest.ReasonBadBase64},
+		{name: "not gzip after all", body: "\x1f\x8bCANARY", status: 400, reason: ingest.ReasonBadGzip},
+		{name: "compressed, and cut off", body: compressed(feedback)[:40], status: 400, reason: ingest.ReasonBadGzip},
 
-		{name: "no token", body: feedback, change: func(r *request) { r.RawQueryString = "" }, status: 401, problem: "missing or wrong token"},
-		{name: "empty token", body: feedback, change: func(r *request) { r.RawQueryString = "token=" }, status: 401, problem: "missing or wrong token"},
-		{name: "wrong token", body: feedback, change: func(r *request) { r.RawQueryString += "x" }, status: 401, problem: "missing or wrong token"},
-		{name: "two tokens", body: feedback, change: func(r *request) { r.RawQueryString += "&" + r.RawQueryString }, status: 401, problem: "missing or wrong token"},
-		{name: "token beside a broken one", body: feedback, change: func(r *request) { r.RawQueryString += "&token=%zz" }, status: 401, problem: "missing or wrong token"},
-		{name: "token in a header", body: feedback, change: func(r *request) { r.RawQueryString, r.Headers = "", map[string]string{"token": goodToken} }, status: 401, problem: "missing or wrong token"},
+		{name: "no token", body: feedback, change: query(""), status: 401, reason: ingest.ReasonNoToken},
+		{name: "empty token", body: feedback, change: query("token="), status: 401, reason: ingest.ReasonNoToken},
+		{name: "wrong token", body: feedback, change: query("token=" + goodToken + "x"), status: 401, reason: ingest.ReasonWrongToken},
+		{name: "two tokens", body: feedback, change: query("token=" + goodToken + "&token=" + goodToken), status: 401, reason: ingest.ReasonWrongToken},
+		{name: "token beside a broken one", body: feedback, change: query("token=" + goodToken + "&token=%zz"), status: 401, reason: ingest.ReasonWrongToken},
+		{name: "token in a header", body: feedback, change: func(r *request) { query("")(r); header("token", goodToken)(r) }, status: 401, reason: ingest.ReasonNoToken},
 
-		{name: "another path", body: feedback, change: func(r *request) { r.RawPath = "/" }, status: 404, problem: "unknown path"},
-		{name: "a longer path", body: feedback, change: func(r *request) { r.RawPath += "/" }, status: 404, problem: "unknown path"},
-		{name: "another stage's path", body: feedback, change: func(r *request) { r.RawPath = "/dev" + r.RawPath; r.RequestContext.Stage = "prod" }, status: 404, problem: "unknown path"},
-		{name: "GET", change: func(r *request) { r.RequestContext.HTTP.Method = "GET" }, status: 405, problem: "method not allowed"},
-		{name: "HEAD", change: func(r *request) { r.RequestContext.HTTP.Method = "HEAD" }, status: 405, problem: "method not allowed"},
-		{name: "OPTIONS without a token", change: func(r *request) { r.RequestContext.HTTP.Method, r.RawQueryString = "OPTIONS", "" }, status: 405, problem: "method not allowed"},
+		{name: "another path", body: feedback, change: func(r *request) { r.RawPath = "/" }, status: 404, reason: ingest.ReasonUnknownPath},
+		{name: "a longer path", body: feedback, change: func(r *request) { r.RawPath += "/x" }, status: 404, reason: ingest.ReasonUnknownPath},
+		{name: "two slashes at the end", body: feedback, change: func(r *request) { r.RawPath += "//" }, status: 404, reason: ingest.ReasonUnknownPath},
+		{name: "another stage's path", body: feedback, change: func(r *request) { r.RawPath = "/dev" + r.RawPath; r.RequestContext.Stage = "prod" }, status: 404, reason: ingest.ReasonUnknownPath},
+		{name: "GET", change: method("GET"), status: 405, reason: ingest.ReasonMethod},
+		{name: "HEAD", change: method("HEAD"), status: 405, reason: ingest.ReasonMethod},
+		{name: "OPTIONS without a token", change: func(r *request) { method("OPTIONS")(r); query("")(r) }, status: 405, reason: ingest.ReasonMethod},
 
-		{name: "too long", body: exactly + " ", status: 413, problem: "payload too large"},
-		{name: "too long, in base64", body: base64.StdEncoding.EncodeToString([]byte(exactly + " ")), change: func(r *request) { r.IsBase64Encoded = true }, status: 413, problem: "payload too large"},
-		{name: "too long and not base64: not decoded", body: strings.Repeat("%", 1_400_000), change: func(r *request) { r.IsBase64Encoded = true }, status: 413, problem: "payload too large"},
-		{name: "too long once escaped", body: `{"event":"feedback","text":"` + strings.Repeat("\x00", 400_000) + `"}`, status: 413, problem: "payload too large for the queue"},
-		{name: "too long and without a token", body: exactly + " ", change: func(r *request) { r.RawQueryString = "" }, status: 401, problem: "missing or wrong token"},
+		{name: "too long", body: exactly + " ", status: 413, reason: ingest.ReasonTooLarge},
+		{name: "said to be too long", body: feedback, change: header("content-length", "1000001"), status: 413, reason: ingest.ReasonTooLarge},
+		{name: "too long, in base64", body: base64.StdEncoding.EncodeToString([]byte(exactly + " ")), change: inBase64, status: 413, reason: ingest.ReasonTooLarge},
+		{name: "too long and not base64: not decoded", body: strings.Repeat("%", 1_400_000), change: inBase64, status: 413, reason: ingest.ReasonTooLarge},
+		{name: "too long once decompressed", body: compressed(exactly + " "), status: 413, reason: ingest.ReasonTooLarge},
+		{name: "much too long once decompressed", body: compressed(strings.Repeat("x", 50<<20)), status: 413, reason: ingest.ReasonTooLarge},
+		{name: "too long once escaped", body: `{"event":"feedback","text":"` + strings.Repeat("\x00", 400_000) + `"}`, status: 413, reason: ingest.ReasonTooLargeForQueue, names: []string{"event", "text"}},
+		{name: "too long and without a token", body: exactly + " ", change: query(""), status: 401, reason: ingest.ReasonNoToken},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -131,8 +154,11 @@ func TestAnswers(t *testing.T) {
 			if queued := len(b.queue.sent); queued != 0 != (tt.status == 202) {
 				t.Errorf("%d messages in the queue after a %d", queued, tt.status)
 			}
-			if o.Problem != tt.problem {
-				t.Errorf("outcome says %q, want %q", o.Problem, tt.problem)
+			if o.Reason != tt.reason {
+				t.Errorf("the reason is %q, want %q", o.Reason, tt.reason)
+			}
+			if names := slices.Concat(o.Odd, o.Fields); !slices.Equal(names, tt.names) {
+				t.Errorf("the outcome names %q, want %q", names, tt.names)
 			}
 			want := map[int]ingest.Result{202: ingest.Accepted, 200: ingest.Ignored}[tt.status]
 			if want == "" {
@@ -147,8 +173,9 @@ func TestAnswers(t *testing.T) {
 					t.Errorf("body %s", res.Body)
 				}
 			case 202:
+				checkReceipt(t, res, tt.names)
 			default:
-				checkProblem(t, res, tt.fields)
+				checkProblem(t, res)
 			}
 			if allow := res.Headers["Allow"]; (allow == "POST") != (tt.status == 405) {
 				t.Errorf("Allow: %q with a %d", allow, tt.status)
@@ -178,7 +205,7 @@ func TestQueueRefuses(t *testing.T) {
 			if res.StatusCode != 503 || res.Headers["Retry-After"] != "10" {
 				t.Errorf("answer %d with Retry-After %q, want 503 and 10", res.StatusCode, res.Headers["Retry-After"])
 			}
-			checkProblem(t, res, nil)
+			checkProblem(t, res)
 			if o.Result != ingest.Failed || o.Err == nil || o.DeliveryID == "" {
 				t.Errorf("outcome %+v, want failed, with its cause and delivery id", o)
 			}
@@ -218,12 +245,11 @@ func checkSilence(t *testing.T, res events.APIGatewayV2HTTPResponse, o ingest.Ou
 }
 
 // checkProblem holds the body against RFC 9457.
-func checkProblem(t *testing.T, res events.APIGatewayV2HTTPResponse, fields []string) {
+func checkProblem(t *testing.T, res events.APIGatewayV2HTTPResponse) {
 	t.Helper()
 	var doc struct {
 		Type, Title, Detail string
 		Status              int
-		Errors              []struct{ Detail, Pointer string }
 	}
 	if err := json.Unmarshal([]byte(res.Body), &doc); err != nil {
 		t.Fatalf("body is not JSON: %v: %s", err, res.Body)
@@ -231,14 +257,45 @@ func checkProblem(t *testing.T, res events.APIGatewayV2HTTPResponse, fields []st
 	if doc.Type != "about:blank" || doc.Title != http.StatusText(res.StatusCode) || doc.Status != res.StatusCode || doc.Detail == "" {
 		t.Errorf("problem %+v with status %d", doc, res.StatusCode)
 	}
-	var pointers []string
-	for _, e := range doc.Errors {
-		if e.Detail == "" {
-			t.Errorf("%s has no detail", e.Pointer)
+}
+
+// checkReceipt holds that the answer names the odd fields, and why.
+func checkReceipt(t *testing.T, res events.APIGatewayV2HTTPResponse, odd []string) {
+	t.Helper()
+	var doc struct {
+		DeliveryID string
+		Warnings   []struct{ Detail, Pointer string }
+	}
+	if err := json.Unmarshal([]byte(res.Body), &doc); err != nil || len(doc.DeliveryID) != 64 {
+		t.Fatalf("%v: %s", err, res.Body)
+	}
+	var named []string
+	for _, w := range doc.Warnings {
+		name := strings.TrimPrefix(w.Pointer, "#/")
+		if !strings.HasPrefix(w.Detail, name+" is ") {
+			t.Errorf("%s: %q", w.Pointer, w.Detail)
 		}
-		pointers = append(pointers, e.Pointer)
+		named = append(named, name)
 	}
-	if fmt.Sprint(pointers) != fmt.Sprint(fields) {
-		t.Errorf("errors name %v, want %v", pointers, fields)
+	if !slices.Equal(named, odd) {
+		t.Errorf("the answer names %q, want %q", named, odd)
 	}
+}
+
+func inBase64(r *request) { r.IsBase64Encoded = true }
+
+func query(q string) func(*request) { return func(r *request) { r.RawQueryString = q } }
+
+func method(m string) func(*request) { return func(r *request) { r.RequestContext.HTTP.Method = m } }
+
+func header(name, value string) func(*request) {
+	return func(r *request) { r.Headers = map[string]string{name: value} }
+}
+
+func compressed(text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = io.WriteString(w, text) // to memory
+	_ = w.Close()
+	return b.String()
 }

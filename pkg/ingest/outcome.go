@@ -15,27 +15,35 @@ const (
 	Accepted Result = "accepted" // queued, answered 202
 	Ignored  Result = "ignored"  // no route wants this kind, answered 200
 	Rejected Result = "rejected" // the caller's fault, answered 4xx
-	Failed   Result = "failed"   // ours or AWS's fault, answered 503
+	Failed   Result = "failed"   // ours or AWS's fault, answered 5xx
 )
 
-// Outcome is the one thing that ingest says of a request. It holds nothing that
-// the caller wrote but the kind of the event, and only a kind that is known: no
-// token, no payload, no email.
+// Outcome is the one thing that ingest says of a request. Of what the caller
+// wrote it holds the kind of the event, if it is a documented one or one that a
+// route names, and the names of fields: no token, no value of a field.
 type Outcome struct {
 	Result Result
 	// Status is the HTTP status of the answer.
 	Status int
-	// Kind is empty when the request did not get as far, or the kind is unknown.
+	// Kind is empty when the request did not get as far, or nobody knows the
+	// kind.
 	Kind testfairy.Kind
 	// DeliveryID is there for an accepted event, and for one that could not be
 	// queued.
 	DeliveryID string
-	// Problem says in a few words why the request was not accepted.
-	Problem string
+	// Reason says why the request was not accepted.
+	Reason Reason
+	// Odd names the documented fields of an accepted event that are not as
+	// documented: the mapping decides whether that matters.
+	Odd []string
+	// Fields names the fields of a payload that was refused, as far as they
+	// could be read.
+	Fields []string
 	// Err is the cause of a failure, or of a token that could not be compared
 	// with a fresh secret.
 	Err error
-	// Bytes is the length of the payload, after base64; 0 if it was not read.
+	// Bytes is the length of the payload as it was sent, compressed or not. Of
+	// one that was not read it is what the request declares.
 	Bytes int
 	// Took is the time from the request to its answer.
 	Took time.Duration

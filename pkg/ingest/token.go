@@ -37,16 +37,19 @@ type tokenCheck struct {
 }
 
 // check returns nil if the query has exactly one token and it is right. The
-// fault does not say whether the token was missing or wrong.
+// answer does not say whether the token was missing or wrong; its reason does.
 func (t *tokenCheck) check(ctx context.Context, rawQuery string) *fault {
 	query, err := url.ParseQuery(rawQuery)
 	values := query["token"]
-	if err != nil || len(values) != 1 || values[0] == "" {
-		return unauthorized(nil)
+	if len(values) == 0 || len(values) == 1 && values[0] == "" {
+		return unauthorized(ReasonNoToken, nil)
+	}
+	if err != nil || len(values) != 1 {
+		return unauthorized(ReasonWrongToken, nil)
 	}
 	secret, err := t.secrets.Get(ctx, secrets.WebhookToken)
 	if err != nil {
-		return unavailable("webhook token unreadable", "The webhook token cannot be checked at the moment.",
+		return unavailable(ReasonTokenUnreadable, "The webhook token cannot be checked at the moment.",
 			fmt.Errorf("get webhook token: %w", err))
 	}
 	if matches(values[0], secret) {
@@ -56,7 +59,7 @@ func (t *tokenCheck) check(ctx context.Context, rawQuery string) *fault {
 	if err == nil && matches(values[0], fresh) {
 		return nil
 	}
-	return unauthorized(err)
+	return unauthorized(ReasonWrongToken, err)
 }
 
 // refresh reads the tokens again, but for the cases in which that was just
@@ -91,7 +94,7 @@ func matches(token, secret string) bool {
 	return match == 1
 }
 
-func unauthorized(cause error) *fault {
-	return &fault{status: http.StatusUnauthorized, summary: "missing or wrong token", cause: cause,
+func unauthorized(reason Reason, cause error) *fault {
+	return &fault{status: http.StatusUnauthorized, reason: reason, cause: cause,
 		detail: "The URL must carry the right token, once: " + Path + "?token=... Copy the whole webhook URL into TestFairy's integration again."}
 }

@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -77,8 +78,49 @@ func TestUnreadableSecret(t *testing.T) {
 	if res.StatusCode != 503 || res.Headers["Retry-After"] == "" {
 		t.Errorf("answer %d %v, want 503 with Retry-After", res.StatusCode, res.Headers)
 	}
-	checkProblem(t, res, nil)
+	checkProblem(t, res)
 	if o.Result != ingest.Failed || !errors.Is(o.Err, b.secrets.getErr) {
 		t.Errorf("outcome %+v, want failed with its cause", o)
+	}
+}
+
+// TestAdmit: what a request is refused for without its body is the same, and
+// told the same, whether its body was read or not; and it is told once.
+func TestAdmit(t *testing.T) {
+	tests := map[string]struct {
+		change func(*request)
+		status int
+		reason ingest.Reason
+	}{
+		"right":            {func(*request) {}, 0, ""},
+		"no token":         {query(""), 401, ingest.ReasonNoToken},
+		"wrong token":      {query("token=x"), 401, ingest.ReasonWrongToken},
+		"another path":     {func(r *request) { r.RawPath = "/" }, 404, ingest.ReasonUnknownPath},
+		"another method":   {method("GET"), 405, ingest.ReasonMethod},
+		"too long":         {header("content-length", "1000001"), 413, ingest.ReasonTooLarge},
+		"as long as it is": {header("content-length", "1000000"), 0, ""},
+		"length is none":   {header("content-length", "-7"), 0, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			req := post("")
+			tt.change(&req)
+			answer, admitted := b.handler.Admit(b.ctx, req)
+			if admitted != (tt.status == 0) || answer.StatusCode != tt.status {
+				t.Fatalf("admitted %t, answered %d", admitted, answer.StatusCode)
+			}
+			if admitted {
+				if len(b.reports.all) != 0 {
+					t.Errorf("reported %+v of a request that is not done", b.reports.all)
+				}
+				return
+			}
+			checkProblem(t, answer)
+			res, o := b.send(t, req)
+			if first := b.reports.all[0]; len(b.reports.all) != 2 || first.Reason != tt.reason || !reflect.DeepEqual(first, o) || res.Body != answer.Body {
+				t.Errorf("reported %+v, and with its body %+v", first, o)
+			}
+		})
 	}
 }

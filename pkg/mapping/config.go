@@ -225,9 +225,10 @@ func unreachable(d *strictyaml.Decoder, rules []rule) {
 	}
 }
 
-// Wants reports whether some event of the kind can become a ticket.
+// Wants reports whether some event of the kind can become a ticket: whether a
+// route names it.
 func (c *Config) Wants(k testfairy.Kind) bool {
-	return slices.ContainsFunc(c.Routes, func(r Route) bool { return !r.Ignore && k.Known() && r.match.kind(k) })
+	return slices.ContainsFunc(c.Routes, func(r Route) bool { return !r.Ignore && slices.Contains(r.match.events, string(k)) })
 }
 
 // UsesAccount reports whether some attachment is asked for with the TestFairy

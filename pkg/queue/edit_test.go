@@ -3,7 +3,6 @@ package queue
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -104,8 +103,7 @@ func FuzzSet(f *testing.F) {
 	f.Add(`{"a":1,"a":2}`, "a", "")
 	f.Fuzz(func(t *testing.T, event, field, value string) {
 		before, err := testfairy.Decode([]byte(event))
-		var invalid *testfairy.ValidationError
-		if err != nil && !errors.As(err, &invalid) || !json.Valid([]byte(event)) || bytes.TrimSpace([]byte(event))[0] != '{' {
+		if err != nil || !json.Valid([]byte(event)) || bytes.TrimSpace([]byte(event))[0] != '{' {
 			return
 		}
 		e := Envelope{Event: json.RawMessage(bytes.TrimSpace([]byte(event)))}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -119,7 +120,7 @@ func metricsOf(line map[string]any) map[string]float64 {
 func checkMembers(t *testing.T, line, want map[string]any) {
 	t.Helper()
 	for name, value := range want {
-		if got := line[name]; got != value {
+		if got := line[name]; !reflect.DeepEqual(got, value) {
 			t.Errorf("%s is %v, want %v", name, got, value)
 		}
 	}

@@ -1,5 +1,5 @@
 // Package testfairy reads TestFairy's webhook payloads: it decodes them
-// tolerantly, checks them, and gives each an identity.
+// tolerantly, says what is odd about them, and gives each an identity.
 //
 // What TestFairy sends is documented by sample only (now as "Sauce Labs Mobile
 // App Distribution"): one JSON object a webhook, its kind in "event". In the
@@ -16,10 +16,15 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 )
 
-// Kind is the kind of an event: the payload's "event" field.
+// Kind is the kind of an event: the payload's "event" field, in lower case and
+// without outer space. "" is the kind of an event that names none.
 type Kind string
+
+// KindOf returns the kind that a name stands for.
+func KindOf(name string) Kind { return Kind(strings.ToLower(strings.TrimSpace(name))) }
 
 // The kinds whose payloads TestFairy documents. Its REST API also names
 // "new-udid", whose payload it does not document.
@@ -41,7 +46,8 @@ func (k Kind) Known() bool {
 
 // Event is one webhook payload, as Decode made it.
 type Event struct {
-	// Kind is what the payload calls itself; it need not be known.
+	// Kind is what the payload calls itself; it need not be known, and is empty
+	// if "event" is missing or no string.
 	Kind Kind
 	// JSON is the payload as received, but holds only what SQS takes in a
 	// message: see Decode.
@@ -64,9 +70,8 @@ var byteOrderMark = []byte("\uFEFF")
 // \ufffd), and so are U+FFFE and U+FFFF, which SQS refuses; all else stays as
 // it came, so the values of a valid payload are untouched.
 //
-// The error is a *SyntaxError if body is not one JSON object or nests deeper
-// than 100 levels, and a *ValidationError if "event" is not a non-empty
-// string. Decode checks no other field: that is Validate's.
+// The error is a *SyntaxError: body is not one JSON object, or nests deeper
+// than 100 levels. What the object holds is no error; see [Event.Odd].
 func Decode(body []byte) (Event, error) {
 	text := bytes.TrimPrefix(body, byteOrderMark)
 	event, err := decodeText(text)
@@ -91,12 +96,7 @@ func decodeText(text []byte) (Event, error) {
 		return Event{}, err
 	}
 	kind, _ := fields["event"].(string)
-	if kind == "" {
-		return Event{}, &ValidationError{Fields: []FieldError{
-			{Field: "event", Problem: "must be a non-empty string"},
-		}}
-	}
-	return Event{Kind: Kind(kind), JSON: normalised, Fields: fields}, nil
+	return Event{Kind: KindOf(kind), JSON: normalised, Fields: fields}, nil
 }
 
 // decodeObject decodes text, which must be one JSON object and nothing else.

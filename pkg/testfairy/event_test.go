@@ -114,19 +114,24 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-func TestDecodeNeedsAKind(t *testing.T) {
-	for _, body := range []string{
-		`{}`, `{"event":null}`, `{"event":""}`, `{"event":1}`, `{"event":{}}`,
-		`{"Event":"feedback"}`, `{"event":"feedback","event":null}`,
+func TestKinds(t *testing.T) {
+	for body, want := range map[string]testfairy.Kind{
+		`{"event":"feedback"}`:                testfairy.KindFeedback,
+		`{"event":"Feedback"}`:                testfairy.KindFeedback,
+		`{"event":" CRASH\n"}`:                testfairy.KindCrash,
+		`{"event":"New-UDID"}`:                "new-udid",
+		`{}`:                                  "",
+		`{"event":null}`:                      "",
+		`{"event":" "}`:                       "",
+		`{"event":1}`:                         "",
+		`{"event":{}}`:                        "",
+		`{"Event":"feedback"}`:                "",
+		`{"event":"feedback","event":null}`:   "",
+		`{"event":["feedback"],"text":"a"}`:   "",
+		`{"event":"crash","event":"upload"} `: testfairy.KindUpload,
 	} {
-		_, err := testfairy.Decode([]byte(body))
-		var invalid *testfairy.ValidationError
-		if !errors.As(err, &invalid) {
-			t.Errorf("Decode(%s) error = %v, want a *ValidationError", body, err)
-			continue
-		}
-		if want := "invalid payload: event must be a non-empty string"; err.Error() != want {
-			t.Errorf("Decode(%s) error = %q, want %q", body, err, want)
+		if got := decode(t, body).Kind; got != want {
+			t.Errorf("Decode(%s) is a %q, want %q", body, got, want)
 		}
 	}
 }
@@ -186,33 +191,6 @@ func TestDeliveryIDOfMarkup(t *testing.T) {
 	const want = "401774b0508255368583f6b06847473a3cfa5d862d2611b9961b7fb2de70008b"
 	if got := decode(t, `{"text":"<b>&</b>","event":"x"}`).DeliveryID(); got != want {
 		t.Errorf("DeliveryID = %s, want %s", got, want)
-	}
-}
-
-func TestViews(t *testing.T) {
-	event := decode(t, `{"event":"feedback","timestamp":"2015-07-01 17:21:00","version":1.0,"build":"42","appName":"Demo App",
-		"filesize":"563876","buildUrl":"https://app.testfairy.com/projects/1/builds/2","iconUrl":null,
-		"sessionUrl":"https://app.testfairy.com/projects/1/builds/2/sessions/3","screenshotUrl":"https://app.testfairy.com/a.jpg",
-		"correlationId":95,"email":"","rawDeviceName":"samsung","ipAddress":"::1","text":["not","text"],
-		"deviceName":"Galaxy","crashMessage":"boom"}`)
-	app := testfairy.App{Timestamp: "2015-07-01 17:21:00", Version: "1.0", Build: "42", Name: "Demo App", FileSize: 563876}
-	wantFeedback := testfairy.Feedback{
-		App: app, BuildURL: "https://app.testfairy.com/projects/1/builds/2",
-		SessionURL:    "https://app.testfairy.com/projects/1/builds/2/sessions/3",
-		ScreenshotURL: "https://app.testfairy.com/a.jpg", CorrelationID: "95", RawDeviceName: "samsung", IPAddress: "::1",
-	}
-	if got := event.Feedback(); got != wantFeedback {
-		t.Errorf("Feedback() = %+v, want %+v", got, wantFeedback)
-	}
-	wantCrash := testfairy.Crash{
-		App: app, BuildURL: "https://app.testfairy.com/projects/1/builds/2",
-		DeviceName: "Galaxy", RawDeviceName: "samsung", Message: "boom", IPAddress: "::1",
-	}
-	if got := event.Crash(); got != wantCrash {
-		t.Errorf("Crash() = %+v, want %+v", got, wantCrash)
-	}
-	if got := decode(t, `{"event":"crash","filesize":1.5}`).Crash(); got != (testfairy.Crash{}) {
-		t.Errorf("Crash() of nothing = %+v, want zero", got)
 	}
 }
 

@@ -25,20 +25,32 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		event, err := testfairy.Decode(body)
+		names := testfairy.FieldNames(body)
+		for _, name := range names {
+			if len(name) > 64 || !utf8.ValidString(name) {
+				t.Errorf("the name of a field is %q", name)
+			}
+		}
 		if err != nil {
 			if err.Error() == "" {
 				t.Error("an error without a message")
 			}
 			return
 		}
-		_ = event.Validate()
-		_, _ = event.Feedback(), event.Crash()
+		for _, o := range event.Odd() {
+			if _, there := event.Fields[o.Field]; o.Problem == "" || !there && o.Field != "text" {
+				t.Errorf("odd: %+v", o)
+			}
+		}
 
 		if !json.Valid(event.JSON) {
 			t.Errorf("JSON is not valid: %q", event.JSON)
 		}
 		if i := bytes.IndexFunc(event.JSON, refusedBySQS); i >= 0 || !utf8.Valid(event.JSON) {
 			t.Errorf("SQS refuses JSON at byte %d: %q", i, event.JSON)
+		}
+		if plain := bytes.TrimPrefix(body, []byte("\uFEFF")); json.Valid(plain) && len(names) < min(len(event.Fields), 50) {
+			t.Errorf("%q are the names of %d fields", names, len(event.Fields))
 		}
 		if plain := bytes.TrimPrefix(body, []byte("\uFEFF")); json.Valid(plain) && !reflect.DeepEqual(strictDecode(t, plain), event.Fields) {
 			t.Errorf("a valid payload decodes to %v, want %v", event.Fields, strictDecode(t, plain))

@@ -28,7 +28,7 @@ func normalise(text []byte) ([]byte, error) {
 				inString = true
 			case '{', '[':
 				if depth++; depth > maxDepth {
-					return nil, &SyntaxError{Offset: int64(i), Problem: fmt.Sprintf("nested deeper than %d levels", maxDepth)}
+					return nil, &SyntaxError{Offset: int64(i), TooDeep: true, Problem: fmt.Sprintf("nested deeper than %d levels", maxDepth)}
 				}
 			case '}', ']':
 				depth--

@@ -51,7 +51,6 @@ func decide(err error) decision {
 		field    *mapping.FieldError
 		endpoint *endpointError
 		syntax   *testfairy.SyntaxError
-		invalid  *testfairy.ValidationError
 	)
 	switch {
 	case errors.Is(err, ledger.ErrConflict):
@@ -69,7 +68,7 @@ func decide(err error) decision {
 		return decideSource(source)
 	case errors.As(err, &api):
 		return decideCentercode(api)
-	case errors.Is(err, queue.ErrMalformed), errors.As(err, &syntax), errors.As(err, &invalid):
+	case errors.Is(err, queue.ErrMalformed), errors.As(err, &syntax):
 		return decision{action: bury, reason: queue.ReasonMalformed}
 	case errors.Is(err, mapping.ErrNoRoute):
 		return decision{action: bury, reason: queue.ReasonUnroutable}

@@ -31,7 +31,6 @@ func TestDecide(t *testing.T) {
 	rows := []row{
 		{"not ours", fmt.Errorf("decode: %w", queue.ErrMalformed), buried(queue.ReasonMalformed, 0)},
 		{"its event is not JSON", &testfairy.SyntaxError{}, buried(queue.ReasonMalformed, 0)},
-		{"its event has no kind", &testfairy.ValidationError{}, buried(queue.ReasonMalformed, 0)},
 		{"no route", mapping.ErrNoRoute, buried(queue.ReasonUnroutable, 0)},
 		{"a field cannot be made", &mapping.FieldError{}, buried(queue.ReasonMapping, 0)},
 		{"no place for a file", &endpointError{element: "log"}, buried(queue.ReasonAttachmentEndpoint, 0)},

@@ -92,7 +92,7 @@ func TestOneBadRecordLeavesTheOthersAlone(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	bad := []string{
 		"not ours", `{"version":1}`, `{"Records":[{"eventSource":"aws:s3"}]}`,
-		`{"version":1,"deliveryId":"` + strings.Repeat("ab", 32) + `","receivedAt":"2026-01-02T03:04:05Z","event":{"no":"kind"}}`,
+		`{"version":1,"deliveryId":"` + strings.Repeat("ab", 32) + `","receivedAt":"2026-01-02T03:04:05Z","event":{"event":"feedback","deep":` + strings.Repeat("[", 101) + strings.Repeat("]", 101) + `}}`,
 	}
 	for _, body := range bad {
 		w.sendBody(body, "")

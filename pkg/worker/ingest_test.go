@@ -34,7 +34,7 @@ func (w *world) webhook(payload string, p *plan) (answer events.APIGatewayV2HTTP
 	proc := w.start(p)
 	h, err := ingest.New(ingest.Config{
 		QueueURL: w.work, Sender: faultyQueue{proc}, Secrets: tokens{}, Routes: w.config,
-		Reporter: unreported{}, Clock: w.clock.Now,
+		Reporter: unreported{}, Now: w.clock.Now,
 	})
 	w.must(err)
 	request := events.APIGatewayV2HTTPRequest{RawPath: ingest.Path, RawQueryString: "token=" + webhookToken, Body: payload}

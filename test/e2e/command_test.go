@@ -78,7 +78,7 @@ func TestSend(t *testing.T) {
 		t.Errorf("printed %s, want %s", got, want)
 	}
 	bridge.ticket(t, id)
-	if out, err := bridge.command(t.Context(), "", "send", filepath.Join("events", "invalid", "no-event.json"), "--stack", stackName); err == nil {
+	if out, err := bridge.command(t.Context(), "", "send", filepath.Join("events", "invalid", "not-an-object.json"), "--stack", stackName); err == nil {
 		t.Errorf("a payload that was not taken has exit code 0: %s", out)
 	}
 }

@@ -27,9 +27,8 @@ func TestLogs(t *testing.T) {
 	retried := deliveryID(t, again)
 	bridge.centercode.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Match: creating(retried), Status: http.StatusInternalServerError})
 	bridge.accept(t, again)
-	private["email"] = "canary-no-address"
 	for target, status := range map[string]int{ingest.Path + "?token=canary-wrong-token": 401, bridge.webhook(t): 400} {
-		got, err := bridge.request(t.Context(), http.MethodPost, target, "application/json", bridge.feedback(t, private))
+		got, err := bridge.request(t.Context(), http.MethodPost, target, "application/json", append(bridge.feedback(t, private), "}"...))
 		if err != nil || got.status != status {
 			t.Fatalf("answered %d, want %d, %v", got.status, status, err)
 		}

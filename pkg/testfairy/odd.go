@@ -61,27 +61,34 @@ func withBuildChecks(own ...fieldCheck) []fieldCheck {
 	}, own)
 }
 
-// Validate checks the documented fields of a known kind. It returns nil, or a
-// *ValidationError that names every bad field at once. An event of another
-// kind is always valid.
-func (e Event) Validate() error {
-	var bad []FieldError
+// Oddity is a documented field whose value is not what TestFairy documents.
+// It quotes no value, so it may be logged and answered.
+type Oddity struct {
+	// Field is the field's name in the payload.
+	Field string
+	// Problem completes a sentence that starts with the field's name.
+	Problem string
+}
+
+// Odd returns what is odd about the documented fields of a known kind, at most
+// one oddity a field; an event of another kind has none. An oddity is no reason
+// to refuse an event, since TestFairy may never send it again: whether it
+// matters is for the mapping to decide.
+func (e Event) Odd() []Oddity {
+	var odd []Oddity
 	for _, c := range checks[e.Kind] {
 		value := e.Fields[c.field]
 		if value == nil { // missing or null
 			continue
 		}
 		if problem := c.check(value); problem != "" {
-			bad = append(bad, FieldError{Field: c.field, Problem: problem})
+			odd = append(odd, Oddity{Field: c.field, Problem: problem})
 		}
 	}
 	if e.Kind == KindFeedback && e.blank("text") && e.blank("screenshotUrl") {
-		bad = append(bad, FieldError{Field: "text", Problem: "is missing, and so is screenshotUrl: a feedback needs one of them"})
+		odd = append(odd, Oddity{Field: "text", Problem: "is missing, and so is screenshotUrl"})
 	}
-	if len(bad) > 0 {
-		return &ValidationError{Fields: bad}
-	}
-	return nil
+	return odd
 }
 
 // blank reports whether a field is missing, null or nothing but space. A field
@@ -100,7 +107,7 @@ func checkText(value any) string {
 	case string, json.Number:
 		return ""
 	}
-	return "must be text"
+	return "is not text"
 }
 
 // checkNumber takes a number, or a string that holds one or nothing.
@@ -113,7 +120,7 @@ func checkNumber(value any) string {
 			return ""
 		}
 	}
-	return "must be a number"
+	return "is not a number"
 }
 
 // isDecimal reports whether text is a decimal number, of whatever size.
@@ -129,7 +136,7 @@ func isDecimal(text string) bool {
 // checkURL takes an absolute http or https URL, or an empty string. Which hosts
 // may be asked for a file is decided where files are fetched.
 func checkURL(value any) string {
-	const problem = "must be an absolute http or https URL"
+	const problem = "is not an absolute http or https URL"
 	text, ok := value.(string)
 	if !ok {
 		return problem
@@ -147,7 +154,7 @@ func checkURL(value any) string {
 // checkEmail takes one bare address (RFC 5322 addr-spec), or an empty string:
 // an app may hide its email field.
 func checkEmail(value any) string {
-	const problem = "must be one email address, without a display name"
+	const problem = "is not one bare email address"
 	text, ok := value.(string)
 	if !ok {
 		return problem

@@ -1,27 +1,25 @@
 package testfairy_test
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 	"testing"
 
 	"fairbridge/pkg/testfairy"
 )
 
 const (
-	badText   = "must be text"
-	badNumber = "must be a number"
-	badURL    = "must be an absolute http or https URL"
-	badEmail  = "must be one email address, without a display name"
-	noText    = "is missing, and so is screenshotUrl: a feedback needs one of them"
+	badText   = "is not text"
+	badNumber = "is not a number"
+	badURL    = "is not an absolute http or https URL"
+	badEmail  = "is not one bare email address"
+	noText    = "is missing, and so is screenshotUrl"
 )
 
-func TestValidate(t *testing.T) {
+func TestOdd(t *testing.T) {
 	tests := []struct {
 		name, body string
-		want       []testfairy.FieldError // nil: valid
+		want       []testfairy.Oddity // nil: as documented
 	}{
 		{name: "text only", body: `{"event":"feedback","text":"a"}`},
 		{name: "screenshot only", body: `{"event":"feedback","screenshotUrl":"https://app.testfairy.com/a.jpg"}`},
@@ -33,11 +31,11 @@ func TestValidate(t *testing.T) {
 		{name: "a crash needs nothing", body: `{"event":"crash"}`},
 		{name: "an upload needs nothing", body: `{"event":"upload"}`},
 		{name: "a referer is any text", body: `{"event":"download","referer":"android-app://com.example"}`},
-		{name: "neither text nor screenshot", body: `{"event":"feedback"}`, want: []testfairy.FieldError{{Field: "text", Problem: noText}}},
-		{name: "blank text, null screenshot", body: `{"event":"feedback","text":" \n","screenshotUrl":null}`, want: []testfairy.FieldError{{Field: "text", Problem: noText}}},
-		{name: "a bad screenshot is not a missing one", body: `{"event":"feedback","screenshotUrl":"a.jpg"}`, want: []testfairy.FieldError{{Field: "screenshotUrl", Problem: badURL}}},
+		{name: "neither text nor screenshot", body: `{"event":"feedback"}`, want: []testfairy.Oddity{{Field: "text", Problem: noText}}},
+		{name: "blank text, null screenshot", body: `{"event":"feedback","text":" \n","screenshotUrl":null}`, want: []testfairy.Oddity{{Field: "text", Problem: noText}}},
+		{name: "a bad screenshot is not a missing one", body: `{"event":"feedback","screenshotUrl":"a.jpg"}`, want: []testfairy.Oddity{{Field: "screenshotUrl", Problem: badURL}}},
 		{name: "every field of a feedback is bad", body: `{"event":"feedback","timestamp":{},"version":[],"build":[1],"appName":true,"filesize":false,"buildUrl":1,"iconUrl":"x","sessionUrl":"ftp://a/b","screenshotUrl":"//a/b.jpg","correlationId":{},"email":"alice","rawDeviceName":[],"ipAddress":{},"text":{"a":1}}`,
-			want: []testfairy.FieldError{
+			want: []testfairy.Oddity{
 				{Field: "timestamp", Problem: badText}, {Field: "version", Problem: badText}, {Field: "build", Problem: badText},
 				{Field: "appName", Problem: badText}, {Field: "filesize", Problem: badNumber}, {Field: "iconUrl", Problem: badURL},
 				{Field: "buildUrl", Problem: badURL}, {Field: "sessionUrl", Problem: badURL}, {Field: "screenshotUrl", Problem: badURL},
@@ -45,35 +43,22 @@ func TestValidate(t *testing.T) {
 				{Field: "ipAddress", Problem: badText}, {Field: "text", Problem: badText},
 			}},
 		{name: "crash", body: `{"event":"crash","deviceName":{},"crashMessage":[],"email":"a b"}`,
-			want: []testfairy.FieldError{{Field: "email", Problem: badEmail}, {Field: "deviceName", Problem: badText}, {Field: "crashMessage", Problem: badText}}},
+			want: []testfairy.Oddity{{Field: "email", Problem: badEmail}, {Field: "deviceName", Problem: badText}, {Field: "crashMessage", Problem: badText}}},
 		{name: "download", body: `{"event":"download","testerEmail":"nobody","referer":{}}`,
-			want: []testfairy.FieldError{{Field: "testerEmail", Problem: badEmail}, {Field: "referer", Problem: badText}}},
+			want: []testfairy.Oddity{{Field: "testerEmail", Problem: badEmail}, {Field: "referer", Problem: badText}}},
 		{name: "upload", body: `{"event":"upload","communityUrl":"tsfr.io/myapp"}`,
-			want: []testfairy.FieldError{{Field: "communityUrl", Problem: badURL}}},
+			want: []testfairy.Oddity{{Field: "communityUrl", Problem: badURL}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := invalidFields(t, decode(t, tt.body).Validate()); !reflect.DeepEqual(got, tt.want) {
-				t.Errorf("Validate() = %v, want %v", got, tt.want)
+			if got := decode(t, tt.body).Odd(); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("Odd() = %v, want %v", got, tt.want)
 			}
 		})
 	}
 }
 
-// invalidFields returns the fields that a Validate error names; nil for nil.
-func invalidFields(t *testing.T, err error) []testfairy.FieldError {
-	t.Helper()
-	if err == nil {
-		return nil
-	}
-	var invalid *testfairy.ValidationError
-	if !errors.As(err, &invalid) {
-		t.Fatalf("error = %v (%T), want a *ValidationError", err, err)
-	}
-	return invalid.Fields
-}
-
-func TestValidateValues(t *testing.T) {
+func TestOddValues(t *testing.T) {
 	tests := []struct {
 		field       string
 		good, wrong []string // JSON values
@@ -105,12 +90,12 @@ func TestValidateValues(t *testing.T) {
 		},
 	}
 	for _, tt := range tests {
-		verdicts := func(values []string, wantBad bool) {
+		verdicts := func(values []string, wantOdd bool) {
 			for _, value := range values {
 				event := decode(t, fmt.Sprintf(`{"event":"feedback","text":"a",%q:%s}`, tt.field, value))
-				bad := invalidFields(t, event.Validate())
-				if wantBad != (len(bad) == 1) || len(bad) > 1 || wantBad && bad[0].Field != tt.field {
-					t.Errorf("%s = %s: Validate() names %v, want it bad: %t", tt.field, value, bad, wantBad)
+				odd := event.Odd()
+				if wantOdd != (len(odd) == 1) || len(odd) > 1 || wantOdd && odd[0].Field != tt.field {
+					t.Errorf("%s = %s: Odd() names %v, want it odd: %t", tt.field, value, odd, wantOdd)
 				}
 			}
 		}
@@ -119,16 +104,10 @@ func TestValidateValues(t *testing.T) {
 	}
 }
 
-func TestValidationErrorNamesFieldsAndNoValues(t *testing.T) {
-	err := decode(t, `{"event":"feedback","email":"secret value","filesize":"secret value"}`).Validate()
-	if err == nil {
-		t.Fatal("no error")
-	}
-	want := "invalid payload: filesize " + badNumber + "; email " + badEmail + "; text " + noText
-	if err.Error() != want {
-		t.Errorf("error = %q, want %q", err, want)
-	}
-	if strings.Contains(err.Error(), "secret") {
-		t.Errorf("the error quotes a value: %q", err)
+func TestOddQuotesNoValue(t *testing.T) {
+	odd := decode(t, `{"event":"feedback","email":"secret value","filesize":"secret value"}`).Odd()
+	want := "[{filesize " + badNumber + "} {email " + badEmail + "} {text " + noText + "}]"
+	if got := fmt.Sprint(odd); got != want {
+		t.Errorf("Odd() = %s, want %s", got, want)
 	}
 }
