@@ -55,13 +55,8 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = file.Close() })
-	if w.queues, err = embedded.NewSQS(t.Context(), file, time.Now); err != nil {
-		t.Fatal(err)
-	}
-	parameters, err := embedded.NewSSM(t.Context(), file, time.Now, func(string) string { return "" })
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.queues = embedded.NewSQS(file, time.Now)
+	parameters := embedded.NewSSM(file, time.Now, func(string) string { return "" })
 	for name, value := range map[string]string{secrets.WebhookToken: webhookToken, secrets.CentercodeAPIKey: apiKey} {
 		_, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{
 			Name: aws.String(secrets.DefaultPrefix + name), Value: aws.String(value), Type: ssmtypes.ParameterTypeSecureString,

@@ -41,10 +41,7 @@ func start(t *testing.T) (aws.Config, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = file.Close() })
-	queues, err := embedded.NewSQS(t.Context(), file, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
+	queues := embedded.NewSQS(file, time.Now)
 	url, err := queues.CreateQueue(t.Context(), embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour})
 	if err != nil {
 		t.Fatal(err)

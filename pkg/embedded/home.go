@@ -109,12 +109,7 @@ func Open(ctx context.Context, dir string, opts ...Option) (_ *Home, err error) 
 }
 
 func (h *Home) fill(ctx context.Context, o options) (err error) {
-	if h.SQS, err = NewSQS(ctx, h.DB, o.now); err != nil {
-		return err
-	}
-	if h.SSM, err = NewSSM(ctx, h.DB, o.now, o.getenv); err != nil {
-		return err
-	}
+	h.SQS, h.SSM = NewSQS(h.DB, o.now), NewSSM(h.DB, o.now, o.getenv)
 	if h.Ledger, err = sqlite.New(ctx, h.DB, sqlite.WithClock(o.now)); err != nil {
 		return err
 	}

@@ -23,43 +23,6 @@ const (
 	queueARNPrefix = "arn:aws:sqs:" + Region + ":" + AccountID + ":"
 )
 
-// sqsSchema: a message's state and its content are two tables, because every
-// receive rewrites the state's row, and a body can be 1 MiB. Times are
-// milliseconds since 1970. The first index is in the order in which messages
-// are received, so a receive costs the same however many are queued; the second
-// finds those past their retention.
-const sqsSchema = `
-CREATE TABLE IF NOT EXISTS queues (
-	id INTEGER PRIMARY KEY,
-	name TEXT NOT NULL UNIQUE,
-	visibility_ms INTEGER NOT NULL,
-	retention_ms INTEGER NOT NULL,
-	max_receives INTEGER NOT NULL,               -- with dead_letter_queue
-	dead_letter_queue INTEGER REFERENCES queues, -- NULL: no redrive
-	created_at INTEGER NOT NULL,
-	modified_at INTEGER NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS messages (
-	seq INTEGER PRIMARY KEY,
-	queue INTEGER NOT NULL,
-	id TEXT NOT NULL,
-	sent_at INTEGER NOT NULL,
-	visible_at INTEGER NOT NULL,
-	receives INTEGER NOT NULL DEFAULT 0,
-	first_received_at INTEGER,
-	received_at INTEGER,
-	receipt BLOB,                                -- of the last receive; NULL if there is no valid one
-	held INTEGER NOT NULL DEFAULT 0,             -- 1: the receiver has not handed it back (see HandBack)
-	source INTEGER                               -- the queue from which redrive moved it here
-) STRICT;
-CREATE INDEX IF NOT EXISTS messages_visible ON messages (queue, visible_at, receives);
-CREATE INDEX IF NOT EXISTS messages_sent ON messages (queue, sent_at);
-CREATE TABLE IF NOT EXISTS contents (
-	seq INTEGER PRIMARY KEY REFERENCES messages ON DELETE CASCADE,
-	body TEXT NOT NULL,
-	attributes TEXT NOT NULL                     -- JSON, or '' for none
-) STRICT;`
-
 // SQS answers SQS's calls from the SQLite file, with the semantics of standard
 // queues: what SendMessage has answered is on disk; a message is delivered at
 // least once, about in the order of sending; one that was received too often
@@ -109,18 +72,10 @@ type queue struct {
 func (q queue) url() string { return queueURLPrefix + q.name }
 func (q queue) arn() string { return queueARNPrefix + q.name }
 
-// NewSQS returns the queues that are in d. It makes their tables if they are
-// missing. clock tells the time for timestamps, visibility and retention; a
-// long poll waits in real time.
-func NewSQS(ctx context.Context, d *sqlitedb.DB, clock func() time.Time) (*SQS, error) {
-	err := d.Write(ctx, func(tx *sqlitedb.Tx) error {
-		_, err := tx.Exec(sqsSchema)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("create the tables of the queues: %w", err)
-	}
-	return &SQS{db: d, now: clock, queues: map[string]queue{}}, nil
+// NewSQS returns the queues that are in d. clock tells the time for timestamps,
+// visibility and retention; a long poll waits in real time.
+func NewSQS(d *sqlitedb.DB, clock func() time.Time) *SQS {
+	return &SQS{db: d, now: clock, queues: map[string]queue{}}
 }
 
 // CreateQueue creates a queue, or gives the one of that name these settings,

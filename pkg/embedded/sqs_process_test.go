@@ -101,10 +101,7 @@ func TestMessagesOutliveTheProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := embedded.NewSQS(t.Context(), d, c.now)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := embedded.NewSQS(d, c.now)
 	url := createQueue(t, s, embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour})
 	old := queues{SQS: s, clock: c, work: url}
 	old.send(t, url, "waiting")

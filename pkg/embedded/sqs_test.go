@@ -40,11 +40,7 @@ func openDB(t testing.TB, path string) *sqlitedb.DB {
 
 func openSQS(t testing.TB, path string, now func() time.Time) *embedded.SQS {
 	t.Helper()
-	s, err := embedded.NewSQS(context.Background(), openDB(t, path), now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return embedded.NewSQS(openDB(t, path), now)
 }
 
 func createQueue(t testing.TB, s *embedded.SQS, q embedded.Queue) (url string) {

@@ -28,15 +28,6 @@ const (
 // that is not the value, as with SSM.
 const ciphertext = "(encrypted; to be read with WithDecryption)"
 
-const ssmSchema = `
-CREATE TABLE IF NOT EXISTS parameters (
-	name TEXT PRIMARY KEY,
-	type TEXT NOT NULL,
-	value TEXT NOT NULL,
-	version INTEGER NOT NULL,
-	modified_at INTEGER NOT NULL -- milliseconds since 1970
-) STRICT;`
-
 // SSM answers the calls for parameters from the SQLite file. An environment
 // variable stands before what is stored: FAIRBRIDGE_CENTERCODE_API_KEY is read
 // as /fairbridge/centercode-api-key, and so for every name below /fairbridge/;
@@ -50,18 +41,10 @@ type SSM struct {
 	getenv func(string) string
 }
 
-// NewSSM returns the parameters that are in d. It makes their table if it is
-// missing. clock tells when a parameter was changed; getenv is os.Getenv, or
-// what stands for it in a test.
-func NewSSM(ctx context.Context, d *sqlitedb.DB, clock func() time.Time, getenv func(string) string) (*SSM, error) {
-	err := d.Write(ctx, func(tx *sqlitedb.Tx) error {
-		_, err := tx.Exec(ssmSchema)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("create the table of the parameters: %w", err)
-	}
-	return &SSM{db: d, now: clock, getenv: getenv}, nil
+// NewSSM returns the parameters that are in d. clock tells when a parameter was
+// changed; getenv is os.Getenv, or what stands for it in a test.
+func NewSSM(d *sqlitedb.DB, clock func() time.Time, getenv func(string) string) *SSM {
+	return &SSM{db: d, now: clock, getenv: getenv}
 }
 
 // environmentName returns the variable that overrides a parameter, "" for none.

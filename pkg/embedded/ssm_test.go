@@ -20,12 +20,8 @@ type parameters struct{ *embedded.SSM }
 
 func openSSM(t *testing.T, environment map[string]string) parameters {
 	t.Helper()
-	s, err := embedded.NewSSM(t.Context(), openDB(t, filepath.Join(t.TempDir(), "test.db")), newClock().now,
-		func(name string) string { return environment[name] })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return parameters{s}
+	return parameters{embedded.NewSSM(openDB(t, filepath.Join(t.TempDir(), "test.db")), newClock().now,
+		func(name string) string { return environment[name] })}
 }
 
 func (p parameters) put(t *testing.T, value string, kind types.ParameterType, overwrite bool) (int64, error) {

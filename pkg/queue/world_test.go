@@ -43,9 +43,7 @@ func newWorld(t *testing.T) *world {
 		}
 	})
 	w := &world{t: t}
-	if w.SQS, err = embedded.NewSQS(ctx, d, time.Now); err != nil {
-		t.Fatal(err)
-	}
+	w.SQS = embedded.NewSQS(d, time.Now)
 	for name, url := range map[string]*string{"dead": &w.dead, "work": &w.work} {
 		*url, err = w.CreateQueue(ctx, embedded.Queue{Name: name, VisibilityTimeout: time.Second, Retention: 14 * 24 * time.Hour})
 		if err != nil {

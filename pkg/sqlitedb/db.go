@@ -12,14 +12,13 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 const (
@@ -38,13 +37,23 @@ const (
 	// walSizeLimit is what a checkpoint leaves of the write-ahead log, in bytes:
 	// a burst of large messages must not keep its disk space for good.
 	walSizeLimit = 16 << 20
+	// watchEvery is how often [DB.Watch] looks after a file: three calls of stat.
+	watchEvery = time.Second
 )
 
 // DB is an open database file. It is safe for concurrent use.
 type DB struct {
+	path   string
 	write  *sql.DB
 	read   *sql.DB
 	writer *writer
+	// anchor is a connection that stays open. Where the writing one is replaced
+	// (an interrupted one is), SQLite would take it for the last and remove the log.
+	anchor *sql.Conn
+
+	end   sync.Once
+	ended chan struct{} // closed once the file cannot be used any more
+	why   error         // then: a *FileError
 }
 
 // Open opens the database file at path and creates it, with mode 0600, if it
@@ -52,39 +61,101 @@ type DB struct {
 // synchronous=FULL: a commit is on disk when it returns.
 //
 // An error wraps [ErrNotDatabase] if the file is something else than a
-// FairBridge database, and [ErrNewerSchema] if a later version of FairBridge
-// has written it.
+// FairBridge database, [ErrNewerSchema] if a later version of FairBridge has
+// written it, and [ErrDamaged] or [ErrGone] if there was one that is not usable:
+// a file without a byte is not a new one.
 func Open(ctx context.Context, path string) (*DB, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	if err := ensureFile(path); err != nil {
+	path, err = ensureFile(ctx, path)
+	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	d := &DB{}
-	// One connection writes. _txlock=immediate takes the write lock at BEGIN: a
-	// transaction that reads first and locks later could not be retried.
-	d.write, err = openPool(path, 1, "_txlock=immediate",
-		pragma("busy_timeout", int(writeBusyTimeout.Milliseconds())),
-		"_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=foreign_keys(1)",
-		// Without these two an fsync on macOS does not reach the disk.
-		"_pragma=fullfsync(1)", "_pragma=checkpoint_fullfsync(1)",
-		pragma("journal_size_limit", walSizeLimit))
-	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, err)
+	d := &DB{path: path, ended: make(chan struct{})}
+	if err := d.open(ctx); err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, errors.Join(err, d.closePools()))
 	}
-	if err := prepare(ctx, d.write); err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, errors.Join(err, d.write.Close()))
-	}
-	d.read, err = openPool(path, readers,
-		pragma("busy_timeout", int(readBusyTimeout.Milliseconds())), "_pragma=query_only(1)")
-	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, errors.Join(err, d.write.Close()))
-	}
-	d.writer = startWriter(context.WithoutCancel(ctx), d.write)
 	return d, nil
 }
+
+func (d *DB) open(ctx context.Context) (err error) {
+	if d.write, err = openWriting(d.path, d.judge); err != nil {
+		return err
+	}
+	if err := prepare(ctx, d.write); err != nil {
+		return err
+	}
+	d.read, err = openPool(d.path, readers+1, d.judge,
+		pragma("busy_timeout", int(readBusyTimeout.Milliseconds())), "_pragma=query_only(1)")
+	if err != nil {
+		return err
+	}
+	if d.anchor, err = d.read.Conn(ctx); err != nil {
+		return err
+	}
+	if _, err := fileVersion(ctx, d.anchor); err != nil { // a read is what opens the log
+		return err
+	}
+	guard, err := newGuard(ctx, d.path, d.write)
+	if err != nil {
+		return err
+	}
+	d.writer = startWriter(context.WithoutCancel(ctx), d.write, guard, d.give)
+	return nil
+}
+
+// judge sees every error of SQLite and gives the file up over the last of them.
+func (d *DB) judge(err error) error {
+	err = judge(d.path, err)
+	var e *FileError
+	if errors.As(err, &e) {
+		d.give(e)
+	}
+	return err
+}
+
+// give gives the file up.
+func (d *DB) give(why *FileError) {
+	d.end.Do(func() {
+		d.why = why
+		close(d.ended)
+	})
+}
+
+// failed returns why the file was given up, nil while it has not been.
+func (d *DB) failed() error {
+	select {
+	case <-d.ended:
+		return d.why
+	default:
+		return nil
+	}
+}
+
+// Watch looks after the file each second, so that one that nobody writes to is
+// looked after too. It returns nil when ctx ends, and a [*FileError] as soon as
+// the file cannot be used any more, whoever notices it.
+func (d *DB) Watch(ctx context.Context) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.ended:
+			return d.why
+		case <-tick.C:
+			// What is wrong with the file for good closes ended; the rest, a file
+			// that is locked for long, say, every writer hears of.
+			_ = d.Write(ctx, func(*Tx) error { return nil })
+		}
+	}
+}
+
+// Path is where the file is, without symbolic links.
+func (d *DB) Path() string { return d.path }
 
 // Write runs fn in a transaction and returns after the commit is on disk, or
 // with fn's error, in which case fn has changed nothing.
@@ -100,7 +171,14 @@ func Open(ctx context.Context, path string) (*DB, error) {
 // A caller whose ctx ends before its turn gets ctx's error and fn does not
 // run; from then on Write waits for the outcome, which is always known. A
 // panic in fn is returned as a [*PanicError].
+//
+// Once the file has been found damaged, removed or replaced, which is looked for
+// before and after each commit, every Write returns that [*FileError]: what would
+// not be read again is never taken for written.
 func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
+	if err := d.failed(); err != nil {
+		return err
+	}
 	return d.writer.do(ctx, fn)
 }
 
@@ -113,20 +191,50 @@ func (d *DB) Read() *sql.DB { return d.read }
 // closes the file.
 func (d *DB) Close() error {
 	d.writer.close()
-	// The writing connection closes last: the last one out folds the
-	// write-ahead log into the file.
-	if err := errors.Join(d.read.Close(), d.write.Close()); err != nil {
+	if err := d.closePools(); err != nil {
 		return fmt.Errorf("close database: %w", err)
 	}
 	return nil
+}
+
+// closePools closes the writing connection last: the last one out folds the
+// write-ahead log into the file. A damaged file and its log stay as they are, for
+// whoever repairs them; that connection then lives as long as the process.
+func (d *DB) closePools() error {
+	var errs []error
+	if d.anchor != nil {
+		if err := d.anchor.Close(); !errors.Is(err, sql.ErrConnDone) {
+			errs = append(errs, err)
+		}
+	}
+	if d.read != nil {
+		errs = append(errs, d.read.Close())
+	}
+	if d.write != nil && !errors.Is(d.failed(), ErrDamaged) {
+		errs = append(errs, d.write.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func pragma(name string, value int) string {
 	return "_pragma=" + name + "(" + strconv.Itoa(value) + ")"
 }
 
-// openPool opens a pool of at most conns connections, which stay open.
-func openPool(path string, conns int, params ...string) (*sql.DB, error) {
+// openWriting opens the one connection that writes. _txlock=immediate takes the
+// write lock at BEGIN: a transaction that reads first and locks later could not
+// be retried.
+func openWriting(path string, judge func(error) error) (*sql.DB, error) {
+	return openPool(path, 1, judge, "_txlock=immediate",
+		pragma("busy_timeout", int(writeBusyTimeout.Milliseconds())),
+		"_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=foreign_keys(1)",
+		// Without these two an fsync on macOS does not reach the disk.
+		"_pragma=fullfsync(1)", "_pragma=checkpoint_fullfsync(1)",
+		pragma("journal_size_limit", walSizeLimit))
+}
+
+// openPool opens a pool of at most conns connections, which stay open and whose
+// errors go through judge.
+func openPool(path string, conns int, judge func(error) error, params ...string) (*sql.DB, error) {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") { // C:/...
 		slashed = "/" + slashed
@@ -135,67 +243,12 @@ func openPool(path string, conns int, params ...string) (*sql.DB, error) {
 	for _, p := range params {
 		dsn += "&" + p
 	}
-	pool, err := sql.Open("sqlite", dsn)
+	base, err := sqlite.NewConnector(dsn)
 	if err != nil {
 		return nil, err
 	}
+	pool := sql.OpenDB(connector{base, judge})
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	return pool, nil
 }
-
-// ensureFile creates path if it is missing, for the owner only: the file holds
-// the API key, and SQLite gives its side files the same mode. A file that is
-// there is never opened here: to close it again would drop the locks that
-// SQLite holds on it for this process (POSIX locks belong to the process).
-func ensureFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return restrictMode(path)
-	}
-	if err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func restrictMode(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s: %w", path, ErrNotDatabase)
-	}
-	if info.Mode().Perm()&0o077 == 0 {
-		return nil
-	}
-	return os.Chmod(path, 0o600)
-}
-
-// syncDir makes the new file's name durable; otherwise a power cut soon after
-// the first commit could lose the whole file. Not every file system can do it,
-// so a refusal is no error.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	_ = f.Sync()
-	return f.Close()
-}
-
-// primaryCode returns the SQLite result code of err without its extension, or
-// -1 if err is not SQLite's.
-func primaryCode(err error) int {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
-		return -1
-	}
-	return e.Code() & 0xff
-}
-
-func isBusy(err error) bool { return primaryCode(err) == sqlite3.SQLITE_BUSY }

@@ -38,7 +38,7 @@ func TestOpenRefuses(t *testing.T) {
 				if err := os.WriteFile(path, []byte(strings.Repeat("webhooks: please\n", 500)), 0o600); err != nil {
 					t.Fatal(err)
 				}
-			}, sqlitedb.ErrNotDatabase, "not a FairBridge database",
+			}, sqlitedb.ErrDamaged, "file is not a database",
 		},
 		"a folder": {
 			func(t *testing.T, path string) {
@@ -47,11 +47,25 @@ func TestOpenRefuses(t *testing.T) {
 				}
 			}, sqlitedb.ErrNotDatabase, "not a FairBridge database",
 		},
+		"a file of no bytes": {
+			func(t *testing.T, path string) {
+				if err := os.WriteFile(path, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}, sqlitedb.ErrDamaged, "it has no bytes",
+		},
+		"a log without its database": {
+			func(t *testing.T, path string) {
+				if err := os.WriteFile(path+"-wal", []byte("frames"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}, sqlitedb.ErrGone, "only its log, test.db-wal, is still there",
+		},
 		"another program's database": {foreign("CREATE TABLE songs (title)"), sqlitedb.ErrNotDatabase, "another program"},
 		"another program's version":  {foreign("PRAGMA user_version = 3"), sqlitedb.ErrNotDatabase, "another program"},
 		"a newer schema": {
 			foreign("PRAGMA application_id = 0x46427267; PRAGMA user_version = 99"), sqlitedb.ErrNewerSchema,
-			"schema version 99, this program knows 1: written by a newer version of FairBridge",
+			"schema version 99, this program knows 2: written by a newer version of FairBridge",
 		},
 	}
 	for name, test := range tests {
@@ -90,11 +104,15 @@ func TestFilesAreForTheOwnerOnly(t *testing.T) {
 		t.Skip("no such modes")
 	}
 	path := filepath.Join(t.TempDir(), "test.db")
-	if err := os.WriteFile(path, nil, 0o644); err != nil {
-		t.Fatal(err)
+	open(t, path)
+	names := []string{path, path + "-wal", path + "-shm"}
+	for _, name := range names {
+		if err := os.Chmod(name, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	open(t, path)
-	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+	for _, name := range names {
 		info, err := os.Stat(name)
 		if err != nil {
 			t.Fatal(err)

@@ -3,22 +3,26 @@ package sqlitedb
 import (
 	"context"
 	"database/sql"
+	"embed"
 	"errors"
 	"fmt"
 	"time"
-
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 const (
 	// applicationID marks the file as FairBridge's ("FBrg"), so that another
 	// program's database is not taken for one of ours.
 	applicationID = 0x46427267
-	// schemaVersion counts the changes to the tables in the file that an older
-	// program could not work with. Whoever owns a table creates it with CREATE
-	// TABLE IF NOT EXISTS; a change of one needs a new version and a step here.
-	schemaVersion = 1
+	// schemaVersion is the file's user_version. A change of a table raises it, and
+	// comes as schema/N.sql, which brings a file of version N-1 to it. Files that
+	// have been released are never edited: testdata has a file of each version.
+	schemaVersion = 2
+	// unstepped is the last version that has no step: there were only marks then.
+	unstepped = 1
 )
+
+//go:embed schema/*.sql
+var steps embed.FS
 
 var (
 	// ErrNotDatabase says that the file is not a FairBridge database.
@@ -27,19 +31,13 @@ var (
 	ErrNewerSchema = errors.New("written by a newer version of FairBridge")
 )
 
-// prepare makes a new file ours and checks one that is there. It may run in
-// several processes at once.
+// prepare brings the tables to this program's version. It may run in several
+// processes at once.
 func prepare(ctx context.Context, pool *sql.DB) error {
-	// Switching a new file to WAL needs it alone and does not wait by itself.
 	deadline := time.Now().Add(lockWait)
 	for {
-		err := identify(ctx, pool)
-		switch {
-		case err == nil:
-			return nil
-		case primaryCode(err) == sqlite3.SQLITE_NOTADB:
-			return ErrNotDatabase
-		case !isBusy(err) || time.Now().After(deadline):
+		err := migrate(ctx, pool)
+		if err == nil || !isBusy(err) || time.Now().After(deadline) {
 			return err
 		}
 		select {
@@ -50,9 +48,11 @@ func prepare(ctx context.Context, pool *sql.DB) error {
 	}
 }
 
-func identify(ctx context.Context, pool *sql.DB) error {
-	known, err := check(ctx, pool)
-	if err != nil || known {
+// migrate takes all steps from the file's version to this program's in one
+// transaction: after a crash there are all of them or none.
+func migrate(ctx context.Context, pool *sql.DB) error {
+	version, err := fileVersion(ctx, pool)
+	if err != nil || version == schemaVersion {
 		return err
 	}
 	tx, err := pool.BeginTx(ctx, nil)
@@ -61,37 +61,47 @@ func identify(ctx context.Context, pool *sql.DB) error {
 	}
 	defer func() { _ = tx.Rollback() }() // after Commit there is nothing to roll back
 	// Another process may have been first.
-	if known, err := check(ctx, tx); err != nil || known {
+	if version, err = fileVersion(ctx, tx); err != nil {
 		return err
 	}
-	mark := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, schemaVersion)
-	if _, err := tx.ExecContext(ctx, mark); err != nil {
+	if err := takeSteps(ctx, tx, version); err != nil {
 		return err
 	}
 	return tx.Commit()
+}
+
+func takeSteps(ctx context.Context, tx *sql.Tx, version int) error {
+	for n := max(version, unstepped) + 1; n <= schemaVersion; n++ {
+		step, err := steps.ReadFile(fmt.Sprintf("schema/%d.sql", n))
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, string(step)); err != nil {
+			return fmt.Errorf("change the tables to version %d: %w", n, err)
+		}
+	}
+	_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, schemaVersion))
+	return err
 }
 
 type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// check reports whether the file carries our mark. It is false for an empty
-// file and an error for a file that this program must not touch.
-func check(ctx context.Context, q querier) (known bool, err error) {
-	var id, version, objects int
+// fileVersion returns the version of the file's tables; an error for a file that
+// this program must not touch.
+func fileVersion(ctx context.Context, q querier) (version int, err error) {
+	var id int
 	err = q.QueryRowContext(ctx, `SELECT
 		(SELECT application_id FROM pragma_application_id),
-		(SELECT user_version FROM pragma_user_version),
-		(SELECT count(*) FROM sqlite_schema)`).Scan(&id, &version, &objects)
+		(SELECT user_version FROM pragma_user_version)`).Scan(&id, &version)
 	switch {
 	case err != nil:
-		return false, err
-	case id == 0 && version == 0 && objects == 0:
-		return false, nil
+		return 0, err
 	case id != applicationID:
-		return false, fmt.Errorf("an SQLite file of another program: %w", ErrNotDatabase)
+		return 0, fmt.Errorf("an SQLite file of another program: %w", ErrNotDatabase)
 	case version > schemaVersion:
-		return false, fmt.Errorf("schema version %d, this program knows %d: %w", version, schemaVersion, ErrNewerSchema)
+		return 0, fmt.Errorf("schema version %d, this program knows %d: %w", version, schemaVersion, ErrNewerSchema)
 	}
-	return true, nil
+	return version, nil
 }

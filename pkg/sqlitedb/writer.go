@@ -43,6 +43,9 @@ type writer struct {
 	pool *sql.DB
 	jobs chan *job // without a buffer: a caller that waits here can still leave
 	idle chan struct{}
+	// guard looks after the file; give is told when it is lost.
+	guard *guard
+	give  func(*FileError)
 	// statements belong to the writer, and to the function that it runs.
 	statements statements
 
@@ -51,9 +54,9 @@ type writer struct {
 	stopped sync.Once
 }
 
-func startWriter(ctx context.Context, pool *sql.DB) *writer {
+func startWriter(ctx context.Context, pool *sql.DB, guard *guard, give func(*FileError)) *writer {
 	w := &writer{
-		ctx: ctx, pool: pool, jobs: make(chan *job), idle: make(chan struct{}),
+		ctx: ctx, pool: pool, jobs: make(chan *job), idle: make(chan struct{}), guard: guard, give: give,
 		statements: statements{all: map[string]*sql.Stmt{}},
 	}
 	go w.run()
@@ -131,6 +134,11 @@ func (w *writer) commit(batch []*job) (again []*job) {
 	if len(batch) == 0 {
 		return nil
 	}
+	if err := w.guard.before(w.ctx, tx); err != nil {
+		_ = tx.Rollback()
+		answer(batch, w.lost(err))
+		return nil
+	}
 	for i, j := range batch {
 		lost := apply(tx, j)
 		if !lost {
@@ -144,10 +152,33 @@ func (w *writer) commit(batch []*job) (again []*job) {
 		answer(batch, fmt.Errorf("commit: %w", err))
 		return nil
 	}
+	if err := w.guard.after(w.ctx); err != nil {
+		answer(batch, w.lost(err))
+		return nil
+	}
 	for _, j := range batch {
 		j.done <- j.err
 	}
 	return nil
+}
+
+// lost gives the file up if err says that it is lost. A file that was removed is
+// still open here, for the last time: what it holds is saved first.
+func (w *writer) lost(err error) error {
+	var e *FileError
+	if !errors.As(err, &e) {
+		return err
+	}
+	if e.Kind == ErrGone && e.Rescued == "" {
+		to, err := rescue(w.ctx, w.pool, w.guard.path)
+		if err == nil {
+			e.Rescued = to
+		} else {
+			e.Err = errors.Join(e.Err, fmt.Errorf("save what it held: %w", err))
+		}
+	}
+	w.give(e)
+	return e
 }
 
 func answer(batch []*job, err error) {

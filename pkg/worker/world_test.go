@@ -179,8 +179,7 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 	t.Cleanup(func() { w.must(file.Close()) })
 	w.store, err = sqlite.New(t.Context(), file)
 	w.must(err)
-	w.sqs, err = embedded.NewSQS(t.Context(), file, w.clock.Now)
-	w.must(err)
+	w.sqs = embedded.NewSQS(file, w.clock.Now)
 	w.dead, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{
 		Name: "dead", VisibilityTimeout: 30 * time.Second, Retention: 14 * 24 * time.Hour})
 	w.must(err)

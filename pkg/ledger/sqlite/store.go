@@ -28,33 +28,14 @@ type Option func(*Store)
 // WithClock replaces time.Now, by which records expire and [Store.Recent] sorts.
 func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
 
-// doc is text, so that people can read it with any SQLite tool. expires_at is
-// in seconds since 1970, updated_at in microseconds.
-const schema = `
-CREATE TABLE IF NOT EXISTS ledger (
-	id         TEXT PRIMARY KEY NOT NULL,
-	version    INTEGER NOT NULL,
-	state      TEXT NOT NULL,
-	expires_at INTEGER NOT NULL,
-	doc        TEXT NOT NULL,
-	updated_at INTEGER NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS ledger_expires_at ON ledger (expires_at);
-CREATE INDEX IF NOT EXISTS ledger_updated_at ON ledger (updated_at);`
-
-// New returns the store in an open file. It makes the table if there is none,
-// and removes some of what has expired; see [Store.Put].
+// New returns the store in an open file, and removes some of what has expired;
+// see [Store.Put].
 func New(ctx context.Context, d *sqlitedb.DB, opts ...Option) (*Store, error) {
 	s := &Store{db: d, now: time.Now}
 	for _, opt := range opts {
 		opt(s)
 	}
-	err := d.Write(ctx, func(tx *sqlitedb.Tx) error {
-		if _, err := tx.Exec(schema); err != nil {
-			return err
-		}
-		return s.prune.run(tx, s.now(), "")
-	})
+	err := d.Write(ctx, func(tx *sqlitedb.Tx) error { return s.prune.run(tx, s.now(), "") })
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
