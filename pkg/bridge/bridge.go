@@ -107,6 +107,11 @@ func (b *Bridge) open(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	b.locked = true
+	if whole, err := b.home.Examine(ctx); err != nil {
+		return err
+	} else if !whole {
+		c.Log.Warn("the database is too large to be looked through at a start; 'fairbridge check --data' does it", "folder", c.Folder)
+	}
 	if c.Mapping.Centercode.BaseURL == "" {
 		if b.simulator, err = startSimulator(ctx, c); err != nil {
 			return err
@@ -198,7 +203,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 }
 
 // Serve runs the bridge until ctx ends, then finishes or hands back what is in
-// hand.
+// hand. It ends by itself, with an error, where the folder's file is lost.
 func (b *Bridge) Serve(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -214,6 +219,7 @@ func (b *Bridge) Serve(ctx context.Context) error {
 		return b.server.Shutdown(stop)
 	})
 	group.Go(func() error { return b.poller.Run(running) })
+	group.Go(func() error { return b.home.Watch(running) })
 	return group.Wait()
 }
 

@@ -15,16 +15,11 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"fairbridge/pkg/ledger/sqlite"
 	"fairbridge/pkg/sqlitedb"
 )
 
-const (
-	databaseFile = "fairbridge.db"
-	lockFile     = "run.lock"
-)
+const databaseFile = "fairbridge.db"
 
 // deadLetterQueue keeps its messages as long as SQS can. A message that moved
 // there keeps its age, so this must be longer than the work queue's retention.
@@ -44,9 +39,6 @@ var workQueue = Queue{
 	DeadLetterQueue:   deadLetterQueue.Name,
 }
 
-// ErrLocked says that another process has the home's lock.
-var ErrLocked = errors.New("in use by another process")
-
 // Home is a folder with all that the bridge keeps, in one file: queues,
 // parameters and the ledger.
 type Home struct {
@@ -58,7 +50,7 @@ type Home struct {
 
 	WorkQueueURL, DeadLetterQueueURL string
 
-	lock *flock.Flock
+	locks locks
 }
 
 // Option changes how [Open] opens a home.
@@ -90,22 +82,31 @@ func Open(ctx context.Context, dir string, opts ...Option) (_ *Home, err error) 
 		opt(&o)
 	}
 	file := filepath.Join(dir, databaseFile)
-	if o.existing {
-		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no FairBridge home in %s: %w", dir, fs.ErrNotExist)
-		}
+	if o.existing && !exists(file) {
+		return nil, fmt.Errorf("there is no FairBridge home in %s: %w", dir, fs.ErrNotExist)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open home: %w", err)
 	}
-	h := &Home{Dir: dir, lock: flock.New(filepath.Join(dir, lockFile))}
+	h := &Home{Dir: dir}
 	if h.DB, err = sqlitedb.Open(ctx, file); err != nil {
-		return nil, fmt.Errorf("open home: %w", err)
+		return nil, explain(dir, fmt.Errorf("open home: %w", err))
 	}
 	if err := h.fill(ctx, o); err != nil {
-		return nil, fmt.Errorf("open home %s: %w", dir, errors.Join(err, h.DB.Close()))
+		return nil, explain(dir, fmt.Errorf("open home %s: %w", dir, errors.Join(err, h.DB.Close())))
 	}
+	h.locks = newLocks(filepath.Dir(h.DB.Path()))
 	return h, nil
+}
+
+// exists reports whether there is a database, or what is left of one.
+func exists(file string) bool {
+	for _, name := range []string{file, file + "-wal"} {
+		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
 }
 
 func (h *Home) fill(ctx context.Context, o options) (err error) {
@@ -120,24 +121,11 @@ func (h *Home) fill(ctx context.Context, o options) (err error) {
 	return err
 }
 
-// Lock makes this process the one that works on the home, until Close or the
-// process's end. It returns [ErrLocked] if another one is.
-func (h *Home) Lock() error {
-	locked, err := h.lock.TryLock()
-	if err != nil {
-		return fmt.Errorf("lock home %s: %w", h.Dir, err)
-	}
-	if !locked {
-		return fmt.Errorf("home %s: %w", h.Dir, ErrLocked)
-	}
-	return nil
-}
-
 // Settled waits until the work queue is empty: every delivery is done or a dead
 // letter.
 func (h *Home) Settled(ctx context.Context) error { return h.SQS.Settled(ctx, h.WorkQueueURL) }
 
 // Close closes the file, after the writes in hand, and gives the lock back.
 func (h *Home) Close() error {
-	return errors.Join(h.DB.Close(), h.lock.Close())
+	return errors.Join(h.DB.Close(), h.locks.close())
 }

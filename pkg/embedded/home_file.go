@@ -1,0 +1,84 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"fairbridge/pkg/sqlitedb"
+)
+
+// examineFor is how long a start looks for damage: what takes longer is found when
+// it is met.
+const examineFor = 10 * time.Second
+
+// Examine looks for damage in the home's file, for 10 s at the most, and reports
+// whether it saw all of it.
+func (h *Home) Examine(ctx context.Context) (whole bool, err error) {
+	whole, err = h.DB.Examine(ctx, examineFor)
+	return whole, explain(h.Dir, err)
+}
+
+// Watch returns nil when ctx ends, and an error as soon as the home's file is found
+// damaged, removed or replaced: nothing is accepted into it from then on, and the
+// process should end.
+func (h *Home) Watch(ctx context.Context) error { return explain(h.Dir, h.DB.Watch(ctx)) }
+
+// Examine reads all of the home in dir, which may be in use, and changes nothing.
+// Findings are what is wrong with it. The error for a home that cannot be read at
+// all says how to get back what can be had.
+func Examine(ctx context.Context, dir string) (sqlitedb.Examination, error) {
+	x, err := sqlitedb.Examine(ctx, filepath.Join(dir, databaseFile))
+	if err == nil && len(x.Findings) > 0 {
+		err = &sqlitedb.FileError{Path: filepath.Join(dir, databaseFile), Kind: sqlitedb.ErrDamaged, Detail: x.Findings[0]}
+	}
+	return x, explain(dir, err)
+}
+
+// Backup copies the home in dir, which may be in use, to the new file to: a
+// database with all that the home has, secrets included, as it was at one moment.
+// The error wraps os.ErrExist if there is such a file.
+func Backup(ctx context.Context, dir, to string) error {
+	return explain(dir, sqlitedb.Backup(ctx, filepath.Join(dir, databaseFile), to))
+}
+
+// Restore puts the copy in the file from into the home in dir, which is made if
+// there is none, and returns where the database that was there is kept; "" if
+// there was none. It returns [ErrLocked] if a bridge runs there.
+func Restore(ctx context.Context, from, dir string) (kept string, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("restore home: %w", err)
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return "", fmt.Errorf("restore home: %w", err)
+	}
+	held := newLocks(dir)
+	if err := held.lock(); err != nil {
+		return "", fmt.Errorf("restore home %s: %w", dir, err)
+	}
+	kept, err = sqlitedb.Restore(ctx, from, filepath.Join(dir, databaseFile))
+	return kept, errors.Join(err, held.close())
+}
+
+// explain adds to an error that is about the home's file how to get back what can
+// be had.
+func explain(dir string, err error) error {
+	var lost *sqlitedb.FileError
+	switch {
+	case !errors.As(err, &lost):
+		return err
+	case lost.Rescued != "":
+		return fmt.Errorf("%w\nNothing more is accepted. All that it held was saved; put it back with\n  fairbridge restore %s --data %s",
+			err, lost.Rescued, dir)
+	}
+	return fmt.Errorf(`%w
+Nothing is accepted into it. Copy the folder %[2]s as it is; then put a backup in its place with
+  fairbridge restore BACKUP --data %[2]s
+or what SQLite's own command can still read of it with
+  sqlite3 %[3]s .recover | sqlite3 recovered.db
+  fairbridge restore recovered.db --data %[2]s
+docs/operations.md says more`, err, dir, filepath.Join(dir, databaseFile))
+}
