@@ -14,7 +14,7 @@ import (
 
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/mapping"
-	"fairbridge/pkg/testfairy"
+	"fairbridge/pkg/preview"
 )
 
 // checkOptions are what a person can ask of check.
@@ -87,20 +87,20 @@ func (o checkOptions) run(std streams, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	report := checkReport{Config: o.config, Old: o.old, Problems: []remark{}, Warnings: []remark{}, Payloads: []preview{}}
+	report := checkReport{Config: o.config, Old: o.old, Problems: []preview.Remark{}, Warnings: []preview.Remark{}, Payloads: []preview.Preview{}}
 	var render mapping.Problems // what a person sees of the file, with its lines
 	config, err := loadConfig(o.config)
 	switch {
 	case errors.As(err, &render):
-		report.Problems = placesOf(render)
+		report.Problems = preview.Places(render)
 	case err != nil:
 		return usageError{err}
 	default:
 		if err := o.checkPayloads(&report, config, payloads, now); err != nil {
 			return err
 		}
-		render = config.UnknownFields(fieldsOf(payloads))
-		report.Warnings = placesOf(render)
+		render = config.UnknownFields(preview.Fields(payloads))
+		report.Warnings = preview.Places(render)
 		for i := range render {
 			render[i].Message = "warning: " + render[i].Message
 		}
@@ -121,15 +121,15 @@ func (o checkOptions) run(std streams, now time.Time) error {
 
 // checkPayloads adds what becomes of each payload, and with --diff what is
 // different from the other file.
-func (o checkOptions) checkPayloads(report *checkReport, config *mapping.Config, payloads []payloadFile, now time.Time) error {
+func (o checkOptions) checkPayloads(report *checkReport, config *mapping.Config, payloads []preview.Payload, now time.Time) error {
 	report.Routes = len(config.Routes)
-	checker, err := newChecker(config)
+	at := func() time.Time { return now }
+	checker, err := preview.New(preview.Config{Mapping: config, Now: at})
 	if err != nil {
 		return err
 	}
-	checker.now = now
 	for _, p := range payloads {
-		result, err := checker.payload(p)
+		result, err := checker.Payload(p)
 		if err != nil {
 			return err
 		}
@@ -142,32 +142,23 @@ func (o checkOptions) checkPayloads(report *checkReport, config *mapping.Config,
 	if err != nil {
 		return usageError{fmt.Errorf("the file to compare with: %w", err)}
 	}
-	before, err := newChecker(old)
+	before, err := preview.New(preview.Config{Mapping: old, Now: at})
 	if err != nil {
 		return err
 	}
-	before.now = now
 	for i, p := range payloads {
-		was, err := before.payload(p)
+		was, err := before.Payload(p)
 		if err != nil {
 			return err
 		}
-		report.Payloads[i].compare(was)
+		report.Payloads[i].Compare(was)
 	}
 	return nil
 }
 
-// payloadFile is one file that stands for a webhook.
-type payloadFile struct {
-	name  string
-	data  []byte // at most one byte more than a webhook may have
-	event testfairy.Event
-	err   error // of decoding
-}
-
 // readPayloads reads the named files and those in the named folders, sorted, so
 // that two reports can be compared.
-func readPayloads(names []string, stdin io.Reader) ([]payloadFile, error) {
+func readPayloads(names []string, stdin io.Reader) ([]preview.Payload, error) {
 	var files []string
 	for _, name := range names {
 		if info, err := os.Stat(name); name == "-" || err == nil && !info.IsDir() {
@@ -189,15 +180,13 @@ func readPayloads(names []string, stdin io.Reader) ([]payloadFile, error) {
 		}
 	}
 	slices.Sort(files)
-	var payloads []payloadFile
+	var payloads []preview.Payload
 	for _, file := range slices.Compact(files) {
 		data, err := readPayload(file, stdin)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("read payload: %w", err)}
 		}
-		p := payloadFile{name: file, data: data}
-		p.event, p.err = testfairy.Decode(data)
-		payloads = append(payloads, p)
+		payloads = append(payloads, preview.NewPayload(file, data))
 	}
 	return payloads, nil
 }
@@ -212,17 +201,4 @@ func readPayload(file string, stdin io.Reader) ([]byte, error) {
 		stdin = f
 	}
 	return io.ReadAll(io.LimitReader(stdin, ingest.MaxPayloadBytes+1))
-}
-
-// fieldsOf is which fields the payloads have, by kind.
-func fieldsOf(payloads []payloadFile) map[testfairy.Kind][]string {
-	seen := map[testfairy.Kind][]string{}
-	for _, p := range payloads {
-		for name := range p.event.Fields {
-			if kind := p.event.Kind; !slices.Contains(seen[kind], name) {
-				seen[kind] = append(seen[kind], name)
-			}
-		}
-	}
-	return seen
 }

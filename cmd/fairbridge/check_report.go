@@ -9,17 +9,18 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/dustin/go-humanize/english"
+	"fairbridge/pkg/preview"
+	"fairbridge/pkg/terminal"
 )
 
 // checkReport is what check found. Its JSON is the whole output of --json.
 type checkReport struct {
-	Config   string    `json:"config"`
-	Old      string    `json:"old,omitempty"` // of --diff
-	Routes   int       `json:"routes"`
-	Problems []remark  `json:"problems"` // of the mapping file
-	Warnings []remark  `json:"warnings"` // of the mapping file
-	Payloads []preview `json:"payloads"`
+	Config   string            `json:"config"`
+	Old      string            `json:"old,omitempty"` // of --diff
+	Routes   int               `json:"routes"`
+	Problems []preview.Remark  `json:"problems"` // of the mapping file
+	Warnings []preview.Remark  `json:"warnings"` // of the mapping file
+	Payloads []preview.Preview `json:"payloads"`
 }
 
 // fails says whether the exit code is 1.
@@ -35,7 +36,7 @@ func (r checkReport) counts() (problems, warnings, changes int) {
 	for _, p := range r.Payloads {
 		problems += len(p.Problems)
 		warnings += len(p.Warnings)
-		if p.changed() {
+		if p.Changed() {
 			changes++
 		}
 	}
@@ -50,7 +51,7 @@ func (r checkReport) writeJSON(out io.Writer) error {
 	if err := enc.Encode(r); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	_, err := out.Write(visibleJSON(b.Bytes()))
+	_, err := out.Write(terminal.JSON(b.Bytes()))
 	return err
 }
 
@@ -58,15 +59,15 @@ func (r checkReport) writeJSON(out io.Writer) error {
 // been shown, with their lines.
 func (r checkReport) write(std streams, o checkOptions) error {
 	if len(r.Problems) > 0 {
-		_, err := fmt.Fprintf(std.err, "\n%s in %s\n", english.Plural(len(r.Problems), "problem", ""), r.Config)
+		_, err := fmt.Fprintf(std.err, "\n%s in %s\n", terminal.Count(len(r.Problems), "problem"), r.Config)
 		return err
 	}
 	var b bytes.Buffer
 	switch {
 	case len(r.Payloads) == 0:
-		fmt.Fprintf(&b, "%s is right: %s", r.Config, english.Plural(r.Routes, "route", ""))
+		fmt.Fprintf(&b, "%s is right: %s", r.Config, terminal.Count(r.Routes, "route"))
 		if len(r.Warnings) > 0 {
-			fmt.Fprintf(&b, ", %s", english.Plural(len(r.Warnings), "warning", ""))
+			fmt.Fprintf(&b, ", %s", terminal.Count(len(r.Warnings), "warning"))
 		}
 		b.WriteByte('\n')
 	case r.Old != "":
@@ -76,7 +77,7 @@ func (r checkReport) write(std streams, o checkOptions) error {
 			if i > 0 {
 				b.WriteByte('\n')
 			}
-			p.write(&b, r.Config)
+			writePreview(&b, p, r.Config)
 		}
 		if len(r.Payloads) > 1 {
 			fmt.Fprintf(&b, "\n%s\n", r.summary())
@@ -98,15 +99,15 @@ func (r checkReport) writeTable(b *bytes.Buffer) {
 		if p.Line > 0 {
 			route = fmt.Sprintf("line %d", p.Line)
 		}
-		if p.Outcome == becomesTicket {
-			where, fields = p.Project+"/"+p.Source, fmt.Sprint(len(p.fields()))
+		if p.Outcome == preview.Ticket {
+			where, fields = p.Project+"/"+p.Source, fmt.Sprint(len(p.Fields()))
 		}
 		elements := make([]string, len(p.Attachments))
 		for i, a := range p.Attachments {
 			elements[i] = a.Element
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", printable(p.Payload), dash(shorten(printable(p.Event), 24)), p.outcome(),
-			dash(route), dash(printable(where)), dash(fields), dash(printable(strings.Join(elements, ", "))))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", terminal.Printable(p.Payload), terminal.Dash(terminal.Shorten(terminal.Printable(p.Event), 24)), outcomeText(p.Outcome),
+			terminal.Dash(route), terminal.Dash(terminal.Printable(where)), terminal.Dash(fields), terminal.Dash(terminal.Printable(strings.Join(elements, ", "))))
 	}
 	_ = w.Flush() // to a buffer, which takes it
 }
@@ -115,8 +116,8 @@ func (r checkReport) writeTable(b *bytes.Buffer) {
 func (r checkReport) writeRemarks(b *bytes.Buffer) {
 	for _, p := range r.Payloads {
 		if len(p.Problems)+len(p.Warnings) > 0 {
-			fmt.Fprintf(b, "\n%s\n", printable(p.Payload))
-			p.writeRemarks(b, r.Config)
+			fmt.Fprintf(b, "\n%s\n", terminal.Printable(p.Payload))
+			writeRemarks(b, p, r.Config)
 		}
 	}
 }
@@ -124,7 +125,7 @@ func (r checkReport) writeRemarks(b *bytes.Buffer) {
 // summary counts: "3 payloads: 2 tickets, 1 ignored; 1 warning".
 func (r checkReport) summary() string {
 	parts := []string{}
-	for _, outcome := range []string{becomesTicket, becomesIgnored, becomesRefused, becomesDeadLetter} {
+	for _, outcome := range []preview.Outcome{preview.Ticket, preview.Ignored, preview.Refused, preview.DeadLetter} {
 		n := 0
 		for _, p := range r.Payloads {
 			if p.Outcome == outcome {
@@ -133,23 +134,23 @@ func (r checkReport) summary() string {
 		}
 		switch {
 		case n == 0:
-		case outcome == becomesTicket, outcome == becomesDeadLetter:
-			parts = append(parts, english.Plural(n, strings.ReplaceAll(outcome, "_", " "), ""))
+		case outcome == preview.Ticket, outcome == preview.DeadLetter:
+			parts = append(parts, terminal.Count(n, outcomeText(outcome)))
 		default:
 			parts = append(parts, fmt.Sprintf("%d %s", n, outcome))
 		}
 	}
-	return english.Plural(len(r.Payloads), "payload", "") + ": " + strings.Join(parts, ", ") + r.remarkCount()
+	return terminal.Count(len(r.Payloads), "payload") + ": " + strings.Join(parts, ", ") + r.remarkCount()
 }
 
 func (r checkReport) remarkCount() string {
 	var parts []string
 	problems, warnings, _ := r.counts()
 	if problems > 0 {
-		parts = append(parts, english.Plural(problems, "problem", ""))
+		parts = append(parts, terminal.Count(problems, "problem"))
 	}
 	if warnings > 0 {
-		parts = append(parts, english.Plural(warnings, "warning", ""))
+		parts = append(parts, terminal.Count(warnings, "warning"))
 	}
 	if len(parts) == 0 {
 		return ""
@@ -157,80 +158,49 @@ func (r checkReport) remarkCount() string {
 	return "; " + strings.Join(parts, ", ")
 }
 
-// write is the payload's whole request for a person.
-func (r preview) write(b *bytes.Buffer, config string) {
-	fmt.Fprintf(b, "%s: %s\n", printable(r.Payload), r.sentence())
+// writePreview is the payload's whole request for a person.
+func writePreview(b *bytes.Buffer, r preview.Preview, config string) {
+	fmt.Fprintf(b, "%s: %s\n", terminal.Printable(r.Payload), sentence(r))
 	if r.DeliveryID != "" {
 		fmt.Fprintf(b, "  delivery %s\n", r.DeliveryID)
 	}
-	if r.Outcome == becomesTicket {
+	if r.Outcome == preview.Ticket {
 		b.WriteByte('\n')
 		writeRequest(b, r.Method, r.URL, r.Body)
 	}
 	for _, a := range r.Attachments {
-		fmt.Fprintf(b, "\n  attachment %s\n", a.text())
+		fmt.Fprintf(b, "\n  attachment %s\n", fileText(a))
 	}
 	for _, element := range r.NotAttached {
-		fmt.Fprintf(b, "\n  attachment %s: none, the event has no file for it\n", printable(element))
+		fmt.Fprintf(b, "\n  attachment %s: none, the event has no file for it\n", terminal.Printable(element))
 	}
 	if len(r.Problems)+len(r.Warnings) > 0 {
 		b.WriteByte('\n')
 	}
-	r.writeRemarks(b, config)
+	writeRemarks(b, r, config)
 }
 
 // sentence says in a few words what becomes of the payload.
-func (r preview) sentence() string {
+func sentence(r preview.Preview) string {
 	switch r.Outcome {
-	case becomesIgnored:
-		return fmt.Sprintf("%s, ignored: %s", shorten(printable(r.Event), 24), r.Reason)
-	case becomesRefused:
+	case preview.Ignored:
+		return fmt.Sprintf("%s, ignored: %s", terminal.Shorten(terminal.Printable(r.Event), 24), r.Reason)
+	case preview.Refused:
 		return fmt.Sprintf("refused, HTTP %d %s", r.Status, http.StatusText(r.Status))
-	case becomesDeadLetter:
+	case preview.DeadLetter:
 		return fmt.Sprintf("%s, a dead letter: %s", r.Event, r.Reason)
 	}
 	return fmt.Sprintf("%s, by the route in line %d", r.Event, r.Line)
 }
 
-// outcome is the word for it in a table.
-func (r preview) outcome() string { return strings.ReplaceAll(r.Outcome, "_", " ") }
+// outcomeText is the word for it in a table.
+func outcomeText(o preview.Outcome) string { return strings.ReplaceAll(string(o), "_", " ") }
 
-// fields are the parameters of the request, as they are sent.
-func (r preview) fields() map[string]json.RawMessage {
-	var fields map[string]json.RawMessage
-	_ = json.Unmarshal(r.Body, &fields) // an object, since the mapping made it; or nothing
-	return fields
-}
-
-func (r preview) writeRemarks(b *bytes.Buffer, config string) {
+func writeRemarks(b *bytes.Buffer, r preview.Preview, config string) {
 	for _, p := range r.Problems {
-		fmt.Fprintf(b, "  problem: %s\n", p.text(config))
+		fmt.Fprintf(b, "  problem: %s\n", p.Text(config))
 	}
 	for _, w := range r.Warnings {
-		fmt.Fprintf(b, "  warning: %s\n", w.text(config))
+		fmt.Fprintf(b, "  warning: %s\n", w.Text(config))
 	}
-}
-
-// text is the remark on one line, with what the payload has there: whoever
-// checks has the payload anyway.
-func (r remark) text(config string) string {
-	var b strings.Builder
-	switch {
-	case r.Line > 0 && config == "":
-		fmt.Fprintf(&b, "line %d: ", r.Line)
-	case r.Line > 0:
-		fmt.Fprintf(&b, "%s:%d: ", printable(config), r.Line)
-	}
-	if r.Field != "" {
-		b.WriteString(printable(r.Field) + ": ")
-	}
-	b.WriteString(printable(r.Problem))
-	switch {
-	case r.Value == "":
-	case r.Field == "": // of the event as a whole
-		b.WriteString(" (" + printable(r.Value) + ")")
-	default:
-		fmt.Fprintf(&b, " (it is %q)", printable(r.Value))
-	}
-	return b.String()
 }

@@ -5,13 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/preview"
+	"fairbridge/pkg/terminal"
 )
 
 // checked is the request that a dead letter becomes, for 'dlq'. Its remarks are
@@ -22,25 +19,25 @@ type checked struct {
 	Method      string          `json:"method,omitempty"`
 	URL         string          `json:"url,omitempty"`
 	Body        json.RawMessage `json:"body,omitempty"`
-	Attachments []checkedFile   `json:"attachments,omitempty"`
+	Attachments []preview.File  `json:"attachments,omitempty"`
 	Warnings    []string        `json:"warnings,omitempty"`
 	Ignored     string          `json:"ignored,omitempty"`
 	Problems    []string        `json:"problems,omitempty"`
 }
 
-// request notes what Centercode would get.
-func (c *checker) request(result *checked, r mapping.Request) error {
-	var p preview
-	if err := c.ticket(&p, r); err != nil {
+// requestOf notes what Centercode would get.
+func requestOf(c *preview.Checker, result *checked, r mapping.Request) error {
+	p, err := c.Request(r)
+	if err != nil {
 		return err
 	}
 	result.Route, result.Method, result.URL, result.Body = p.Route, p.Method, p.URL, p.Body
 	result.Attachments = p.Attachments
 	for _, w := range p.Warnings {
-		result.Warnings = append(result.Warnings, w.text(""))
+		result.Warnings = append(result.Warnings, w.Text(""))
 	}
 	for _, problem := range p.Problems {
-		result.Problems = append(result.Problems, problem.text(""))
+		result.Problems = append(result.Problems, problem.Text(""))
 	}
 	return nil
 }
@@ -48,7 +45,7 @@ func (c *checker) request(result *checked, r mapping.Request) error {
 // problemsOf is what is wrong, one text for each joined error.
 func problemsOf(err error) []string {
 	var all []string
-	for _, e := range eachOf(err) {
+	for _, e := range preview.Each(err) {
 		all = append(all, e.Error())
 	}
 	return all
@@ -60,7 +57,7 @@ func (r checked) write(out io.Writer, more bool) error {
 	if more {
 		b.WriteByte('\n')
 	}
-	fmt.Fprintf(&b, "%s\n", printable(r.Payload))
+	fmt.Fprintf(&b, "%s\n", terminal.Printable(r.Payload))
 	if r.Ignored != "" {
 		fmt.Fprintf(&b, "  ignored: %s\n", r.Ignored)
 	}
@@ -68,13 +65,13 @@ func (r checked) write(out io.Writer, more bool) error {
 		writeRequest(&b, r.Method, r.URL, r.Body)
 	}
 	for _, a := range r.Attachments {
-		fmt.Fprintf(&b, "\n  attachment %s\n", a.text())
+		fmt.Fprintf(&b, "\n  attachment %s\n", fileText(a))
 	}
 	for _, w := range r.Warnings {
-		fmt.Fprintf(&b, "  warning: %s\n", printable(w))
+		fmt.Fprintf(&b, "  warning: %s\n", terminal.Printable(w))
 	}
 	for _, p := range r.Problems {
-		fmt.Fprintf(&b, "  PROBLEM: %s\n", printable(p))
+		fmt.Fprintf(&b, "  PROBLEM: %s\n", terminal.Printable(p))
 	}
 	_, err := out.Write(b.Bytes())
 	return err
@@ -83,15 +80,15 @@ func (r checked) write(out io.Writer, more bool) error {
 // writeRequest is an HTTP request with a JSON body. Only the body's white space
 // is not as it is sent, and how it spells what a terminal would act on.
 func writeRequest(b *bytes.Buffer, method, url string, body json.RawMessage) {
-	fmt.Fprintf(b, "  %s %s\n  Content-Type: application/json\n\n  ", method, printable(url))
+	fmt.Fprintf(b, "  %s %s\n  Content-Type: application/json\n\n  ", method, terminal.Printable(url))
 	var indented bytes.Buffer
 	_ = json.Indent(&indented, body, "  ", "  ") // it cannot fail: the mapping made the body
-	b.Write(visibleJSON(indented.Bytes()))
+	b.Write(terminal.JSON(indented.Bytes()))
 	b.WriteByte('\n')
 }
 
-// text is the attachment on one line.
-func (a checkedFile) text() string {
+// fileText is the attachment on one line.
+func fileText(a preview.File) string {
 	s := a.Element + " from " + a.URL
 	if a.Filename != "" {
 		s += " as " + a.Filename
@@ -105,29 +102,5 @@ func (a checkedFile) text() string {
 	if a.Optional {
 		s += " (optional)"
 	}
-	return printable(s)
-}
-
-// visibleJSON writes as \u escapes, which mean the same, what a terminal would
-// act on or hide. The joiner that emojis are made with stays.
-func visibleJSON(data []byte) []byte {
-	shown := func(r rune) bool {
-		return r != utf8.RuneError && (r == '\n' || r == '\u200d' || unicode.IsPrint(r) || unicode.Is(unicode.Zs, r))
-	}
-	if !slices.ContainsFunc([]rune(string(data)), func(r rune) bool { return !shown(r) }) {
-		return data
-	}
-	var b strings.Builder
-	for _, r := range string(data) {
-		switch {
-		case shown(r):
-			b.WriteRune(r)
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return []byte(b.String())
+	return terminal.Printable(s)
 }

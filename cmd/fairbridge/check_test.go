@@ -13,7 +13,7 @@ import (
 
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/mapping"
-	"fairbridge/pkg/testfairy"
+	"fairbridge/pkg/preview"
 )
 
 // runHere runs the command line in the repository's root and returns its exit
@@ -44,22 +44,6 @@ func TestCheckLargePayload(t *testing.T) {
 	want := file + ": refused, HTTP 413 Request Entity Too Large\n\n  problem: larger than 1000000 bytes\n"
 	if code != exitLeft || out != want {
 		t.Errorf("exit code %d\n%q, want\n%q", code, out, want)
-	}
-}
-
-func TestVisibleJSON(t *testing.T) {
-	for in, want := range map[string]string{
-		`{"a":"é日👍 "}`:                    `{"a":"é日👍 "}`,
-		"\"\x7f \u0085 \u009b31m\"":       `"\u007f \u0085 \u009b31m"`,
-		"\"\u202e \u2066 \ufeff \u00ad\"": `"\u202e \u2066 \ufeff \u00ad"`,
-		"\"\U000e0001\U0010ffff\"":        `"\udb40\udc01\udbff\udfff"`,
-		"\"👨\u200d👩 \u00a0\u3000\"":       "\"👨\u200d👩 \u00a0\u3000\"",
-		"\"\ufffd\"":                      `"\ufffd"`,
-		"{\n  \"a\": 1\n}\n":              "{\n  \"a\": 1\n}\n",
-	} {
-		if got := string(visibleJSON([]byte(in))); got != want {
-			t.Errorf("%q: %s, want %s", in, got, want)
-		}
 	}
 }
 
@@ -113,24 +97,22 @@ routes:
 		if err != nil {
 			return
 		}
-		p := payloadFile{name: "p\x1b.json", data: data}
-		p.event, p.err = testfairy.Decode(data)
-		checkReported(t, config, p)
+		checkReported(t, config, preview.NewPayload("p\x1b.json", data))
 	})
 }
 
-func checkReported(t *testing.T, config *mapping.Config, p payloadFile) {
+func checkReported(t *testing.T, config *mapping.Config, p preview.Payload) {
 	t.Helper()
-	checker, err := newChecker(config)
+	checker, err := preview.New(preview.Config{Mapping: config})
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := checker.payload(p)
+	result, err := checker.Payload(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	result.compare(preview{Outcome: becomesIgnored})
-	report := checkReport{Config: "x.yaml", Old: "y.yaml", Payloads: []preview{result}}
+	result.Compare(preview.Preview{Outcome: preview.Ignored})
+	report := checkReport{Config: "x.yaml", Old: "y.yaml", Payloads: []preview.Preview{result}}
 	var out bytes.Buffer
 	if err := report.writeJSON(&out); err != nil {
 		t.Fatal(err)
@@ -142,7 +124,7 @@ func checkReported(t *testing.T, config *mapping.Config, p payloadFile) {
 	if err := json.Unmarshal(out.Bytes(), &read); err != nil {
 		t.Fatalf("%v in\n%s", err, out.String())
 	}
-	if result.Outcome == becomesTicket {
+	if result.Outcome == preview.Ticket {
 		sameJSON(t, read.Payloads[0].Body, result.Body)
 	}
 	for _, options := range []checkOptions{{verbose: true}, {}, {old: "y.yaml"}} {

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/home"
@@ -105,33 +103,4 @@ func (d *desk) entries(ctx context.Context, ids []string) (map[string]ledger.Ent
 	close(next)
 	askers.Wait()
 	return found, first
-}
-
-// shortID is enough of a delivery id to name it.
-func shortID(id string) string { return id[:min(12, len(id))] }
-
-// shorten cuts a text to so many columns of a terminal.
-func shorten(s string, most int) string {
-	if uniseg.StringWidth(s) <= most {
-		return s
-	}
-	var b strings.Builder
-	width := 0
-	for g := uniseg.NewGraphemes(s); g.Next() && width+g.Width() < most; {
-		b.WriteString(g.Str())
-		width += g.Width()
-	}
-	return b.String() + "…"
-}
-
-func age(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", max(0, int(d.Seconds())))
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	}
-	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }

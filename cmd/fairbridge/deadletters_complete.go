@@ -16,6 +16,7 @@ import (
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/terminal"
 )
 
 const (
@@ -76,7 +77,7 @@ func completeAssignment(at *place) cobra.CompletionFunc {
 		var fields []cobra.Completion
 		for _, field := range slices.Sorted(maps.Keys(values)) {
 			if _, err := parseAssignment(field + "="); err == nil && strings.HasPrefix(field, typed) {
-				fields = append(fields, cobra.CompletionWithDesc(field+"=", shorten(printable(values[field]), textWidth)))
+				fields = append(fields, cobra.CompletionWithDesc(field+"=", terminal.Shorten(terminal.Printable(values[field]), textWidth)))
 			}
 		}
 		return fields, directive
@@ -92,7 +93,7 @@ func isGiven(ids []string, delivery string) bool {
 func gist(l queue.Letter) string {
 	event, _ := l.Payload()
 	c := letterCase{Case: queue.Case{Letter: l}, event: event}
-	return shorten(printable(strings.TrimSuffix(string(l.Reason)+": "+cmp.Or(saying(c), l.Description), ": ")), problemWidth)
+	return terminal.Shorten(terminal.Printable(strings.TrimSuffix(string(l.Reason)+": "+cmp.Or(saying(c), l.Description), ": ")), problemWidth)
 }
 
 // look shows dead letters to visit, until it returns false, and changes nothing:

@@ -9,10 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/terminal"
 )
 
 func newDeadLettersDrop(std streams) *cobra.Command {
@@ -91,7 +91,7 @@ func (c *dropCall) run(ctx context.Context, d *desk) (err error) {
 		if err := writeLetters(d.std.out, in.chosen, in.deliveries, time.Now()); err != nil {
 			return err
 		}
-		yes, err := d.ask(ctx, fmt.Sprintf("Drop %s for good?", english.Plural(len(in.chosen), "dead letter", "")))
+		yes, err := d.ask(ctx, fmt.Sprintf("Drop %s for good?", terminal.Count(len(in.chosen), "dead letter")))
 		if err != nil {
 			return err
 		}
@@ -147,6 +147,6 @@ func (c *dropCall) drop(ctx context.Context, d *desk, in *inHand) error {
 		d.meter.show("dropping", dropped, len(noted))
 	})
 	d.meter.clear()
-	_, err := fmt.Fprintf(d.std.out, "%s dropped\n", english.Plural(dropped, "dead letter", ""))
+	_, err := fmt.Fprintf(d.std.out, "%s dropped\n", terminal.Count(dropped, "dead letter"))
 	return err
 }

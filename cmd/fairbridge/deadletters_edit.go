@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/preview"
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/terminal"
 	"fairbridge/pkg/testfairy"
 )
 
@@ -55,15 +57,15 @@ func writeChanges(out io.Writer, id string, changes []queue.Edit) {
 	}
 	for _, c := range changes {
 		if string(c.Old) != "null" {
-			fmt.Fprintf(out, "- %s: %s\n", printable(c.Field), shorten(printable(string(c.Old)), 200))
+			fmt.Fprintf(out, "- %s: %s\n", terminal.Printable(c.Field), terminal.Shorten(terminal.Printable(string(c.Old)), 200))
 		}
-		fmt.Fprintf(out, "+ %s: %s\n", printable(c.Field), shorten(printable(string(c.New)), 200))
+		fmt.Fprintf(out, "+ %s: %s\n", terminal.Printable(c.Field), terminal.Shorten(terminal.Printable(string(c.New)), 200))
 	}
 }
 
 // edit applies corrections to a letter, and checks what was set and, if there is
 // a fairbridge.yaml, the result as the worker does. It returns what it changed.
-func edit(l *queue.Letter, sets []assignment, c *checker, now time.Time) (changes []queue.Edit, err error) {
+func edit(l *queue.Letter, sets []assignment, c *preview.Checker, now time.Time) (changes []queue.Edit, err error) {
 	envelope, err := queue.Decode(l.Body)
 	if err != nil {
 		return nil, fmt.Errorf("it cannot be corrected: %w", err)
@@ -83,7 +85,7 @@ func edit(l *queue.Letter, sets []assignment, c *checker, now time.Time) (change
 		return changes, err
 	}
 	if c != nil {
-		if _, err := c.mapped(envelope); err != nil && !errors.Is(err, mapping.ErrIgnored) {
+		if _, err := c.Map(envelope); err != nil && !errors.Is(err, mapping.ErrIgnored) {
 			return changes, err
 		}
 	}

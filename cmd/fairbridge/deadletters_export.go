@@ -8,10 +8,10 @@ import (
 	"os"
 	"time"
 
-	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/terminal"
 )
 
 func newDeadLettersExport(std streams) *cobra.Command {
@@ -53,7 +53,7 @@ keep that.`,
 				if err := exportTo(file, std.out, in.chosen); err != nil {
 					return err
 				}
-				d.say("%s exported", english.Plural(len(in.chosen), "dead letter", ""))
+				d.say("%s exported", terminal.Count(len(in.chosen), "dead letter"))
 				if left {
 					return errSaid
 				}

@@ -6,10 +6,10 @@ import (
 	"io"
 	"os"
 
-	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/terminal"
 )
 
 func newDeadLettersImport(std streams) *cobra.Command {
@@ -79,11 +79,11 @@ func (d *desk) importLetters(ctx context.Context, letters []queue.Letter) error 
 		}
 	})
 	d.meter.clear()
-	if _, err := fmt.Fprintf(d.std.out, "%s imported\n", english.Plural(imported, "dead letter", "")); err != nil {
+	if _, err := fmt.Fprintf(d.std.out, "%s imported\n", terminal.Count(imported, "dead letter")); err != nil {
 		return err
 	}
 	if failed > 0 {
-		d.say("%s not imported", english.Plural(failed, "dead letter", ""))
+		d.say("%s not imported", terminal.Count(failed, "dead letter"))
 		return errSaid
 	}
 	return nil

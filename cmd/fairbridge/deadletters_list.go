@@ -10,11 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize/english"
-	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/terminal"
 )
 
 func newDeadLettersList(std streams) *cobra.Command {
@@ -78,7 +77,7 @@ func writeLetters(out io.Writer, cases []letterCase, deliveries int, now time.Ti
 	if len(cases) == 0 {
 		none := "no dead letters"
 		if deliveries > 0 {
-			none = fmt.Sprintf("none of %s is meant", english.Plural(deliveries, "dead letter", ""))
+			none = fmt.Sprintf("none of %s is meant", terminal.Count(deliveries, "dead letter"))
 		}
 		_, err := fmt.Fprintln(out, none)
 		return err
@@ -89,24 +88,24 @@ func writeLetters(out io.Writer, cases []letterCase, deliveries int, now time.Ti
 		if c.Status != 0 {
 			status = fmt.Sprint(c.Status)
 		}
-		problem := shorten(printable(c.Description), problemWidth)
+		problem := terminal.Shorten(terminal.Printable(c.Description), problemWidth)
 		if c.Count() > 1 {
 			problem = strings.TrimSpace(fmt.Sprintf("%s (copies: %d)", problem, c.Count()))
 		}
 		rows = append(rows, []string{
-			age(now.Sub(c.DiedAt())), shorten(printable(string(c.Reason)), reasonWidth), shorten(printable(string(c.Stage)), reasonWidth), status,
-			shorten(printable(c.event.Text("appName")), appWidth), shorten(printable(submitter(c)), submitterWidth),
-			shorten(printable(saying(c)), textWidth), fmt.Sprint(c.Attempts), shortID(c.DeliveryID), problem,
+			age(now.Sub(c.DiedAt())), terminal.Shorten(terminal.Printable(string(c.Reason)), reasonWidth), terminal.Shorten(terminal.Printable(string(c.Stage)), reasonWidth), status,
+			terminal.Shorten(terminal.Printable(c.event.Text("appName")), appWidth), terminal.Shorten(terminal.Printable(submitter(c)), submitterWidth),
+			terminal.Shorten(terminal.Printable(saying(c)), textWidth), fmt.Sprint(c.Attempts), shortID(c.DeliveryID), problem,
 		})
 	}
-	if err := writeTable(out, rows); err != nil {
+	if err := terminal.WriteTable(out, rows); err != nil {
 		return err
 	}
 	of := ""
 	if deliveries > len(cases) {
 		of = fmt.Sprintf(" of %d", deliveries)
 	}
-	_, err := fmt.Fprintf(out, "\n%s%s: %s\n", english.Plural(len(cases), "dead letter", ""), of, byReason(cases))
+	_, err := fmt.Fprintf(out, "\n%s%s: %s\n", terminal.Count(len(cases), "dead letter"), of, byReason(cases))
 	return err
 }
 
@@ -121,7 +120,7 @@ func byReason(cases []letterCase) string {
 	})
 	parts := make([]string, len(reasons))
 	for i, r := range reasons {
-		parts[i] = fmt.Sprintf("%d %s", counts[r], printable(string(r)))
+		parts[i] = fmt.Sprintf("%d %s", counts[r], terminal.Printable(string(r)))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -134,33 +133,6 @@ func submitter(c letterCase) string {
 // saying is what the event says, whatever its kind.
 func saying(c letterCase) string {
 	return strings.TrimSpace(cmp.Or(c.event.Text("text"), c.event.Text("crashMessage")))
-}
-
-// writeTable writes rows in columns as wide as what is in them: wide characters
-// count as a terminal shows them. An empty cell is a dash.
-func writeTable(out io.Writer, rows [][]string) error {
-	var widths []int
-	for _, row := range rows {
-		for i, cell := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], uniseg.StringWidth(dash(cell)))
-		}
-	}
-	var b strings.Builder
-	for _, row := range rows {
-		for i, cell := range row {
-			cell = dash(cell)
-			b.WriteString(cell)
-			if i < len(row)-1 {
-				b.WriteString(strings.Repeat(" ", widths[i]-uniseg.StringWidth(cell)+2))
-			}
-		}
-		b.WriteByte('\n')
-	}
-	_, err := io.WriteString(out, b.String())
-	return err
 }
 
 // letterRecord is a dead letter for a machine.

@@ -73,17 +73,6 @@ func TestAge(t *testing.T) {
 	}
 }
 
-func TestShorten(t *testing.T) {
-	for _, tc := range []struct{ in, want string }{
-		{"", ""}, {"12345", "12345"}, {"123456", "1234…"}, {"漢字", "漢字"}, {"漢字漢", "漢字…"}, {"1漢字漢", "1漢…"},
-		{"👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧", "👨‍👩‍👧👨‍👩‍👧…"}, {"e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301", "e\u0301e\u0301e\u0301e\u0301…"},
-	} {
-		if got := shorten(tc.in, 5); got != tc.want {
-			t.Errorf("%q became %q, want %q", tc.in, got, tc.want)
-		}
-	}
-}
-
 func TestListTellsTheLastErrorOfWhatSQSMoved(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), moved(t, 2), moved(t, 3), moved(t, 4))
 	h.must(h.claim(idOf(2), 0).Release(t.Context(), faultOf("create", 503, "create ticket: status 503: busy"), true, 0))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/preview"
 	"fairbridge/pkg/queue"
 )
 
@@ -69,7 +70,7 @@ type replayCall struct {
 	filter      queue.Filter
 	assignments []assignment
 	perSecond   float64
-	checker     *checker
+	checker     *preview.Checker
 
 	// What became of it. left says that something was left, generations has the
 	// replayed deliveries, again counts those that have failed again.

@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize/english"
-
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/terminal"
 	"fairbridge/pkg/testfairy"
 )
 
@@ -122,7 +121,7 @@ func (r *replayCall) notTooOften(d *desk, cases []letterCase) []letterCase {
 		}
 		r.left = true
 		if r.often++; r.often <= mostSaid {
-			d.say("%s has been replayed %s already: mend the cause, then add --force", shortID(c.DeliveryID), english.Plural(c.ReplayCount(), "time", ""))
+			d.say("%s has been replayed %s already: mend the cause, then add --force", shortID(c.DeliveryID), terminal.Count(c.ReplayCount(), "time"))
 		}
 	}
 	return kept
@@ -135,7 +134,7 @@ func (r *replayCall) ask(ctx context.Context, d *desk, cases []letterCase, in *i
 	if err := writeLetters(d.std.out, cases, in.deliveries, time.Now()); err != nil {
 		return false, err
 	}
-	yes, err := d.ask(ctx, fmt.Sprintf("Replay %s?", english.Plural(len(cases), "dead letter", "")))
+	yes, err := d.ask(ctx, fmt.Sprintf("Replay %s?", terminal.Count(len(cases), "dead letter")))
 	if err == nil && !yes {
 		d.say("nothing was replayed")
 		r.left = true
@@ -200,9 +199,9 @@ func (r *replayCall) tell(d *desk, more bool) error {
 	}
 	if r.again > 0 {
 		r.left = true
-		d.say("%s failed again meanwhile", deliveries(r.again))
+		d.say("%s failed again meanwhile", terminal.Count(r.again, "delivery"))
 	}
-	summary := english.Plural(len(r.generations), "dead letter", "") + " replayed"
+	summary := terminal.Count(len(r.generations), "dead letter") + " replayed"
 	switch r.copies {
 	case 0:
 	case 1:
@@ -212,13 +211,6 @@ func (r *replayCall) tell(d *desk, more bool) error {
 	}
 	_, err := fmt.Fprintln(d.std.out, summary)
 	return err
-}
-
-func deliveries(n int) string {
-	if n == 1 {
-		return "1 delivery"
-	}
-	return fmt.Sprintf("%d deliveries", n)
 }
 
 // fail says what became of a letter that was not replayed as it should.

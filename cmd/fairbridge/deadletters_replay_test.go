@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/dustin/go-humanize/english"
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/terminal"
 )
 
 func faultOf(stage string, status int, text string) ledger.Fault {
@@ -142,7 +142,7 @@ func TestReplayInterrupted(t *testing.T) {
 	sent = append(sent, h.replayed()...)
 	left := h.dead()
 	if code != exitLeft || len(sent)+len(left) != 30 || len(left) < 20 ||
-		out.String() != english.Plural(len(sent), "dead letter", "")+" replayed\n" || errOut.String() != fmt.Sprintf("fairbridge: interrupted: %d stay\n", len(left)) {
+		out.String() != terminal.Count(len(sent), "dead letter")+" replayed\n" || errOut.String() != fmt.Sprintf("fairbridge: interrupted: %d stay\n", len(left)) {
 		t.Errorf("exit code %d, %d sent, %d left, said %q and %q", code, len(sent), len(left), out.String(), errOut.String())
 	}
 }

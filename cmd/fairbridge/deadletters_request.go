@@ -7,18 +7,18 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/preview"
 	"fairbridge/pkg/queue"
-	"fairbridge/pkg/testfairy"
+	"fairbridge/pkg/terminal"
 )
 
 // checkerHere is the checker of the fairbridge.yaml that the flag names, or that
 // lies here. Without either it is nil: a bridge on AWS has its own.
-func (d *desk) checkerHere(cmd *cobra.Command, config string) (*checker, error) {
+func (d *desk) checkerHere(cmd *cobra.Command, config string) (*preview.Checker, error) {
 	c, err := mapping.Load(config)
 	if errors.Is(err, fs.ErrNotExist) && !cmd.Flags().Changed("config") {
 		return nil, nil
@@ -31,11 +31,11 @@ func (d *desk) checkerHere(cmd *cobra.Command, config string) (*checker, error) 
 		stack.Centercode.BaseURL = d.target.CentercodeBaseURL
 		c = &stack
 	}
-	return newChecker(c)
+	return preview.New(preview.Config{Mapping: c})
 }
 
 // replayed is what a replay of a letter would send, by what the ledger knows.
-func (c *checker) replayed(l queue.Letter, e ledger.Entry) (checked, error) {
+func replayed(c *preview.Checker, l queue.Letter, e ledger.Entry) (checked, error) {
 	result := checked{Payload: l.DeliveryID}
 	state := e.Progress()
 	switch {
@@ -52,7 +52,7 @@ func (c *checker) replayed(l queue.Letter, e ledger.Entry) (checked, error) {
 		result.Problems = append(result.Problems, err.Error())
 		return result, nil
 	}
-	request, err := c.mapped(envelope)
+	request, err := c.Map(envelope)
 	if errors.Is(err, mapping.ErrIgnored) {
 		result.Ignored = "its route ignores it"
 		return result, nil
@@ -61,25 +61,16 @@ func (c *checker) replayed(l queue.Letter, e ledger.Entry) (checked, error) {
 		result.Problems = append(result.Problems, problemsOf(err)...)
 		return result, nil
 	}
-	if err := c.request(&result, request); err != nil {
+	if err := requestOf(c, &result, request); err != nil {
 		return result, err
 	}
 	if state == ledger.Created {
 		// The ticket is there: only the files go that it lacks.
 		result.Payload += fmt.Sprintf(" (ticket %s is made, what it lacks is sent)", cmp.Or(e.TicketID, "of unknown id"))
 		result.Method, result.URL, result.Body, result.Warnings = "", "", nil, nil
-		result.Attachments = ledger.Lacking(e, result.Attachments, func(f checkedFile) string { return f.Element })
+		result.Attachments = ledger.Lacking(e, result.Attachments, func(f preview.File) string { return f.Element })
 	}
 	return result, nil
-}
-
-// mapped decodes, as the worker does, and maps.
-func (c *checker) mapped(e queue.Envelope) (mapping.Request, error) {
-	event, err := testfairy.Decode(e.Event)
-	if err != nil {
-		return mapping.Request{}, err
-	}
-	return c.config.Map(mapping.Input{Event: event, DeliveryID: e.DeliveryID, ReceivedAt: e.ReceivedAt})
 }
 
 // show prints the requests that a replay would make.
@@ -93,7 +84,7 @@ func (r *replayCall) show(ctx context.Context, d *desk, cases []letterCase) erro
 	}
 	for i, c := range cases {
 		entry, _ := r.asSettled(known[c.DeliveryID])
-		result, err := r.checker.replayed(c.Letter, entry)
+		result, err := replayed(r.checker, c.Letter, entry)
 		if err != nil {
 			return err
 		}
@@ -102,6 +93,6 @@ func (r *replayCall) show(ctx context.Context, d *desk, cases []letterCase) erro
 		}
 		r.left = r.left || len(result.Problems) > 0
 	}
-	_, err = fmt.Fprintf(d.std.out, "\n%s would be replayed\n", english.Plural(len(cases), "dead letter", ""))
+	_, err = fmt.Fprintf(d.std.out, "\n%s would be replayed\n", terminal.Count(len(cases), "dead letter"))
 	return err
 }

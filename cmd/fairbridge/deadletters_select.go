@@ -10,11 +10,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/terminal"
 	"fairbridge/pkg/testfairy"
 )
 
@@ -269,7 +269,7 @@ func (in *inHand) missingIDs(ids []string) (missing []string, err error) {
 			missing = append(missing, id)
 		}
 		if len(hits) > 1 {
-			return nil, fmt.Errorf("%s is the beginning of %s: %s", id, english.Plural(len(hits), "delivery id", ""), strings.Join(hits, ", "))
+			return nil, fmt.Errorf("%s is the beginning of %s: %s", id, terminal.Count(len(hits), "delivery id"), strings.Join(hits, ", "))
 		}
 	}
 	return missing, nil
@@ -296,7 +296,7 @@ func (d *desk) absent(ctx context.Context, in *inHand, ids []string, left bool) 
 // not so.
 func (d *desk) incomplete(in *inHand) bool {
 	if in.hold.Missing > 0 {
-		d.say("the queue counts %s more that it does not hand out: another command has them in hand, or they came just now", english.Plural(in.hold.Missing, "letter", ""))
+		d.say("the queue counts %s more that it does not hand out: another command has them in hand, or they came just now", terminal.Count(in.hold.Missing, "letter"))
 	}
 	if in.ledgerErr != nil {
 		d.say("the last error of some letters is not known: %v", in.ledgerErr)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/terminal"
 )
 
 // settle carries out --as-created and --create-again. It may be done twice: a
@@ -28,7 +29,7 @@ func (r *replayCall) settle(ctx context.Context, d *desk, cases []letterCase) er
 		return fmt.Errorf("delivery %s is in a worker's hands until %s: try again then", shortID(id), e.LeaseUntil.UTC().Format(time.RFC3339))
 	}
 	if r.asCreated != "" && e.TicketID != "" && e.TicketID != r.asCreated {
-		return fmt.Errorf("the ticket of delivery %s is %s, not %s", shortID(id), printable(e.TicketID), r.asCreated)
+		return fmt.Errorf("the ticket of delivery %s is %s, not %s", shortID(id), terminal.Printable(e.TicketID), r.asCreated)
 	}
 	if _, settled := r.asSettled(e); !settled {
 		return notInDoubt(r, e)
@@ -61,7 +62,7 @@ func notInDoubt(r *replayCall, e ledger.Entry) error {
 		return nil
 	case state == ledger.Created || state == ledger.Completed:
 		return fmt.Errorf("delivery %s is not in doubt: ticket %s is made; replay it without --as-created and --create-again",
-			shortID(e.DeliveryID), cmp.Or(printable(e.TicketID), "of unknown id"))
+			shortID(e.DeliveryID), cmp.Or(terminal.Printable(e.TicketID), "of unknown id"))
 	}
 	return fmt.Errorf("delivery %s is not in doubt: its ticket is not made; replay it without --as-created", shortID(e.DeliveryID))
 }

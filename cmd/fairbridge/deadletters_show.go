@@ -12,11 +12,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/preview"
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/terminal"
 )
 
 // retention is how long SQS keeps a letter, from when its message was sent.
@@ -82,7 +83,7 @@ type shownLetter struct {
 	Ledger  *ledger.Entry `json:"ledger,omitempty"`
 }
 
-func (d *desk) look(ctx context.Context, id string, filter queue.Filter, check *checker) (*shownLetter, error) {
+func (d *desk) look(ctx context.Context, id string, filter queue.Filter, check *preview.Checker) (*shownLetter, error) {
 	in, err := d.take(ctx, wish{filter: filter, payloads: true, bodies: true})
 	if err != nil {
 		return nil, err
@@ -114,7 +115,7 @@ func (d *desk) look(ctx context.Context, id string, filter queue.Filter, check *
 		shown.Message = c.Body
 	}
 	if check != nil && shown.Payload != nil {
-		request, err := check.replayed(c.Letter, entry)
+		request, err := replayed(check, c.Letter, entry)
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +128,7 @@ func (d *desk) look(ctx context.Context, id string, filter queue.Filter, check *
 func (d *desk) noLetter(ctx context.Context, id string, in *inHand) error {
 	what := fmt.Sprintf("there is no dead letter %s", id)
 	if in.hold.Missing > 0 {
-		what += fmt.Sprintf(" among those that the queue hands out; it counts %s more", english.Plural(in.hold.Missing, "letter", ""))
+		what += fmt.Sprintf(" among those that the queue hands out; it counts %s more", terminal.Count(in.hold.Missing, "letter"))
 	}
 	if e, err := d.ledger.Entry(ctx, strings.ToLower(id)); err == nil { // it needs the whole id
 		what += fmt.Sprintf("; the ledger says: %s", endOf(e))
@@ -139,7 +140,7 @@ func (d *desk) noLetter(ctx context.Context, id string, in *inHand) error {
 func endOf(e ledger.Entry) string {
 	ticket := ""
 	if e.TicketID != "" {
-		ticket = ", ticket " + printable(e.TicketID)
+		ticket = ", ticket " + terminal.Printable(e.TicketID)
 	}
 	last := ""
 	if e.Last != nil && e.State != ledger.Completed {
@@ -153,7 +154,7 @@ func faultText(f ledger.Fault) string {
 	if f.Status != 0 {
 		text += fmt.Sprintf(" (HTTP %d)", f.Status)
 	}
-	return text + ": " + printable(f.Text)
+	return text + ": " + terminal.Printable(f.Text)
 }
 
 func (s *shownLetter) write(out io.Writer, at *place, now time.Time) error {
@@ -161,7 +162,7 @@ func (s *shownLetter) write(out io.Writer, at *place, now time.Time) error {
 	l := s.Letter
 	field := func(name, text string) {
 		if text != "" {
-			fmt.Fprintf(&b, "%-12s %s\n", name, printable(text))
+			fmt.Fprintf(&b, "%-12s %s\n", name, terminal.Printable(text))
 		}
 	}
 	field("delivery", l.DeliveryID)
@@ -175,7 +176,7 @@ func (s *shownLetter) write(out io.Writer, at *place, now time.Time) error {
 	field("reason", what)
 	field("problem", l.Description)
 	field("died", l.DiedAt.Format(time.RFC3339)+", "+age(now.Sub(l.DiedAt))+" ago")
-	field("tried", fmt.Sprintf("%s, replayed %s", english.Plural(l.Attempts, "time", ""), english.Plural(l.Replays, "time", "")))
+	field("tried", fmt.Sprintf("%s, replayed %s", terminal.Count(l.Attempts, "time"), terminal.Count(l.Replays, "time")))
 	if until := l.SentAt.Add(retention); l.SentAt.Unix() > 0 {
 		field("kept until", until.Format(time.RFC3339)+", then SQS deletes it")
 	}
@@ -211,7 +212,7 @@ func (s *shownLetter) write(out io.Writer, at *place, now time.Time) error {
 
 func (s *shownLetter) writePayload(b *bytes.Buffer) {
 	if s.Payload == nil {
-		fmt.Fprintf(b, "\nThe message, which has no payload:\n%s\n", printable(shorten(s.Message, 10_000)))
+		fmt.Fprintf(b, "\nThe message, which has no payload:\n%s\n", terminal.Printable(terminal.Shorten(s.Message, 10_000)))
 		return
 	}
 	b.WriteString("\nThe payload:\n")
@@ -220,10 +221,10 @@ func (s *shownLetter) writePayload(b *bytes.Buffer) {
 		indented.Write(s.Payload)
 	}
 	for line := range strings.Lines(indented.String()) {
-		b.WriteString(printable(strings.TrimRight(line, "\n")) + "\n")
+		b.WriteString(terminal.Printable(strings.TrimRight(line, "\n")) + "\n")
 	}
 	for _, e := range s.Letter.Edits {
-		fmt.Fprintf(b, "%s: %s was %s\n", e.At.Format(time.RFC3339), printable(e.Field), printable(string(e.Old)))
+		fmt.Fprintf(b, "%s: %s was %s\n", e.At.Format(time.RFC3339), terminal.Printable(e.Field), terminal.Printable(string(e.Old)))
 	}
 }
 
@@ -231,7 +232,7 @@ func writeEntry(b *bytes.Buffer, e ledger.Entry) {
 	b.WriteString("\nThe ledger:\n")
 	field := func(name, text string) {
 		if text != "" {
-			fmt.Fprintf(b, "  %-12s %s\n", name, printable(text))
+			fmt.Fprintf(b, "  %-12s %s\n", name, terminal.Printable(text))
 		}
 	}
 	state := string(e.State)
@@ -255,7 +256,7 @@ func writeEntry(b *bytes.Buffer, e ledger.Entry) {
 	}
 	field("first seen", e.FirstSeen.UTC().Format(time.RFC3339))
 	field("changed", e.UpdatedAt.UTC().Format(time.RFC3339))
-	field("counts", fmt.Sprintf("%s, %s, generation %d", english.Plural(e.Attempts, "attempt", ""), english.Plural(e.Replays, "replay", ""), e.Generation))
+	field("counts", fmt.Sprintf("%s, %s, generation %d", terminal.Count(e.Attempts, "attempt"), terminal.Count(e.Replays, "replay"), e.Generation))
 	if e.Last != nil {
 		field("last error", faultText(*e.Last)+", "+e.Last.At.UTC().Format(time.RFC3339))
 	}

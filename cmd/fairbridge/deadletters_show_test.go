@@ -8,6 +8,7 @@ import (
 
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/preview"
 	"fairbridge/pkg/queue"
 )
 
@@ -32,7 +33,7 @@ func TestWriteShownLetter(t *testing.T) {
 	}
 	shown := &shownLetter{
 		Letter: recordOf(c), Advice: adviceFor(l, entry, true), Payload: e.Event, Ledger: &entry,
-		Request: &checked{Payload: l.DeliveryID, Attachments: []checkedFile{{Element: "screenshot", URL: "https://app.testfairy.com/1.jpg"}}},
+		Request: &checked{Payload: l.DeliveryID, Attachments: []preview.File{{Element: "screenshot", URL: "https://app.testfairy.com/1.jpg"}}},
 	}
 	var b strings.Builder
 	if err := shown.write(&b, &at, letterTime.Add(3*time.Hour)); err != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/dustin/go-humanize/english"
 
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/terminal"
 )
 
 // How often the ledger is asked: soon at first, then less and less.
@@ -119,11 +119,11 @@ func (w *watch) end(c letterCase, e ledger.Entry) (text string, completed, ended
 	case e.State == ledger.Completed && e.TicketID == "":
 		return "completed", true, true
 	case e.State == ledger.Completed:
-		return "completed, ticket " + printable(e.TicketID), true, true
+		return "completed, ticket " + terminal.Printable(e.TicketID), true, true
 	case e.State == ledger.Dead && e.Generation > c.Generation && e.Last != nil:
 		return "dead again: " + faultText(*e.Last), false, true
 	case w.receives > 0 && e.Attempts-w.attempts[c.DeliveryID] >= w.receives && !e.HeldAt(time.Now()) && e.Last != nil:
-		return fmt.Sprintf("tried %s, SQS makes it a dead letter again: %s", english.Plural(w.receives, "time", ""), faultText(*e.Last)), false, true
+		return fmt.Sprintf("tried %s, SQS makes it a dead letter again: %s", terminal.Count(w.receives, "time"), faultText(*e.Last)), false, true
 	}
 	return "", false, false
 }

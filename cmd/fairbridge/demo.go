@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"fairbridge/pkg/bridge"
+	"fairbridge/pkg/terminal"
 
-	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 )
 
@@ -74,15 +74,15 @@ func writeDemo(out io.Writer, results []bridge.DemoResult) error {
 			attachments = strings.TrimSpace(attachments + " WRONG: " + r.Problem)
 		}
 		fmt.Fprintf(w, "%s\t%d %s\t%s\t%s\t%s\n", r.File, r.Status, http.StatusText(r.Status),
-			dash(string(r.Outcome)), dash(r.TicketID), dash(attachments))
+			terminal.Dash(string(r.Outcome)), terminal.Dash(r.TicketID), terminal.Dash(attachments))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	if wrong > 0 {
-		fmt.Fprintf(out, "\n%d of %s not as it must be\n", wrong, english.Plural(len(results), "payload", ""))
+		fmt.Fprintf(out, "\n%d of %s not as it must be\n", wrong, terminal.Count(len(results), "payload"))
 		return errSaid
 	}
-	fmt.Fprintf(out, "\n%s, all as they must be\n", english.Plural(len(results), "payload", ""))
+	fmt.Fprintf(out, "\n%s, all as they must be\n", terminal.Count(len(results), "payload"))
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/terminal"
 )
 
 // schemaFile is where the first line of a mapping file sends editors.
@@ -104,7 +105,7 @@ var questions = []question{
 func (f *firstFile) checkFlags() error {
 	for _, q := range questions {
 		if problem := q.problem(*q.to(f)); problem != "" {
-			return usage("--%s %q: %s", q.flag, printable(*q.to(f)), problem)
+			return usage("--%s %q: %s", q.flag, terminal.Printable(*q.to(f)), problem)
 		}
 	}
 	return nil

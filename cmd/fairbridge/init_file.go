@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+
+	"fairbridge/pkg/terminal"
 )
 
 // firstFile is what a first mapping file says.
@@ -45,7 +47,7 @@ func (f firstFile) summary() string {
 		what = "feedback and crashes"
 	}
 	if f.App != "" {
-		app = "the app " + printable(f.App)
+		app = "the app " + terminal.Printable(f.App)
 	}
 	if f.BaseURL != "" {
 		where = f.BaseURL

@@ -9,9 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/dustin/go-humanize/english"
-
 	"fairbridge/pkg/ingest"
+	"fairbridge/pkg/terminal"
 	"fairbridge/pkg/worker"
 )
 
@@ -98,7 +97,7 @@ func workerLine(o worker.Outcome) string {
 	case worker.Created:
 		fmt.Fprintf(&b, "%-12s %s", "ticket "+o.TicketID, o.Kind)
 		if o.Attachments > 0 {
-			fmt.Fprintf(&b, ", %s of %s", english.Plural(o.Attachments, "attachment", ""), bytesText(o.AttachmentBytes))
+			fmt.Fprintf(&b, ", %s of %s", terminal.Count(o.Attachments, "attachment"), bytesText(o.AttachmentBytes))
 		}
 		for _, s := range o.Skipped {
 			fmt.Fprintf(&b, ", without %s", s)

@@ -12,6 +12,7 @@ import (
 
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/terminal"
 )
 
 func newStatus(std streams) *cobra.Command {
@@ -103,7 +104,7 @@ func writeStatus(out io.Writer, s *home.Status, now time.Time) error {
 	} else {
 		fmt.Fprintln(&b, "\nThis needs a person:")
 		for _, p := range s.Problems {
-			fmt.Fprintf(&b, "  %s\n", printable(p))
+			fmt.Fprintf(&b, "  %s\n", terminal.Printable(p))
 		}
 	}
 	_, err := out.Write(b.Bytes())
@@ -120,10 +121,10 @@ func writeDeliveries(out io.Writer, s *home.Status, now time.Time) error {
 	for _, d := range s.Deliveries {
 		fault := ""
 		if d.Last != nil {
-			fault = shorten(printable(d.Last.Stage+": "+d.Last.Text), 80)
+			fault = terminal.Shorten(terminal.Printable(d.Last.Stage+": "+d.Last.Text), 80)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", age(now.Sub(d.UpdatedAt)), d.State,
-			dash(printable(d.TicketID)), d.Attempts, shortID(d.DeliveryID), dash(fault))
+			terminal.Dash(terminal.Printable(d.TicketID)), d.Attempts, shortID(d.DeliveryID), terminal.Dash(fault))
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -1,27 +1,21 @@
 package main
 
 import (
-	"strings"
-	"unicode"
+	"fmt"
+	"time"
 )
 
-// printable makes text of other people's fit for a terminal: one line, nothing
-// that a terminal acts on.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-}
+// shortID is enough of a delivery id to name it.
+func shortID(id string) string { return id[:min(12, len(id))] }
 
-func dash(s string) string {
-	if s == "" {
-		return "-"
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", max(0, int(d.Seconds())))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
 	}
-	return s
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/terminal"
 	"fairbridge/pkg/testfairy/api"
 )
 
@@ -68,8 +69,8 @@ func writeWebhooks(out io.Writer, all []api.Webhook, r registration) error {
 		if hook.Enabled {
 			on = "yes"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", hook.ID, on, dash(printable(hook.Name)), dash(printable(strings.Join(hook.Actions, ","))),
-			dash(printable(strings.Join(hook.ProjectIDs, ","))), dash(r.tokenOf(hook)), dash(printable(hook.Address())))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", hook.ID, on, terminal.Dash(terminal.Printable(hook.Name)), terminal.Dash(terminal.Printable(strings.Join(hook.Actions, ","))),
+			terminal.Dash(terminal.Printable(strings.Join(hook.ProjectIDs, ","))), terminal.Dash(r.tokenOf(hook)), terminal.Dash(terminal.Printable(hook.Address())))
 	}
 	return w.Flush()
 }

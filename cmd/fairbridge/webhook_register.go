@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/terminal"
 	"fairbridge/pkg/testfairy/api"
 )
 
@@ -166,9 +167,9 @@ func describe(w api.Webhook, changes ...string) string {
 	if w.ID != "" {
 		text += w.ID + " "
 	}
-	text += fmt.Sprintf("%q, %s to %s", printable(w.Name), printable(strings.Join(w.Actions, " and ")), printable(w.Address()))
+	text += fmt.Sprintf("%q, %s to %s", terminal.Printable(w.Name), terminal.Printable(strings.Join(w.Actions, " and ")), terminal.Printable(w.Address()))
 	if len(w.ProjectIDs) > 0 {
-		text += ", projects " + printable(strings.Join(w.ProjectIDs, ", "))
+		text += ", projects " + terminal.Printable(strings.Join(w.ProjectIDs, ", "))
 	}
 	if len(changes) > 0 {
 		text += " (changed: " + strings.Join(changes, ", ") + ")"

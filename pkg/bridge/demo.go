@@ -13,12 +13,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/dustin/go-humanize/english"
-
 	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/terminal"
 	"fairbridge/pkg/testfairy"
 	"fairbridge/pkg/worker"
 )
@@ -178,7 +177,7 @@ func (b *Bridge) demoPayload(ctx context.Context, config *mapping.Config, watch 
 func (s *simulator) compare(id string, want []mapping.Attachment) (files []DemoFile, problem string) {
 	tickets := slices.DeleteFunc(s.centercode.Tickets(), func(t centercodesim.Ticket) bool { return t.ID != id })
 	if len(tickets) != 1 {
-		return nil, fmt.Sprintf("there are %s %s", english.Plural(len(tickets), "ticket", ""), id)
+		return nil, fmt.Sprintf("there are %s %s", terminal.Count(len(tickets), "ticket"), id)
 	}
 	got := tickets[0].Files
 	for _, a := range want {
@@ -201,7 +200,7 @@ func (s *simulator) compare(id string, want []mapping.Attachment) (files []DemoF
 		got = slices.Delete(got, at, at+1)
 	}
 	if len(got) > 0 {
-		problem = fmt.Sprintf("%s too many", english.Plural(len(got), "file", ""))
+		problem = fmt.Sprintf("%s too many", terminal.Count(len(got), "file"))
 	}
 	return files, problem
 }

@@ -16,13 +16,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"github.com/dustin/go-humanize/english"
-
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/terminal"
 )
 
 // answerTimeout is what Centercode, or a bridge on this machine, has to answer
@@ -114,7 +113,7 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 	all.Wait()
 
 	if s.DeadLetters != nil && s.DeadLetters.Total() > 0 {
-		s.problem("%s: %s", english.Plural(s.DeadLetters.Total(), "dead letter", ""), h.Command("dlq list"))
+		s.problem("%s: %s", terminal.Count(s.DeadLetters.Total(), "dead letter"), h.Command("dlq list"))
 	}
 	for _, secret := range s.Secrets {
 		// A bridge that runs here would not have started without: it has the

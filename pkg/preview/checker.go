@@ -1,0 +1,212 @@
+package preview
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/centercode"
+	"fairbridge/pkg/ingest"
+	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/terminal"
+	"fairbridge/pkg/testfairy"
+	"fairbridge/pkg/worker"
+)
+
+// Checker knows what ingest and the worker know, but sends nothing.
+type Checker struct {
+	config  *mapping.Config
+	client  *centercode.Client
+	fetcher *attachment.Fetcher
+	now     func() time.Time
+}
+
+// Config is what a [Checker] needs.
+type Config struct {
+	Mapping *mapping.Config
+	// Now is what .receivedAt of a payload becomes; the default is time.Now.
+	Now func() time.Time
+}
+
+// New returns a checker for a mapping.
+func New(config Config) (*Checker, error) {
+	c := config.Mapping
+	base := c.Centercode.BaseURL
+	if base == "" {
+		base = exampleBaseURL
+	}
+	client, err := centercode.New(centercode.Config{BaseURL: base})
+	if err != nil {
+		return nil, err
+	}
+	fetcher, err := attachment.NewFetcher(worker.SourceOptions(c))
+	if err != nil {
+		return nil, err
+	}
+	now := config.Now
+	if now == nil {
+		now = time.Now
+	}
+	return &Checker{config: c, client: client, fetcher: fetcher, now: now}, nil
+}
+
+// Payload takes one through what ingest does, and then through the mapping.
+func (c *Checker) Payload(p Payload) (Preview, error) {
+	result := Preview{Payload: p.Name, Event: string(p.event.Kind), Outcome: Ticket, Problems: []Remark{}, Warnings: []Remark{}}
+	if len(p.Data) > ingest.MaxPayloadBytes {
+		result.refuse(http.StatusRequestEntityTooLarge, fmt.Errorf("larger than %d bytes", ingest.MaxPayloadBytes))
+		return result, nil
+	}
+	if p.err != nil {
+		result.refuse(http.StatusBadRequest, p.err)
+		return result, nil
+	}
+	if !c.config.Wants(p.event.Kind) {
+		result.Outcome, result.Reason = Ignored, "no route wants its kind"
+		return result, nil
+	}
+	for _, o := range p.event.Odd() {
+		result.Warnings = append(result.Warnings, Remark{Field: o.Field, Problem: o.Problem})
+	}
+	result.DeliveryID = p.event.DeliveryID()
+	request, err := c.config.Map(mapping.Input{Event: p.event, DeliveryID: result.DeliveryID, ReceivedAt: c.now()})
+	switch {
+	case errors.Is(err, mapping.ErrIgnored):
+		result.Outcome, result.Reason = Ignored, "its route ignores it"
+	case errors.Is(err, mapping.ErrNoRoute):
+		result.Outcome, result.Reason = DeadLetter, string(queue.ReasonUnroutable)
+		result.Problems = append(result.Problems, Remark{Problem: err.Error(), Value: routingOf(p.event)})
+	case err != nil:
+		result.Outcome, result.Reason = DeadLetter, string(queue.ReasonMapping)
+		c.unmapped(&result, err)
+	default:
+		return result, c.ticket(&result, request)
+	}
+	return result, nil
+}
+
+// refuse notes why ingest answers with an error.
+func (r *Preview) refuse(status int, err error) {
+	r.Outcome, r.Status = Refused, status
+	r.Problems = append(r.Problems, Remark{Problem: err.Error()})
+}
+
+// routingOf is what routes look at, for a person who looks for the missing one.
+func routingOf(e testfairy.Event) string {
+	var parts []string
+	for _, field := range []string{"event", "appName", "version", "buildUrl"} {
+		if text := e.Text(field); text != "" {
+			parts = append(parts, field+" "+terminal.Shorten(text, 80))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// unmapped notes every field that could not be mapped: err is one error or
+// several, joined.
+func (c *Checker) unmapped(r *Preview, err error) {
+	for _, err := range Each(err) {
+		var field *mapping.FieldError
+		if !errors.As(err, &field) {
+			r.Problems = append(r.Problems, Remark{Problem: err.Error()})
+			continue
+		}
+		r.Route, r.Line = field.Route+1, c.config.Routes[field.Route].Line
+		r.Problems = append(r.Problems, Remark{Line: field.Line, Field: field.Field, Problem: field.Problem, Value: field.Value})
+	}
+}
+
+// Each takes joined errors apart.
+func Each(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+// Map decodes a message, as the worker does, and maps it.
+func (c *Checker) Map(e queue.Envelope) (mapping.Request, error) {
+	event, err := testfairy.Decode(e.Event)
+	if err != nil {
+		return mapping.Request{}, err
+	}
+	return c.config.Map(mapping.Input{Event: event, DeliveryID: e.DeliveryID, ReceivedAt: e.ReceivedAt})
+}
+
+// Request returns what Centercode would get of a request that a mapping made.
+func (c *Checker) Request(r mapping.Request) (Preview, error) {
+	var p Preview
+	err := c.ticket(&p, r)
+	return p, err
+}
+
+// ticket notes what Centercode would get.
+func (c *Checker) ticket(result *Preview, r mapping.Request) error {
+	u, err := c.client.TicketURL(r.Project, r.Source)
+	if err != nil {
+		return err
+	}
+	result.Route, result.Line = r.Route+1, c.config.Routes[r.Route].Line
+	result.Project, result.Source, result.OnLostAnswer = r.Project, r.Source, r.OnLostAnswer
+	result.base = c.config.Centercode.BaseURL
+	result.Method, result.URL, result.Body = http.MethodPost, u+"?apiKey=...", r.Body
+	if l := r.Lookup; l != nil {
+		result.Lookup = &Lookup{Package: l.Package, Column: l.Column, TicketColumn: l.TicketColumn, Settle: l.Settle.String()}
+	}
+	for _, w := range r.Warnings {
+		result.Warnings = append(result.Warnings, Remark{Field: w.Field, Problem: w.Problem, Value: w.Value})
+	}
+	for _, a := range r.Attachments {
+		c.attachment(result, a)
+	}
+	result.NotAttached = r.NotAttached
+	return nil
+}
+
+// attachment notes a file and what the worker would refuse about it.
+func (c *Checker) attachment(result *Preview, a mapping.Attachment) {
+	result.Attachments = append(result.Attachments, File{
+		Element: a.Element, URL: a.URL, Want: a.Want, Account: a.Account,
+		Filename: a.Filename, Field: a.Field, Optional: a.Optional, Endpoint: a.Endpoint,
+	})
+	field := "attachments." + a.Element
+	request := attachment.OpenRequest{URL: a.URL, Want: attachment.Want(a.Want)}
+	if a.Account != "" {
+		request.Auth = &attachment.BasicAuth{User: a.Account}
+	}
+	var refused *attachment.Error
+	if err := c.fetcher.Check(request); errors.As(err, &refused) {
+		problem := Remark{Field: field, Problem: refused.Reason}
+		if refused.Err != nil {
+			problem.Problem += ": " + refused.Err.Error()
+		}
+		if a.Optional {
+			problem.Problem += "; the ticket is made without the file"
+			result.Warnings = append(result.Warnings, problem)
+		} else {
+			problem.Problem += "; the ticket is made, then the delivery becomes a dead letter"
+			result.Problems = append(result.Problems, problem)
+		}
+	}
+	if problem := c.endpointProblem(a.Endpoint); problem != "" {
+		result.Problems = append(result.Problems, Remark{Field: field + ".endpoint", Problem: problem, Value: a.Endpoint})
+	}
+}
+
+// endpointProblem says why a configured endpoint would not be used, or "".
+func (c *Checker) endpointProblem(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return "is not a URL"
+	}
+	base, err := url.Parse(c.config.Centercode.BaseURL)
+	if err == nil && u.Host != "" && base.Host != "" && !strings.EqualFold(u.Hostname(), base.Hostname()) {
+		return "is not on Centercode's own host, and the API key goes nowhere else"
+	}
+	return ""
+}
