@@ -149,13 +149,13 @@ var runbookCases = []runbookCase{
 		},
 		cure: replayStep(1), files: screenshot},
 	{name: "the file is elsewhere", reason: queue.ReasonAttachmentSource, stage: "attach", advice: adviceSource,
-		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairysim.Fault{Status: 404}) },
+		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairysim.Fault{Status: 400}) },
 		cure:  replayStep(0, "https://...", "https://app.testfairy.com/2.jpg"), files: screenshot},
 	{name: "the file is gone", reason: queue.ReasonAttachmentSource, stage: "attach", advice: adviceSource,
 		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairysim.Fault{SignIn: true}) },
 		cure:  replayStep(1)},
 	{name: "the ticket is complete without", reason: queue.ReasonAttachmentSource, stage: "attach", advice: adviceSource,
-		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairysim.Fault{Status: 403}) },
+		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairysim.Fault{Status: 451}) },
 		cure: func(r *runbook) {
 			r.configure("element: screenshot", "element: screenshot\n        optional: true")
 			r.restart()

@@ -46,7 +46,7 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	sources, err := attachment.NewFetcher(worker.SourceOptions(config))
+	sources, err := attachment.New(worker.SourceConfig(config))
 	if err != nil {
 		return nil, err
 	}

@@ -22,9 +22,9 @@ func BenchmarkRead(b *testing.B) {
 			}
 		}
 	})
-	f, plain := local(b, handler.ServeHTTP, Options{})
+	f, plain := local(b, handler.ServeHTTP, Config{})
 	w := newWorld(b, handler)
-	encrypted := w.fetcher(b, Options{})
+	encrypted := w.fetcher(b, Config{})
 	bare := &http.Transport{DisableCompression: true}
 	bareTLS := &http.Transport{DisableCompression: true, DialContext: w.dial,
 		TLSClientConfig: &tls.Config{RootCAs: w.ca.pool}} // HTTP/1.1, since it has a dialer

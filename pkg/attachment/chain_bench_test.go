@@ -70,7 +70,7 @@ func (t *tally) measure(b *testing.B, haul func() error) {
 
 // newChain returns what moves the source's file to the sink with this module.
 func newChain(b *testing.B, source, sink *httptest.Server) func(size int64) error {
-	options := attachment.Options{AllowLoopback: true}
+	options := attachment.Config{AllowLoopback: true}
 	transport := centercode.NewTransport()
 	b.Cleanup(transport.CloseIdleConnections)
 	if source.TLS != nil {
@@ -78,7 +78,7 @@ func newChain(b *testing.B, source, sink *httptest.Server) func(size int64) erro
 		options.RootCAs.AddCert(source.Certificate())
 		transport.TLSClientConfig.RootCAs.AddCert(sink.Certificate())
 	}
-	fetcher, err := attachment.NewFetcher(options)
+	fetcher, err := attachment.New(options)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -12,7 +12,8 @@ import (
 // checkpoint is how far a file was read, and which version of it.
 type checkpoint struct {
 	offset   int64
-	size     int64  // of the whole file; -1 unknown
+	size     int64 // of the whole file; -1 unknown
+	encoding encoding
 	etag     string // as received, or ""
 	modified string // Last-Modified, if there is no ETag and it is a strong validator, or ""
 }
@@ -21,7 +22,7 @@ type checkpoint struct {
 // and if it was at least a second old: a younger one may stand for two versions
 // (RFC 9110, 8.8.2.2 and 13.1.5).
 func newCheckpoint(resp *http.Response) checkpoint {
-	c := checkpoint{size: resp.ContentLength, etag: resp.Header.Get("Etag")}
+	c := checkpoint{size: resp.ContentLength, etag: resp.Header.Get("Etag"), encoding: contentEncoding(resp.Header)}
 	if c.etag != "" {
 		return c
 	}
@@ -55,6 +56,9 @@ func (c *checkpoint) continues(resp *http.Response) error {
 	}
 	if etag := resp.Header.Get("Etag"); etag != c.etag {
 		return fmt.Errorf("etag is %q, was %q", etag, c.etag)
+	}
+	if encoding := contentEncoding(resp.Header); encoding != c.encoding {
+		return fmt.Errorf("content encoding is %q, was %q", encoding, c.encoding)
 	}
 	// A 206 to a conditional request may leave out the date (RFC 9110, 15.3.7).
 	if modified := resp.Header.Get("Last-Modified"); c.modified != "" && modified != "" && modified != c.modified {

@@ -40,7 +40,7 @@ func TestCredentials(t *testing.T) {
 				servePicture(w)
 			}
 			w := newWorld(t, source)
-			_, _, err := fetch(t, w.fetcher(t, Options{}), OpenRequest{
+			_, _, err := fetch(t, w.fetcher(t, Config{}), OpenRequest{
 				URL:  "https://" + tt.hops[0] + "/0.png?secret",
 				Auth: &BasicAuth{User: "alice@example.com", Password: "key"},
 			})
@@ -76,7 +76,7 @@ func TestCredentialsAndREST(t *testing.T) {
 			fmt.Fprint(w, `{"status":"ok"}`)
 		}}
 		w := newWorld(t, source)
-		f := w.fetcher(t, Options{REST: "https://testfairy.example.com/"})
+		f := w.fetcher(t, Config{REST: "https://testfairy.example.com/"})
 		for _, host := range []string{"app.testfairy.com", "mobile.saucelabs.com", "testfairy.example.com"} {
 			request := OpenRequest{URL: "https://" + host + path, Auth: &BasicAuth{User: "u", Password: "p"}}
 			before := len(source.seen())
@@ -130,7 +130,7 @@ func TestSignIn(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, http.HandlerFunc(tt.answer))
-			_, _, err := fetch(t, w.fetcher(t, Options{}), OpenRequest{URL: "https://app.testfairy.com/x", Auth: tt.auth, Want: WantImage})
+			_, _, err := fetch(t, w.fetcher(t, Config{}), OpenRequest{URL: "https://app.testfairy.com/x", Auth: tt.auth, Want: WantImage})
 			var e *Error
 			if !errors.As(err, &e) || e.Permanent != tt.permanent || e.SignIn != tt.signIn {
 				t.Errorf("%+v, want permanent %v, sign-in %v", e, tt.permanent, tt.signIn)
@@ -146,7 +146,7 @@ func status(code int) func(http.ResponseWriter, *http.Request) {
 func TestRESTOption(t *testing.T) {
 	t.Parallel()
 	for _, base := range []string{"http://testfairy.example.com", "https://10.0.0.1", "https://", "testfairy.example.com", "https://u@testfairy.example.com"} {
-		if _, err := NewFetcher(Options{REST: base}); err == nil {
+		if _, err := New(Config{REST: base}); err == nil {
 			t.Errorf("%s is taken", base)
 		}
 	}

@@ -10,16 +10,20 @@ import (
 	"time"
 )
 
-// What went wrong, in words that may leave the house: they go into dead letters
-// and say nothing of addresses, names or secrets.
+// What went wrong, in words that may leave the house: they go into dead letters.
+// Of where a file is they name the host at most, and that only where the host is
+// the fault.
 const (
 	reasonForbidden   = "the source's address is not allowed"
+	reasonMoved       = "the source redirected to an address that is not allowed"
 	reasonTooLarge    = "the file is larger than the limit"
 	reasonWebPage     = "a web page where a file was expected (a sign-in page?)"
 	reasonSignIn      = "the source redirected to a sign-in page"
-	reasonNotImage    = "the file is not a picture, and a picture was expected"
+	reasonNotImage    = "the file is not a picture, and a picture was expected (TestFairy's end-to-end encryption may be on)"
 	reasonRESTFailed  = "TestFairy's REST API refused the request"
 	reasonEncoded     = "the source sent an encoding that was not asked for"
+	reasonDamaged     = "the source sent compressed data that is damaged"
+	reasonExpired     = "the file's signed URL has expired"
 	reasonRedirects   = "the source redirected too often"
 	reasonRedirect    = "the source redirected to nowhere"
 	reasonUnreachable = "the source could not be reached"
@@ -47,13 +51,24 @@ type Error struct {
 	// SignIn says that the source wants to know who asks, or somebody else: 401,
 	// 403, a sign-in page. Other credentials may help.
 	SignIn bool
-	// RetryAfter is how long the source asked to be left alone; 0 if it did not.
+	// RetryAfter is how long to leave the source alone: what it asked for, or until
+	// a file that is not there yet may be; 0 if nothing is known.
 	RetryAfter time.Duration
-	// Reason is generic and may be sent outward.
+	// Reason may be sent outward.
 	Reason string
 	// Err has the detail, for the log only: host names, addresses, paths. URLs
 	// in it have lost their query, since a signed URL is a secret.
 	Err error
+
+	// cutOff says that the attempt ended, which is not the source's fault.
+	cutOff bool
+}
+
+// IsSourceFault reports whether err is a fault of a file's source, whether it
+// passes by itself or not. An attempt that was cut off says nothing of the source.
+func IsSourceFault(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && !e.cutOff
 }
 
 // Error is for the log, as Err is. Use Reason for anything else.
@@ -71,6 +86,15 @@ func permanent(reason, format string, args ...any) *Error {
 	return &Error{Permanent: true, Reason: reason, Err: fmt.Errorf(format, args...)}
 }
 
+// forbidden is the error for a URL that may not be fetched. Only a refusal's words
+// go into the reason: those of the parser may quote the URL.
+func forbidden(reason, where string, why error) *Error {
+	if said, ok := why.(refusal); ok {
+		return permanent(reason+": "+said.Error(), "%w %s", errForbidden, where)
+	}
+	return permanent(reason+": it cannot be read as a URL", "%w %s: %w", errForbidden, where, why)
+}
+
 func temporary(reason, format string, args ...any) *Error {
 	return &Error{Reason: reason, Err: fmt.Errorf(format, args...)}
 }
@@ -85,6 +109,9 @@ func statusError(resp *http.Response, t target) *Error {
 		RetryAfter: retryAfter(resp.Header, time.Now()),
 		Reason:     "the source answered HTTP " + strconv.Itoa(code),
 		Err:        fmt.Errorf("get %s: %s", t, resp.Status),
+	}
+	if t.moved {
+		e.Reason += " after a redirect"
 	}
 	switch code {
 	case http.StatusUnauthorized, http.StatusForbidden:
@@ -125,10 +152,14 @@ func transportError(ctx context.Context, t target, err error) *Error {
 	switch {
 	case errors.Is(err, errForbidden):
 		e.Permanent, e.Reason = true, reasonForbidden
+		if t.moved {
+			e.Reason = reasonMoved
+		}
+		e.Reason += ": its host leads into a network that is not public"
 	case errors.Is(context.Cause(ctx), errSilent):
 		e.Reason = reasonTimeout
 	case ctx.Err() != nil:
-		e.Reason = reasonContext
+		e.Reason, e.cutOff = reasonContext, true
 	case errors.As(err, &badCertificate):
 		e.Reason = reasonCertificate
 	case isTimeout(err):

@@ -26,8 +26,8 @@ import (
 // DefaultMaxBytes is the largest file that Centercode takes: 2 GiB.
 const DefaultMaxBytes = 2 << 30
 
-// Options are a Fetcher's settings. The zero value is what production uses.
-type Options struct {
+// Config is a Fetcher's settings. The zero value is what production uses.
+type Config struct {
 	// Hosts is the allow list: "example.com" is that host alone,
 	// "*.example.com" every host below it. Addresses are refused. It replaces
 	// the default, DefaultHosts.
@@ -57,6 +57,9 @@ type Options struct {
 	ConnectTimeout time.Duration
 	// RootCAs are the certificate authorities to trust; nil means the machine's.
 	RootCAs *x509.CertPool
+	// Now is the clock that the age of an announcement and the end of a signature
+	// are held against; the default is time.Now.
+	Now func() time.Time
 }
 
 // BasicAuth is an account's email and API key (TestFairy's REST API).
@@ -78,7 +81,11 @@ type OpenRequest struct {
 	URL string
 	// Want is what the file must be, or "" for any file but a web page.
 	Want Want
-	// Auth goes to hosts in Options.AuthHosts only, and is dropped for good as
+	// Announced is when the URL became known, which is when its webhook came. The
+	// file may be late: for 15 minutes from then a 403, 404 or 410 is worth a
+	// retry. The zero time means long ago.
+	Announced time.Time
+	// Auth goes to hosts in Config.AuthHosts only, and is dropped for good as
 	// soon as a redirect leads to another host.
 	Auth *BasicAuth
 }
@@ -94,38 +101,39 @@ type Fetcher struct {
 	sleep func(ctx context.Context, d time.Duration) error
 	// jitter picks a duration from [0, d).
 	jitter func(d time.Duration) time.Duration
+	now    func() time.Time
 }
 
-// NewFetcher returns a Fetcher. It refuses options that would open the guard:
-// addresses as hosts, a Resolve entry that is not on loopback.
-func NewFetcher(o Options) (*Fetcher, error) {
-	o = withDefaults(o)
+// New returns a Fetcher. It refuses what would open the guard: addresses as hosts,
+// a Resolve entry that is not on loopback.
+func New(c Config) (*Fetcher, error) {
+	c = withDefaults(c)
 	guardian := newGuardian()
-	public := newDialer(func(a netip.AddrPort) error { return publicAddr(guardian, a) }, o.ConnectTimeout)
-	return newFetcher(o, public, newDialer(loopbackAddr, o.ConnectTimeout))
+	public := newDialer(func(a netip.AddrPort) error { return publicAddr(guardian, a) }, c.ConnectTimeout)
+	return newFetcher(c, public, newDialer(loopbackAddr, c.ConnectTimeout))
 }
 
-func newFetcher(o Options, public, loopback *dialer) (*Fetcher, error) {
-	if o.MaxBytes < 0 || o.IdleTimeout < 0 || o.ConnectTimeout < 0 {
+func newFetcher(c Config, public, loopback *dialer) (*Fetcher, error) {
+	if c.MaxBytes < 0 || c.IdleTimeout < 0 || c.ConnectTimeout < 0 {
 		return nil, errors.New("attachment: negative limit or timeout")
 	}
-	hosts, err := newHostList(o.Hosts)
+	hosts, err := newHostList(c.Hosts)
 	if err != nil {
 		return nil, fmt.Errorf("attachment: allow list: %w", err)
 	}
-	authHosts, err := newHostList(o.AuthHosts)
+	authHosts, err := newHostList(c.AuthHosts)
 	if err != nil {
 		return nil, fmt.Errorf("attachment: hosts for credentials: %w", err)
 	}
-	if o.REST != "" {
-		host, err := restHost(o.REST)
+	if c.REST != "" {
+		host, err := restHost(c.REST)
 		if err != nil {
 			return nil, fmt.Errorf("attachment: REST API: %w", err)
 		}
 		hosts, authHosts = append(hosts, host), append(authHosts, host)
 	}
-	p := &policy{hosts: hosts, authHosts: authHosts, allowLoopback: o.AllowLoopback, resolve: map[string]*url.URL{}}
-	for host, base := range o.Resolve {
+	p := &policy{hosts: hosts, authHosts: authHosts, allowLoopback: c.AllowLoopback, resolve: map[string]*url.URL{}}
+	for host, base := range c.Resolve {
 		u, err := loopbackBase(base)
 		if err != nil {
 			return nil, fmt.Errorf("attachment: resolve %q: %w", host, err)
@@ -137,39 +145,43 @@ func newFetcher(o Options, public, loopback *dialer) (*Fetcher, error) {
 	}
 	return &Fetcher{
 		policy:   p,
-		public:   newTransport(o, public),
-		loopback: newTransport(o, loopback),
-		maxBytes: o.MaxBytes,
-		idle:     o.IdleTimeout,
+		public:   newTransport(c, public),
+		loopback: newTransport(c, loopback),
+		maxBytes: c.MaxBytes,
+		idle:     c.IdleTimeout,
 		sleep:    sleep,
 		jitter:   rand.N[time.Duration],
+		now:      c.Now,
 	}, nil
 }
 
-func withDefaults(o Options) Options {
-	if len(o.Hosts) == 0 {
-		o.Hosts = DefaultHosts()
+func withDefaults(c Config) Config {
+	if len(c.Hosts) == 0 {
+		c.Hosts = DefaultHosts()
 	}
-	if len(o.AuthHosts) == 0 {
-		o.AuthHosts = DefaultAuthHosts()
+	if len(c.AuthHosts) == 0 {
+		c.AuthHosts = DefaultAuthHosts()
 	}
-	if o.MaxBytes == 0 {
-		o.MaxBytes = DefaultMaxBytes
+	if c.MaxBytes == 0 {
+		c.MaxBytes = DefaultMaxBytes
 	}
-	if o.IdleTimeout == 0 {
-		o.IdleTimeout = 30 * time.Second
+	if c.IdleTimeout == 0 {
+		c.IdleTimeout = 30 * time.Second
 	}
-	if o.ConnectTimeout == 0 {
-		o.ConnectTimeout = 10 * time.Second
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 10 * time.Second
 	}
-	return o
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
 }
 
 // newTransport leaves out all that net/http does unasked: a proxy out of the
 // environment, decompression, HTTP/2 (a fifth slower for a large file, see
 // BenchmarkRead), connections kept between requests (each request has its
 // address checked, and net/http would log what a source sends on an idle one).
-func newTransport(o Options, d *dialer) *http.Transport {
+func newTransport(c Config, d *dialer) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
@@ -178,12 +190,12 @@ func newTransport(o Options, d *dialer) *http.Transport {
 		Protocols:   protocols,
 		TLSClientConfig: &tls.Config{
 			MinVersion: tls.VersionTLS12,
-			RootCAs:    o.RootCAs,
+			RootCAs:    c.RootCAs,
 			// What kept connections would save is the handshake; this saves most of it.
 			ClientSessionCache: tls.NewLRUClientSessionCache(16),
 		},
-		TLSHandshakeTimeout:    o.ConnectTimeout,
-		ResponseHeaderTimeout:  o.IdleTimeout,
+		TLSHandshakeTimeout:    c.ConnectTimeout,
+		ResponseHeaderTimeout:  c.IdleTimeout,
 		MaxResponseHeaderBytes: 64 << 10,
 		DisableCompression:     true,
 		DisableKeepAlives:      true,

@@ -2,9 +2,9 @@ package attachment
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // File is an open attachment, and its stream. Read gives io.EOF only after the
@@ -15,10 +15,11 @@ type File struct {
 	Name string
 	// ContentType is the source's, or, where that says nothing, sniffed.
 	ContentType string
-	// Size is in bytes; -1 if the source did not say.
+	// Size is in bytes; -1 if the source did not say, or sends the file compressed.
 	Size int64
 
 	head   []byte // read for sniffing, not yet given out
+	rest   io.Reader
 	stream *stream
 }
 
@@ -36,6 +37,10 @@ func (f *Fetcher) Open(ctx context.Context, r OpenRequest) (*File, error) {
 
 // open asks for the file and looks at its head.
 func (s *stream) open() (*File, error) {
+	named, err := s.fetcher.policy.target(s.request.URL)
+	if err != nil {
+		return nil, err
+	}
 	a, err := s.ask(nil)
 	if err != nil {
 		return nil, err
@@ -45,39 +50,47 @@ func (s *stream) open() (*File, error) {
 		return nil, err
 	}
 	if a.StatusCode != http.StatusOK {
-		e := statusError(a.Response, a.target)
-		if s.request.Auth != nil && e.Status == http.StatusUnauthorized {
-			// The key is wrong, not the file: it may be mended.
-			e.Permanent = false
-		}
-		return nil, e
+		return nil, s.refused(a)
 	}
-	if encoding := contentEncoding(a.Header); encoding != "" {
-		return nil, permanent(reasonEncoded, "get %s: content encoding %q", a.target, encoding)
+	if s.at.encoding != "" && s.at.encoding != encodingGzip {
+		return nil, permanent(reasonEncoded, "get %s: content encoding %q", a.target, s.at.encoding)
 	}
 	if s.at.size > s.fetcher.maxBytes {
 		return nil, tooLarge(a.target, s.fetcher.maxBytes)
 	}
-	size, header, target := s.at.size, a.Header, a.target // the head may take another answer
-	head := make([]byte, sniffBytes)
-	n, err := io.ReadFull(s, head)
-	if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
+	file := &File{Size: s.at.size, rest: s, stream: s}
+	header := a.Header // the head may take another answer
+	_, media := declaredType(header)
+	if file.head, err = readHead(s); err != nil {
 		return nil, err
 	}
-	head = head[:n]
-	kind, reason := judge(s.request, header, head)
+	zipped := s.at.encoding == encodingGzip && isZipped(media, file.head)
+	if zipped {
+		if file.rest, err = gunzip(s, file.head); err != nil {
+			return nil, err
+		}
+		if file.head, err = readHead(file.rest); err != nil {
+			return nil, err
+		}
+		file.Size = -1
+	}
+	kind, reason := judge(s.request.Want, named.url, header, file.head)
 	if reason != "" {
-		e := permanent(reason, "get %s: content type %q", target, header.Get("Content-Type"))
+		e := permanent(reason, "get %s: content type %q", a.target, header.Get("Content-Type"))
 		e.SignIn = reason == reasonWebPage
 		return nil, e
 	}
-	return &File{
-		Name:        fileName(s.request.URL, header, kind),
-		ContentType: kind,
-		Size:        size,
-		head:        head,
-		stream:      s,
-	}, nil
+	file.Name, file.ContentType = fileName(named.url, header, kind), kind
+	if zipped {
+		file.Name = strings.TrimSuffix(file.Name, ".gz")
+	}
+	return file, nil
+}
+
+// readHead reads what a file is judged by. A file that is shorter has ended well:
+// a source that broke off is an error, never a short file.
+func readHead(r io.Reader) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(r, sniffBytes))
 }
 
 // Read gives out the file's next bytes, straight from the network into p. The
@@ -88,7 +101,7 @@ func (f *File) Read(p []byte) (int, error) {
 		f.head = f.head[n:]
 		return n, nil
 	}
-	return f.stream.Read(p)
+	return f.rest.Read(p)
 }
 
 // Close releases the connection, also under a Read that is waiting. It drops

@@ -96,7 +96,7 @@ func TestAddresses(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("x")) }))
 			w.dns["app.testfairy.com"] = [][]string{{tt.addr}}
-			_, _, err := fetch(t, w.fetcher(t, Options{}), OpenRequest{URL: "https://app.testfairy.com/x.txt"})
+			_, _, err := fetch(t, w.fetcher(t, Config{}), OpenRequest{URL: "https://app.testfairy.com/x.txt"})
 			if tt.allowed {
 				want := []string{net.JoinHostPort(tt.addr, "443")}
 				if err != nil || !slices.Equal(w.dials(), want) {
@@ -149,7 +149,7 @@ func TestDNS(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("x")) }))
 			w.dns["app.testfairy.com"] = tt.answers
-			_, _, err := fetch(t, w.fetcher(t, Options{}), OpenRequest{URL: "https://app.testfairy.com/x.txt"})
+			_, _, err := fetch(t, w.fetcher(t, Config{}), OpenRequest{URL: "https://app.testfairy.com/x.txt"})
 			if tt.reason != "" {
 				failure(t, err, tt.reason == reasonForbidden, tt.reason)
 			} else if err != nil {
@@ -167,7 +167,7 @@ func TestNextAddress(t *testing.T) {
 	w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("x")) }))
 	w.dns["app.testfairy.com"] = [][]string{{"2606:2800::1", publicIP}}
 	w.down = []string{"[2606:2800::1]:443"}
-	f := w.fetcher(t, Options{})
+	f := w.fetcher(t, Config{})
 	if _, _, err := fetch(t, f, OpenRequest{URL: "https://app.testfairy.com/x.txt"}); err != nil || len(w.dials()) != 2 {
 		t.Errorf("dialled %v, %v", w.dials(), err)
 	}
@@ -182,7 +182,7 @@ func TestRebindingBetweenAnswers(t *testing.T) {
 	source := &flaky{content: content(5000), header: http.Header{"Etag": {`"v1"`}}, drops: []int{1000}}
 	w := newWorld(t, source)
 	w.dns["app.testfairy.com"] = [][]string{{publicIP}, {"127.0.0.1"}}
-	_, got, err := fetch(t, w.fetcher(t, Options{}), OpenRequest{URL: "https://app.testfairy.com/file.bin"})
+	_, got, err := fetch(t, w.fetcher(t, Config{}), OpenRequest{URL: "https://app.testfairy.com/file.bin"})
 	failure(t, err, true, reasonForbidden)
 	if len(got) != 1000 || len(w.dials()) != 1 {
 		t.Errorf("read %d bytes, dialled %v", len(got), w.dials())

@@ -36,7 +36,7 @@ func (l hostList) has(host string) bool {
 	})
 }
 
-// loopbackBase reads the base URL of an Options.Resolve entry.
+// loopbackBase reads the base URL of an Config.Resolve entry.
 func loopbackBase(raw string) (*url.URL, error) {
 	u, err := parseURL(raw)
 	switch {
@@ -44,14 +44,14 @@ func loopbackBase(raw string) (*url.URL, error) {
 		return nil, err
 	case !isLoopbackHost(u.Hostname()):
 		return nil, errors.New("not a loopback address")
-	case u.RawQuery != "" || u.ForceQuery:
-		return nil, errors.New("a query")
+	case strings.ContainsAny(raw, "?#"):
+		return nil, errors.New("a query or fragment")
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
 	return u, nil
 }
 
-// restHost returns the host of Options.REST.
+// restHost returns the host of Config.REST.
 func restHost(raw string) (string, error) {
 	u, err := parseURL(raw)
 	switch {

@@ -26,28 +26,52 @@ const (
 	octetStream = "application/octet-stream"
 )
 
-// judge returns the file's type, or the reason why it cannot be what was asked
-// for. A sign-in page that comes with status 200 must not become a picture.
-func judge(r OpenRequest, h http.Header, head []byte) (kind, reason string) {
+// judge returns the type of the file that a URL named, or the reason why it cannot
+// be what was asked for. A sign-in page that comes with status 200 must not become
+// a picture.
+func judge(want Want, named *url.URL, h http.Header, head []byte) (kind, reason string) {
 	sniffed := http.DetectContentType(head)
 	declared, media := declaredType(h)
-	extension := urlExtension(r.URL)
+	extension := urlExtension(named)
 	vague := media == "" || media == octetStream || media == "binary/octet-stream" // the last is S3's default
-	switch {
-	case isWebPage(media, sniffed, extension, r.Want) && !(isHTMLExtension(extension) && r.Want == WantAny):
-		return "", reasonWebPage
-	case r.Want == WantREST && restFailed(media, head):
-		return "", reasonRESTFailed
-	case vague && sniffed == octetStream && imageTypes[extension] != "":
-		// The pictures that sniffing does not know (HEIC, AVIF) have a name at least.
-		return imageTypes[extension], ""
-	case vague:
+	if vague {
 		declared = sniffed
+		if byName := imageTypes[extension]; sniffed == octetStream && byName != "" && !isSniffed(byName) {
+			// The pictures that sniffing does not know (HEIC, AVIF) have a name at least.
+			declared = byName
+		}
 	}
-	if r.Want == WantImage && (!strings.HasPrefix(declared, "image/") || len(head) == 0) {
+	switch {
+	case isWebPage(media, sniffed, extension, want) && !(isHTMLExtension(extension) && want == WantAny):
+		return "", reasonWebPage
+	case want == WantREST && restFailed(media, head):
+		return "", reasonRESTFailed
+	case want == WantImage && !isPicture(declared, sniffed, head):
 		return "", reasonNotImage
 	}
 	return declared, ""
+}
+
+// isPicture reports whether a file can be one. An encrypted screenshot still has
+// the name and the type of a picture, so where the content can tell, it decides.
+func isPicture(declared, sniffed string, head []byte) bool {
+	switch {
+	case len(head) == 0 || !strings.HasPrefix(declared, "image/"):
+		return false
+	case isSniffed(declared):
+		return strings.HasPrefix(sniffed, "image/")
+	}
+	return true
+}
+
+// isSniffed reports whether http.DetectContentType knows a type of picture.
+func isSniffed(kind string) bool {
+	media, _, _ := strings.Cut(kind, ";")
+	switch media {
+	case "image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp":
+		return true
+	}
+	return false
 }
 
 // isWebPage reports whether what arrived is HTML. The declared type is believed
@@ -86,15 +110,6 @@ func declaredType(h http.Header) (declared, media string) {
 	return declared, media
 }
 
-// contentEncoding returns the encoding other than identity that an answer has.
-func contentEncoding(h http.Header) string {
-	encoding := strings.Join(h.Values("Content-Encoding"), ", ")
-	if strings.EqualFold(encoding, "identity") {
-		return ""
-	}
-	return encoding
-}
-
 // restFailed reports whether a JSON answer begins with "status":"fail" at its
 // top level; it looks no further than the head.
 func restFailed(media string, head []byte) bool {
@@ -123,13 +138,7 @@ func restFailed(media string, head []byte) bool {
 
 // urlExtension returns the extension of the last segment of the URL's path, in
 // lower case and with its dot, or "".
-func urlExtension(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	return strings.ToLower(path.Ext(u.Path))
-}
+func urlExtension(u *url.URL) string { return strings.ToLower(path.Ext(u.Path)) }
 
 // imageTypes are the types of pictures by the extension in a URL.
 var imageTypes = map[string]string{

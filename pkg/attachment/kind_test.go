@@ -43,6 +43,11 @@ func TestKind(t *testing.T) {
 		{"text for a picture", "/a.png", "text/plain", "abc", WantImage, "", reasonNotImage},
 		{"JSON for a picture", "/a.png", "application/json", "{}", WantImage, "", reasonNotImage},
 		{"sniffed text for a picture", "/a.png", "", "abc", WantImage, "", reasonNotImage},
+		{"encrypted picture", "/a.png", "image/png", "\x00\x01\x02", WantImage, "", reasonNotImage},
+		{"encrypted picture, S3's default type", "/a.jpg", "binary/octet-stream", "\x00\x01\x02", WantImage, "", reasonNotImage},
+		{"encrypted and encoded", "/a.png", "image/png", "U2FsdGVkX18=", WantImage, "", reasonNotImage},
+		{"one picture for another", "/a.jpg", "image/jpeg", picture, WantImage, "image/jpeg", ""},
+		{"a picture that sniffing does not know", "/a", "image/avif", "\x00\x01\x02", WantImage, "image/avif", ""},
 		{"empty picture", "/a.png", "image/png", "", WantImage, "", reasonNotImage},
 
 		{"session log", "/", "text/plain", "abc", WantREST, "text/plain", ""},
@@ -62,7 +67,7 @@ func TestKind(t *testing.T) {
 					w.Header().Set("Content-Type", tt.declared)
 				}
 				io.WriteString(w, tt.body)
-			}, Options{})
+			}, Config{})
 			file, got, err := fetch(t, f, OpenRequest{URL: url + tt.path, Want: tt.want})
 			if tt.reason != "" {
 				failure(t, err, true, tt.reason)

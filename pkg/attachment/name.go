@@ -1,7 +1,6 @@
 package attachment
 
 import (
-	"mime"
 	"net/http"
 	"net/url"
 	"path"
@@ -17,14 +16,12 @@ const (
 
 // fileName picks the file's name: what the source calls it, else how its URL
 // ends, else "attachment".
-func fileName(rawURL string, h http.Header, contentType string) string {
-	if _, params, err := mime.ParseMediaType(h.Get("Content-Disposition")); err == nil {
-		if name := CleanName(params["filename"]); name != "" {
-			return name
-		}
+func fileName(u *url.URL, h http.Header, contentType string) string {
+	if name := CleanName(dispositionName(h.Get("Content-Disposition"))); name != "" {
+		return name
 	}
-	if u, err := url.Parse(rawURL); err == nil && !strings.HasSuffix(u.Path, "/") {
-		if name := CleanName(path.Base(u.Path)); name != "" {
+	if !strings.HasSuffix(u.Path, "/") {
+		if name := CleanName(fromLatin1(path.Base(u.Path))); name != "" {
 			return name
 		}
 	}

@@ -2,6 +2,7 @@ package attachment
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"unicode"
@@ -63,6 +64,22 @@ func TestFileName(t *testing.T) {
 		{"disposition with a path", "https://h/a.png", `attachment; filename="../b.png"`, "image/png", "b.png"},
 		{"disposition of nothing", "https://h/a.png", `attachment; filename=".."`, "image/png", "a.png"},
 		{"broken disposition", "https://h/a.png", `attachment; filename="b`, "image/png", "a.png"},
+		{"disposition, Latin-1", "https://h/a.png", "attachment; filename=\"Gr\xf6\xdfe.png\"", "image/png", "Größe.png"},
+		{"disposition, Latin-1 without quotes", "https://h/a.png", "attachment; filename=Gr\xf6\xdfe.png", "image/png", "Größe.png"},
+		{"disposition, raw UTF-8", "https://h/a.png", `attachment; filename="Größe.png"`, "image/png", "Größe.png"},
+		{"disposition, Latin-1 escaped", "https://h/a.png", `attachment; filename*=ISO-8859-1''Gr%F6%DFe.png`, "image/png", "Größe.png"},
+		{"disposition, Latin-1 escaped beside ASCII", "https://h/a.png", `attachment; filename="Gr__e.png"; filename*=iso-8859-1'de'Gr%F6%DFe.png`, "image/png", "Größe.png"},
+		{"disposition, RFC 2047 B", "https://h/a.png", `attachment; filename="=?UTF-8?B?R3LDtsOfZS5wbmc=?="`, "image/png", "Größe.png"},
+		{"disposition, RFC 2047 Q", "https://h/a.png", `attachment; filename="=?iso-8859-1?Q?Gr=F6=DFe_1.png?="`, "image/png", "Größe 1.png"},
+		{"disposition, RFC 2047 without quotes", "https://h/a.png", `attachment; filename==?UTF-8?B?R3LDtsOfZS5wbmc=?=`, "image/png", "Größe.png"},
+		{"disposition, RFC 2047 in two words", "https://h/a.png", `attachment; filename="=?UTF-8?Q?Gr=C3=B6?= =?UTF-8?Q?=C3=9Fe.png?="`, "image/png", "Größe.png"},
+		{"disposition, RFC 2047 in a charset that is not known", "https://h/a.png", `attachment; filename="=?x-none?B?R3I=?="`, "image/png", "a.png"},
+		{"disposition, spaces without quotes", "https://h/a.png", `attachment; filename=my shot.png; size=7`, "image/png", "my shot.png"},
+		{"disposition, a quote and a semicolon within", "https://h/a.png", `attachment; filename="a\";b.png` + "\xdf" + `"; x y`, "image/png", "a__b.pngß"},
+		{"disposition, twice", "https://h/a.png", `attachment; filename=b.png; filename=c.png`, "image/png", "b.png"},
+		{"disposition without its type", "https://h/a.png", `filename="b.png"`, "image/png", "b.png"},
+		{"disposition, extended and broken", "https://h/a.png", `attachment; filename="b.png"; filename*=UTF-8''%E2%8`, "image/png", "b.png"},
+		{"Latin-1 in the URL", "https://h/Gr%F6%DFe.png", "", "image/png", "Größe.png"},
 		{"last segment", "https://h/x/a%20b.png?c=d.exe", "", "image/png", "a b.png"},
 		{"encoded slash", "https://h/x/a%2Fb.png", "", "image/png", "b.png"},
 		{"no segment", "https://h/x/", "", "image/jpeg", "attachment.jpg"},
@@ -72,7 +89,11 @@ func TestFileName(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			h := http.Header{"Content-Disposition": {tt.disposition}}
-			if got := fileName(tt.url, h, tt.kind); got != tt.want {
+			u, err := url.Parse(tt.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fileName(u, h, tt.kind); got != tt.want {
 				t.Errorf("%q, want %q", got, tt.want)
 			}
 		})
@@ -96,6 +117,33 @@ func FuzzCleanName(f *testing.F) {
 			t.Errorf("%q: %q is hidden or a device", raw, name)
 		case CleanName(name) != name:
 			t.Errorf("%q: %q is not clean: %q", raw, name, CleanName(name))
+		}
+	})
+}
+
+// FuzzContentDisposition: whatever a source calls its file, the name is clean, and
+// a name that is well said survives.
+func FuzzContentDisposition(f *testing.F) {
+	for _, seed := range []string{
+		`attachment; filename="b.png"`, "attachment; filename=Gr\xf6\xdfe.png", `filename*=UTF-8''%E2%82%AC.png`,
+		`inline; filename="=?UTF-8?B?R3LDtsOfZS5wbmc=?="`, `;;=;"\`, `attachment; filename="a\"b`,
+	} {
+		f.Add(seed)
+	}
+	u := &url.URL{Path: "/from-the-url.png"}
+	f.Fuzz(func(t *testing.T, header string) {
+		name := fileName(u, http.Header{"Content-Disposition": {header}}, "image/png")
+		if name == "" || name != CleanName(name) {
+			t.Errorf("%q: %q is not clean", header, name)
+		}
+		said := CleanName(strings.Map(func(r rune) rune {
+			if r < 0x80 && r != '\\' && r != '=' {
+				return r
+			}
+			return -1
+		}, header))
+		if got := fileName(u, http.Header{"Content-Disposition": {`attachment; filename="` + said + `"`}}, ""); said != "" && got != said {
+			t.Errorf("%q became %q", said, got)
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package attachment
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -27,8 +26,6 @@ func DefaultAuthHosts() []string {
 	}
 }
 
-const maxURLBytes = 8 << 10
-
 // policy decides which URLs may be fetched, and where a request for one goes.
 type policy struct {
 	hosts         hostList
@@ -40,9 +37,10 @@ type policy struct {
 // target is a URL that has passed the policy.
 type target struct {
 	url      *url.URL // as named in the payload: what checks and redirects look at
-	sent     *url.URL // where the request goes: another address under Options.Resolve
+	sent     *url.URL // where the request goes: another address under Config.Resolve
 	loopback bool     // sent is on this machine, and must stay there
 	mayAuth  bool     // url's host may be given the REST credentials
+	moved    bool     // an answer has led here, not the payload
 }
 
 // String is the URL as it may be logged, without the query.
@@ -54,11 +52,11 @@ func (t target) String() string {
 func (p *policy) target(raw string) (target, error) {
 	u, err := parseURL(raw)
 	if err != nil {
-		return target{}, permanent(reasonForbidden, "%w url: %w", errForbidden, err)
+		return target{}, forbidden(reasonForbidden, "url", err)
 	}
 	t, err := p.place(u)
 	if err != nil {
-		return target{}, permanent(reasonForbidden, "%w url %s: %w", errForbidden, target{url: u}, err)
+		return target{}, forbidden(reasonForbidden, "url "+target{url: u}.String(), err)
 	}
 	return t, nil
 }
@@ -70,15 +68,15 @@ func (p *policy) place(u *url.URL) (target, error) {
 	}
 	switch {
 	case u.Scheme != "https":
-		return target{}, errors.New("not https")
+		return target{}, refusal("it is not https")
 	case u.Port() != "" && u.Port() != "443":
-		return target{}, errors.New("not port 443")
+		return target{}, refusal("its port is not 443")
 	}
 	if err := checkHostName(u.Hostname()); err != nil {
 		return target{}, err
 	}
 	if !p.hosts.has(u.Hostname()) {
-		return target{}, errors.New("host is not on the allow list")
+		return target{}, refusal("its host " + u.Hostname() + " is not one that files may come from (sources.hosts in fairbridge.yaml)")
 	}
 	t := target{url: u, sent: u, mayAuth: p.authHosts.has(u.Hostname())}
 	if base := p.resolve[u.Hostname()]; base != nil {
@@ -113,98 +111,31 @@ func (p *policy) redirect(from target, location string) (target, error) {
 	if location == "" {
 		return target{}, temporary(reasonRedirect, "%s: no Location", from)
 	}
-	if err := checkSpelling(location); err != nil {
-		return target{}, permanent(reasonForbidden, "%w redirect from %s: %w", errForbidden, from, err)
-	}
-	u, err := from.url.Parse(location)
+	tidy, err := tidyURL(location)
 	if err != nil {
-		return target{}, permanent(reasonForbidden, "%w redirect from %s: %w", errForbidden, from, parseFault(err))
+		return target{}, forbidden(reasonMoved, "redirect from "+from.String(), err)
+	}
+	u, err := from.url.Parse(tidy)
+	if err != nil {
+		return target{}, forbidden(reasonMoved, "redirect from "+from.String(), parseFault(err))
 	}
 	if isSignIn(u) {
 		e := permanent(reasonSignIn, "redirect from %s to %s", from, target{url: u})
 		e.SignIn = true
 		return target{}, e
 	}
-	to, err := p.target(u.String())
+	if u, err = parseURL(u.String()); err != nil {
+		return target{}, forbidden(reasonMoved, "redirect from "+from.String(), err)
+	}
+	to, err := p.place(u)
+	if err == nil && isLoopbackHost(u.Hostname()) && !isLoopbackHost(from.url.Hostname()) {
+		err = refusal("it is on this machine")
+	}
 	if err != nil {
-		return target{}, err
+		return target{}, forbidden(reasonMoved, fmt.Sprintf("redirect from %s to %s", from, target{url: u}), err)
 	}
-	if isLoopbackHost(to.url.Hostname()) && !isLoopbackHost(from.url.Hostname()) {
-		return target{}, permanent(reasonForbidden, "%w redirect from %s to loopback", errForbidden, from)
-	}
+	to.moved = true
 	return to, nil
-}
-
-// parseURL reads an absolute http or https URL and refuses every spelling that
-// two parsers might read differently.
-func parseURL(raw string) (*url.URL, error) {
-	if err := checkSpelling(raw); err != nil {
-		return nil, err
-	}
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return nil, parseFault(err)
-	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, errors.New("neither http nor https")
-	case u.Opaque != "" || u.Host == "":
-		return nil, errors.New("no host")
-	case u.User != nil:
-		return nil, errors.New("user information")
-	case strings.HasSuffix(u.Host, ":"):
-		return nil, errors.New("empty port")
-	}
-	u.Host = lowerASCII(u.Host)
-	return u, nil
-}
-
-// checkSpelling refuses the characters that parsers disagree about. A fragment
-// is never sent, so a file's URL needs none.
-func checkSpelling(raw string) error {
-	if len(raw) > maxURLBytes {
-		return fmt.Errorf("longer than %d bytes", maxURLBytes)
-	}
-	for _, c := range []byte(raw) {
-		switch {
-		case c <= ' ' || c == 0x7f:
-			return errors.New("a space or control character")
-		case c == '\\':
-			return errors.New("a backslash")
-		case c == '#':
-			return errors.New("a fragment")
-		}
-	}
-	return nil
-}
-
-// parseFault drops the URL that url.Error quotes: its query may be a secret.
-func parseFault(err error) error {
-	if quoted, ok := errors.AsType[*url.Error](err); ok {
-		return quoted.Err
-	}
-	return err
-}
-
-// checkHostName accepts a DNS name in lower case and nothing that some resolver
-// takes for an address: "2130706433", "0x7f.1" and "127.1" end in a number
-// (https://url.spec.whatwg.org/#ends-in-a-number-checker).
-func checkHostName(host string) error {
-	if len(host) > 253 {
-		return errors.New("host name is too long")
-	}
-	labels := strings.Split(host, ".")
-	for _, label := range labels {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
-			strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-			return errors.New("not a plain host name")
-		}
-	}
-	last := labels[len(labels)-1]
-	hex, isHex := strings.CutPrefix(last, "0x")
-	if strings.Trim(last, "0123456789") == "" || isHex && strings.Trim(hex, "0123456789abcdef") == "" {
-		return errors.New("an address, not a host name")
-	}
-	return nil
 }
 
 // isLoopbackHost reports whether host is "localhost" or a loopback address in
@@ -215,15 +146,4 @@ func isLoopbackHost(host string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && isLoopback(addr) && addr.String() == host
-}
-
-// lowerASCII leaves what is not ASCII alone: strings.ToLower would turn the
-// Kelvin sign into a k.
-func lowerASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			return r + ('a' - 'A')
-		}
-		return r
-	}, s)
 }

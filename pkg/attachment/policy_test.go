@@ -54,9 +54,10 @@ var urls = []struct {
 	{"backslash", `https://app.testfairy.com\@127.0.0.1/x`, false},
 	{"backslash host", `https://127.0.0.1\.testfairy.com/x`, false},
 	{"backslashes for slashes", `https:\\app.testfairy.com\x`, false},
-	{"fragment", "https://app.testfairy.com/x#y", false},
+	{"fragment", "https://app.testfairy.com/x#y", true},
 	{"fragment before host", "https://127.0.0.1#@app.testfairy.com/x", false},
-	{"fragment after host", "https://app.testfairy.com#@127.0.0.1/x", false},
+	{"fragment after host", "https://app.testfairy.com#@127.0.0.1/x", true},
+	{"fragment between host and suffix", "https://127.0.0.1#.testfairy.com/x", false},
 	{"query before host", "https://127.0.0.1?@app.testfairy.com/x", false},
 	{"trailing dot", "https://app.testfairy.com./x", false},
 	{"leading dot", "https://.testfairy.com/x", false},
@@ -89,21 +90,43 @@ var urls = []struct {
 	{"v6 broken", "https://[::1/x", false},
 	{"localhost", "https://localhost/x", false},
 	{"metadata by name", "https://metadata.google.internal/x", false},
-	{"space before", " https://app.testfairy.com/x", false},
-	{"newline after", "https://app.testfairy.com/x\n", false},
-	{"tab in host", "https://app.\ttestfairy.com/x", false},
-	{"line break and header", "https://app.testfairy.com/x\r\nHost: y", false},
+	{"spaces around it", " https://app.testfairy.com/x \t", true},
+	{"newline after", "https://app.testfairy.com/x\n", true},
+	{"space in the path", "https://app.testfairy.com/f/my shot.png", true},
+	{"space in the query", "https://app.testfairy.com/f?a=my shot", true},
+	{"stray percent", "https://app.testfairy.com/100%-app.png", true},
+	{"letters in the path", "https://app.testfairy.com/größe.png", true},
+	{"backslash in the query", `https://app.testfairy.com/x?a=\b`, true},
+	{"backslash in the path", `https://app.testfairy.com/x\y`, false},
+	{"line break and header", "https://app.testfairy.com/x\r\nHost: y", true},
+	{"tab in host", "https://app.\ttestfairy.com/x", true},
+	{"tab between two hosts", "https://app.testfairy.com\t.example.com/x", false},
+	{"tab in an address", "https://127.\t0.0.1/x", false},
+	{"tab in the scheme", "ht\ttp://app.testfairy.com/x", false},
+	{"tab in the port", "https://app.testfairy.com:44\t30/x", false},
+	{"space in host", "https://app.testfairy.com .example.com/x", false},
+	{"space for the slash", "https://app.testfairy.com example.com/x", false},
+	{"space before the user's at", "https://app.testfairy.com @example.com/x", false},
+	{"stray percent in host", "https://app%.testfairy.com/x", false},
+	{"percent at the host's end", "https://app.testfairy.com%/x", false},
+	{"encoded slash after host", "https://example.com%2f.testfairy.com/x", false},
+	{"encoded NUL after host", "https://example.com%00.testfairy.com/x", false},
+	{"encoded percent in host", "https://app%25.testfairy.com/x", false},
+	{"quote in host", `https://app".testfairy.com/x`, false},
+	{"brace in host", "https://{app}.testfairy.com/x", false},
+	{"v6 zone, stray percent", "https://[::1%lo]/x", false},
+	{"v6 zone, loopback", "https://[::1%25lo]/x", false},
 	{"NUL", "https://app.testfairy.com/\x00", false},
 	{"too long", "https://app.testfairy.com/" + strings.Repeat("x", maxURLBytes), false},
 }
 
 func TestURLs(t *testing.T) {
 	t.Parallel()
-	f, err := NewFetcher(Options{})
+	f, err := New(Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	loopback, err := NewFetcher(Options{AllowLoopback: true})
+	loopback, err := New(Config{AllowLoopback: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +140,9 @@ func TestURLs(t *testing.T) {
 				failure(t, err, true, reasonForbidden)
 			}
 			// Loopback opens nothing but loopback's own plain names.
-			plain := slices.Contains([]string{"address", "v6", "localhost", "query before host"}, tt.name)
+			plain := slices.Contains([]string{
+				"address", "v6", "localhost", "query before host", "fragment before host",
+				"fragment between host and suffix", "tab in an address"}, tt.name)
 			if err := loopback.Check(OpenRequest{URL: tt.url}); (err == nil) != (tt.allowed || plain) {
 				t.Errorf("%s with loopback: %v", tt.url, err)
 			}
@@ -127,7 +152,7 @@ func TestURLs(t *testing.T) {
 
 func TestLoopbackURLs(t *testing.T) {
 	t.Parallel()
-	f, err := NewFetcher(Options{AllowLoopback: true})
+	f, err := New(Config{AllowLoopback: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +172,13 @@ func TestLoopbackURLs(t *testing.T) {
 		"http://2130706433:8081/x":           false,
 		"http://localhost.:8081/x":           false,
 		"http://user@127.0.0.1:8081/x":       false,
-		"http://127.0.0.1:8081/x#y":          false,
+		"http://127.0.0.1:8081/x#y":          true,
+		"http://LOCALHOST:8081/x y":          true,
+		"http://127.0.0.1:8081/f/my shot":    true,
+		"http://[::1%25lo]:8081/x":           false,
+		"http://[::1%lo]:8081/x":             false,
+		"http://10.0.0.1#@127.0.0.1/x":       false,
+		"http://127.0.0.1\t.example.com/x":   false,
 		"ftp://127.0.0.1:8081/x":             false,
 		"http://app.testfairy.com/x":         false,
 		"https://app.testfairy.com:8081/x":   false,
@@ -161,10 +192,10 @@ func TestLoopbackURLs(t *testing.T) {
 	}
 }
 
-func TestNewFetcherRefuses(t *testing.T) {
+func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	resolve := func(base string) Options { return Options{Resolve: map[string]string{"app.testfairy.com": base}} }
-	tests := map[string]Options{
+	resolve := func(base string) Config { return Config{Resolve: map[string]string{"app.testfairy.com": base}} }
+	tests := map[string]Config{
 		"address as a host":     {Hosts: []string{"127.0.0.1"}},
 		"v6 as a host":          {Hosts: []string{"::1"}},
 		"URL as a host":         {Hosts: []string{"https://example.com"}},
@@ -189,7 +220,7 @@ func TestNewFetcherRefuses(t *testing.T) {
 		"resolve: an address":   {Resolve: map[string]string{"93.184.215.14": "http://127.0.0.1:80"}},
 	}
 	for name, o := range tests {
-		if _, err := NewFetcher(o); err == nil {
+		if _, err := New(o); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
@@ -199,7 +230,7 @@ func FuzzCheck(f *testing.F) {
 	for _, tt := range urls {
 		f.Add(tt.url)
 	}
-	fetcher, err := NewFetcher(Options{})
+	fetcher, err := New(Config{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -218,8 +249,15 @@ func FuzzCheck(f *testing.F) {
 			!strings.HasSuffix(host, ".testfairy.com") && !strings.HasSuffix(host, ".saucelabs.com") {
 			t.Errorf("%q is sent to %s", raw, host)
 		}
-		if !strings.Contains(strings.ToLower(raw), host) {
+		if !strings.Contains(strings.ToLower(lineBreaks.Replace(raw)), host) {
 			t.Errorf("%q is sent to %s, which it does not name", raw, host)
+		}
+		again, err := fetcher.policy.target(u.String())
+		if err != nil || again.url.String() != u.String() {
+			t.Errorf("%q is read as %s, which is read as %v, %v", raw, u, again.url, err)
+		}
+		if uri := u.RequestURI(); strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			t.Errorf("%q asks for %q", raw, uri)
 		}
 	})
 }

@@ -48,20 +48,29 @@ func TestRedirects(t *testing.T) {
 		{"relative", "file.png", ""},
 		{"other host on the list", "https://testfairy.s3.amazonaws.com/file.png?X-Amz-Signature=x", ""},
 		{"protocol-relative, on the list", "//files.testfairy.com/file.png", ""},
-		{"metadata", "http://169.254.169.254/latest/meta-data/", reasonForbidden},
-		{"metadata over https", "https://169.254.169.254/latest/meta-data/", reasonForbidden},
-		{"Lambda's runtime", "http://127.0.0.1:9001/2018-06-01/runtime/invocation/next", reasonForbidden},
-		{"to http", "http://app.testfairy.com/file.png", reasonForbidden},
-		{"to another port", "https://app.testfairy.com:8443/file.png", reasonForbidden},
-		{"off the list", "https://example.com/file.png", reasonForbidden},
-		{"protocol-relative, off the list", "//example.com/file.png", reasonForbidden},
-		{"to file", "file:///etc/passwd", reasonForbidden},
-		{"to data", "data:text/plain,x", reasonForbidden},
-		{"user information", "https://user:pw@app.testfairy.com/file.png", reasonForbidden},
-		{"list host as user", "https://app.testfairy.com@127.0.0.1/file.png", reasonForbidden},
-		{"backslashes", `\\example.com\file.png`, reasonForbidden},
-		{"fragment", "/file.png#x", reasonForbidden},
-		{"host that is private", "https://private.testfairy.com/file.png", reasonForbidden},
+		{"metadata", "http://169.254.169.254/latest/meta-data/", reasonMoved},
+		{"metadata over https", "https://169.254.169.254/latest/meta-data/", reasonMoved},
+		{"Lambda's runtime", "http://127.0.0.1:9001/2018-06-01/runtime/invocation/next", reasonMoved},
+		{"to http", "http://app.testfairy.com/file.png", reasonMoved},
+		{"to another port", "https://app.testfairy.com:8443/file.png", reasonMoved},
+		{"off the list", "https://example.com/file.png", reasonMoved},
+		{"protocol-relative, off the list", "//example.com/file.png", reasonMoved},
+		{"to file", "file:///etc/passwd", reasonMoved},
+		{"to data", "data:text/plain,x", reasonMoved},
+		{"user information", "https://user:pw@app.testfairy.com/file.png", reasonMoved},
+		{"list host as user", "https://app.testfairy.com@127.0.0.1/file.png", reasonMoved},
+		{"backslashes", `\\example.com\file.png`, reasonMoved},
+		{"fragment", "/file.png#x", ""},
+		{"nothing but a fragment", "#x", reasonRedirects},
+		{"spaces", "/my file.png?sig=a b", ""},
+		{"spaces around it", " /file.png ", ""},
+		{"a stray percent and letters", "/100%-größe.png", ""},
+		{"fragment that would name a host on the list", "https://example.com#@app.testfairy.com/file.png", reasonMoved},
+		{"host with a space", "https://app.testfairy.com .example.com/file.png", reasonMoved},
+		{"host with an escape", "https://example.com%2f.testfairy.com/file.png", reasonMoved},
+		{"a slash and a backslash", `/\example.com/file.png`, reasonMoved},
+		{"a port with a tab", "https://app.testfairy.com:8\t443/file.png", reasonMoved},
+		{"host that is private", "https://private.testfairy.com/file.png", reasonMoved},
 		{"empty", "", reasonRedirect},
 		{"sign-in page", "/login", reasonSignIn},
 		{"sign-in page with a query", "/login/?next=/file.png", reasonSignIn},
@@ -84,7 +93,7 @@ func TestRedirects(t *testing.T) {
 					servePicture(w)
 				}))
 				w.dns["private.testfairy.com"] = [][]string{{"10.0.0.1"}}
-				file, got, err := fetch(t, w.fetcher(t, Options{}), OpenRequest{URL: "https://app.testfairy.com/start.png"})
+				file, got, err := fetch(t, w.fetcher(t, Config{}), OpenRequest{URL: "https://app.testfairy.com/start.png"})
 				if tt.reason != "" {
 					failure(t, err, tt.reason != reasonRedirect, tt.reason)
 					return
@@ -107,7 +116,7 @@ func TestRedirectCount(t *testing.T) {
 			}
 			servePicture(w)
 		}))
-		_, _, err := fetch(t, w.fetcher(t, Options{}), OpenRequest{URL: "https://app.testfairy.com/" + strings.Repeat("x", hops)})
+		_, _, err := fetch(t, w.fetcher(t, Config{}), OpenRequest{URL: "https://app.testfairy.com/" + strings.Repeat("x", hops)})
 		if hops <= 3 && err != nil {
 			t.Errorf("%d redirects: %v", hops, err)
 		}
@@ -126,9 +135,9 @@ func TestRedirectIntoLoopback(t *testing.T) {
 	w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, inside.URL, http.StatusFound)
 	}))
-	f := w.fetcher(t, Options{AllowLoopback: true})
+	f := w.fetcher(t, Config{AllowLoopback: true})
 	_, _, err := fetch(t, f, OpenRequest{URL: "https://app.testfairy.com/x.png"})
-	failure(t, err, true, reasonForbidden)
+	failure(t, err, true, reasonMoved)
 	if _, _, err = fetch(t, f, OpenRequest{URL: inside.URL + "/x.png"}); err != nil {
 		t.Error(err)
 	}
@@ -154,7 +163,7 @@ func TestResolve(t *testing.T) {
 	server := httptest.NewServer(source)
 	defer server.Close()
 	w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { servePicture(w) }))
-	f := w.fetcher(t, Options{Resolve: map[string]string{
+	f := w.fetcher(t, Config{Resolve: map[string]string{
 		"App.TestFairy.com": server.URL + "/files/",
 		"example.com":       server.URL,
 	}})
@@ -178,9 +187,10 @@ func TestResolve(t *testing.T) {
 	if _, _, err := fetch(t, f, OpenRequest{URL: "https://app.testfairy.com/away.png"}); err != nil || len(w.dials()) != 1 {
 		t.Errorf("redirect out: %v, dialled %v", err, w.dials())
 	}
+	_, _, err := fetch(t, f, OpenRequest{URL: "https://app.testfairy.com/inside.png"})
+	failure(t, err, true, reasonMoved)
 	for _, url := range []string{
-		"https://app.testfairy.com/inside.png", // a redirect to loopback
-		"https://example.com/x.png",            // not on the allow list
+		"https://example.com/x.png", // not on the allow list
 		"http://app.testfairy.com/x.png",
 		server.URL + "/x.png",
 	} {

@@ -50,7 +50,7 @@ func (f *Fetcher) get(ctx context.Context, r OpenRequest, from *checkpoint) (*ht
 // account may read, such as all feedbacks.
 func (r OpenRequest) mayAsk(t target, auth *BasicAuth) error {
 	if auth != nil && t.mayAuth && r.Want != WantREST && isREST(t.url) {
-		return permanent(reasonForbidden, "%w: %s with credentials, but not for a session", errForbidden, t)
+		return forbidden(reasonForbidden, t.String(), refusal("it is of TestFairy's REST API, which is asked for sessions only"))
 	}
 	return nil
 }

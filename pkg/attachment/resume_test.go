@@ -40,7 +40,7 @@ func TestResume(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			source := &flaky{content: content(size), header: tt.header, drops: tt.drops}
-			f, url := local(t, source.ServeHTTP, Options{})
+			f, url := local(t, source.ServeHTTP, Config{})
 			_, got, err := fetch(t, f, OpenRequest{URL: url + "/file.bin"})
 			if tt.failed {
 				failure(t, err, false, reasonBroken)
@@ -101,7 +101,7 @@ func TestResumeMismatch(t *testing.T) {
 		{"out of range", 416, map[string]string{"Content-Range": "bytes */5"}, reasonChanged, false},
 		{"signature over", 403, nil, "the source answered HTTP 403", false},
 		{"gone", 404, nil, "the source answered HTTP 404", false},
-		{"to a private address", 302, map[string]string{"Location": "http://10.0.0.1/"}, reasonForbidden, true},
+		{"to a private address", 302, map[string]string{"Location": "http://10.0.0.1/"}, reasonMoved, true},
 		{"to a sign-in page", 302, map[string]string{"Location": "/login"}, reasonSignIn, true},
 	}
 	for _, tt := range tests {
@@ -118,7 +118,7 @@ func TestResumeMismatch(t *testing.T) {
 				}
 				w.WriteHeader(tt.status)
 				io.WriteString(w, strings.Repeat("new", 50_000))
-			}, Options{})
+			}, Config{})
 			_, got, err := fetch(t, f, OpenRequest{URL: url + "/file.bin"})
 			failure(t, err, tt.permanent, tt.reason)
 			if len(got) != broken || !bytes.HasPrefix(source.content, got) {
@@ -145,16 +145,16 @@ func TestResumeUnknownSize(t *testing.T) {
 			w.Write(all[10_000:])
 		}
 	}
-	f, url := local(t, serve("bytes 10000-99999/100000"), Options{})
+	f, url := local(t, serve("bytes 10000-99999/100000"), Config{})
 	file, got, err := fetch(t, f, OpenRequest{URL: url})
 	if err != nil || file.Size != -1 || !bytes.Equal(got, all) {
 		t.Errorf("size %d, %d bytes, %v", file.Size, len(got), err)
 	}
-	f, url = local(t, serve("bytes 10000-99999/100000"), Options{MaxBytes: size - 1})
+	f, url = local(t, serve("bytes 10000-99999/100000"), Config{MaxBytes: size - 1})
 	_, _, err = fetch(t, f, OpenRequest{URL: url})
 	failure(t, err, true, reasonTooLarge)
 	// The whole is not told: the end of this answer may not be the file's.
-	f, url = local(t, serve("bytes 10000-99999/*"), Options{})
+	f, url = local(t, serve("bytes 10000-99999/*"), Config{})
 	_, _, err = fetch(t, f, OpenRequest{URL: url})
 	failure(t, err, false, reasonChanged)
 }
@@ -176,7 +176,7 @@ func TestResumeEndsEarly(t *testing.T) {
 		w.WriteHeader(http.StatusPartialContent)
 		w.(http.Flusher).Flush()
 		w.Write(source.content[10_000:20_000])
-	}, Options{})
+	}, Config{})
 	_, got, err := fetch(t, f, OpenRequest{URL: url + "/file.bin"})
 	if err != nil || !bytes.Equal(got, source.content) {
 		t.Errorf("%d bytes, %v", len(got), err)
@@ -199,7 +199,7 @@ func TestResumeWhileDown(t *testing.T) {
 				return
 			}
 			source.ServeHTTP(w, r)
-		}, Options{})
+		}, Config{})
 		_, got, err := fetch(t, f, OpenRequest{URL: url + "/file.bin"})
 		if down < 5 && (err != nil || !bytes.Equal(got, source.content)) {
 			t.Errorf("down %d times: %v", down, err)
@@ -213,7 +213,7 @@ func TestResumeWhileDown(t *testing.T) {
 func TestResumeWaits(t *testing.T) {
 	t.Parallel()
 	source := &flaky{content: content(size), header: http.Header{"Etag": {`"v1"`}}, drops: []int{1, 1, 1, 1, 1, 1}}
-	f, url := local(t, source.ServeHTTP, Options{})
+	f, url := local(t, source.ServeHTTP, Config{})
 	f.jitter = func(d time.Duration) time.Duration { return d - 1 }
 	var waits []time.Duration
 	f.sleep = func(_ context.Context, d time.Duration) error { waits = append(waits, d+1); return nil }
@@ -238,7 +238,7 @@ func TestResumeRetryAfter(t *testing.T) {
 				return
 			}
 			source.ServeHTTP(w, r)
-		}, Options{})
+		}, Config{})
 		var longest time.Duration
 		f.sleep = func(_ context.Context, d time.Duration) error { longest = max(longest, d); return nil }
 		_, _, err := fetch(t, f, OpenRequest{URL: url + "/file.bin"})
@@ -257,7 +257,7 @@ func TestResumeRetryAfter(t *testing.T) {
 func TestResumeDeadline(t *testing.T) {
 	t.Parallel()
 	source := &flaky{content: content(size), header: http.Header{"Etag": {`"v1"`}}, drops: []int{10_000}}
-	f, url := local(t, source.ServeHTTP, Options{})
+	f, url := local(t, source.ServeHTTP, Config{})
 	f.sleep, f.jitter = sleep, func(time.Duration) time.Duration { return 2 * time.Hour }
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()

@@ -28,7 +28,7 @@ func TestSilence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, url := local(t, func(w http.ResponseWriter, r *http.Request) { answer(w, r.Context().Done()) },
-				Options{IdleTimeout: 50 * time.Millisecond})
+				Config{IdleTimeout: 50 * time.Millisecond})
 			_, _, err := fetch(t, f, OpenRequest{URL: url})
 			failure(t, err, false, reasonTimeout)
 		})
@@ -86,7 +86,7 @@ func TestDrip(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f, err := NewFetcher(Options{AllowLoopback: true})
+				f, err := New(Config{AllowLoopback: true})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -124,7 +124,7 @@ func TestCloseEndsRead(t *testing.T) {
 		w.Write(content(1000))
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
-	}, Options{})
+	}, Config{})
 	file, err := f.Open(t.Context(), OpenRequest{URL: url})
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestContextEndsRead(t *testing.T) {
 		w.(http.Flusher).Flush()
 		cancel()
 		<-r.Context().Done()
-	}, Options{})
+	}, Config{})
 	file, err := f.Open(ctx, OpenRequest{URL: url})
 	if err == nil {
 		defer file.Close()

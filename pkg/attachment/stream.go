@@ -203,9 +203,6 @@ func (s *stream) continues(a *answer) error {
 	if err := s.at.continues(a.Response); err != nil {
 		return temporary(reasonChanged, "resume %s: %w", a.target, err)
 	}
-	if encoding := contentEncoding(a.Header); encoding != "" {
-		return temporary(reasonChanged, "resume %s: content encoding %q", a.target, encoding)
-	}
 	if s.at.size > s.fetcher.maxBytes {
 		return tooLarge(a.target, s.fetcher.maxBytes)
 	}

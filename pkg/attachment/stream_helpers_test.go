@@ -15,14 +15,14 @@ import (
 
 // local starts an HTTP server on loopback and a Fetcher that may go there. Its
 // waits take no time.
-func local(t testing.TB, h http.HandlerFunc, o Options) (*Fetcher, string) {
+func local(t testing.TB, h http.HandlerFunc, o Config) (*Fetcher, string) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(h)
 	server.Config.ErrorLog = quiet()
 	server.Start()
 	t.Cleanup(server.Close)
 	o.AllowLoopback = true
-	f, err := NewFetcher(o)
+	f, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func TestLimit(t *testing.T) {
 					w.(http.Flusher).Flush()
 				}
 				w.Write(all)
-			}, Options{MaxBytes: limit})
+			}, Config{MaxBytes: limit})
 			file, err := f.Open(t.Context(), OpenRequest{URL: url + "/file.bin"})
 			if tt.atOpen {
 				failure(t, err, true, reasonTooLarge)
@@ -80,7 +80,7 @@ func TestEndless(t *testing.T) {
 				return
 			}
 		}
-	}, Options{MaxBytes: 1 << 20})
+	}, Config{MaxBytes: 1 << 20})
 	_, got, err := fetch(t, f, OpenRequest{URL: url})
 	failure(t, err, true, reasonTooLarge)
 	if len(got) > 1<<20+1 {
@@ -108,7 +108,7 @@ func TestDeclared(t *testing.T) {
 		{"chunked, broken", "Transfer-Encoding: chunked\r\n\r\n5\r\n123", reasonBroken},
 		{"chunked, no number", "Transfer-Encoding: chunked\r\n\r\nx\r\n12345", reasonBroken},
 		{"until closed", "\r\n12345", ""},
-		{"gzip", "Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\n12345", reasonEncoded},
+		{"brotli", "Content-Encoding: br\r\nContent-Length: 5\r\n\r\n12345", reasonEncoded},
 		{"identity", "Content-Encoding: identity\r\nContent-Length: 5\r\n\r\n12345", ""},
 		{"two encodings", "Content-Encoding: identity\r\nContent-Encoding: br\r\n\r\n12345", reasonEncoded},
 		{"headers without end", strings.Repeat("X-A: "+strings.Repeat("x", 1000)+"\r\n", 100) + "\r\n12345", reasonUnreachable},
@@ -124,7 +124,7 @@ func TestDeclared(t *testing.T) {
 				}
 				defer conn.Close()
 				io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"+tt.answer)
-			}, Options{})
+			}, Config{})
 			_, got, err := fetch(t, f, OpenRequest{URL: url + "/file.txt"})
 			if tt.reason != "" {
 				failure(t, err, tt.reason == reasonEncoded, tt.reason)
@@ -132,6 +132,36 @@ func TestDeclared(t *testing.T) {
 				t.Errorf("%q, %v", got, err)
 			}
 		})
+	}
+}
+
+// TestClosedAfterHeaders: a source that breaks off is judged by nothing: what it
+// has not sent yet may be all right.
+func TestClosedAfterHeaders(t *testing.T) {
+	t.Parallel()
+	for _, want := range []Want{WantAny, WantImage, WantREST} {
+		for _, answer := range []string{
+			"Content-Type: image/png\r\nContent-Length: 100\r\n\r\n",
+			"Content-Type: image/png\r\nContent-Length: 100\r\n\r\n<!DOCTYPE html>",
+			"Content-Length: 100\r\n\r\nabc",
+			"Transfer-Encoding: chunked\r\n\r\n",
+			"Content-Encoding: gzip\r\nContent-Length: 100\r\n\r\n\x1f\x8b",
+		} {
+			f, url := local(t, func(w http.ResponseWriter, _ *http.Request) {
+				conn, _, err := w.(http.Hijacker).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer conn.Close()
+				io.WriteString(conn, "HTTP/1.1 200 OK\r\n"+answer)
+			}, Config{})
+			_, err := f.Open(t.Context(), OpenRequest{URL: url + "/shot.png", Want: want})
+			failure(t, err, false, reasonBroken)
+			if !IsSourceFault(err) {
+				t.Errorf("%q: not the source's fault: %v", answer, err)
+			}
+		}
 	}
 }
 
@@ -147,7 +177,7 @@ func TestGzipStaysGzip(t *testing.T) {
 			t.Errorf("asked for %q", got)
 		}
 		w.Write(bomb.Bytes())
-	}, Options{MaxBytes: 1 << 20})
+	}, Config{MaxBytes: 1 << 20})
 	file, got, err := fetch(t, f, OpenRequest{URL: url + "/log.gz"})
 	if err != nil || !bytes.Equal(got, bomb.Bytes()) || file.ContentType != "application/x-gzip" {
 		t.Errorf("%d bytes, %v", len(got), err)
@@ -166,7 +196,7 @@ func TestStatus(t *testing.T) {
 		f, url := local(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "7")
 			w.WriteHeader(status)
-		}, Options{})
+		}, Config{})
 		_, err := f.Open(t.Context(), OpenRequest{URL: url + "/x?X-Amz-Signature=secret"})
 		e := failure(t, err, want, fmt.Sprintf("the source answered HTTP %d", status))
 		if e.Status != status || e.RetryAfter != 7*time.Second || strings.Contains(e.Error(), "secret") {
@@ -199,7 +229,7 @@ func TestRefusedConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	listener.Close()
-	f, err := NewFetcher(Options{AllowLoopback: true})
+	f, err := New(Config{AllowLoopback: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func TestCertificates(t *testing.T) {
 			t.Parallel()
 			w := &world{ca: newAuthority(t)}
 			w.server = serveTLS(t, handler, tt.cert(w))
-			_, got, err := fetch(t, w.fetcher(t, Options{}), OpenRequest{URL: "https://app.testfairy.com/a.png"})
+			_, got, err := fetch(t, w.fetcher(t, Config{}), OpenRequest{URL: "https://app.testfairy.com/a.png"})
 			if !tt.good {
 				failure(t, err, false, reasonCertificate)
 			} else if err != nil || string(got) != picture {
@@ -51,7 +51,7 @@ func TestPlainBehindTLS(t *testing.T) {
 	}
 	w.server.Listener = listener
 	go plain.Serve(listener)
-	_, _, err = fetch(t, w.fetcher(t, Options{}), OpenRequest{URL: "https://app.testfairy.com/a.png"})
+	_, _, err = fetch(t, w.fetcher(t, Config{}), OpenRequest{URL: "https://app.testfairy.com/a.png"})
 	failure(t, err, false, reasonUnreachable)
 }
 
@@ -67,7 +67,7 @@ func TestProxyEnvironment(t *testing.T) {
 		}
 		servePicture(w)
 	}))
-	f := w.fetcher(t, Options{})
+	f := w.fetcher(t, Config{})
 	if f.public.(*http.Transport).Proxy != nil || f.loopback.(*http.Transport).Proxy != nil {
 		t.Error("a transport asks for a proxy")
 	}

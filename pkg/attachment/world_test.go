@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -95,7 +96,7 @@ func (w *world) dials() []string {
 }
 
 // fetcher returns a Fetcher that lives in w. Its waits take no time.
-func (w *world) fetcher(t testing.TB, o Options) *Fetcher {
+func (w *world) fetcher(t testing.TB, o Config) *Fetcher {
 	t.Helper()
 	o.RootCAs = w.ca.pool
 	o = withDefaults(o)
@@ -166,14 +167,19 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-// failure takes the *Error out of err and checks its verdict.
+// failure takes the *Error out of err and checks its verdict. Of an address that is
+// not allowed the reason goes on with why.
 func failure(t testing.TB, err error, permanent bool, reason string) *Error {
 	t.Helper()
 	var e *Error
 	if !errors.As(err, &e) {
 		t.Fatalf("error is %T (%v), want *Error", err, err)
 	}
-	if e.Permanent != permanent || e.Reason != reason {
+	told := e.Reason == reason
+	if reason == reasonForbidden || reason == reasonMoved {
+		told = strings.HasPrefix(e.Reason, reason+": ")
+	}
+	if e.Permanent != permanent || !told {
 		t.Errorf("got permanent %v, reason %q; want %v, %q (%v)", e.Permanent, e.Reason, permanent, reason, e)
 	}
 	return e

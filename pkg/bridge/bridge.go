@@ -147,7 +147,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	config := c.Mapping
 	stored := secrets.New(parameterstore.New(b.home.SSM), secrets.DefaultPrefix, secrets.WithLogger(c.Log))
 	key := worker.Secrets(stored)
-	sources := worker.SourceOptions(config)
+	sources := worker.SourceConfig(config)
 	baseURL := config.Centercode.BaseURL
 	if b.simulator != nil {
 		baseURL, key, sources.Resolve = b.simulator.url, simulatorSecrets{}, b.simulator.resolve()
@@ -163,7 +163,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	fetcher, err := attachment.NewFetcher(sources)
+	fetcher, err := attachment.New(sources)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func TestDemoThatGoesWrong(t *testing.T) {
 		{"no such payload", `not JSON`, ``, "not a payload"},
 		{"not accepted", `{"event":"feedback","text":"` + strings.Repeat("\x00", 400_000) + `"}`, ``, "not accepted"},
 		{"a dead letter", `{"event":"feedback","text":"a"}`, `, required: true`, "no ticket"},
-		{"no file", `{"event":"feedback","text":"a","severity":"b","screenshotUrl":"https://app.testfairy.com/a.bmp"}`, ``, "no ticket"},
+		{"no file", `{"event":"feedback","text":"a","severity":"b","screenshotUrl":"https://files.example.net/a.png"}`, ``, "no ticket"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			results := demo(t, `routes:

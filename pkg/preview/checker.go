@@ -44,7 +44,7 @@ func New(config Config) (*Checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	fetcher, err := attachment.NewFetcher(worker.SourceOptions(c))
+	fetcher, err := attachment.New(worker.SourceConfig(c))
 	if err != nil {
 		return nil, err
 	}

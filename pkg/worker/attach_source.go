@@ -14,7 +14,7 @@ import (
 // account and the source wants other credentials, it is asked for once more with
 // those in SSM: that is how the key is rotated without a deploy.
 func (d *delivery) open(ctx context.Context, a mapping.Attachment) (*attachment.File, error) {
-	request := attachment.OpenRequest{URL: a.URL, Want: attachment.Want(a.Want)}
+	request := attachment.OpenRequest{URL: a.URL, Want: attachment.Want(a.Want), Announced: d.receivedAt}
 	if a.Account == "" {
 		return d.Sources.Open(ctx, request)
 	}

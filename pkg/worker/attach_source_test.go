@@ -1,10 +1,12 @@
 package worker_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/queue"
@@ -58,9 +60,11 @@ func TestBadSources(t *testing.T) {
 		{"a redirect to a sign-in page", largeRoute, fault(redirect("/login/?next=x")), "redirected to a sign-in page", false},
 		{"behind a login", largeRoute, fault(testfairysim.Fault{Status: 401}), "the source answered HTTP 401", false},
 		{"a file where a picture was expected", picture, nil, "not a picture", true},
-		{"a redirect into the network", largeRoute, fault(redirect("http://169.254.169.254/latest/meta-data/")), "address is not allowed", false},
+		{"a redirect into the network", largeRoute, fault(redirect("http://169.254.169.254/latest/meta-data/")), "redirected to an address that is not allowed: it is not https", false},
+		{"a redirect off the list", largeRoute, fault(redirect("https://files.example.net/x?sig=a")), "host files.example.net is not one that files may come from (sources.hosts", false},
+		{"missing after a redirect", largeRoute, fault(redirect("/nowhere/x y#z")), "the source answered HTTP 404 after a redirect", false},
 		{"an encoding that was not asked for", largeRoute,
-			fault(testfairysim.Fault{Header: http.Header{"Content-Encoding": {"gzip"}}}), "encoding", false},
+			fault(testfairysim.Fault{Header: http.Header{"Content-Encoding": {"br"}}}), "encoding", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -70,6 +74,7 @@ func TestBadSources(t *testing.T) {
 				tt.upset(w)
 			}
 			id := w.send(feedback(1))
+			w.clock.Advance(time.Hour) // what is not there now is not late
 			o := w.only(w.settle(nil))
 			l := w.onlyLetter()
 			if l.Reason != queue.ReasonAttachmentSource || o.Result != worker.Dead || o.Attachments != 1 {
@@ -96,6 +101,7 @@ func TestBadSources(t *testing.T) {
 				tt.upset(w)
 			}
 			id := w.send(feedback(1))
+			w.clock.Advance(time.Hour)
 			o := w.only(w.settle(nil))
 			if o.Result != worker.Created || len(o.Skipped) != 1 || !strings.Contains(o.Skipped[0], tt.says) || w.count(w.dead) != 0 {
 				t.Errorf("outcome %+v", o)
@@ -103,6 +109,114 @@ func TestBadSources(t *testing.T) {
 			w.files(id, "screenshot")
 			w.checkInvariants(id)
 		})
+	}
+}
+
+// TestLateSources: a file that is not there yet is waited for, 15 minutes from its
+// webhook, also where the ticket could do without it; then its absence is final.
+func TestLateSources(t *testing.T) {
+	optional := strings.Replace(largeRoute, "element: log", "element: log, optional: true", 1)
+	for _, status := range []int{403, 404, 410} {
+		for name, routes := range map[string]string{"needed": largeRoute, "optional": optional} {
+			t.Run(fmt.Sprintf("%d once, %s", status, name), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, routes)
+				w.testfairy.Inject(largePath, testfairysim.Fault{Times: 1, Status: status})
+				id := w.send(feedback(1))
+				outcomes := w.settle(nil)
+				if len(outcomes) != 2 || outcomes[0].Result != worker.Retry || outcomes[0].Status != status || outcomes[1].Result != worker.Created {
+					t.Errorf("outcomes %+v", outcomes)
+				}
+				w.files(id, "screenshot", "log")
+				w.checkInvariants(id)
+			})
+			t.Run(fmt.Sprintf("%d for good, %s", status, name), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, routes)
+				w.testfairy.Inject(largePath, testfairysim.Fault{Status: status})
+				sent := w.clock.Now()
+				id := w.send(feedback(1))
+				outcomes := w.settle(nil)
+				last := outcomes[len(outcomes)-1]
+				if waited := w.clock.Now().Sub(sent); waited < 15*time.Minute {
+					t.Errorf("given up after %v: %+v", waited, outcomes)
+				}
+				if name == "needed" {
+					if l := w.onlyLetter(); last.Result != worker.Dead || l.Reason != queue.ReasonAttachmentSource || l.Status != status {
+						t.Errorf("outcome %+v, dead letter %+v", last, l)
+					}
+				} else if last.Result != worker.Created || len(last.Skipped) != 1 {
+					t.Errorf("outcome %+v", last)
+				}
+				w.files(id, "screenshot")
+				w.checkInvariants(id)
+			})
+		}
+	}
+}
+
+// TestOddSources: what browsers and other clients make nothing of is no fault of
+// the file: spaces and fragments in a URL or a redirect, labels that encode nothing.
+func TestOddSources(t *testing.T) {
+	moved := redirect(largePath + "?name=my shot&sig=a#page=1")
+	moved.Times = 1
+	labelled := func(encoding string) testfairysim.Fault {
+		return testfairysim.Fault{Header: http.Header{"Content-Encoding": {encoding}}}
+	}
+	tests := map[string]struct {
+		routes string
+		fault  testfairysim.Fault
+	}{
+		"a space and a fragment in the URL":    {strings.ReplaceAll(largeRoute, largePath, largePath+"?name=my shot#page=1"), testfairysim.Fault{}},
+		"a space and a fragment in a redirect": {largeRoute, moved},
+		"aws-chunked":                          {largeRoute, labelled("aws-chunked")},
+		"utf-8":                                {largeRoute, labelled("utf-8")},
+		"binary":                               {largeRoute, labelled("binary")},
+		"gzip over a plain file":               {largeRoute, labelled("gzip")},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, tt.routes)
+			w.testfairy.Inject(largePath, tt.fault)
+			id := w.send(feedback(1))
+			outcomes := w.settle(nil)
+			if last := outcomes[len(outcomes)-1]; last.Result != worker.Created || len(last.Skipped) > 0 {
+				t.Errorf("outcomes %+v", outcomes)
+			}
+			w.files(id, "screenshot", "log")
+			w.checkInvariants(id)
+		})
+	}
+}
+
+// TestScreenshotWithSpace: the payload's URL as a person or a browser writes it.
+func TestScreenshotWithSpace(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	id := w.send(strings.Replace(feedback(1), "/1.jpg", "/f/png/my shöt 100%.png#top", 1))
+	w.only(w.settle(nil))
+	if l := w.letters(); len(l) > 0 {
+		t.Fatalf("dead letter %+v", l)
+	}
+	files := w.tickets(id)[0].Files
+	if len(files) != 1 || files[0].Name != "my shöt 100_.png" || files[0].SHA256 != w.testfairy.SHA256("/f/png/my%20sh%C3%B6t%20100%25.png") {
+		t.Errorf("files %+v", files)
+	}
+}
+
+// TestClosedAfterHeaders: a source that breaks off before its head is a retry, and
+// no reason to do without an optional picture.
+func TestClosedAfterHeaders(t *testing.T) {
+	for _, after := range []int64{1, 100} {
+		w := newWorld(t, strings.Replace(parkRoute, "element: screenshot", "element: screenshot, optional: true", 1))
+		w.testfairy.Inject("/1.jpg", testfairysim.Fault{Times: 1, Drop: true, DropAfter: after, NoValidators: true})
+		id := w.send(feedback(1))
+		outcomes := w.settle(nil)
+		if len(outcomes) != 2 || outcomes[0].Result != worker.Retry || outcomes[1].Result != worker.Created {
+			t.Errorf("outcomes %+v", outcomes)
+		}
+		w.files(id, "screenshot")
+		w.checkInvariants(id)
 	}
 }
 

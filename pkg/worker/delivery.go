@@ -26,8 +26,10 @@ type delivery struct {
 	// receives is how often the queue has handed the message out.
 	receives int
 	began    time.Time
-	claim    *ledger.Claim
-	request  mapping.Request
+	// receivedAt is when its webhook came.
+	receivedAt time.Time
+	claim      *ledger.Claim
+	request    mapping.Request
 	// didNothing is true once the request that the ledger has announced is
 	// known not to have been carried out. Until then it is in doubt.
 	didNothing bool
@@ -90,6 +92,7 @@ func (d *delivery) run(ctx context.Context) (err error) {
 	if malformed != nil {
 		d.out.DeliveryID = queue.DeliveryID(d.message.Body)
 	} else {
+		d.receivedAt = envelope.ReceivedAt
 		d.out.Age = d.began.Sub(envelope.ReceivedAt)
 	}
 

@@ -175,6 +175,7 @@ func TestReasons(t *testing.T) {
 				tc.upset(w)
 			}
 			id := w.send(feedback(1))
+			w.clock.Advance(time.Hour) // a file that is missing now is not late
 			o := w.only(w.settle(nil))
 			l := w.onlyLetter()
 			if l.Reason != tc.want || l.Stage != queue.Stage(tc.stage) || !strings.Contains(l.Description, tc.says) || l.DeliveryID != id {
@@ -207,6 +208,7 @@ func TestOptionalAttachmentIsLeftOut(t *testing.T) {
 `)
 	w.testfairy.Inject("/gone.jpg", testfairysim.Fault{Status: 410})
 	id := w.send(feedback(1))
+	w.clock.Advance(time.Hour)
 	o := w.only(w.settle(nil))
 	if o.Result != worker.Created || o.Attachments != 1 || len(o.Skipped) != 1 || !strings.HasPrefix(o.Skipped[0], "log: ") {
 		t.Errorf("outcome %+v", o)
@@ -244,6 +246,7 @@ func TestDoubtAboutALaterAttachmentStays(t *testing.T) {
 `)
 	w.testfairy.Inject("/late.jpg", testfairysim.Fault{Status: 404, Times: 1})
 	id := w.send(feedback(1))
+	w.clock.Advance(time.Hour)
 	proc := w.start(&plan{at: "centercode.file#1", form: diesDone})
 	_, err := proc.handler.Handle(t.Context(), eventOf(w.receive(w.work)))
 	w.must(err)

@@ -87,7 +87,8 @@ func (w *world) start(p *plan) *process {
 	w.Cleanup(transport.CloseIdleConnections)
 	client, err := centercode.New(centercode.Config{BaseURL: w.centerURL, HTTP: &http.Client{Transport: proc.wire(transport)}})
 	w.must(err)
-	fetcher, err := attachment.NewFetcher(attachment.Options{Resolve: w.config.Sources.Resolve, MaxBytes: w.config.Sources.MaxBytes})
+	fetcher, err := attachment.New(attachment.Config{
+		Resolve: w.config.Sources.Resolve, MaxBytes: w.config.Sources.MaxBytes, Now: w.clock.Now})
 	w.must(err)
 	proc.handler, err = worker.New(worker.Config{
 		Ledger: ledger.New(faultyStore{proc}, w.clock.Now, ledger.DefaultLease),

@@ -5,9 +5,9 @@ import (
 	"fairbridge/pkg/mapping"
 )
 
-// SourceOptions returns what a mapping file says of where attachments come from.
-func SourceOptions(c *mapping.Config) attachment.Options {
-	return attachment.Options{
+// SourceConfig returns what a mapping file says of where attachments come from.
+func SourceConfig(c *mapping.Config) attachment.Config {
+	return attachment.Config{
 		Hosts: c.Sources.Hosts, AllowLoopback: c.Sources.AllowLoopback,
 		Resolve: c.Sources.Resolve, MaxBytes: c.Sources.MaxBytes, REST: c.TestFairy.BaseURL,
 	}

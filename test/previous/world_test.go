@@ -158,7 +158,7 @@ func (w *world) work(edit func(string) string) {
 	config, err := mapping.Parse("fairbridge.yaml",
 		fmt.Appendf(nil, "sources: {resolve: {app.testfairy.com: %q}}\n%s", w.source, edit(string(text))))
 	w.must(err)
-	fetcher, err := attachment.NewFetcher(attachment.Options{
+	fetcher, err := attachment.New(attachment.Config{
 		Hosts: config.Sources.Hosts, Resolve: config.Sources.Resolve, MaxBytes: config.Sources.MaxBytes,
 	})
 	w.must(err)

@@ -1,0 +1,148 @@
+package attachment
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+
+// TestLate: a file that its webhook has announced a moment ago may not be there
+// yet; the same later is final.
+func TestLate(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		status    int
+		age       time.Duration
+		permanent bool
+		wait      time.Duration
+	}{
+		{404, 0, false, 0},
+		{404, time.Second, false, 3 * time.Second},
+		{403, 4 * time.Minute, false, 11 * time.Minute},
+		{410, lateFor - time.Second, false, time.Second},
+		{404, -time.Second, false, 3 * time.Second}, // ingest's clock is ahead
+		{404, lateFor, true, 0},
+		{403, time.Hour, true, 0},
+		{410, 24 * time.Hour, true, 0},
+		{400, 0, true, 0},
+		{401, 0, true, 0},
+		{405, 0, true, 0},
+		{414, 0, true, 0},
+		{451, 0, true, 0},
+	}
+	for _, tt := range tests {
+		f, url := local(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(tt.status) },
+			Config{Now: func() time.Time { return noon }})
+		_, err := f.Open(t.Context(), OpenRequest{URL: url + "/shot.png", Announced: noon.Add(-tt.age)})
+		reason := fmt.Sprintf("the source answered HTTP %d", tt.status)
+		if !tt.permanent {
+			reason += "; the file may not be there yet"
+		}
+		if e := failure(t, err, tt.permanent, reason); e.RetryAfter != tt.wait || e.Status != tt.status {
+			t.Errorf("%d after %v: %+v", tt.status, tt.age, e)
+		}
+	}
+}
+
+// TestExpired: a signed URL whose time is over is called so. One out of the payload
+// stays as it is; a redirect is signed anew for the next attempt.
+func TestExpired(t *testing.T) {
+	t.Parallel()
+	amz := func(signed time.Time) string {
+		return "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=5ec&X-Amz-Date=" + signed.Format("20060102T150405Z") + "&X-Amz-Expires=86400"
+	}
+	tests := []struct {
+		name, query string
+		status      int
+		expired     bool
+	}{
+		{"S3", amz(noon.Add(-24*time.Hour - time.Second)), 403, true},
+		{"S3, to the second", amz(noon.Add(-24 * time.Hour)), 403, false},
+		{"S3, not yet", amz(noon.Add(-time.Hour)), 403, false},
+		{"S3, of another kind", amz(noon.Add(-48 * time.Hour)), 404, false},
+		{"S3, without a signature's date", "X-Amz-Expires=1", 403, false},
+		{"S3, no number", "X-Amz-Date=20200101T000000Z&X-Amz-Expires=-1", 403, false},
+		{"Google", strings.ReplaceAll(amz(noon.Add(-48*time.Hour)), "X-Amz", "X-Goog"), 400, true},
+		{"S3's earlier signature", fmt.Sprintf("AWSAccessKeyId=x&Signature=y&Expires=%d", noon.Unix()-1), 403, true},
+		{"CloudFront", fmt.Sprintf("Key-Pair-Id=x&Signature=y&Expires=%d", noon.Unix()-1), 403, true},
+		{"CloudFront, not yet", fmt.Sprintf("Key-Pair-Id=x&Signature=y&Expires=%d", noon.Unix()+1), 403, false},
+		{"another word", fmt.Sprintf("Expires=%d", noon.Unix()-1), 403, false},
+		{"none", "", 403, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f, base := local(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/moved" {
+					http.Redirect(w, r, "/shot.png?"+tt.query, http.StatusFound)
+					return
+				}
+				w.WriteHeader(tt.status)
+			}, Config{Now: func() time.Time { return noon }})
+			for _, path := range []string{"/shot.png?" + tt.query, "/moved"} {
+				_, err := f.Open(t.Context(), OpenRequest{URL: base + path, Announced: noon.Add(-time.Hour)})
+				switch moved := path == "/moved"; {
+				case tt.expired:
+					failure(t, err, !moved, reasonExpired)
+				case moved:
+					failure(t, err, true, fmt.Sprintf("the source answered HTTP %d after a redirect", tt.status))
+				default:
+					failure(t, err, true, fmt.Sprintf("the source answered HTTP %d", tt.status))
+				}
+			}
+			// Nothing is gained by waiting for it, however young the webhook is.
+			if _, err := f.Open(t.Context(), OpenRequest{URL: base + "/shot.png?" + tt.query, Announced: noon}); tt.expired {
+				failure(t, err, true, reasonExpired)
+			} else if strings.Contains(err.Error(), "Signature") {
+				t.Errorf("shows the signature: %v", err)
+			}
+		})
+	}
+}
+
+// TestIsSourceFault: an attempt that ended says nothing of the source.
+func TestIsSourceFault(t *testing.T) {
+	t.Parallel()
+	f, base := local(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, Config{})
+	_, err := f.Open(t.Context(), OpenRequest{URL: base})
+	if !IsSourceFault(fmt.Errorf("wrapped: %w", err)) {
+		t.Errorf("not the source's fault: %v", err)
+	}
+	_, err = f.Open(t.Context(), OpenRequest{URL: "https://example.com/x"})
+	if !IsSourceFault(err) {
+		t.Errorf("not the source's fault: %v", err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	_, err = f.Open(ended, OpenRequest{URL: base})
+	failure(t, err, false, reasonContext)
+	if IsSourceFault(err) || IsSourceFault(context.Canceled) || IsSourceFault(nil) {
+		t.Errorf("the source's fault: %v", err)
+	}
+}
+
+// TestReasonsNameNoURL: a reason goes into dead letters, and says of a URL its host
+// at most.
+func TestReasonsNameNoURL(t *testing.T) {
+	t.Parallel()
+	f, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range urls {
+		err := f.Check(OpenRequest{URL: tt.url})
+		if err == nil {
+			continue
+		}
+		reason := failure(t, err, true, reasonForbidden).Reason
+		if u, err := url.Parse(tt.url); err == nil && len(u.Path) > 2 && strings.Contains(reason, u.Path) || strings.Contains(reason, "@") {
+			t.Errorf("%q: %s", tt.url, reason)
+		}
+	}
+}
