@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"code.dny.dev/ssrf"
+
+	"fairbridge/pkg/internal/loopback"
 )
 
 // newGuardian is what decides about the addresses of public sources. The kept
@@ -46,14 +48,10 @@ func isISATAP(addr netip.Addr) bool {
 
 // loopbackAddr returns an error for an address that is not on this machine.
 func loopbackAddr(addr netip.AddrPort) error {
-	if !isLoopback(addr.Addr()) {
+	if !loopback.IsAddr(addr.Addr()) {
 		return fmt.Errorf("%w: %s is not loopback", errForbidden, addr.Addr())
 	}
 	return nil
-}
-
-func isLoopback(addr netip.Addr) bool {
-	return addr.IsLoopback() && !addr.Is4In6() && addr.Zone() == ""
 }
 
 // dialer resolves a name, checks what it got, and dials exactly that, so that

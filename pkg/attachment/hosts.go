@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"fairbridge/pkg/internal/loopback"
 )
 
 // hostList holds host names in lower case: "example.com" is that host alone,
@@ -42,7 +44,7 @@ func loopbackBase(raw string) (*url.URL, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case !isLoopbackHost(u.Hostname()):
+	case !loopback.IsHost(u.Hostname()):
 		return nil, errors.New("not a loopback address")
 	case strings.ContainsAny(raw, "?#"):
 		return nil, errors.New("a query or fragment")

@@ -2,9 +2,10 @@ package attachment
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"strings"
+
+	"fairbridge/pkg/internal/loopback"
 )
 
 // DefaultHosts is where TestFairy keeps its files.
@@ -63,7 +64,7 @@ func (p *policy) target(raw string) (target, error) {
 
 // place decides where a request for u goes.
 func (p *policy) place(u *url.URL) (target, error) {
-	if p.allowLoopback && isLoopbackHost(u.Hostname()) {
+	if p.allowLoopback && loopback.IsHost(u.Hostname()) {
 		return target{url: u, sent: u, loopback: true}, nil
 	}
 	switch {
@@ -128,7 +129,7 @@ func (p *policy) redirect(from target, location string) (target, error) {
 		return target{}, forbidden(reasonMoved, "redirect from "+from.String(), err)
 	}
 	to, err := p.place(u)
-	if err == nil && isLoopbackHost(u.Hostname()) && !isLoopbackHost(from.url.Hostname()) {
+	if err == nil && loopback.IsHost(u.Hostname()) && !loopback.IsHost(from.url.Hostname()) {
 		err = refusal("it is on this machine")
 	}
 	if err != nil {
@@ -136,14 +137,4 @@ func (p *policy) redirect(from target, location string) (target, error) {
 	}
 	to.moved = true
 	return to, nil
-}
-
-// isLoopbackHost reports whether host is "localhost" or a loopback address in
-// its one canonical spelling, without a zone.
-func isLoopbackHost(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && isLoopback(addr) && addr.String() == host
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"fairbridge/pkg/ingest"
+	"fairbridge/pkg/internal/loopback"
 )
 
 // ParseWebhook reads an address that a token will be sent to. Its errors do not
@@ -16,15 +17,10 @@ func ParseWebhook(address string) (*url.URL, error) {
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
 		return nil, fmt.Errorf("the webhook's URL must be like https://bridge.example.com%s", ingest.Path)
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !loopback.IsHost(u.Hostname())):
 		return nil, errors.New("the webhook's URL must start with https:// (http:// on this machine only), since the token is in it")
 	}
 	return u, nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
 // WithToken adds the token to a webhook's address. The errors are those of

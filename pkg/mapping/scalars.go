@@ -3,7 +3,6 @@ package mapping
 import (
 	"encoding/json"
 	"net"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"fairbridge/pkg/internal/lazyregexp"
+	"fairbridge/pkg/internal/loopback"
 	"fairbridge/pkg/internal/plainjson"
 	"fairbridge/pkg/mapping/internal/strictyaml"
 )
@@ -74,7 +74,7 @@ var baseURLKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(
 		return "", strictyaml.Mistake("a password has no place in this file; the API key is a secret of its own: see README.md")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return "", strictyaml.Mistake("a base URL ends before ? and #; the API key is a secret of its own: see README.md")
-	case u.Scheme == "http" && isLoopback(u.Hostname()), u.Scheme == "https":
+	case u.Scheme == "http" && loopback.IsHost(u.Hostname()), u.Scheme == "https":
 		return strings.TrimRight(s, "/"), nil
 	case u.Scheme == "http":
 		return "", strictyaml.Mistake("not encrypted: the API key would travel in the open; write https://")
@@ -87,20 +87,12 @@ var baseURLKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(
 // loopbackKind is where a simulator on this machine plays a file host.
 var loopbackKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || !isLoopback(u.Hostname()) ||
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || !loopback.IsHost(u.Hostname()) ||
 		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return "", strictyaml.Mistake("not a URL on this machine; resolve is for simulators: http://127.0.0.1:8081/testfairy")
 	}
 	return s, nil
 }), func(s *strictyaml.Schema) { s.Types, s.Pattern = []string{"string"}, "^https?://" })
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
-}
 
 var hostPattern = lazyregexp.New(`^(\*\.[a-z0-9-]+\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z]([a-z0-9-]*[a-z0-9])?$`)
 

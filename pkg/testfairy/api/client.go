@@ -13,11 +13,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"fairbridge/pkg/internal/loopback"
 )
 
 // The bases of the REST API. TestFairy is now Sauce Labs Mobile App
@@ -71,7 +72,7 @@ func New(baseURL string, credentials Credentials, hc *http.Client) (*Client, err
 	switch {
 	case err != nil, base.Host == "", base.User != nil, base.RawQuery != "", base.Fragment != "":
 		return nil, ErrInvalidBase
-	case base.Scheme != "https" && (base.Scheme != "http" || !isLoopback(base.Hostname())):
+	case base.Scheme != "https" && (base.Scheme != "http" || !loopback.IsHost(base.Hostname())):
 		return nil, fmt.Errorf("%w: it must start with https:// (http:// on this machine only)", ErrInvalidBase)
 	}
 	own := http.Client{}
@@ -89,11 +90,6 @@ func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "TestFai
 
 // LogValue implements [slog.LogValuer].
 func (c *Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
-}
 
 // call makes one call below /api/1/ and returns the fields of its answer. The
 // error is an [*Error]. form is the body, nil for none.
