@@ -19,6 +19,7 @@ import (
 
 // checkOptions are what a person can ask of check.
 type checkOptions struct {
+	data     string // a folder to look through; empty: the mapping file is checked
 	config   string
 	old      string // of --diff; empty: no comparison
 	payloads []string
@@ -43,11 +44,16 @@ would be sent, but probably not as it was meant; they may quote the payload.
 With --diff it shows what would be different from another mapping file, for each
 payload. That a route has moved in the file is no difference.
 
+With --data DIR it reads through what the bridge in that folder keeps, the mapping
+file aside, and changes nothing; the bridge may run. It says what is damaged, and
+how to get back what can be had.
+
 The exit code is 1 if the file or a payload has a problem, with --strict also if
 there are warnings, and with --exit-code also if --diff finds a difference. It
 is 2 if the check could not be made.`,
 		Example: `  fairbridge check
   fairbridge check --payload events/feedback.json
+  fairbridge check --data .fairbridge
   fairbridge check --payload events --strict
   fairbridge check --payload events --json | jq '.payloads[] | select(.outcome == "dead_letter")'
   git show main:fairbridge.yaml >old.yaml && fairbridge check --payload events --diff old.yaml`,
@@ -57,8 +63,14 @@ is 2 if the check could not be made.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, more []string) error {
+		RunE: func(cmd *cobra.Command, more []string) error {
 			o.payloads = append(o.payloads, more...)
+			if cmd.Flags().Changed("data") {
+				if cmd.Flags().NFlag() > 1 || len(more) > 0 {
+					return usage("check: --data is about a folder and goes with nothing else")
+				}
+				return checkFolder(cmd.Context(), std, o.data)
+			}
 			if len(o.payloads) == 0 && (o.old != "" || o.verbose) {
 				return usage("check: --diff and --verbose are about payloads; name them with --payload")
 			}
@@ -70,6 +82,8 @@ is 2 if the check could not be made.`,
 	}
 	configFlag(cmd, &o.config)
 	flags := cmd.Flags()
+	flags.StringVar(&o.data, "data", "", "a data folder to read through, in place of the mapping file")
+	_ = cmd.MarkFlagDirname("data")
 	flags.StringArrayVar(&o.payloads, "payload", nil, "file or folder of payloads; more may follow")
 	flags.StringVar(&o.old, "diff", "", "another mapping file, to compare with")
 	flags.BoolVar(&o.exitCode, "exit-code", false, "exit with 1 if --diff finds a difference")

@@ -82,7 +82,7 @@ func Open(ctx context.Context, dir string, opts ...Option) (_ *Home, err error) 
 		opt(&o)
 	}
 	file := filepath.Join(dir, databaseFile)
-	if o.existing && !exists(file) {
+	if o.existing && !Exists(dir) {
 		return nil, fmt.Errorf("there is no FairBridge home in %s: %w", dir, fs.ErrNotExist)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -99,8 +99,9 @@ func Open(ctx context.Context, dir string, opts ...Option) (_ *Home, err error) 
 	return h, nil
 }
 
-// exists reports whether there is a database, or what is left of one.
-func exists(file string) bool {
+// Exists reports whether there is a home in dir, or what is left of one.
+func Exists(dir string) bool {
+	file := filepath.Join(dir, databaseFile)
 	for _, name := range []string{file, file + "-wal"} {
 		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 			return true

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"fairbridge/pkg/internal/shellword"
 	"fairbridge/pkg/sqlitedb"
 )
 
@@ -49,6 +50,9 @@ func Backup(ctx context.Context, dir, to string) error {
 // there is none, and returns where the database that was there is kept; "" if
 // there was none. It returns [ErrLocked] if a bridge runs there.
 func Restore(ctx context.Context, from, dir string) (kept string, err error) {
+	if _, err := os.Stat(from); err != nil {
+		return "", fmt.Errorf("restore home: %w", err)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("restore home: %w", err)
 	}
@@ -67,18 +71,19 @@ func Restore(ctx context.Context, from, dir string) (kept string, err error) {
 // be had.
 func explain(dir string, err error) error {
 	var lost *sqlitedb.FileError
-	switch {
-	case !errors.As(err, &lost):
+	if !errors.As(err, &lost) {
 		return err
-	case lost.Rescued != "":
+	}
+	folder := shellword.Quote(dir)
+	if lost.Rescued != "" {
 		return fmt.Errorf("%w\nNothing more is accepted. All that it held was saved; put it back with\n  fairbridge restore %s --data %s",
-			err, lost.Rescued, dir)
+			err, shellword.Quote(lost.Rescued), folder)
 	}
 	return fmt.Errorf(`%w
 Nothing is accepted into it. Copy the folder %[2]s as it is; then put a backup in its place with
   fairbridge restore BACKUP --data %[2]s
-or what SQLite's own command can still read of it with
+or what SQLite's own command, in the build of sqlite.org, can still read of it with
   sqlite3 %[3]s .recover | sqlite3 recovered.db
   fairbridge restore recovered.db --data %[2]s
-docs/operations.md says more`, err, dir, filepath.Join(dir, databaseFile))
+docs/operations.md says more`, err, folder, shellword.Quote(filepath.Join(dir, databaseFile)))
 }

@@ -5,13 +5,13 @@ package home
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"fairbridge/pkg/internal/shellword"
 	"fairbridge/pkg/ledger"
 )
 
@@ -39,7 +39,7 @@ func (p Place) Command(words string) string {
 		{"--stack", p.Stack}, {"--data", p.folderToName()}, {"--region", p.Region}, {"--profile", p.Profile},
 	} {
 		if option.value != "" {
-			words += " " + option.flag + " " + shellWord(option.value)
+			words += " " + option.flag + " " + shellword.Quote(option.value)
 		}
 	}
 	return words
@@ -51,15 +51,6 @@ func (p Place) folderToName() string {
 		return ""
 	}
 	return p.Folder
-}
-
-// shellWord writes a text so that a shell reads it as one word.
-func shellWord(s string) string {
-	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@%+="
-	if s != "" && strings.Trim(s, safe) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // Queues is what is called of SQS. *sqs.Client satisfies it, and so does

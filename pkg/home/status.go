@@ -100,8 +100,8 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 	}
 	var workErr, deadErr, secretsErr, centercodeErr, historyErr error
 	var all sync.WaitGroup
-	all.Go(func() { s.Work, workErr = h.depth(ctx, h.WorkQueueURL) })
-	all.Go(func() { s.DeadLetters, deadErr = h.depth(ctx, h.DeadLetterQueueURL) })
+	all.Go(func() { s.Work, workErr = h.Depth(ctx, h.WorkQueueURL) })
+	all.Go(func() { s.DeadLetters, deadErr = h.Depth(ctx, h.DeadLetterQueueURL) })
 	all.Go(func() { s.Secrets, secretsErr = h.Secrets(ctx) })
 	all.Go(func() { s.Centercode, centercodeErr = h.askCentercode(ctx, o.Config) })
 	all.Go(func() { s.Deliveries, s.Partial, historyErr = h.deliveries(ctx, o.Last) })
@@ -150,7 +150,8 @@ func (h *Home) needs(name, baseURL string) bool {
 	return false
 }
 
-func (h *Home) depth(ctx context.Context, queueURL string) (*QueueDepth, error) {
+// Depth counts the messages of a queue.
+func (h *Home) Depth(ctx context.Context, queueURL string) (*QueueDepth, error) {
 	wanted := []types.QueueAttributeName{
 		types.QueueAttributeNameApproximateNumberOfMessages,
 		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,

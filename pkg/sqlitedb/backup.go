@@ -19,6 +19,9 @@ const stamp = "20060102T150405Z"
 // at to is left alone; the error then wraps os.ErrExist.
 func Backup(ctx context.Context, from, to string) error {
 	pool, err := openReading(from)
+	if err == nil {
+		to, err = filepath.Abs(to) // SQLite would read file:x as a URI
+	}
 	if err != nil {
 		return fmt.Errorf("back up database: %w", err)
 	}

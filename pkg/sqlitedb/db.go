@@ -235,6 +235,10 @@ func openWriting(path string, judge func(error) error) (*sql.DB, error) {
 // openPool opens a pool of at most conns connections, which stay open and whose
 // errors go through judge.
 func openPool(path string, conns int, judge func(error) error, params ...string) (*sql.DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") { // C:/...
 		slashed = "/" + slashed

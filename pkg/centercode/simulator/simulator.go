@@ -78,7 +78,7 @@ func New(options Options) (*Simulator, error) {
 	if err := s.load(); err != nil {
 		return nil, err
 	}
-	s.handler = s.routes()
+	s.handler = ownHost(s.routes())
 	return s, nil
 }
 
