@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/queue"
 )
 
 func newDeadLetters(std streams) *cobra.Command {
@@ -36,7 +36,7 @@ left, 2 if the call was wrong.`,
 type desk struct {
 	at     *place
 	target *home.Home
-	queue  *queue.DeadLetters
+	queue  *deadletter.Queue
 	ledger *ledger.Ledger
 	std    streams
 	meter  *meter
@@ -49,7 +49,7 @@ func openDesk(ctx context.Context, at *place, std streams) (*desk, error) {
 	}
 	d := &desk{
 		at: at, target: t, std: std, meter: newMeter(std.err),
-		queue:  &queue.DeadLetters{API: t.SQS, URL: t.DeadLetterQueueURL, WorkURL: t.WorkQueueURL},
+		queue:  &deadletter.Queue{API: t.SQS, URL: t.DeadLetterQueueURL, WorkURL: t.WorkQueueURL},
 		ledger: ledger.New(t.Ledger, time.Now, ledger.DefaultLease),
 	}
 	d.queue.Progress = func(taken, of int) { d.meter.show("reading dead letters", taken, of) }

@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
@@ -136,7 +137,7 @@ var (
 
 // adviceFor chooses the advice for a letter, by what the ledger knows of its
 // delivery; known is false if that is nothing.
-func adviceFor(l queue.Letter, e ledger.Entry, known bool) advice {
+func adviceFor(l deadletter.Letter, e ledger.Entry, known bool) advice {
 	file := l.Stage == queue.StageAttach
 	switch state := e.Progress(); {
 	case known && e.State == ledger.Completed:

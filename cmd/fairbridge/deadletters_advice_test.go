@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
@@ -46,7 +47,7 @@ func TestAdviceIsForTheCase(t *testing.T) {
 		{"dropped", queue.ReasonRejected, "create", 400, &ledger.Entry{State: ledger.Dead, Generation: 1, Last: &ledger.Fault{Reason: ledger.ReasonDropped}}, adviceDropped},
 		{"done", queue.ReasonRejected, "create", 400, &ledger.Entry{State: ledger.Completed}, adviceLeftover},
 	} {
-		l := queue.Letter{DeadLetter: queue.DeadLetter{Reason: tc.reason, Stage: tc.stage, Status: tc.status}}
+		l := deadletter.Letter{DeadLetter: queue.DeadLetter{Reason: tc.reason, Stage: tc.stage, Status: tc.status}}
 		e := ledger.Entry{}
 		if tc.entry != nil {
 			e = *tc.entry

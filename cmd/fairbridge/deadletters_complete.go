@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
@@ -37,7 +38,7 @@ func completeIDs(at *place, s *selection, most int) cobra.CompletionFunc {
 		}
 		var ids []cobra.Completion
 		seen := map[string]bool{}
-		look(cmd.Context(), at, func(l queue.Letter) bool {
+		look(cmd.Context(), at, func(l deadletter.Letter) bool {
 			if seen[l.DeliveryID] || isGiven(given, l.DeliveryID) || !strings.HasPrefix(l.DeliveryID, typed) {
 				return true
 			}
@@ -63,7 +64,7 @@ func completeAssignment(at *place) cobra.CompletionFunc {
 		}
 		values := map[string]string{} // by field
 		looked := 0
-		look(cmd.Context(), at, func(l queue.Letter) bool {
+		look(cmd.Context(), at, func(l deadletter.Letter) bool {
 			if len(given) > 0 && !isGiven(given, l.DeliveryID) {
 				return true
 			}
@@ -90,9 +91,9 @@ func isGiven(ids []string, delivery string) bool {
 }
 
 // gist is a letter in a few words.
-func gist(l queue.Letter) string {
+func gist(l deadletter.Letter) string {
 	event, _ := l.Payload()
-	c := letterCase{Case: queue.Case{Letter: l}, event: event}
+	c := letterCase{Case: deadletter.Case{Letter: l}, event: event}
 	return terminal.Shorten(terminal.Printable(strings.TrimSuffix(string(l.Reason)+": "+cmp.Or(saying(c), l.Description), ": ")), problemWidth)
 }
 
@@ -100,7 +101,7 @@ func gist(l queue.Letter) string {
 // none is taken in hand, so that a Tab cannot come between another command and
 // its letters. What cannot be read in time is not shown, and nothing is said of
 // it: there is no place for a message in a line that is being typed.
-func look(ctx context.Context, at *place, visit func(queue.Letter) bool) {
+func look(ctx context.Context, at *place, visit func(deadletter.Letter) bool) {
 	ctx, cancel := context.WithTimeout(ctx, completeIn)
 	defer cancel()
 	t, err := at.open(ctx)
@@ -116,8 +117,8 @@ func look(ctx context.Context, at *place, visit func(queue.Letter) bool) {
 }
 
 // lyingThere reads a message of the dead-letter queue that was not received.
-func lyingThere(m types.Message) queue.Letter {
-	l := queue.Letter{DeadLetter: queue.ParseDeadLetter(m.MessageAttributes), Body: aws.ToString(m.Body)}
+func lyingThere(m types.Message) deadletter.Letter {
+	l := deadletter.Letter{DeadLetter: queue.ParseDeadLetter(m.MessageAttributes), Body: aws.ToString(m.Body)}
 	l.DeliveryID = queue.DeliveryID(l.Body)
 	if _, moved := m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]; moved || l.Reason == "" {
 		l.Reason, l.Description = queue.ReasonRetriesExhausted, "" // an older letter's, if it is there
@@ -131,7 +132,7 @@ func lyingThere(m types.Message) queue.Letter {
 // without their payloads. Those that SQS itself moved are missing: the ledger was
 // not told. The scan is a read that disturbs nobody, costs far less than a cent,
 // and of a very large table does not end in time.
-func lookIntoLedger(ctx context.Context, t *home.Home, visit func(queue.Letter) bool) {
+func lookIntoLedger(ctx context.Context, t *home.Home, visit func(deadletter.Letter) bool) {
 	records, _ := t.History.Recent(ctx, math.MaxInt32) // a part of them is better than none
 	for _, r := range slices.Backward(records) {
 		e, err := ledger.Read(r)
@@ -139,7 +140,7 @@ func lookIntoLedger(ctx context.Context, t *home.Home, visit func(queue.Letter) 
 			continue
 		}
 		l := queue.DeadLetter{DeliveryID: e.DeliveryID, Reason: queue.Reason(e.Last.Reason), Description: e.Last.Text}
-		if !visit(queue.Letter{DeadLetter: l}) {
+		if !visit(deadletter.Letter{DeadLetter: l}) {
 			return
 		}
 	}

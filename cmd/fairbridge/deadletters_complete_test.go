@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/queue"
 )
 
 // On a stack the ids are those of the ledger's dead deliveries. The queue is not
@@ -54,7 +54,7 @@ func TestCompletionOnAStack(t *testing.T) {
 // its hands.
 func TestCompletionLeavesLettersInHand(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), moved(t, 2))
-	hold, err := h.queue().Take(t.Context(), func(queue.Letter) {})
+	hold, err := h.queue().Take(t.Context(), func(deadletter.Letter) {})
 	h.must(err)
 	got := runCommand(t, "", "__completeNoDesc", "dlq", "replay", "--data", h.data, "")
 	if want := shortID(idOf(1)) + "\n" + shortID(idOf(2)) + "\n:36\n"; got.out != want {
@@ -71,7 +71,7 @@ func TestCompletionLeavesLettersInHand(t *testing.T) {
 
 // Very many letters are not all offered.
 func TestCompletionIsBounded(t *testing.T) {
-	var letters []queue.Letter
+	var letters []deadletter.Letter
 	for n := range mostCompleted + 1 {
 		letters = append(letters, rejected(t, n, ""))
 	}
@@ -98,7 +98,7 @@ func TestCompletionEnds(t *testing.T) {
 		<-asked
 		cancel()
 	}()
-	look(ctx, &place{Place: home.Place{Stack: stackName}, given: func(string) bool { return false }}, func(queue.Letter) bool {
+	look(ctx, &place{Place: home.Place{Stack: stackName}, given: func(string) bool { return false }}, func(deadletter.Letter) bool {
 		t.Error("there is a letter")
 		return false
 	})

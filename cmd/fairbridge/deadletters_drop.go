@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
@@ -50,7 +51,7 @@ type dropCall struct {
 	at      place
 	because string
 	yes     bool
-	filter  queue.Filter
+	filter  deadletter.Filter
 	left    bool
 }
 
@@ -107,7 +108,7 @@ func (c *dropCall) run(ctx context.Context, d *desk) (err error) {
 // drop writes the reason down first: a letter that is gone must be explained.
 func (c *dropCall) drop(ctx context.Context, d *desk, in *inHand) error {
 	var mu sync.Mutex
-	var noted []queue.Case
+	var noted []deadletter.Case
 	failed := func(id string, err error) {
 		d.say("%s stays: %v", shortID(id), err)
 		c.left = true
@@ -136,9 +137,9 @@ func (c *dropCall) drop(ctx context.Context, d *desk, in *inHand) error {
 	}
 	close(next)
 	writers.Wait()
-	slices.SortFunc(noted, func(a, b queue.Case) int { return strings.Compare(a.DeliveryID, b.DeliveryID) })
+	slices.SortFunc(noted, func(a, b deadletter.Case) int { return strings.Compare(a.DeliveryID, b.DeliveryID) })
 	dropped := 0
-	in.hold.Remove(context.WithoutCancel(ctx), noted, func(l queue.Case, err error) {
+	in.hold.Remove(context.WithoutCancel(ctx), noted, func(l deadletter.Case, err error) {
 		if err != nil {
 			failed(l.DeliveryID, errors.Join(errors.New("the ledger says that it is dropped"), err))
 			return

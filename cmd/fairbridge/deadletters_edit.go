@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/preview"
 	"fairbridge/pkg/queue"
@@ -65,7 +66,7 @@ func writeChanges(out io.Writer, id string, changes []queue.Edit) {
 
 // edit applies corrections to a letter, and checks what was set and, if there is
 // a fairbridge.yaml, the result as the worker does. It returns what it changed.
-func edit(l *queue.Letter, sets []assignment, c *preview.Checker, now time.Time) (changes []queue.Edit, err error) {
+func edit(l *deadletter.Letter, sets []assignment, c *preview.Checker, now time.Time) (changes []queue.Edit, err error) {
 	envelope, err := queue.Decode(l.Body)
 	if err != nil {
 		return nil, fmt.Errorf("it cannot be corrected: %w", err)

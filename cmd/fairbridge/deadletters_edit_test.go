@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/queue"
 )
 
@@ -34,7 +35,7 @@ func TestReplayCorrects(t *testing.T) {
 		t.Errorf("on record is %+v", e.Edits)
 	}
 
-	malformed := queue.Letter{
+	malformed := deadletter.Letter{
 		DeadLetter: queue.DeadLetter{DeliveryID: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", Reason: queue.ReasonMalformed, Stage: "decode"},
 		Body:       "hello",
 	}

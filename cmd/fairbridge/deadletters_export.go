@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fairbridge/pkg/queue"
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/terminal"
 )
 
@@ -18,7 +18,7 @@ func newDeadLettersExport(std streams) *cobra.Command {
 	var at place
 	var s selection
 	var file string
-	var filter queue.Filter
+	var filter deadletter.Filter
 	cmd := &cobra.Command{
 		Use:   "export [DELIVERY-ID...]",
 		Short: "Write dead letters as JSON Lines",
@@ -85,7 +85,7 @@ func exportTo(file string, out io.Writer, cases []letterCase) error {
 func writeExport(out io.Writer, cases []letterCase) error {
 	w := bufio.NewWriter(out)
 	for _, c := range cases {
-		if err := queue.WriteLetter(w, c.Letter); err != nil {
+		if err := deadletter.WriteLetter(w, c.Letter); err != nil {
 			return err
 		}
 	}

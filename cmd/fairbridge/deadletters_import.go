@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fairbridge/pkg/queue"
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/terminal"
 )
 
@@ -36,7 +36,7 @@ completed is not done again. "-" reads standard input.`,
 	return cmd
 }
 
-func readExport(file string, in io.Reader) ([]queue.Letter, error) {
+func readExport(file string, in io.Reader) ([]deadletter.Letter, error) {
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
@@ -45,14 +45,14 @@ func readExport(file string, in io.Reader) ([]queue.Letter, error) {
 		defer f.Close()
 		in = f
 	}
-	letters, err := queue.ReadLetters(in)
+	letters, err := deadletter.ReadLetters(in)
 	if err != nil {
 		return nil, fmt.Errorf("import dead letters from %s: %w", file, err)
 	}
 	return letters, nil
 }
 
-func (d *desk) importLetters(ctx context.Context, letters []queue.Letter) error {
+func (d *desk) importLetters(ctx context.Context, letters []deadletter.Letter) error {
 	ids := make([]string, len(letters))
 	for i, l := range letters {
 		ids[i] = l.DeliveryID
@@ -68,7 +68,7 @@ func (d *desk) importLetters(ctx context.Context, letters []queue.Letter) error 
 		l.Generation = max(l.Generation, known[l.DeliveryID].Generation)
 	}
 	imported, failed := 0, 0
-	d.queue.Add(ctx, letters, func(l queue.Letter, err error) {
+	d.queue.Add(ctx, letters, func(l deadletter.Letter, err error) {
 		if err == nil {
 			imported++
 			d.meter.show("importing", imported, len(letters))

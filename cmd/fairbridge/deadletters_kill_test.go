@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/queue"
 )
 
 // mended is how many dead letters there are.
@@ -68,7 +68,7 @@ func TestDeadLetterCommandsKilled(t *testing.T) {
 func (m *mending) fill() {
 	m.t.Helper()
 	var all sync.WaitGroup // writes that wait together share a commit
-	letters := make([]queue.Letter, mended)
+	letters := make([]deadletter.Letter, mended)
 	for n := range letters {
 		l := rejected(m.t, n, "")
 		letters[n] = l

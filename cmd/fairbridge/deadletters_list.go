@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
@@ -20,7 +21,7 @@ func newDeadLettersList(std streams) *cobra.Command {
 	var at place
 	var s selection
 	var asJSON bool
-	var filter queue.Filter
+	var filter deadletter.Filter
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the dead letters and why they are there",

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/queue"
 )
 
@@ -18,7 +19,7 @@ func TestWriteLettersTable(t *testing.T) {
 	crash.Reason, crash.Stage, crash.Status, crash.Description = queue.ReasonMapping, "map", 0, "line 9: fields.severity: is empty"
 	download := rejected(t, 4, `"event":"download","testerEmail":"bob@corporation.com"`)
 	download.Description = ""
-	foreign := queue.Letter{
+	foreign := deadletter.Letter{
 		DeadLetter: queue.DeadLetter{DeliveryID: strings.Repeat("f", 64), Reason: queue.ReasonMalformed, Stage: "decode", FailedAt: letterTime},
 		Body:       "hello",
 	}

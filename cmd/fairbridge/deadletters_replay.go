@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/preview"
-	"fairbridge/pkg/queue"
 )
 
 // mostReplays is how often a delivery is replayed without --force: what has
@@ -67,7 +67,7 @@ type replayCall struct {
 	timeout                               time.Duration
 
 	// What check reads out of them.
-	filter      queue.Filter
+	filter      deadletter.Filter
 	assignments []assignment
 	perSecond   float64
 	checker     *preview.Checker

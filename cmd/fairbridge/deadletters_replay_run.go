@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"fairbridge/pkg/queue"
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/terminal"
 	"fairbridge/pkg/testfairy"
 )
@@ -78,7 +78,7 @@ func (r *replayCall) run(ctx context.Context, d *desk) (err error) {
 	return err
 }
 
-func (r *replayCall) release(ctx context.Context, d *desk, hold *queue.Hold) {
+func (r *replayCall) release(ctx context.Context, d *desk, hold *deadletter.Hold) {
 	if err := hold.Release(ctx); err != nil {
 		d.say("%v", err)
 		r.left = true
@@ -89,7 +89,7 @@ func (r *replayCall) release(ctx context.Context, d *desk, hold *queue.Hold) {
 // letter goes, and what has failed again is for another run.
 func (r *replayCall) once(ctx context.Context, in *inHand) []letterCase {
 	var cases []letterCase
-	var copies []queue.Case
+	var copies []deadletter.Case
 	for _, c := range in.chosen {
 		switch generation, was := r.generations[c.DeliveryID]; {
 		case !was:
@@ -100,7 +100,7 @@ func (r *replayCall) once(ctx context.Context, in *inHand) []letterCase {
 			r.again++
 		}
 	}
-	in.hold.Remove(ctx, copies, func(c queue.Case, err error) {
+	in.hold.Remove(ctx, copies, func(c deadletter.Case, err error) {
 		if err == nil {
 			r.copies += c.Count()
 		}
@@ -142,18 +142,18 @@ func (r *replayCall) ask(ctx context.Context, d *desk, cases []letterCase, in *i
 	return yes, err
 }
 
-func (r *replayCall) send(ctx context.Context, d *desk, hold *queue.Hold, cases []letterCase) error {
+func (r *replayCall) send(ctx context.Context, d *desk, hold *deadletter.Hold, cases []letterCase) error {
 	if r.wait {
 		if err := r.follow(ctx, d, cases); err != nil {
 			return err
 		}
 	}
-	plain := make([]queue.Case, len(cases))
+	plain := make([]deadletter.Case, len(cases))
 	for i, c := range cases {
 		plain[i] = c.Case
 	}
-	hold.Replay(ctx, plain, r.perSecond, func(c queue.Case, err error) {
-		if err == nil || errors.Is(err, queue.ErrNotRemoved) {
+	hold.Replay(ctx, plain, r.perSecond, func(c deadletter.Case, err error) {
+		if err == nil || errors.Is(err, deadletter.ErrNotRemoved) {
 			r.generations[c.DeliveryID] = c.Generation
 			r.copies += len(c.Copies)
 		}
@@ -214,14 +214,14 @@ func (r *replayCall) tell(d *desk, more bool) error {
 }
 
 // fail says what became of a letter that was not replayed as it should.
-func (r *replayCall) fail(d *desk, c queue.Case, err error) {
+func (r *replayCall) fail(d *desk, c deadletter.Case, err error) {
 	r.left = true
 	r.failures++
 	switch {
 	case errors.Is(err, context.Canceled):
 		r.interrupted++
 	case r.failures-r.interrupted > mostSaid:
-	case errors.Is(err, queue.ErrNotRemoved):
+	case errors.Is(err, deadletter.ErrNotRemoved):
 		d.say("%s %v", shortID(c.DeliveryID), err)
 	default:
 		d.say("%s stays: %v", shortID(c.DeliveryID), err)

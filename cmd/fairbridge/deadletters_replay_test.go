@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
 
@@ -104,7 +104,7 @@ func TestReplayTooOftenOfWhatWasMoved(t *testing.T) {
 // Very many letters go a part at a time; a copy that comes in a later part goes
 // as well.
 func TestReplayOfVeryMany(t *testing.T) {
-	letters := make([]queue.Letter, 0, atOnce+300)
+	letters := make([]deadletter.Letter, 0, atOnce+300)
 	for n := range atOnce + 200 {
 		letters = append(letters, rejected(t, n, ""))
 	}
@@ -119,7 +119,7 @@ func TestReplayOfVeryMany(t *testing.T) {
 // Ctrl-C ends a replay: what was begun is finished, the rest stays and is visible
 // at once.
 func TestReplayInterrupted(t *testing.T) {
-	var letters []queue.Letter
+	var letters []deadletter.Letter
 	for n := range 30 {
 		letters = append(letters, rejected(t, n, ""))
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/preview"
@@ -35,7 +36,7 @@ func (d *desk) checkerHere(cmd *cobra.Command, config string) (*preview.Checker,
 }
 
 // replayed is what a replay of a letter would send, by what the ledger knows.
-func replayed(c *preview.Checker, l queue.Letter, e ledger.Entry) (checked, error) {
+func replayed(c *preview.Checker, l deadletter.Letter, e ledger.Entry) (checked, error) {
 	result := checked{Payload: l.DeliveryID}
 	state := e.Progress()
 	switch {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
@@ -60,8 +61,8 @@ func (s *selection) flags(cmd *cobra.Command) {
 }
 
 // filter reads the flags.
-func (s *selection) filter(now time.Time) (queue.Filter, error) {
-	f := queue.Filter{IDs: s.ids, Statuses: s.statuses, Apps: s.apps}
+func (s *selection) filter(now time.Time) (deadletter.Filter, error) {
+	f := deadletter.Filter{IDs: s.ids, Statuses: s.statuses, Apps: s.apps}
 	for _, id := range s.ids {
 		if len(id) < shortestID || strings.Trim(strings.ToLower(id), "0123456789abcdef") != "" {
 			return f, usage("%q is no delivery id; give at least its first %d characters", id, shortestID)
@@ -80,7 +81,7 @@ func (s *selection) filter(now time.Time) (queue.Filter, error) {
 		f.Stages = append(f.Stages, queue.Stage(stage))
 	}
 	for _, status := range s.statuses {
-		if err := queue.CheckStatus(status); err != nil {
+		if err := deadletter.CheckStatus(status); err != nil {
 			return f, usage("--status: %w", err)
 		}
 	}
@@ -91,14 +92,14 @@ func (s *selection) filter(now time.Time) (queue.Filter, error) {
 		if bound.text == "" {
 			continue
 		}
-		at, err := queue.ParseTime(bound.text, now)
+		at, err := deadletter.ParseTime(bound.text, now)
 		if err != nil {
 			return f, usage("--%s: %w", bound.flag, err)
 		}
 		*bound.time = at
 	}
 	for _, m := range s.match {
-		c, err := queue.ParseCondition(m)
+		c, err := deadletter.ParseCondition(m)
 		if err != nil {
 			return f, usage("--match: %w", err)
 		}
@@ -139,14 +140,14 @@ func joined[S ~string](words []S) string {
 
 // letterCase is a delivery among the dead letters, with what is known besides.
 type letterCase struct {
-	queue.Case
+	deadletter.Case
 	// event is the payload, empty if it was not asked for or cannot be decoded.
 	event testfairy.Event
 }
 
 // inHand are dead letters in hand, and of them those that are meant.
 type inHand struct {
-	hold *queue.Hold
+	hold *deadletter.Hold
 	// chosen are those that are meant, the longest dead first.
 	chosen []letterCase
 	// deliveries counts all that were found.
@@ -159,7 +160,7 @@ type inHand struct {
 
 // wish says what a command needs of the letters that it means.
 type wish struct {
-	filter queue.Filter
+	filter deadletter.Filter
 	// payloads and bodies are kept only where they are needed: there may be very
 	// many letters.
 	payloads, bodies bool
@@ -179,16 +180,16 @@ func (d *desk) take(ctx context.Context, w wish) (*inHand, error) {
 }
 
 // takeMore takes dead letters in hand besides those that are.
-func (d *desk) takeMore(ctx context.Context, hold *queue.Hold, w wish) (*inHand, error) {
+func (d *desk) takeMore(ctx context.Context, hold *deadletter.Hold, w wish) (*inHand, error) {
 	type seen struct {
 		event testfairy.Event
 		meant bool
 	}
 	var mu sync.Mutex
-	var letters []queue.Letter
+	var letters []deadletter.Letter
 	known := map[string]seen{} // by message id
 	early := w.filter.WithoutFault()
-	anyMore, err := hold.Take(ctx, w.most, func(l queue.Letter) {
+	anyMore, err := hold.Take(ctx, w.most, func(l deadletter.Letter) {
 		var s seen
 		if w.payloads || w.filter.NeedsPayload() {
 			s.event, _ = l.Payload() // what cannot be decoded has no fields
@@ -214,7 +215,7 @@ func (d *desk) takeMore(ctx context.Context, hold *queue.Hold, w wish) (*inHand,
 		return nil, err
 	}
 	in := &inHand{hold: hold, more: anyMore}
-	for _, c := range queue.Cases(letters) {
+	for _, c := range deadletter.Cases(letters) {
 		in.deliveries++
 		if s := known[c.MessageID]; s.meant {
 			in.chosen = append(in.chosen, letterCase{Case: c, event: s.event})
@@ -245,7 +246,7 @@ func (d *desk) lastErrors(ctx context.Context, cases []letterCase) error {
 }
 
 // describeMoved tells of a letter that SQS moved what the ledger knows last.
-func describeMoved(l *queue.Letter, e ledger.Entry) {
+func describeMoved(l *deadletter.Letter, e ledger.Entry) {
 	l.Attempts = e.Attempts
 	switch {
 	case e.State == ledger.Completed:

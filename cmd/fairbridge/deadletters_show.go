@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/preview"
 	"fairbridge/pkg/queue"
@@ -28,7 +29,7 @@ func newDeadLettersShow(std streams) *cobra.Command {
 	var config string
 	var asJSON bool
 	var s selection
-	var filter queue.Filter
+	var filter deadletter.Filter
 	cmd := &cobra.Command{
 		Use:   "show DELIVERY-ID",
 		Short: "Show all that is known of a dead letter, and what to do",
@@ -83,7 +84,7 @@ type shownLetter struct {
 	Ledger  *ledger.Entry `json:"ledger,omitempty"`
 }
 
-func (d *desk) look(ctx context.Context, id string, filter queue.Filter, check *preview.Checker) (*shownLetter, error) {
+func (d *desk) look(ctx context.Context, id string, filter deadletter.Filter, check *preview.Checker) (*shownLetter, error) {
 	in, err := d.take(ctx, wish{filter: filter, payloads: true, bodies: true})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/preview"
@@ -84,7 +85,7 @@ The ledger:
 }
 
 func TestShow(t *testing.T) {
-	foreign := queue.Letter{
+	foreign := deadletter.Letter{
 		DeadLetter: queue.DeadLetter{DeliveryID: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", Reason: queue.ReasonMalformed, Stage: "decode"},
 		Body:       "hello",
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/sqlite"
@@ -30,7 +31,7 @@ type letterHome struct {
 	ledger *ledger.Ledger
 }
 
-func newLetterHome(t *testing.T, letters ...queue.Letter) *letterHome {
+func newLetterHome(t *testing.T, letters ...deadletter.Letter) *letterHome {
 	t.Helper()
 	data := filepath.Join(t.TempDir(), "home")
 	h := &letterHome{t: t, data: data, home: openHome(t, data)}
@@ -43,13 +44,13 @@ func newLetterHome(t *testing.T, letters ...queue.Letter) *letterHome {
 	return h
 }
 
-func (h *letterHome) queue() *queue.DeadLetters {
-	return &queue.DeadLetters{API: h.home.SQS, URL: h.home.DeadLetterQueueURL, WorkURL: h.home.WorkQueueURL}
+func (h *letterHome) queue() *deadletter.Queue {
+	return &deadletter.Queue{API: h.home.SQS, URL: h.home.DeadLetterQueueURL, WorkURL: h.home.WorkQueueURL}
 }
 
-func (h *letterHome) put(letters ...queue.Letter) {
+func (h *letterHome) put(letters ...deadletter.Letter) {
 	h.t.Helper()
-	h.queue().Add(h.t.Context(), letters, func(_ queue.Letter, err error) {
+	h.queue().Add(h.t.Context(), letters, func(_ deadletter.Letter, err error) {
 		if err != nil {
 			h.t.Error(err)
 		}
@@ -144,7 +145,7 @@ func idOf(n int) string {
 }
 
 // rejected is the n-th delivery's letter: its submitter is refused.
-func rejected(t *testing.T, n int, fields string) queue.Letter {
+func rejected(t *testing.T, n int, fields string) deadletter.Letter {
 	t.Helper()
 	if fields == "" {
 		fields = `"email":"alice@corporation.com","appName":"Demo App"`
@@ -157,7 +158,7 @@ func rejected(t *testing.T, n int, fields string) queue.Letter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return queue.Letter{
+	return deadletter.Letter{
 		DeadLetter: queue.DeadLetter{
 			DeliveryID: e.DeliveryID, Event: "feedback", Reason: queue.ReasonRejected, Stage: "create", Status: 400,
 			Description: "status 400: The submitter is no user of the project.", Attempts: 1, Generation: 1,
@@ -168,15 +169,15 @@ func rejected(t *testing.T, n int, fields string) queue.Letter {
 }
 
 // moved is the n-th delivery's letter as SQS itself makes it.
-func moved(t *testing.T, n int) queue.Letter {
+func moved(t *testing.T, n int) deadletter.Letter {
 	t.Helper()
 	l := rejected(t, n, "")
 	l.DeadLetter = queue.DeadLetter{DeliveryID: l.DeliveryID, Event: l.Event, Reason: queue.ReasonRetriesExhausted}
 	return l
 }
 
-func caseOf(l queue.Letter, copies ...queue.Letter) letterCase {
-	c := letterCase{Case: queue.Case{Letter: l, Copies: copies}}
+func caseOf(l deadletter.Letter, copies ...deadletter.Letter) letterCase {
+	c := letterCase{Case: deadletter.Case{Letter: l, Copies: copies}}
 	c.event, _ = l.Payload()
 	return c
 }

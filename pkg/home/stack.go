@@ -17,13 +17,17 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"fairbridge/pkg/ledger/dynamo"
-	"fairbridge/pkg/queue"
 	"fairbridge/pkg/stack"
 )
 
 // awsTimeout bounds what finding a stack may take: without credentials the SDK
 // asks for those of an EC2 instance, which may not answer.
 const awsTimeout = 30 * time.Second
+
+// Connections is how many are kept to a service's host, and so how many calls
+// somebody who works on many messages should make at once. The SDK's own client
+// keeps 10.
+const Connections = 24
 
 // ErrNoRegion says that nothing names the AWS region of a stack.
 var ErrNoRegion = errors.New("no AWS region is set")
@@ -86,7 +90,7 @@ func awsConfig(ctx context.Context, p Place) (aws.Config, error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithLogger(logging.Nop{}),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConnsPerHost = queue.Concurrency
+			t.MaxIdleConnsPerHost = Connections
 		})),
 	}
 	if p.Region != "" {

@@ -27,6 +27,19 @@ const (
 	ReasonAttachmentEndpoint Reason = "attachment_endpoint" // Centercode named no place for the file; the ticket stays
 )
 
+// ReasonRetriesExhausted is the reason of a letter that no worker wrote: SQS
+// moved the message itself, after too many receives. What went wrong last is in
+// the ledger.
+const ReasonRetriesExhausted Reason = "retries_exhausted"
+
+// Reasons are all the reasons a letter can have, in alphabetical order.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonAmbiguous, ReasonAttachmentEndpoint, ReasonAttachmentSource, ReasonMalformed, ReasonMapping,
+		ReasonNotFound, ReasonRejected, ReasonRetriesExhausted, ReasonUnroutable,
+	}
+}
+
 // Stage is a step of a delivery: where it failed.
 type Stage string
 
@@ -106,6 +119,21 @@ func DeliveryAttributes(deliveryID, event string) map[string]types.MessageAttrib
 	return attrs
 }
 
+// ReplayAttributes are those of a message that comes out of a dead letter. The
+// generation tells the worker this copy from an older one.
+func ReplayAttributes(deliveryID, event string, generation, replays int) map[string]types.MessageAttributeValue {
+	attrs := DeliveryAttributes(deliveryID, event)
+	// A letter that SQS moved may be of a message without one. To say 0 would make
+	// an old copy of it, if the delivery had died before.
+	if generation > 0 {
+		number(attrs, attrGeneration, generation)
+	}
+	if replays > 0 {
+		number(attrs, attrReplays, replays)
+	}
+	return attrs
+}
+
 // Attributes are the letter as message attributes.
 func (d DeadLetter) Attributes() map[string]types.MessageAttributeValue {
 	attrs := DeliveryAttributes(d.DeliveryID, d.Event)
@@ -163,6 +191,17 @@ func Replays(attrs map[string]events.SQSMessageAttribute) int {
 		return 0
 	}
 	return max(n, 0)
+}
+
+// Fits says whether SQS takes a text as it is.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+func Fits(s string) bool {
+	for _, r := range s {
+		if r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
+			return false
+		}
+	}
+	return true
 }
 
 // Describe makes a text fit to be a dead letter's description: characters that

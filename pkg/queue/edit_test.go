@@ -57,7 +57,7 @@ func TestEditsTravelWithTheMessage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !fits(body) {
+	if !Fits(body) {
 		t.Errorf("SQS refuses %q", body)
 	}
 	got, err := Decode(body)

@@ -1,9 +1,11 @@
-// Package queue knows what FairBridge puts on SQS: the message envelope, the
-// attributes of a dead letter, and how dead letters are listed and replayed.
+// Package queue has the words of both queues: the message envelope, the
+// attributes of a dead letter, its reason and its stage.
 package queue
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,12 +66,12 @@ func (e Envelope) Encode() (string, error) {
 func Decode(body string) (Envelope, error) {
 	var e Envelope
 	if err := json.Unmarshal([]byte(body), &e); err != nil {
-		return Envelope{}, fmt.Errorf("%w: %s", ErrMalformed, jsonFault(err))
+		return Envelope{}, fmt.Errorf("%w: %s", ErrMalformed, JSONFault(err))
 	}
 	if e.Version != version {
 		return Envelope{}, fmt.Errorf("%w: envelope version %d, want %d", ErrMalformed, e.Version, version)
 	}
-	if !isDeliveryID(e.DeliveryID) {
+	if !IsDeliveryID(e.DeliveryID) {
 		return Envelope{}, fmt.Errorf("%w: deliveryId is not a SHA-256 in hex", ErrMalformed)
 	}
 	if e.ReceivedAt.IsZero() {
@@ -81,9 +83,9 @@ func Decode(body string) (Envelope, error) {
 	return e, nil
 }
 
-// jsonFault describes a fault without quoting the message, which may hold what
+// JSONFault describes a fault without quoting the message, which may hold what
 // a tester wrote.
-func jsonFault(err error) string {
+func JSONFault(err error) string {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		return fmt.Sprintf("not JSON at byte %d", syntax.Offset)
@@ -93,4 +95,21 @@ func jsonFault(err error) string {
 		return fmt.Sprintf("%s has the wrong type", typ.Field)
 	}
 	return "not an envelope"
+}
+
+// IsDeliveryID says whether s is a SHA-256 in hex.
+func IsDeliveryID(s string) bool {
+	raw, err := hex.DecodeString(s)
+	return err == nil && len(raw) == sha256.Size
+}
+
+// DeliveryID returns the delivery id of a message: the envelope's, or the SHA-256
+// of a body that is no envelope. What is not ours has no delivery id; its content
+// stands in, so that its dead letter is written once as well.
+func DeliveryID(body string) string {
+	if e, err := Decode(body); err == nil {
+		return e.DeliveryID
+	}
+	sum := sha256.Sum256([]byte(body))
+	return hex.EncodeToString(sum[:])
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
@@ -143,16 +144,16 @@ func (w *world) die(status int) {
 
 // replay replays the one dead letter that there is, as the command does, and
 // returns it.
-func (w *world) replay() queue.Letter {
+func (w *world) replay() deadletter.Letter {
 	w.Helper()
-	letters := make(chan queue.Letter, 10)
-	hold, err := (&queue.DeadLetters{API: w.sqs, URL: w.dead, WorkURL: w.work}).Take(w.Context(), func(l queue.Letter) { letters <- l })
+	letters := make(chan deadletter.Letter, 10)
+	hold, err := (&deadletter.Queue{API: w.sqs, URL: w.dead, WorkURL: w.work}).Take(w.Context(), func(l deadletter.Letter) { letters <- l })
 	w.must(err)
 	if len(letters) != 1 {
 		w.Fatalf("%d dead letters", len(letters))
 	}
 	l := <-letters
-	hold.Replay(w.Context(), []queue.Case{{Letter: l}}, 0, func(_ queue.Case, err error) { w.must(err) })
+	hold.Replay(w.Context(), []deadletter.Case{{Letter: l}}, 0, func(_ deadletter.Case, err error) { w.must(err) })
 	w.must(hold.Release(w.Context()))
 	return l
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"golang.org/x/sync/errgroup"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/testfairy"
@@ -64,9 +65,9 @@ func closeHome(tb testing.TB, home *embedded.Home) {
 	}
 }
 
-func addLetters(tb testing.TB, home *embedded.Home, letters []queue.Letter) {
-	q := &queue.DeadLetters{API: home.SQS, URL: home.DeadLetterQueueURL, WorkURL: home.WorkQueueURL}
-	q.Add(tb.Context(), letters, func(_ queue.Letter, err error) {
+func addLetters(tb testing.TB, home *embedded.Home, letters []deadletter.Letter) {
+	q := &deadletter.Queue{API: home.SQS, URL: home.DeadLetterQueueURL, WorkURL: home.WorkQueueURL}
+	q.Add(tb.Context(), letters, func(_ deadletter.Letter, err error) {
 		if err != nil {
 			tb.Error(err)
 		}
@@ -143,8 +144,8 @@ func moveBatch(ctx context.Context, home *embedded.Home) (n int, err error) {
 }
 
 // deadLetters are letters of different feedbacks that Centercode refused.
-func deadLetters(tb testing.TB, l *lab, n int) []queue.Letter {
-	letters := make([]queue.Letter, n)
+func deadLetters(tb testing.TB, l *lab, n int) []deadletter.Letter {
+	letters := make([]deadletter.Letter, n)
 	for i, payload := range l.feedbacks(tb, n) {
 		sum := sha256.Sum256(payload) // as good as the delivery id, and made much faster
 		id := hex.EncodeToString(sum[:])
@@ -152,7 +153,7 @@ func deadLetters(tb testing.TB, l *lab, n int) []queue.Letter {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		letters[i] = queue.Letter{Body: body, DeadLetter: queue.DeadLetter{
+		letters[i] = deadletter.Letter{Body: body, DeadLetter: queue.DeadLetter{
 			Reason: queue.ReasonRejected, Stage: "create", Status: http.StatusBadRequest, Description: "The submitter is not a user of the project.",
 			DeliveryID: id, Event: string(testfairy.KindFeedback), Attempts: 1, FailedAt: time.Now(), Generation: 1,
 		}}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
@@ -25,8 +26,8 @@ type checker struct {
 
 // check is for a time at which nothing is under way: each delivery must be one
 // whole ticket, or a dead letter that says why.
-func (c *checker) check(ctx context.Context, cases []queue.Case) error {
-	dead := map[string]queue.Case{}
+func (c *checker) check(ctx context.Context, cases []deadletter.Case) error {
+	dead := map[string]deadletter.Case{}
 	for _, l := range cases {
 		dead[l.DeliveryID] = l
 	}
@@ -96,7 +97,7 @@ func (c *checker) sum(path string) string {
 }
 
 // explained checks that a dead letter says why it is one.
-func (c *checker) explained(l queue.Case, e ledger.Entry) {
+func (c *checker) explained(l deadletter.Case, e ledger.Entry) {
 	c.report.DeadLetters[string(l.Reason)]++
 	c.report.Copies += len(l.Copies)
 	switch {

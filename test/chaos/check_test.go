@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
@@ -121,28 +122,28 @@ func TestBrokenPromisesAreSeen(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name        string
-		spoil       func(*judged) []queue.Case
+		spoil       func(*judged) []deadletter.Case
 		says        string
 		lost, twice int
 	}{
-		{"nothing is broken", func(*judged) []queue.Case { return nil }, "", 0, 0},
-		{"a ticket twice", func(j *judged) []queue.Case {
+		{"nothing is broken", func(*judged) []deadletter.Case { return nil }, "", 0, 0},
+		{"a ticket twice", func(j *judged) []deadletter.Case {
 			j.ticket(j.plan.deliveries[4])
 			return nil
 		}, "has 2 tickets", 0, 1},
-		{"a file twice", func(j *judged) []queue.Case {
+		{"a file twice", func(j *judged) []deadletter.Case {
 			j.file("1", "screenshot", j.plan.deliveries[0].sources["screenshot"])
 			return nil
 		}, "screenshot twice", 0, 1},
-		{"another file", func(j *judged) []queue.Case {
+		{"another file", func(j *judged) []deadletter.Case {
 			j.file("2", "log", "/generated/5.bin")
 			return nil
 		}, "log is not the source's", 1, 0},
-		{"lost without a trace", func(j *judged) []queue.Case {
+		{"lost without a trace", func(j *judged) []deadletter.Case {
 			j.plan.deliveries = append(j.plan.deliveries, extra("a"))
 			return nil
 		}, "is lost: 0 tickets", 1, 0},
-		{"not all of its files", func(j *judged) []queue.Case {
+		{"not all of its files", func(j *judged) []deadletter.Case {
 			d := extra("a")
 			d.sources["log"] = "/generated/7.bin"
 			j.plan.deliveries = append(j.plan.deliveries, d)
@@ -151,30 +152,30 @@ func TestBrokenPromisesAreSeen(t *testing.T) {
 			j.must(c.Completed(j.t.Context()))
 			return nil
 		}, "is lost: 1 tickets", 1, 0},
-		{"a lease left", func(j *judged) []queue.Case {
+		{"a lease left", func(j *judged) []deadletter.Case {
 			d := extra("a")
 			j.plan.deliveries = append(j.plan.deliveries, d)
 			j.claim(d)
-			return []queue.Case{{Letter: queue.Letter{DeadLetter: queue.DeadLetter{
+			return []deadletter.Case{{Letter: deadletter.Letter{DeadLetter: queue.DeadLetter{
 				DeliveryID: d.id, Reason: queue.ReasonRejected, Stage: "create", Description: "no"}}}}
 		}, "a lease is left", 0, 0},
-		{"a letter that does not say why", func(j *judged) []queue.Case {
-			return []queue.Case{{Letter: queue.Letter{DeadLetter: queue.DeadLetter{
+		{"a letter that does not say why", func(j *judged) []deadletter.Case {
+			return []deadletter.Case{{Letter: deadletter.Letter{DeadLetter: queue.DeadLetter{
 				DeliveryID: j.plan.deliveries[0].id, Reason: queue.ReasonRejected}}}}
 		}, "does not say why", 0, 0},
-		{"retries that nobody can explain", func(j *judged) []queue.Case {
-			return []queue.Case{{Letter: queue.Letter{DeadLetter: queue.DeadLetter{
+		{"retries that nobody can explain", func(j *judged) []deadletter.Case {
+			return []deadletter.Case{{Letter: deadletter.Letter{DeadLetter: queue.DeadLetter{
 				DeliveryID: j.plan.deliveries[0].id, Reason: queue.ReasonRetriesExhausted}}}}
 		}, "nobody knows why", 0, 0},
-		{"a key in a letter", func(j *judged) []queue.Case {
-			return []queue.Case{{Letter: queue.Letter{DeadLetter: queue.DeadLetter{
+		{"a key in a letter", func(j *judged) []deadletter.Case {
+			return []deadletter.Case{{Letter: deadletter.Letter{DeadLetter: queue.DeadLetter{
 				DeliveryID: j.plan.deliveries[0].id, Reason: queue.ReasonRejected, Stage: "create", Description: firstKey}}}}
 		}, "shows the API key", 0, 0},
-		{"a ticket of nobody", func(j *judged) []queue.Case {
+		{"a ticket of nobody", func(j *judged) []deadletter.Case {
 			j.ticket(extra("b"))
 			return nil
 		}, "nobody sent", 0, 0},
-		{"an entry of nobody", func(j *judged) []queue.Case {
+		{"an entry of nobody", func(j *judged) []deadletter.Case {
 			j.claim(extra("b"))
 			return nil
 		}, "11 entries for 10 deliveries", 0, 0},

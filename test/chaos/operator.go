@@ -9,8 +9,8 @@ import (
 	"time"
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/queue"
 )
 
 // operator is the person who looks after dead letters, as docs/dead-letters.md
@@ -18,15 +18,15 @@ import (
 type operator struct {
 	far     *farEnd
 	ledger  *ledger.Ledger
-	letters *queue.DeadLetters
+	letters *deadletter.Queue
 }
 
 // round takes all dead letters, shows them to look, and replays them. It returns
 // how many deliveries that were.
-func (o *operator) round(ctx context.Context, look func([]queue.Case) error) (replayed int, err error) {
+func (o *operator) round(ctx context.Context, look func([]deadletter.Case) error) (replayed int, err error) {
 	var mu sync.Mutex
-	var letters []queue.Letter
-	hold, err := o.letters.Take(ctx, func(l queue.Letter) {
+	var letters []deadletter.Letter
+	hold, err := o.letters.Take(ctx, func(l deadletter.Letter) {
 		mu.Lock()
 		defer mu.Unlock()
 		letters = append(letters, l)
@@ -38,7 +38,7 @@ func (o *operator) round(ctx context.Context, look func([]queue.Case) error) (re
 	if hold.Missing > 0 {
 		return 0, fmt.Errorf("%d dead letters are counted, but not handed out", hold.Missing)
 	}
-	cases := queue.Cases(letters)
+	cases := deadletter.Cases(letters)
 	if err := look(cases); err != nil {
 		return 0, err
 	}
@@ -48,7 +48,7 @@ func (o *operator) round(ctx context.Context, look func([]queue.Case) error) (re
 			return 0, err
 		}
 	}
-	hold.Replay(ctx, cases, 0, func(c queue.Case, replayErr error) {
+	hold.Replay(ctx, cases, 0, func(c deadletter.Case, replayErr error) {
 		if replayErr != nil {
 			err = errors.Join(err, fmt.Errorf("replay %s: %w", c.DeliveryID, replayErr))
 		}

@@ -18,9 +18,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"golang.org/x/sync/errgroup"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/queue"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/sqlitedb"
 )
@@ -126,7 +126,7 @@ func (w *world) open(ctx context.Context, binary, dir string, log io.Writer) (er
 	l := ledger.New(w.home.Ledger, time.Now, ledger.DefaultLease)
 	w.bridge = newBridge(binary, config, data, log)
 	w.sender = &sender{bridge: w.bridge, plan: w.plan, client: &http.Client{Timeout: 30 * time.Second}}
-	w.operator = &operator{far: w.far, ledger: l, letters: &queue.DeadLetters{
+	w.operator = &operator{far: w.far, ledger: l, letters: &deadletter.Queue{
 		API: w.home.SQS, URL: w.home.DeadLetterQueueURL, WorkURL: w.home.WorkQueueURL}}
 	w.checker = &checker{plan: w.plan, far: w.far, ledger: l, report: w.report, sums: map[string]string{}}
 	return nil
@@ -176,7 +176,7 @@ func (w *world) deliver(ctx context.Context) error {
 		if err := w.settled(ctx); err != nil {
 			return err
 		}
-		letters, err := w.operator.round(ctx, func(cases []queue.Case) error { return w.checker.check(ctx, cases) })
+		letters, err := w.operator.round(ctx, func(cases []deadletter.Case) error { return w.checker.check(ctx, cases) })
 		if err != nil || letters == 0 {
 			return err
 		}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
-	"fairbridge/pkg/queue"
+	"fairbridge/pkg/deadletter"
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
@@ -70,7 +70,7 @@ func TestInterruptedWhileFarEndsHang(t *testing.T) {
 						t.Fatal(err)
 					}
 					var err error
-					letters, err = w.operator.round(ctx, func(cases []queue.Case) error { return w.checker.check(ctx, cases) })
+					letters, err = w.operator.round(ctx, func(cases []deadletter.Case) error { return w.checker.check(ctx, cases) })
 					if err != nil {
 						t.Fatal(err)
 					}

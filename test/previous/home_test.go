@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
@@ -165,7 +166,7 @@ func (w *world) checkEntries() {
 // delivery, "" for none.
 func (w *world) checkLetters(when string, want func(left) queue.Reason) {
 	w.Helper()
-	letters := map[string]queue.Letter{}
+	letters := map[string]deadletter.Letter{}
 	for _, l := range w.letters() {
 		if _, twice := letters[l.DeliveryID]; twice {
 			w.Errorf("%s: delivery %s has two dead letters", when, l.DeliveryID)
@@ -241,14 +242,14 @@ func (w *world) importLetters(path string) {
 	f, err := os.Open(path)
 	w.must(err)
 	defer f.Close()
-	letters, err := queue.ReadLetters(f)
+	letters, err := deadletter.ReadLetters(f)
 	w.must(err)
 	for i, l := range letters {
 		e, err := w.ledger.Entry(w.Context(), l.DeliveryID)
 		w.must(err)
 		letters[i].Generation = max(l.Generation, e.Generation)
 	}
-	w.dead().Add(w.Context(), letters, func(l queue.Letter, err error) {
+	w.dead().Add(w.Context(), letters, func(l deadletter.Letter, err error) {
 		if err != nil { // not must: this is another goroutine
 			w.Errorf("import %s: %v", l.DeliveryID, err)
 		}

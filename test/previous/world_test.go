@@ -20,11 +20,11 @@ import (
 	"fairbridge/pkg/attachment"
 	"fairbridge/pkg/centercode"
 	centercodesim "fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/sqlite"
 	"fairbridge/pkg/mapping"
-	"fairbridge/pkg/queue"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/secrets/parameterstore"
 	testfairysim "fairbridge/pkg/testfairy/simulator"
@@ -237,16 +237,16 @@ func (w *world) waiting() (n int) {
 	return n
 }
 
-func (w *world) dead() *queue.DeadLetters {
-	return &queue.DeadLetters{API: w.home.SQS, URL: w.home.DeadLetterQueueURL, WorkURL: w.home.WorkQueueURL}
+func (w *world) dead() *deadletter.Queue {
+	return &deadletter.Queue{API: w.home.SQS, URL: w.home.DeadLetterQueueURL, WorkURL: w.home.WorkQueueURL}
 }
 
 // take takes the dead letters in hand; the caller owes a release.
-func (w *world) take() (*queue.Hold, []queue.Letter) {
+func (w *world) take() (*deadletter.Hold, []deadletter.Letter) {
 	w.Helper()
 	var mu sync.Mutex
-	var letters []queue.Letter
-	hold, err := w.dead().Take(w.Context(), func(l queue.Letter) {
+	var letters []deadletter.Letter
+	hold, err := w.dead().Take(w.Context(), func(l deadletter.Letter) {
 		mu.Lock()
 		defer mu.Unlock()
 		letters = append(letters, l)
@@ -256,7 +256,7 @@ func (w *world) take() (*queue.Hold, []queue.Letter) {
 }
 
 // letters are the dead letters, which stay.
-func (w *world) letters() []queue.Letter {
+func (w *world) letters() []deadletter.Letter {
 	w.Helper()
 	hold, letters := w.take()
 	w.must(hold.Release(w.Context()))
@@ -267,7 +267,7 @@ func (w *world) letters() []queue.Letter {
 func (w *world) replay() {
 	w.Helper()
 	hold, letters := w.take()
-	hold.Replay(w.Context(), queue.Cases(letters), 0, func(c queue.Case, err error) {
+	hold.Replay(w.Context(), deadletter.Cases(letters), 0, func(c deadletter.Case, err error) {
 		if err != nil {
 			w.Errorf("replay %s: %v", c.DeliveryID, err)
 		}

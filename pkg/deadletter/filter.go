@@ -1,4 +1,4 @@
-package queue
+package deadletter
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/testfairy"
 )
 
@@ -17,8 +18,8 @@ import (
 type Filter struct {
 	// IDs are delivery ids or their beginnings.
 	IDs     []string
-	Reasons []Reason
-	Stages  []Stage
+	Reasons []queue.Reason
+	Stages  []queue.Stage
 	// Statuses are HTTP statuses, such as 400, or their classes, such as 4xx.
 	Statuses []string
 	// Apps are names of apps, in which * stands for any text.
@@ -48,8 +49,8 @@ func (f Filter) WithoutFault() Filter {
 func (f Filter) Selects(l Letter, event testfairy.Event) bool {
 	at := l.DiedAt()
 	return matchesAny(f.IDs, func(id string) bool { return strings.HasPrefix(l.DeliveryID, strings.ToLower(id)) }) &&
-		matchesAny(f.Reasons, func(r Reason) bool { return r == l.Reason }) &&
-		matchesAny(f.Stages, func(s Stage) bool { return s == l.Stage }) &&
+		matchesAny(f.Reasons, func(r queue.Reason) bool { return r == l.Reason }) &&
+		matchesAny(f.Stages, func(s queue.Stage) bool { return s == l.Stage }) &&
 		matchesAny(f.Statuses, func(s string) bool { return matchesStatus(s, l.Status) }) &&
 		matchesAny(f.Apps, func(app string) bool { return matchesApp(app, event.Text("appName")) }) &&
 		(f.Since.IsZero() || !at.Before(f.Since)) && (f.Until.IsZero() || at.Before(f.Until)) &&

@@ -1,4 +1,4 @@
-package queue
+package deadletter
 
 import (
 	"bytes"
@@ -6,14 +6,18 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"fairbridge/pkg/queue"
 )
+
+var edited = time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 
 func TestExportIsReadBack(t *testing.T) {
 	rejected, moved := letter(t, 1, 2), letter(t, 2, 1)
 	rejected.Description, rejected.SentAt = "<Invalid> submitter", edited
-	moved.DeadLetter = DeadLetter{DeliveryID: moved.DeliveryID, Event: "feedback", Reason: ReasonRetriesExhausted, Generation: 1}
+	moved.DeadLetter = queue.DeadLetter{DeliveryID: moved.DeliveryID, Event: "feedback", Reason: queue.ReasonRetriesExhausted, Generation: 1}
 	moved.Replays = 2
-	foreign := Letter{DeadLetter: DeadLetter{DeliveryID: DeliveryID("hello"), Reason: ReasonMalformed, Stage: "decode", Generation: 1}, Body: "hello"}
+	foreign := Letter{DeadLetter: queue.DeadLetter{DeliveryID: queue.DeliveryID("hello"), Reason: queue.ReasonMalformed, Stage: "decode", Generation: 1}, Body: "hello"}
 	var b bytes.Buffer
 	want := []Letter{rejected, moved, foreign}
 	for _, l := range want {
@@ -39,7 +43,7 @@ func TestImportedLettersAreAsTheyWere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		first, moved := letter(t, 1, 2), letter(t, 2, 1)
-		moved.DeadLetter = DeadLetter{DeliveryID: moved.DeliveryID, Event: "feedback", Reason: ReasonRetriesExhausted, Generation: 1}
+		moved.DeadLetter = queue.DeadLetter{DeliveryID: moved.DeliveryID, Event: "feedback", Reason: queue.ReasonRetriesExhausted, Generation: 1}
 		first.Replays, moved.Replays = 4, 2
 		w.put(first, moved)
 		for _, l := range w.letters() {
@@ -70,7 +74,7 @@ func TestReadLettersNamesTheLine(t *testing.T) {
 		"an unknown reason":   strings.Replace(good, `"reason":"rejected"`, `"reason":"secret"`, 1),
 		"a negative number":   strings.Replace(good, `"generation":1`, `"generation":-1`, 1),
 		"what SQS refuses":    strings.Replace(good, `"event":"feedback"`, `"event":"secret\u0000"`, 1),
-		"a body without end":  strings.Replace(good, `"body":"`, `"body":"`+strings.Repeat("x", MaxBodyBytes), 1),
+		"a body without end":  strings.Replace(good, `"body":"`, `"body":"`+strings.Repeat("x", queue.MaxBodyBytes), 1),
 		"a line without end":  strings.Repeat("x", maxLine+1),
 		"no line, but a half": good[:len(good)/2],
 	} {
@@ -89,7 +93,7 @@ func TestReadLettersNamesTheLine(t *testing.T) {
 }
 
 func FuzzReadLetters(f *testing.F) {
-	f.Add(`{"deliveryId":"` + DeliveryID("hello") + `","reason":"malformed","generation":1,"sentAt":"2026-01-02T03:04:05Z","body":"hello"}`)
+	f.Add(`{"deliveryId":"` + queue.DeliveryID("hello") + `","reason":"malformed","generation":1,"sentAt":"2026-01-02T03:04:05Z","body":"hello"}`)
 	f.Add("{}\n\n[]")
 	f.Fuzz(func(t *testing.T, s string) {
 		letters, err := ReadLetters(strings.NewReader(s))

@@ -1,4 +1,4 @@
-package queue
+package deadletter
 
 import (
 	"context"
@@ -42,7 +42,7 @@ func newScene(t *testing.T) *world {
 
 // replayLate is a replay that takes so long that its letters have to be renewed
 // on the way.
-func replayLate(ctx context.Context, q *DeadLetters) (map[string]error, error) {
+func replayLate(ctx context.Context, q *Queue) (map[string]error, error) {
 	h, letters, err := take(ctx, q)
 	if err != nil {
 		return nil, err

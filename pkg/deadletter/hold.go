@@ -1,4 +1,4 @@
-package queue
+package deadletter
 
 import (
 	"context"
@@ -42,7 +42,7 @@ type Hold struct {
 	// Missing is how many letters the queue counted but did not hand out.
 	Missing int
 
-	q       *DeadLetters
+	q       *Queue
 	rounds  int
 	visited atomic.Int64
 	stop    context.CancelFunc
@@ -61,7 +61,7 @@ type lease struct {
 	long    bool
 }
 
-func newHold(ctx context.Context, q *DeadLetters) *Hold {
+func newHold(ctx context.Context, q *Queue) *Hold {
 	ctx, stop := context.WithCancel(ctx)
 	h := &Hold{q: q, stop: stop, stopped: make(chan struct{}), held: map[string]lease{}}
 	go func() {

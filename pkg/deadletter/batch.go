@@ -1,4 +1,4 @@
-package queue
+package deadletter
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"time"
+
+	"fairbridge/pkg/home"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -19,9 +21,6 @@ const (
 	// batchBytes is what SQS takes in one call, attributes included.
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 	batchBytes = 1 << 20
-	// Concurrency is how many calls of this package run at once. A client of AWS
-	// should keep that many connections to a host; the SDK's own keeps 10.
-	Concurrency = 24
 	// tries is how often an entry is put into a batch. The SDK repeats a call
 	// that failed as a whole, but not the entries that failed in one that
 	// succeeded.
@@ -147,7 +146,7 @@ func chunks[T any](list []T, size int, bytes func(T) int) [][]T {
 // inLanes runs work for each of the batches, several at once.
 func inLanes[T any](batches [][]T, work func([]T)) {
 	var group errgroup.Group
-	group.SetLimit(Concurrency)
+	group.SetLimit(home.Connections)
 	for _, b := range batches {
 		group.Go(func() error {
 			work(b)

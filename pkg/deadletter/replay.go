@@ -1,4 +1,4 @@
-package queue
+package deadletter
 
 import (
 	"context"
@@ -164,7 +164,7 @@ func (h *Hold) remove(ctx context.Context, cases []Case) []error {
 	return all
 }
 
-func (q *DeadLetters) remove(ctx context.Context, receipts []string) []error {
+func (q *Queue) remove(ctx context.Context, receipts []string) []error {
 	errs, _ := batch(ctx, len(receipts), func(ctx context.Context, todo []int) (answer, error) {
 		in := &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(q.URL)}
 		for _, i := range todo {
@@ -185,7 +185,7 @@ func (q *DeadLetters) remove(ctx context.Context, receipts []string) []error {
 
 // Add sends letters to the dead-letter queue, and tells done what became of
 // each, one after the other.
-func (q *DeadLetters) Add(ctx context.Context, letters []Letter, done func(Letter, error)) {
+func (q *Queue) Add(ctx context.Context, letters []Letter, done func(Letter, error)) {
 	var mu sync.Mutex
 	inLanes(chunks(letters, batchEntries, func(l Letter) int { return messageBytes(l.Body, l.attributes()) }), func(letters []Letter) {
 		errs, _ := sendLetters(ctx, q.API, q.URL, len(letters), func(i int) (string, map[string]types.MessageAttributeValue) {

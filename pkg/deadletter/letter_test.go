@@ -1,9 +1,11 @@
-package queue
+package deadletter
 
 import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"fairbridge/pkg/queue"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -15,13 +17,13 @@ func TestWhatSQSMoved(t *testing.T) {
 		w := newWorld(t)
 		plain, redriven := letter(t, 1, 0), letter(t, 2, 1)
 		_, err := w.SendMessage(t.Context(), &sqs.SendMessageInput{
-			QueueUrl: &w.dead, MessageBody: &plain.Body, MessageAttributes: DeliveryAttributes(plain.DeliveryID, "feedback"),
+			QueueUrl: &w.dead, MessageBody: &plain.Body, MessageAttributes: queue.DeliveryAttributes(plain.DeliveryID, "feedback"),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		l := letterOf(w.all(w.dead)[0])
-		if l.Reason != ReasonRetriesExhausted || l.DeliveryID != plain.DeliveryID || l.ReplayCount() != 0 || !l.DiedAt().Equal(l.SentAt) {
+		if l.Reason != queue.ReasonRetriesExhausted || l.DeliveryID != plain.DeliveryID || l.ReplayCount() != 0 || !l.DiedAt().Equal(l.SentAt) {
 			t.Errorf("moved on its first way: %+v", l)
 		}
 		// SQS's redrive keeps a letter's attributes. When it runs out of receives
@@ -30,7 +32,7 @@ func TestWhatSQSMoved(t *testing.T) {
 			MessageAttributes: redriven.attributes(), Body: &redriven.Body,
 			Attributes: map[string]string{"DeadLetterQueueSourceArn": "arn:aws:sqs:x", "SentTimestamp": "1000"},
 		})
-		if l.Reason != ReasonRetriesExhausted || l.Description != "" || l.Status != 0 || l.Generation != 1 || l.ReplayCount() != 1 {
+		if l.Reason != queue.ReasonRetriesExhausted || l.Description != "" || l.Status != 0 || l.Generation != 1 || l.ReplayCount() != 1 {
 			t.Errorf("moved after a redrive: %+v", l)
 		}
 	})
@@ -44,7 +46,7 @@ func TestALetterWithoutAttributesHasTheIDThatTheWorkerGivesIt(t *testing.T) {
 	if l := letterOf(types.Message{Body: aws.String("hello")}); l.DeliveryID != "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" {
 		t.Errorf("another has the id %s", l.DeliveryID) // the SHA-256 of its body
 	}
-	odd := types.Message{Body: &own.Body, MessageAttributes: DeliveryAttributes("../\u202e", "x")}
+	odd := types.Message{Body: &own.Body, MessageAttributes: queue.DeliveryAttributes("../\u202e", "x")}
 	if l := letterOf(odd); l.DeliveryID != own.DeliveryID {
 		t.Errorf("one with an odd attribute has the id %s", l.DeliveryID)
 	}

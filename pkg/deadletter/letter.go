@@ -1,9 +1,7 @@
-package queue
+package deadletter
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strconv"
 	"time"
@@ -11,25 +9,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/testfairy"
 )
 
-// ReasonRetriesExhausted is the reason of a letter that no worker wrote: SQS
-// moved the message itself, after too many receives. What went wrong last is in
-// the ledger.
-const ReasonRetriesExhausted Reason = "retries_exhausted"
-
-// Reasons are all the reasons a letter can have, in alphabetical order.
-func Reasons() []Reason {
-	return []Reason{
-		ReasonAmbiguous, ReasonAttachmentEndpoint, ReasonAttachmentSource, ReasonMalformed, ReasonMapping,
-		ReasonNotFound, ReasonRejected, ReasonRetriesExhausted, ReasonUnroutable,
-	}
-}
-
 // Letter is a message of the dead-letter queue.
 type Letter struct {
-	DeadLetter
+	queue.DeadLetter
 	// MessageID is SQS's. It changes with every redrive.
 	MessageID string
 	// SentAt is when the message came into its first queue: a message that SQS
@@ -42,39 +28,22 @@ type Letter struct {
 func letterOf(m types.Message) Letter {
 	millis, _ := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64)
 	l := Letter{
-		DeadLetter: ParseDeadLetter(m.MessageAttributes),
+		DeadLetter: queue.ParseDeadLetter(m.MessageAttributes),
 		MessageID:  aws.ToString(m.MessageId),
 		SentAt:     time.UnixMilli(millis).UTC(),
 		Body:       aws.ToString(m.Body),
 	}
-	if !isDeliveryID(l.DeliveryID) { // somebody else's message
-		l.DeliveryID = DeliveryID(l.Body)
+	if !queue.IsDeliveryID(l.DeliveryID) { // somebody else's message
+		l.DeliveryID = queue.DeliveryID(l.Body)
 	}
 	if _, moved := m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]; moved || l.Reason == "" {
 		// SQS's own redrive sends a letter with the attributes that it has. If it
 		// then runs out of receives they tell of the time before.
-		l.DeadLetter = DeadLetter{
-			DeliveryID: l.DeliveryID, Event: l.Event, Reason: ReasonRetriesExhausted, Generation: l.Generation, Replays: l.Replays,
+		l.DeadLetter = queue.DeadLetter{
+			DeliveryID: l.DeliveryID, Event: l.Event, Reason: queue.ReasonRetriesExhausted, Generation: l.Generation, Replays: l.Replays,
 		}
 	}
 	return l
-}
-
-// isDeliveryID says whether s is a SHA-256 in hex.
-func isDeliveryID(s string) bool {
-	raw, err := hex.DecodeString(s)
-	return err == nil && len(raw) == sha256.Size
-}
-
-// DeliveryID returns the delivery id of a message: the envelope's, or the SHA-256
-// of a body that is no envelope. What is not ours has no delivery id; its content
-// stands in, so that its dead letter is written once as well.
-func DeliveryID(body string) string {
-	if e, err := Decode(body); err == nil {
-		return e.DeliveryID
-	}
-	sum := sha256.Sum256([]byte(body))
-	return hex.EncodeToString(sum[:])
 }
 
 // DiedAt is when the delivery became a dead letter or, for one that SQS moved,
@@ -91,7 +60,7 @@ func (l Letter) DiedAt() time.Time {
 // writes is of the next generation.
 func (l Letter) ReplayCount() int {
 	n := l.Generation
-	if l.Reason != ReasonRetriesExhausted {
+	if l.Reason != queue.ReasonRetriesExhausted {
 		n-- // the generation counts this letter, too
 	}
 	return max(n, l.Replays, 0)
@@ -100,7 +69,7 @@ func (l Letter) ReplayCount() int {
 // Payload decodes the letter's TestFairy event. The error wraps [ErrMalformed],
 // or is one of testfairy's.
 func (l Letter) Payload() (testfairy.Event, error) {
-	e, err := Decode(l.Body)
+	e, err := queue.Decode(l.Body)
 	if err != nil {
 		return testfairy.Event{}, err
 	}
@@ -109,25 +78,15 @@ func (l Letter) Payload() (testfairy.Event, error) {
 
 // attributes are those of the letter in the dead-letter queue.
 func (l Letter) attributes() map[string]types.MessageAttributeValue {
-	if l.Reason == ReasonRetriesExhausted {
+	if l.Reason == queue.ReasonRetriesExhausted {
 		return l.deliveryAttributes(l.Replays)
 	}
 	return l.DeadLetter.Attributes()
 }
 
-// deliveryAttributes are those of the letter in the work queue. The generation
-// tells the worker this copy from an older one.
+// deliveryAttributes are those of the letter in the work queue.
 func (l Letter) deliveryAttributes(replays int) map[string]types.MessageAttributeValue {
-	attrs := DeliveryAttributes(l.DeliveryID, l.Event)
-	// A letter that SQS moved may be of a message without one. To say 0 would make
-	// an old copy of it, if the delivery had died before.
-	if l.Generation > 0 {
-		number(attrs, attrGeneration, l.Generation)
-	}
-	if replays > 0 {
-		number(attrs, attrReplays, replays)
-	}
-	return attrs
+	return queue.ReplayAttributes(l.DeliveryID, l.Event, l.Generation, replays)
 }
 
 // Case is a delivery that has letters: the newest of them, and the others. There

@@ -1,9 +1,11 @@
-package queue
+package deadletter
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/testfairy"
 )
 
@@ -19,10 +21,13 @@ func conditions(t *testing.T, words ...string) (all []Condition) {
 	return all
 }
 
+// id is a delivery's.
+var id = strings.Repeat("ab", 32)
+
 func TestFilter(t *testing.T) {
 	l := Letter{
-		DeadLetter: DeadLetter{
-			DeliveryID: id, Event: "feedback", Reason: ReasonRejected, Stage: "create", Status: 400,
+		DeadLetter: queue.DeadLetter{
+			DeliveryID: id, Event: "feedback", Reason: queue.ReasonRejected, Stage: "create", Status: 400,
 			Description: "Invalid submitter.", Attempts: 2, Generation: 1, FailedAt: edited,
 		},
 		SentAt: edited.Add(time.Hour),
@@ -40,10 +45,10 @@ func TestFilter(t *testing.T) {
 		{"id", Filter{IDs: []string{"abab"}}, true},
 		{"id in capitals", Filter{IDs: []string{"ABAB"}}, true},
 		{"other ids", Filter{IDs: []string{"cdcd", "baba"}}, false},
-		{"reason", Filter{Reasons: []Reason{ReasonMapping, ReasonRejected}}, true},
-		{"other reason", Filter{Reasons: []Reason{ReasonMapping}}, false},
-		{"stage", Filter{Stages: []Stage{"create"}}, true},
-		{"other stage", Filter{Stages: []Stage{"map"}}, false},
+		{"reason", Filter{Reasons: []queue.Reason{queue.ReasonMapping, queue.ReasonRejected}}, true},
+		{"other reason", Filter{Reasons: []queue.Reason{queue.ReasonMapping}}, false},
+		{"stage", Filter{Stages: []queue.Stage{"create"}}, true},
+		{"other stage", Filter{Stages: []queue.Stage{"map"}}, false},
 		{"status", Filter{Statuses: []string{"400"}}, true},
 		{"class", Filter{Statuses: []string{"5xx", "4xx"}}, true},
 		{"other class", Filter{Statuses: []string{"5xx"}}, false},
@@ -71,8 +76,8 @@ func TestFilter(t *testing.T) {
 			t.Errorf("%s: %v", tc.name, got)
 		}
 	}
-	moved := Letter{DeadLetter: DeadLetter{DeliveryID: id, Reason: ReasonRetriesExhausted}}
-	f := Filter{Stages: []Stage{"create"}, Statuses: []string{"503"}, Match: conditions(t, "@description~x", "build=7")}
+	moved := Letter{DeadLetter: queue.DeadLetter{DeliveryID: id, Reason: queue.ReasonRetriesExhausted}}
+	f := Filter{Stages: []queue.Stage{"create"}, Statuses: []string{"503"}, Match: conditions(t, "@description~x", "build=7")}
 	if f.Selects(moved, event) || !f.WithoutFault().Selects(moved, event) || len(f.Match) != 2 {
 		t.Error("what SQS moved is passed over before the ledger is asked")
 	}

@@ -1,4 +1,4 @@
-package queue
+package deadletter
 
 import (
 	"context"
@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/sqlitedb"
 )
 
@@ -54,8 +55,8 @@ func newWorld(t *testing.T) *world {
 }
 
 // queue is the world's dead letters, with api between them and the tool.
-func (w *world) queue(api API) *DeadLetters {
-	return &DeadLetters{API: api, URL: w.dead, WorkURL: w.work}
+func (w *world) queue(api API) *Queue {
+	return &Queue{API: api, URL: w.dead, WorkURL: w.work}
 }
 
 func deliveryOf(n int) string {
@@ -68,7 +69,7 @@ var died = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when a bubble's time b
 // letter is the n-th delivery's in some generation.
 func letter(t *testing.T, n, generation int) Letter {
 	t.Helper()
-	e := Envelope{
+	e := queue.Envelope{
 		DeliveryID: deliveryOf(n), ReceivedAt: died,
 		Event: json.RawMessage(fmt.Sprintf(`{"event":"feedback","text":"feedback %d","appName":"Demo App"}`, n)),
 	}
@@ -77,8 +78,8 @@ func letter(t *testing.T, n, generation int) Letter {
 		t.Fatal(err)
 	}
 	return Letter{
-		DeadLetter: DeadLetter{
-			DeliveryID: e.DeliveryID, Event: "feedback", Reason: ReasonRejected, Stage: "create", Status: 400,
+		DeadLetter: queue.DeadLetter{
+			DeliveryID: e.DeliveryID, Event: "feedback", Reason: queue.ReasonRejected, Stage: "create", Status: 400,
 			Description: "Invalid submitter.", Attempts: 1, Generation: generation, FailedAt: died.Add(time.Duration(n) * time.Second),
 		},
 		Body: body,
@@ -136,7 +137,7 @@ func (w *world) letters() []Letter {
 }
 
 // take takes everything in hand.
-func take(ctx context.Context, q *DeadLetters) (*Hold, []Letter, error) {
+func take(ctx context.Context, q *Queue) (*Hold, []Letter, error) {
 	var mu sync.Mutex
 	var letters []Letter
 	h, err := q.Take(ctx, func(l Letter) {
@@ -160,7 +161,7 @@ func takeSome(ctx context.Context, h *Hold, most int) (letters []Letter, more bo
 
 // replayAll replays what choose wants, as the command does, and returns what it
 // said of each delivery.
-func replayAll(ctx context.Context, q *DeadLetters, choose func(Letter) bool) (said map[string]error, err error) {
+func replayAll(ctx context.Context, q *Queue, choose func(Letter) bool) (said map[string]error, err error) {
 	h, letters, err := take(ctx, q)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package queue
+package deadletter
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"fairbridge/pkg/queue"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
@@ -153,7 +155,7 @@ func TestLargeLetters(t *testing.T) {
 		w := newWorld(t)
 		for i := range 4 {
 			l := letter(t, i, 1)
-			l.Body = strings.Replace(l.Body, "Demo App", strings.Repeat("x", MaxBodyBytes-len(l.Body)), 1)
+			l.Body = strings.Replace(l.Body, "Demo App", strings.Repeat("x", queue.MaxBodyBytes-len(l.Body)), 1)
 			w.put(l)
 		}
 		said, err := replayAll(t.Context(), w.queue(w.SQS), everything)

@@ -1,4 +1,4 @@
-package queue
+package deadletter
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"fairbridge/pkg/home"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -43,9 +45,9 @@ type API interface {
 	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 }
 
-// DeadLetters is the dead-letter queue, and the work queue that its letters are
+// Queue is the dead-letter queue, and the work queue that its letters are
 // replayed to.
-type DeadLetters struct {
+type Queue struct {
 	API     API
 	URL     string
 	WorkURL string
@@ -55,7 +57,7 @@ type DeadLetters struct {
 }
 
 // Take takes all letters in hand, as [Hold.Take] does.
-func (q *DeadLetters) Take(ctx context.Context, visit func(Letter)) (*Hold, error) {
+func (q *Queue) Take(ctx context.Context, visit func(Letter)) (*Hold, error) {
 	h := q.Open(ctx)
 	if _, err := h.Take(ctx, 0, visit); err != nil {
 		return nil, errors.Join(err, h.Release(ctx))
@@ -64,7 +66,7 @@ func (q *DeadLetters) Take(ctx context.Context, visit func(Letter)) (*Hold, erro
 }
 
 // Open begins to take letters in hand. The caller owes a [Hold.Release].
-func (q *DeadLetters) Open(ctx context.Context) *Hold { return newHold(ctx, q) }
+func (q *Queue) Open(ctx context.Context) *Hold { return newHold(ctx, q) }
 
 // Take takes letters in hand, at most so many (0 for all) besides those that
 // are, and shows each to visit once, from several goroutines and in no order.
@@ -142,7 +144,7 @@ func (h *Hold) enough() time.Duration {
 func (h *Hold) round(ctx context.Context, want int, wait int32, visit func(Letter)) error {
 	// One that fails must not cut off the others: their answers would be lost.
 	var group errgroup.Group
-	for range min(Concurrency, max(1, (want-h.Len()+batchEntries-1)/batchEntries)) {
+	for range min(home.Connections, max(1, (want-h.Len()+batchEntries-1)/batchEntries)) {
 		group.Go(func() error {
 			for {
 				letters, err := h.q.receive(ctx, h, wait)
@@ -165,7 +167,7 @@ func (h *Hold) round(ctx context.Context, want int, wait int32, visit func(Lette
 }
 
 // receive takes up to ten letters in hand and returns those that were not yet.
-func (q *DeadLetters) receive(ctx context.Context, h *Hold, wait int32) ([]Letter, error) {
+func (q *Queue) receive(ctx context.Context, h *Hold, wait int32) ([]Letter, error) {
 	began, requests := time.Now(), 0
 	out, err := q.API.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl:              aws.String(q.URL),
@@ -193,7 +195,7 @@ func (q *DeadLetters) receive(ctx context.Context, h *Hold, wait int32) ([]Lette
 }
 
 // count is about how many messages the dead-letter queue has, in flight or not.
-func (q *DeadLetters) count(ctx context.Context) (n int, err error) {
+func (q *Queue) count(ctx context.Context) (n int, err error) {
 	for try := 1; ; try++ {
 		if n, err = q.countOnce(ctx); err == nil || try == tries || !pause(ctx, tryAgain<<try) {
 			return n, err
@@ -201,7 +203,7 @@ func (q *DeadLetters) count(ctx context.Context) (n int, err error) {
 	}
 }
 
-func (q *DeadLetters) countOnce(ctx context.Context) (int, error) {
+func (q *Queue) countOnce(ctx context.Context) (int, error) {
 	names := []types.QueueAttributeName{
 		types.QueueAttributeNameApproximateNumberOfMessages,
 		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,

@@ -1,4 +1,4 @@
-package queue
+package deadletter
 
 import (
 	"bufio"
@@ -11,6 +11,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"fairbridge/pkg/queue"
 )
 
 // maxLine bounds a line that is read: a message of 1 MiB can need six times that
@@ -19,18 +21,18 @@ const maxLine = 8 << 20
 
 // exported is a letter as a line of JSON.
 type exported struct {
-	DeliveryID  string    `json:"deliveryId"`
-	Event       string    `json:"event,omitempty"`
-	Reason      Reason    `json:"reason"`
-	Stage       Stage     `json:"stage,omitempty"`
-	Status      int       `json:"status,omitempty"`
-	Description string    `json:"description,omitempty"`
-	Attempts    int       `json:"attempts,omitempty"`
-	FailedAt    time.Time `json:"failedAt,omitzero"`
-	Generation  int       `json:"generation"`
-	Replays     int       `json:"replays,omitempty"`
-	SentAt      time.Time `json:"sentAt"`
-	Body        string    `json:"body"`
+	DeliveryID  string       `json:"deliveryId"`
+	Event       string       `json:"event,omitempty"`
+	Reason      queue.Reason `json:"reason"`
+	Stage       queue.Stage  `json:"stage,omitempty"`
+	Status      int          `json:"status,omitempty"`
+	Description string       `json:"description,omitempty"`
+	Attempts    int          `json:"attempts,omitempty"`
+	FailedAt    time.Time    `json:"failedAt,omitzero"`
+	Generation  int          `json:"generation"`
+	Replays     int          `json:"replays,omitempty"`
+	SentAt      time.Time    `json:"sentAt"`
+	Body        string       `json:"body"`
 }
 
 // WriteLetter writes a letter as one line of JSON, with all that [ReadLetters]
@@ -72,39 +74,28 @@ func ReadLetters(r io.Reader) ([]Letter, error) {
 func readLetter(line []byte) (Letter, error) {
 	var e exported
 	if err := json.Unmarshal(line, &e); err != nil {
-		return Letter{}, fmt.Errorf("not a dead letter: %s", jsonFault(err))
+		return Letter{}, fmt.Errorf("not a dead letter: %s", queue.JSONFault(err))
 	}
 	l := Letter{
-		DeadLetter: DeadLetter{
+		DeadLetter: queue.DeadLetter{
 			DeliveryID: e.DeliveryID, Event: e.Event, Reason: e.Reason, Stage: e.Stage, Status: e.Status,
 			Description: e.Description, Attempts: e.Attempts, FailedAt: e.FailedAt, Generation: e.Generation, Replays: e.Replays,
 		},
 		SentAt: e.SentAt, Body: e.Body,
 	}
 	switch {
-	case l.Body == "" || len(l.Body) > MaxBodyBytes:
+	case l.Body == "" || len(l.Body) > queue.MaxBodyBytes:
 		return Letter{}, errors.New("body is missing or too long")
-	case !fits(l.Body) || !fits(l.Event) || !fits(string(l.Stage)):
+	case !queue.Fits(l.Body) || !queue.Fits(l.Event) || !queue.Fits(string(l.Stage)):
 		return Letter{}, errors.New("it has characters that SQS refuses")
-	case l.DeliveryID != DeliveryID(l.Body):
+	case l.DeliveryID != queue.DeliveryID(l.Body):
 		return Letter{}, errors.New("deliveryId is not that of its body")
-	case !slices.Contains(Reasons(), l.Reason):
+	case !slices.Contains(queue.Reasons(), l.Reason):
 		return Letter{}, errors.New("reason is none of ours")
 	case l.Generation < 0 || l.Replays < 0 || l.Attempts < 0 || l.Status < 0:
 		return Letter{}, errors.New("a number is negative")
 	}
 	return l, nil
-}
-
-// fits says whether SQS takes a text as it is.
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-func fits(s string) bool {
-	for _, r := range s {
-		if r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
-			return false
-		}
-	}
-	return true
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
