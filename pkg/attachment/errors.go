@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"fairbridge/pkg/internal/retryafter"
 )
 
 // What went wrong, in words that may leave the house: they go into dead letters.
@@ -106,7 +108,7 @@ func statusError(resp *http.Response, t target) *Error {
 	e := &Error{
 		Permanent:  code >= 400 && code < 500,
 		Status:     code,
-		RetryAfter: retryAfter(resp.Header, time.Now()),
+		RetryAfter: retryafter.Read(resp.Header, time.Now()),
 		Reason:     "the source answered HTTP " + strconv.Itoa(code),
 		Err:        fmt.Errorf("get %s: %s", t, resp.Status),
 	}
@@ -120,25 +122,6 @@ func statusError(resp *http.Response, t target) *Error {
 		e.Permanent = false
 	}
 	return e
-}
-
-// maxRetryAfter bounds what a source may ask for; nothing in a queue waits longer.
-const maxRetryAfter = 12 * time.Hour
-
-// retryAfter reads Retry-After, which is seconds or a date (RFC 9110, 10.2.3).
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	value := h.Get("Retry-After")
-	if value == "" {
-		return 0
-	}
-	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
-		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	return min(max(at.Sub(now), 0), maxRetryAfter)
 }
 
 // transportError turns what the network said into an *Error. The transport is

@@ -205,23 +205,6 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
-	for value, want := range map[string]time.Duration{
-		"": 0, "0": 0, "120": 2 * time.Minute, "-1": 0, "soon": 0, "1.5": 0,
-		"4294967295": maxRetryAfter, "99999999999999999999": 0,
-		now.Add(time.Minute).Format(http.TimeFormat):       time.Minute,
-		now.Add(-time.Minute).Format(http.TimeFormat):      0,
-		now.Add(1000 * time.Hour).Format(http.TimeFormat):  maxRetryAfter,
-		now.Add(1000 * time.Hour).Format(time.RFC3339Nano): 0,
-	} {
-		if got := retryAfter(http.Header{"Retry-After": {value}}, now); got != want {
-			t.Errorf("%q: %v, want %v", value, got, want)
-		}
-	}
-}
-
 func TestRefusedConnection(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -10,6 +10,8 @@ package breaker
 import (
 	"fmt"
 	"time"
+
+	"fairbridge/pkg/internal/retryafter"
 )
 
 // All stands for every project: a pause of it holds them all.
@@ -25,8 +27,6 @@ const (
 	// LongestPause is how long a stack can be paused, from the first start
 	// without a resume: its messages do not live for ever.
 	LongestPause = 7 * 24 * time.Hour
-	// mostAsked is the longest time that Centercode is granted by Retry-After.
-	mostAsked = time.Hour
 )
 
 // How long after what a project that is not well is tried again. The last of
@@ -218,7 +218,7 @@ func (s State) AsClosed() (_ State, ok bool) {
 // AsAsked returns the state as Centercode asked for time; ok is false if that
 // much is granted already.
 func (s State) AsAsked(wait time.Duration, now time.Time) (_ State, ok bool) {
-	wait = min(wait, mostAsked)
+	wait = min(wait, retryafter.Most)
 	if wait <= 0 || s.AskedFor(now) >= wait-time.Second {
 		return s, false
 	}

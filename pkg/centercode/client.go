@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fairbridge/pkg/internal/loopback"
+	"fairbridge/pkg/internal/retryafter"
 )
 
 const (
@@ -137,7 +138,7 @@ func (x *call) refused(resp *http.Response, cancel func()) *Error {
 	e := &Error{
 		Op:         x.op,
 		Status:     resp.StatusCode,
-		RetryAfter: retryAfter(resp.Header, time.Now()),
+		RetryAfter: retryafter.Read(resp.Header, time.Now()),
 		// A gateway's word, not Centercode's: the request may still be at work.
 		Lost: resp.StatusCode == http.StatusGatewayTimeout && !x.reads,
 	}

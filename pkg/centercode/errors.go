@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -16,10 +15,6 @@ const (
 	OpAddFile      = "add file"
 	OpFindTicket   = "find ticket"
 )
-
-// maxRetryAfter is the longest wait that is taken from an answer: SQS hides a
-// message for at most 12 hours.
-const maxRetryAfter = 12 * time.Hour
 
 // Error is a request to Centercode that failed. Neither it nor what it wraps
 // shows a query string or the API key.
@@ -71,28 +66,6 @@ func (e *Error) Permanent() bool {
 		return true
 	}
 	return false
-}
-
-// retryAfter reads Retry-After, which is in seconds or an HTTP date (RFC 9110,
-// section 10.2.3). A date is taken against the answer's own Date, so that a
-// clock that is off at either end does not matter; now stands in for it.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	value := strings.TrimSpace(h.Get("Retry-After"))
-	if digits := strings.Trim(value, "0123456789"); value != "" && digits == "" {
-		seconds, err := strconv.ParseInt(value, 10, 64)
-		if err != nil || seconds > int64(maxRetryAfter/time.Second) {
-			return maxRetryAfter // all digits, so an error is a number too large
-		}
-		return time.Duration(seconds) * time.Second
-	}
-	until, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = date
-	}
-	return min(max(until.Sub(now), 0), maxRetryAfter)
 }
 
 // redactError returns err in a form that does not show the key or a query

@@ -4,45 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
-
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	tests := []struct {
-		value, date string
-		want        time.Duration
-	}{
-		{"", "", 0},
-		{"0", "", 0},
-		{"90", "", 90 * time.Second},
-		{" 90 ", "", 90 * time.Second},
-		{"43201", "", 12 * time.Hour},
-		{"99999999999999999999999", "", 12 * time.Hour},
-		{"-5", "", 0},
-		{"1.5", "", 0},
-		{"soon", "", 0},
-		{"Wed, 04 Mar 2026 05:07:07 GMT", "", time.Minute},
-		{"Wed, 04 Mar 2026 05:07:07 GMT", "Wed, 04 Mar 2026 05:05:07 GMT", 2 * time.Minute},
-		{"Wednesday, 04-Mar-26 05:07:07 GMT", "", time.Minute},
-		{"Wed, 04 Mar 2026 05:00:00 GMT", "", 0},
-		{"Wed, 04 Mar 2099 05:07:07 GMT", "", 12 * time.Hour},
-	}
-	for _, tt := range tests {
-		h := http.Header{"Retry-After": {tt.value}}
-		if tt.date != "" {
-			h.Set("Date", tt.date)
-		}
-		if got := retryAfter(h, now); got != tt.want {
-			t.Errorf("Retry-After %q at %q: %v, want %v", tt.value, tt.date, got, tt.want)
-		}
-	}
-}
 
 func TestDescribe(t *testing.T) {
 	tests := []struct{ name, body, want string }{

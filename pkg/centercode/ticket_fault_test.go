@@ -35,7 +35,7 @@ func TestCreateTicketFaults(t *testing.T) {
 		{"408", centercodesim.Fault{Status: 408}, 408, false, 0, "", 0},
 		{"429 with seconds", centercodesim.Fault{Status: 429, RetryAfter: "7"}, 429, false, 0, "", 7 * time.Second},
 		{"503 with a date", centercodesim.Fault{Status: 503, RetryAfter: date}, 503, false, 0, "", 2 * time.Minute},
-		{"503 for a day", centercodesim.Fault{Status: 503, RetryAfter: "86400"}, 503, false, 0, "", 12 * time.Hour},
+		{"503 for a day", centercodesim.Fault{Status: 503, RetryAfter: "86400"}, 503, false, 0, "", time.Hour},
 		{"500 after the ticket", centercodesim.Fault{Status: 500, After: true}, 500, false, 1, "", 0},
 		{"502 as a web page", centercodesim.Fault{Status: 502, Body: centercodesim.BodyHTML}, 502, false, 0, "Service error", 0},
 		{"503 with nothing", centercodesim.Fault{Status: 503, Body: centercodesim.BodyEmpty}, 503, false, 0, "", 0},

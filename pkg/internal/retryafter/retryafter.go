@@ -1,0 +1,36 @@
+// Package retryafter reads how long a server wants to be left alone.
+package retryafter
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Most is the longest wait that is granted. A mistyped year must not keep a
+// feedback for as long.
+const Most = time.Hour
+
+// Read reads Retry-After, which is in seconds or an HTTP date (RFC 9110, section
+// 10.2.3). A date is taken against the answer's own Date, so that a clock that is
+// off at either end does not matter; now stands in for it. What cannot be read is
+// 0, and so is a date that has passed.
+func Read(h http.Header, now time.Time) time.Duration {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if value != "" && strings.Trim(value, "0123456789") == "" {
+		seconds, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || seconds > int64(Most/time.Second) {
+			return Most // all digits, so an error is a number too large
+		}
+		return time.Duration(seconds) * time.Second
+	}
+	until, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return min(max(until.Sub(now), 0), Most)
+}
