@@ -113,6 +113,12 @@ var (
 			{"Wait until it is well again ('fairbridge status' asks), and replay all of them, slowly.", "dlq replay --reason retries_exhausted --rate 20/s --yes --wait"},
 		},
 	}
+	adviceHeld = advice{
+		"It failed for a reason that passes, or was held back, for 13 days: a day later SQS would have forgotten it. It is safe for another 14 days.",
+		[]step{
+			{"Wait until it is well again ('fairbridge status' asks), and replay all of them, slowly.", "dlq replay --reason held_too_long --rate 20/s --yes --wait"},
+		},
+	}
 	adviceKey = advice{
 		"Centercode does not take the API key.",
 		[]step{
@@ -162,6 +168,8 @@ func adviceFor(l deadletter.Letter, e ledger.Entry, known bool) advice {
 		return adviceSource
 	case queue.ReasonAttachmentEndpoint:
 		return adviceEndpoint
+	case queue.ReasonHeldTooLong:
+		return adviceHeld
 	case queue.ReasonNotFound:
 		return either(file, adviceNotFoundFile, adviceNotFound)
 	case queue.ReasonRejected:

@@ -12,7 +12,7 @@ import (
 
 var everyAdvice = []advice{
 	adviceMalformed, adviceUnroutable, adviceMapping, adviceRejected, adviceRejectedFile, adviceNotFound, adviceNotFoundFile,
-	adviceAmbiguous, adviceAmbiguousFile, adviceSource, adviceEndpoint, adviceExhausted, adviceKey, adviceLeftover, adviceDropped,
+	adviceAmbiguous, adviceAmbiguousFile, adviceSource, adviceEndpoint, adviceExhausted, adviceHeld, adviceKey, adviceLeftover, adviceDropped,
 }
 
 func TestAdviceIsForTheCase(t *testing.T) {
@@ -38,6 +38,7 @@ func TestAdviceIsForTheCase(t *testing.T) {
 		{"a file ambiguous", queue.ReasonAmbiguous, "attach", 0, nil, adviceAmbiguousFile},
 		{"source", queue.ReasonAttachmentSource, "attach", 404, nil, adviceSource},
 		{"endpoint", queue.ReasonAttachmentEndpoint, "attach", 0, nil, adviceEndpoint},
+		{"held too long", queue.ReasonHeldTooLong, "create", 503, nil, adviceHeld},
 		{"exhausted", queue.ReasonRetriesExhausted, "create", 503, nil, adviceExhausted},
 		{"exhausted, unknown", queue.ReasonRetriesExhausted, "", 0, nil, adviceExhausted},
 		{"exhausted by a key", queue.ReasonRetriesExhausted, "create", 401, nil, adviceKey},

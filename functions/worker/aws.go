@@ -23,6 +23,7 @@ type (
 	sendMessage             func(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 	changeMessageVisibility func(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
 	putItem                 func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	deleteItem              func(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 	getItem                 func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 )
 
@@ -42,6 +43,10 @@ func (f getItem) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...fu
 	return f(ctx, in, o...)
 }
 
+func (f deleteItem) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+	return f(ctx, in, o...)
+}
+
 // queueAPI is a worker.Queue.
 type queueAPI struct {
 	sendMessage
@@ -52,6 +57,7 @@ type queueAPI struct {
 type tableAPI struct {
 	putItem
 	getItem
+	deleteItem
 }
 
 func newQueue(c aws.Config) queueAPI {
@@ -61,5 +67,5 @@ func newQueue(c aws.Config) queueAPI {
 
 func newTable(c aws.Config) tableAPI {
 	client := dynamodb.NewFromConfig(c)
-	return tableAPI{client.PutItem, client.GetItem}
+	return tableAPI{client.PutItem, client.GetItem, client.DeleteItem}
 }

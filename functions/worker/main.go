@@ -61,5 +61,6 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 		Queue:      newQueue(settings.AWS),
 		Reporter:   telemetry.Worker{Log: log, MaxAttempts: maxReceives},
 		Now:        time.Now,
+		HoldAtMost: worker.HoldAtMost,
 	})
 }

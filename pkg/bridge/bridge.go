@@ -172,6 +172,9 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if _, err := b.home.SQS.ReleaseInFlight(ctx, b.home.WorkQueueURL); err != nil {
 		return err
 	}
+	if err := b.home.SQS.KeepWaits(ctx); err != nil {
+		return err
+	}
 	work, err := worker.New(worker.Config{
 		Ledger: ledger.New(b.home.Ledger, time.Now, ledger.DefaultLease).Alone(), Mapper: config, Centercode: client,
 		Sources: fetcher, Secrets: key, Queue: b.home.SQS, Reporter: c.Worked, Now: time.Now,

@@ -10,7 +10,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"time"
 
 	"fairbridge/pkg/queue"
 )
@@ -19,32 +18,10 @@ import (
 // as JSON.
 const maxLine = 8 << 20
 
-// exported is a letter as a line of JSON.
-type exported struct {
-	DeliveryID  string       `json:"deliveryId"`
-	Event       string       `json:"event,omitempty"`
-	Reason      queue.Reason `json:"reason"`
-	Stage       queue.Stage  `json:"stage,omitempty"`
-	Status      int          `json:"status,omitempty"`
-	Description string       `json:"description,omitempty"`
-	Attempts    int          `json:"attempts,omitempty"`
-	FailedAt    time.Time    `json:"failedAt,omitzero"`
-	Generation  int          `json:"generation"`
-	Replays     int          `json:"replays,omitempty"`
-	SentAt      time.Time    `json:"sentAt"`
-	Body        string       `json:"body"`
-}
-
 // WriteLetter writes a letter as one line of JSON, with all that [ReadLetters]
 // needs to make it again.
 func WriteLetter(w io.Writer, l Letter) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(exported{
-		DeliveryID: l.DeliveryID, Event: l.Event, Reason: l.Reason, Stage: l.Stage, Status: l.Status,
-		Description: l.Description, Attempts: l.Attempts, FailedAt: l.FailedAt,
-		Generation: l.Generation, Replays: l.Replays, SentAt: l.SentAt, Body: l.Body,
-	})
+	return queue.Line{DeadLetter: l.DeadLetter, SentAt: l.SentAt, Body: l.Body}.Write(w)
 }
 
 // ReadLetters reads what WriteLetter wrote. The error names the first line that
@@ -72,17 +49,11 @@ func ReadLetters(r io.Reader) ([]Letter, error) {
 }
 
 func readLetter(line []byte) (Letter, error) {
-	var e exported
+	var e queue.Line
 	if err := json.Unmarshal(line, &e); err != nil {
 		return Letter{}, fmt.Errorf("not a dead letter: %s", queue.JSONFault(err))
 	}
-	l := Letter{
-		DeadLetter: queue.DeadLetter{
-			DeliveryID: e.DeliveryID, Event: e.Event, Reason: e.Reason, Stage: e.Stage, Status: e.Status,
-			Description: e.Description, Attempts: e.Attempts, FailedAt: e.FailedAt, Generation: e.Generation, Replays: e.Replays,
-		},
-		SentAt: e.SentAt, Body: e.Body,
-	}
+	l := Letter{DeadLetter: e.DeadLetter, SentAt: e.SentAt, Body: e.Body}
 	switch {
 	case l.Body == "" || len(l.Body) > queue.MaxBodyBytes:
 		return Letter{}, errors.New("body is missing or too long")

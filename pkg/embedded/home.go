@@ -21,12 +21,11 @@ import (
 
 const databaseFile = "fairbridge.db"
 
-// deadLetterQueue keeps its messages as long as SQS can. A message that moved
-// there keeps its age, so this must be longer than the work queue's retention.
+// The queues keep their messages for ever: nothing is lost because a machine was
+// off, or its clock was set.
 var deadLetterQueue = Queue{
 	Name:              "fairbridge-dead-letters",
 	VisibilityTimeout: 30 * time.Second,
-	Retention:         14 * 24 * time.Hour,
 }
 
 // workQueue is set up as the stack's: the visibility timeout is a little above
@@ -34,7 +33,6 @@ var deadLetterQueue = Queue{
 var workQueue = Queue{
 	Name:              "fairbridge-work",
 	VisibilityTimeout: 930 * time.Second,
-	Retention:         4 * 24 * time.Hour,
 	MaxReceiveCount:   8,
 	DeadLetterQueue:   deadLetterQueue.Name,
 }

@@ -50,7 +50,7 @@ func TestHome(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"VisibilityTimeout":      "930",
-		"MessageRetentionPeriod": "345600",
+		"MessageRetentionPeriod": "0", // for ever
 		"RedrivePolicy":          `{"deadLetterTargetArn":"arn:aws:sqs:embedded:000000000000:fairbridge-dead-letters","maxReceiveCount":8}`,
 	} {
 		if got := out.Attributes[name]; got != want {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +43,7 @@ type SQS struct {
 	db    *sqlitedb.DB
 	now   func() time.Time
 	bells bells
+	clock clock
 
 	mu     sync.Mutex
 	queues map[string]queue // by name
@@ -51,7 +53,7 @@ type SQS struct {
 type Queue struct {
 	Name              string        // 1 to 80 of A-Z a-z 0-9 - _
 	VisibilityTimeout time.Duration // 0 to 12 h
-	Retention         time.Duration // 1 min to 14 days; counted from when the message was first sent
+	Retention         time.Duration // 1 min to 14 days, counted from when the message was first sent; 0: for ever
 	MaxReceiveCount   int           // receives after which a message moves to DeadLetterQueue
 	DeadLetterQueue   string        // the name of a queue that exists, or "" for no redrive
 }
@@ -67,6 +69,15 @@ type queue struct {
 	deadLettersName string
 	createdAt       int64
 	modifiedAt      int64
+}
+
+// cutoff is when a message must have been sent at the latest to be past its
+// retention now, in milliseconds since 1970.
+func (q queue) cutoff(now time.Time) int64 {
+	if q.retention == 0 {
+		return math.MinInt64
+	}
+	return now.Add(-q.retention).UnixMilli()
 }
 
 func (q queue) url() string { return queueURLPrefix + q.name }
@@ -121,7 +132,7 @@ func (q Queue) check() error {
 		return errors.New("a queue's name is 1 to 80 letters, digits, hyphens and underscores")
 	case q.VisibilityTimeout < 0 || q.VisibilityTimeout > maxVisibility:
 		return fmt.Errorf("visibility timeout %v is not within 0 and %v", q.VisibilityTimeout, maxVisibility)
-	case q.Retention < time.Minute || q.Retention > 14*24*time.Hour:
+	case q.Retention != 0 && q.Retention < time.Minute || q.Retention > 14*24*time.Hour:
 		return fmt.Errorf("retention %v is not within 1 minute and 14 days", q.Retention)
 	case q.DeadLetterQueue != "" && (q.MaxReceiveCount < 1 || q.MaxReceiveCount > 1000):
 		return fmt.Errorf("maximum receive count %d is not within 1 and 1000", q.MaxReceiveCount)

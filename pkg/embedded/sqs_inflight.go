@@ -58,6 +58,9 @@ func errReceipt(message string) error {
 // each runs fn for every entry of a batch in one write. errs holds what fn said
 // of each entry, where that is an answer of SQS's; any other error ends it all.
 func (s *SQS) each(ctx context.Context, entries int, fn func(tx *sqlitedb.Tx, i int) error) (errs []error, err error) {
+	if err := s.keepWaits(ctx); err != nil {
+		return nil, err
+	}
 	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		errs = make([]error, entries)
 		for i := range entries {
@@ -205,6 +208,6 @@ func (s *SQS) hide(tx *sqlitedb.Tx, q queue, handle *string, seconds int32) erro
 	case now.Add(timeout).UnixMilli() > receivedAt+maxVisibility.Milliseconds():
 		return invalidParameter(fmt.Sprintf("Value %d for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [%.0f seconds].", seconds, maxVisibility.Seconds()))
 	}
-	_, err = tx.Exec("UPDATE messages SET visible_at = ? WHERE seq = ?", now.Add(timeout).UnixMilli(), r.seq)
+	_, err = tx.Exec("UPDATE messages SET visible_at = ?, wait_ms = ? WHERE seq = ?", now.Add(timeout).UnixMilli(), timeout.Milliseconds(), r.seq)
 	return err
 }

@@ -42,6 +42,21 @@ func (c content) size() int {
 	return n
 }
 
+// delivery is the delivery that a message of FairBridge's is about, "" for any
+// other: what the ledger keeps as long as there is such a message.
+func (c content) delivery() string {
+	if id := aws.ToString(c.attributes["deliveryId"].StringValue); id != "" {
+		return id
+	}
+	var envelope struct {
+		DeliveryID string `json:"deliveryId"`
+	}
+	if json.Unmarshal([]byte(c.body), &envelope) != nil {
+		return ""
+	}
+	return envelope.DeliveryID
+}
+
 // check returns SQS's error for what must not stand in a message.
 func (c content) check() error {
 	if c.body == "" {

@@ -18,7 +18,7 @@ func (s *SQS) Oldest(ctx context.Context, queueURL string) (time.Time, error) {
 	if err == nil {
 		// What is past its retention does not count.
 		err = s.db.Read().QueryRowContext(ctx, "SELECT min(sent_at) FROM messages WHERE queue = ? AND sent_at > ?",
-			q.id, s.now().Add(-q.retention).UnixMilli()).Scan(&sent)
+			q.id, q.cutoff(s.now())).Scan(&sent)
 	}
 	if err != nil {
 		return time.Time{}, fmt.Errorf("find the oldest message of %s: %w", queueURL, err)

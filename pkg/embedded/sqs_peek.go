@@ -28,7 +28,7 @@ func (s *SQS) Peek(ctx context.Context, queueURL string, visit func(types.Messag
 	}
 	// What is past its retention does not count.
 	rows, err := s.db.Read().QueryContext(ctx, selectRows+"WHERE m.queue = ? AND m.sent_at > ? ORDER BY m.sent_at, m.seq",
-		q.id, s.now().Add(-q.retention).UnixMilli())
+		q.id, q.cutoff(s.now()))
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func (s *SQS) clear(ctx context.Context, q queue, until int64) error {
 // itself for what it comes across; here it is for a queue of which nobody
 // receives.
 func (s *SQS) clearExpired(ctx context.Context, q queue) error {
-	cutoff := s.now().Add(-q.retention).UnixMilli()
+	cutoff := q.cutoff(s.now())
 	var expired int
 	err := s.db.Read().QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = ? AND sent_at <= ? LIMIT 1)",
 		q.id, cutoff).Scan(&expired)

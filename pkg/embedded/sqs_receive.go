@@ -87,6 +87,9 @@ type receive struct {
 }
 
 func (s *SQS) receive(ctx context.Context, r receive) ([]types.Message, error) {
+	if err := s.keepWaits(ctx); err != nil {
+		return nil, err
+	}
 	// Most looks of a long poll find nothing; they need no write lock.
 	var found int
 	err := s.db.Read().QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = ? AND visible_at <= ? LIMIT 1)",
@@ -106,7 +109,7 @@ func (s *SQS) receive(ctx context.Context, r receive) ([]types.Message, error) {
 			}
 			for _, row := range rows {
 				switch {
-				case row.sentAt <= now.Add(-r.queue.retention).UnixMilli():
+				case row.sentAt <= r.queue.cutoff(now):
 					err = discard(tx, row)
 				case r.queue.deadLetters.Valid && row.receives >= r.queue.maxReceives:
 					err, moved = redrive(tx, r.queue, row, now), true
@@ -180,7 +183,7 @@ func discard(tx *sqlitedb.Tx, m row) error {
 
 // redrive moves a message to the dead-letter queue. Its receipt handles end.
 func redrive(tx *sqlitedb.Tx, q queue, m row, now time.Time) error {
-	_, err := tx.Exec("UPDATE messages SET queue = ?, visible_at = ?, receipt = NULL, held = 0, source = ? WHERE seq = ?",
+	_, err := tx.Exec("UPDATE messages SET queue = ?, visible_at = ?, wait_ms = 0, receipt = NULL, held = 0, source = ? WHERE seq = ?",
 		q.deadLetters.Int64, now.UnixMilli(), q.id, m.seq)
 	return err
 }
@@ -189,10 +192,15 @@ func redrive(tx *sqlitedb.Tx, q queue, m row, now time.Time) error {
 func hand(tx *sqlitedb.Tx, r receive, m row, now time.Time) (types.Message, error) {
 	receipt := newReceipt(m.seq)
 	millis := now.UnixMilli()
-	_, err := tx.Exec(`UPDATE messages SET visible_at = ?1, receives = receives + 1, received_at = ?2,
-		first_received_at = coalesce(first_received_at, ?2), receipt = ?3, held = 1 WHERE seq = ?4`,
-		now.Add(r.visibility).UnixMilli(), millis, receipt.nonce, m.seq)
+	_, err := tx.Exec(`UPDATE messages SET visible_at = ?1, wait_ms = ?2, receives = receives + 1, received_at = ?3,
+		first_received_at = coalesce(first_received_at, ?3), receipt = ?4, held = 1 WHERE seq = ?5`,
+		now.Add(r.visibility).UnixMilli(), r.visibility.Milliseconds(), millis, receipt.nonce, m.seq)
 	if err != nil {
+		return types.Message{}, err
+	}
+	// What is sent from now on is later than this message, whatever the clock says:
+	// it may be what became of it.
+	if _, err := tx.Exec("UPDATE sent SET at = ?1 + 1 WHERE at <= ?1", m.sentAt); err != nil {
 		return types.Message{}, err
 	}
 	m.receives++

@@ -41,7 +41,7 @@ func (s *SQS) ReleaseInFlight(ctx context.Context, queueURL string) (released in
 		return 0, fmt.Errorf("release messages in flight: %w", err)
 	}
 	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
-		result, err := tx.Exec("UPDATE messages SET visible_at = ?1, receipt = NULL, held = 0 WHERE queue = ?2 AND visible_at > ?1 AND held = 1",
+		result, err := tx.Exec("UPDATE messages SET visible_at = ?1, wait_ms = 0, receipt = NULL, held = 0 WHERE queue = ?2 AND visible_at > ?1 AND held = 1",
 			s.now().UnixMilli(), q.id)
 		if err != nil {
 			return err

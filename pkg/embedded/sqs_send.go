@@ -116,11 +116,18 @@ func errUnsupported() error {
 
 // store writes the messages, all or none.
 func (s *SQS) store(ctx context.Context, q queue, messages []outgoing) error {
+	if err := s.keepWaits(ctx); err != nil {
+		return err
+	}
 	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		now := s.now()
+		var sentAt int64 // never goes back
+		if err := tx.QueryRow("UPDATE sent SET at = max(at, ?) RETURNING at", now.UnixMilli()).Scan(&sentAt); err != nil {
+			return err
+		}
 		for _, m := range messages {
-			_, err := tx.Exec("INSERT INTO messages (queue, id, sent_at, visible_at) VALUES (?, ?, ?, ?)",
-				q.id, m.id, now.UnixMilli(), now.Add(m.delay).UnixMilli())
+			_, err := tx.Exec("INSERT INTO messages (queue, id, sent_at, visible_at, wait_ms, delivery) VALUES (?, ?, ?, ?, ?, ?)",
+				q.id, m.id, sentAt, now.Add(m.delay).UnixMilli(), m.delay.Milliseconds(), m.delivery())
 			if err != nil {
 				return err
 			}

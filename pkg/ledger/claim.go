@@ -121,7 +121,18 @@ func (c *Claim) change(ctx context.Context, edit func(Entry, time.Time) Entry) e
 	if next.Owner != "" {
 		next.LeaseUntil = now.Add(c.ledger.lease)
 	}
-	return c.put(ctx, next)
+	letter, owner := c.entry.Letter, c.entry.Owner
+	err := c.put(ctx, next)
+	switch {
+	case err == nil && next.Owner != "":
+		c.ledger.holds(owner, now)
+	case err == nil, c.lost:
+		c.ledger.holds(owner, time.Time{})
+	}
+	if err == nil && next.State == Completed && letter > 0 {
+		c.ledger.forgetLetter(ctx, next.DeliveryID, letter)
+	}
+	return err
 }
 
 // put writes next. On a conflict the claim is lost, and its entry becomes the

@@ -84,5 +84,8 @@ func (l *Ledger) drop(ctx context.Context, id string, generation int, why string
 	}
 	e = e.AsDropped(generation, why, now).AsActed(Action{At: now, Who: l.who, What: "dropped it"})
 	e.UpdatedAt = now
-	return l.put(ctx, e, r.Version)
+	if err := l.put(ctx, e, r.Version); err != nil {
+		return err
+	}
+	return l.retainLetter(ctx, id, e.Letter)
 }

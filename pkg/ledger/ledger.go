@@ -12,7 +12,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
+	"sync"
 	"time"
 )
 
@@ -35,8 +35,11 @@ type Ledger struct {
 	lease time.Duration
 	// instance begins the names of this ledger's owners.
 	instance string
-	// alone: every other owner is dead.
-	alone bool
+	// alone: every other owner is dead, and those of this ledger hold what they
+	// have for a lease from when they last said so, whatever the wall clock says.
+	alone   bool
+	mu      sync.Mutex
+	renewed map[string]time.Time // by owner, with the monotonic clock's reading
 	// who is the person behind what is done here.
 	who string
 }
@@ -51,7 +54,7 @@ func New(store Store, now func() time.Time, lease time.Duration) *Ledger {
 // home ensures: a lease that an earlier process left does not have to run out.
 // It returns l.
 func (l *Ledger) Alone() *Ledger {
-	l.alone = true
+	l.alone, l.renewed = true, map[string]time.Time{}
 	return l
 }
 
@@ -129,11 +132,13 @@ func (d *Delivery) Claim(ctx context.Context, about About) (*Claim, error) {
 			next.About = &about
 		}
 		c := &Claim{ledger: d.ledger, message: d.message, began: d.ledger.now(), version: d.version, entry: next}
+		d.ledger.holds(next.Owner, c.began) // before anybody can read it
 		err = c.put(ctx, next)
 		var conflict *ConflictError
 		if err == nil {
 			return c, nil
 		}
+		d.ledger.holds(next.Owner, time.Time{})
 		if !errors.As(err, &conflict) {
 			return nil, err
 		}
@@ -173,10 +178,36 @@ func (d *Delivery) adopt(r Record) error {
 func (d *Delivery) take() (Entry, error) {
 	l, now := d.ledger, d.ledger.now()
 	next, err := d.entry.Take(d.message, Taking{Owner: l.instance + "/" + rand.Text(), Until: now.Add(l.lease)}, now)
-	if err == nil && d.entry.HeldAt(now) && !(l.alone && !strings.HasPrefix(d.entry.Owner, l.instance+"/")) {
-		err = &HeldError{Until: d.entry.LeaseUntil}
+	if until, held := l.heldUntil(d.entry, now); err == nil && held {
+		err = &HeldError{Until: until}
 	}
 	return next, err
+}
+
+// heldUntil says whether and until when somebody holds a delivery.
+func (l *Ledger) heldUntil(e Entry, now time.Time) (time.Time, bool) {
+	if !l.alone {
+		return e.LeaseUntil, e.HeldAt(now)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	renewed, ours := l.renewed[e.Owner]
+	left := l.lease - now.Sub(renewed)
+	return now.Add(left), ours && left > 0
+}
+
+// holds notes who holds a delivery since now, or that an owner is done with it.
+func (l *Ledger) holds(owner string, since time.Time) {
+	if !l.alone {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if since.IsZero() {
+		delete(l.renewed, owner)
+	} else {
+		l.renewed[owner] = since
+	}
 }
 
 // Claim is Look and Claim in one.

@@ -52,6 +52,20 @@ func (m *memory) Get(_ context.Context, id string) (ledger.Record, error) {
 	return r, nil
 }
 
+func (m *memory) Set(_ context.Context, r ledger.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.records[r.ID] = r
+	return nil
+}
+
+func (m *memory) Delete(_ context.Context, id string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.records, id)
+	return nil
+}
+
 type bench struct {
 	t     *testing.T
 	store *memory

@@ -18,9 +18,9 @@ const (
 
 	// stateDropped stands in a record for a dead entry that a person gave up.
 	stateDropped = "dropped"
-	// attentionPerson is the attention of what waits for a person. It is one word,
+	// AttentionPerson is the attention of what waits for a person. It is one word,
 	// since it is the key under which an index finds them.
-	attentionPerson = "person"
+	AttentionPerson = "person"
 )
 
 // Ended says whether a record's state is one that nothing follows: only then may
@@ -53,7 +53,7 @@ func (e Entry) record(version int64) (Record, error) {
 	case e.Dropped():
 		r.State = stateDropped
 	case e.State == Dead:
-		r.Attention, r.Since = attentionPerson, e.UpdatedAt
+		r.Attention, r.Since = AttentionPerson, e.UpdatedAt
 		if e.Last != nil && !e.Last.At.IsZero() {
 			r.Since = e.Last.At
 		}

@@ -32,6 +32,8 @@ type Record struct {
 	Since     time.Time
 	// Doc is the entry as JSON, below 64 KiB; it comes back byte for byte.
 	Doc []byte
+	// Data is what is not for people's eyes, at most 300 KB; nil for none.
+	Data []byte
 }
 
 // Store keeps the newest [Record] of each delivery. The rules of the state
@@ -50,6 +52,13 @@ type Store interface {
 
 	// Get returns the newest record, whoever wrote it, or [ErrNotFound].
 	Get(ctx context.Context, id string) (Record, error)
+
+	// Set writes r over whatever is stored. It is for what only the holder of a
+	// delivery writes.
+	Set(ctx context.Context, r Record) error
+
+	// Delete removes a record; there need not be one.
+	Delete(ctx context.Context, id string) error
 }
 
 // ConflictError is a Put that met another version.

@@ -25,6 +25,7 @@ const (
 	ReasonAmbiguous          Reason = "ambiguous"           // the answer was lost: there may be a ticket
 	ReasonAttachmentSource   Reason = "attachment_source"   // the file cannot be had; the ticket stays
 	ReasonAttachmentEndpoint Reason = "attachment_endpoint" // Centercode named no place for the file; the ticket stays
+	ReasonHeldTooLong        Reason = "held_too_long"       // the queue would soon have forgotten it
 )
 
 // ReasonRetriesExhausted is the reason of a letter that no worker wrote: SQS
@@ -35,7 +36,7 @@ const ReasonRetriesExhausted Reason = "retries_exhausted"
 // Reasons are all the reasons a letter can have, in alphabetical order.
 func Reasons() []Reason {
 	return []Reason{
-		ReasonAmbiguous, ReasonAttachmentEndpoint, ReasonAttachmentSource, ReasonMalformed, ReasonMapping,
+		ReasonAmbiguous, ReasonAttachmentEndpoint, ReasonAttachmentSource, ReasonHeldTooLong, ReasonMalformed, ReasonMapping,
 		ReasonNotFound, ReasonRejected, ReasonRetriesExhausted, ReasonUnroutable,
 	}
 }
@@ -87,28 +88,28 @@ const MaxDescription = 1000
 // travels as message attributes, so that the body stays as it was and SQS's own
 // redrive works on it.
 type DeadLetter struct {
-	DeliveryID string
+	DeliveryID string `json:"deliveryId"`
 	// Event is the kind of the TestFairy event.
-	Event  string
-	Reason Reason
+	Event  string `json:"event,omitempty"`
+	Reason Reason `json:"reason"`
 	// Stage is the step that failed.
-	Stage Stage
+	Stage Stage `json:"stage,omitempty"`
 	// Status is the HTTP status that Centercode or the attachment's source
 	// gave, 0 if there was none.
-	Status int
+	Status int `json:"status,omitempty"`
 	// Description says what happened, in at most MaxDescription characters
 	// and without a secret.
-	Description string
+	Description string `json:"description,omitempty"`
 	// Attempts is how often the worker had the delivery in hand.
-	Attempts int
-	FailedAt time.Time
+	Attempts int       `json:"attempts,omitempty"`
+	FailedAt time.Time `json:"failedAt,omitzero"`
 	// Generation is how often the delivery has become a dead letter, this time
 	// included. A message that is replayed or redriven keeps it, and so tells
 	// the worker which copy it is.
-	Generation int
+	Generation int `json:"generation"`
 	// Replays is how often the message was replayed. The generation does not tell:
 	// it stays as it is when SQS itself moves the message.
-	Replays int
+	Replays int `json:"replays,omitempty"`
 }
 
 // DeliveryAttributes are the attributes of a message on its first way.

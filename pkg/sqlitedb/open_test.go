@@ -65,7 +65,7 @@ func TestOpenRefuses(t *testing.T) {
 		"another program's version":  {foreign("PRAGMA user_version = 3"), sqlitedb.ErrNotDatabase, "another program"},
 		"a newer schema": {
 			foreign("PRAGMA application_id = 0x46427267; PRAGMA user_version = 99"), sqlitedb.ErrNewerSchema,
-			"schema version 99, this program knows 2: written by a newer version of FairBridge",
+			"schema version 99, this program knows 3: written by a newer version of FairBridge",
 		},
 	}
 	for name, test := range tests {

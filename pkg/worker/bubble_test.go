@@ -137,6 +137,22 @@ func (b *bubble) Get(_ context.Context, id string) (ledger.Record, error) {
 	return r, nil
 }
 
+// Set implements [ledger.Store].
+func (b *bubble) Set(_ context.Context, r ledger.Record) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.records[r.ID] = r
+	return nil
+}
+
+// Delete implements [ledger.Store].
+func (b *bubble) Delete(_ context.Context, id string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.records, id)
+	return nil
+}
+
 // workersStore is the store as the bubble's own worker has it.
 type workersStore struct{ *bubble }
 

@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -9,6 +10,7 @@ import (
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/worker"
 )
 
 // The dead letter is written once, whatever becomes of the mark's reply and of the
@@ -163,7 +165,45 @@ func (w *world) replay() deadletter.Letter {
 func (w *world) copyOf(m types.Message) func() {
 	return func() {
 		w.Helper()
-		_, err := w.start(nil).handler.Handle(w.Context(), eventOf([]types.Message{m}))
-		w.must(err)
+		w.hand([]types.Message{m})
 	}
+}
+
+// What is still being tried after 13 days becomes a dead letter, before SQS
+// forgets it; a home that forgets nothing goes on trying.
+func TestHeldTooLong(t *testing.T) {
+	for _, atMost := range []time.Duration{0, worker.HoldAtMost} {
+		w := newWorld(t, parkRoute)
+		w.holdAtMost = atMost
+		id := w.send(feedback(1))
+		messages := w.receive(w.work)
+		w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 503, Times: -1})
+		for _, days := range []int{12, 1} {
+			if n := w.count(w.dead); n != 0 {
+				t.Errorf("%d dead letters before the 13th day", n)
+			}
+			w.clock.Advance(time.Duration(days) * 24 * time.Hour)
+			w.hand(messages)
+		}
+		if atMost == 0 {
+			if n := w.count(w.dead); n != 0 {
+				t.Errorf("%d dead letters where nothing is forgotten", n)
+			}
+			continue
+		}
+		if l := w.onlyLetter(); l.Reason != queue.ReasonHeldTooLong || l.Status != 503 || l.Stage != queue.StageCreate {
+			t.Errorf("dead letter %+v", l)
+		}
+		w.center.Heal()
+		w.redrive()
+		w.settle(nil)
+		w.checkInvariants(id)
+	}
+}
+
+// hand delivers messages, as they were received, to a worker.
+func (w *world) hand(messages []types.Message) {
+	w.Helper()
+	_, err := w.start(nil).handler.Handle(w.Context(), eventOf(messages))
+	w.must(err)
 }

@@ -19,6 +19,9 @@ import (
 )
 
 const (
+	// HoldAtMost is for SQS, which keeps a message for 14 days at most: what goes
+	// wrong on the last of them is not tried again in vain.
+	HoldAtMost = 13 * 24 * time.Hour
 	// DefaultMargin is how long before an invocation's deadline its work stops,
 	// so that what is unfinished can be handed back.
 	DefaultMargin = 10 * time.Second
@@ -85,6 +88,11 @@ type Config struct {
 	// ForgetTexts keeps the ledger from remembering what a tester wrote, and who
 	// it was.
 	ForgetTexts bool
+
+	// HoldAtMost is how old a message may become that is put back: an older one
+	// becomes a dead letter, before the queue forgets it. 0 is for a queue that
+	// keeps its messages for ever.
+	HoldAtMost time.Duration
 
 	// Margin is how long before its deadline an invocation stops working; 0
 	// means [DefaultMargin].

@@ -94,7 +94,8 @@ func (w *world) start(p *plan) *process {
 		Ledger: ledger.New(faultyStore{proc}, w.clock.Now, ledger.DefaultLease),
 		Mapper: w.config, Centercode: client, Sources: faultySources{proc, fetcher}, Secrets: faultySecrets{proc},
 		Queue: faultyQueue{proc}, Reporter: proc, Now: w.clock.Now,
-		WorkQueueURL: w.work, DeadLetterQueueURL: w.dead,
+		WorkQueueURL: w.work, DeadLetterQueueURL: w.dead, HoldAtMost: w.holdAtMost,
+		BaseURL: w.centerURL, MappingHash: "a hash",
 	})
 	w.must(err)
 	return proc
@@ -179,6 +180,14 @@ func (f faultyStore) Get(ctx context.Context, id string) (r ledger.Record, err e
 		return err
 	})
 	return r, err
+}
+
+func (f faultyStore) Set(ctx context.Context, r ledger.Record) error {
+	return f.call("ledger.Set", func() error { return f.store.Set(ctx, r) })
+}
+
+func (f faultyStore) Delete(ctx context.Context, id string) error {
+	return f.call("ledger.Delete", func() error { return f.store.Delete(ctx, id) })
 }
 
 type faultyQueue struct{ *process }

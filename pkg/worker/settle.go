@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,9 @@ func (d *delivery) settle(ctx context.Context, err error) {
 	if errors.As(err, &step) {
 		d.out.Stage = step.stage
 	}
+	if (verdict.action == retry || verdict.action == handBack) && d.claim != nil && d.heldTooLong() {
+		verdict.action, verdict.reason, d.out.Reason = bury, queue.ReasonHeldTooLong, queue.ReasonHeldTooLong
+	}
 	if verdict.action == bury && !d.didNothing && d.claim != nil && d.claim.Entry().State == ledger.Creating {
 		// Whatever else is wrong, there may be a ticket.
 		verdict.reason, d.out.Reason = queue.ReasonAmbiguous, queue.ReasonAmbiguous
@@ -63,6 +67,12 @@ func (d *delivery) settle(ctx context.Context, err error) {
 		d.gate.closeUntil(d.Now().Add(wait))
 	}
 	d.putBack(ctx, result, wait, errors.Join(err, d.release(ctx, err, verdict, result, wait)))
+}
+
+// heldTooLong says whether the queue would soon forget the message.
+func (d *delivery) heldTooLong() bool {
+	sent := copyOf(d.message).SentAt
+	return d.HoldAtMost > 0 && !sent.IsZero() && d.Now().Sub(sent) >= d.HoldAtMost
 }
 
 // heldFor is how long a message waits whose delivery another worker has in hand:
@@ -100,10 +110,11 @@ func (d *delivery) lostAnswer(v decision, cause error) decision {
 	return v
 }
 
-// bury writes the dead letter, then marks the delivery. If the worker dies
-// between the two, the message comes back and there are two letters of the same
-// generation: a replay makes one ticket of both. Once it is marked, a copy of
-// the message that comes back is recognised.
+// bury keeps the message in the ledger, writes the dead letter, then marks the
+// delivery: only then is the message done. If the worker dies before the mark, the
+// message comes back and there are two letters of the same generation: a replay
+// makes one ticket of both. Once it is marked, a copy of the message that comes
+// back is recognised.
 func (d *delivery) bury(ctx context.Context, v decision, cause error) error {
 	// Whoever has lost the lease has no word in it any more. And if the worker
 	// dies now, the next one must not take a refusal for a lost answer.
@@ -127,6 +138,13 @@ func (d *delivery) bury(ctx context.Context, v decision, cause error) error {
 		Generation:  entry.Generation + 1,
 		Replays:     queue.Replays(d.message.MessageAttributes),
 	}
+	var kept bytes.Buffer
+	if err := (queue.Line{DeadLetter: letter, Body: d.message.Body}).Write(&kept); err != nil {
+		return failed(queue.StageDeadLetter, err)
+	}
+	if err := d.claim.KeepLetter(ctx, kept.Bytes()); err != nil {
+		return failed(queue.StageDeadLetter, err)
+	}
 	_, err := d.Queue.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl:          aws.String(d.DeadLetterQueueURL),
 		MessageBody:       aws.String(d.message.Body),
@@ -135,12 +153,10 @@ func (d *delivery) bury(ctx context.Context, v decision, cause error) error {
 	if err != nil {
 		return failed(queue.StageDeadLetter, err)
 	}
-	d.out.Result, d.out.TicketID = Dead, entry.TicketID
-	// The letter is safe, so the message may go whether or not the mark is made:
-	// without it the lease ends, and a replay goes on from the same state.
 	if err := d.claim.Died(ctx, d.fault(cause, v), d.didNothing); err != nil {
-		d.out.Err = errors.Join(cause, err)
+		return failed(queue.StageDeadLetter, err)
 	}
+	d.out.Result, d.out.TicketID = Dead, entry.TicketID
 	return nil
 }
 

@@ -60,6 +60,8 @@ type world struct {
 	keys       *keys
 	config     *mapping.Config
 	work, dead string
+	// holdAtMost is how old a message may become.
+	holdAtMost time.Duration
 }
 
 // clock is moved by hand, so that a test waits for hours in no time.

@@ -28,14 +28,23 @@ func TestLedgerContract(t *testing.T) {
 		t.Fatal(err)
 	}
 	table := aws.String("ledger-contract")
+	var indexes []dynamodbtypes.GlobalSecondaryIndex
+	for _, index := range deployed.Table.GlobalSecondaryIndexes {
+		indexes = append(indexes, dynamodbtypes.GlobalSecondaryIndex{
+			IndexName: index.IndexName, KeySchema: index.KeySchema, Projection: index.Projection,
+		})
+	}
 	_, err = bridge.dynamodb.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: table, BillingMode: dynamodbtypes.BillingModePayPerRequest,
 		AttributeDefinitions: deployed.Table.AttributeDefinitions, KeySchema: deployed.Table.KeySchema,
+		GlobalSecondaryIndexes: indexes,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ledgertest.Run(t, func(*testing.T) ledger.Store { return dynamo.New(bridge.dynamodb, *table) })
+	ledgertest.RunIndex(t, dynamo.New(bridge.dynamodb, *table), dynamo.NewHistory(bridge.dynamodb, *table))
+	ledgertest.RunLetters(t, dynamo.New(bridge.dynamodb, *table))
 }
 
 // TestQueueContract holds the emulator's SQS to what the bridge needs of SQS,

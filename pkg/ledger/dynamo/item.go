@@ -10,23 +10,34 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// The attributes of an item.
+// The attributes of an item. attention and since are those of the index that
+// [History.Waiting] asks; where they are missing, the item is not in it.
 const (
 	attrID        = "id"        // S, the partition key
 	attrVersion   = "version"   // N
 	attrState     = "state"     // S
 	attrExpiresAt = "expiresAt" // N, seconds since 1970, the table's TTL attribute
 	attrDoc       = "doc"       // S, JSON
+	attrAttention = "attention" // S, the index's partition key
+	attrSince     = "since"     // N, milliseconds since 1970, its sort key
+	attrData      = "data"      // B
 )
 
 func item(r ledger.Record) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
+	item := map[string]types.AttributeValue{
 		attrID:        text(r.ID),
 		attrVersion:   number(r.Version),
 		attrState:     text(r.State),
 		attrExpiresAt: number(r.ExpiresAt.Unix()),
 		attrDoc:       text(string(r.Doc)),
 	}
+	if r.Attention != "" {
+		item[attrAttention], item[attrSince] = text(r.Attention), number(r.Since.UnixMilli())
+	}
+	if len(r.Data) > 0 {
+		item[attrData] = &types.AttributeValueMemberB{Value: r.Data}
+	}
+	return item
 }
 
 // record is the way back. Attributes that others added do not matter.
@@ -38,6 +49,12 @@ func record(item map[string]types.AttributeValue) (ledger.Record, error) {
 		State:     d.text(attrState),
 		ExpiresAt: time.Unix(d.number(attrExpiresAt), 0).UTC(),
 		Doc:       []byte(d.text(attrDoc)),
+	}
+	if _, waits := item[attrAttention]; waits {
+		r.Attention, r.Since = d.text(attrAttention), time.UnixMilli(d.number(attrSince)).UTC()
+	}
+	if data, ok := item[attrData].(*types.AttributeValueMemberB); ok {
+		r.Data = data.Value
 	}
 	if d.err != nil {
 		return ledger.Record{}, d.err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -23,34 +24,86 @@ const maxPages = 64
 // the whole table.
 var ErrPartial = errors.New("the ledger is too large to be read whole")
 
-// ScanAPI is the part of DynamoDB that [History] uses. It is apart from [API],
-// since the worker's IAM policy does not have it: a person's must.
-type ScanAPI interface {
+// Index is the table's global secondary index of what waits for a person: its keys
+// are attention (S) and since (N), and all attributes are projected.
+const Index = "attention"
+
+// HistoryAPI is the part of DynamoDB that [History] uses: an IAM policy needs
+// dynamodb:Scan on the table and dynamodb:Query on its index. It is apart from
+// [API], since the worker's policy does not have it: a person's must.
+type HistoryAPI interface {
 	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
+	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 }
 
 // History reads a ledger's table as a whole, for people's tools.
 type History struct {
-	api   ScanAPI
+	api   HistoryAPI
 	table string
 }
 
 // NewHistory returns the history in the named table.
-func NewHistory(api ScanAPI, table string) *History { return &History{api: api, table: table} }
+func NewHistory(api HistoryAPI, table string) *History { return &History{api: api, table: table} }
 
-// Recent returns the records that changed last, the latest first, at most limit
-// of them. The table has no order, so all of it is read, up to 64 MB: if there
-// is more, the latest of what was read come with [ErrPartial].
-//
-// The time of change is taken from the time of expiry, which is a fixed time
-// after it, to the second.
+// Recent returns the deliveries' records that changed last, the latest first, at
+// most limit of them. The table has no order, so all of it is read, up to 64 MB:
+// if there is more, the latest of what was read come with [ErrPartial].
 func (h *History) Recent(ctx context.Context, limit int) ([]ledger.Record, error) {
-	var records []ledger.Record
+	type changed struct {
+		ledger.Record
+		at time.Time
+	}
+	var latest []changed
+	records := func() []ledger.Record {
+		all := make([]ledger.Record, len(latest))
+		for i, r := range latest {
+			all[i] = r.Record
+		}
+		return all
+	}
 	var next map[string]types.AttributeValue
 	for range maxPages {
 		out, err := h.api.Scan(ctx, &dynamodb.ScanInput{TableName: aws.String(h.table), ExclusiveStartKey: next})
 		if err != nil {
 			return nil, fmt.Errorf("scan table %s: %w", h.table, err)
+		}
+		for _, item := range out.Items {
+			if id, ok := item[attrID].(*types.AttributeValueMemberS); ok && !ledger.IsDelivery(id.Value) {
+				continue
+			}
+			r, err := record(item)
+			if err != nil {
+				return nil, fmt.Errorf("read an item of table %s: %w", h.table, err)
+			}
+			e, err := ledger.Read(r)
+			if err != nil {
+				return nil, err
+			}
+			latest = append(latest, changed{r, e.UpdatedAt})
+		}
+		slices.SortFunc(latest, func(a, b changed) int { return cmp.Or(b.at.Compare(a.at), cmp.Compare(a.ID, b.ID)) })
+		latest = latest[:min(len(latest), limit)]
+		if next = out.LastEvaluatedKey; len(next) == 0 {
+			return records(), nil
+		}
+	}
+	return records(), fmt.Errorf("table %s: %w", h.table, ErrPartial)
+}
+
+// Waiting returns the records that wait for a person, the longest waiting first:
+// one query of the index, which is a moment behind the table.
+func (h *History) Waiting(ctx context.Context) ([]ledger.Record, error) {
+	var records []ledger.Record
+	in := &dynamodb.QueryInput{
+		TableName: aws.String(h.table), IndexName: aws.String(Index),
+		KeyConditionExpression:    aws.String("#attention = :person"),
+		ExpressionAttributeNames:  map[string]string{"#attention": attrAttention},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":person": text(ledger.AttentionPerson)},
+	}
+	for {
+		out, err := h.api.Query(ctx, in)
+		if err != nil {
+			return nil, fmt.Errorf("query index %s of table %s: %w", Index, h.table, err)
 		}
 		for _, item := range out.Items {
 			r, err := record(item)
@@ -59,13 +112,8 @@ func (h *History) Recent(ctx context.Context, limit int) ([]ledger.Record, error
 			}
 			records = append(records, r)
 		}
-		slices.SortFunc(records, func(a, b ledger.Record) int {
-			return cmp.Or(b.ExpiresAt.Compare(a.ExpiresAt), cmp.Compare(a.ID, b.ID))
-		})
-		records = records[:min(len(records), limit)]
-		if next = out.LastEvaluatedKey; len(next) == 0 {
+		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
 			return records, nil
 		}
 	}
-	return records, fmt.Errorf("table %s: %w", h.table, ErrPartial)
 }

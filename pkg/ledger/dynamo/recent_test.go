@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -41,13 +42,17 @@ func (s *scanned) Scan(_ context.Context, in *dynamodb.ScanInput, _ ...func(*dyn
 	return out, nil
 }
 
-func scannedItem(id string, expiresAt int) map[string]types.AttributeValue {
+func (s *scanned) Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	return nil, errors.New("nobody asks the index here")
+}
+
+func scannedItem(id string, changed int) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{
 		"id":        &types.AttributeValueMemberS{Value: id},
 		"version":   &types.AttributeValueMemberN{Value: "1"},
 		"state":     &types.AttributeValueMemberS{Value: "completed"},
-		"expiresAt": &types.AttributeValueMemberN{Value: strconv.Itoa(expiresAt)},
-		"doc":       &types.AttributeValueMemberS{Value: "{}"},
+		"expiresAt": &types.AttributeValueMemberN{Value: "4000000000"},
+		"doc":       &types.AttributeValueMemberS{Value: fmt.Sprintf(`{"updatedAt":%q}`, time.Unix(int64(changed), 0).UTC().Format(time.RFC3339))},
 	}
 }
 

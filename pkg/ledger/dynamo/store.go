@@ -15,11 +15,12 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// API is the part of DynamoDB in use: an IAM policy needs dynamodb:PutItem and
-// dynamodb:GetItem on the table. *dynamodb.Client satisfies it.
+// API is the part of DynamoDB in use: an IAM policy needs dynamodb:PutItem,
+// dynamodb:GetItem and dynamodb:DeleteItem on the table. *dynamodb.Client satisfies it.
 type API interface {
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 }
 
 // Store is a [ledger.Store] in a table whose partition key is id (S), and whose
@@ -99,6 +100,26 @@ func (s *Store) Get(ctx context.Context, id string) (ledger.Record, error) {
 		return ledger.Record{}, fmt.Errorf("get delivery %s from table %s: %w", id, s.table, err)
 	}
 	return r, nil
+}
+
+// Set writes r over whatever is stored.
+func (s *Store) Set(ctx context.Context, r ledger.Record) error {
+	_, err := s.api.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: item(r)})
+	if err != nil {
+		return fmt.Errorf("put %s into table %s: %w", r.ID, s.table, err)
+	}
+	return nil
+}
+
+// Delete removes a record; there need not be one.
+func (s *Store) Delete(ctx context.Context, id string) error {
+	_, err := s.api.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName: aws.String(s.table), Key: map[string]types.AttributeValue{attrID: text(id)},
+	})
+	if err != nil {
+		return fmt.Errorf("delete %s from table %s: %w", id, s.table, err)
+	}
+	return nil
 }
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

@@ -27,6 +27,15 @@ func TestContract(t *testing.T) {
 	})
 }
 
+func TestIndex(t *testing.T) {
+	client := dynamotest.Start(t, table).Client()
+	ledgertest.RunIndex(t, dynamo.New(client, table), dynamo.NewHistory(client, table))
+}
+
+func TestLetters(t *testing.T) {
+	ledgertest.RunLetters(t, dynamo.New(dynamotest.Start(t, table).Client(), table))
+}
+
 func testRecord(version int64) ledger.Record {
 	return ledger.Record{
 		ID: "0a1b", Version: version, State: "claimed",
@@ -171,6 +180,10 @@ func (a answers) PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynam
 
 func (a answers) GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
 	return &dynamodb.GetItemOutput{Item: a.item}, nil
+}
+
+func (a answers) DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+	return nil, errors.New("nothing is deleted here")
 }
 
 func TestForeignItems(t *testing.T) {

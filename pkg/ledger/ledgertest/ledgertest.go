@@ -34,6 +34,8 @@ func Run(t *testing.T, newStore func(t *testing.T) ledger.Store) {
 		{"a record is the caller's own copy", copies},
 		{"an id is taken to the letter", isolation},
 		{"an expired record counts until it is removed", expired},
+		{"Set replaces whatever is there", set},
+		{"Delete removes what is there", remove},
 		{"a cancelled context ends a call", cancelled},
 		{"of racing creators one wins", racingCreators},
 		{"of racing writers of one version one wins", racingWriters},
@@ -120,6 +122,10 @@ func roundTrip(t *testing.T, s ledger.Store) {
 		}},
 		{"60 KB", func(r *ledger.Record) { r.Doc = []byte(`{"x":"` + strings.Repeat("0123456789", 6*1024) + `"}`) }},
 		{"60 KB of two-byte letters", func(r *ledger.Record) { r.Doc = []byte(`{"x":"` + strings.Repeat("äö", 15*1024) + `"}`) }},
+		{"data of 300 KB", func(r *ledger.Record) { r.Data = []byte(strings.Repeat("\x00\xff\x1f\x8b", 75_000)) }},
+		{"attention", func(r *ledger.Record) {
+			r.Attention, r.Since = ledger.AttentionPerson, time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
+		}},
 		{"no state", func(r *ledger.Record) { r.State = "" }},
 		{"a state with quotes", func(r *ledger.Record) { r.State = `"it's" :v; -- ü` }},
 		{"expiry in another zone", func(r *ledger.Record) {
@@ -265,7 +271,8 @@ func wantEqual(t *testing.T, what string, got, want ledger.Record) {
 
 func equal(a, b ledger.Record) bool {
 	return a.ID == b.ID && a.Version == b.Version && a.State == b.State &&
-		a.ExpiresAt.Unix() == b.ExpiresAt.Unix() && string(a.Doc) == string(b.Doc)
+		a.ExpiresAt.Unix() == b.ExpiresAt.Unix() && string(a.Doc) == string(b.Doc) &&
+		a.Attention == b.Attention && a.Since.Equal(b.Since) && string(a.Data) == string(b.Data)
 }
 
 // show is a record as a failed test prints it: a long document is cut.
@@ -274,5 +281,6 @@ func show(r ledger.Record) string {
 	if len(doc) > 200 {
 		doc = fmt.Sprintf("%s... (%d bytes)", doc[:200], len(r.Doc))
 	}
-	return fmt.Sprintf("{%s v%d %q expires %s %s}", r.ID, r.Version, r.State, r.ExpiresAt.UTC().Format(time.RFC3339Nano), doc)
+	return fmt.Sprintf("{%s v%d %q expires %s, %q since %s, %d bytes of data, %s}", r.ID, r.Version, r.State,
+		r.ExpiresAt.UTC().Format(time.RFC3339Nano), r.Attention, r.Since.Format(time.RFC3339Nano), len(r.Data), doc)
 }

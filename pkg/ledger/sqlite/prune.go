@@ -31,17 +31,27 @@ func (p *pruner) runIfDue(tx *sqlitedb.Tx, now time.Time, except string) error {
 }
 
 // run removes the records that expired before now, the oldest first, but not
-// the one with the id except: that one has just been written.
+// the one with the id except: that one has just been written. The parts of a
+// letter go when their delivery is completed or forgotten.
 func (p *pruner) run(tx *sqlitedb.Tx, now time.Time, except string) error {
-	result, err := tx.Exec(`DELETE FROM ledger WHERE rowid IN (
-		SELECT rowid FROM ledger WHERE expires_at < ? AND id <> ? ORDER BY expires_at LIMIT ?)`,
-		now.Unix(), except, pruneAtMost)
-	if err != nil {
-		return fmt.Errorf("remove expired records: %w", err)
-	}
-	removed, err := result.RowsAffected()
-	if err != nil {
-		return fmt.Errorf("remove expired records: %w", err)
+	removed := int64(0)
+	for _, which := range []string{
+		// The states are those that ledger.Ended means.
+		`expires_at < ?1 AND id <> ?2 AND state IN ('completed', 'dropped')
+			AND NOT EXISTS (SELECT 1 FROM messages WHERE delivery = ledger.id AND delivery <> '')`,
+		`expires_at < ?1 AND id <> ?2 AND id LIKE '#letter/%' AND NOT EXISTS
+			(SELECT 1 FROM ledger AS l WHERE l.id = substr(ledger.id, 9, 64) AND l.state <> 'completed')`,
+	} {
+		result, err := tx.Exec(`DELETE FROM ledger WHERE rowid IN (
+			SELECT rowid FROM ledger WHERE `+which+` ORDER BY expires_at LIMIT ?3)`, now.Unix(), except, pruneAtMost)
+		if err != nil {
+			return fmt.Errorf("remove expired records: %w", err)
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("remove expired records: %w", err)
+		}
+		removed = max(removed, n)
 	}
 	if removed < pruneAtMost {
 		p.next.Store(now.Add(pruneEvery).UnixNano())

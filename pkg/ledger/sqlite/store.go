@@ -45,8 +45,10 @@ func New(ctx context.Context, d *sqlitedb.DB, opts ...Option) (*Store, error) {
 // Put writes r, as [ledger.Store] says. A version above 1 of a record that is
 // not there, or is no more, is [ledger.ErrNotFound].
 //
-// Once an hour a Put also removes the records that have expired, in its own
-// transaction: at most 500, and the next Put goes on if there are more.
+// Once an hour a Put also removes records that have expired, in its own
+// transaction: at most 500, and the next Put goes on if there are more. Only
+// deliveries that have ended expire, and of them only those that have no message
+// in any queue of the file: whatever comes late is recognised.
 func (s *Store) Put(ctx context.Context, r ledger.Record) error {
 	now := s.now()
 	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
@@ -74,19 +76,49 @@ func write(tx *sqlitedb.Tx, r ledger.Record, now time.Time) (bool, error) {
 	var result sql.Result
 	var err error
 	if r.Version == 1 {
-		result, err = tx.Exec(`INSERT INTO ledger (id, version, state, expires_at, doc, updated_at)
-			VALUES (?, 1, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-			r.ID, r.State, r.ExpiresAt.Unix(), string(r.Doc), now.UnixMicro())
+		result, err = tx.Exec(insert+` ON CONFLICT (id) DO NOTHING`, values(r, now)...)
 	} else {
-		result, err = tx.Exec(`UPDATE ledger SET version = ?, state = ?, expires_at = ?, doc = ?, updated_at = ?
-			WHERE id = ? AND version = ?`,
-			r.Version, r.State, r.ExpiresAt.Unix(), string(r.Doc), now.UnixMicro(), r.ID, r.Version-1)
+		result, err = tx.Exec(`UPDATE ledger SET version = ?2, state = ?3, expires_at = ?4, doc = ?5, updated_at = ?6,
+			attention = ?7, since = ?8, data = ?9 WHERE id = ?1 AND version = ?2 - 1`, values(r, now)...)
 	}
 	if err != nil {
 		return false, err
 	}
 	rows, err := result.RowsAffected()
 	return rows == 1, err
+}
+
+const insert = `INSERT INTO ledger (id, version, state, expires_at, doc, updated_at, attention, since, data)
+	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)`
+
+func values(r ledger.Record, now time.Time) []any {
+	attention := sql.NullString{String: r.Attention, Valid: r.Attention != ""}
+	since := sql.NullInt64{Int64: r.Since.UnixMilli(), Valid: attention.Valid}
+	return []any{r.ID, r.Version, r.State, r.ExpiresAt.Unix(), string(r.Doc), now.UnixMicro(), attention, since, r.Data}
+}
+
+// Set writes r over whatever is stored.
+func (s *Store) Set(ctx context.Context, r ledger.Record) error {
+	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
+		_, err := tx.Exec(`INSERT OR REPLACE`+insert[len("INSERT"):], values(r, s.now())...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write %s: %w", r.ID, err)
+	}
+	return nil
+}
+
+// Delete removes a record; there need not be one.
+func (s *Store) Delete(ctx context.Context, id string) error {
+	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
+		_, err := tx.Exec(`DELETE FROM ledger WHERE id = ?`, id)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", id, err)
+	}
+	return nil
 }
 
 // Get returns the newest record, or [ledger.ErrNotFound].
@@ -98,29 +130,39 @@ func (s *Store) Get(ctx context.Context, id string) (ledger.Record, error) {
 	return r, nil
 }
 
-// Recent returns the records that changed last, the latest first, at most
-// limit of them; all if limit is negative.
-func (s *Store) Recent(ctx context.Context, limit int) (records []ledger.Record, err error) {
-	rows, err := s.db.Read().QueryContext(ctx,
-		`SELECT `+columns+` FROM ledger ORDER BY updated_at DESC, id LIMIT ?`, limit)
+// Recent returns the deliveries' records that changed last, the latest first, at
+// most limit of them; all if limit is negative.
+func (s *Store) Recent(ctx context.Context, limit int) ([]ledger.Record, error) {
+	return s.list(ctx, "list the ledger", `WHERE id NOT LIKE '#%' ORDER BY updated_at DESC, id LIMIT ?`, limit)
+}
+
+// Waiting returns the records that wait for a person, the longest waiting first.
+func (s *Store) Waiting(ctx context.Context) ([]ledger.Record, error) {
+	return s.list(ctx, "list what waits for a person", `WHERE attention IS NOT NULL ORDER BY since, id`)
+}
+
+func (s *Store) list(ctx context.Context, what, which string, args ...any) (records []ledger.Record, err error) {
+	defer func() {
+		if err != nil {
+			records, err = nil, fmt.Errorf("%s: %w", what, err)
+		}
+	}()
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+columns+` FROM ledger `+which, args...)
 	if err != nil {
-		return nil, fmt.Errorf("list the ledger: %w", err)
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		r, err := scan(rows)
 		if err != nil {
-			return nil, fmt.Errorf("list the ledger: %w", err)
+			return nil, err
 		}
 		records = append(records, r)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list the ledger: %w", err)
-	}
-	return records, nil
+	return records, rows.Err()
 }
 
-const columns = `id, version, state, expires_at, doc`
+const columns = `id, version, state, expires_at, doc, attention, since, data`
 
 type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
@@ -137,9 +179,14 @@ func get(ctx context.Context, q querier, id string) (ledger.Record, error) {
 func scan(row interface{ Scan(...any) error }) (ledger.Record, error) {
 	var r ledger.Record
 	var expiresAt int64
-	if err := row.Scan(&r.ID, &r.Version, &r.State, &expiresAt, &r.Doc); err != nil {
+	var attention sql.NullString
+	var since sql.NullInt64
+	if err := row.Scan(&r.ID, &r.Version, &r.State, &expiresAt, &r.Doc, &attention, &since, &r.Data); err != nil {
 		return ledger.Record{}, err
 	}
 	r.ExpiresAt = time.Unix(expiresAt, 0).UTC()
+	if attention.Valid {
+		r.Attention, r.Since = attention.String, time.UnixMilli(since.Int64).UTC()
+	}
 	return r, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +41,15 @@ func TestContract(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T) ledger.Store {
 		return newStore(t, openDB(t, filepath.Join(t.TempDir(), "ledger.db")))
 	})
+}
+
+func TestIndex(t *testing.T) {
+	s := newStore(t, openDB(t, filepath.Join(t.TempDir(), "ledger.db")))
+	ledgertest.RunIndex(t, s, s)
+}
+
+func TestLetters(t *testing.T) {
+	ledgertest.RunLetters(t, newStore(t, openDB(t, filepath.Join(t.TempDir(), "ledger.db"))))
 }
 
 // TestContractAcrossProcesses runs the suite over two handles of one file, as
@@ -158,8 +168,61 @@ func TestPruning(t *testing.T) {
 	}
 }
 
+// Only what has ended expires, and nothing that has a message left: a copy that
+// comes after forty days must still be recognised.
+func TestWhatIsNeededStays(t *testing.T) {
+	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	d := openDB(t, filepath.Join(t.TempDir(), "ledger.db"))
+	s := newStore(t, d, WithClock(func() time.Time { return clock }))
+	states := []string{"claimed", "creating", "created", "dead", "open", "completed", "dropped"}
+	for _, state := range states {
+		for _, prefix := range []string{"", "queued "} {
+			r := testRecord(prefix+state, 1, clock)
+			r.State = state
+			put(t, s, r)
+		}
+	}
+	letter := func(id string) string { return "#letter/" + id + "/1" }
+	done, gone, dead := strings.Repeat("a", 64), strings.Repeat("b", 64), strings.Repeat("c", 64)
+	r := testRecord(done, 1, clock.Add(100*24*time.Hour))
+	put(t, s, r)
+	r.ID, r.State = dead, "dead"
+	put(t, s, r)
+	for _, id := range []string{done, gone, dead} {
+		r := testRecord(letter(id), 1, clock)
+		r.State = "letter"
+		put(t, s, r)
+	}
+	if err := d.Write(t.Context(), func(tx *sqlitedb.Tx) error {
+		for _, state := range states {
+			_, err := tx.Exec("INSERT INTO messages (queue, id, sent_at, visible_at, delivery) VALUES (9, 'm', 0, 0, ?)", "queued "+state)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	clock = clock.Add(40 * 24 * time.Hour)
+	newStore(t, d, WithClock(func() time.Time { return clock }))
+
+	goes := []string{"completed", "dropped", letter(done), letter(gone)}
+	for _, id := range append(goes, "claimed", "creating", "created", "dead", "open", "queued completed", "queued dropped", letter(dead)) {
+		_, err := s.Get(t.Context(), id)
+		if stays := !slices.Contains(goes, id); stays != (err == nil) {
+			t.Errorf("%s: %v; it stays: %t", id, err, stays)
+		}
+	}
+	for _, state := range states {
+		if ledger.Ended(state) != slices.Contains(goes, state) {
+			t.Errorf("%s ends here and goes there, or does not", state)
+		}
+	}
+}
+
 func testRecord(id string, version int64, expiresAt time.Time) ledger.Record {
-	return ledger.Record{ID: id, Version: version, State: "claimed", ExpiresAt: expiresAt, Doc: []byte(`{"n":` + fmt.Sprint(version) + `}`)}
+	return ledger.Record{ID: id, Version: version, State: "completed", ExpiresAt: expiresAt, Doc: []byte(`{"n":` + fmt.Sprint(version) + `}`)}
 }
 
 func put(t *testing.T, s *Store, r ledger.Record) {

@@ -20,3 +20,7 @@ func (t *turns) Put(ctx context.Context, r ledger.Record) error { return t.next(
 func (t *turns) Get(ctx context.Context, id string) (ledger.Record, error) {
 	return t.next().Get(ctx, id)
 }
+
+func (t *turns) Set(ctx context.Context, r ledger.Record) error { return t.next().Set(ctx, r) }
+
+func (t *turns) Delete(ctx context.Context, id string) error { return t.next().Delete(ctx, id) }

@@ -1,8 +1,8 @@
 // Package dynamotest plays one DynamoDB table over HTTP, for tests that drive
 // the real SDK client, or a whole binary, without a network.
 //
-// It speaks the JSON protocol for the two operations and the two condition
-// expressions that the ledger uses, and refuses everything else.
+// It speaks the JSON protocol for the operations and the condition expressions
+// that the ledger uses, and refuses everything else.
 package dynamotest
 
 import (

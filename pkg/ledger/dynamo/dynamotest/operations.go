@@ -1,15 +1,17 @@
 package dynamotest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // value is an attribute value on the wire: one member, its type, such as
-// {"N":"1"}.
+// {"N":"1"}. Of type B it is base64.
 type value map[string]string
 
 // item is an item on the wire.
@@ -48,6 +50,20 @@ type getItem struct {
 	ConsistentRead bool
 }
 
+type deleteItem struct {
+	TableName string
+	Key       item
+}
+
+// query asks an index, whose name is that of its partition key.
+type query struct {
+	TableName, IndexName      string
+	KeyConditionExpression    string
+	ExpressionAttributeNames  map[string]string
+	ExpressionAttributeValues map[string]value
+	ExclusiveStartKey         item
+}
+
 // carryOut returns the answer to a call, or a *failure.
 func (s *Server) carryOut(r Request) any {
 	switch r.Operation {
@@ -63,6 +79,18 @@ func (s *Server) carryOut(r Request) any {
 			return f
 		}
 		return s.get(in)
+	case "DeleteItem":
+		var in deleteItem
+		if f := s.decode(r, &in, &in.TableName); f != nil {
+			return f
+		}
+		return s.delete(in)
+	case "Query":
+		var in query
+		if f := s.decode(r, &in, &in.TableName); f != nil {
+			return f
+		}
+		return s.query(in)
 	default:
 		return fail("UnknownOperationException", "%q is not known here", r.Operation)
 	}
@@ -86,9 +114,15 @@ func (s *Server) put(in putItem) any {
 		return invalid("the key id (S) is missing")
 	}
 	old, exists := s.items[id]
-	holds, f := in.holds(old)
+	holds, f := true, (*failure)(nil)
+	if in.ConditionExpression != "" {
+		holds, f = in.holds(old)
+	}
 	if f != nil {
 		return f
+	}
+	if size := in.Item.size(); size > maxItem {
+		return invalid("Item size has exceeded the maximum allowed size")
 	}
 	if !holds {
 		f := fail("ConditionalCheckFailedException", "The conditional request failed")
@@ -118,6 +152,66 @@ func (s *Server) get(in getItem) any {
 	return struct {
 		Item item `json:",omitempty"`
 	}{found}
+}
+
+func (s *Server) delete(in deleteItem) any {
+	id := in.Key["id"]["S"]
+	if id == "" || len(in.Key) != 1 {
+		return invalid("the key is not id (S)")
+	}
+	delete(s.items, id)
+	delete(s.before, id)
+	return struct{}{}
+}
+
+// query answers with one item a page, so that callers have to turn them.
+func (s *Server) query(in query) any {
+	m := equals.FindStringSubmatch(in.KeyConditionExpression)
+	if m == nil || in.ExpressionAttributeNames[m[1]] != in.IndexName {
+		return invalid("the condition %q is not known here", in.KeyConditionExpression)
+	}
+	var found []item
+	for _, it := range s.items {
+		if maps.Equal(it[in.IndexName], in.ExpressionAttributeValues[m[2]]) && it["since"]["N"] != "" {
+			found = append(found, it)
+		}
+	}
+	order := func(a, b item) int {
+		return cmp.Or(cmp.Compare(len(a["since"]["N"]), len(b["since"]["N"])), cmp.Compare(a["since"]["N"], b["since"]["N"]),
+			cmp.Compare(a["id"]["S"], b["id"]["S"]))
+	}
+	slices.SortFunc(found, order)
+	if in.ExclusiveStartKey != nil {
+		found = slices.DeleteFunc(found, func(it item) bool { return order(it, in.ExclusiveStartKey) <= 0 })
+	}
+	var page struct {
+		Items            []item
+		LastEvaluatedKey item `json:",omitempty"`
+	}
+	page.Items = found[:min(1, len(found))]
+	if len(found) > 1 {
+		last := found[0]
+		page.LastEvaluatedKey = item{"id": last["id"], "since": last["since"], in.IndexName: last[in.IndexName]}
+	}
+	return page
+}
+
+// maxItem is DynamoDB's limit, names of attributes included.
+const maxItem = 400 << 10
+
+func (it item) size() int {
+	n := 0
+	for name, v := range it {
+		n += len(name)
+		for kind, text := range v {
+			if kind == "B" {
+				n += len(text) / 4 * 3
+			} else {
+				n += len(text)
+			}
+		}
+	}
+	return n
 }
 
 var (

@@ -1,0 +1,158 @@
+package embedded
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/sqlitedb"
+)
+
+// machine is a queue on a machine whose wall clock can be set.
+type machine struct {
+	*testing.T
+	sqs *SQS
+	url string
+	// up is the time that really went by, set what the wall clock is off.
+	up, set time.Duration
+}
+
+var switchedOn = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func (m *machine) now() time.Time { return switchedOn.Add(m.up + m.set) }
+
+func newMachine(t *testing.T) *machine {
+	t.Helper()
+	m := &machine{T: t}
+	d, err := sqlitedb.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"))
+	m.must(err)
+	t.Cleanup(func() { m.must(d.Close()) })
+	m.restart(d)
+	m.url, err = m.sqs.CreateQueue(t.Context(), Queue{Name: "work", VisibilityTimeout: 15 * time.Minute})
+	m.must(err)
+	return m
+}
+
+// restart begins to work on the queue, as a process does.
+func (m *machine) restart(d *sqlitedb.DB) {
+	m.sqs = NewSQS(d, m.now)
+	var last time.Duration // of the monotonic clock
+	m.sqs.clock.passed = func(time.Time, time.Time) time.Duration {
+		passed := m.up - last
+		last = m.up
+		return passed
+	}
+	m.must(m.sqs.KeepWaits(m.Context()))
+}
+
+func (m *machine) must(err error) {
+	m.Helper()
+	if err != nil {
+		m.Fatal(err)
+	}
+}
+
+func (m *machine) send(body string) {
+	m.Helper()
+	_, err := m.sqs.SendMessage(m.Context(), &sqs.SendMessageInput{QueueUrl: &m.url, MessageBody: &body})
+	m.must(err)
+}
+
+func (m *machine) receive() []types.Message {
+	m.Helper()
+	out, err := m.sqs.ReceiveMessage(m.Context(), &sqs.ReceiveMessageInput{QueueUrl: &m.url, MaxNumberOfMessages: 10,
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll}})
+	m.must(err)
+	return out.Messages
+}
+
+func (m *machine) hide(message types.Message, long time.Duration) {
+	m.Helper()
+	_, err := m.sqs.ChangeMessageVisibility(m.Context(), &sqs.ChangeMessageVisibilityInput{
+		QueueUrl: &m.url, ReceiptHandle: message.ReceiptHandle, VisibilityTimeout: int32(long / time.Second)})
+	m.must(err)
+}
+
+// A clock that is set moves no wait, and loses nothing: what is hidden stays so for
+// the rest of its time, what is sent after is visible at once.
+func TestClockIsSet(t *testing.T) {
+	for name, by := range map[string]time.Duration{
+		"two hours back": -2 * time.Hour, "two hours on": 2 * time.Hour,
+		"forty days on": 40 * 24 * time.Hour, "forty days back": -40 * 24 * time.Hour,
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t)
+			m.send("hidden")
+			m.hide(m.receive()[0], 10*time.Minute)
+			m.up += time.Minute
+			m.receive()
+			m.set = by
+			m.up += time.Second
+			m.send("after")
+			if got := m.receive(); len(got) != 1 || aws.ToString(got[0].Body) != "after" {
+				t.Fatalf("received %v; want what was sent after", bodies(got))
+			}
+			m.up += 8*time.Minute + 50*time.Second
+			if got := m.receive(); len(got) != 0 {
+				t.Errorf("received %v before its time", bodies(got))
+			}
+			m.up += 10 * time.Second
+			got := m.receive()
+			if len(got) != 1 || aws.ToString(got[0].Body) != "hidden" {
+				t.Fatalf("received %v; want what was hidden", bodies(got))
+			}
+			m.hide(got[0], 12*time.Hour-time.Second) // its limit has moved along
+		})
+	}
+}
+
+// While nobody works the clock may be set as well: no wait becomes longer than it
+// was, and nothing expires.
+func TestClockIsSetMeanwhile(t *testing.T) {
+	for name, by := range map[string]time.Duration{"back": -2 * time.Hour, "on": 40 * 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t)
+			m.send("hidden")
+			m.hide(m.receive()[0], 10*time.Minute)
+			m.set = by
+			m.restart(m.sqs.db)
+			m.up += 10 * time.Minute
+			if got := m.receive(); len(got) != 1 {
+				t.Errorf("received %v; want what was hidden", bodies(got))
+			}
+		})
+	}
+}
+
+// The sent time never goes back, and is later than that of any message that was
+// received before, in whatever queue: what became of that is no old copy.
+func TestSentTimeNeverGoesBack(t *testing.T) {
+	m := newMachine(t)
+	other, err := m.sqs.CreateQueue(t.Context(), Queue{Name: "other", VisibilityTimeout: time.Minute})
+	m.must(err)
+	work := m.url
+	var last string
+	for i, set := range []time.Duration{0, 0, -time.Hour, -time.Hour, time.Hour, 0} {
+		m.set = set
+		if m.url = work; i%2 == 1 {
+			m.url = other
+		}
+		m.send("one")
+		sent := m.receive()[0].Attributes["SentTimestamp"]
+		if sent <= last {
+			t.Errorf("message %d was sent at %s, the one before at %s", i, sent, last)
+		}
+		last = sent
+	}
+}
+
+func bodies(messages []types.Message) (all []string) {
+	for _, m := range messages {
+		all = append(all, aws.ToString(m.Body))
+	}
+	return all
+}

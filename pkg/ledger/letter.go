@@ -1,0 +1,190 @@
+package ledger
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+const (
+	letterPrefix  = "#letter/"
+	mappingPrefix = "#mapping/"
+	// maxPart is what a part has at most, in bytes: DynamoDB takes items of 400 KB.
+	maxPart = 300_000
+	// maxUnpacked bounds what is read back: a message of 1 MiB, as JSON.
+	maxUnpacked = 8 << 20
+)
+
+// ErrNoLetter says that the ledger does not have a delivery's message: it is not
+// dead, died under an earlier version, or its parts do not belong together.
+var ErrNoLetter = errors.New("ledger: no letter of this delivery")
+
+// part is the doc of a part: those of one letter have the same sum.
+type part struct {
+	Part int    `json:"part"`
+	Of   int    `json:"of"`
+	Sum  string `json:"sha256"`
+}
+
+func partID(id string, n int) string { return fmt.Sprintf("%s%s/%d", letterPrefix, id, n) }
+
+// KeepLetter writes down the message of a delivery that is about to die, in the
+// words of who reads it: from now on nobody has to receive its dead letter to look
+// at it, and it outlives the queue's retention. It is ignored unless Died follows.
+func (c *Claim) KeepLetter(ctx context.Context, letter []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lost {
+		return ErrConflict
+	}
+	packed, err := pack(letter)
+	if err != nil {
+		return fmt.Errorf("keep the letter of delivery %s: %w", c.entry.DeliveryID, err)
+	}
+	sum := sha256.Sum256(letter)
+	of := (len(packed) + maxPart - 1) / maxPart
+	for n := of; n > 0; n-- {
+		doc, err := json.Marshal(part{Part: n, Of: of, Sum: hex.EncodeToString(sum[:])})
+		if err != nil {
+			return fmt.Errorf("keep the letter of delivery %s: %w", c.entry.DeliveryID, err)
+		}
+		err = c.ledger.store.Set(ctx, Record{
+			ID: partID(c.entry.DeliveryID, n), Version: 1, State: "letter", Doc: doc,
+			ExpiresAt: c.ledger.now().Add(RetainOpen).UTC().Truncate(time.Second),
+			Data:      packed[(n-1)*maxPart : min(n*maxPart, len(packed))],
+		})
+		if err != nil {
+			return fmt.Errorf("keep the letter of delivery %s: %w", c.entry.DeliveryID, err)
+		}
+	}
+	// More parts of an earlier death go when all go.
+	c.entry.Letter = max(c.entry.Letter, of)
+	return nil
+}
+
+// Letter returns the message of a dead delivery, as KeepLetter got it, or
+// [ErrNoLetter].
+func (l *Ledger) Letter(ctx context.Context, e Entry) ([]byte, error) {
+	if e.State != Dead || e.Letter == 0 {
+		return nil, ErrNoLetter
+	}
+	var packed []byte
+	var first part
+	for n, of := 1, 1; n <= of; n++ {
+		r, err := l.store.Get(ctx, partID(e.DeliveryID, n))
+		if errors.Is(err, ErrNotFound) {
+			return nil, ErrNoLetter
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the letter of delivery %s: %w", e.DeliveryID, err)
+		}
+		var p part
+		if err := json.Unmarshal(r.Doc, &p); err != nil {
+			return nil, fmt.Errorf("read the letter of delivery %s: %w", e.DeliveryID, err)
+		}
+		if n == 1 {
+			first, of = p, p.Of
+		}
+		if p.Part != n || p.Of != of || p.Sum != first.Sum {
+			return nil, ErrNoLetter
+		}
+		packed = append(packed, r.Data...)
+	}
+	letter, err := unpack(packed)
+	if err != nil {
+		return nil, fmt.Errorf("read the letter of delivery %s: %w", e.DeliveryID, err)
+	}
+	if sum := sha256.Sum256(letter); hex.EncodeToString(sum[:]) != first.Sum {
+		return nil, ErrNoLetter
+	}
+	return letter, nil
+}
+
+// forgetLetter removes the parts of a letter. What stays of it expires.
+func (l *Ledger) forgetLetter(ctx context.Context, id string, parts int) {
+	for n := 1; n <= parts; n++ {
+		_ = l.store.Delete(ctx, partID(id, n))
+	}
+}
+
+// retainLetter lets the parts of a letter expire with their delivery's entry.
+func (l *Ledger) retainLetter(ctx context.Context, id string, parts int) error {
+	for n := 1; n <= parts; n++ {
+		r, err := l.store.Get(ctx, partID(id, n))
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err == nil {
+			r.ExpiresAt = l.now().Add(RetainDone).UTC().Truncate(time.Second)
+			err = l.store.Set(ctx, r)
+		}
+		if err != nil {
+			return fmt.Errorf("keep the letter of delivery %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// KeepMapping writes down the mapping that a hash stands for, unless it is there:
+// entries name it, and a dry run renders with what runs.
+func (l *Ledger) KeepMapping(ctx context.Context, hash, text string) error {
+	id := mappingPrefix + hash
+	_, err := l.store.Get(ctx, id)
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	packed, err := pack([]byte(text))
+	if err != nil {
+		return fmt.Errorf("keep the mapping: %w", err)
+	}
+	err = l.store.Put(ctx, Record{
+		ID: id, Version: 1, State: "mapping", Doc: []byte("{}"), Data: packed,
+		ExpiresAt: l.now().Add(RetainOpen).UTC().Truncate(time.Second),
+	})
+	if err != nil && !errors.Is(err, ErrConflict) {
+		return fmt.Errorf("keep the mapping: %w", err)
+	}
+	return nil
+}
+
+// Mapping returns the mapping that a hash stands for, or [ErrNotFound].
+func (l *Ledger) Mapping(ctx context.Context, hash string) (string, error) {
+	r, err := l.store.Get(ctx, mappingPrefix+hash)
+	var text []byte
+	if err == nil {
+		text, err = unpack(r.Data)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read mapping %s: %w", hash, err)
+	}
+	return string(text), nil
+}
+
+func pack(b []byte) ([]byte, error) {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(b); err != nil {
+		return nil, err
+	}
+	err := w.Close()
+	return packed.Bytes(), err
+}
+
+func unpack(packed []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(r, maxUnpacked+1))
+	if err == nil && len(b) > maxUnpacked {
+		err = errors.New("it is too long")
+	}
+	return b, err
+}

@@ -1,0 +1,30 @@
+-- A message says of which delivery it is, so that the ledger forgets none that has
+-- a message left, and how long it waits, so that a clock that is set makes no wait
+-- longer; of a message that an earlier version hid, that is at most since it was
+-- received or sent. A body that is none of FairBridge's has no delivery here.
+ALTER TABLE messages ADD COLUMN delivery TEXT NOT NULL DEFAULT '';
+ALTER TABLE messages ADD COLUMN wait_ms INTEGER NOT NULL DEFAULT 0; -- of visible_at: from when it was set
+UPDATE messages SET wait_ms = max(0, visible_at - coalesce(received_at, sent_at));
+UPDATE messages SET delivery = coalesce(
+	(SELECT json_extract(attributes, '$.deliveryId.string') FROM contents
+		WHERE contents.seq = messages.seq AND json_valid(attributes)),
+	(SELECT json_extract(body, '$.deliveryId') FROM contents
+		WHERE contents.seq = messages.seq AND json_valid(body) AND json_type(body, '$.deliveryId') = 'text'), '');
+CREATE INDEX messages_delivery ON messages (delivery) WHERE delivery <> '';
+
+-- The time of the last sent message, in any queue. A later message never has an
+-- earlier one, and one that is sent after a message was received always a later.
+CREATE TABLE sent (
+	one INTEGER PRIMARY KEY CHECK (one = 1),
+	at INTEGER NOT NULL
+) STRICT;
+INSERT INTO sent SELECT 1, coalesce(max(sent_at) + 1, 0) FROM messages;
+
+-- What waits for a person has attention, since then (milliseconds since 1970);
+-- data is what is not for people's eyes: gzip.
+ALTER TABLE ledger ADD COLUMN attention TEXT;
+ALTER TABLE ledger ADD COLUMN since INTEGER;
+ALTER TABLE ledger ADD COLUMN data BLOB;
+UPDATE ledger SET state = 'dropped' WHERE state = 'dead' AND json_extract(doc, '$.last.reason') = 'dropped';
+UPDATE ledger SET attention = 'person', since = updated_at / 1000 WHERE state = 'dead';
+CREATE INDEX ledger_attention ON ledger (since) WHERE attention IS NOT NULL;
