@@ -1,9 +1,12 @@
 package previous_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -145,8 +148,19 @@ type there struct {
 
 func (t *there) RoundTrip(r *http.Request) (*http.Response, error) {
 	to := r.Clone(r.Context())
-	to.Host, to.URL.Scheme, to.URL.Host = r.URL.Host, "http", t.host
-	return t.Transport.RoundTrip(to)
+	to.Host, to.URL.Scheme, to.URL.Host = "", "http", t.host
+	answer, err := t.Transport.RoundTrip(to)
+	if err != nil {
+		return nil, err
+	}
+	// The simulator names files' endpoints as it was called.
+	body, err := io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
+		return nil, err
+	}
+	body = bytes.ReplaceAll(body, []byte("http://"+t.host), []byte("https://"+r.URL.Host))
+	answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return answer, nil
 }
 
 // work runs the worker with testdata's mapping, edited, until the work queue is
