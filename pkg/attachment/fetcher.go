@@ -21,6 +21,8 @@ import (
 	"net/netip"
 	"net/url"
 	"time"
+
+	"fairbridge/pkg/internal/sleep"
 )
 
 // DefaultMaxBytes is the largest file that Centercode takes: 2 GiB.
@@ -97,7 +99,7 @@ type Fetcher struct {
 	loopback http.RoundTripper
 	maxBytes int64
 	idle     time.Duration
-	// sleep waits for d or for the context; tests replace it.
+	// sleep is sleep.For; tests replace it.
 	sleep func(ctx context.Context, d time.Duration) error
 	// jitter picks a duration from [0, d).
 	jitter func(d time.Duration) time.Duration
@@ -149,7 +151,7 @@ func newFetcher(c Config, public, loopback *dialer) (*Fetcher, error) {
 		loopback: newTransport(c, loopback),
 		maxBytes: c.MaxBytes,
 		idle:     c.IdleTimeout,
-		sleep:    sleep,
+		sleep:    sleep.For,
 		jitter:   rand.N[time.Duration],
 		now:      c.Now,
 	}, nil
@@ -211,23 +213,4 @@ func (f *Fetcher) Check(r OpenRequest) error {
 		return err
 	}
 	return r.mayAsk(t, r.Auth)
-}
-
-// sleep waits for d, or until ctx ends. It starts no wait that ctx would cut
-// short.
-func sleep(ctx context.Context, d time.Duration) error {
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
-		return context.DeadlineExceeded
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

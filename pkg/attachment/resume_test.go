@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"fairbridge/pkg/internal/sleep"
 )
 
 const (
@@ -258,7 +260,7 @@ func TestResumeDeadline(t *testing.T) {
 	t.Parallel()
 	source := &flaky{content: content(size), header: http.Header{"Etag": {`"v1"`}}, drops: []int{10_000}}
 	f, url := local(t, source.ServeHTTP, Config{})
-	f.sleep, f.jitter = sleep, func(time.Duration) time.Duration { return 2 * time.Hour }
+	f.sleep, f.jitter = sleep.For, func(time.Duration) time.Duration { return 2 * time.Hour }
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
 	file, err := f.Open(ctx, OpenRequest{URL: url + "/file.bin"})

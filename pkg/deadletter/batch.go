@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fairbridge/pkg/home"
+	"fairbridge/pkg/internal/sleep"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -115,14 +116,7 @@ func senderFault(err error) bool {
 
 // pause waits at random up to a bound, and says whether the context still runs.
 func pause(ctx context.Context, most time.Duration) bool {
-	t := time.NewTimer(rand.N(most))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return sleep.For(ctx, rand.N(most)) == nil
 }
 
 // chunks cuts a list into batches of at most size entries and batchBytes bytes.

@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/internal/sleep"
 )
 
 const (
@@ -171,10 +173,7 @@ func (r *run) receive(ctx context.Context) []types.Message {
 	}
 	if ctx.Err() == nil {
 		r.Log.Error("messages could not be received", "function", r.Function, "err", err)
-		select {
-		case <-time.After(receivePause):
-		case <-ctx.Done():
-		}
+		_ = sleep.For(ctx, receivePause) // the caller looks whether ctx has ended
 	}
 	return nil
 }

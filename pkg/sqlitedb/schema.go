@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"fairbridge/pkg/internal/sleep"
 )
 
 const (
@@ -40,10 +42,8 @@ func prepare(ctx context.Context, pool *sql.DB) error {
 		if err == nil || !isBusy(err) || time.Now().After(deadline) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(5 * time.Millisecond):
+		if err := sleep.For(ctx, 5*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/smithy-go"
+	smithytime "github.com/aws/smithy-go/time"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"fairbridge/pkg/secrets"
@@ -72,11 +73,7 @@ func (c *Client) GetParameter(ctx context.Context, name string) (string, error) 
 		if delayErr != nil {
 			return "", err
 		}
-		pause := time.NewTimer(delay)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
+		if smithytime.SleepWithContext(ctx, delay) != nil {
 			return "", err
 		}
 	}

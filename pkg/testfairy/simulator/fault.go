@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"fairbridge/pkg/internal/sleep"
 )
 
 // Fault is one way in which a path does not answer as it should. What can go
@@ -74,7 +76,7 @@ func (s *Server) nextFault(path string) (Fault, bool) {
 
 // serve answers r as next would, but for the fault.
 func (f Fault) serve(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
-	if wait(r.Context(), f.Delay) != nil {
+	if sleep.For(r.Context(), f.Delay) != nil {
 		return
 	}
 	if f.Drop && f.DropAfter <= 0 {
@@ -101,21 +103,6 @@ func (f Fault) serve(w http.ResponseWriter, r *http.Request, next http.HandlerFu
 // net/http's documented way to say so, and ends in its server.
 func dropConnection() {
 	panic(http.ErrAbortHandler)
-}
-
-// wait returns after d, or with an error once the client has gone.
-func wait(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // faultyWriter applies a fault to an answer that its handler means well.
@@ -170,7 +157,7 @@ func (w *faultyWriter) Write(p []byte) (int, error) {
 		if speed := w.fault.BytesPerSecond; speed > 0 {
 			const beat = 20 * time.Millisecond
 			piece = piece[:min(int64(len(piece)), max(speed*int64(beat)/int64(time.Second), 1))]
-			if err := wait(w.ctx, time.Duration(len(piece))*time.Second/time.Duration(speed)); err != nil {
+			if err := sleep.For(w.ctx, time.Duration(len(piece))*time.Second/time.Duration(speed)); err != nil {
 				return 0, err
 			}
 		}
