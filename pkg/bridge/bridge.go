@@ -94,6 +94,9 @@ type Bridge struct {
 func Open(ctx context.Context, c Config) (*Bridge, error) {
 	b := &Bridge{}
 	if err := b.open(ctx, c); err != nil {
+		if b.home != nil {
+			err = b.home.Explain(err)
+		}
 		return nil, errors.Join(err, b.Close())
 	}
 	return b, nil
@@ -223,7 +226,7 @@ func (b *Bridge) Serve(ctx context.Context) error {
 	})
 	group.Go(func() error { return b.poller.Run(running) })
 	group.Go(func() error { return b.home.Watch(running) })
-	return group.Wait()
+	return b.home.Explain(group.Wait())
 }
 
 // Close lets go of the folder and the addresses.

@@ -20,13 +20,13 @@ const examineFor = 10 * time.Second
 // whether it saw all of it.
 func (h *Home) Examine(ctx context.Context) (whole bool, err error) {
 	whole, err = h.DB.Examine(ctx, examineFor)
-	return whole, explain(h.Dir, err)
+	return whole, h.Explain(err)
 }
 
 // Watch returns nil when ctx ends, and an error as soon as the home's file is found
 // damaged, removed or replaced: nothing is accepted into it from then on, and the
 // process should end.
-func (h *Home) Watch(ctx context.Context) error { return explain(h.Dir, h.DB.Watch(ctx)) }
+func (h *Home) Watch(ctx context.Context) error { return h.Explain(h.DB.Watch(ctx)) }
 
 // Examine reads all of the home in dir, which may be in use, and changes nothing.
 // Findings are what is wrong with it. The error for a home that cannot be read at
@@ -67,23 +67,34 @@ func Restore(ctx context.Context, from, dir string) (kept string, err error) {
 	return kept, errors.Join(err, held.close())
 }
 
-// explain adds to an error that is about the home's file how to get back what can
-// be had.
+// Explain adds to an error that is about the home's file how to get back what can
+// be had, whoever met it. Other errors, and nil, it returns as they are.
+func (h *Home) Explain(err error) error { return explain(h.Dir, err) }
+
+// explainedError is an error with what to do about it.
+type explainedError struct {
+	error
+	advice string
+}
+
+func (e *explainedError) Error() string { return e.error.Error() + "\n" + e.advice }
+func (e *explainedError) Unwrap() error { return e.error }
+
 func explain(dir string, err error) error {
 	var lost *sqlitedb.FileError
-	if !errors.As(err, &lost) {
+	var explained *explainedError
+	if !errors.As(err, &lost) || errors.As(err, &explained) {
 		return err
 	}
 	folder := shellword.Quote(dir)
 	if lost.Rescued != "" {
-		return fmt.Errorf("%w\nNothing more is accepted. All that it held was saved; put it back with\n  fairbridge restore %s --data %s",
-			err, shellword.Quote(lost.Rescued), folder)
+		return &explainedError{err, fmt.Sprintf("Nothing more is accepted. All that it held was saved; put it back with\n  fairbridge restore %s --data %s",
+			shellword.Quote(lost.Rescued), folder)}
 	}
-	return fmt.Errorf(`%w
-Nothing is accepted into it. Copy the folder %[2]s as it is; then put a backup in its place with
-  fairbridge restore BACKUP --data %[2]s
+	return &explainedError{err, fmt.Sprintf(`Nothing is accepted into it. Copy the folder %[1]s as it is; then put a backup in its place with
+  fairbridge restore BACKUP --data %[1]s
 or what SQLite's own command, in the build of sqlite.org, can still read of it with
-  sqlite3 %[3]s .recover | sqlite3 recovered.db
-  fairbridge restore recovered.db --data %[2]s
-docs/operations.md says more`, err, folder, shellword.Quote(filepath.Join(dir, databaseFile)))
+  sqlite3 %[2]s .recover | sqlite3 recovered.db
+  fairbridge restore recovered.db --data %[1]s
+docs/operations.md says more`, folder, shellword.Quote(filepath.Join(dir, databaseFile)))}
 }

@@ -46,6 +46,8 @@ type writer struct {
 	// guard looks after the file; give is told when it is lost.
 	guard *guard
 	give  func(*FileError)
+	// gone is why the file is lost, for those who were waiting already.
+	gone error
 	// statements belong to the writer, and to the function that it runs.
 	statements statements
 
@@ -126,6 +128,10 @@ func (w *writer) gather(first *job) []*job {
 // (a conflict, say) may be another's change that the commit did not keep. It
 // returns the jobs to be run again, if one of them took the transaction down.
 func (w *writer) commit(batch []*job) (again []*job) {
+	if w.gone != nil {
+		answer(batch, w.gone)
+		return nil
+	}
 	tx, batch, err := w.begin(batch)
 	if err != nil {
 		answer(batch, err)
@@ -178,6 +184,7 @@ func (w *writer) lost(err error) error {
 		}
 	}
 	w.give(e)
+	w.gone = e
 	return e
 }
 
