@@ -17,7 +17,10 @@ type Attachment struct {
 	Filename string // at Centercode; empty: the name in the URL
 	Field    string // of the multipart form
 	Optional bool   // the ticket is complete without it
-	Endpoint string // as configured; empty: the one in Centercode's answer. See EndpointFor
+	// OnLostAnswer is what to do when Centercode's answer to the file was lost:
+	// Retry, at the risk of the same file twice on the ticket, or Park.
+	OnLostAnswer string
+	Endpoint     string // as configured; empty: the one in Centercode's answer. See EndpointFor
 }
 
 // The values of Attachment.Want, which are pkg/attachment's.
@@ -40,9 +43,10 @@ func (a Attachment) EndpointFor(ticketID string) string {
 type file struct {
 	from, filename, endpoint      expression
 	element, field, want, session string
+	onLostAnswer                  string
 	optional                      bool
 	auth                          strictyaml.Located[string]
-	line                          int
+	node                          *yaml.Node
 	// needsAccount is the node that asks for the TestFairy account, or nil.
 	needsAccount *yaml.Node
 }
@@ -78,16 +82,21 @@ var fileKind = strictyaml.Described(strictyaml.Object("an attachment", []stricty
 	strictyaml.Into("field", "The name of the multipart form field that carries the file.", strictyaml.Plain, func(f *file) *string { return &f.field }).ByDefault(defaultFileField),
 	strictyaml.Into("optional", "Whether the ticket is complete without the file where its source does not give it out; if not, the delivery becomes a dead letter.",
 		strictyaml.Bool, func(f *file) *bool { return &f.optional }).ByDefault(false),
-	strictyaml.Into("endpoint", "A template for the URL that takes the file, where Centercode's answer does not name it. .ticketId is the new ticket's id.",
+	strictyaml.Into("endpoint", "A template for the URL that takes the file, where Centercode's answer does not name it, or there is a lookup. .ticketId is the new ticket's id.",
 		expressionKind, func(f *file) *expression { return &f.endpoint }),
+	strictyaml.Into("onLostAnswer", "What to do when Centercode's answer to the file was lost: retry, at the risk of the same file twice, or park the delivery as a dead letter.",
+		strictyaml.OneOf(Park, Retry), func(f *file) *string { return &f.onLostAnswer }).ByDefault(Retry),
 }, checkFile), func(s *strictyaml.Schema) {
 	s.AnyOf = []strictyaml.Schema{{Required: []string{"from"}}, {Required: []string{"session"}}}
 })
 
 func checkFile(d *strictyaml.Decoder, n *yaml.Node, f *file) bool {
-	f.line = n.Line
+	f.node = n
 	if f.field == "" {
 		f.field = defaultFileField
+	}
+	if f.onLostAnswer == "" {
+		f.onLostAnswer = Retry
 	}
 	switch {
 	case !f.from.given() && f.session == "":
@@ -143,10 +152,10 @@ func withoutAccount(d *strictyaml.Decoder, t top) {
 // It reports whether nothing was wrong.
 func (m *mapper) attachment(f file) (Attachment, bool) {
 	key := "attachments." + f.element
-	a := Attachment{Element: f.element, Field: f.field, Optional: f.optional}
+	a := Attachment{Element: f.element, Field: f.field, Optional: f.optional, OnLostAnswer: f.onLostAnswer}
 	ok := true
 	render := func(name string, t expression) string {
-		s, ran := m.run(f.line, key+"."+name, t)
+		s, ran := m.run(f.node.Line, key+"."+name, t)
 		ok = ok && ran
 		return strings.TrimSpace(s)
 	}
@@ -179,7 +188,7 @@ func (m *mapper) session(f file, a *Attachment) bool {
 		m.warn(key, "nothing to attach: "+err.Error(), page)
 		return false
 	case err != nil:
-		m.fail(f.line, key, err.Error(), page, err)
+		m.fail(f.node.Line, key, err.Error(), page, err)
 		return false
 	}
 	a.URL, a.Want = api, WantREST

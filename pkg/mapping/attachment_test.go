@@ -76,7 +76,7 @@ func TestSessionAttachments(t *testing.T) {
 				}
 				return
 			}
-			want := Attachment{Element: "s", URL: tt.url, Want: WantREST, Account: "ops@example.com", Filename: tt.file, Field: "file"}
+			want := Attachment{Element: "s", URL: tt.url, Want: WantREST, Account: "ops@example.com", Filename: tt.file, Field: "file", OnLostAnswer: Retry}
 			if len(req.Attachments) != 1 || req.Attachments[0] != want {
 				t.Errorf("%+v, want %+v", req.Attachments, want)
 			}

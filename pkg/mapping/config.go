@@ -10,12 +10,17 @@
 package mapping
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"slices"
+	"strings"
+	"time"
 
 	"fairbridge/pkg/mapping/internal/strictyaml"
+	"fairbridge/pkg/mapping/internal/template"
 	"fairbridge/pkg/testfairy"
 )
 
@@ -25,9 +30,12 @@ type Config struct {
 	Centercode Centercode
 	TestFairy  TestFairy
 	Sources    Sources
+	Retry      RetrySettings
+	Ledger     LedgerSettings
 	Routes     []Route // in the file's order
 
 	readings []reading
+	document document
 }
 
 // Centercode says where tickets are made.
@@ -35,6 +43,52 @@ type Centercode struct {
 	// BaseURL is the site's address without a slash at its end: https, or http
 	// on loopback. Empty: none is configured yet.
 	BaseURL string
+	// Hosts count as Centercode's beside that of BaseURL: the API key may go
+	// there. Each is a name or an address in small letters, with a port ("host:8443")
+	// unless that is 443.
+	Hosts []string
+
+	ticketURL expression
+}
+
+// TicketURL returns the address of a ticket's page, or "" if the file does not
+// say how to make it. project is the key of the ticket's project.
+func (c Centercode) TicketURL(project, ticketID string) string {
+	if ticketID == "" {
+		return ""
+	}
+	link, err := c.ticketURL.Run(template.New(map[string]any{
+		"project": escapeForURL(project), "ticketId": escapeForURL(ticketID),
+	}, nil))
+	if link = strings.TrimSpace(link); err != nil || !isWebPage(link) {
+		return ""
+	}
+	return link
+}
+
+// escapeForURL escapes s so that it can stand in a URL's path as well as in its
+// query.
+func escapeForURL(s string) string {
+	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
+}
+
+// RetrySettings says how long what fails is tried again.
+type RetrySettings struct {
+	// For is how long the waits after a delivery's own failed attempts may be,
+	// taken together, before it becomes a dead letter: 1 hour to 10 days, by
+	// default 72 hours.
+	For time.Duration
+}
+
+// The values of Ledger.Remember.
+const (
+	RememberAll = "all" // all that people look for a feedback by
+	RememberIDs = "ids" // all but the email address and the text
+)
+
+// LedgerSettings says what is remembered of each delivery.
+type LedgerSettings struct {
+	Remember string // RememberAll, by default, or RememberIDs
 }
 
 // TestFairy is the account that attachments are asked for with. Its API key is
@@ -111,12 +165,19 @@ func Parse(name string, data []byte) (*Config, error) {
 		return nil, d.Problems()
 	}
 	file, _ := topKind.Value(d, root)
-	c := &Config{Centercode: file.centercode, Sources: file.sources}
+	c := &Config{Centercode: file.centercode, Sources: file.sources, Retry: file.retrying, Ledger: file.ledger}
+	c.document = document{text: bytes.Clone(data), root: root, baseURL: c.Centercode.BaseURL}
 	if file.testfairy != nil {
 		c.TestFairy = *file.testfairy
 	}
 	if c.Sources.MaxBytes == 0 {
 		c.Sources.MaxBytes = largest
+	}
+	if c.Retry.For == 0 {
+		c.Retry.For = defaultPatience
+	}
+	if c.Ledger.Remember == "" {
+		c.Ledger.Remember = RememberAll
 	}
 	unreachable(d, file.routes)
 	withoutAccount(d, file)
@@ -162,6 +223,12 @@ func fillIn(d *strictyaml.Decoder, r rule, defaults settings) Route {
 	if s.lookup.Value != nil && !sends(s.fields, "deliveryId") {
 		d.Problem(s.lookup.Node, "the look-up compares "+strictyaml.Quote(s.lookup.Value.Column)+" with the delivery id, but no field sends it",
 			`add a field such as deliveryId: "{{ .deliveryId }}"`)
+	}
+	for _, f := range route.attachments {
+		if s.lookup.Value != nil && !f.endpoint.given() {
+			d.Problem(f.node, "the attachment "+strictyaml.Quote(f.element)+" needs an endpoint, since its route has a lookup",
+				"a ticket that is found by a look-up comes without the answer that names it: write the URL that Centercode's answer to a ticket has for the file, with {{ .ticketId }} in place of the id")
+		}
 	}
 	return route
 }
@@ -228,7 +295,7 @@ func unreachable(d *strictyaml.Decoder, rules []rule) {
 // Wants reports whether some event of the kind can become a ticket: whether a
 // route names it.
 func (c *Config) Wants(k testfairy.Kind) bool {
-	return slices.ContainsFunc(c.Routes, func(r Route) bool { return !r.Ignore && slices.Contains(r.match.events, string(k)) })
+	return slices.ContainsFunc(c.Routes, func(r Route) bool { return !r.Ignore && r.match.kind(k) })
 }
 
 // UsesAccount reports whether some attachment is asked for with the TestFairy

@@ -1,11 +1,15 @@
 package mapping
 
 import (
+	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 
+	"fairbridge/pkg/internal/loopback"
+	"fairbridge/pkg/internal/suggest"
 	"fairbridge/pkg/mapping/internal/strictyaml"
 	"fairbridge/pkg/mapping/internal/template"
 )
@@ -51,4 +55,40 @@ func readExpression(d *strictyaml.Decoder, n *yaml.Node) (expression, bool) {
 		x.readings = append(x.readings, reading{field: u.Field, place: d.Place(line, column, 1+utf8.RuneCountInString(u.Field))})
 	}
 	return x, len(faults) == 0
+}
+
+// ticketURLKind is a template for the address of a ticket's page.
+var ticketURLKind = strictyaml.Described(strictyaml.Kind[expression]{
+	Read: func(d *strictyaml.Decoder, n *yaml.Node) (expression, bool) {
+		x, ok := expressionKind.Read(d, n)
+		if !ok {
+			return x, noted
+		}
+		known := []string{"ticketId", "project"}
+		for _, r := range x.readings {
+			if !slices.Contains(known, r.field) {
+				d.At(r.place.Line, r.place.Column, r.place.Width, "ticketUrl cannot read "+strictyaml.Quote(r.field), suggest.Hint(r.field, known))
+				ok = noted
+			}
+		}
+		sample := Centercode{ticketURL: x}
+		switch {
+		case !ok:
+		case !x.Reads("ticketId"):
+			d.Problem(n, "the address is the same for every ticket", "put {{ .ticketId }} where the ticket's id belongs")
+			ok = noted
+		case sample.TicketURL("DEMO", "1") == "":
+			d.Problem(n, "not the address of a web page", "write https://, the host and the path: https://beta.example.com/tickets/{{ .ticketId }}")
+			ok = noted
+		}
+		return x, ok
+	},
+}, func(s *strictyaml.Schema) {
+	s.Types, s.Examples = []string{"string"}, []any{"https://beta.example.com/tickets/{{ .ticketId }}"}
+})
+
+// isWebPage reports whether s is an address that a link may have.
+func isWebPage(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && loopback.IsHost(u.Hostname()))
 }

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,6 +16,16 @@ var documented = map[testfairy.Kind][]string{
 	testfairy.KindCrash:    {"event", "timestamp", "version", "build", "appName", "filesize", "buildUrl", "iconUrl", "email", "deviceName", "rawDeviceName", "crashMessage", "ipAddress"},
 	testfairy.KindUpload:   {"event", "timestamp", "version", "build", "appName", "filesize", "iconUrl", "communityUrl"},
 	testfairy.KindDownload: {"event", "timestamp", "version", "build", "appName", "filesize", "buildUrl", "iconUrl", "testerEmail", "referer"},
+}
+
+// ownFields returns the event's fields that are not documented for its kind:
+// those of the app's own feedback form.
+func ownFields(e testfairy.Event) map[string]any {
+	own := maps.Clone(e.Fields)
+	for _, name := range documented[e.Kind] {
+		delete(own, name)
+	}
+	return own
 }
 
 // added has the fields that FairBridge adds to every event.
@@ -74,7 +85,7 @@ func (c *Config) UnknownFields(seen map[testfairy.Kind][]string) Problems {
 	for _, r := range c.readings {
 		kinds := r.kinds
 		if len(kinds) == 0 {
-			kinds = slices.DeleteFunc(slices.Clone(eventKinds), func(k string) bool { return !c.Wants(testfairy.Kind(k)) })
+			kinds = c.wanted()
 		}
 		if len(kinds) == 0 {
 			continue // every route ignores its events: it is never run
@@ -102,6 +113,19 @@ func (c *Config) UnknownFields(seen map[testfairy.Kind][]string) Problems {
 		unknown = append(unknown, p)
 	}
 	return unknown.Sorted()
+}
+
+// wanted returns every kind of event that can become a ticket.
+func (c *Config) wanted() []string {
+	var kinds []string
+	for _, r := range c.Routes {
+		for _, k := range r.match.events {
+			if !r.Ignore && !slices.Contains(kinds, k) {
+				kinds = append(kinds, k)
+			}
+		}
+	}
+	return kinds
 }
 
 // kindWith is a kind of event that is documented to have the field, or "".

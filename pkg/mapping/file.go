@@ -5,6 +5,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"fairbridge/pkg/internal/suggest"
 	"fairbridge/pkg/mapping/internal/strictyaml"
 	"fairbridge/pkg/testfairy"
 )
@@ -31,7 +32,7 @@ var lookupKind = strictyaml.Object("a lookup", []strictyaml.Key[Lookup]{
 	strictyaml.Into("column", "The title of its column that holds the delivery id.", strictyaml.Plain, func(l *Lookup) *string { return &l.Column }).Must(),
 	strictyaml.Into("ticketColumn", "The title of its column that holds the ticket's id.", strictyaml.Plain, func(l *Lookup) *string { return &l.TicketColumn }).Must(),
 	strictyaml.Into("settle", "How long a new ticket may take to show up in the data package.",
-		durationKind, func(l *Lookup) *time.Duration { return &l.Settle }).ByDefault("60s"),
+		settleKind, func(l *Lookup) *time.Duration { return &l.Settle }).ByDefault("60s"),
 }, func(d *strictyaml.Decoder, n *yaml.Node, l *Lookup) bool {
 	if strictyaml.ValueOf(n, "settle") == n {
 		l.Settle = defaultSettle
@@ -51,8 +52,8 @@ type settings struct {
 
 // The values of onLostAnswer.
 const (
-	Park  = "park"  // a dead letter: never two tickets
-	Retry = "retry" // create again: never none
+	Park  = "park"  // a dead letter: never two of them
+	Retry = "retry" // send it again: never none
 )
 
 var settingKeys = []strictyaml.Key[settings]{
@@ -106,12 +107,26 @@ var routeKind = strictyaml.Described(strictyaml.Object("a route", append([]stric
 	}
 })
 
+// eventKinds are the documented kinds of events.
 var eventKinds = []string{
 	string(testfairy.KindFeedback), string(testfairy.KindCrash), string(testfairy.KindUpload), string(testfairy.KindDownload),
 }
 
+// eventKind is a kind of event in small letters. TestFairy may have others than
+// it documents, but not one that looks like a slip of the pen.
+var eventKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
+	s = fold(s)
+	if near := suggest.Nearest(s, eventKinds); near != "" && near != s {
+		return "", strictyaml.Mistake("unknown value " + strictyaml.Quote(s) + "; " + suggest.Hint(s, eventKinds))
+	}
+	return s, nil
+}), func(s *strictyaml.Schema) {
+	any := *s
+	s.Types, s.Pattern, s.AnyOf = nil, "", []strictyaml.Schema{{Types: []string{"string"}, Enum: eventKinds}, any}
+})
+
 var matchKind = strictyaml.Object("match", []strictyaml.Key[match]{
-	strictyaml.Into("event", "The kind of event, or a list of kinds.", strictyaml.OneOrMore(strictyaml.OneOf(eventKinds...)), func(m *match) *[]string { return &m.events }),
+	strictyaml.Into("event", "The kind of event, or a list of kinds.", strictyaml.OneOrMore(eventKind), func(m *match) *[]string { return &m.events }),
 	strictyaml.Into("app", "The app's name, or a list of names; * stands for any text.", strictyaml.OneOrMore(globKind), func(m *match) *[]glob { return &m.apps }),
 	strictyaml.Into("project", "The project's id in the event's buildUrl (10), with its name (10-demoapp), or with *; or a list.",
 		strictyaml.OneOrMore(globKind), func(m *match) *[]glob { return &m.projects }),
@@ -126,6 +141,8 @@ type top struct {
 	testfairy  *TestFairy // nil: not given
 	sources    Sources
 	defaults   *settings
+	retrying   RetrySettings
+	ledger     LedgerSettings
 	routes     []rule
 }
 
@@ -136,11 +153,28 @@ var topKind = strictyaml.Object("the file", []strictyaml.Key[top]{
 		strictyaml.Optional(testFairyKind), func(t *top) **TestFairy { return &t.testfairy }),
 	strictyaml.Into("sources", "Where attachments may be fetched from.", sourcesKind, func(t *top) *Sources { return &t.sources }),
 	strictyaml.Into("defaults", "What all routes have in common; a route may say otherwise.", strictyaml.Optional(defaultsKind), func(t *top) **settings { return &t.defaults }),
+	strictyaml.Into("retry", "How long what fails is tried again.", retryKind, func(t *top) *RetrySettings { return &t.retrying }),
+	strictyaml.Into("ledger", "What FairBridge remembers of each delivery.", ledgerKind, func(t *top) *LedgerSettings { return &t.ledger }),
 	strictyaml.Into("routes", "Which event goes where. The first route that matches takes it.", strictyaml.ListOf(routeKind, 1), func(t *top) *[]rule { return &t.routes }).Must(),
 }, nil)
 
 var centercodeKind = strictyaml.Object("centercode", []strictyaml.Key[Centercode]{
-	strictyaml.Into("baseUrl", "The site's address, https only.", baseURLKind, func(c *Centercode) *string { return &c.BaseURL }).Must(),
+	strictyaml.Into("baseUrl", "The site's address, https only, without /api/v1. The environment may name it in place of the file.",
+		baseURLKind, func(c *Centercode) *string { return &c.BaseURL }),
+	strictyaml.Into("hosts", "Further hosts that count as Centercode's, with the port where it is not 443: the API key may go there. For a site that names its file endpoints under another host than baseUrl's.",
+		strictyaml.ListOf(centercodeHostKind, 1), func(c *Centercode) *[]string { return &c.Hosts }),
+	strictyaml.Into("ticketUrl", "A template for the address of a ticket's page, where people can follow a link to it. It may read .ticketId and .project, the key of the ticket's project.",
+		ticketURLKind, func(c *Centercode) *expression { return &c.ticketURL }),
+}, nil)
+
+var retryKind = strictyaml.Object("retry", []strictyaml.Key[RetrySettings]{
+	strictyaml.Into("for", "How long a delivery's own failed attempts may be waited for, all waits together, before it becomes a dead letter: 1h to 10d. What waits for a Centercode that is down does not count.",
+		patienceKind, func(r *RetrySettings) *time.Duration { return &r.For }).ByDefault("72h"),
+}, nil)
+
+var ledgerKind = strictyaml.Object("ledger", []strictyaml.Key[LedgerSettings]{
+	strictyaml.Into("remember", "all: also the email address and the first 120 characters of the text, so that people can find a feedback by them; ids: neither.",
+		strictyaml.OneOf(RememberAll, RememberIDs), func(l *LedgerSettings) *string { return &l.Remember }).ByDefault(RememberAll),
 }, nil)
 
 var sourcesKind = strictyaml.Object("sources", []strictyaml.Key[Sources]{

@@ -18,7 +18,7 @@ import (
 // FuzzParse: whatever the file, there is a Config or there are Problems that
 // can be shown; what the Config makes of an event is valid JSON.
 func FuzzParse(f *testing.F) {
-	shipped, err := os.ReadFile(filepath.Join("..", "..", "fairbridge.yaml"))
+	shipped, err := os.ReadFile(filepath.Join("testdata", "shipped.yaml"))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -40,6 +40,12 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		checkMap(t, c, in)
+		checkDocument(t, c, in)
+		if other, err := c.WithBaseURL("https://other.example.com/x"); err != nil {
+			t.Error(err)
+		} else {
+			checkDocument(t, other, in)
+		}
 	})
 }
 

@@ -107,7 +107,7 @@ func execution(in Input) *template.Execution {
 	}
 	fields["deliveryId"] = in.DeliveryID
 	fields["receivedAt"] = in.ReceivedAt.UTC().Format(time.RFC3339)
-	return template.New(fields)
+	return template.New(fields, ownFields(in.Event))
 }
 
 // mapper makes one request. It goes on after an error, so that a person who

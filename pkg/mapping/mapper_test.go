@@ -224,7 +224,7 @@ defaults:
   project: A
   source: s
   fields: {one: "1", two: "2", id: "{{ .deliveryId }}"}
-  attachments: [{from: "{{ .screenshotUrl }}", element: screenshot}]
+  attachments: [{from: "{{ .screenshotUrl }}", element: screenshot, endpoint: "/t/{{ .ticketId }}", onLostAnswer: park}]
   onLostAnswer: retry
   lookup: {package: p, column: c, ticketColumn: t, settle: 5s}
 routes:
@@ -244,7 +244,7 @@ routes:
 	want := Request{
 		Route: 0, Project: "A", Source: "s",
 		Body: json.RawMessage(`{"one":"1","two":"2","id":"0123456789abcdef"}`),
-		Attachments: []Attachment{{Element: "screenshot", Field: "file", Want: WantImage,
+		Attachments: []Attachment{{Element: "screenshot", Field: "file", Want: WantImage, Endpoint: "/t/{ticketId}", OnLostAnswer: Park,
 			URL: "https://app.testfairy.com/projects/10-demoapp/builds/584120/sessions/1/screenshots/d64636e2d57672f812e1a348e8.jpg"}},
 		OnLostAnswer: Retry,
 		Lookup:       &Lookup{"p", "c", "t", 5 * time.Second},
@@ -281,7 +281,7 @@ func TestAttachments(t *testing.T) {
 		t.Errorf("body %s, want %s", req.Body, want)
 	}
 	want := Attachment{
-		Element: "a", Field: "upload", Optional: true, Filename: "01234567.jpg", Want: WantImage,
+		Element: "a", Field: "upload", Optional: true, Filename: "01234567.jpg", Want: WantImage, OnLostAnswer: Retry,
 		URL:      "https://app.testfairy.com/projects/10-demoapp/builds/584120/sessions/1/screenshots/d64636e2d57672f812e1a348e8.jpg",
 		Endpoint: "https://beta.example.com/api/{ticketId}/files",
 	}

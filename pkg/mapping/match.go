@@ -19,7 +19,7 @@ type match struct {
 
 // kind reports whether the route can match events of the kind.
 func (m match) kind(k testfairy.Kind) bool {
-	return len(m.events) == 0 || slices.Contains(m.events, string(k))
+	return len(m.events) == 0 || slices.Contains(m.events, fold(string(k)))
 }
 
 // matches reports whether the event is the route's. The error is that of the
@@ -57,10 +57,8 @@ func (m match) covers(other match) bool {
 	if m.projects != nil || m.versions != nil || m.when.given() {
 		return false
 	}
-	for _, k := range eventKinds {
-		if other.kind(testfairy.Kind(k)) && !m.kind(testfairy.Kind(k)) {
-			return false
-		}
+	if len(m.events) > 0 && (len(other.events) == 0 || slices.ContainsFunc(other.events, func(k string) bool { return !m.kind(testfairy.Kind(k)) })) {
+		return false
 	}
 	if m.apps == nil || slices.ContainsFunc(m.apps, glob.all) {
 		return true

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,8 +22,11 @@ const noted = strictyaml.Noted
 
 // keyNameKind is a key of Centercode's, part of a URL's path.
 var keyNameKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
-	if strings.ContainsAny(s, " /\\?#%\t\n") {
+	switch {
+	case strings.ContainsAny(s, " /\\?#%\t\n"):
 		return "", strictyaml.Mistake("not a Centercode key: it has a space or one of / \\ ? # % in it; it is the key in the endpoint's URL, not the title")
+	case s == "." || s == "..":
+		return "", strictyaml.Mistake("not a Centercode key: no URL can have it in its path; it is the key in the endpoint's URL")
 	}
 	return s, nil
 }), func(s *strictyaml.Schema) { s.Pattern = `^[^\s/\\?#%]+$` })
@@ -53,16 +57,41 @@ var sizeKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s s
 // than SQS's visibility allows in one step would be handed out again.
 const maxSettle = 15 * time.Minute
 
-var durationKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (time.Duration, error) {
-	t, err := time.ParseDuration(s)
-	switch {
-	case err != nil:
-		return 0, strictyaml.Mistake("not a duration; write a number with a unit: 60s, 2m")
-	case t < 0 || t > maxSettle:
-		return 0, strictyaml.Mistake("the duration must be from 0s to 15m")
-	}
-	return t, nil
-}), func(s *strictyaml.Schema) { s.Types, s.Examples = []string{"string"}, []any{"60s"} })
+var settleKind = durationKind(0, maxSettle, "0s to 15m", "60s", "2m")
+
+// The bounds of retry.for, and what holds without it.
+const (
+	minPatience     = time.Hour
+	maxPatience     = 10 * 24 * time.Hour // SQS keeps a message for 14 days
+	defaultPatience = 72 * time.Hour
+)
+
+var patienceKind = durationKind(minPatience, maxPatience, "1h to 10d", "72h", "3d")
+
+// durationKind is a duration within bounds, which are written as span. A whole
+// number of days may be written with a d.
+func durationKind(least, most time.Duration, span string, examples ...string) strictyaml.Kind[time.Duration] {
+	return strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (time.Duration, error) {
+		t, err := time.ParseDuration(s)
+		if days, ok := strings.CutSuffix(s, "d"); ok {
+			var n uint16 // more would be out of bounds, and might not fit
+			n, err = parseDays(days)
+			t = time.Duration(n) * 24 * time.Hour
+		}
+		switch {
+		case err != nil:
+			return 0, strictyaml.Mistake("not a duration; write a number with a unit: " + strings.Join(examples, ", "))
+		case t < least || t > most:
+			return 0, strictyaml.Mistake("the duration must be from " + span)
+		}
+		return t, nil
+	}), func(s *strictyaml.Schema) { s.Types, s.Examples = []string{"string"}, []any{examples[0]} })
+}
+
+func parseDays(s string) (uint16, error) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return uint16(n), err
+}
 
 // baseURLKind is where Centercode is.
 var baseURLKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
@@ -74,6 +103,8 @@ var baseURLKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(
 		return "", strictyaml.Mistake("a password has no place in this file; the API key is a secret of its own: see README.md")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return "", strictyaml.Mistake("a base URL ends before ? and #; the API key is a secret of its own: see README.md")
+	case slices.ContainsFunc(strings.Split(u.EscapedPath(), "/"), func(s string) bool { return strings.EqualFold(s, "api") }):
+		return "", strictyaml.Mistake("the address of the API, not of the site: FairBridge adds /api/v1 and what follows; write " + siteOf(u))
 	case u.Scheme == "http" && loopback.IsHost(u.Hostname()), u.Scheme == "https":
 		return strings.TrimRight(s, "/"), nil
 	case u.Scheme == "http":
@@ -82,6 +113,31 @@ var baseURLKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(
 	return "", strictyaml.Mistake("not an https URL; write https:// and the host: https://beta.example.com")
 }), func(s *strictyaml.Schema) {
 	s.Types, s.Pattern, s.Examples = []string{"string"}, "^https?://", []any{"https://beta.example.com"}
+})
+
+// siteOf is what of an API's address is the site's.
+func siteOf(u *url.URL) string {
+	path := u.EscapedPath()
+	before, _, _ := strings.Cut(strings.ToLower(path)+"/", "/api/")
+	return u.Scheme + "://" + u.Host + path[:len(before)]
+}
+
+// centercodeHostKind is a host, or one with a port.
+var centercodeHostKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
+	host := strings.ToLower(s)
+	u, err := url.Parse("https://" + host)
+	switch {
+	case strings.Contains(host, "://"):
+		return "", strictyaml.Mistake("a host is wanted, not a URL; leave out https:// and the path")
+	case strings.Contains(host, "*"):
+		return "", strictyaml.Mistake("each host must be named, since the API key goes there; write files.example.com")
+	case err != nil || u.Host != host || strings.HasSuffix(host, ":") ||
+		!hostPattern().MatchString(u.Hostname()) && net.ParseIP(u.Hostname()) == nil:
+		return "", strictyaml.Mistake("not a host; write files.example.com, with its port where that is not 443: files.example.com:8443")
+	}
+	return strings.TrimSuffix(host, ":443"), nil
+}), func(s *strictyaml.Schema) {
+	s.Types, s.Examples = []string{"string"}, []any{"files.example.com"}
 })
 
 // loopbackKind is where a simulator on this machine plays a file host.

@@ -80,11 +80,11 @@ func schemaFiles(t *testing.T) map[string]string {
 			files[name] = data
 		}
 	}
-	shipped, err := os.ReadFile(filepath.Join("..", "..", "fairbridge.yaml"))
+	shipped, err := os.ReadFile(filepath.Join("testdata", "shipped.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	files["fairbridge.yaml"] = string(shipped)
+	files["shipped.yaml"] = string(shipped)
 	for name, fields := range map[string]string{
 		"template":  `      x: "{{ .a }}"`,
 		"constants": `      x: [1, 1.5, true, text]`,
@@ -119,7 +119,9 @@ func schemaFiles(t *testing.T) map[string]string {
 	files["not ignored"] = "routes: [{match: {event: crash}, ignore: false, project: A, source: b, fields: {x: y}}]"
 	files["any event"] = "routes: [{match: {app: A}, ignore: false, project: A, source: b, fields: {x: y}}]"
 	files["everything"] = `
-centercode: {baseUrl: https://beta.example.com}
+centercode: {baseUrl: https://beta.example.com, hosts: [a.example.com:8443], ticketUrl: "https://beta.example.com/{{ .project }}/{{ .ticketId }}"}
+retry: {for: 10d}
+ledger: {remember: ids}
 testfairy: {user: ops@example.com, baseUrl: https://mobile.saucelabs.com}
 sources: {hosts: [a.example.com], allowLoopback: true, resolve: {a.example.com: "http://127.0.0.1:1"}, maxBytes: 1024}
 defaults: {project: A, source: 7, fields: {a: b, id: "{{ .deliveryId }}"}, onLostAnswer: retry}
@@ -127,8 +129,8 @@ routes:
   - {match: {event: [feedback], app: [1, b], project: 10, version: 1.0, when: "true"}, ignore: true}
   - match: {event: crash}
     attachments:
-      - {from: x, element: y, want: image, auth: testfairy, filename: z, field: w, optional: false, endpoint: "https://v"}
-      - {session: log, element: y}
+      - {from: x, element: y, want: image, auth: testfairy, filename: z, field: w, optional: false, endpoint: "https://v", onLostAnswer: park}
+      - {session: log, element: y, endpoint: "https://v"}
     lookup: {package: p, column: c, ticketColumn: t, settle: 5s}
 `
 	return files

@@ -4,18 +4,16 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/secrets"
 )
 
-// routes come before those of the shipped fairbridge.yaml.
+// routes are what the functions are built with.
 const routes = `
   # Of a project that Centercode does not know: 404.
   - match: {event: feedback, app: Elsewhere}
@@ -37,21 +35,34 @@ const routes = `
     project: DEMO
     source: testfairy
     fields: {summary: "{{ .text }}", deliveryId: "{{ .deliveryId }}"}
+  # All others.
+  - match: {event: feedback}
+    project: DEMO
+    source: testfairy
+    fields:
+      submitter: {value: "{{ .email | address }}", omitEmpty: true}
+      summary: '{{ .text | firstLine | truncate 120 "…" | default "Feedback" }}'
+      description: |
+        {{ .text }}
+        {{ .appName }} {{ .version }} ({{ .build }}) on {{ .rawDeviceName }}
+        {{ range $name, $value := formFields }}
+        {{ $name }}: {{ $value }}{{ end }}
+      deliveryId: "{{ .deliveryId }}"
+    attachments:
+      - {from: "{{ .screenshotUrl }}", element: screenshot}
+  - match: {event: crash}
+    project: DEMO
+    source: testfairy
+    fields:
+      submitter: {value: "{{ .email | address }}", omitEmpty: true}
+      summary: '{{ print "Crash: " (firstLine .crashMessage) | truncate 120 "…" }}'
+      deliveryId: "{{ .deliveryId }}"
 `
 
-// writeConfig writes the mapping file that the functions are built with: the
-// shipped one, with TestFairy's files on this machine and the routes above.
-func (w *world) writeConfig() error {
-	shipped, err := os.ReadFile(filepath.Join(w.root, "fairbridge.yaml"))
-	if err != nil {
-		return err
-	}
-	const list = "\nroutes:\n"
-	before, after, found := strings.Cut(string(shipped), list)
-	if !found {
-		return errors.New("fairbridge.yaml has no list of routes")
-	}
-	text := before + fmt.Sprintf("\nsources: {resolve: {app.testfairy.com: %q}}\n", w.filesURL) + list + routes + after
+// writeConfig writes the mapping file that the functions are built with: TestFairy's
+// files are on this machine, and the routes those above.
+func (w *world) writeConfig() (err error) {
+	text := fmt.Sprintf("sources: {resolve: {app.testfairy.com: %q}}\nroutes:\n", w.filesURL) + routes
 	if err := os.WriteFile(w.configPath(), []byte(text), 0o600); err != nil {
 		return err
 	}

@@ -77,6 +77,10 @@ func TestSettings(t *testing.T) {
 	if config, err = s.LoadMapping(); err != nil || config.Centercode.BaseURL != "https://stage.example.com" {
 		t.Errorf("mapping %+v, %v; want the base URL of the environment", config, err)
 	}
+	vars[env.CentercodeBaseURL] = "https://stage.example.com/api/v1"
+	if err := workerError(from(vars)); named(err, env.CentercodeBaseURL) == nil || named(err, "write https://stage.example.com") == nil {
+		t.Errorf("the API's address for the site's: %v", err)
+	}
 	ingest, err := env.ReadIngest(from(vars))
 	if err != nil || ingest.QueueURL != vars[env.QueueURL] {
 		t.Errorf("ingest's settings %+v, %v", ingest, err)

@@ -112,7 +112,9 @@ func (s WorkerSettings) LoadMapping() (*mapping.Config, error) {
 		return nil, err
 	}
 	if s.centercodeBaseURL != "" {
-		config.Centercode.BaseURL = s.centercodeBaseURL
+		if config, err = config.WithBaseURL(s.centercodeBaseURL); err != nil {
+			return nil, fmt.Errorf("environment variable %s: %w", CentercodeBaseURL, err)
+		}
 	}
 	if config.Centercode.BaseURL == "" {
 		return nil, fmt.Errorf("no Centercode to send to: set centercode.baseUrl in the mapping file, or %s", CentercodeBaseURL)

@@ -34,15 +34,17 @@ var (
 // template's own state.
 type Execution struct {
 	fields   map[string]any            // the payload and FairBridge's own fields
+	own      map[string]any            // those of fields that the app's form has added
 	patterns map[string]*regexp.Regexp // of the template that runs now
 	steps    int                       // left
 	notes    []string                  // what templates could not do
 }
 
 // New returns an Execution for an event with the given fields, as encoding/json
-// decodes them with UseNumber. The map is the Execution's from now on.
-func New(fields map[string]any) *Execution {
-	return &Execution{fields: fields, steps: maxSteps}
+// decodes them with UseNumber; own are those that the app's feedback form has
+// added. The maps are the Execution's from now on.
+func New(fields, own map[string]any) *Execution {
+	return &Execution{fields: fields, own: own, steps: maxSteps}
 }
 
 // TakeNotes returns what the templates that ran since the last call could not do,

@@ -47,6 +47,12 @@ func table() map[string]function {
 			example: `{{ index . "Your role" }}`, yields: "tester",
 		},
 
+		"formFields": {
+			usage: "formFields", run: ownFields,
+			doc:     "the fields that your app's feedback form adds to those that TestFairy documents, to go through with range",
+			example: "{{ range $name, $value := formFields }}{{ $name }} {{ end }}", yields: "Your role nested no tags yes ",
+		},
+
 		// Escaping.
 		"json": one("json VALUE", "VALUE as JSON", `{{ json .text }}`, `"App doesn't render nicely in landscape"`, toJSON),
 		"html": one("html TEXT", "TEXT with < > & ' \" escaped for HTML", `{{ html "a < b" }}`, "a &lt; b", onText(escapeHTML)),
@@ -55,6 +61,8 @@ func table() map[string]function {
 		"urlquery": one("urlquery TEXT", "TEXT escaped for a URL's query", `{{ urlquery "a b&c" }}`, "a+b%26c", onText(escapeQuery)),
 
 		// Numbers, times, addresses.
+		"address": one("address TEXT", "the email address in TEXT, bare and trimmed: also that of `Name <a@b.example>`. Empty where there is none, or more than one",
+			`{{ "Alice <alice@corporation.com> " | address }}`, "alice@corporation.com", onText(address)),
 		"humanBytes": one("humanBytes NUMBER", "a number of bytes for people", `{{ humanBytes .filesize }}`, "550.7 KiB", onText(humanBytes)),
 		"date": {
 			usage: "date LAYOUT [ZONE-IN [ZONE-OUT]] TIME", min: 2, max: 4, run: formatDate,

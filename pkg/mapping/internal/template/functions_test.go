@@ -12,6 +12,9 @@ func TestTextFunctions(t *testing.T) {
 		{`{{ replace "" "x" "abc" }}`, "abc"},
 		{`{{ "  " | default "x" }}`, "x"},
 		{`{{ .build | default "x" }}`, "1"},
+		{`{{ .nested.list | default "x" | len }}{{ .nested.a | default "x" }}`, `3{"b":2.50}`},
+		{`{{ index . "none" | default "x" }}{{ .empty.list | default "x" }}{{ .empty.object | default "x" }}`, "xxx"},
+		{`[{{ range $name, $value := formFields }}{{ $name }},{{ end }}]`, "[Your role,nested,no,tags,yes,]"},
 		{`{{ join "," "alone" }}`, "alone"},
 		{`{{ len .tags }} {{ len .nested }} {{ len "日本" }} {{ len .no }}`, "2 3 2 0"},
 		{`[{{ index .tags 5 }}{{ index .tags -1 }}{{ index .tags "x" }}{{ index .text 0 }}{{ index .no "a" "b" }}]`, "[]"},
@@ -22,7 +25,7 @@ func TestTextFunctions(t *testing.T) {
 		{`{{ markdown "1. a\n# b\n  - c\n1) ` + "`d`" + `" }}`, "1\\. a\n\\# b\n  \\- c\n1\\) \\`d\\`"},
 		{`{{ ne 1 "1" }} {{ le "1" "1.0" }} {{ ge "-1" "-2" }} {{ gt "a" "B" }}`, "false true true true"},
 	} {
-		if got, err := render(t, test.source, feedback); err != nil || got != test.want {
+		if got, err := render(t, test.source, with(t, feedback, map[string]any{"empty": map[string]any{"list": []any{}, "object": map[string]any{}}})); err != nil || got != test.want {
 			t.Errorf("%s = %q, %v; want %q", test.source, got, err, test.want)
 		}
 	}

@@ -69,6 +69,18 @@ func replaceText(e *Execution, args []any) (any, error) {
 }
 
 func defaultValue(e *Execution, args []any) (any, error) {
+	switch v := args[1].(type) {
+	case []any:
+		if len(v) > 0 {
+			return v, nil
+		}
+		return args[0], nil
+	case map[string]any:
+		if len(v) > 0 {
+			return v, nil
+		}
+		return args[0], nil
+	}
 	s, err := e.text(args[1])
 	if err != nil {
 		return nil, err
@@ -145,6 +157,10 @@ func index(e *Execution, args []any) (any, error) {
 		}
 	}
 	return e.field(v)
+}
+
+func ownFields(e *Execution, _ []any) (any, error) {
+	return e.own, nil
 }
 
 func toJSON(e *Execution, args []any) (any, error) {

@@ -30,7 +30,7 @@ func FuzzRun(f *testing.F) {
 		if len(faults) > 0 || decoder.Decode(&fields) != nil || fields == nil {
 			return
 		}
-		out, err := c.Run(New(fields))
+		out, err := c.Run(New(fields, fields))
 		if err == nil && (!utf8.ValidString(out) || len(out) > 3*maxText) {
 			t.Errorf("output %q", out)
 		}

@@ -3,6 +3,7 @@ package template
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,7 +23,11 @@ func newExecution(t testing.TB, payload string) *Execution {
 	fields := decode(t, payload)
 	fields["deliveryId"] = "0123456789abcdef"
 	fields["receivedAt"] = "2026-03-04T04:06:07Z"
-	return New(fields)
+	own := decode(t, payload)
+	maps.DeleteFunc(own, func(name string, _ any) bool {
+		return !slices.Contains([]string{"Your role", "tags", "nested", "no", "yes"}, name)
+	})
+	return New(fields, own)
 }
 
 func decode(t testing.TB, payload string) map[string]any {
