@@ -16,7 +16,8 @@ var update = flag.Bool("update", false, "write what the commands print into the 
 // what a person types, the others what the command prints.
 var consoleBlock = regexp.MustCompile("(?ms)^```console run\n(.*?)^```$")
 
-// TestDocsConsole runs what the docs show, in a folder as a clone has it.
+// TestDocsConsole runs what the docs show, in a folder as a clone has it, with
+// fairbridge.yaml as it was shipped.
 func TestDocsConsole(t *testing.T) {
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
@@ -26,7 +27,7 @@ func TestDocsConsole(t *testing.T) {
 	if err := os.CopyFS(filepath.Join(here, "events"), os.DirFS(filepath.Join(root, "events"))); err != nil {
 		t.Fatal(err)
 	}
-	shipped, err := os.ReadFile(filepath.Join(root, "fairbridge.yaml"))
+	shipped, err := os.ReadFile(filepath.Join(root, "pkg", "mapping", "testdata", "shipped.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

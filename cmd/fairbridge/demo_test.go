@@ -14,7 +14,7 @@ import (
 func TestDemoOfTheSamplePayloads(t *testing.T) {
 	t.Chdir("../..")
 	var out, problems bytes.Buffer
-	code := execute(t.Context(), []string{"demo"}, streams{in: strings.NewReader(""), out: &out, err: &problems})
+	code := execute(t.Context(), []string{"demo", "--config", "pkg/mapping/testdata/shipped.yaml"}, streams{in: strings.NewReader(""), out: &out, err: &problems})
 	if code != exitDone {
 		t.Errorf("exit code %d: %s%s", code, out.String(), problems.String())
 	}

@@ -96,6 +96,18 @@ routes:
 	return f
 }
 
+// simulated writes a fairbridge.yaml that names no Centercode, so that tickets
+// go to the simulator.
+func simulated(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fairbridge.yaml")
+	yaml := `routes: [{match: {event: feedback}, project: DEMO, source: testfairy, fields: {summary: "{{ .text }}"}}]`
+	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 const lookUp = `    lookup: {package: deliveries, column: Delivery ID, ticketColumn: Ticket ID, settle: 0s}
 `
 

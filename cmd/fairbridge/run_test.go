@@ -131,12 +131,12 @@ func TestInterruptFinishesWhatIsInHand(t *testing.T) {
 // TestInterruptWhileItStarts: Ctrl-C is no failure, however early it comes, and
 // the folder it leaves is good for the next start.
 func TestInterruptWhileItStarts(t *testing.T) {
-	data := t.TempDir()
+	config, data := simulated(t), t.TempDir()
 	for after := time.Duration(0); after < 30*time.Millisecond; after += 500 * time.Microsecond {
 		ctx, stop := context.WithTimeout(t.Context(), after)
 		var problems bytes.Buffer
 		code := execute(ctx, []string{
-			"run", "--config", "../../fairbridge.yaml", "--data", data, "--listen", "127.0.0.1:0", "--simulator", "127.0.0.1:0",
+			"run", "--config", config, "--data", data, "--listen", "127.0.0.1:0", "--simulator", "127.0.0.1:0",
 		}, streams{in: strings.NewReader(""), out: io.Discard, err: &problems})
 		stop()
 		if code != exitDone || problems.Len() != 0 {

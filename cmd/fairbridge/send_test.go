@@ -102,7 +102,7 @@ func TestSendOfFolder(t *testing.T) {
 	}
 	runCommand(t, "{}", "send", "-", "--data", dir).want(t, exitDone, "-: HTTP 202 {}\n", "")
 	k.want(t, `POST /webhooks/testfairy?token=t0ken {}`)
-	if s := statusOf(t, exitDone, "--data", dir, "--config", "../../fairbridge.yaml"); s.Runs == nil || !*s.Runs {
+	if s := statusOf(t, exitDone, "--data", dir, "--config", simulated(t)); s.Runs == nil || !*s.Runs {
 		t.Errorf("got %+v", s)
 	}
 
@@ -114,7 +114,7 @@ func TestSendOfFolder(t *testing.T) {
 	}
 	runCommand(t, "{}", "send", "-", "--data", dir).want(t, exitLeft, "",
 		"fairbridge: send payload: no bridge answers at "+closed.Listener.Addr().String()+"\n")
-	if s := statusOf(t, exitDone, "--data", dir, "--config", "../../fairbridge.yaml"); s.Runs == nil || *s.Runs {
+	if s := statusOf(t, exitDone, "--data", dir, "--config", simulated(t)); s.Runs == nil || *s.Runs {
 		t.Errorf("got %+v", s)
 	}
 }

@@ -162,7 +162,7 @@ func TestStatusOfFolder(t *testing.T) {
 	before := time.Now().Truncate(time.Millisecond)
 	send(t, &c, c.home.WorkQueueURL)
 	send(t, &c, c.home.DeadLetterQueueURL)
-	s := statusOf(t, exitLeft, "--data", dir, "--config", "../../fairbridge.yaml")
+	s := statusOf(t, exitLeft, "--data", dir, "--config", simulated(t))
 	wantProblems(t, s, "1 dead letter: fairbridge dlq list --data "+dir)
 	for _, q := range []*home.QueueDepth{s.Work, s.DeadLetters} {
 		if q.Waiting != 1 || q.Oldest.Before(before) || q.Oldest.After(time.Now()) {

@@ -25,7 +25,7 @@ var accepting = experiment{
 		{Key: "home.accept", What: "embedded home, webhooks accepted durably, 16 clients", Unit: "1/s", Floor: "SQLite's durable single-row inserts, one writer", Must: atLeastTimes(2)},
 	},
 	open: func(tb testing.TB, l *lab) round {
-		config, err := mapping.Parse("fairbridge.yaml", l.read(tb, "fairbridge.yaml"))
+		config, err := mapping.Parse("fairbridge.yaml", l.read(tb, mappingFile))
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -23,7 +23,7 @@ type bridge struct {
 // startBridge starts the embedded home in data.
 func startBridge(tb testing.TB, l *lab, binary, data string) *bridge {
 	config := filepath.Join(tb.TempDir(), "fairbridge.yaml")
-	text := fmt.Sprintf("centercode: {baseUrl: %s}\n%s", startNeighbours(tb).URL, l.read(tb, "fairbridge.yaml"))
+	text := fmt.Sprintf("centercode: {baseUrl: %s}\n%s", startNeighbours(tb).URL, l.read(tb, mappingFile))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}

@@ -74,11 +74,15 @@ func (l *lab) build(tb testing.TB, importPath, arch string) string {
 	return binary
 }
 
+// mappingFile is the one that the bridge runs with here: fairbridge.yaml as it is
+// shipped, whatever the user has made of it.
+const mappingFile = "pkg/mapping/testdata/shipped.yaml"
+
 // buildFunction builds a function and puts the mapping file beside it, as in
 // its package.
 func (l *lab) buildFunction(tb testing.TB, importPath string) string {
 	binary := l.build(tb, importPath, "")
-	if err := os.WriteFile(filepath.Join(filepath.Dir(binary), "fairbridge.yaml"), l.read(tb, "fairbridge.yaml"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(filepath.Dir(binary), "fairbridge.yaml"), l.read(tb, mappingFile), 0o600); err != nil {
 		tb.Fatal(err)
 	}
 	return binary

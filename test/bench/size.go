@@ -15,7 +15,7 @@ var packages = experiment{
 		{Key: "zip.worker", What: "package, worker (zip, arm64)", Unit: "MB", Floor: "hello", Must: atMost(4.5)},
 	},
 	open: func(tb testing.TB, l *lab) round {
-		config := l.read(tb, "fairbridge.yaml")
+		config := l.read(tb, mappingFile)
 		ingest := zipped(tb, l.build(tb, "fairbridge/functions/ingest", deployedArch), config)
 		worker := zipped(tb, l.build(tb, "fairbridge/functions/worker", deployedArch), config)
 		hello := zipped(tb, l.build(tb, "fairbridge/test/bench/floor/hello", deployedArch), nil)
