@@ -1,8 +1,11 @@
 package centercode
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -123,53 +126,159 @@ func TestCompleteEndpoint(t *testing.T) {
 			t.Errorf("%s became %s, %v; want %s", tt.raw, got, err, tt.want)
 		}
 	}
+	// What is elsewhere is kept, since it may be said to be Centercode's; but no
+	// file is sent there.
 	for _, raw := range []string{
-		"https://evil.example/api/v1/feedback/7", "//evil.example/api/v1/feedback/7",
+		"https://evil.example/api/v1/feedback/7", "//evil.example/api/v1/feedback/7", "http://localhost/x", "http://127.0.0.1/x",
 		"https://beta.example.com.evil.example/x", "https://beta.example.com:8443/x",
+	} {
+		c := client("https://beta.example.com")
+		completed, err := c.completeEndpoint("DEMO", raw)
+		if err != nil {
+			t.Errorf("%s: %v", raw, err)
+		}
+		for _, raw := range []string{raw, completed} {
+			if err := c.CheckEndpoint(raw); err == nil || !strings.Contains(err.Error(), "centercode.hosts") || !strings.Contains(err.Error(), "beta.example.com") {
+				t.Errorf("%s: %v", raw, err)
+			}
+		}
+	}
+	for _, raw := range []string{
 		"https://user:pass@beta.example.com/x", "https://beta.example.com@evil.example/x",
 		"ftp://beta.example.com/x", "javascript:alert(1)", "https:beta.example.com/x", "https:///x", "%zz",
 	} {
 		if got, err := client("https://beta.example.com").completeEndpoint("DEMO", raw); err == nil {
-			t.Errorf("%s became %s; it is not Centercode's", raw, got)
+			t.Errorf("%s became %s; it is no endpoint", raw, got)
+		}
+	}
+}
+
+// TestFurtherHosts: the API key goes to the hosts that are listed, never less
+// safely than to the base URL, and nowhere else.
+func TestFurtherHosts(t *testing.T) {
+	tests := []struct {
+		base, host, raw, want string // want "": refused
+	}{
+		{"https://beta.example.com", "www.centercode.example", "https://www.centercode.example/api/v1/projects//feedback/7", "https://www.centercode.example/api/v1/projects/DEMO/feedback/7"},
+		{"https://beta.example.com", "WWW.centercode.example", "http://www.Centercode.example/x", "https://www.Centercode.example/x"},
+		{"https://beta.example.com", "www.centercode.example", "https://www.centercode.example:8443/x", ""},
+		{"https://beta.example.com", "www.centercode.example:8443", "https://www.centercode.example:8443/x", "https://www.centercode.example:8443/x"},
+		{"https://beta.example.com", "www.centercode.example", "https://evil.example/x", ""},
+		{"https://beta.example.com", "www.centercode.example", "https://www.centercode.example.evil.example/x", ""},
+		{"https://beta.example.com/tenant", "www.centercode.example", "https://www.centercode.example/tenant/api/v1/feedback/7", "https://www.centercode.example/tenant/api/v1/projects/DEMO/feedback/7"},
+		{"http://127.0.0.1:81", "localhost:82", "http://localhost:82/x", "http://localhost:82/x"},
+		{"http://127.0.0.1:81", "localhost", "http://localhost:81/x", "http://localhost:81/x"},
+		{"http://127.0.0.1:81", "localhost", "http://localhost:82/x", ""},
+		{"http://127.0.0.1:81", "beta.example.com", "http://beta.example.com/x", "https://beta.example.com/x"},
+	}
+	for _, tt := range tests {
+		c, err := New(Config{BaseURL: tt.base, Hosts: []string{tt.host}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.completeEndpoint("DEMO", tt.raw)
+		if err != nil {
+			t.Errorf("%s: %v", tt.raw, err)
+		}
+		if err := c.CheckEndpoint(got); (err == nil) != (tt.want != "") || err == nil && got != tt.want {
+			t.Errorf("%s with %s became %s, %v; want %q", tt.raw, tt.host, got, err, tt.want)
+		}
+	}
+}
+
+func TestFileEndpoint(t *testing.T) {
+	for _, tt := range []struct {
+		files         map[string]string
+		element, want string
+	}{
+		{map[string]string{"screenshot": "/a"}, "screenshot", "/a"},
+		{map[string]string{"Screenshot": "/a"}, "screenshot", "/a"},
+		{map[string]string{"SCREENSHOT": "/a", "screenshot": "/b"}, "screenshot", "/b"},
+		{map[string]string{"SCREENSHOT": "/a", "ScreenShot": "/b"}, "screenshot", ""},
+		{map[string]string{"SCREENSHOT": "/a", "ScreenShot": "/a"}, "screenshot", "/a"},
+		{map[string]string{"screen shot": "/a"}, "screenshot", ""},
+		{nil, "screenshot", ""},
+	} {
+		if got, ok := FileEndpoint(tt.files, tt.element); got != tt.want || ok != (tt.want != "") {
+			t.Errorf("%v, %s: %q, %v", tt.files, tt.element, got, ok)
 		}
 	}
 }
 
 func FuzzReadTicket(f *testing.F) {
-	f.Add("DEMO", []byte(`{"id":"7","files":{"screenshot":"/api/v1/projects//feedback/7/files/screenshot"}}`))
-	f.Add("DEMO", []byte(`{"data":{"feedback":{"id":7,"links":[{"key":"a","url":"https://evil.example/?apiKey=sesame-sesame"}]}}}`))
-	f.Add("", []byte(`{"status":400,"description":"no"}`))
-	f.Add("{projectKey}", []byte(`[[{"url":"//h/%2f"}]]`))
+	f.Add("DEMO", 200, []byte(`{"id":"7","files":{"screenshot":"/api/v1/projects//feedback/7/files/screenshot"}}`))
+	f.Add("DEMO", 201, []byte(`{"data":{"feedback":{"id":7,"links":[{"key":"a","url":"https://evil.example/?apiKey=sesame-sesame"}]}}}`))
+	f.Add("", 200, []byte(`{"status":400,"description":"no"}`))
+	f.Add("{projectKey}", 204, []byte(`[[{"url":"//h/%2f"}]]`))
+	f.Add("DEMO", 200, []byte(`{"id":7,"errors":[{"code":"4e2"}],"ok":false}`))
+	f.Add("DEMO", 500, []byte(`[{"Status":"500","Description":"sesame-sesame","errCode":-0.0}]`))
 	c, err := New(Config{BaseURL: "https://beta.example.com/t"})
 	if err != nil {
 		f.Fatal(err)
 	}
 	const key = "sesame-sesame"
-	f.Fuzz(func(t *testing.T, project string, body []byte) {
-		x := &call{op: OpCreateTicket, key: key}
-		ticket, err := c.readTicket(x, project, body)
-		if err != nil {
-			if !json.Valid(body) && !err.(*Error).Lost {
-				t.Errorf("not JSON, but not lost: %v", err)
+	f.Fuzz(func(t *testing.T, project string, status int, body []byte) {
+		for _, op := range []string{OpCreateTicket, OpAddFile, OpFindTicket} {
+			x := c.begin(op, key)
+			x.reads = op == OpFindTicket
+			answer := &http.Response{StatusCode: 200 + max(status, -status-1)%400, Body: io.NopCloser(bytes.NewReader(body))}
+			r, err := x.read(t.Context(), func() {}, answer, maxAnswerBytes)
+			if err != nil {
+				checkRefusal(t, err.(*Error), key)
+				if answer.StatusCode/100 == 2 && !json.Valid(bytes.TrimSpace(trimBOM(body))) {
+					t.Errorf("a success that is not JSON is %v", err)
+				}
+				continue
 			}
-			if len([]rune(err.(*Error).Description)) > maxDescription || strings.Contains(err.Error(), key) {
-				t.Errorf("bad error: %v", err)
+			if answer.StatusCode/100 != 2 {
+				t.Errorf("%d is a success", answer.StatusCode)
 			}
-			return
-		}
-		size := 0
-		for element, endpoint := range ticket.Files {
-			size += len(element) + len(endpoint)
-			if !strings.HasPrefix(endpoint, "https://beta.example.com/t/") {
-				t.Errorf("%q goes to %q", element, endpoint)
+			if x.reads {
+				continue
 			}
-		}
-		if size > 32<<10 || len(ticket.ID) > maxID || len(ticket.AnswerKeys) > maxAnswerKeys {
-			t.Errorf("not bounded: %d bytes of endpoints, id of %d, %d keys", size, len(ticket.ID), len(ticket.AnswerKeys))
-		}
-		again, err := c.readTicket(x, project, body)
-		if err != nil || !maps.Equal(again.Files, ticket.Files) || again.ID != ticket.ID {
-			t.Errorf("read differently the second time: %+v, %+v, %v", ticket, again, err)
+			ticket, err := c.readTicket(x, project, r)
+			if err != nil {
+				checkRefusal(t, err.(*Error), key)
+				if !err.(*Error).Lost {
+					t.Errorf("a success without a refusal is neither a ticket nor lost: %v", err)
+				}
+				continue
+			}
+			checkTicket(t, c, ticket, key)
+			if _, refused := findRefusal(r.body); refused {
+				t.Errorf("both a refusal and a ticket: %q", body)
+			}
+			again, err := c.readTicket(x, project, r)
+			if err != nil || !maps.Equal(again.Files, ticket.Files) || again.ID != ticket.ID {
+				t.Errorf("read differently the second time: %+v, %+v, %v", ticket, again, err)
+			}
 		}
 	})
+}
+
+func checkRefusal(t *testing.T, e *Error, key string) {
+	t.Helper()
+	if len([]rune(e.Description)) > maxDescription || strings.Contains(e.Error(), key) {
+		t.Errorf("bad error: %v", e)
+	}
+	if e.Lost && (e.Permanent() || e.OwnFault || e.Op == OpFindTicket) {
+		t.Errorf("lost and certain at once: %+v", *e)
+	}
+}
+
+func checkTicket(t *testing.T, c *Client, ticket Ticket, key string) {
+	t.Helper()
+	size := 0
+	for element, endpoint := range ticket.Files {
+		size += len(element) + len(endpoint)
+		if strings.Contains(element+endpoint, key) {
+			t.Errorf("%q shows the key: %q", element, endpoint)
+		}
+		if u, err := c.ownURL(endpoint); err == nil && (u.Scheme != "https" || u.Host != "beta.example.com") {
+			t.Errorf("%q goes to %q", element, endpoint)
+		}
+	}
+	if size > 32<<10 || len(ticket.ID) > maxID || len(ticket.AnswerKeys) > maxAnswerKeys || strings.Contains(ticket.ID, key) {
+		t.Errorf("not bounded: %d bytes of endpoints, id %q, %d keys", size, ticket.ID, len(ticket.AnswerKeys))
+	}
 }

@@ -24,6 +24,7 @@ type uploadBody struct {
 	head    []byte     // not yet read
 	tail    []byte     // not yet read
 	touched bool       // something was read
+	opened  bool       // something was read of the source
 	drained bool       // the source has ended, as it should
 	ended   bool       // the end of the form was read, too
 	latest  *handle    // of the latest request
@@ -106,6 +107,7 @@ func (b *uploadBody) handedOut() bool { return b.drained && len(b.tail) == 0 }
 // long as it had to be. The end is only believed when the source itself says so:
 // the closing boundary must not turn a part of a file into a file.
 func (b *uploadBody) readSource(p []byte) (int, error) {
+	b.opened = true
 	for range 100 {
 		if left := b.size - b.written; b.size >= 0 && int64(len(p)) > left {
 			p = p[:max(left, 1)] // one byte more than there may be, to see the end
@@ -190,12 +192,13 @@ func (b *uploadBody) stop() outcome {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stopped = true
-	return outcome{written: b.written, handedOut: b.handedOut(), sent: b.ended, source: b.err}
+	return outcome{written: b.written, opened: b.opened, handedOut: b.handedOut(), sent: b.ended, source: b.err}
 }
 
 // outcome is how far an upload got.
 type outcome struct {
 	written int64 // bytes of the file that were read
+	opened  bool  // the file's source was asked for some
 	// handedOut says that the form was read to its end: before that, no server
 	// can have the file.
 	handedOut bool

@@ -2,24 +2,30 @@ package centercode
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 
 	"fairbridge/pkg/internal/lazyregexp"
+	"fairbridge/pkg/internal/loopback"
 )
 
 // completeEndpoint makes a usable URL of a file endpoint as an answer spells it.
 // Documented is only that it "will not include the required project key"; how it
 // is left out is not, so an empty segment, a placeholder, a missing segment and
-// a missing "projects/KEY" are all filled in.
+// a missing "projects/KEY" are all filled in. The URL may be elsewhere than on
+// Centercode's own hosts: see CheckEndpoint.
 func (c *Client) completeEndpoint(project, raw string) (string, error) {
-	u, err := c.ownURL(raw)
+	u, err := c.endpointURL(raw)
 	if err != nil {
 		return "", err
 	}
-	base := c.base.EscapedPath()
-	segments := strings.Split(strings.TrimPrefix(u.EscapedPath(), base), "/") // "", "api", "v1", ...
+	prefix := c.base.EscapedPath()
+	if !strings.HasPrefix(u.EscapedPath(), prefix+"/") {
+		prefix = ""
+	}
+	segments := strings.Split(strings.TrimPrefix(u.EscapedPath(), prefix), "/") // "", "api", "v1", ...
 	key := url.PathEscape(project)
 	if len(segments) > 2 && strings.EqualFold(segments[1], "api") {
 		behind := 2
@@ -33,7 +39,7 @@ func (c *Client) completeEndpoint(project, raw string) (string, error) {
 			segments[i] = key
 		}
 	}
-	return c.onBase(base+strings.Join(segments, "/"), u.RawQuery).String(), nil
+	return withPath(u, prefix+strings.Join(segments, "/")).String(), nil
 }
 
 var version = lazyregexp.New(`^[vV][0-9]+$`)
@@ -68,29 +74,92 @@ func placeholderIn(segment string) string {
 	return ""
 }
 
-// ownURL returns raw, which may be absolute or relative, as a URL on the base
-// URL's own host, without an API key. An endpoint elsewhere is an error: the key
-// would go with it.
+// FileEndpoint returns where a ticket's files, as in [Ticket].Files, have an
+// element: under its name to the letter or, where that is unambiguous, in any
+// case.
+func FileEndpoint(files map[string]string, element string) (endpoint string, ok bool) {
+	if endpoint, ok = files[element]; ok {
+		return endpoint, true
+	}
+	for name, other := range files {
+		if !strings.EqualFold(name, element) {
+			continue
+		}
+		if ok && other != endpoint {
+			return "", false
+		}
+		endpoint, ok = other, true
+	}
+	return endpoint, ok
+}
+
+// CheckEndpoint says why no file would be sent to an endpoint, which is absolute
+// or relative to the base URL; nil if one would be.
+func (c *Client) CheckEndpoint(raw string) error {
+	_, err := c.ownURL(raw)
+	return err
+}
+
+// ownURL is endpointURL for a URL that the API key may go to.
 func (c *Client) ownURL(raw string) (*url.URL, error) {
+	u, err := c.endpointURL(raw)
+	if err == nil && !c.isOwn(u) {
+		err = fmt.Errorf("is on the host %s, and centercode.baseUrl is on %s; the API key goes to no other host, "+
+			"unless centercode.hosts in fairbridge.yaml lists it", u.Host, c.base.Host)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// isOwn reports whether a URL is on the base URL's host, or on one of the further
+// hosts, over a connection as safe as the base URL's.
+func (c *Client) isOwn(u *url.URL) bool {
+	if u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && c.base.Scheme == "http" && loopback.IsHost(u.Hostname())) {
+		return false
+	}
+	if u.Scheme == c.base.Scheme && strings.EqualFold(u.Hostname(), c.base.Hostname()) && portOf(u) == portOf(c.base) {
+		return true
+	}
+	return slices.ContainsFunc(c.hosts, func(host string) bool {
+		if strings.EqualFold(host, u.Host) {
+			return true
+		}
+		bare := strings.EqualFold(strings.Trim(host, "[]"), u.Hostname())
+		return bare && (portOf(u) == portOf(c.base) || u.Port() == "")
+	})
+}
+
+// endpointURL returns raw as an absolute URL without an API key. One that is
+// relative, or names the base URL's host, becomes one on the base URL.
+func (c *Client) endpointURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Opaque != "" {
-		return nil, errors.New("not a URL")
-	}
-	if u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("not an http URL")
-	}
-	if u.User != nil {
+	switch {
+	case err != nil || u.Opaque != "" || u.Host == "" && u.Scheme != "":
+		return nil, errors.New("is not a URL")
+	case u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("is not an http URL")
+	case u.User != nil:
 		return nil, errors.New("holds a user or password")
 	}
-	if u.Host != "" || u.Scheme != "" {
-		// Behind a proxy that ends TLS a server may believe that it is http, or not
-		// know its port. The request goes to the base URL's host either way.
-		if !strings.EqualFold(u.Hostname(), c.base.Hostname()) || (u.Port() != "" && portOf(u) != portOf(c.base)) {
-			return nil, errors.New("not on Centercode's own host")
+	path, base := "/"+strings.TrimLeft(u.EscapedPath(), "/"), c.base.EscapedPath()
+	query := u.Query()
+	for name := range query {
+		if strings.EqualFold(name, "apiKey") {
+			query.Del(name)
 		}
 	}
-	path := "/" + strings.TrimLeft(u.EscapedPath(), "/")
-	base := c.base.EscapedPath()
+	whole := &url.URL{Scheme: c.base.Scheme, Host: c.base.Host, RawQuery: query.Encode()}
+	// Behind a proxy that ends TLS a server may believe that it is http, or not
+	// know its port. The request goes to the base URL's host either way.
+	if u.Host != "" && (!strings.EqualFold(u.Hostname(), c.base.Hostname()) || u.Port() != "" && portOf(u) != portOf(c.base)) {
+		whole.Host = u.Host
+		if !loopback.IsHost(u.Hostname()) {
+			whole.Scheme = "https"
+		}
+		return withPath(whole, path), nil
+	}
 	lower := strings.ToLower(path)
 	switch {
 	case base != "" && strings.HasPrefix(path, base+"/"):
@@ -99,23 +168,24 @@ func (c *Client) ownURL(raw string) (*url.URL, error) {
 	default:
 		path = base + path
 	}
-	query := u.Query()
-	for name := range query {
-		if strings.EqualFold(name, "apiKey") {
-			query.Del(name)
-		}
-	}
-	return c.onBase(path, query.Encode()), nil
+	return withPath(whole, path), nil
 }
 
-// onBase returns the URL of an escaped path on the base URL's host. It does not
-// resolve the path against anything, which would take empty segments out.
-func (c *Client) onBase(escaped, query string) *url.URL {
-	u := &url.URL{Scheme: c.base.Scheme, Host: c.base.Host, Path: escaped, RawQuery: query}
+// withoutQuery is an endpoint as an error may show it.
+func withoutQuery(raw string) string {
+	before, _, _ := strings.Cut(raw, "?")
+	return Redact(clip(before, maxEndpoint))
+}
+
+// withPath returns u with an escaped path. It does not resolve the path against
+// anything, which would take empty segments out.
+func withPath(u *url.URL, escaped string) *url.URL {
+	other := *u
+	other.Path, other.RawPath = escaped, ""
 	if path, err := url.PathUnescape(escaped); err == nil {
-		u.Path, u.RawPath = path, escaped
+		other.Path, other.RawPath = path, escaped
 	}
-	return u
+	return &other
 }
 
 func portOf(u *url.URL) string {

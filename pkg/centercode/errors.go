@@ -1,10 +1,9 @@
 package centercode
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,20 +20,30 @@ const (
 type Error struct {
 	Op string // OpCreateTicket, OpAddFile or OpFindTicket
 	// Status is the answer's HTTP status, 0 if there was no answer. It is 2xx
-	// when the answer says success but cannot be understood.
+	// when the answer says success but cannot be understood, or refuses without a
+	// status of its own; a refusal's own status stands in for the 2xx that it came
+	// with.
 	Status int
 	// Description is what the answer says of the fault, at most 1,000 characters.
 	Description string
-	// RetryAfter is the wait that the answer asks for, at most 12 hours; 0 if it
+	// RetryAfter is the wait that the answer asks for, at most an hour; 0 if it
 	// asks for none.
 	RetryAfter time.Duration
 	// Lost says that the request may have been carried out though its answer did
 	// not arrive or cannot be read: no answer after the request's header was
-	// written (of a file: after the end of its form was), 504, or a 2xx whose body
-	// broke off or is not JSON. Sending it again may do it twice. Never set for a
-	// request that only reads.
+	// written (of a file: after the end of its form was), a status that leaves a
+	// doubt, such as 502 and 302, or a success that broke off, is a web page, or
+	// holds a ticket and a refusal at once. Sending it again may do it twice. Never
+	// set for a request that only reads.
 	Lost bool
-	Err  error // the cause where there is one beyond the answer
+	// OwnFault says that it is a 500 in Centercode's own form: JSON with status and
+	// description. It is believed to have done nothing, but that is not certain.
+	OwnFault bool
+	// Final says that the same request would fail the same way again, whatever the
+	// status is: it can never be sent, was refused within a success, or looks for
+	// what the data package does not have.
+	Final bool
+	Err   error // the cause where there is one beyond the answer
 }
 
 // Error says what was being done, the status, the description and the cause.
@@ -56,37 +65,29 @@ func (e *Error) Error() string {
 // Unwrap returns the cause, without query strings.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Permanent reports whether the same request would fail the same way again.
-// What is not known is not permanent.
-func (e *Error) Permanent() bool {
-	switch e.Status {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusConflict,
-		http.StatusGone, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
-		http.StatusUnprocessableEntity:
-		return true
-	}
-	return false
-}
+// Permanent reports whether the same request would fail the same way again, and
+// did nothing. What is not known is not permanent.
+func (e *Error) Permanent() bool { return e.Final || slices.Contains(refusals, e.Status) }
 
-// redactError returns err in a form that does not show the key or a query
-// string. errors.Is sees through it.
-func redactError(err error, key string) error {
-	// *url.Error quotes the whole URL; what it wraps says the rest.
-	for ue := (*url.Error)(nil); errors.As(err, &ue) && ue.Err != nil && err != ue.Err; {
-		err = ue.Err
+// What statuses mean of a request that changes something. Centercode documents
+// 400 and 404; the others are HTTP's, RFC 9110 section 15.
+var (
+	// refusals are certain: the request was understood and not carried out.
+	refusals = []int{
+		http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusConflict, http.StatusGone,
+		http.StatusLengthRequired, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+		http.StatusUnprocessableEntity,
 	}
-	if text := redactKey(err.Error(), key); text != err.Error() {
-		return &redacted{text: text, err: err}
+	// notNow did nothing either, but may go well another time or with another key.
+	notNow = []int{
+		http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooEarly,
+		http.StatusTooManyRequests, http.StatusServiceUnavailable,
 	}
-	return err
-}
+)
 
-// redacted stands for an error whose own text must not be seen. It has neither
-// Unwrap nor As, which would hand that text out.
-type redacted struct {
-	text string
-	err  error
+// leavesDoubt reports whether a request may have been carried out though it was
+// answered with a status that is no success. A gateway that gave up says 502 or
+// 504, a redirect follows what was done: what nobody knows is a doubt.
+func leavesDoubt(status int) bool {
+	return !slices.Contains(refusals, status) && !slices.Contains(notNow, status)
 }
-
-func (r *redacted) Error() string        { return r.text }
-func (r *redacted) Is(target error) bool { return errors.Is(r.err, target) }

@@ -2,7 +2,9 @@ package centercode
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"html"
 	"io"
 	"net/url"
 	"strings"
@@ -16,7 +18,15 @@ func TestDescribe(t *testing.T) {
 		{"with a byte order mark", "\xef\xbb\xbf{\"Description\":\"no\"}", "no"},
 		{"problem+json", `{"title":"Bad","detail":"The submitter is unknown."}`, "The submitter is unknown."},
 		{"a gateway's", `{"message":"Forbidden"}`, "Forbidden"},
-		{"JSON that says nothing", `{"code":3}`, `{"code":3}`},
+		{"nested", `{"error":{"code":3,"Message":"The submitter is unknown."}}`, "The submitter is unknown."},
+		{"a list", `{"errors":[{"description":"one"},{"detail":"two"}]}`, "one; two"},
+		{"a list of texts", `{"errors":["one","two"]}`, "one; two"},
+		{"errmsg", `{"errcode":310000,"errmsg":"no such source"}`, "no such source"},
+		{"JSON that says nothing", `{"code":3,"b":[{"c":"a tester's words"}]}`, "an answer with the keys b[].c, code"},
+		{"an echo of the request", `{"status":400,"request":{"submitter":"a@b.example","description":"a tester's words"}}`, "an answer with the keys request.description, request.submitter, status"},
+		{"JSON cut off", `{"request":{"submitter":"a@b.example","desc`, "something that begins as JSON and cannot be read"},
+		{"a long text", strings.Repeat("a ", 300), strings.Repeat("a ", 99) + "a…"},
+		{"a text as JSON", `"The submitter is unknown."`, "The submitter is unknown."},
 		{"HTML", "<!DOCTYPE html><html><head><title>502</title><style>p{}</style><script>var x='<p>';</script></head><body><!-- hidden --><h1>Bad\n gateway</h1><p>a &amp; b</p></body>", "502 Bad gateway a & b"},
 		{"HTML cut off", "<html><p>one</p><script>never ends", "one"},
 		{"text", "  upstream\r\n\tfailed\x00 ", "upstream failed"},
@@ -43,7 +53,7 @@ func TestErrorText(t *testing.T) {
 		want string
 	}{
 		{&Error{Op: OpCreateTicket, Status: 400, Description: "The submitter is unknown."}, "create ticket: status 400: The submitter is unknown."},
-		{&Error{Op: OpAddFile, Err: redactError(refused, "sesame-sesame")}, "add file: connection refused"},
+		{&Error{Op: OpAddFile, Err: newSecret("sesame-sesame").redactError(refused)}, "add file: connection refused"},
 		{&Error{Op: OpAddFile, Status: 200, Err: io.ErrUnexpectedEOF}, "add file: status 200: unexpected EOF"},
 		{&Error{Op: OpFindTicket, Description: "GET https://h.example/x?page=1&apiKey=k failed"}, "find ticket: GET https://h.example/x?REDACTED failed"},
 	}
@@ -52,11 +62,11 @@ func TestErrorText(t *testing.T) {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
 	}
-	if err := redactError(refused, "sesame-sesame"); !errors.Is(err, syscall.ECONNREFUSED) {
+	if err := newSecret("sesame-sesame").redactError(refused); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("%v is not what it was", err)
 	}
 	cause := &url.Error{Op: "Post", URL: "https://h.example/", Err: errors.Join(context.Canceled, errors.New(`bad Location "https://h.example/?apiKey=sesame-sesame"`))}
-	err := redactError(cause, "sesame-sesame")
+	err := newSecret("sesame-sesame").redactError(cause)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v is not what it was", err)
 	}
@@ -68,7 +78,7 @@ func TestErrorText(t *testing.T) {
 }
 
 func TestPermanent(t *testing.T) {
-	want := map[int]bool{400: true, 404: true, 405: true, 409: true, 410: true, 413: true, 415: true, 422: true}
+	want := map[int]bool{400: true, 404: true, 405: true, 409: true, 410: true, 411: true, 413: true, 415: true, 422: true}
 	for status := range 600 {
 		if got := (&Error{Status: status}).Permanent(); got != want[status] {
 			t.Errorf("%d: %v", status, got)
@@ -113,6 +123,7 @@ func FuzzRedact(f *testing.F) {
 			return (&url.Error{Op: "Get", URL: "https://h.example/?page=1&apiKey=" + url.QueryEscape(k), Err: io.EOF}).Error()
 		},
 	}
+	secret, spellings := newSecret(key), echoes(key)
 	f.Fuzz(func(t *testing.T, before, after string, form int) {
 		if strings.Contains(before+after, "S3cret") {
 			t.Skip("the text holds the key by itself")
@@ -126,19 +137,52 @@ func FuzzRedact(f *testing.F) {
 			t.Errorf("%q became %q the second time", got, again)
 		}
 		// The key alone, however it is spelled.
-		for _, spelling := range spellings(key) {
-			if got := redactKey(before+spelling+after, key); strings.Contains(got, "S3cret") {
+		for _, spelling := range spellings {
+			if got := secret.redact(before + spelling + after); strings.Contains(got, "S3cret") || strings.Contains(got, spelling) {
 				t.Errorf("%q became %q", before+spelling+after, got)
 			}
 		}
 	})
 }
 
+// echoes are ways in which servers write a key down.
+func echoes(key string) []string {
+	quoted, _ := json.Marshal(key)
+	all := []string{
+		key, url.QueryEscape(key), url.PathEscape(key), html.EscapeString(key), string(quoted[1 : len(quoted)-1]),
+		strings.ToUpper(key), strings.ToLower(key), url.QueryEscape(url.QueryEscape(key)),
+		strings.ToLower(url.QueryEscape(key)), html.EscapeString(html.EscapeString(key)),
+		strings.ReplaceAll(key, "/", `\/`), strings.ReplaceAll(key, "/", `\u002F`), strings.ReplaceAll(key, "/", `\\/`),
+		strings.ReplaceAll(key, "+", "&#x2b;"), strings.ReplaceAll(key, "+", "&#x002B;"), strings.ReplaceAll(key, "+", "&#43;"), strings.ReplaceAll(key, "+", "&plus;"),
+	}
+	for _, newline := range []string{"\n", "\r\n\t", " ", `\n`, "=\r\n", "&#10;", "<br/>", "%0D%0A", "\u00ad", "\u200b"} {
+		all = append(all, key[:2]+newline+key[2:], strings.Join(strings.Split(key, ""), newline))
+	}
+	return all
+}
+
+func TestEchoesAreRedacted(t *testing.T) {
+	for _, key := range []string{"S3cret+/Key=&x", "0123456789abcdef", "clé-d'accès<ö>😀", `a\b"c{d}`} {
+		secret := newSecret(key)
+		for _, echo := range echoes(key) {
+			if got := secret.redact("it is «" + echo + "» they say"); got != "it is «REDACTED» they say" {
+				t.Errorf("%q became %q", echo, got)
+			}
+			if !secret.in("x" + echo) {
+				t.Errorf("%q is not seen", echo)
+			}
+		}
+		if text := "the key that was sent is wrong"; secret.redact(text) != text {
+			t.Errorf("%q became %q", text, secret.redact(text))
+		}
+	}
+}
+
 func FuzzDescribe(f *testing.F) {
 	f.Add([]byte(`{"status":400,"description":"no ?apiKey=sesame-sesame"}`))
 	f.Add([]byte("<html><script>x</script><p>sesame-sesame"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		x := &call{key: "sesame-sesame"}
+		x := &call{key: newSecret("sesame-sesame")}
 		got := x.clip(describe(body))
 		if len([]rune(got)) > maxDescription || strings.Contains(got, "sesame-sesame") || strings.ContainsAny(got, "\n\r\x00") {
 			t.Errorf("%q became %q", body, got)

@@ -30,18 +30,23 @@ type Lookup struct {
 
 // FindTicket pages through a data package until a row has the value. It reports
 // found false only after it has read every page; a package that has more than
-// 500 pages, lacks a column, or does not say the ticket's id is an error.
-// Errors are *[Error], with Status 200 for an answer that cannot be understood.
+// 500 pages, lacks a column, or does not say the ticket's id is an error. Errors
+// are *[Error]; of one that is Permanent the look-up cannot work, whenever it is
+// tried.
 func (c *Client) FindTicket(ctx context.Context, l Lookup) (ticketID string, found bool, err error) {
-	x := &call{op: OpFindTicket, key: l.APIKey, reads: true}
+	x := c.begin(OpFindTicket, l.APIKey)
+	x.reads = true
+	unfit := func(status int, text string) *Error {
+		return &Error{Op: x.op, Status: status, Final: true, Description: x.clip(text)}
+	}
 	for n := 1; n <= maxPackagePages; n++ {
-		page, err := c.packagePage(ctx, x, l, n)
+		page, status, err := c.packagePage(ctx, x, l, n)
 		if err != nil {
 			return "", false, err
 		}
 		id, found, err := page.find(l)
 		if err != nil {
-			return "", false, &Error{Op: x.op, Status: http.StatusOK, Description: x.clip(err.Error())}
+			return "", false, unfit(status, err.Error())
 		}
 		if found {
 			return id, true, nil
@@ -52,46 +57,39 @@ func (c *Client) FindTicket(ctx context.Context, l Lookup) (ticketID string, fou
 			return "", false, nil
 		}
 	}
-	return "", false, &Error{Op: x.op, Status: http.StatusOK,
-		Description: x.clip(fmt.Sprintf("data package %q has more than %d pages: narrow its filter", l.Package, maxPackagePages))}
+	return "", false, unfit(http.StatusOK, fmt.Sprintf("data package %q has more than %d pages: narrow its filter", l.Package, maxPackagePages))
 }
 
 // packagePage gets one page; pages count from 1. Its error is an *Error.
-func (c *Client) packagePage(ctx context.Context, x *call, l Lookup, n int) (packagePage, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+func (c *Client) packagePage(ctx context.Context, x *call, l Lookup, n int) (page packagePage, status int, err error) {
 	u, err := c.url("projects", l.Project, "feedbackDataPackages", l.Package)
 	if err != nil {
-		return packagePage{}, &Error{Op: x.op, Err: fmt.Errorf("data package endpoint: %w", err)}
+		return packagePage{}, 0, x.cannotSend(fmt.Errorf("data package endpoint: %w", err))
 	}
 	u.RawQuery = "page=" + strconv.Itoa(n)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	req, err := x.request(ctx, http.MethodGet, u, nil)
 	if err != nil {
-		return packagePage{}, &Error{Op: x.op, Err: redactError(err, x.key)}
+		return packagePage{}, 0, err
 	}
-	resp, err := c.send(ctx, x, req)
+	answer, err := c.exchange(ctx, x, req, maxPageBytes)
 	if err != nil {
-		return packagePage{}, err
+		return packagePage{}, 0, err
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode/100 != 2 {
-		return packagePage{}, x.refused(resp, cancel)
+	e := &Error{Op: x.op, Status: answer.status}
+	if answer.broke != nil {
+		if e.Err = answer.broke; errors.Is(e.Err, errTooLong) {
+			e.Final, e.Description = true, "leave columns out of the data package"
+		}
+		return packagePage{}, 0, e
 	}
-	body, whole, err := readBody(resp.Body, maxPageBytes, cancel)
-	if err != nil {
-		err = fmt.Errorf("read the answer: %w", redactError(ctxError(ctx, err), x.key))
-		return packagePage{}, &Error{Op: x.op, Status: resp.StatusCode, Err: err}
+	if page, err = readPackagePage(answer.body); err != nil {
+		// What is JSON is Centercode's word; a page of something in between may
+		// be another one next time.
+		e.Final = json.Valid(answer.body)
+		e.Description = x.clip("the answer is not a page of a data package: " + describe(answer.body))
+		return packagePage{}, 0, e
 	}
-	if !whole {
-		return packagePage{}, &Error{Op: x.op, Status: resp.StatusCode,
-			Description: "a page of the data package is longer than 8 MiB: leave columns out of it"}
-	}
-	page, err := readPackagePage(body)
-	if err != nil {
-		return packagePage{}, &Error{Op: x.op, Status: resp.StatusCode,
-			Description: x.clip("the answer is not a page of a data package: " + describe(body))}
-	}
-	return page, nil
+	return page, answer.status, nil
 }
 
 // packagePage is one page as Centercode's sample code for data packages reads it.
@@ -111,7 +109,7 @@ type packageCell struct {
 }
 
 func readPackagePage(body []byte) (packagePage, error) {
-	d := json.NewDecoder(bytes.NewReader(trimBOM(body)))
+	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var page packagePage
 	if err := d.Decode(&page); err != nil {

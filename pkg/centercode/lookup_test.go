@@ -63,24 +63,27 @@ func TestFindTicket(t *testing.T) {
 
 func TestFindTicketFaults(t *testing.T) {
 	tests := []struct {
-		fault  centercodesim.Fault
-		status int
+		fault     centercodesim.Fault
+		status    int
+		permanent bool // the look-up cannot work
 	}{
-		{centercodesim.Fault{Status: 401}, 401},
-		{centercodesim.Fault{Status: 404}, 404},
-		{centercodesim.Fault{Status: 504}, 504},
-		{centercodesim.Fault{Drop: true, After: true}, 0},
-		{centercodesim.Fault{Body: centercodesim.BodyHTML}, 200},
-		{centercodesim.Fault{Body: centercodesim.BodyEmpty}, 200},
-		{centercodesim.Fault{Body: centercodesim.BodyTruncated, After: true}, 200},
-		{centercodesim.Fault{Body: centercodesim.BodyEndless}, 200},
-		{centercodesim.Fault{Status: 302}, 302},
+		{centercodesim.Fault{Status: 401}, 401, false},
+		{centercodesim.Fault{Status: 404}, 404, true},
+		{centercodesim.Fault{Status: 500}, 500, false},
+		{centercodesim.Fault{Status: 504}, 504, false},
+		{centercodesim.Fault{Drop: true, After: true}, 0, false},
+		{centercodesim.Fault{Body: centercodesim.BodyHTML}, 200, false},
+		{centercodesim.Fault{Body: centercodesim.BodyEmpty}, 200, false},
+		{centercodesim.Fault{Body: centercodesim.BodyTruncated, After: true}, 200, false},
+		{centercodesim.Fault{Body: centercodesim.BodyEndless}, 200, true},
+		{centercodesim.Fault{Answer: `{"hello":1}`}, 200, true},
+		{centercodesim.Fault{Status: 302}, 302, false},
 	}
 	for _, tt := range tests {
 		sim := start(t, centercodesim.Options{})
 		sim.Inject(tt.fault)
 		_, found, err := newClient(t, sim.URL).FindTicket(t.Context(), lookup("id-1"))
-		if e := apiError(t, err); found || e.Op != centercode.OpFindTicket || e.Status != tt.status || e.Lost {
+		if e := apiError(t, err); found || e.Op != centercode.OpFindTicket || e.Status != tt.status || e.Lost || e.Permanent() != tt.permanent {
 			t.Errorf("%+v: got %+v", tt.fault, *e)
 		}
 	}
@@ -143,7 +146,7 @@ func TestFindTicketPages(t *testing.T) {
 				t.Fatal(err)
 			}
 			if tt.says != "" {
-				if e := apiError(t, err); !strings.Contains(e.Description, tt.says) || e.Status != 200 || e.Lost {
+				if e := apiError(t, err); !strings.Contains(e.Description, tt.says) || e.Status != 200 || e.Lost || !e.Permanent() {
 					t.Errorf("got %+v", *e)
 				}
 			}

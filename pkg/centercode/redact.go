@@ -1,11 +1,13 @@
 package centercode
 
 import (
-	"encoding/json"
-	"html"
+	"errors"
+	"fmt"
 	"net/url"
-	"slices"
+	"regexp"
 	"strings"
+	"sync"
+	"unicode/utf16"
 
 	"fairbridge/pkg/internal/lazyregexp"
 )
@@ -37,35 +39,101 @@ func Redact(s string) string {
 	return userinfo().ReplaceAllString(s, "://")
 }
 
-// redactKey does as Redact and also takes out the key itself, wherever and
-// however a server may have echoed it.
-func redactKey(s, key string) string {
+// secret is an API key as it may be echoed: in any case, escaped for a URL, HTML
+// or JSON, once or more, and broken over lines.
+type secret struct {
+	value string
+	// pattern matches every spelling; nil if the key is too short to be looked for.
+	pattern func() *regexp.Regexp
+}
+
+func newSecret(key string) *secret {
+	s := &secret{value: key}
 	if len(key) >= minLiteralKey {
-		for _, spelling := range spellings(key) {
-			s = strings.ReplaceAll(s, spelling, mark)
+		s.pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(spellings(key)) })
+	}
+	return s
+}
+
+// redact does as [Redact] and also takes out the key itself, wherever and however
+// a server may have echoed it.
+func (s *secret) redact(text string) string {
+	if s.pattern != nil {
+		text = s.pattern().ReplaceAllLiteralString(text, mark)
+	}
+	return Redact(text)
+}
+
+// in reports whether text shows the key.
+func (s *secret) in(text string) bool {
+	return len(text) >= minLiteralKey && s.pattern != nil && s.pattern().MatchString(text)
+}
+
+// longest is the length in bytes from which no spelling's beginning is left when
+// so much is cut off a text's end.
+func (s *secret) longest() int { return maxSpelling * len(s.value) }
+
+// maxSpelling is that of one byte of a key: "&amp;#x002b;" with a line break.
+const maxSpelling = 16
+
+// gap is what may stand between a key's characters: space, line breaks in any
+// escaping, invisible characters, tags.
+const gap = `(?:[\s\x00\pZ\p{Cf}]|=\r?\n|\\+[rnt]|\\+u000[ad9]|%(?:25)*0[ad9]|&#(?:x0*[ad9]|10|13|9);|<[^<>]*>)*`
+
+// spellings is a regular expression of the ways in which a key may stand in a
+// text.
+func spellings(key string) string {
+	var b strings.Builder
+	b.WriteString("(?i)")
+	for i, r := range key {
+		if i > 0 {
+			b.WriteString(gap)
 		}
+		percent := ""
+		for _, c := range []byte(string(r)) {
+			percent += fmt.Sprintf("%%(?:25)*%02x", c)
+		}
+		units := ""
+		for _, u := range utf16.Encode([]rune{r}) {
+			units += fmt.Sprintf(`\\+u%04x`, u)
+		}
+		fmt.Fprintf(&b, `(?:\\*%s|%s|%s|\\+x%02x|&(?:amp;)*#0*%d;?|&(?:amp;)*#x0*%x;?`,
+			regexp.QuoteMeta(string(r)), percent, units, r, r, r)
+		if name := entities[r]; name != "" {
+			b.WriteString("|&(?:amp;)*" + name + ";")
+		}
+		b.WriteString(")")
 	}
-	return Redact(s)
+	return b.String()
 }
 
-// spellings returns the ways in which a key may stand in a text, longest first,
-// so that a short one does not break a longer one apart.
-func spellings(key string) []string {
-	quoted, _ := json.Marshal(key) // a string always marshals
-	all := []string{
-		key,
-		url.QueryEscape(key),
-		url.PathEscape(key),
-		html.EscapeString(key),
-		string(quoted[1 : len(quoted)-1]),
-	}
-	for _, s := range all[1:3] {
-		all = append(all, lowerHex(s), url.QueryEscape(s))
-	}
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
-	return slices.Compact(all)
+// entities are HTML's names of what a key may hold besides letters and digits.
+var entities = map[rune]string{
+	'&': "amp", '<': "lt", '>': "gt", '"': "quot", '\'': "apos", '+': "plus", '/': "sol", '=': "equals", '_': "(?:lowbar|underbar)",
+	'-': "(?:hyphen|dash)", '.': "period", ':': "colon", ';': "semi", ',': "comma", '@': "commat", '$': "dollar", '%': "percnt",
+	'!': "excl", '*': "(?:ast|midast)", '#': "num", '?': "quest", '(': "lpar", ')': "rpar", '[': "(?:lsqb|lbrack)", ']': "(?:rsqb|rbrack)",
+	'{': "(?:lcub|lbrace)", '}': "(?:rcub|rbrace)", '|': "(?:verbar|vert)", '\\': "bsol", '^': "hat", '`': "(?:grave|DiacriticalGrave)",
 }
 
-var percentEncoded = lazyregexp.New(`%[0-9A-F]{2}`)
+// redactError returns err in a form that does not show the key or a query
+// string. errors.Is sees through it.
+func (s *secret) redactError(err error) error {
+	// *url.Error quotes the whole URL; what it wraps says the rest.
+	for ue := (*url.Error)(nil); errors.As(err, &ue) && ue.Err != nil && err != ue.Err; {
+		err = ue.Err
+	}
+	if text := s.redact(err.Error()); text != err.Error() {
+		return &redacted{text: text, err: err}
+	}
+	return err
+}
 
-func lowerHex(s string) string { return percentEncoded().ReplaceAllStringFunc(s, strings.ToLower) }
+// redacted stands for an error whose own text must not be seen. It has neither
+// Unwrap nor As, which would hand that text out.
+type redacted struct {
+	text string
+	err  error
+}
+
+func (r *redacted) Error() string        { return r.text }
+func (r *redacted) Is(target error) bool { return errors.Is(r.err, target) }

@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path"
-	"strconv"
 )
 
 // CreateRequest asks for a ticket.
@@ -23,9 +22,9 @@ type CreateRequest struct {
 type Ticket struct {
 	// ID is what the answer calls the ticket; "" if it does not say.
 	ID string
-	// Files maps a file element to the absolute URL that takes its file, on the
-	// base URL's own host, completed with the project key, without the API key.
-	// At most 32 KiB in all.
+	// Files maps a file element to the absolute URL that takes its file, completed
+	// with the project key, without the API key. One that is not on a host of
+	// Centercode's is in it too: see [Client.CheckEndpoint]. At most 32 KiB in all.
 	Files map[string]string
 	// AnswerKeys are the answer's key paths ("ticket.files[].url"), sorted, at
 	// most 60: what a person needs to see where an element's endpoint was not
@@ -43,76 +42,59 @@ func (c *Client) TicketURL(project, source string) (string, error) {
 }
 
 // CreateTicket makes a ticket through an External Source. An error is an
-// *[Error]; only one with Lost unset may be sent again without the danger of a
-// second ticket.
+// *[Error]; only one with neither Lost nor OwnFault set may be sent again without
+// the danger of a second ticket.
 //
-// A 2xx answer means that there is a ticket, if its body is JSON and whole, or
-// empty; anything else under 2xx is a page that something in between has put
-// there, and the answer counts as lost. The one exception is an error in
-// Centercode's own form that comes with a 2xx: it is taken at its word.
+// A success means that there is a ticket if its body is JSON or empty, or if its
+// status is 201 or 204, whatever the body is; any other page under 2xx is what
+// something in between has put there, and the answer counts as lost. A refusal
+// that comes with a success is taken at its word.
 func (c *Client) CreateTicket(ctx context.Context, r CreateRequest) (Ticket, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	x := &call{op: OpCreateTicket, key: r.APIKey}
-	target, err := c.TicketURL(r.Project, r.Source)
+	x := c.begin(OpCreateTicket, r.APIKey)
+	u, err := c.url("projects", r.Project, "feedback", r.Source)
 	if err != nil {
-		return Ticket{}, &Error{Op: x.op, Err: err}
+		return Ticket{}, x.cannotSend(fmt.Errorf("ticket endpoint: %w", err))
 	}
 	// A bytes.Reader lets net/http start again by itself on a connection that
 	// turned out to be closed before anything was written.
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(r.Body))
-	if err != nil {
-		return Ticket{}, &Error{Op: x.op, Err: redactError(err, x.key)}
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := c.send(ctx, x, req)
+	req, err := x.request(ctx, http.MethodPost, u, bytes.NewReader(r.Body))
 	if err != nil {
 		return Ticket{}, err
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode/100 != 2 {
-		return Ticket{}, x.refused(resp, cancel)
-	}
-	body, whole, err := readBody(resp.Body, maxAnswerBytes, cancel)
+	req.Header.Set("Content-Type", "application/json")
+	answer, err := c.exchange(ctx, x, req, maxAnswerBytes)
 	if err != nil {
-		err = fmt.Errorf("read the answer: %w", redactError(ctxError(ctx, err), x.key))
-		return Ticket{}, &Error{Op: x.op, Status: resp.StatusCode, Lost: true, Err: err}
+		return Ticket{}, err
 	}
-	if !whole {
-		return Ticket{}, &Error{Op: x.op, Status: resp.StatusCode, Lost: true, Description: "the answer is longer than 1 MiB"}
-	}
-	ticket, err := c.readTicket(x, r.Project, body)
-	if e := (*Error)(nil); errors.As(err, &e) {
-		if e.Status == 0 {
-			e.Status = resp.StatusCode
-		}
-		return Ticket{}, e
-	}
-	if ticket.ID == "" {
-		ticket.ID = idFromLocation(resp)
-	}
-	return ticket, nil
+	return c.readTicket(x, r.Project, answer)
 }
 
-// readTicket reads the body of a 2xx answer. Its error is an *Error.
-func (c *Client) readTicket(x *call, project string, body []byte) (Ticket, error) {
-	body = bytes.TrimSpace(trimBOM(body))
-	if len(body) == 0 {
-		return Ticket{}, nil
+// readTicket reads a success that is no refusal. Its error is an *Error.
+func (c *Client) readTicket(x *call, project string, r reply) (Ticket, error) {
+	certain := r.status == http.StatusCreated || r.status == http.StatusNoContent
+	nameless := Ticket{ID: x.plainID(idFromLocation(r.header))}
+	switch {
+	case r.broke != nil && certain, r.broke == nil && len(r.body) == 0:
+		return nameless, nil
+	case r.broke != nil:
+		return Ticket{}, &Error{Op: x.op, Status: r.status, Lost: true, Err: r.broke}
 	}
-	a, err := readAnswer(body)
+	a, err := readAnswer(r.body)
+	if err != nil && certain {
+		return nameless, nil
+	}
 	if err != nil {
-		return Ticket{}, &Error{Op: x.op, Lost: true, Description: x.clip("the answer is not JSON: " + describe(body))}
+		return Ticket{}, &Error{Op: x.op, Status: r.status, Lost: true, Description: x.clip("the answer is not JSON: " + describe(r.body))}
 	}
-	if status, ok := a.refusal(); ok {
-		return Ticket{}, &Error{Op: x.op, Status: status, Description: x.clip(describe(body))}
+	ticket := Ticket{ID: x.plainID(a.id), Files: make(map[string]string)}
+	if ticket.ID == "" {
+		ticket.ID = nameless.ID
 	}
-	ticket := Ticket{ID: a.id, Files: make(map[string]string)}
 	room := 32 << 10 // the ledger keeps them in an item of bounded size
 	for _, element := range sortedKeys(a.files) {
 		endpoint, err := c.completeEndpoint(project, a.files[element])
-		if err != nil {
-			continue // not ours: the key must not go there
+		if err != nil || x.key.in(element+endpoint) {
+			continue
 		}
 		if room -= len(element) + len(endpoint); room < 0 {
 			break
@@ -120,25 +102,23 @@ func (c *Client) readTicket(x *call, project string, body []byte) (Ticket, error
 		ticket.Files[element] = endpoint
 	}
 	for _, key := range a.keys {
-		ticket.AnswerKeys = append(ticket.AnswerKeys, clip(redactKey(key, x.key), maxKeyPath))
+		ticket.AnswerKeys = append(ticket.AnswerKeys, clip(x.key.redact(key), maxKeyPath))
 	}
 	return ticket, nil
 }
 
-// refusal recognises {"status": 404, "description": "..."} under a 2xx. A ticket
-// whose own fields bear these names has an id, or a status that is a word.
-func (a answer) refusal() (status int, ok bool) {
-	fields, _ := a.root.(map[string]any)
-	number, _ := fields["status"].(json.Number)
-	_, described := fields["description"].(string)
-	status, err := strconv.Atoi(number.String())
-	return status, err == nil && described && status >= 400 && status < 600 && a.id == "" && len(a.files) == 0
+// plainID is an id that does not show the API key.
+func (x *call) plainID(id string) string {
+	if x.key.in(id) {
+		return ""
+	}
+	return id
 }
 
 // idFromLocation takes the ticket's id from the URL of what was created
 // (RFC 9110, section 10.2.2): its last segment.
-func idFromLocation(resp *http.Response) string {
-	u, err := resp.Location()
+func idFromLocation(h http.Header) string {
+	u, err := url.Parse(h.Get("Location"))
 	if err != nil || u.Path == "" || u.Path == "/" {
 		return ""
 	}

@@ -75,8 +75,16 @@ func TestAddFileFaults(t *testing.T) {
 		{"dropped at once", centercodesim.Fault{Drop: true}, 0, false, 0, ""},
 		{"dropped midway", centercodesim.Fault{Drop: true, ReadFirst: 1 << 20}, 0, false, 0, ""},
 		{"dropped after the file", centercodesim.Fault{Drop: true, After: true}, 0, true, 1, ""},
-		{"a web page after the file", centercodesim.Fault{Body: centercodesim.BodyHTML, After: true}, 201, true, 1, "web page: Service error"},
+		{"a web page after the file", centercodesim.Fault{Body: centercodesim.BodyHTML, After: true}, -1, false, 1, ""},
 		{"nothing after the file", centercodesim.Fault{Body: centercodesim.BodyEmpty, After: true}, -1, false, 1, ""},
+		{"502 after the file", centercodesim.Fault{Status: 502, After: true}, 502, true, 1, ""},
+		{"302 after the file", centercodesim.Fault{Status: 302, After: true}, 302, true, 1, ""},
+		{"500 after the file", centercodesim.Fault{Status: 500, After: true}, 500, false, 1, ""},
+		{"408 after the file", centercodesim.Fault{Status: 408, After: true}, 408, false, 1, ""},
+		{"413 and hung up", centercodesim.Fault{Status: 413, HangUp: true}, 413, false, 0, "asked to fail"},
+		{"a web page under 200", centercodesim.Fault{Status: 200, Body: centercodesim.BodyHTML, After: true}, 200, true, 1, "web page: Service error"},
+		{"half an answer under 200", centercodesim.Fault{Status: 200, Body: centercodesim.BodyTruncated, After: true}, 200, true, 1, "unexpected EOF"},
+		{"a word", centercodesim.Fault{Answer: "OK", After: true}, -1, false, 1, ""},
 		{"half an answer", centercodesim.Fault{Body: centercodesim.BodyTruncated, After: true}, -1, false, 1, ""},
 		{"an endless answer", centercodesim.Fault{Body: centercodesim.BodyEndless, After: true}, -1, false, 1, ""},
 		{"success too early", centercodesim.Fault{Status: 201, ReadFirst: 1 << 20}, 200, false, 0, "before it had the whole file"},
@@ -169,7 +177,7 @@ func TestAddFileCancelled(t *testing.T) {
 // TestAddFileAnsweredTooEarly: whatever cuts an upload off after it was answered
 // with success, the file is not there.
 func TestAddFileAnsweredTooEarly(t *testing.T) {
-	const size, arrives = 1 << 30, 300_000
+	const size, arrives = 1 << 30, 3 << 20 // more than is read ahead of a file of unknown size
 	broken := errors.New("the source broke")
 	for _, tt := range []struct {
 		name string

@@ -72,7 +72,7 @@ func TestAddFile(t *testing.T) {
 				"as a bytes.Reader": func() io.Reader { b, _ := io.ReadAll(pattern(size)); return bytes.NewReader(b) },
 			} {
 				t.Run(fmt.Sprintf("%d bytes, length known %v, %s", size, known, name), func(t *testing.T) {
-					sim, c, endpoint := withTicket(t, centercodesim.Options{RefuseChunked: known})
+					sim, c, endpoint := withTicket(t, centercodesim.Options{RefuseChunked: known || size <= 1<<20})
 					r := file(endpoint, size, source())
 					if !known {
 						r.Size = -1
@@ -142,7 +142,7 @@ func TestAddFileElsewhere(t *testing.T) {
 	c := newClient(t, "http://127.0.0.1:1")
 	for _, endpoint := range []string{"https://evil.example/x", "http://127.0.0.1:2/x", "http://127.0.0.1:1@evil.example/", "//evil.example", "file:///etc/passwd"} {
 		_, err := c.AddFile(t.Context(), file(endpoint, 1, strings.NewReader("x")))
-		if e := apiError(t, err); e.Status != 0 || e.Lost {
+		if e := apiError(t, err); e.Status != 0 || e.Lost || !e.Permanent() {
 			t.Errorf("%s: %+v", endpoint, *e)
 		}
 	}

@@ -109,6 +109,9 @@ type Where struct {
 	Source  string `json:"source,omitempty"`
 	// Lookup is where the ticket can be found again; nil if nowhere.
 	Lookup *Lookup `json:"lookup,omitempty"`
+	// Denied says that Centercode itself answered that the request failed: where
+	// it cannot be looked up, it is believed to have made no ticket.
+	Denied bool `json:"denied,omitempty"`
 	// Mapping is the hash of the mapping that made the request; see
 	// [Ledger.KeepMapping].
 	Mapping string `json:"mapping,omitempty"`

@@ -56,5 +56,6 @@ func (w Worker) Report(ctx context.Context, o worker.Outcome) {
 	l.add(slog.Float64("age_ms", inMilliseconds(o.Age)), o.Age > 0)
 	l.add(slog.Float64("duration_ms", inMilliseconds(o.Took)), true)
 	l.add(slog.Any("err", o.Err), o.Err != nil)
+	l.add(slog.String("stack", o.Stack), o.Stack != "")
 	l.write(ctx, w.Log, time.Now())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -19,8 +20,8 @@ func (d *delivery) attachments(ctx context.Context) error {
 	entry := d.claim.Entry()
 	names := ledger.FileNames(d.request.Attachments, func(a mapping.Attachment) string { return a.Element })
 	// A doubt comes first: the ledger has room for one.
-	if slices.Contains(names, entry.Attaching) && d.request.OnLostAnswer != mapping.Retry {
-		return failed(queue.StageAttach, &lostAnswerError{found: true})
+	if i := slices.Index(names, entry.Attaching); i >= 0 && !d.sendsAgain(d.request.Attachments[i]) {
+		return failed(queue.StageAttach, &attachError{name: entry.Attaching, err: &lostAnswerError{found: true}})
 	}
 	for i, a := range d.request.Attachments {
 		name := names[i]
@@ -66,12 +67,19 @@ func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment
 		file.Name = name
 	}
 	var written int64
-	return d.exchange(ctx, exchange{
+	err = d.exchange(ctx, exchange{
 		announce: func(ctx context.Context) error { return d.claim.Attaching(ctx, name) },
 		send: func() (err error) {
 			written, err = d.Centercode.AddFile(ctx, centercode.FileRequest{
 				Endpoint: endpoint, APIKey: key, Field: a.Field, Name: file.Name,
 				ContentType: file.ContentType, Size: file.Size, Body: d.pacedFile(file, file.Size),
+				Reopen: func(ctx context.Context) (io.ReadCloser, int64, error) {
+					again, err := d.open(ctx, a)
+					if err != nil {
+						return nil, 0, err
+					}
+					return readCloser{d.pacedFile(again, again.Size), again}, again.Size, nil
+				},
 			})
 			return err
 		},
@@ -81,6 +89,21 @@ func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment
 			return d.claim.Attached(ctx, name, ledger.Attachment{Name: file.Name, Bytes: written})
 		},
 	})
+	if lost := (*lostAnswerError)(nil); errors.As(err, &lost) {
+		lost.again = d.sendsAgain(a)
+	}
+	return err
+}
+
+// sendsAgain says whether a file whose answer was lost is just sent once more.
+func (d *delivery) sendsAgain(mapping.Attachment) bool {
+	return d.request.OnLostAnswer == mapping.Retry
+}
+
+// readCloser reads from one and closes the other.
+type readCloser struct {
+	io.Reader
+	io.Closer
 }
 
 // endpoint is where the attachment goes: where the route says, else where
@@ -88,19 +111,38 @@ func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment
 func (d *delivery) endpoint(a mapping.Attachment) (string, error) {
 	entry := d.claim.Entry()
 	if endpoint := a.EndpointFor(entry.TicketID); endpoint != "" && (entry.TicketID != "" || endpoint == a.Endpoint) {
+		if err := d.Centercode.CheckEndpoint(endpoint); err != nil {
+			return "", &centercode.Error{Op: centercode.OpAddFile, Final: true, Err: fmt.Errorf("the attachment's endpoint %w", err)}
+		}
 		return endpoint, nil
 	}
-	if endpoint, ok := entry.Files[a.Element]; ok {
-		return endpoint, nil
+	missing := &endpointError{element: a.Element, answerKeys: entry.AnswerKeys}
+	endpoint, ok := centercode.FileEndpoint(entry.Files, a.Element)
+	if ok {
+		missing.elsewhere = d.Centercode.CheckEndpoint(endpoint)
 	}
-	return "", &endpointError{element: a.Element, answerKeys: entry.AnswerKeys}
+	if !ok || missing.elsewhere != nil {
+		return "", missing
+	}
+	return endpoint, nil
+}
+
+// endpointError says that Centercode named no place for an attachment, or one
+// that nothing is sent to.
+type endpointError struct {
+	element    string
+	answerKeys []string
+	elsewhere  error
 }
 
 func (e *endpointError) Error() string {
-	where := "Centercode's answer named no file endpoints"
-	if len(e.answerKeys) > 0 {
-		where = "Centercode's answer has the keys " + strings.Join(e.answerKeys, ", ")
+	switch {
+	case e.elsewhere != nil:
+		return fmt.Sprintf("the endpoint that Centercode's answer names for the file element %q %v", e.element, e.elsewhere)
+	case len(e.answerKeys) > 0:
+		return fmt.Sprintf("no endpoint for the file element %q: Centercode's answer has the keys %s; name the element as Centercode does, "+
+			"or set the attachment's endpoint in fairbridge.yaml", e.element, strings.Join(e.answerKeys, ", "))
 	}
-	return fmt.Sprintf("no endpoint for the file element %q: %s; name the element as Centercode does, "+
-		"or set the attachment's endpoint in fairbridge.yaml", e.element, where)
+	return fmt.Sprintf("no endpoint for the file element %q: there is no answer of Centercode that names one, since it was empty, or the ticket "+
+		"was found by a look-up or a person; set the attachment's endpoint in fairbridge.yaml", e.element)
 }

@@ -186,6 +186,8 @@ func (b *bubble) AddFile(context.Context, centercode.FileRequest) (int64, error)
 }
 
 // FindTicket implements [worker.Centercode].
+func (b *bubble) CheckEndpoint(string) error { return nil }
+
 func (b *bubble) FindTicket(context.Context, centercode.Lookup) (string, bool, error) {
 	return "", false, nil
 }

@@ -2,15 +2,11 @@ package worker
 
 import (
 	"errors"
-	"net/http"
+	"slices"
 	"time"
 
-	"fairbridge/pkg/attachment"
-	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/queue"
-	"fairbridge/pkg/testfairy"
 )
 
 // action is what to do about a failed delivery.
@@ -27,7 +23,7 @@ const (
 	answerLost
 )
 
-// decision is one row of the table in docs/failure-modes.md.
+// decision is what a failed step means.
 type decision struct {
 	action action
 	// reason is the dead letter's.
@@ -43,64 +39,26 @@ type decision struct {
 // decide says what a failed step means. It knows nothing but the error: what it
 // does not recognise is a retry.
 func decide(err error) decision {
-	var (
-		lost     *lostAnswerError
-		wait     *waitError
-		api      *centercode.Error
-		source   *attachment.Error
-		field    *mapping.FieldError
-		endpoint *endpointError
-		syntax   *testfairy.SyntaxError
-	)
-	switch {
-	case errors.Is(err, ledger.ErrConflict):
-		// Whatever else happened: another has the delivery now.
-		return decision{action: handBack}
-	case errors.As(err, &lost):
-		d := decision{action: answerLost, reason: queue.ReasonAmbiguous}
-		if errors.As(err, &api) {
-			d.status = api.Status
-		}
-		return d
-	case errors.As(err, &wait):
-		return decision{action: handBack, after: wait.after}
-	case errors.As(err, &source):
-		return decideSource(source)
-	case errors.As(err, &api):
-		return decideCentercode(api)
-	case errors.Is(err, queue.ErrMalformed), errors.As(err, &syntax):
-		return decision{action: bury, reason: queue.ReasonMalformed}
-	case errors.Is(err, mapping.ErrNoRoute):
-		return decision{action: bury, reason: queue.ReasonUnroutable}
-	case errors.As(err, &field):
-		return decision{action: bury, reason: queue.ReasonMapping}
-	case errors.As(err, &endpoint):
-		return decision{action: bury, reason: queue.ReasonAttachmentEndpoint}
-	}
-	return decision{action: retry}
+	f := takeApart(err)
+	i := slices.IndexFunc(rules, func(r rule) bool { return r.fits(f) })
+	return rules[i].decision.of(f) // the last one fits anything
 }
 
-// decideCentercode reads an answer of Centercode. What its statuses mean is in
-// Centercode's help article on TestFairy feedback: 400 is most often an invalid
-// submitter, 404 a changed key and so a changed endpoint.
-func decideCentercode(e *centercode.Error) decision {
-	d := decision{action: retry, status: e.Status, after: e.RetryAfter}
+// of is the decision with what the failure says of itself.
+func (d decision) of(f *failure) decision {
+	var after time.Duration
 	switch {
-	case e.Status == http.StatusNotFound:
-		d.action, d.reason, d.after = bury, queue.ReasonNotFound, 0
-	case e.Permanent():
-		d.action, d.reason, d.after = bury, queue.ReasonRejected, 0
-	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusServiceUnavailable:
-		d.overloaded = true
+	case f.source != nil:
+		d.status, after = f.source.Status, f.source.RetryAfter
+	case f.api != nil:
+		d.status, after = f.api.Status, f.api.RetryAfter
+	case f.wait != nil:
+		after = f.wait.after
+	}
+	if d.action != bury && !errors.Is(f.err, ledger.ErrConflict) {
+		d.after = after
 	}
 	return d
-}
-
-func decideSource(e *attachment.Error) decision {
-	if e.Permanent {
-		return decision{action: bury, reason: queue.ReasonAttachmentSource, status: e.Status}
-	}
-	return decision{action: retry, status: e.Status, after: e.RetryAfter}
 }
 
 // lostAnswerError says that a request may have been carried out though its
@@ -110,7 +68,11 @@ type lostAnswerError struct {
 	found bool
 	// noLookUp is true if looking it up failed for good.
 	noLookUp bool
-	err      error
+	// denied is true if Centercode says itself that it has done nothing.
+	denied bool
+	// again is true if the route wants the request just sent once more.
+	again bool
+	err   error
 }
 
 func (e *lostAnswerError) Error() string {
@@ -118,8 +80,11 @@ func (e *lostAnswerError) Error() string {
 	if e.found {
 		what = "an earlier attempt ended between the request and its answer"
 	}
+	if e.denied && !e.found {
+		what = "Centercode says that it failed, which is looked up"
+	}
 	if e.noLookUp {
-		what += ", and looking it up failed"
+		what += ", and it cannot be looked up"
 	}
 	if e.err == nil {
 		return what
@@ -136,9 +101,3 @@ type waitError struct {
 }
 
 func (e *waitError) Error() string { return e.why }
-
-// endpointError says that Centercode named no place for an attachment.
-type endpointError struct {
-	element    string
-	answerKeys []string
-}

@@ -3,8 +3,12 @@ package worker
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +20,7 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// TestDecide is DESIGN.md's table of errors.
+// TestDecide holds errors against what they mean, row by row of the rules.
 func TestDecide(t *testing.T) {
 	status := func(code int) error { return &centercode.Error{Op: centercode.OpCreateTicket, Status: code} }
 	buried := func(reason queue.Reason, code int) decision {
@@ -54,19 +58,67 @@ func TestDecide(t *testing.T) {
 		{"cut off before it was sent", &centercode.Error{Err: context.Canceled}, decision{action: retry}},
 		{"unknown", errors.New("what is this"), decision{action: retry}},
 	}
-	for _, code := range []int{400, 405, 409, 410, 413, 415, 422} {
+	lost := decision{action: answerLost, reason: queue.ReasonAmbiguous}
+	rows = append(rows,
+		row{"refused within a success", &centercode.Error{Status: 200, Final: true}, buried(queue.ReasonRejected, 200)},
+		row{"can never be sent", &centercode.Error{Final: true}, buried(queue.ReasonRejected, 0)},
+		row{"answered before it had the file", &centercode.Error{Status: 200}, decision{action: retry, status: 200}},
+		row{"Centercode's own fault", &centercode.Error{Status: 500, OwnFault: true}, decision{action: retry, status: 500}},
+		row{"Centercode's own fault, looked up", &lostAnswerError{denied: true, err: reset}, lost},
+		row{"a file's answer lost", &attachError{name: "log", err: &lostAnswerError{err: reset}}, lost},
+		row{"a file is elsewhere", &attachError{name: "log", err: &endpointError{elsewhere: reset}}, buried(queue.ReasonAttachmentEndpoint, 0)},
+		row{"a bug", &panicError{value: "oops"}, decision{action: retry}},
+	)
+	for _, code := range []int{400, 405, 409, 410, 411, 413, 415, 422} {
 		rows = append(rows, row{http.StatusText(code), status(code), buried(queue.ReasonRejected, code)})
 	}
 	rows = append(rows, row{"Not Found", status(404), buried(queue.ReasonNotFound, 404)})
 	for _, code := range []int{401, 403, 408, 425, 500, 501, 502, 505, 507, 599, 302, 418} {
 		rows = append(rows, row{fmt.Sprint(code), status(code), decision{action: retry, status: code}})
 	}
+	met := map[int]bool{}
 	for _, r := range rows {
+		met[slices.IndexFunc(rules, func(rule rule) bool { return rule.fits(takeApart(r.err)) })] = true
 		for _, err := range []error{r.err, failed(queue.StageCreate, r.err)} {
 			if got := decide(err); got != r.want {
 				t.Errorf("%s: %+v, want %+v", r.name, got, r.want)
 			}
 		}
+	}
+	for i, r := range rules {
+		if !met[i] {
+			t.Errorf("no error here is: %s", r.what)
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "write the table of errors into docs/failure-modes.md")
+
+// TestTableInDocs holds docs/failure-modes.md against the rules.
+func TestTableInDocs(t *testing.T) {
+	const path, begin, end = "../../docs/failure-modes.md", "<!-- rules -->\n", "<!-- end of rules -->\n"
+	doc, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(doc), begin)
+	table, after, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		t.Fatalf("%s has no place for the table: %q to %q", path, begin, end)
+	}
+	var b strings.Builder
+	b.WriteString("| what | then |\n| --- | --- |\n")
+	for _, r := range rules {
+		fmt.Fprintf(&b, "| %s | %s |\n", r.what, r.then)
+	}
+	if table == b.String() {
+		return
+	}
+	if !*update {
+		t.Fatalf("the table in %s is not the code's; run: go test ./pkg/worker -run TestTableInDocs -update", path)
+	}
+	if err := os.WriteFile(path, []byte(before+begin+b.String()+end+after), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -47,6 +48,14 @@ type stepError struct {
 func (e *stepError) Error() string { return string(e.stage) + ": " + e.err.Error() }
 func (e *stepError) Unwrap() error { return e.err }
 
+// panicError is a bug. Its stack is for the log, and for nothing that people keep.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
 // failed notes the step in err, unless a step within it has been noted.
 func failed(stage queue.Stage, err error) error {
 	var step *stepError
@@ -83,7 +92,7 @@ func (d *delivery) run(ctx context.Context) (err error) {
 	defer func() {
 		// One bad record must not take the batch's others with it.
 		if p := recover(); p != nil {
-			err = failed(stage, fmt.Errorf("panic: %v", p))
+			err = failed(stage, &panicError{value: p, stack: debug.Stack()})
 		}
 	}()
 
@@ -158,7 +167,7 @@ func (d *delivery) prepare(envelope queue.Envelope, malformed error, stage *queu
 	defer func() {
 		// A mapping that panics fails its own delivery, when that is in hand.
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
+			err = &panicError{value: p, stack: debug.Stack()}
 		}
 	}()
 	d.request, err = d.Mapper.Map(mapping.Input{

@@ -52,6 +52,18 @@ var scenarios = []scenario{
 	{name: "with the session's log", routes: logRoute, withLog: true},
 	{name: "the session's log, TestFairy's key rotated", routes: logRoute, withLog: true,
 		upset: func(w *world) { w.keys.testfairy.cached = "the old key" }},
+	{name: "refused within a success", routes: parkRoute, upset: func(w *world) {
+		w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Answer: `{"success":false,"message":"no"}`})
+	}},
+	{name: "a file refused within a success", routes: parkRoute, upset: func(w *world) {
+		w.center.Inject(centercodesim.Fault{Op: centercodesim.OpFile, Answer: `{"status":413,"description":"no"}`})
+	}},
+	{name: "a look-up refused within a success", routes: lookUpRoute, upset: func(w *world) {
+		w.center.Inject(lostAnswer, centercodesim.Fault{Op: centercodesim.OpPackage, Answer: `{"errors":["no"]}`})
+	}},
+	{name: "a ticket without a name", routes: lookUpRoute, upset: func(w *world) {
+		w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, After: true, Body: centercodesim.BodyHTML})
+	}},
 	{name: "no route", routes: strings.Replace(parkRoute, "event: feedback", "event: crash", 1),
 		mend: func(w *world) { w.config = w.parse(parkRoute) }},
 }

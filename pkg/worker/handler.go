@@ -52,6 +52,8 @@ type Centercode interface {
 	CreateTicket(context.Context, centercode.CreateRequest) (centercode.Ticket, error)
 	AddFile(context.Context, centercode.FileRequest) (int64, error)
 	FindTicket(context.Context, centercode.Lookup) (id string, found bool, err error)
+	// CheckEndpoint says why no file would be sent to an endpoint.
+	CheckEndpoint(endpoint string) error
 }
 
 // Sources opens attachments where they are. [*attachment.Fetcher] satisfies it;

@@ -48,6 +48,8 @@ type Outcome struct {
 	Age, Took time.Duration
 	// Err is the cause, redacted.
 	Err error
+	// Stack is where the worker panicked, "" if it did not.
+	Stack string
 }
 
 // Reporter is told each outcome, from many goroutines. It must not block for

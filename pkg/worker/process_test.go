@@ -85,7 +85,7 @@ func (w *world) start(p *plan) *process {
 	proc := &process{world: w, plan: p}
 	transport := centercode.NewTransport()
 	w.Cleanup(transport.CloseIdleConnections)
-	client, err := centercode.New(centercode.Config{BaseURL: w.centerURL, HTTP: &http.Client{Transport: proc.wire(transport)}})
+	client, err := centercode.New(centercode.Config{BaseURL: w.centerURL, Hosts: w.hosts, HTTP: &http.Client{Transport: proc.wire(transport)}})
 	w.must(err)
 	fetcher, err := attachment.New(attachment.Config{
 		Resolve: w.config.Sources.Resolve, MaxBytes: w.config.Sources.MaxBytes, Now: w.clock.Now})

@@ -13,7 +13,6 @@ import (
 	"fairbridge/pkg/attachment"
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/queue"
 )
 
@@ -44,6 +43,9 @@ func (d *delivery) settle(ctx context.Context, err error) {
 	}
 	if (verdict.action == retry || verdict.action == handBack) && d.claim != nil && d.heldTooLong() {
 		verdict.action, verdict.reason, d.out.Reason = bury, queue.ReasonHeldTooLong, queue.ReasonHeldTooLong
+	}
+	if bug := (*panicError)(nil); errors.As(err, &bug) {
+		d.out.Stack = string(bug.stack)
 	}
 	if verdict.action == bury && !d.didNothing && d.claim != nil && d.claim.Entry().State == ledger.Creating {
 		// Whatever else is wrong, there may be a ticket.
@@ -99,8 +101,9 @@ func (d *delivery) lostAnswer(v decision, cause error) decision {
 		// The next attempt looks it up, when Centercode has had time to finish
 		// what it may still be doing.
 		v.action, v.after = handBack, entry.CreatingSince.Add(where.Lookup.Settle).Sub(d.Now())
-	case d.request.OnLostAnswer == mapping.Retry:
-		// At least once, as the route wants it: the next attempt sends again.
+	case lost.again, lost.denied:
+		// At least once, as the route wants it, or since Centercode says that it
+		// has done nothing: the next attempt sends again.
 		v.action, d.didNothing = retry, true
 	default:
 		v.action = bury

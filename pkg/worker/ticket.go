@@ -21,16 +21,43 @@ const keyAge = 10 * time.Second
 func (d *delivery) ticket(ctx context.Context) error {
 	entry := d.claim.Entry()
 	d.out.TicketID = entry.TicketID
-	if entry.State == ledger.Created {
-		return nil
-	}
 	if entry.State == ledger.Creating {
 		found, err := d.resolve(ctx, entry)
-		if found || err != nil {
+		if err != nil {
 			return err
 		}
+		if !found {
+			entry.State = ledger.Claimed
+		}
 	}
-	return failed(queue.StageCreate, d.withKey(ctx, d.create))
+	if entry.State == ledger.Claimed {
+		if err := d.withKey(ctx, d.create); err != nil {
+			return failed(queue.StageCreate, err)
+		}
+	}
+	return failed(queue.StageLookUp, d.name(ctx))
+}
+
+// name looks for the id of a ticket that is there, though the answer did not say
+// it. To find none changes nothing: the ticket has no name, then.
+func (d *delivery) name(ctx context.Context) error {
+	entry := d.claim.Entry()
+	where, _ := d.sentTo(entry)
+	if entry.State != ledger.Created || entry.TicketID != "" || where.Lookup == nil || where.BaseURL != d.BaseURL {
+		return nil
+	}
+	if wait := entry.CreatingSince.Add(where.Lookup.Settle).Sub(d.Now()); wait > 0 {
+		return &waitError{after: wait, why: "the ticket is made, and will be looked up: Centercode's answer did not name it"}
+	}
+	id, found, err := d.find(ctx, where)
+	switch {
+	case cannotWork(err), err == nil && !found:
+		return nil
+	case err != nil:
+		return err
+	}
+	d.out.TicketID = id
+	return d.claim.Created(ctx, id, entry.Files, entry.AnswerKeys)
 }
 
 // create sends the request for the ticket. The ledger knows of it before
@@ -55,7 +82,13 @@ func (d *delivery) create(ctx context.Context, key string) error {
 		},
 		record: func(ctx context.Context) error { return d.created(ctx, ticket) },
 	})
+	if api := (*centercode.Error)(nil); errors.As(err, &api) && api.OwnFault && where.Lookup != nil {
+		// It says that it has done nothing, and can be asked whether that is so.
+		d.didNothing, where.Denied = false, true
+		err = &lostAnswerError{denied: true, err: err}
+	}
 	if lost := (*lostAnswerError)(nil); errors.As(err, &lost) {
+		lost.again = d.request.OnLostAnswer == mapping.Retry
 		closing, stop := d.closing(ctx)
 		defer stop()
 		// A look-up gives Centercode its settle time from now on.
@@ -97,10 +130,11 @@ func (d *delivery) where() ledger.Where {
 	return w
 }
 
-// created notes the ticket. One that gets no attachment needs nothing more.
+// created notes the ticket. One that gets no attachment needs nothing more, but
+// for its name where that can be looked up.
 func (d *delivery) created(ctx context.Context, ticket centercode.Ticket) error {
 	d.out.TicketID = ticket.ID
-	if len(d.request.Attachments) == 0 {
+	if len(d.request.Attachments) == 0 && (ticket.ID != "" || d.request.Lookup == nil) {
 		return d.claim.CreatedAndCompleted(ctx, ticket.ID)
 	}
 	return d.claim.Created(ctx, ticket.ID, ticket.Files, ticket.AnswerKeys)
@@ -139,37 +173,46 @@ func (d *delivery) answered(err error) error {
 func (d *delivery) resolve(ctx context.Context, entry ledger.Entry) (found bool, err error) {
 	where, known := d.sentTo(entry)
 	lookup := where.Lookup
+	doubt := &lostAnswerError{found: true, denied: where.Denied, again: d.request.OnLostAnswer == mapping.Retry}
 	switch {
-	case lookup == nil && d.request.OnLostAnswer == mapping.Retry:
+	case lookup == nil && (doubt.again || doubt.denied):
 		return false, nil
 	case lookup == nil, d.Now().Before(entry.CreatingSince.Add(lookup.Settle)):
-		return false, failed(queue.StageCreate, &lostAnswerError{found: true})
+		return false, failed(queue.StageCreate, doubt)
 	case where.BaseURL != d.BaseURL && where.BaseURL != "":
 		// The key is for the Centercode that is configured now.
-		return false, failed(queue.StageLookUp, &lostAnswerError{found: true, noLookUp: true,
-			err: fmt.Errorf("the request went to %s, and this bridge works with %s", where.BaseURL, d.BaseURL)})
+		doubt.noLookUp = true
+		doubt.err = fmt.Errorf("the request went to %s, and this bridge works with %s", where.BaseURL, d.BaseURL)
+		return false, failed(queue.StageLookUp, doubt)
 	}
-	var id string
-	err = d.withKey(ctx, func(ctx context.Context, key string) error {
-		id, found, err = d.Centercode.FindTicket(ctx, centercode.Lookup{
-			Project: where.Project, Package: lookup.Package, Column: lookup.Column,
-			TicketColumn: lookup.TicketColumn, Value: entry.DeliveryID, APIKey: key,
-		})
-		return err
-	})
+	id, found, err := d.find(ctx, where)
 	switch {
 	case cannotWork(err):
 		// The doubt stays, and waiting will not end it.
-		return false, failed(queue.StageLookUp, &lostAnswerError{found: true, noLookUp: true, err: err})
+		doubt.noLookUp, doubt.err = true, err
+		return false, failed(queue.StageLookUp, doubt)
 	case err != nil:
 		return false, failed(queue.StageLookUp, err)
 	case !found && !known:
-		return false, failed(queue.StageLookUp, &lostAnswerError{found: true, noLookUp: true,
-			err: errors.New("the ticket is not where the mapping says now, and where the request went is not known")})
+		doubt.noLookUp = true
+		doubt.err = errors.New("the ticket is not where the mapping says now, and where the request went is not known")
+		return false, failed(queue.StageLookUp, doubt)
 	case !found:
 		return false, nil
 	}
 	return true, failed(queue.StageLookUp, d.created(ctx, centercode.Ticket{ID: id}))
+}
+
+// find looks for the delivery's ticket in the data package.
+func (d *delivery) find(ctx context.Context, where ledger.Where) (id string, found bool, err error) {
+	err = d.withKey(ctx, func(ctx context.Context, key string) error {
+		id, found, err = d.Centercode.FindTicket(ctx, centercode.Lookup{
+			Project: where.Project, Package: where.Lookup.Package, Column: where.Lookup.Column,
+			TicketColumn: where.Lookup.TicketColumn, Value: d.out.DeliveryID, APIKey: key,
+		})
+		return err
+	})
+	return id, found, err
 }
 
 // sentTo is where the request went whose answer was lost. It is not known of an
@@ -183,11 +226,10 @@ func (d *delivery) sentTo(entry ledger.Entry) (where ledger.Where, known bool) {
 }
 
 // cannotWork says that a look-up will not do better next time: Centercode knows
-// no such data package, or its answer is whole and not what the route says. One
-// that broke off has a cause, and may arrive next time.
+// no such data package, or has none that is as the route says.
 func cannotWork(err error) bool {
 	var api *centercode.Error
-	return errors.As(err, &api) && (api.Permanent() || api.Status/100 == 2 && api.Err == nil)
+	return errors.As(err, &api) && api.Permanent()
 }
 
 // withKey makes a call with the API key, and once more with the one in SSM if

@@ -62,6 +62,7 @@ type world struct {
 	work, dead string
 	// holdAtMost is how old a message may become.
 	holdAtMost time.Duration
+	hosts      []string // that count as Centercode's
 }
 
 // clock is moved by hand, so that a test waits for hours in no time.

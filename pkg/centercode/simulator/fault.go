@@ -43,7 +43,7 @@ const (
 
 // Fault is a way in which a request does not end as it should. Each can strike
 // in two forms: the request failed, or, with After, it was carried out and only
-// its answer is spoilt. Without Drop, Status and Body a fault only delays.
+// its answer is spoilt. Without Drop, Status, Body and Answer a fault only delays.
 type Fault struct {
 	Op    Op              // which operation it strikes; "" is any
 	Match func(Call) bool // which of its requests; nil is all
@@ -58,7 +58,10 @@ type Fault struct {
 	Drop       bool          // the connection ends without an answer
 	Status     int           // the answer's status
 	RetryAfter string        // the answer's Retry-After: seconds or an HTTP date
+	Location   string        // the answer's Location: where a redirect leads
 	Body       Body          // the answer's body; "" is an error in Centercode's form
+	Answer     string        // the answer's body to the letter, in place of Body; its status is 200 unless Status is set
+	HangUp     bool          // the connection ends with the answer, whatever of the request was not read
 }
 
 type plannedFault struct {
@@ -147,7 +150,7 @@ func (s *Simulator) carryOut(w http.ResponseWriter, c Call, do func() reply) {
 		do().write(w)
 		return
 	}
-	answers := f.Drop || f.Status != 0 || f.Body != ""
+	answers := f.Drop || f.Status != 0 || f.Body != "" || f.Answer != ""
 	var a reply
 	switch {
 	case f.After:
@@ -164,6 +167,13 @@ func (s *Simulator) carryOut(w http.ResponseWriter, c Call, do func() reply) {
 	case !answers:
 		a.write(w)
 	case f.Drop:
+		drop(w)
+	case f.HangUp:
+		// Neither error matters: without a connection of a server's own there is
+		// nothing to hang up, and the client may be gone.
+		_ = http.NewResponseController(w).EnableFullDuplex() // do not read on
+		s.writeFault(w, c.Request, f, a)
+		_ = http.NewResponseController(w).Flush()
 		drop(w)
 	default:
 		s.writeFault(w, c.Request, f, a)
@@ -204,11 +214,20 @@ const errorPage = `<!DOCTYPE html>
 func (s *Simulator) writeFault(w http.ResponseWriter, r *http.Request, f Fault, a reply) {
 	if f.Status != 0 {
 		a = refusal(f.Status, "The server was asked to fail.")
-	} else if a.status == 0 {
+	} else if a.status == 0 || f.Answer != "" {
 		a.status = http.StatusOK
 	}
+	if a.header == nil {
+		a.header = http.Header{}
+	}
 	if f.RetryAfter != "" {
-		a.header = http.Header{"Retry-After": {f.RetryAfter}}
+		a.header.Set("Retry-After", f.RetryAfter)
+	}
+	if f.Location != "" {
+		a.header.Set("Location", f.Location)
+	}
+	if f.Answer != "" {
+		a.body = []byte(f.Answer)
 	}
 	switch f.Body {
 	case BodyHTML:

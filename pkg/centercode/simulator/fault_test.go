@@ -48,6 +48,11 @@ func TestFaults(t *testing.T) {
 		{"truncated", centercodesim.Fault{Body: centercodesim.BodyTruncated}, 200, `{"id":`, "(broke off)", 0},
 		{"truncated after", centercodesim.Fault{Body: centercodesim.BodyTruncated, After: true}, 201, made, "(broke off)", 1},
 		{"endless", centercodesim.Fault{Body: centercodesim.BodyEndless, After: true}, 201, `{"padding": "000`, "000", 1},
+		{"a refusal in a success", centercodesim.Fault{Answer: `{"success":false}`}, 200, `{"success":false}`, "}", 0},
+		{"a refusal in a success after", centercodesim.Fault{Answer: `{"success":false}`, After: true}, 200, `{"success":false}`, "}", 1},
+		{"a refusal in a 202", centercodesim.Fault{Status: 202, Answer: `{"ok":false}`}, 202, `{"ok":false}`, "}", 0},
+		{"a status of nobody's", centercodesim.Fault{Status: 599, After: true}, 599, `{"status":599,`, `"}`, 1},
+		{"hangs up", centercodesim.Fault{Status: 503, HangUp: true}, 503, `{"status":503,`, `"}`, 0},
 		{"delay only", centercodesim.Fault{Delay: time.Millisecond}, 201, made, "}", 1},
 		{"delay after", centercodesim.Fault{Delay: time.Millisecond, After: true}, 201, made, "}", 1},
 	}
@@ -66,6 +71,14 @@ func TestFaults(t *testing.T) {
 				t.Errorf("the next was answered %d", status)
 			}
 		})
+	}
+}
+
+func TestRedirect(t *testing.T) {
+	s := start(t, centercodesim.Options{})
+	s.Inject(centercodesim.Fault{Status: 302, Location: "/elsewhere"})
+	if status, _, header := send(t, s, `{}`); status != 404 || s.Requests().Other != 1 {
+		t.Errorf("answered %d, %v", status, header)
 	}
 }
 
@@ -136,10 +149,10 @@ func TestFaultsOverHTTP(t *testing.T) {
 	if a := do(t, "DELETE", url, "", nil); a.status != 204 {
 		t.Errorf("answered %d", a.status)
 	}
-	if a := do(t, "POST", url, "application/json", strings.NewReader(`[{"drop":true},{"skip":1,"body":"html","after":true,"readFirst":3}]`)); a.status != 200 {
+	if a := do(t, "POST", url, "application/json", strings.NewReader(`[{"drop":true},{"skip":1,"body":"html","after":true,"readFirst":3},{"answer":"{}","status":307,"location":"/x","hangUp":true}]`)); a.status != 200 {
 		t.Errorf("answered %d %s", a.status, a.body)
 	}
-	if a := do(t, "GET", url, "", nil); a.body != `[{"times":1,"drop":true},{"skip":1,"times":1,"after":true,"readFirst":3,"body":"html"}]` {
+	if a := do(t, "GET", url, "", nil); a.body != `[{"times":1,"drop":true},{"skip":1,"times":1,"after":true,"readFirst":3,"body":"html"},{"times":1,"status":307,"location":"/x","answer":"{}","hangUp":true}]` {
 		t.Errorf("answered %s", a.body)
 	}
 	for _, bad := range []string{``, `{`, `7`, `{"stauts":500}`, `{"for":"long"}`, `{"delay":1}`} {

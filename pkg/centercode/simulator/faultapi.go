@@ -20,7 +20,10 @@ type wireFault struct {
 	Drop       bool   `json:"drop,omitempty"`
 	Status     int    `json:"status,omitempty"`
 	RetryAfter string `json:"retryAfter,omitempty"`
+	Location   string `json:"location,omitempty"`
 	Body       Body   `json:"body,omitempty"`
+	Answer     string `json:"answer,omitempty"`
+	HangUp     bool   `json:"hangUp,omitempty"`
 }
 
 // serveFaults lets another process inject one fault or a list of them (POST),
@@ -77,7 +80,8 @@ func readFaults(body []byte) ([]Fault, error) {
 		}
 		faults = append(faults, Fault{
 			Op: f.Op, Skip: f.Skip, Times: f.Times, For: lasts, After: f.After, Delay: delay,
-			ReadFirst: f.ReadFirst, Drop: f.Drop, Status: f.Status, RetryAfter: f.RetryAfter, Body: f.Body,
+			ReadFirst: f.ReadFirst, Drop: f.Drop, Status: f.Status, RetryAfter: f.RetryAfter,
+			Location: f.Location, Body: f.Body, Answer: f.Answer, HangUp: f.HangUp,
 		})
 	}
 	return faults, nil
@@ -95,7 +99,8 @@ func (s *Simulator) listFaults(w http.ResponseWriter) {
 	for _, f := range s.Faults() {
 		entry := wireFault{
 			Op: f.Op, Skip: f.Skip, Times: f.Times, After: f.After,
-			ReadFirst: f.ReadFirst, Drop: f.Drop, Status: f.Status, RetryAfter: f.RetryAfter, Body: f.Body,
+			ReadFirst: f.ReadFirst, Drop: f.Drop, Status: f.Status, RetryAfter: f.RetryAfter,
+			Location: f.Location, Body: f.Body, Answer: f.Answer, HangUp: f.HangUp,
 		}
 		if f.For > 0 {
 			entry.For = f.For.String()

@@ -38,6 +38,9 @@ func (s *Simulator) takeFile(c Call) reply {
 	if !ok || !known || r.Project != c.Project {
 		return reply{status: http.StatusNotFound, body: []byte(notFound)}
 	}
+	if c.Request.Header.Get("Expect") != "" && s.options.RefuseExpect {
+		return refusal(http.StatusExpectationFailed, "The expectation cannot be met.")
+	}
 	if c.Request.ContentLength < 0 && s.options.RefuseChunked {
 		return refusal(http.StatusLengthRequired, "The request must say its length.")
 	}

@@ -42,6 +42,11 @@ type Options struct {
 	FileField string
 	// MaxFileBytes is the limit for one file; 0 is [DefaultMaxFileBytes].
 	MaxFileBytes int64
+	// Origin is what the endpoints in an answer begin with where it is not what the
+	// request was sent to: the site's canonical address, "https://host".
+	Origin string
+	// RefuseExpect answers 417 to a request with Expect.
+	RefuseExpect bool
 	// RefuseChunked answers 411 to an upload without Content-Length.
 	RefuseChunked bool
 	// PageRows is the number of rows on a page of a data package; 0 is 100.

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -37,11 +38,13 @@ const (
 // Shapes are all shapes that name the file elements' endpoints.
 var Shapes = []Shape{ShapeObject, ShapeList, ShapeNested, ShapeFlat, ShapeEntries}
 
-func (s Shape) answer(c Call, id string, elements []string) reply {
+func (s Shape) answer(c Call, id string, o Options) reply {
+	elements := o.fileElements()
 	origin := "http://" + c.Request.Host
 	if c.Request.TLS != nil {
 		origin = "https://" + c.Request.Host
 	}
+	origin = cmp.Or(o.Origin, origin)
 	number, err := strconv.Atoi(id)
 	if err != nil {
 		return refusal(http.StatusInternalServerError, "The ticket has no number.")

@@ -1,0 +1,197 @@
+package centercode
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"fairbridge/pkg/internal/retryafter"
+)
+
+const (
+	maxAnswerBytes = 1 << 20          // of an answer that is read for its content
+	maxErrorBytes  = 64 << 10         // of an answer that is read for its description
+	answerTimeout  = 30 * time.Second // from the answer's header to the end of its body
+)
+
+// call is one operation and what its errors need to be told apart.
+type call struct {
+	op    string  // as in Error.Op
+	key   *secret // the API key, to be taken out of what comes back
+	reads bool    // changes nothing at the far end, so its answer cannot be lost
+	begun atomic.Bool
+}
+
+// begin starts an operation.
+func (c *Client) begin(op, apiKey string) *call {
+	key := c.secret.Load()
+	if key == nil || key.value != apiKey {
+		key = newSecret(apiKey)
+		c.secret.Store(key)
+	}
+	return &call{op: op, key: key}
+}
+
+// request makes a request to one of Centercode's own URLs, with the API key. Its
+// error is an *Error.
+func (x *call) request(ctx context.Context, method string, u *url.URL, body io.Reader) (*http.Request, error) {
+	target := *u
+	q := target.Query()
+	q.Set("apiKey", x.key.value)
+	target.RawQuery = q.Encode()
+	return x.plainRequest(ctx, method, &target, body)
+}
+
+// plainRequest makes a request without the API key. Its error is an *Error.
+func (x *call) plainRequest(ctx context.Context, method string, u *url.URL, body io.Reader) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	if err != nil {
+		return nil, x.cannotSend(err)
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "FairBridge")
+	return req, nil
+}
+
+// cannotSend is the error of a request that could never be sent.
+func (x *call) cannotSend(err error) *Error {
+	return &Error{Op: x.op, Final: true, Err: x.key.redactError(err)}
+}
+
+// reply is a success that was read.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte // without a byte order mark and outer space
+	broke  error  // why body is not whole, nil if it is
+}
+
+var errTooLong = errors.New("the answer is longer")
+
+// exchange sends a request and reads its answer. Its error is an *Error.
+func (c *Client) exchange(ctx context.Context, x *call, req *http.Request, limit int64) (reply, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	resp, err := c.send(ctx, x, req)
+	if err != nil {
+		return reply{}, err
+	}
+	defer resp.Body.Close()
+	return x.read(ctx, cancel, resp, limit)
+}
+
+// send sends a request. Its error is an *Error.
+func (c *Client) send(ctx context.Context, x *call, req *http.Request) (*http.Response, error) {
+	// A request whose header has not left cannot have been carried out. A new
+	// connection starts afresh: net/http repeats a request by itself only when
+	// nothing of it was written.
+	trace := &httptrace.ClientTrace{
+		GetConn:      func(string) { x.begun.Store(false) },
+		WroteHeaders: func() { x.begun.Store(true) },
+	}
+	resp, err := c.http.Do(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	if err != nil {
+		return nil, &Error{Op: x.op, Lost: x.begun.Load() && !x.reads, Err: x.key.redactError(ctxError(ctx, err))}
+	}
+	return resp, nil
+}
+
+// read reads an answer: at most limit bytes of a success, for at most
+// answerTimeout, after which it calls cancel, which must end the body. What is no
+// success is an *Error, and so is a refusal that comes as one.
+func (x *call) read(ctx context.Context, cancel func(), resp *http.Response, limit int64) (reply, error) {
+	success := resp.StatusCode/100 == 2
+	if !success {
+		limit = maxErrorBytes
+	}
+	timer := time.AfterFunc(answerTimeout, cancel)
+	defer timer.Stop()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	r := reply{status: resp.StatusCode, header: resp.Header}
+	switch {
+	case err != nil:
+		r.broke = fmt.Errorf("read the answer: %w", x.key.redactError(ctxError(ctx, err)))
+	case int64(len(body)) > limit:
+		r.broke = fmt.Errorf("%w than %d bytes", errTooLong, limit)
+	}
+	if r.broke != nil {
+		// The cut may have gone through the key and left a part of it.
+		body = body[:max(0, min(len(body), int(limit))-x.key.longest())]
+	}
+	r.body = bytes.TrimSpace(trimBOM(body))
+	if !success {
+		return reply{}, x.failed(r)
+	}
+	if e := x.refused(r); e != nil {
+		return reply{}, e
+	}
+	return r, nil
+}
+
+// failed is the error that an answer outside 2xx stands for.
+func (x *call) failed(r reply) *Error {
+	e := &Error{Op: x.op, Status: r.status, RetryAfter: retryafter.Read(r.header, time.Now())}
+	e.OwnFault = r.status == http.StatusInternalServerError && r.broke == nil && inOwnForm(r.body)
+	e.Lost = !x.reads && leavesDoubt(r.status) && !e.OwnFault
+	text := describe(r.body)
+	switch {
+	case r.status/100 == 3:
+		text = "a redirect that is not followed; is the base URL right? Location: " + r.header.Get("Location")
+	case r.status == http.StatusForbidden && isPage(r.body):
+		text = "a web page, so a firewall in front of Centercode has refused the request, not Centercode: " + text
+	}
+	e.Description = x.clip(text)
+	return e
+}
+
+// refused is the error of a success that holds a refusal, nil for any other.
+func (x *call) refused(r reply) *Error {
+	if r.broke != nil {
+		return nil
+	}
+	status, refused := findRefusal(r.body)
+	if !refused {
+		return nil
+	}
+	if !x.reads {
+		if a, err := readAnswer(r.body); err == nil && (a.id != "" || len(a.files) > 0) {
+			id := a.id
+			if id == "" {
+				id = "without an id"
+			}
+			return &Error{Op: x.op, Status: r.status, Lost: true,
+				Description: x.clip(fmt.Sprintf("the answer names a ticket (%s) or a file's endpoint, and also says that the request failed: %s", id, describe(r.body)))}
+		}
+	}
+	if status == 0 {
+		return &Error{Op: x.op, Status: r.status, Final: true, Description: x.clip(describe(r.body))}
+	}
+	inner := r
+	inner.status = status
+	return x.failed(inner)
+}
+
+// clip makes text from outside fit for an error: no secret, one line, at most
+// 1,000 characters.
+func (x *call) clip(text string) string { return clip(x.key.redact(text), maxDescription) }
+
+// isPage reports whether a body is markup: Centercode's own answers are JSON.
+func isPage(body []byte) bool { return bytes.HasPrefix(body, []byte("<")) }
+
+func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }
+
+// ctxError makes sure that the fault of an ended context says so: net/http
+// reports the connection that broke because of it now and then.
+func ctxError(ctx context.Context, err error) error {
+	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("%w: %w", ctx.Err(), err)
+	}
+	return err
+}

@@ -1,0 +1,180 @@
+package centercode
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Services answer 200 with a refusal in it, in many forms. Taken for a success,
+// the feedback would be gone without a trace. The names are compared as those of
+// answer.go, and looked for at the top and one level down.
+var (
+	statusNames  = []string{"status", "statuscode", "code"}
+	failedWords  = []string{"fail", "failed", "failure", "error"}
+	successNames = []string{"success", "ok", "succeeded"}
+	codeNames    = []string{"errcode", "errorcode"}
+	errorNames   = []string{"error", "errors", "fault"}
+)
+
+type object = map[string]json.RawMessage
+
+// findRefusal looks for a refusal in the body of a success. status is the HTTP
+// status that it states, 0 if it states none.
+func findRefusal(body []byte) (status int, refused bool) {
+	top, ok := topObject(body)
+	if !ok {
+		return 0, false
+	}
+	note := func(s int, is bool) {
+		refused = refused || is
+		if status == 0 {
+			status = s
+		}
+	}
+	note(refusalIn(top, true))
+	for _, key := range sortedKeys(top) {
+		if inner, ok := asObject(top[key]); ok {
+			note(refusalIn(inner, false))
+		}
+	}
+	return status, refused
+}
+
+// topObject reads a JSON object, or a list of just one.
+func topObject(body []byte) (object, bool) {
+	if !json.Valid(body) {
+		return nil, false
+	}
+	if list, ok := asList(body); ok && len(list) == 1 {
+		body = list[0]
+	}
+	return asObject(body)
+}
+
+func asObject(raw json.RawMessage) (fields object, ok bool) {
+	ok = bytes.HasPrefix(raw, []byte("{")) && json.Unmarshal(raw, &fields) == nil
+	return fields, ok
+}
+
+func asList(raw json.RawMessage) (list []json.RawMessage, ok bool) {
+	ok = bytes.HasPrefix(raw, []byte("[")) && json.Unmarshal(raw, &list) == nil
+	return list, ok
+}
+
+// refusalIn looks at the fields of one object.
+func refusalIn(fields object, top bool) (status int, refused bool) {
+	for _, key := range sortedKeys(fields) {
+		v, name := fields[key], normalName(key)
+		said, is := 0, false
+		switch {
+		case slices.Contains(statusNames, name):
+			said, is = failingStatus(v, name == "status", top)
+		case slices.Contains(successNames, name):
+			is = string(v) == "false" || strings.EqualFold(textOf(v), "false")
+		case slices.Contains(codeNames, name):
+			text := textOf(v)
+			n, err := strconv.ParseFloat(text, 64)
+			is = text != "" && (err != nil || n != 0)
+		case slices.Contains(errorNames, name):
+			is = !isEmpty(v)
+			said = statusWithin(v)
+		}
+		refused = refused || is
+		if is && status == 0 {
+			status = said
+		}
+	}
+	return status, refused
+}
+
+// failingStatus reads a status of 400 or more. One that is called just "status"
+// is text only at the top: further down it may be the ticket's own.
+func failingStatus(v json.RawMessage, plain, top bool) (status int, is bool) {
+	text := textOf(v)
+	if plain && !top && bytes.HasPrefix(v, []byte(`"`)) {
+		return 0, false
+	}
+	if plain && slices.Contains(failedWords, strings.ToLower(text)) {
+		return 0, true
+	}
+	number, _, _ := strings.Cut(text, " ") // "400 Bad Request"
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil && n == 0 || !(n >= 400) { // what is too large for a number is infinite
+		return 0, false
+	}
+	if n < 600 && n == float64(int(n)) {
+		status = int(n)
+	}
+	return status, true
+}
+
+// statusWithin is the status that an error states: {"error": {"code": 400}},
+// {"errors": [{"status": "400"}]}.
+func statusWithin(v json.RawMessage) int {
+	list, ok := asList(v)
+	if !ok {
+		list = []json.RawMessage{v}
+	}
+	for _, item := range list {
+		fields, _ := asObject(item)
+		for _, key := range sortedKeys(fields) {
+			if name := normalName(key); slices.Contains(statusNames, name) {
+				if status, _ := failingStatus(fields[key], name == "status", true); status != 0 {
+					return status
+				}
+			}
+		}
+	}
+	return 0
+}
+
+// isEmpty reports whether a value says that there is nothing.
+func isEmpty(v json.RawMessage) bool {
+	switch string(v) {
+	case "null", "false", "0":
+		return true
+	}
+	if bytes.HasPrefix(v, []byte(`"`)) {
+		return textOf(v) == ""
+	}
+	if fields, ok := asObject(v); ok {
+		return len(fields) == 0
+	}
+	list, ok := asList(v)
+	return ok && len(list) == 0
+}
+
+// textOf returns a string or a number as text, trimmed, "" for anything else.
+func textOf(v json.RawMessage) string {
+	d := json.NewDecoder(bytes.NewReader(v))
+	d.UseNumber()
+	var value any
+	if d.Decode(&value) != nil {
+		return ""
+	}
+	return strings.TrimSpace(scalar(value))
+}
+
+// inOwnForm recognises an error as Centercode documents it: {"status": 404,
+// "description": "..."}.
+func inOwnForm(body []byte) bool {
+	top, ok := topObject(body)
+	if !ok {
+		return false
+	}
+	var status, described bool
+	for key, v := range top {
+		switch normalName(key) {
+		case "status":
+			n, err := strconv.Atoi(textOf(v))
+			status = status || err == nil && n >= http.StatusBadRequest
+		case "description":
+			described = described || bytes.HasPrefix(v, []byte(`"`))
+		}
+	}
+	return status && described
+}

@@ -1,0 +1,168 @@
+package centercode_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fairbridge/pkg/centercode"
+	centercodesim "fairbridge/pkg/centercode/simulator"
+)
+
+// reopening is a file that can be had again; closed counts how often what was
+// reopened was closed.
+func reopening(r centercode.FileRequest, size int64, opened, closed *int) centercode.FileRequest {
+	known := r.Size
+	r.Reopen = func(context.Context) (io.ReadCloser, int64, error) {
+		*opened++
+		return closer{pattern(size), closed}, known, nil
+	}
+	return r
+}
+
+type closer struct {
+	io.Reader
+	closed *int
+}
+
+func (c closer) Close() error {
+	*c.closed++
+	return nil
+}
+
+// TestAddFileSentAgain: a file that is wanted in another way is sent in that way
+// at once, and arrives whole.
+func TestAddFileSentAgain(t *testing.T) {
+	const mib = 1 << 20
+	for _, size := range []int64{0, 1000, 64 << 10, mib, mib + 1, 3*mib + 7} {
+		for _, known := range []bool{true, false} {
+			for name, o := range map[string]centercodesim.Options{
+				"Expect refused":            {RefuseExpect: true},
+				"length wanted":             {RefuseChunked: true},
+				"Expect refused and length": {RefuseExpect: true, RefuseChunked: true},
+			} {
+				t.Run(fmt.Sprintf("%s/%d bytes, length known %v", name, size, known), func(t *testing.T) {
+					t.Parallel()
+					sim, _, endpoint := withTicket(t, o)
+					dir := t.TempDir()
+					c, err := centercode.New(centercode.Config{BaseURL: sim.URL, TempDir: dir})
+					if err != nil {
+						t.Fatal(err)
+					}
+					r := file(endpoint, size, pattern(size))
+					if !known {
+						r.Size = -1
+					}
+					opened, closed := 0, 0
+					written, err := c.AddFile(t.Context(), reopening(r, size, &opened, &closed))
+					if err != nil || written != size || opened != closed {
+						t.Fatalf("wrote %d, opened %d, closed %d: %v", written, opened, closed, err)
+					}
+					files := sim.Tickets()[0].Files
+					if len(files) != 1 || files[0].Size != size || files[0].SHA256 != sha(pattern(size)) {
+						t.Errorf("arrived as %+v", files)
+					}
+					if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+						t.Errorf("left behind: %v, %v", left, err)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestAddFileWithoutALength: a length that is wanted and cannot be found out is a
+// refusal, and a source that breaks on the way to it is the source's fault.
+func TestAddFileWithoutALength(t *testing.T) {
+	sim, _, endpoint := withTicket(t, centercodesim.Options{RefuseChunked: true})
+	c, err := centercode.New(centercode.Config{BaseURL: sim.URL, TempDir: filepath.Join(t.TempDir(), "is not there")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size = 2 << 20
+	r := file(endpoint, -1, pattern(size))
+	_, err = c.AddFile(t.Context(), r)
+	if e := apiError(t, err); e.Status != 411 || !e.Permanent() || !strings.Contains(e.Error(), "the source gave no length") {
+		t.Errorf("got %+v", *e)
+	}
+	broken := errors.New("the source broke")
+	r.Body = io.MultiReader(pattern(size), readerFunc(func([]byte) (int, error) { return 0, broken }))
+	_, err = newClient(t, sim.URL).AddFile(t.Context(), r)
+	var source *centercode.SourceError
+	if !errors.As(err, &source) || !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	if n := len(sim.Tickets()[0].Files); n != 0 {
+		t.Errorf("%d files", n)
+	}
+}
+
+// TestAddFileMoved: an upload that is answered 307 or 308 goes where it says,
+// whole, and with the API key only if that is Centercode's.
+func TestAddFileMoved(t *testing.T) {
+	for _, status := range []int{307, 308} {
+		for _, size := range []int64{1000, 300_000} { // without and with Expect
+			for _, listed := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%d/%d bytes/listed %v", status, size, listed), func(t *testing.T) {
+					arrived, key := "", ""
+					store := answering(t, func(w http.ResponseWriter, r *http.Request) {
+						key = r.URL.Query().Get("apiKey")
+						f, _, err := r.FormFile("file")
+						if err != nil || r.URL.Query().Get("sig") != "a b" {
+							http.Error(w, "no file", http.StatusBadRequest)
+							return
+						}
+						arrived = sha(f)
+						w.WriteHeader(http.StatusNoContent)
+					})
+					sim, _, endpoint := withTicket(t, centercodesim.Options{})
+					config := centercode.Config{BaseURL: sim.URL}
+					if listed {
+						config.Hosts = []string{strings.TrimPrefix(store.URL, "http://")}
+					}
+					c, err := centercode.New(config)
+					if err != nil {
+						t.Fatal(err)
+					}
+					sim.Inject(centercodesim.Fault{Op: centercodesim.OpFile, Status: status, Location: store.URL + "/x?sig=a+b&apiKey=echo#top"})
+					opened, closed := 0, 0
+					written, err := c.AddFile(t.Context(), reopening(file(endpoint, size, pattern(size)), size, &opened, &closed))
+					if err != nil || written != size || arrived != sha(pattern(size)) || opened != closed {
+						t.Fatalf("wrote %d, opened %d, closed %d: %v", written, opened, closed, err)
+					}
+					if want := map[bool]string{true: apiKey}[listed]; key != want {
+						t.Errorf("sent with the key %q, want %q", key, want)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestAddFileMovedNowhere: a redirect that cannot be followed is no upload.
+func TestAddFileMovedNowhere(t *testing.T) {
+	for name, location := range map[string]string{
+		"not encrypted": "http://beta.example.com/x", "no location": "", "with a password": "https://a:b@beta.example.com/x", "around and around": "self",
+	} {
+		t.Run(name, func(t *testing.T) {
+			sim, c, endpoint := withTicket(t, centercodesim.Options{})
+			if location == "self" {
+				location = endpoint
+			}
+			sim.Inject(centercodesim.Fault{Op: centercodesim.OpFile, Status: 307, Location: location, Times: -1})
+			_, err := c.AddFile(t.Context(), file(endpoint, 1<<20, pattern(1<<20)))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if e := apiError(t, err); e.Status != 307 || e.Lost || e.Permanent() || sim.Requests().File > 6 {
+				t.Errorf("got %+v after %d requests", *e, sim.Requests().File)
+			}
+		})
+	}
+}

@@ -1,0 +1,158 @@
+package worker
+
+import (
+	"errors"
+	"slices"
+
+	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/centercode"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/testfairy"
+)
+
+// failure is an error taken apart; what it does not hold is nil.
+type failure struct {
+	err      error
+	lost     *lostAnswerError
+	file     *attachError
+	wait     *waitError
+	source   *attachment.Error
+	api      *centercode.Error
+	field    *mapping.FieldError
+	endpoint *endpointError
+	syntax   *testfairy.SyntaxError
+}
+
+func takeApart(err error) *failure {
+	f := &failure{err: err}
+	errors.As(err, &f.lost)
+	errors.As(err, &f.file)
+	errors.As(err, &f.wait)
+	errors.As(err, &f.source)
+	errors.As(err, &f.api)
+	errors.As(err, &f.field)
+	errors.As(err, &f.endpoint)
+	errors.As(err, &f.syntax)
+	return f
+}
+
+func (f *failure) answered(statuses ...int) bool {
+	return f.api != nil && slices.Contains(statuses, f.api.Status)
+}
+
+// rule is one row of the table in docs/failure-modes.md; what and then are its
+// cells.
+type rule struct {
+	what, then string
+	fits       func(*failure) bool
+	decision   decision
+}
+
+// rules are tried from the top, and the first that fits wins. What Centercode's
+// statuses mean is in its help article on TestFairy feedback: 400 is most often an
+// invalid submitter, 404 a changed key and so a changed endpoint.
+var rules = []rule{
+	{
+		what:     "another worker has taken the delivery meanwhile",
+		then:     "nothing more is sent or written, and the message waits",
+		fits:     func(f *failure) bool { return errors.Is(f.err, ledger.ErrConflict) },
+		decision: decision{action: handBack},
+	}, {
+		what: "Centercode says of a ticket, in its own form (JSON with status and description), that it failed: 500; and the route has a `lookup`",
+		then: "looked up after its `settle` time; if there is no ticket, or it cannot be looked up, a retry",
+		fits: func(f *failure) bool { return f.lost != nil && f.lost.denied },
+
+		decision: decision{action: answerLost, reason: queue.ReasonAmbiguous},
+	}, {
+		what: "the answer to a file was lost, as it is below for a ticket, after all of the file was sent",
+		then: "by `onLostAnswer`: sent again, or dead letter `ambiguous`; the ticket stays",
+		fits: func(f *failure) bool { return f.lost != nil && f.file != nil },
+
+		decision: decision{action: answerLost, reason: queue.ReasonAmbiguous},
+	}, {
+		what: "the answer to a ticket was lost: no answer after the request was written; 3xx, any 5xx but 503, a status that nobody knows; " +
+			"a web page or half an answer under 200; an answer that names a ticket and also says that it failed; or the worker died before the answer came",
+		then: "looked up after the `settle` time where the route had a `lookup`, and sent again only if it is not there. " +
+			"Without one, or if the look-up cannot work, by `onLostAnswer`: dead letter `ambiguous` (`park`, the default), or sent again (`retry`)",
+		fits: func(f *failure) bool { return f.lost != nil },
+
+		decision: decision{action: answerLost, reason: queue.ReasonAmbiguous},
+	}, {
+		what:     "it is not the time: too little is left of the invocation, Centercode has asked the batch to wait, a ticket's name is looked up later",
+		then:     "the message waits",
+		fits:     func(f *failure) bool { return f.wait != nil },
+		decision: decision{action: handBack},
+	}, {
+		what: "the attachment's source answers 403, 404 or 410 more than 15 minutes after the webhook, or another 4xx (but 408, 421, 425, 429), " +
+			"or 400, 401 or 403 to a signed URL that has expired; the file is larger than the limit, is not allowed, " +
+			"is compressed by anything but gzip, is a web page, or no picture where one is wanted",
+		then: "dead letter `attachment_source`; the ticket stays. With `optional: true` the file is left out instead",
+		fits: func(f *failure) bool { return f.source != nil && f.source.Permanent },
+
+		decision: decision{action: bury, reason: queue.ReasonAttachmentSource},
+	}, {
+		what: "the source answers 403, 404 or 410 earlier than that: the file may not be there yet; it breaks off, is slow, or answers 408, 421, 425, 429 or 5xx; " +
+			"a signed URL has expired that it redirected to, and the next redirect is signed anew",
+		then: "a retry, after Retry-After if it is given; with `optional: true` as well",
+		fits: func(f *failure) bool { return f.source != nil },
+	}, {
+		what:     "Centercode answers 404, also within a success",
+		then:     "dead letter `not_found`: a key changed, so the endpoint did",
+		fits:     func(f *failure) bool { return f.answered(404) },
+		decision: decision{action: bury, reason: queue.ReasonNotFound},
+	}, {
+		what: "400, 405, 409, 410, 411, 413, 415, 422; a refusal within a success, with such a status or with none; " +
+			"a request that can never be sent, such as to an endpoint on another host",
+		then:     "dead letter `rejected`",
+		fits:     func(f *failure) bool { return f.api != nil && f.api.Permanent() },
+		decision: decision{action: bury, reason: queue.ReasonRejected},
+	}, {
+		what: "401, 403",
+		then: "the API key is read from SSM again, unless that was done in the last 10 s, and another one is tried at once; then a retry. " +
+			"A 403 that is a web page is called a firewall's",
+		fits: func(f *failure) bool { return f.answered(401, 403) },
+	}, {
+		what:     "429, 503",
+		then:     "a retry, after Retry-After if it is given; the batch's records that have not sent their ticket wait as well",
+		fits:     func(f *failure) bool { return f.answered(429, 503) },
+		decision: decision{overloaded: true},
+	}, {
+		what: "408, 425; no connection, or it broke before the request was written; a file's upload that ended before all of it was sent",
+		then: "a retry, after Retry-After if it is given: it has done nothing",
+		fits: func(f *failure) bool { return f.answered(0, 408, 425) },
+	}, {
+		what: "500 in Centercode's own form, to a file, or to a ticket whose route has no `lookup`",
+		then: "a retry: Centercode is believed",
+		fits: func(f *failure) bool { return f.api != nil && f.api.OwnFault },
+	}, {
+		what: "any other fault of a look-up, such as 5xx, a web page or half an answer",
+		then: "a retry: it only reads",
+		fits: func(f *failure) bool { return f.api != nil },
+	}, {
+		what:     "the message is not ours, or its event cannot be read",
+		then:     "dead letter `malformed`",
+		fits:     func(f *failure) bool { return errors.Is(f.err, queue.ErrMalformed) || f.syntax != nil },
+		decision: decision{action: bury, reason: queue.ReasonMalformed},
+	}, {
+		what:     "no route wants the event",
+		then:     "dead letter `unroutable`",
+		fits:     func(f *failure) bool { return errors.Is(f.err, mapping.ErrNoRoute) },
+		decision: decision{action: bury, reason: queue.ReasonUnroutable},
+	}, {
+		what:     "a template fails, a required value is empty, a choice is not in its list",
+		then:     "dead letter `mapping`",
+		fits:     func(f *failure) bool { return f.field != nil },
+		decision: decision{action: bury, reason: queue.ReasonMapping},
+	}, {
+		what:     "Centercode names no endpoint for an attachment, or one on a host that is not its own, and the route names none",
+		then:     "dead letter `attachment_endpoint`; the ticket stays",
+		fits:     func(f *failure) bool { return f.endpoint != nil },
+		decision: decision{action: bury, reason: queue.ReasonAttachmentEndpoint},
+	}, {
+		what: "SQS, the ledger or SSM fails; a bug; anything else",
+		then: "a retry: it must not empty the queue into the dead letters",
+		fits: func(*failure) bool { return true },
+	},
+}
