@@ -2,12 +2,14 @@ package main
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
 
+	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/testfairy"
 )
 
@@ -75,6 +77,20 @@ func TestBadInput(t *testing.T) {
 		})
 	}
 	p.interrupt()
+	refused, err := openState(t, data).home.Refusals.Refused(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[ingest.Reason]int{}
+	for _, c := range refused.Counts {
+		counts[c.Reason] = c.Count
+	}
+	if want := (map[ingest.Reason]int{
+		ingest.ReasonNoToken: 1, ingest.ReasonWrongToken: 1, ingest.ReasonNotJSON: 2, ingest.ReasonTooDeep: 1,
+		ingest.ReasonTooLarge: 1, ingest.ReasonMethod: 1, ingest.ReasonUnknownPath: 1,
+	}); !maps.Equal(counts, want) || len(refused.Last) != 8 {
+		t.Errorf("refused %v, want %v; the last are %+v", counts, want, refused.Last)
+	}
 	if n := len(f.center.Tickets()); n != 0 {
 		t.Errorf("bad input made %d tickets", n)
 	}

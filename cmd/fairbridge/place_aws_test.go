@@ -32,7 +32,8 @@ type cloud struct {
 
 	mu     sync.Mutex
 	items  []map[string]any // of the ledger's table, on the wire
-	denied string           // a target that is refused, such as AmazonSSM.GetParameter
+	logs   map[string][]map[string]any
+	denied string // a target that is refused, such as AmazonSSM.GetParameter
 	calls  []string
 }
 
@@ -135,10 +136,11 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		stacktest.New(c.stack).ServeHTTP(w, r)
 	default:
 		awstest.Server{
-			"DynamoDB_20120810.Scan":       awstest.Call(c.scan),
-			"AmazonSQS.GetQueueAttributes": awstest.Call(c.home.SQS.GetQueueAttributes),
-			"AmazonSSM.PutParameter":       awstest.Call(c.home.SSM.PutParameter),
-			"AmazonSSM.GetParameter":       awstest.Call(c.home.SSM.GetParameter),
+			"DynamoDB_20120810.Scan":        awstest.Call(c.scan),
+			"AmazonSQS.GetQueueAttributes":  awstest.Call(c.home.SQS.GetQueueAttributes),
+			"AmazonSSM.PutParameter":        awstest.Call(c.home.SSM.PutParameter),
+			"AmazonSSM.GetParameter":        awstest.Call(c.home.SSM.GetParameter),
+			"Logs_20140328.FilterLogEvents": awstest.Call(c.filter),
 		}.ServeHTTP(w, r)
 	}
 }
@@ -150,6 +152,17 @@ func (c *cloud) scan(context.Context, *struct{}, ...struct{}) (*scanned, error) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return &scanned{Items: c.items}, nil
+}
+
+// logged is a part of a log on the wire.
+type logged struct {
+	Events []map[string]any `json:"events"`
+}
+
+func (c *cloud) filter(_ context.Context, in *struct{ LogGroupName string }, _ ...struct{}) (*logged, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &logged{Events: c.logs[in.LogGroupName]}, nil
 }
 
 // ran is what a command left.

@@ -41,6 +41,12 @@ centercode.baseUrl, tickets go to a Centercode simulator whose page shows them.`
 			if c.Concurrency < 1 || c.Concurrency > 1000 {
 				return usage("--concurrency must be 1 to 1000")
 			}
+			if c.Bodies < 1 || c.Bodies > 10_000 {
+				return usage("--bodies must be 1 to 10000")
+			}
+			if c.Connections < 1 || c.Connections > 1_000_000 {
+				return usage("--connections must be 1 to 1000000")
+			}
 			c.Log = slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 			return runBridge(cmd.Context(), c, &lines{out: std.out, now: time.Now, asJSON: asJSON})
 		},
@@ -50,6 +56,8 @@ centercode.baseUrl, tickets go to a Centercode simulator whose page shows them.`
 	cmd.Flags().StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address for webhooks; port 0 takes a free one")
 	cmd.Flags().StringVar(&c.Simulator, "simulator", "127.0.0.1:8081", "address for the simulator, which runs if no Centercode is configured")
 	cmd.Flags().IntVar(&c.Concurrency, "concurrency", 4, "batches of up to 10 deliveries that are worked on at once")
+	cmd.Flags().IntVar(&c.Bodies, "bodies", embedded.DefaultBodies, "webhooks of the greatest length that may be in memory at once; more of shorter ones")
+	cmd.Flags().IntVar(&c.Connections, "connections", embedded.DefaultConnections, "connections for webhooks that are held at once")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line instead of text")
 	return cmd
 }

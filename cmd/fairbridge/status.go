@@ -19,17 +19,21 @@ func newStatus(std streams) *cobra.Command {
 	var at place
 	var config string
 	var limit int
-	var asJSON bool
+	var asJSON, refused bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how the bridge is, and what needs a person",
 		Long: `Shows the queues, the dead letters, the secrets, whether Centercode answers from
 here (no key is sent), and the last deliveries. Nothing is changed, and nothing
 is received from the work queue. The exit code is 1 if something needs a person:
-dead letters, a missing secret, a Centercode that does not answer.`,
+dead letters, a missing secret, a Centercode that does not answer, webhooks that
+were refused in the last 24 hours though they may be TestFairy's. With --refused
+it shows the last hundred of those: when, why, how long, and the names of their
+fields. Of a stack they are those of the last seven days.`,
 		Example: `  fairbridge status
   fairbridge status --stack fairbridge-prod --region eu-central-1
-  fairbridge status --stack fairbridge-prod --json | jq .problems`,
+  fairbridge status --stack fairbridge-prod --json | jq .problems
+  fairbridge status --refused`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 0 || limit > 1000 {
@@ -40,6 +44,9 @@ dead letters, a missing secret, a Centercode that does not answer.`,
 				return err
 			}
 			defer t.Close()
+			if refused {
+				return showRefused(cmd.Context(), std.out, t, asJSON)
+			}
 			s := t.Status(cmd.Context(), home.StatusOptions{Config: config, Last: limit})
 			if asJSON {
 				enc := json.NewEncoder(std.out)
@@ -58,6 +65,7 @@ dead letters, a missing secret, a Centercode that does not answer.`,
 	cmd.Flags().StringVar(&config, "config", defaultConfig, "where centercode.baseUrl is, unless the stack has it")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 	cmd.Flags().IntVar(&limit, "last", 10, "how many of the last deliveries to show")
+	cmd.Flags().BoolVar(&refused, "refused", false, "show the webhooks that were refused instead")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
 	return cmd
 }

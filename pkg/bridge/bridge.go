@@ -36,7 +36,8 @@ const (
 	closingMargin = 2 * time.Second
 )
 
-// Config is what a bridge is made of. All of it is required.
+// Config is what a bridge is made of. All but Bodies and Connections is
+// required.
 type Config struct {
 	Mapping *mapping.Config
 	// Folder is the data folder: the queue, the ledger, the secrets and, if there
@@ -50,6 +51,13 @@ type Config struct {
 	// Concurrency is how many batches of up to 10 deliveries are worked on at
 	// once.
 	Concurrency int
+	// Bodies is how many bodies of webhooks may be in memory at once, of the
+	// greatest length there is; shorter ones count by their length. 0 means
+	// [embedded.DefaultBodies].
+	Bodies int
+	// Connections is how many connections the webhook's address holds at once. 0
+	// means [embedded.DefaultConnections].
+	Connections int
 	// Ingested and Worked are told what became of each webhook and message.
 	Ingested ingest.Reporter
 	Worked   worker.Reporter
@@ -85,6 +93,7 @@ type Bridge struct {
 	server    *http.Server
 	poller    *embedded.Poller
 	webhook   string
+	log       *slog.Logger
 }
 
 // Open makes everything ready, so that what is wrong is said before the first
@@ -92,7 +101,7 @@ type Bridge struct {
 // [embedded.ErrLocked] if another process runs a bridge in the folder,
 // [secrets.ErrNotFound] if a secret is missing, or is a [*ListenError].
 func Open(ctx context.Context, c Config) (*Bridge, error) {
-	b := &Bridge{}
+	b := &Bridge{log: c.Log}
 	if err := b.open(ctx, c); err != nil {
 		if b.home != nil {
 			err = b.home.Explain(err)
@@ -127,6 +136,7 @@ func (b *Bridge) open(ctx context.Context, c Config) (err error) {
 	if b.listener, err = listen(ctx, c.Listen); err != nil {
 		return &ListenError{Err: err}
 	}
+	b.listener = embedded.LimitConnections(b.listener, c.Connections)
 	b.webhook = home.LocalWebhook(b.listener.Addr().String(), token)
 	if err := b.wire(ctx, c); err != nil {
 		return err
@@ -188,19 +198,19 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	}
 	accept, err := ingest.New(ingest.Config{
 		QueueURL: b.home.WorkQueueURL, Sender: b.home.SQS, Routes: config,
-		Secrets: stored, Reporter: c.Ingested,
+		Secrets: stored, Reporter: b.home.Refusals.Reporting(c.Ingested),
 	})
 	if err != nil {
 		return err
 	}
-	b.server = &http.Server{
-		Handler:           &embedded.Listener{Handler: accept.Handle, Function: "ingest", Log: c.Log},
-		ReadHeaderTimeout: 10 * time.Second,
-		// API Gateway gives an integration 30 s; a sender may need as long for
-		// its body.
-		ReadTimeout: time.Minute,
-		IdleTimeout: 2 * time.Minute,
+	listener, err := embedded.NewListener(embedded.ListenerConfig{
+		Handler: accept, Function: "ingest", Log: c.Log, Bodies: c.Bodies,
+		Refused: b.home.Refusals.Add, Ready: b.home.Ready,
+	})
+	if err != nil {
+		return err
 	}
+	b.server = embedded.NewServer(listener, c.Log)
 	b.poller = &embedded.Poller{
 		SQS: b.home.SQS, QueueURL: b.home.WorkQueueURL, Function: "worker",
 		BatchSize: batchSize, MaximumConcurrency: c.Concurrency, Timeout: functionTimeout, Handler: work.Handle, Log: c.Log,
@@ -225,6 +235,7 @@ func (b *Bridge) Serve(ctx context.Context) error {
 		return b.server.Shutdown(stop)
 	})
 	group.Go(func() error { return b.poller.Run(running) })
+	group.Go(func() error { return b.home.Refusals.Run(running, b.log) })
 	group.Go(func() error { return b.home.Watch(running) })
 	return b.home.Explain(group.Wait())
 }

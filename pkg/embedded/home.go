@@ -45,6 +45,8 @@ type Home struct {
 	SQS    *SQS
 	SSM    *SSM
 	Ledger *sqlite.Store
+	// Refusals is what is remembered of the webhooks that were refused.
+	Refusals *Refusals
 
 	WorkQueueURL, DeadLetterQueueURL string
 
@@ -110,6 +112,7 @@ func Exists(dir string) bool {
 
 func (h *Home) fill(ctx context.Context, o options) (err error) {
 	h.SQS, h.SSM = NewSQS(h.DB, o.now), NewSSM(h.DB, o.now, o.getenv)
+	h.Refusals = newRefusals(h.DB, o.now)
 	if h.Ledger, err = sqlite.New(ctx, h.DB, sqlite.WithClock(o.now)); err != nil {
 		return err
 	}

@@ -8,29 +8,35 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"fairbridge/pkg/ingest"
 )
 
 // An HTTP API's quotas, which cannot be changed.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 const (
-	maxRequestBody     = 10 << 20
 	maxRequestHead     = 10240 // request line and headers
 	integrationTimeout = 30 * time.Second
 )
 
-// Listener plays an HTTP API of API Gateway with one Lambda integration, payload
-// format 2.0: it turns each request into an event and the handler's response
-// into an answer. What the handler does not answer well is answered as API
-// Gateway does: 500 for an error, a panic or a response that makes no sense, 503
-// after 30 s; 413 and 431 for a request beyond its quotas.
-//
-// As there, a caller that hangs up does not end the handler's context.
-type Listener struct {
-	Handler func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
+// HTTPHandler answers one request of an HTTP API, payload format 2.0.
+type HTTPHandler interface {
+	// Handle answers a request. What it does not answer well is answered as API
+	// Gateway does.
+	Handle(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
+	// Admit judges a request before a byte of its body is read, and returns
+	// false with the answer to one that it refuses.
+	Admit(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, bool)
+}
+
+// ListenerConfig is what a [Listener] is made of. Only Handler is required.
+type ListenerConfig struct {
+	Handler HTTPHandler
 	// Function is the function's name, for its ARN in the context.
 	Function string
 	// Log gets one line a request, without the query string, since the token is
@@ -38,18 +44,61 @@ type Listener struct {
 	Log *slog.Logger
 	// Timeout is what the handler is given; 0 means API Gateway's 30 s.
 	Timeout time.Duration
+	// Bodies is how many bodies of [ingest.MaxPayloadBytes] may be in memory at
+	// once; shorter ones count by their length. A request beyond that waits for
+	// up to 5 s, unread, and is then answered 503. 0 means [DefaultBodies].
+	Bodies int
+	// Refused is told of each request that the listener itself answers 4xx or
+	// 5xx, from many goroutines. It must not block. nil for nobody.
+	Refused func(ingest.Refusal)
+	// Ready returns why no webhook can be accepted at the moment, for /readyz.
+	// nil means that one always can.
+	Ready func(context.Context) error
+}
+
+// Listener plays an HTTP API of API Gateway with one Lambda integration, payload
+// format 2.0: it turns each request into an event and the handler's response
+// into an answer. What the handler does not answer well is answered as API
+// Gateway does: 500 for an error, a panic or a response that makes no sense, 503
+// after 30 s; 431 for a head beyond its quota. Other than there, a body is read
+// only once the handler has admitted the request, and only as far as to see that
+// it is longer than [ingest.MaxPayloadBytes].
+//
+// As there, a caller that hangs up does not end the handler's context.
+type Listener struct {
+	config ListenerConfig
+	bodies *bodyRoom
+	ready  *readiness
+}
+
+// NewListener makes a listener.
+func NewListener(c ListenerConfig) (*Listener, error) {
+	if c.Handler == nil || c.Bodies < 0 {
+		return nil, errors.New("embedded: a listener needs a Handler, and Bodies of at least 0")
+	}
+	if c.Timeout == 0 {
+		c.Timeout = integrationTimeout
+	}
+	if c.Bodies == 0 {
+		c.Bodies = DefaultBodies
+	}
+	return &Listener{config: c, bodies: newBodyRoom(c.Bodies), ready: &readiness{check: c.Ready}}, nil
 }
 
 // ServeHTTP answers one request.
 func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if l.probe(w, r) {
+		return
+	}
 	start := time.Now()
 	id := newID()
 	w.Header().Set("Apigw-Requestid", id)
-	status, size, err := l.serve(w, r, id, start)
-	if l.Log == nil {
+	e := exchange{listener: l, w: w, r: r, event: request(r, id, start)}
+	err := e.serve()
+	if l.config.Log == nil {
 		return
 	}
-	log := l.Log.With("method", r.Method, "path", r.URL.Path, "status", status, "bytes", size,
+	log := l.config.Log.With("method", r.Method, "path", r.URL.Path, "status", e.status, "bytes", e.size,
 		"took_ms", time.Since(start).Milliseconds(), "request_id", id)
 	if panicked := (*panicError)(nil); errors.As(err, &panicked) {
 		log = log.With("stack", string(panicked.stack))
@@ -61,89 +110,134 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	log.Info("request")
 }
 
-// serve returns the status that was answered, the number of bytes of the
-// request's body and what went wrong on this side.
-func (l *Listener) serve(w http.ResponseWriter, r *http.Request, id string, now time.Time) (status, size int, err error) {
-	if headSize(r) > maxRequestHead {
-		return refuse(w, http.StatusRequestHeaderFieldsTooLarge), 0, nil
+// exchange is one request and its answer.
+type exchange struct {
+	listener *Listener
+	w        http.ResponseWriter
+	r        *http.Request
+	event    events.APIGatewayV2HTTPRequest
+
+	status int // that was answered
+	size   int // of the body, as far as it was read
+}
+
+// serve returns what went wrong on this side.
+func (e *exchange) serve() error {
+	l := e.listener
+	if headSize(e.r) > maxRequestHead {
+		return e.refuse(http.StatusRequestHeaderFieldsTooLarge, ingest.ReasonHeadTooLarge)
 	}
-	if r.ContentLength > maxRequestBody {
-		return refuse(w, http.StatusRequestEntityTooLarge), 0, nil
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequestBody))
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return refuse(w, http.StatusRequestEntityTooLarge), len(body), nil
-	}
-	if err != nil { // the caller broke off, or its time is over
-		return refuse(w, http.StatusBadRequest), len(body), nil
-	}
-	timeout := l.Timeout
-	if timeout == 0 {
-		timeout = integrationTimeout
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.r.Context()), l.config.Timeout)
 	defer cancel()
-	response, err := l.invoke(ctx, id, request(r, body, id, now))
-	switch {
-	case errors.Is(err, errIntegrationTimeout):
-		return refuse(w, http.StatusServiceUnavailable), len(body), err
-	case err != nil:
-		return refuse(w, http.StatusInternalServerError), len(body), err
+	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{
+		AwsRequestID:       e.event.RequestContext.RequestID,
+		InvokedFunctionArn: "arn:aws:lambda:" + Region + ":" + AccountID + ":function:" + l.config.Function,
+	})
+	var refusal events.APIGatewayV2HTTPResponse
+	admitted, err := invoke(ctx, func() (admitted bool, err error) {
+		refusal, admitted = l.config.Handler.Admit(ctx, e.event)
+		return admitted, nil
+	})
+	if err != nil {
+		return e.fail(err)
 	}
-	if err := answer(w, response); err != nil {
-		return refuse(w, http.StatusInternalServerError), len(body), err
+	if !admitted {
+		e.leaveBody()
+		return e.answer(refusal)
 	}
-	return response.StatusCode, len(body), nil
+	done, err := l.bodies.acquire(ctx, e.r.ContentLength)
+	if err != nil {
+		e.leaveBody()
+		e.w.Header().Set("Retry-After", strconv.Itoa(int(busyRetryAfter.Seconds())))
+		return e.refuse(http.StatusServiceUnavailable, ingest.ReasonTooBusy)
+	}
+	body, err := io.ReadAll(io.LimitReader(e.r.Body, ingest.MaxPayloadBytes+1))
+	e.size = len(body)
+	if err != nil { // the caller broke off, or its time is over
+		done()
+		return e.refuse(http.StatusBadRequest, ingest.ReasonBodyCutOff)
+	}
+	if len(body) > ingest.MaxPayloadBytes { // the handler sees that it is too long
+		e.leaveBody()
+	}
+	setBody(&e.event, e.r, body)
+	response, err := invoke(ctx, func() (events.APIGatewayV2HTTPResponse, error) {
+		defer done() // it may go on after its time is over, and still has the body
+		return l.config.Handler.Handle(ctx, e.event)
+	})
+	if err != nil {
+		return e.fail(err)
+	}
+	return e.answer(response)
+}
+
+// leaveBody has the connection closed after the answer, so that nobody reads the
+// rest of the body.
+func (e *exchange) leaveBody() {
+	if e.r.ContentLength != 0 {
+		e.w.Header().Set("Connection", "close")
+	}
 }
 
 var errIntegrationTimeout = errors.New("the handler did not answer in time")
 
 // invoke calls the handler, and leaves it running when ctx ends before it
 // answers.
-func (l *Listener) invoke(ctx context.Context, id string, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{
-		AwsRequestID:       id,
-		InvokedFunctionArn: "arn:aws:lambda:" + Region + ":" + AccountID + ":function:" + l.Function,
-	})
+func invoke[T any](ctx context.Context, handler func() (T, error)) (T, error) {
 	type result struct {
-		response events.APIGatewayV2HTTPResponse
+		response T
 		err      error
 	}
 	results := make(chan result, 1)
 	go func() {
-		response, err := call(ctx, l.Handler, event)
+		response, err := call(ctx, func(context.Context, struct{}) (T, error) { return handler() }, struct{}{})
 		results <- result{response, err}
 	}()
 	select {
 	case r := <-results:
 		return r.response, r.err
 	case <-ctx.Done():
-		return events.APIGatewayV2HTTPResponse{}, errIntegrationTimeout
+		return *new(T), errIntegrationTimeout
 	}
 }
 
-// refuse answers in API Gateway's own words and returns the status.
-func refuse(w http.ResponseWriter, status int) int {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, `{"message":%q}`, http.StatusText(status)) // the caller may be gone
-	return status
+// fail answers for a handler that did not.
+func (e *exchange) fail(err error) error {
+	e.leaveBody()
+	status := http.StatusInternalServerError
+	if errors.Is(err, errIntegrationTimeout) {
+		status = http.StatusServiceUnavailable
+	}
+	_ = e.refuse(status, ingest.ReasonHandlerFailed)
+	return err
 }
 
-// answer writes the handler's response. If it returns an error, nothing has
-// been written yet.
-func answer(w http.ResponseWriter, response events.APIGatewayV2HTTPResponse) error {
+// refuse answers in API Gateway's own words, and tells of it.
+func (e *exchange) refuse(status int, reason ingest.Reason) error {
+	e.status = status
+	if e.listener.config.Refused != nil {
+		size := max(e.size, int(e.r.ContentLength))
+		e.listener.config.Refused(ingest.Refusal{At: time.Now(), Status: status, Reason: reason, Bytes: size})
+	}
+	e.w.Header().Set("Content-Type", "application/json")
+	e.w.WriteHeader(status)
+	_, _ = fmt.Fprintf(e.w, `{"message":%q}`, http.StatusText(status)) // the caller may be gone
+	return nil
+}
+
+// answer writes the handler's response, or fails if that makes no sense.
+func (e *exchange) answer(response events.APIGatewayV2HTTPResponse) error {
 	if response.StatusCode < 200 || response.StatusCode > 599 {
-		return fmt.Errorf("the handler's response has the status %d", response.StatusCode)
+		return e.fail(fmt.Errorf("the handler's response has the status %d", response.StatusCode))
 	}
 	body := []byte(response.Body)
 	if response.IsBase64Encoded {
 		var err error
 		if body, err = base64.StdEncoding.DecodeString(response.Body); err != nil {
-			return fmt.Errorf("the handler's response has a body that is not base64: %w", err)
+			return e.fail(fmt.Errorf("the handler's response has a body that is not base64: %w", err))
 		}
 	}
-	header := w.Header()
+	header := e.w.Header()
 	header.Set("Content-Type", "text/plain; charset=utf-8") // unless it has its own
 	for name, value := range response.Headers {
 		header.Set(name, value)
@@ -151,7 +245,8 @@ func answer(w http.ResponseWriter, response events.APIGatewayV2HTTPResponse) err
 	for _, cookie := range response.Cookies {
 		header.Add("Set-Cookie", cookie)
 	}
-	w.WriteHeader(response.StatusCode)
-	_, _ = w.Write(body) // the caller may be gone, or there is no body with this status
+	e.status = response.StatusCode
+	e.w.WriteHeader(response.StatusCode)
+	_, _ = e.w.Write(body) // the caller may be gone, or there is no body with this status
 	return nil
 }

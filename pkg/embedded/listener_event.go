@@ -12,17 +12,17 @@ import (
 
 const defaultRoute = "$default"
 
-// request makes the event of a request, payload format 2.0. The path is
-// decoded and the query string is not, as in an HTTP API's events (captures of
+// request makes the event of a request, payload format 2.0, without its body.
+// The path is decoded and the query string is not, as in an HTTP API's events (captures of
 // live ones: https://github.com/middleapi/standard-server/pull/93).
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
-func request(r *http.Request, body []byte, id string, now time.Time) events.APIGatewayV2HTTPRequest {
+func request(r *http.Request, id string, now time.Time) events.APIGatewayV2HTTPRequest {
 	source, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		source = r.RemoteAddr
 	}
 	headers, cookies := headers(r, source)
-	event := events.APIGatewayV2HTTPRequest{
+	return events.APIGatewayV2HTTPRequest{
 		Version:               "2.0",
 		RouteKey:              defaultRoute,
 		RawPath:               r.URL.Path,
@@ -44,12 +44,15 @@ func request(r *http.Request, body []byte, id string, now time.Time) events.APIG
 			},
 		},
 	}
+}
+
+// setBody puts the body into the event of its request.
+func setBody(event *events.APIGatewayV2HTTPRequest, r *http.Request, body []byte) {
 	if len(body) > 0 && !isText(r.Header.Get("Content-Type")) {
 		event.Body, event.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true
 	} else {
 		event.Body = string(body)
 	}
-	return event
 }
 
 // headers returns the headers under lower-case names, the values of several of

@@ -20,16 +20,35 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/ingest"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
-type httpHandler = func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
+// httpHandler admits everything.
+type httpHandler func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
 
-// serve starts a server with the listener in front of h.
-func serve(t testing.TB, l *embedded.Listener) *httptest.Server {
+func (h httpHandler) Handle(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	return h(ctx, e)
+}
+
+func (httpHandler) Admit(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, bool) {
+	return events.APIGatewayV2HTTPResponse{}, true
+}
+
+func newListener(t testing.TB, c embedded.ListenerConfig) *embedded.Listener {
 	t.Helper()
-	server := httptest.NewServer(l)
+	l, err := embedded.NewListener(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// serve starts a server with a listener.
+func serve(t testing.TB, c embedded.ListenerConfig) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(newListener(t, c))
 	t.Cleanup(server.Close)
 	return server
 }
@@ -83,10 +102,10 @@ func TestEvents(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			seen := make(chan events.APIGatewayV2HTTPRequest, 1)
-			server := serve(t, &embedded.Listener{Handler: func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+			server := serve(t, embedded.ListenerConfig{Handler: httpHandler(func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 				seen <- e
 				return ok(ctx, e)
-			}})
+			})})
 			r, err := http.NewRequestWithContext(t.Context(), test.method, server.URL+test.target, strings.NewReader(test.body))
 			if err != nil {
 				t.Fatal(err)
@@ -164,11 +183,11 @@ func TestAnswers(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			l := &embedded.Listener{Handler: test.handler}
+			c := embedded.ListenerConfig{Handler: test.handler}
 			if test.status == 503 {
-				l.Timeout = 10 * time.Millisecond
+				c.Timeout = 10 * time.Millisecond
 			}
-			r, err := http.NewRequestWithContext(t.Context(), "GET", serve(t, l).URL, nil)
+			r, err := http.NewRequestWithContext(t.Context(), "GET", serve(t, c).URL, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -187,24 +206,29 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	const mib10 = 10 << 20
-	server := serve(t, &embedded.Listener{Handler: func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-		if len(e.Body) < mib10 && len(e.Body) > 0 {
-			t.Errorf("a body of %d bytes", len(e.Body))
+	const most = ingest.MaxPayloadBytes
+	got := make(chan int, 1)
+	refused := make(chan ingest.Refusal, 1)
+	server := serve(t, embedded.ListenerConfig{Handler: httpHandler(func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+		body, err := base64.StdEncoding.DecodeString(e.Body)
+		got <- len(body)
+		if err != nil {
+			return events.APIGatewayV2HTTPResponse{}, err
 		}
 		return ok(ctx, e)
-	}})
+	}), Refused: func(r ingest.Refusal) { refused <- r }})
 	tests := map[string]struct {
 		body   io.Reader
 		header string
 		status int
-		answer string
+		read   int // of the body
 	}{
-		"the largest body":      {bytes.NewReader(make([]byte, mib10)), "", 200, ""},
-		"a declared byte more":  {bytes.NewReader(make([]byte, mib10+1)), "", 413, `{"message":"Request Entity Too Large"}`},
-		"a streamed byte more":  {io.MultiReader(bytes.NewReader(make([]byte, mib10+1))), "", 413, `{"message":"Request Entity Too Large"}`},
-		"long headers":          {nil, strings.Repeat("x", 9000), 200, ""},
-		"headers that are over": {nil, strings.Repeat("x", 10240), 431, `{"message":"Request Header Fields Too Large"}`},
+		"the largest body":      {bytes.NewReader(make([]byte, most)), "", 200, most},
+		"a declared byte more":  {bytes.NewReader(make([]byte, most+1)), "", 200, most + 1},
+		"a streamed byte more":  {io.MultiReader(bytes.NewReader(make([]byte, most+1))), "", 200, most + 1},
+		"streamed, much more":   {io.MultiReader(bytes.NewReader(make([]byte, 2*most))), "", 200, most + 1},
+		"long headers":          {nil, strings.Repeat("x", 9000), 200, 0},
+		"headers that are over": {nil, strings.Repeat("x", 10240), 431, 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -214,8 +238,17 @@ func TestLimits(t *testing.T) {
 			}
 			r.Header.Set("X-Long", test.header)
 			response, body := do(t, r)
-			if response.StatusCode != test.status || body != test.answer {
-				t.Errorf("got %d %q", response.StatusCode, body)
+			if response.StatusCode != test.status {
+				t.Fatalf("got %d %q", response.StatusCode, body)
+			}
+			if test.status == 431 {
+				if told := <-refused; told.Status != 431 || told.Reason != ingest.ReasonHeadTooLarge || body != `{"message":"Request Header Fields Too Large"}` {
+					t.Errorf("told %+v, answered %s", told, body)
+				}
+				return
+			}
+			if n := <-got; n != test.read {
+				t.Errorf("the handler got %d bytes, want %d", n, test.read)
 			}
 		})
 	}
@@ -224,12 +257,12 @@ func TestLimits(t *testing.T) {
 // What the caller hangs up on is carried through: TestFairy may not wait.
 func TestCallerHangsUp(t *testing.T) {
 	entered, left := make(chan struct{}), make(chan error, 1)
-	server := serve(t, &embedded.Listener{Handler: func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	server := serve(t, embedded.ListenerConfig{Handler: httpHandler(func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		entered <- struct{}{}
 		<-entered
 		left <- ctx.Err()
 		return ok(ctx, e)
-	}})
+	})})
 	ctx, cancel := context.WithCancel(t.Context())
 	r, err := http.NewRequestWithContext(ctx, "POST", server.URL, nil)
 	if err != nil {
@@ -265,7 +298,7 @@ func TestAccessLogHoldsNoToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
-			l := &embedded.Listener{Handler: h, Log: slog.New(slog.NewJSONHandler(&log, nil))}
+			l := newListener(t, embedded.ListenerConfig{Handler: h, Log: slog.New(slog.NewJSONHandler(&log, nil))})
 			r := httptest.NewRequestWithContext(t.Context(), "POST", "/webhooks/testfairy?token=swordfish", strings.NewReader("body"))
 			l.ServeHTTP(httptest.NewRecorder(), r)
 			if strings.Contains(log.String(), "swordfish") {
@@ -293,11 +326,14 @@ func FuzzListener(f *testing.F) {
 	f.Add("GET", "/%zz", "%zz;&=", "text/", ";;;", []byte{0xff, 0})
 	f.Add("OPTIONS", "*", "", " Application/JSON ;", "=", []byte(nil))
 	f.Fuzz(func(t *testing.T, method, path, query, kind, cookie string, body []byte) {
+		if path == "/healthz" || path == "/readyz" {
+			return // answered without the handler
+		}
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "/", bytes.NewReader(body))
 		r.Method, r.URL.Path, r.URL.RawQuery = method, path, query
 		r.Header["Content-Type"], r.Header["Cookie"] = []string{kind}, []string{cookie}
 		var got []byte
-		l := &embedded.Listener{Handler: func(_ context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+		l := newListener(t, embedded.ListenerConfig{Handler: httpHandler(func(_ context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 			got = []byte(e.Body)
 			if e.IsBase64Encoded {
 				var err error
@@ -314,7 +350,7 @@ func FuzzListener(f *testing.F) {
 				}
 			}
 			return events.APIGatewayV2HTTPResponse{StatusCode: 200, Body: e.Body, IsBase64Encoded: e.IsBase64Encoded}, nil
-		}}
+		})})
 		w := httptest.NewRecorder()
 		l.ServeHTTP(w, r)
 		if w.Code == http.StatusRequestHeaderFieldsTooLarge {

@@ -110,6 +110,8 @@ type Home struct {
 	CentercodeBaseURL string
 	// Dashboard is a page of the AWS console, "" on this machine.
 	Dashboard string
+	// Refusals are the webhooks that were refused.
+	Refusals Refusals
 	// Ages is nil on AWS, where only CloudWatch knows.
 	Ages Ages
 	// Peeks is nil on AWS.

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"fairbridge/pkg/centercode"
+	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/mapping"
@@ -44,6 +45,8 @@ type Status struct {
 	Deliveries  []DeliveryStatus `json:"deliveries"`
 	// Partial says that the ledger was too large to be read whole.
 	Partial bool `json:"deliveriesPartial,omitempty"`
+	// Refused are the last hundred webhooks that were refused, and counts.
+	Refused *ingest.Refused `json:"refused,omitempty"`
 	// Problems is what needs a person, each with what to do.
 	Problems []string `json:"problems"`
 }
@@ -98,13 +101,14 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 	if !h.OnAWS() {
 		s.Data = h.Folder
 	}
-	var workErr, deadErr, secretsErr, centercodeErr, historyErr error
+	var workErr, deadErr, secretsErr, centercodeErr, historyErr, refusedErr error
 	var all sync.WaitGroup
 	all.Go(func() { s.Work, workErr = h.Depth(ctx, h.WorkQueueURL) })
 	all.Go(func() { s.DeadLetters, deadErr = h.Depth(ctx, h.DeadLetterQueueURL) })
 	all.Go(func() { s.Secrets, secretsErr = h.Secrets(ctx) })
 	all.Go(func() { s.Centercode, centercodeErr = h.askCentercode(ctx, o.Config) })
 	all.Go(func() { s.Deliveries, s.Partial, historyErr = h.deliveries(ctx, o.Last) })
+	all.Go(func() { s.Refused, refusedErr = h.refused(ctx) })
 	all.Go(func() {
 		if !h.OnAWS() {
 			s.Runs = aws.Bool(listens(ctx, h.Webhook))
@@ -126,7 +130,12 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 			s.problem("%s is missing: %s", secret.Name, h.Command(how))
 		}
 	}
-	for _, err := range []error{centercodeErr, workErr, deadErr, secretsErr, historyErr} {
+	if s.Refused != nil {
+		if text := h.refusedProblem(*s.Refused, time.Now()); text != "" {
+			s.problem("%s", text)
+		}
+	}
+	for _, err := range []error{centercodeErr, workErr, deadErr, secretsErr, historyErr, refusedErr} {
 		if err != nil {
 			s.problem("%v", err)
 		}
@@ -217,6 +226,14 @@ func (h *Home) askCentercode(ctx context.Context, config string) (CentercodeStat
 		return s, fmt.Errorf("no good answer from Centercode at %s: HTTP %d", s.BaseURL, resp.StatusCode)
 	}
 	return s, nil
+}
+
+func (h *Home) refused(ctx context.Context) (*ingest.Refused, error) {
+	r, err := h.Refusals.Refused(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &r, nil
 }
 
 // deliveries are those that changed last, the latest first.

@@ -65,6 +65,24 @@ type Refusal struct {
 	Fields []string `json:"fields,omitempty"`
 }
 
+// RefusalCount is how many requests were refused for a reason.
+type RefusalCount struct {
+	Status int    `json:"status"`
+	Reason Reason `json:"reason"`
+	Count  int    `json:"count"`
+	// Last is when the last of them was refused.
+	Last time.Time `json:"last"`
+}
+
+// Refused is what a home remembers of the requests that were refused.
+type Refused struct {
+	// Last is the last hundred, the latest first.
+	Last []Refusal `json:"last"`
+	// Counts has one count a status and reason, in their order, since the home
+	// began to remember.
+	Counts []RefusalCount `json:"counts"`
+}
+
 // Refusal returns the outcome as a refusal; false if it is none.
 func (o Outcome) Refusal(at time.Time) (Refusal, bool) {
 	if o.Result != Rejected && o.Result != Failed {

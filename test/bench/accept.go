@@ -87,7 +87,11 @@ func startHome(tb testing.TB, config *mapping.Config) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	server := httptest.NewServer(&embedded.Listener{Handler: accept.Handle, Function: "ingest"})
+	listener, err := embedded.NewListener(embedded.ListenerConfig{Handler: accept, Function: "ingest"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	server := httptest.NewServer(listener)
 	tb.Cleanup(server.Close)
 	return server.URL + ingest.Path + "?token=" + webhookToken
 }

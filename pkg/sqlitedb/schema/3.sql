@@ -28,3 +28,29 @@ ALTER TABLE ledger ADD COLUMN data BLOB;
 UPDATE ledger SET state = 'dropped' WHERE state = 'dead' AND json_extract(doc, '$.last.reason') = 'dropped';
 UPDATE ledger SET attention = 'person', since = updated_at / 1000 WHERE state = 'dead';
 CREATE INDEX ledger_attention ON ledger (since) WHERE attention IS NOT NULL;
+
+-- The last webhooks that were refused, a hundred of strangers and a hundred of
+-- others, and how many there have been. at and last_at are milliseconds since
+-- 1970; fields is a JSON list of names, '' for none.
+CREATE TABLE refusals (
+	seq INTEGER PRIMARY KEY,
+	at INTEGER NOT NULL,
+	status INTEGER NOT NULL,
+	reason TEXT NOT NULL,
+	strange INTEGER NOT NULL,
+	bytes INTEGER NOT NULL,
+	fields TEXT NOT NULL
+) STRICT;
+CREATE TABLE refusal_counts (
+	status INTEGER NOT NULL,
+	reason TEXT NOT NULL,
+	count INTEGER NOT NULL,
+	last_at INTEGER NOT NULL,
+	PRIMARY KEY (status, reason)
+) STRICT;
+
+-- One row, written to see whether the file can be written.
+CREATE TABLE readiness (
+	id INTEGER PRIMARY KEY CHECK (id = 1),
+	at INTEGER NOT NULL -- milliseconds since 1970
+) STRICT;

@@ -1,0 +1,255 @@
+package embedded
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"fairbridge/pkg/ingest"
+	"fairbridge/pkg/sqlitedb"
+)
+
+const (
+	// keptRefusals is how many refusals are remembered of strangers, and how many
+	// of others: whoever tries out paths does not push out what may be TestFairy's.
+	keptRefusals = 100
+	// refusalRetry is how long to wait after a write that failed.
+	refusalRetry = time.Second
+	// lastRefusals is what the last write has when the bridge ends.
+	lastRefusals = 2 * time.Second
+)
+
+// Refusals remembers the webhooks that were refused: the last ones, and how many
+// there have been for each reason.
+//
+// Anybody can be refused, so it does not write for each: one write is on its way
+// at a time, with all that came while the one before it was. A crash takes those
+// along, which nobody was promised anything about.
+type Refusals struct {
+	db   *sqlitedb.DB
+	now  func() time.Time
+	wake chan struct{} // holds one: there is something to write
+
+	mu     sync.Mutex
+	last   []ingest.Refusal // not written yet, at most keptRefusals of each sort
+	counts map[refusalKind]ingest.RefusalCount
+}
+
+type refusalKind struct {
+	status int
+	reason ingest.Reason
+}
+
+func newRefusals(db *sqlitedb.DB, now func() time.Time) *Refusals {
+	return &Refusals{db: db, now: now, wake: make(chan struct{}, 1), counts: map[refusalKind]ingest.RefusalCount{}}
+}
+
+// Add remembers a refusal. It does not block; [Refusals.Run] writes it.
+func (r *Refusals) Add(refusal ingest.Refusal) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.keep(refusal)
+	r.count(ingest.RefusalCount{Status: refusal.Status, Reason: refusal.Reason, Count: 1, Last: refusal.At})
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// keep appends to the last refusals, and drops the oldest of the same sort if
+// there are too many.
+func (r *Refusals) keep(refusal ingest.Refusal) {
+	r.last = append(r.last, refusal)
+	same, oldest := 0, -1
+	for i, other := range r.last {
+		if other.Reason.Strange() != refusal.Reason.Strange() {
+			continue
+		}
+		if same++; oldest < 0 {
+			oldest = i
+		}
+	}
+	if same > keptRefusals {
+		r.last = slices.Delete(r.last, oldest, oldest+1)
+	}
+}
+
+func (r *Refusals) count(more ingest.RefusalCount) {
+	kind := refusalKind{more.Status, more.Reason}
+	c := r.counts[kind]
+	c.Status, c.Reason, c.Count = more.Status, more.Reason, c.Count+more.Count
+	if more.Last.After(c.Last) {
+		c.Last = more.Last
+	}
+	r.counts[kind] = c
+}
+
+// Reporting returns a reporter that remembers the refusals among the outcomes,
+// and passes all of them on.
+func (r *Refusals) Reporting(next ingest.Reporter) ingest.Reporter { return reporting{r, next} }
+
+type reporting struct {
+	refusals *Refusals
+	next     ingest.Reporter
+}
+
+// Report implements [ingest.Reporter].
+func (r reporting) Report(ctx context.Context, o ingest.Outcome) {
+	if refusal, ok := o.Refusal(r.refusals.now()); ok {
+		r.refusals.Add(refusal)
+	}
+	r.next.Report(ctx, o)
+}
+
+// Run writes what is added until ctx ends, and then what is left. log gets the
+// writes that failed, once in a row.
+func (r *Refusals) Run(ctx context.Context, log *slog.Logger) error {
+	failed := false
+	for {
+		var again <-chan time.Time
+		if err := r.write(ctx); err != nil && ctx.Err() == nil {
+			if !failed {
+				log.Warn("refused webhooks cannot be written down", "err", err)
+			}
+			failed, again = true, time.After(refusalRetry)
+		} else {
+			failed = false
+		}
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRefusals)
+			defer cancel()
+			_ = r.write(last) // nothing depends on it
+			return nil
+		case <-r.wake:
+		case <-again:
+		}
+	}
+}
+
+// write writes what has been added, and puts it back if that fails.
+func (r *Refusals) write(ctx context.Context) error {
+	r.mu.Lock()
+	last, counts := r.last, r.counts
+	r.last, r.counts = nil, map[refusalKind]ingest.RefusalCount{}
+	r.mu.Unlock()
+	if len(counts) == 0 {
+		return nil
+	}
+	err := r.db.Write(ctx, func(tx *sqlitedb.Tx) error {
+		for _, refusal := range last {
+			if err := insertRefusal(tx, refusal); err != nil {
+				return err
+			}
+		}
+		for _, c := range counts {
+			if _, err := tx.Exec(`INSERT INTO refusal_counts (status, reason, count, last_at) VALUES (?, ?, ?, ?)
+				ON CONFLICT DO UPDATE SET count = count + excluded.count, last_at = max(last_at, excluded.last_at)`,
+				c.Status, string(c.Reason), c.Count, c.Last.UnixMilli()); err != nil {
+				return err
+			}
+		}
+		for _, strange := range []bool{false, true} {
+			if _, err := tx.Exec(`DELETE FROM refusals WHERE strange = ?1 AND seq NOT IN
+				(SELECT seq FROM refusals WHERE strange = ?1 ORDER BY seq DESC LIMIT ?2)`, strange, keptRefusals); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	since := r.last
+	r.last = nil
+	for _, refusal := range slices.Concat(last, since) {
+		r.keep(refusal)
+	}
+	for _, c := range counts {
+		r.count(c)
+	}
+	return fmt.Errorf("write refused webhooks: %w", err)
+}
+
+func insertRefusal(tx *sqlitedb.Tx, r ingest.Refusal) error {
+	fields := ""
+	if len(r.Fields) > 0 {
+		names, err := json.Marshal(r.Fields)
+		if err != nil {
+			return err
+		}
+		fields = string(names)
+	}
+	_, err := tx.Exec("INSERT INTO refusals (at, status, reason, strange, bytes, fields) VALUES (?, ?, ?, ?, ?, ?)",
+		r.At.UnixMilli(), r.Status, string(r.Reason), r.Reason.Strange(), r.Bytes, fields)
+	return err
+}
+
+// Refused returns the last hundred refusals that were written, the latest first,
+// and the counts of all. Strangers' are among them only as far as others leave
+// room.
+func (r *Refusals) Refused(ctx context.Context) (ingest.Refused, error) {
+	var all ingest.Refused
+	last, err := r.db.Read().QueryContext(ctx, "SELECT at, status, reason, bytes, fields FROM refusals ORDER BY strange, seq DESC LIMIT ?", keptRefusals)
+	if err != nil {
+		return all, fmt.Errorf("read refused webhooks: %w", err)
+	}
+	defer last.Close()
+	for last.Next() {
+		var refusal ingest.Refusal
+		var at int64
+		var fields string
+		if err := last.Scan(&at, &refusal.Status, &refusal.Reason, &refusal.Bytes, &fields); err != nil {
+			return all, fmt.Errorf("read refused webhooks: %w", err)
+		}
+		refusal.At = time.UnixMilli(at).UTC()
+		if fields != "" {
+			if err := json.Unmarshal([]byte(fields), &refusal.Fields); err != nil {
+				return all, fmt.Errorf("read refused webhooks: names of fields: %w", err)
+			}
+		}
+		all.Last = append(all.Last, refusal)
+	}
+	if err := last.Err(); err != nil {
+		return all, fmt.Errorf("read refused webhooks: %w", err)
+	}
+	slices.SortStableFunc(all.Last, func(a, b ingest.Refusal) int { return b.At.Compare(a.At) })
+	all.Counts, err = r.readCounts(ctx)
+	return all, err
+}
+
+func (r *Refusals) readCounts(ctx context.Context) (counts []ingest.RefusalCount, err error) {
+	rows, err := r.db.Read().QueryContext(ctx, "SELECT status, reason, count, last_at FROM refusal_counts")
+	if err != nil {
+		return nil, fmt.Errorf("count refused webhooks: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var c ingest.RefusalCount
+		var at int64
+		if err := rows.Scan(&c.Status, &c.Reason, &c.Count, &at); err != nil {
+			return nil, fmt.Errorf("count refused webhooks: %w", err)
+		}
+		c.Last = time.UnixMilli(at).UTC()
+		counts = append(counts, c)
+	}
+	slices.SortFunc(counts, func(a, b ingest.RefusalCount) int {
+		return cmp.Or(cmp.Compare(a.Status, b.Status), cmp.Compare(a.Reason, b.Reason))
+	})
+	return counts, rows.Err()
+}
+
+// Ready returns why the home cannot take a webhook at the moment: it writes.
+func (h *Home) Ready(ctx context.Context) error {
+	return h.DB.Write(ctx, func(tx *sqlitedb.Tx) error {
+		_, err := tx.Exec("INSERT OR REPLACE INTO readiness (id, at) VALUES (1, ?)", time.Now().UnixMilli())
+		return err
+	})
+}
