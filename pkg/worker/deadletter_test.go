@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -158,6 +159,24 @@ func (w *world) replay() deadletter.Letter {
 	hold.Replay(w.Context(), []deadletter.Case{{Letter: l}}, 0, func(_ deadletter.Case, err error) { w.must(err) })
 	w.must(hold.Release(w.Context()))
 	return l
+}
+
+// replayAll replays the dead letters that there are, as the command does.
+func (w *world) replayAll() {
+	w.Helper()
+	if w.count(w.dead) == 0 {
+		return
+	}
+	var mu sync.Mutex
+	var letters []deadletter.Letter
+	hold, err := (&deadletter.Queue{API: w.sqs, URL: w.dead, WorkURL: w.work}).Take(w.Context(), func(l deadletter.Letter) {
+		mu.Lock()
+		defer mu.Unlock()
+		letters = append(letters, l)
+	})
+	w.must(err)
+	hold.Replay(w.Context(), deadletter.Cases(letters), 0, func(_ deadletter.Case, err error) { w.must(err) })
+	w.must(hold.Release(w.Context()))
 }
 
 // copyOf returns what delivers a message once more, as SQS may: with all that it

@@ -1,0 +1,186 @@
+package worker_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+)
+
+// wayBack is how a delivery comes again after its worker died or it did. first are
+// its first messages, as they were received.
+type wayBack struct {
+	name string
+	come func(w *world, first []types.Message)
+}
+
+var waysBack = []wayBack{
+	{"our replay", func(w *world, _ []types.Message) { w.replayAll() }},
+	{"SQS's redrive", func(w *world, _ []types.Message) { w.redrive() }},
+	{"sent by hand, without attributes", func(w *world, _ []types.Message) { w.sendLetters(1, false) }},
+	{"the same webhook again", func(w *world, _ []types.Message) { w.send(feedback(1)) }},
+	{"an old copy", func(w *world, first []types.Message) { w.hand(first) }},
+	{"two copies at once", func(w *world, _ []types.Message) { w.sendLetters(2, true) }},
+	{"two copies at once, by hand, and the webhook", func(w *world, _ []types.Message) {
+		w.sendLetters(2, false)
+		w.send(feedback(1))
+	}},
+}
+
+// TestWalk kills the worker after each call by which it changes anything, in each
+// of the ways that a delivery can go wrong, lets others go on, and has the delivery
+// come back in every way there is. In the end there is one ticket, whole.
+func TestWalk(t *testing.T) {
+	for _, store := range stores {
+		for _, s := range scenarios {
+			if s.withLog || s.name == "key rotated" {
+				continue // they go where others do
+			}
+			t.Run(store.name+"/"+s.name, func(t *testing.T) {
+				t.Parallel()
+				clean := &plan{}
+				s.walk(t, store.open(t), clean, waysBack[0])
+				points := []string{"nowhere"}
+				for _, call := range clean.calls {
+					if name, _, _ := strings.Cut(call, "#"); changes(name) {
+						points = append(points, call)
+					}
+				}
+				for i, point := range points {
+					for j, way := range waysBack {
+						if i%len(waysBack) != j && (store.name != "sqlite" || testing.Short()) {
+							continue // the rules are the same on every store: each way now and then
+						}
+						t.Run(point+" "+way.name, func(t *testing.T) {
+							s.walk(t, store.open(t), &plan{at: point, form: diesDone}, way)
+						})
+					}
+				}
+			})
+		}
+	}
+}
+
+// changes says whether a call changes anything outside of the worker.
+func changes(call string) bool {
+	switch call {
+	case "ledger.Put", "ledger.Set", "ledger.Delete", "sqs.SendMessage", "sqs.DeleteMessage", "centercode.create", "centercode.file":
+		return true
+	}
+	return false
+}
+
+func (s scenario) walk(t *testing.T, store option, p *plan, way wayBack) {
+	w := newWorld(t, s.routes, store)
+	if s.upset != nil {
+		s.upset(w)
+	}
+	id := w.send(feedback(1))
+	first := w.receive(w.work)
+	proc := w.start(p)
+	response, err := proc.handler.Handle(t.Context(), eventOf(first))
+	w.must(err)
+	proc.deleteAllBut(first, response)
+	if proc.isDead() {
+		p = nil
+	}
+	w.settle(p)
+	w.checkInvariants(id)
+
+	way.come(w, first)
+	w.settle(nil)
+	w.checkInvariants(id)
+	s.end(w, id)
+}
+
+// end is what a person does until nothing is left to do: mend the cause, look in
+// Centercode for what is in doubt, replay.
+func (s scenario) end(w *world, id string) {
+	w.Helper()
+	if s.mend != nil {
+		s.mend(w)
+	}
+	for range 4 {
+		if w.count(w.dead) == 0 {
+			break
+		}
+		w.settleParked(id)
+		for _, l := range w.letters() {
+			if l.Reason == queue.ReasonAttachmentEndpoint {
+				w.config = w.parse(endpointRoute)
+			}
+		}
+		w.replayAll()
+		w.settle(nil)
+		w.checkInvariants(id)
+	}
+	if n := w.count(w.dead); n != 0 {
+		w.Errorf("%d dead letters are left: %+v", n, w.letters())
+	}
+	if tickets := w.tickets(id); len(tickets) != 1 || len(tickets[0].Files) != 1 {
+		w.Errorf("in the end there is not one ticket with its file: %+v", tickets)
+	}
+	if e := w.entry(id); e.State != ledger.Completed || e.Letter != 0 {
+		w.Errorf("in the end the ledger has %+v", e)
+	}
+}
+
+// TestWalkOfDropped: whatever comes back of a delivery that a person gave up is
+// passed over, until its letter is imported again.
+func TestWalkOfDropped(t *testing.T) {
+	for _, store := range stores {
+		for _, s := range scenarios {
+			for _, way := range waysBack {
+				t.Run(fmt.Sprintf("%s/%s/%s", store.name, s.name, way.name), func(t *testing.T) {
+					t.Parallel()
+					w := newWorld(t, s.routes, store.open(t))
+					if s.upset != nil {
+						s.upset(w)
+					}
+					id := w.send(feedback(1))
+					first := w.receive(w.work)
+					w.hand(first)
+					w.settle(nil)
+					letters := w.letters()
+					if len(letters) == 0 {
+						return // there is nothing to drop
+					}
+					before := w.center.Requests()
+					w.must(w.ledger().Drop(t.Context(), id, letters[0].Generation, "a test"))
+					way.come(w, first)
+					w.settle(nil)
+					if e := w.entry(id); !e.Dropped() || w.center.Requests() != before {
+						t.Errorf("revived: %+v, requests %+v", e, w.center.Requests())
+					}
+					kept, err := w.ledger().Letter(t.Context(), w.entry(id))
+					if err != nil || !strings.Contains(string(kept), "feedback 1") {
+						t.Errorf("its letter is not kept: %q, %v", kept, err)
+					}
+				})
+			}
+		}
+	}
+}
+
+// sendLetters sends what is in the dead-letter queue to the work queue so many
+// times, with or without its attributes, and deletes it.
+func (w *world) sendLetters(times int, attributes bool) {
+	w.Helper()
+	w.eachLetter(func(m types.Message) {
+		in := &sqs.SendMessageInput{QueueUrl: &w.work, MessageBody: m.Body}
+		if attributes {
+			in.MessageAttributes = m.MessageAttributes
+		}
+		for range times {
+			_, err := w.sqs.SendMessage(w.Context(), in)
+			w.must(err)
+		}
+		_, err := w.sqs.DeleteMessage(w.Context(), &sqs.DeleteMessageInput{QueueUrl: &w.dead, ReceiptHandle: m.ReceiptHandle})
+		w.must(err)
+	})
+}
