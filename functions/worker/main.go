@@ -15,6 +15,7 @@ import (
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/dynamo"
+	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/telemetry"
 	"fairbridge/pkg/worker"
@@ -42,6 +43,9 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	remembered := ledger.New(dynamo.New(newTable(settings.AWS), settings.LedgerTable), time.Now, ledger.DefaultLease)
+	kept := make(chan error, 1) // meanwhile, as the secret
+	go func() { kept <- keepMapping(remembered, config) }()
 	client, err := centercode.New(centercode.Config{BaseURL: config.Centercode.BaseURL})
 	if err != nil {
 		return nil, err
@@ -51,9 +55,12 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 		return nil, err
 	}
 	<-fetched // as in ingest
+	if err := <-kept; err != nil {
+		log.Warn("the mapping was not written into the ledger: a dry run cannot show what runs here", "err", err)
+	}
 	return worker.New(worker.Config{
 		WorkQueueURL: settings.QueueURL, DeadLetterQueueURL: settings.DeadLetterQueueURL,
-		Ledger:     ledger.New(dynamo.New(newTable(settings.AWS), settings.LedgerTable), time.Now, ledger.DefaultLease),
+		Ledger:     remembered,
 		Mapper:     config,
 		Centercode: client,
 		Sources:    sources,
@@ -62,5 +69,16 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 		Reporter:   telemetry.Worker{Log: log, MaxAttempts: maxReceives},
 		Now:        time.Now,
 		HoldAtMost: worker.HoldAtMost,
+
+		BaseURL:     config.Centercode.BaseURL,
+		MappingHash: config.Hash(),
+		ForgetTexts: config.Ledger.Remember == mapping.RememberIDs,
 	})
+}
+
+// keepMapping writes down which mapping runs here. The handler does without.
+func keepMapping(l *ledger.Ledger, config *mapping.Config) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	return l.KeepMapping(ctx, config.Hash(), string(config.Document()))
 }

@@ -188,10 +188,16 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if err := b.home.SQS.KeepWaits(ctx); err != nil {
 		return err
 	}
+	remembered := ledger.New(b.home.Ledger, time.Now, ledger.DefaultLease).Alone()
+	if err := remembered.KeepMapping(ctx, config.Hash(), string(config.Document())); err != nil {
+		return err
+	}
 	work, err := worker.New(worker.Config{
-		Ledger: ledger.New(b.home.Ledger, time.Now, ledger.DefaultLease).Alone(), Mapper: config, Centercode: client,
+		Ledger: remembered, Mapper: config, Centercode: client,
 		Sources: fetcher, Secrets: key, Queue: b.home.SQS, Reporter: c.Worked, Now: time.Now,
 		WorkQueueURL: b.home.WorkQueueURL, DeadLetterQueueURL: b.home.DeadLetterQueueURL, Margin: closingMargin,
+		// The simulator's address changes with each start, and it is the same one.
+		BaseURL: config.Centercode.BaseURL, MappingHash: config.Hash(), ForgetTexts: config.Ledger.Remember == mapping.RememberIDs,
 	})
 	if err != nil {
 		return err
