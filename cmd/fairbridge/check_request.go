@@ -6,53 +6,14 @@ import (
 	"fmt"
 	"io"
 
-	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/preview"
 	"fairbridge/pkg/terminal"
 )
 
-// checked is the request that a dead letter becomes, for 'dlq'. Its remarks are
-// ready to be read.
-type checked struct {
-	Payload     string          `json:"payload"`
-	Route       int             `json:"route,omitempty"` // counted from 1
-	Method      string          `json:"method,omitempty"`
-	URL         string          `json:"url,omitempty"`
-	Body        json.RawMessage `json:"body,omitempty"`
-	Attachments []preview.File  `json:"attachments,omitempty"`
-	Warnings    []string        `json:"warnings,omitempty"`
-	Ignored     string          `json:"ignored,omitempty"`
-	Problems    []string        `json:"problems,omitempty"`
-}
-
-// requestOf notes what Centercode would get.
-func requestOf(c *preview.Checker, result *checked, r mapping.Request) error {
-	p, err := c.Request(r)
-	if err != nil {
-		return err
-	}
-	result.Route, result.Method, result.URL, result.Body = p.Route, p.Method, p.URL, p.Body
-	result.Attachments = p.Attachments
-	for _, w := range p.Warnings {
-		result.Warnings = append(result.Warnings, w.Text(""))
-	}
-	for _, problem := range p.Problems {
-		result.Problems = append(result.Problems, problem.Text(""))
-	}
-	return nil
-}
-
-// problemsOf is what is wrong, one text for each joined error.
-func problemsOf(err error) []string {
-	var all []string
-	for _, e := range preview.Each(err) {
-		all = append(all, e.Error())
-	}
-	return all
-}
-
-// write is the request for a person, after an empty line if there is more.
-func (r checked) write(out io.Writer, more bool) error {
+// writeReplayed is the request of a replay for a person, after an empty line if
+// there is more.
+func writeReplayed(out io.Writer, r deadletter.Request, more bool) error {
 	var b bytes.Buffer
 	if more {
 		b.WriteByte('\n')

@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"time"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/home"
-	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/preview"
 )
 
 func newDeadLetters(std streams) *cobra.Command {
@@ -32,37 +32,24 @@ left, 2 if the call was wrong.`,
 	return cmd
 }
 
-// desk is where dead letters are worked on: an open bridge's queues and ledger.
+// desk is where a command works on dead letters, with what it says to a person.
 type desk struct {
+	*deadletter.Desk
 	at     *place
 	target *home.Home
-	queue  *deadletter.Queue
-	ledger *ledger.Ledger
 	std    streams
 	meter  *meter
 }
 
-func openDesk(ctx context.Context, at *place, std streams) (*desk, error) {
-	t, err := at.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	d := &desk{
-		at: at, target: t, std: std, meter: newMeter(std.err),
-		queue:  &deadletter.Queue{API: t.SQS, URL: t.DeadLetterQueueURL, WorkURL: t.WorkQueueURL},
-		ledger: ledger.New(t.Ledger, time.Now, ledger.DefaultLease),
-	}
-	d.queue.Progress = func(taken, of int) { d.meter.show("reading dead letters", taken, of) }
-	return d, nil
-}
-
 // withDesk runs work at an open desk.
 func withDesk(ctx context.Context, at *place, std streams, work func(*desk) error) error {
-	d, err := openDesk(ctx, at, std)
+	t, err := at.open(ctx)
 	if err != nil {
 		return err
 	}
-	return errors.Join(work(d), d.target.Close())
+	m := newMeter(std.err)
+	d := &desk{Desk: deadletter.New(deadletter.Config{Home: t, Progress: m.show}), at: at, target: t, std: std, meter: m}
+	return errors.Join(work(d), t.Close())
 }
 
 // say tells a person something that is no result.
@@ -71,36 +58,27 @@ func (d *desk) say(format string, args ...any) {
 	fmt.Fprintf(d.std.err, "fairbridge: "+format+"\n", args...)
 }
 
-// lookups is how many ledger entries are asked for at once.
-const lookups = 10
+// print writes a result.
+func (d *desk) print(format string, args ...any) error {
+	d.meter.clear()
+	_, err := fmt.Fprintf(d.std.out, format, args...)
+	return err
+}
 
-// entries asks the ledger for deliveries. What it does not know is left out. Of
-// the errors the first is returned, with what could be had.
-func (d *desk) entries(ctx context.Context, ids []string) (map[string]ledger.Entry, error) {
-	var mu sync.Mutex
-	var first error
-	found := make(map[string]ledger.Entry, len(ids))
-	next := make(chan string)
-	var askers sync.WaitGroup
-	for range min(lookups, len(ids)) {
-		askers.Go(func() {
-			for id := range next {
-				e, err := d.ledger.Entry(ctx, id)
-				mu.Lock()
-				switch {
-				case err == nil:
-					found[id] = e
-				case first == nil && !errors.Is(err, ledger.ErrNotFound):
-					first = err
-				}
-				mu.Unlock()
-			}
-		})
+// checkerHere is the checker of the fairbridge.yaml that the flag names, or that
+// lies here. Without either it is nil: a bridge on AWS has its own.
+func (d *desk) checkerHere(cmd *cobra.Command, config string) (*preview.Checker, error) {
+	c, err := mapping.Load(config)
+	if errors.Is(err, fs.ErrNotExist) && !cmd.Flags().Changed("config") {
+		return nil, nil
 	}
-	for _, id := range ids {
-		next <- id
+	if err != nil {
+		return nil, err
 	}
-	close(next)
-	askers.Wait()
-	return found, first
+	if d.target.CentercodeBaseURL != "" {
+		stack := *c
+		stack.Centercode.BaseURL = d.target.CentercodeBaseURL
+		c = &stack
+	}
+	return preview.New(preview.Config{Mapping: c})
 }

@@ -4,19 +4,13 @@ import (
 	"cmp"
 	"context"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
-	"fairbridge/pkg/home"
-	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
 
@@ -77,7 +71,7 @@ func completeAssignment(at *place) cobra.CompletionFunc {
 		})
 		var fields []cobra.Completion
 		for _, field := range slices.Sorted(maps.Keys(values)) {
-			if _, err := parseAssignment(field + "="); err == nil && strings.HasPrefix(field, typed) {
+			if _, err := deadletter.ParseAssignment(field + "="); err == nil && strings.HasPrefix(field, typed) {
 				fields = append(fields, cobra.CompletionWithDesc(field+"=", terminal.Shorten(terminal.Printable(values[field]), textWidth)))
 			}
 		}
@@ -92,15 +86,14 @@ func isGiven(ids []string, delivery string) bool {
 
 // gist is a letter in a few words.
 func gist(l deadletter.Letter) string {
-	event, _ := l.Payload()
-	c := letterCase{Case: deadletter.Case{Letter: l}, event: event}
-	return terminal.Shorten(terminal.Printable(strings.TrimSuffix(string(l.Reason)+": "+cmp.Or(saying(c), l.Description), ": ")), problemWidth)
+	c := deadletter.Case{Letter: l}
+	c.Webhook, _ = l.Payload() // what cannot be decoded says nothing
+	return terminal.Shorten(terminal.Printable(strings.TrimSuffix(string(l.Reason)+": "+cmp.Or(c.Saying(), l.Description), ": ")), problemWidth)
 }
 
-// look shows dead letters to visit, until it returns false, and changes nothing:
-// none is taken in hand, so that a Tab cannot come between another command and
-// its letters. What cannot be read in time is not shown, and nothing is said of
-// it: there is no place for a message in a line that is being typed.
+// look shows dead letters to visit, until it returns false. What cannot be read in
+// time is not shown, and nothing is said of it: there is no place for a message in
+// a line that is being typed.
 func look(ctx context.Context, at *place, visit func(deadletter.Letter) bool) {
 	ctx, cancel := context.WithTimeout(ctx, completeIn)
 	defer cancel()
@@ -109,39 +102,5 @@ func look(ctx context.Context, at *place, visit func(deadletter.Letter) bool) {
 		return
 	}
 	defer t.Close()
-	if t.Peeks != nil {
-		_ = t.Peeks.Peek(ctx, t.DeadLetterQueueURL, func(m types.Message) bool { return visit(lyingThere(m)) })
-		return
-	}
-	lookIntoLedger(ctx, t, visit)
-}
-
-// lyingThere reads a message of the dead-letter queue that was not received.
-func lyingThere(m types.Message) deadletter.Letter {
-	l := deadletter.Letter{DeadLetter: queue.ParseDeadLetter(m.MessageAttributes), Body: aws.ToString(m.Body)}
-	l.DeliveryID = queue.DeliveryID(l.Body)
-	if _, moved := m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]; moved || l.Reason == "" {
-		l.Reason, l.Description = queue.ReasonRetriesExhausted, "" // an older letter's, if it is there
-	}
-	return l
-}
-
-// lookIntoLedger is look on AWS. There who looks at a message hides it from
-// others, and if the shell is interrupted it stays hidden for a while; so the
-// queue is left alone and the letters are what the ledger has of dead deliveries,
-// without their payloads. Those that SQS itself moved are missing: the ledger was
-// not told. The scan is a read that disturbs nobody, costs far less than a cent,
-// and of a very large table does not end in time.
-func lookIntoLedger(ctx context.Context, t *home.Home, visit func(deadletter.Letter) bool) {
-	records, _ := t.History.Recent(ctx, math.MaxInt32) // a part of them is better than none
-	for _, r := range slices.Backward(records) {
-		e, err := ledger.Read(r)
-		if err != nil || e.State != ledger.Dead || e.Last == nil || e.Dropped() || !ledger.IsDelivery(r.ID) {
-			continue
-		}
-		l := queue.DeadLetter{DeliveryID: e.DeliveryID, Reason: queue.Reason(e.Last.Reason), Description: e.Last.Text}
-		if !visit(deadletter.Letter{DeadLetter: l}) {
-			return
-		}
-	}
+	_ = deadletter.Glance(ctx, t, visit)
 }

@@ -2,11 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,12 +68,12 @@ func (c *dropCall) check(std streams) (err error) {
 }
 
 func (c *dropCall) run(ctx context.Context, d *desk) (err error) {
-	in, err := d.take(ctx, wish{filter: c.filter, payloads: !c.yes})
+	in, err := d.Select(ctx, deadletter.Wish{Filter: c.filter, Payloads: !c.yes})
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if released := in.hold.Release(ctx); released != nil {
+		if released := in.Hold.Release(ctx); released != nil {
 			d.say("%v", released)
 			c.left = true
 		}
@@ -88,11 +84,12 @@ func (c *dropCall) run(ctx context.Context, d *desk) (err error) {
 	if c.left, err = d.absent(ctx, in, c.ids, false); err != nil {
 		return err
 	}
-	if len(in.chosen) > 0 && !c.yes {
-		if err := writeLetters(d.std.out, in.chosen, in.deliveries, time.Now()); err != nil {
+	if len(in.Cases) > 0 && !c.yes {
+		d.meter.clear()
+		if err := writeLetters(d.std.out, in.Cases, in.Deliveries, time.Now()); err != nil {
 			return err
 		}
-		yes, err := d.ask(ctx, fmt.Sprintf("Drop %s for good?", terminal.Count(len(in.chosen), "dead letter")))
+		yes, err := d.ask(ctx, fmt.Sprintf("Drop %s for good?", terminal.Count(len(in.Cases), "dead letter")))
 		if err != nil {
 			return err
 		}
@@ -102,52 +99,9 @@ func (c *dropCall) run(ctx context.Context, d *desk) (err error) {
 			return nil
 		}
 	}
-	return c.drop(ctx, d, in)
-}
-
-// drop writes the reason down first: a letter that is gone must be explained.
-func (c *dropCall) drop(ctx context.Context, d *desk, in *inHand) error {
-	var mu sync.Mutex
-	var noted []deadletter.Case
-	failed := func(id string, err error) {
-		d.say("%s stays: %v", shortID(id), err)
+	dropped := d.Drop(ctx, in, c.because, func(l deadletter.Case, err error) {
+		d.say("%s stays: %v", shortID(l.DeliveryID), err)
 		c.left = true
-	}
-	next := make(chan letterCase)
-	var writers sync.WaitGroup
-	for range min(lookups, len(in.chosen)) {
-		writers.Go(func() {
-			for l := range next {
-				err := ctx.Err()
-				if err == nil {
-					err = d.ledger.Drop(ctx, l.DeliveryID, l.Generation, c.because)
-				}
-				mu.Lock()
-				if err == nil {
-					noted = append(noted, l.Case)
-				} else {
-					failed(l.DeliveryID, err)
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	for _, l := range in.chosen {
-		next <- l
-	}
-	close(next)
-	writers.Wait()
-	slices.SortFunc(noted, func(a, b deadletter.Case) int { return strings.Compare(a.DeliveryID, b.DeliveryID) })
-	dropped := 0
-	in.hold.Remove(context.WithoutCancel(ctx), noted, func(l deadletter.Case, err error) {
-		if err != nil {
-			failed(l.DeliveryID, errors.Join(errors.New("the ledger says that it is dropped"), err))
-			return
-		}
-		dropped++
-		d.meter.show("dropping", dropped, len(noted))
 	})
-	d.meter.clear()
-	_, err := fmt.Fprintf(d.std.out, "%s dropped\n", terminal.Count(dropped, "dead letter"))
-	return err
+	return d.print("%s dropped\n", terminal.Count(dropped, "dead letter"))
 }

@@ -39,21 +39,21 @@ keep that.`,
 		},
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
-				in, err := d.take(cmd.Context(), wish{filter: filter, bodies: true})
+				in, err := d.Select(cmd.Context(), deadletter.Wish{Filter: filter, Bodies: true})
 				if err != nil {
 					return err
 				}
-				if err := in.hold.Release(cmd.Context()); err != nil {
+				if err := in.Hold.Release(cmd.Context()); err != nil {
 					return err
 				}
 				left, err := d.absent(cmd.Context(), in, ids, false)
 				if err != nil {
 					return err
 				}
-				if err := exportTo(file, std.out, in.chosen); err != nil {
+				if err := exportTo(file, std.out, in.Cases); err != nil {
 					return err
 				}
-				d.say("%s exported", terminal.Count(len(in.chosen), "dead letter"))
+				d.say("%s exported", terminal.Count(len(in.Cases), "dead letter"))
 				if left {
 					return errSaid
 				}
@@ -68,7 +68,7 @@ keep that.`,
 }
 
 // exportTo writes to a file for its owner alone, or to out.
-func exportTo(file string, out io.Writer, cases []letterCase) error {
+func exportTo(file string, out io.Writer, cases []deadletter.Case) error {
 	if file == "-" {
 		return writeExport(out, cases)
 	}
@@ -82,7 +82,7 @@ func exportTo(file string, out io.Writer, cases []letterCase) error {
 	return nil
 }
 
-func writeExport(out io.Writer, cases []letterCase) error {
+func writeExport(out io.Writer, cases []deadletter.Case) error {
 	w := bufio.NewWriter(out)
 	for _, c := range cases {
 		if err := deadletter.WriteLetter(w, c.Letter); err != nil {

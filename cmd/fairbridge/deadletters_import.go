@@ -53,33 +53,16 @@ func readExport(file string, in io.Reader) ([]deadletter.Letter, error) {
 }
 
 func (d *desk) importLetters(ctx context.Context, letters []deadletter.Letter) error {
-	ids := make([]string, len(letters))
-	for i, l := range letters {
-		ids[i] = l.DeliveryID
-	}
-	known, err := d.entries(ctx, ids)
-	if err != nil {
-		return err
-	}
-	for i := range letters {
-		// A letter that was dropped, or of which the ledger has seen a later one,
-		// would be passed over as an old copy.
-		l := &letters[i]
-		l.Generation = max(l.Generation, known[l.DeliveryID].Generation)
-	}
-	imported, failed := 0, 0
-	d.queue.Add(ctx, letters, func(l deadletter.Letter, err error) {
-		if err == nil {
-			imported++
-			d.meter.show("importing", imported, len(letters))
-			return
-		}
+	failed := 0
+	imported, err := d.Import(ctx, letters, func(l deadletter.Letter, err error) {
 		if failed++; failed <= mostSaid {
 			d.say("%s was not imported: %v", shortID(l.DeliveryID), err)
 		}
 	})
-	d.meter.clear()
-	if _, err := fmt.Fprintf(d.std.out, "%s imported\n", terminal.Count(imported, "dead letter")); err != nil {
+	if err != nil {
+		return err
+	}
+	if err := d.print("%s imported\n", terminal.Count(imported, "dead letter")); err != nil {
 		return err
 	}
 	if failed > 0 {

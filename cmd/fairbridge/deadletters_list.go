@@ -39,17 +39,18 @@ retries_exhausted; its last error is the ledger's.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
-				in, err := d.take(cmd.Context(), wish{filter: filter, payloads: true, bodies: asJSON})
+				in, err := d.Select(cmd.Context(), deadletter.Wish{Filter: filter, Payloads: true, Bodies: asJSON})
 				if err != nil {
 					return err
 				}
-				if err := in.hold.Release(cmd.Context()); err != nil {
+				d.meter.clear()
+				if err := in.Hold.Release(cmd.Context()); err != nil {
 					return err
 				}
 				if asJSON {
-					err = writeLettersJSON(std.out, in.chosen)
+					err = writeLettersJSON(std.out, in.Cases)
 				} else {
-					err = writeLetters(std.out, in.chosen, in.deliveries, time.Now())
+					err = writeLetters(std.out, in.Cases, in.Deliveries, time.Now())
 				}
 				if d.incomplete(in) {
 					err = cmp.Or(err, errSaid)
@@ -74,7 +75,7 @@ const (
 )
 
 // writeLetters is the table, and under it the count by reason.
-func writeLetters(out io.Writer, cases []letterCase, deliveries int, now time.Time) error {
+func writeLetters(out io.Writer, cases []deadletter.Case, deliveries int, now time.Time) error {
 	if len(cases) == 0 {
 		none := "no dead letters"
 		if deliveries > 0 {
@@ -95,8 +96,8 @@ func writeLetters(out io.Writer, cases []letterCase, deliveries int, now time.Ti
 		}
 		rows = append(rows, []string{
 			age(now.Sub(c.DiedAt())), terminal.Shorten(terminal.Printable(string(c.Reason)), reasonWidth), terminal.Shorten(terminal.Printable(string(c.Stage)), reasonWidth), status,
-			terminal.Shorten(terminal.Printable(c.event.Text("appName")), appWidth), terminal.Shorten(terminal.Printable(submitter(c)), submitterWidth),
-			terminal.Shorten(terminal.Printable(saying(c)), textWidth), fmt.Sprint(c.Attempts), shortID(c.DeliveryID), problem,
+			terminal.Shorten(terminal.Printable(c.Webhook.Text("appName")), appWidth), terminal.Shorten(terminal.Printable(c.Submitter()), submitterWidth),
+			terminal.Shorten(terminal.Printable(c.Saying()), textWidth), fmt.Sprint(c.Attempts), shortID(c.DeliveryID), problem,
 		})
 	}
 	if err := terminal.WriteTable(out, rows); err != nil {
@@ -111,7 +112,7 @@ func writeLetters(out io.Writer, cases []letterCase, deliveries int, now time.Ti
 }
 
 // byReason counts by reason, the most frequent first.
-func byReason(cases []letterCase) string {
+func byReason(cases []deadletter.Case) string {
 	counts := map[queue.Reason]int{}
 	for _, c := range cases {
 		counts[c.Reason]++
@@ -126,56 +127,11 @@ func byReason(cases []letterCase) string {
 	return strings.Join(parts, ", ")
 }
 
-// submitter is who sent the event, whatever its kind.
-func submitter(c letterCase) string {
-	return cmp.Or(c.event.Text("email"), c.event.Text("testerEmail"))
-}
-
-// saying is what the event says, whatever its kind.
-func saying(c letterCase) string {
-	return strings.TrimSpace(cmp.Or(c.event.Text("text"), c.event.Text("crashMessage")))
-}
-
-// letterRecord is a dead letter for a machine.
-type letterRecord struct {
-	DeliveryID  string       `json:"deliveryId"`
-	Reason      queue.Reason `json:"reason"`
-	Stage       queue.Stage  `json:"stage,omitempty"`
-	Status      int          `json:"status,omitempty"`
-	Description string       `json:"description,omitempty"`
-	Event       string       `json:"event,omitempty"`
-	App         string       `json:"app,omitempty"`
-	Submitter   string       `json:"submitter,omitempty"`
-	Text        string       `json:"text,omitempty"`
-	Attempts    int          `json:"attempts"`
-	Replays     int          `json:"replays"`
-	Generation  int          `json:"generation"`
-	Copies      int          `json:"copies"`
-	DiedAt      time.Time    `json:"diedAt"`
-	SentAt      time.Time    `json:"sentAt"`
-	MessageID   string       `json:"messageId"`
-	// Edits are what people have corrected in the payload.
-	Edits []queue.Edit `json:"edits,omitempty"`
-}
-
-func recordOf(c letterCase) letterRecord {
-	r := letterRecord{
-		DeliveryID: c.DeliveryID, Reason: c.Reason, Stage: c.Stage, Status: c.Status, Description: c.Description,
-		Event: cmp.Or(c.Event, string(c.event.Kind)), App: c.event.Text("appName"), Submitter: submitter(c), Text: saying(c),
-		Attempts: c.Attempts, Replays: c.ReplayCount(), Generation: c.Generation, Copies: c.Count(),
-		DiedAt: c.DiedAt(), SentAt: c.SentAt, MessageID: c.MessageID,
-	}
-	if e, err := queue.Decode(c.Body); err == nil {
-		r.Edits = e.Edits
-	}
-	return r
-}
-
-func writeLettersJSON(out io.Writer, cases []letterCase) error {
+func writeLettersJSON(out io.Writer, cases []deadletter.Case) error {
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
 	for _, c := range cases {
-		if err := enc.Encode(recordOf(c)); err != nil {
+		if err := enc.Encode(c.Record()); err != nil {
 			return err
 		}
 	}

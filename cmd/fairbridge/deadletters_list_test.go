@@ -24,7 +24,7 @@ func TestWriteLettersTable(t *testing.T) {
 		Body:       "hello",
 	}
 	none := moved(t, 5)
-	cases := []letterCase{caseOf(foreign), caseOf(plain), caseOf(hard), caseOf(crash), caseOf(download, download), caseOf(none)}
+	cases := []deadletter.Case{caseOf(foreign), caseOf(plain), caseOf(hard), caseOf(crash), caseOf(download, download), caseOf(none)}
 	var b strings.Builder
 	if err := writeLetters(&b, cases, 6, letterTime.Add(49*time.Hour)); err != nil {
 		t.Fatal(err)
@@ -45,16 +45,16 @@ func TestWriteLettersCounts(t *testing.T) {
 	odd := rejected(t, 1, "")
 	odd.Reason = "of\u202e later"
 	for _, tc := range []struct {
-		cases      []letterCase
+		cases      []deadletter.Case
 		deliveries int
 		want       string
 	}{
 		{nil, 0, "no dead letters\n"},
 		{nil, 1, "none of 1 dead letter is meant\n"},
 		{nil, 9, "none of 9 dead letters is meant\n"},
-		{[]letterCase{caseOf(rejected(t, 1, ""))}, 1, "\n1 dead letter: 1 rejected\n"},
-		{[]letterCase{caseOf(odd)}, 1, "\n1 dead letter: 1 of later\n"},
-		{[]letterCase{caseOf(rejected(t, 1, ""))}, 9, "\n1 dead letter of 9: 1 rejected\n"},
+		{[]deadletter.Case{caseOf(rejected(t, 1, ""))}, 1, "\n1 dead letter: 1 rejected\n"},
+		{[]deadletter.Case{caseOf(odd)}, 1, "\n1 dead letter: 1 of later\n"},
+		{[]deadletter.Case{caseOf(rejected(t, 1, ""))}, 9, "\n1 dead letter of 9: 1 rejected\n"},
 	} {
 		var b strings.Builder
 		if err := writeLetters(&b, tc.cases, tc.deliveries, letterTime); err != nil || !strings.HasSuffix(b.String(), tc.want) {

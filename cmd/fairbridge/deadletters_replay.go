@@ -9,15 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
-	"fairbridge/pkg/preview"
 )
 
-// mostReplays is how often a delivery is replayed without --force: what has
-// failed so often has a cause that is still there.
-const mostReplays = 3
-
 func newDeadLettersReplay(std streams) *cobra.Command {
-	r := replayCall{generations: map[string]int{}}
+	r := replayCall{}
 	cmd := &cobra.Command{
 		Use:   "replay [DELIVERY-ID...]",
 		Short: "Send dead letters through the bridge again",
@@ -44,8 +39,8 @@ letter whose ticket is in doubt (reason ambiguous): look in Centercode first.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDesk(cmd.Context(), &r.at, std, func(d *desk) (err error) {
-				if len(r.assignments) > 0 || r.dryRun {
-					if r.checker, err = d.checkerHere(cmd, r.config); err != nil {
+				if len(r.sets) > 0 || r.dryRun {
+					if r.options.Checker, err = d.checkerHere(cmd, r.config); err != nil {
 						return err
 					}
 				}
@@ -67,19 +62,7 @@ type replayCall struct {
 	timeout                               time.Duration
 
 	// What check reads out of them.
-	filter      deadletter.Filter
-	assignments []assignment
-	perSecond   float64
-	checker     *preview.Checker
-
-	// What became of it. left says that something was left, generations has the
-	// replayed deliveries, again counts those that have failed again.
-	left                  bool
-	generations           map[string]int
-	replayed              []letterCase
-	failures, interrupted int
-	copies, again, often  int
-	watch                 *watch
+	options deadletter.ReplayOptions
 }
 
 func (r *replayCall) flags(cmd *cobra.Command) {
@@ -94,7 +77,7 @@ func (r *replayCall) flags(cmd *cobra.Command) {
 	f.BoolVar(&r.yes, "yes", false, "do not ask")
 	f.BoolVar(&r.wait, "wait", false, "follow each to its end")
 	f.DurationVar(&r.timeout, "timeout", 30*time.Minute, "how long --wait waits at most")
-	f.BoolVar(&r.force, "force", false, fmt.Sprintf("also what has been replayed %d times already", mostReplays))
+	f.BoolVar(&r.force, "force", false, fmt.Sprintf("also what has been replayed %d times already", deadletter.MostReplays))
 	f.StringVar(&r.asCreated, "as-created", "", "the lost request was carried out: it made this ticket, or the ticket has the file")
 	f.BoolVar(&r.createAgain, "create-again", false, "the lost request did nothing: send it again")
 	_ = cmd.RegisterFlagCompletionFunc("set", completeAssignment(&r.at))
@@ -108,17 +91,17 @@ func (r *replayCall) check(std streams) (err error) {
 	if err := r.one("replay"); err != nil {
 		return err
 	}
-	if r.filter, err = r.selection.filter(time.Now()); err != nil {
+	if r.options.Filter, err = r.selection.filter(time.Now()); err != nil {
 		return err
 	}
 	for _, s := range r.sets {
-		a, err := parseAssignment(s)
+		a, err := deadletter.ParseAssignment(s)
 		if err != nil {
-			return err
+			return usage("--set %w", err)
 		}
-		r.assignments = append(r.assignments, a)
+		r.options.Sets = append(r.options.Sets, a)
 	}
-	if r.perSecond, err = parseRate(r.rate); err != nil {
+	if r.options.PerSecond, err = parseRate(r.rate); err != nil {
 		return err
 	}
 	switch settle := r.asCreated != "" || r.createAgain; {
@@ -131,13 +114,15 @@ func (r *replayCall) check(std streams) (err error) {
 	case r.asks() && !isTerminal(std.in):
 		return usage("there is nobody to ask here: look first (--dry-run), then add --yes")
 	}
+	r.options.Force = r.force
+	r.options.Settlement = deadletter.Settlement{AsCreated: r.asCreated, CreateAgain: r.createAgain}
 	return nil
 }
 
 // asks says whether a person is asked first: what was named letter by letter and
 // goes as it is needs no question.
 func (r *replayCall) asks() bool {
-	return !r.yes && !r.dryRun && (len(r.ids) == 0 || len(r.assignments) > 0)
+	return !r.yes && !r.dryRun && (len(r.ids) == 0 || len(r.sets) > 0)
 }
 
 // parseRate reads 20/s, 100/m, 500/h or 20, and gives it a second. "" is 0.

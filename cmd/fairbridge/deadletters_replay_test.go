@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +13,6 @@ import (
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/deadletter"
-	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/terminal"
 )
@@ -92,7 +90,7 @@ func TestReplayTooOftenOfWhatWasMoved(t *testing.T) {
 	f, h := newFarEnd(t, ""), newLetterHome(t, moved(t, 1))
 	f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 400, Times: -1})
 	startBridge(t, f, h.data)
-	for range mostReplays {
+	for range deadletter.MostReplays {
 		if got := h.dlq("replay", idOf(1), "--wait"); got.code != exitLeft || !strings.Contains(got.out, "dead again: rejected") {
 			t.Fatalf("%+v", got)
 		}
@@ -104,6 +102,7 @@ func TestReplayTooOftenOfWhatWasMoved(t *testing.T) {
 // Very many letters go a part at a time; a copy that comes in a later part goes
 // as well.
 func TestReplayOfVeryMany(t *testing.T) {
+	const atOnce = 1000 // of pkg/deadletter
 	letters := make([]deadletter.Letter, 0, atOnce+300)
 	for n := range atOnce + 200 {
 		letters = append(letters, rejected(t, n, ""))
@@ -134,7 +133,7 @@ func TestReplayInterrupted(t *testing.T) {
 	}()
 	var sent []string
 	for len(sent) == 0 {
-		sleep(t.Context(), 10*time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 		sent = h.replayed()
 	}
 	interrupt()
@@ -144,40 +143,5 @@ func TestReplayInterrupted(t *testing.T) {
 	if code != exitLeft || len(sent)+len(left) != 30 || len(left) < 20 ||
 		out.String() != terminal.Count(len(sent), "dead letter")+" replayed\n" || errOut.String() != fmt.Sprintf("fairbridge: interrupted: %d stay\n", len(left)) {
 		t.Errorf("exit code %d, %d sent, %d left, said %q and %q", code, len(sent), len(left), out.String(), errOut.String())
-	}
-}
-
-// One run replays a delivery once: what has failed again is left, and an older
-// copy is removed.
-func TestReplayOnce(t *testing.T) {
-	old, again, other := rejected(t, 1, ""), rejected(t, 2, ""), rejected(t, 3, "")
-	again.Generation = 2
-	h := newLetterHome(t, old, again, other)
-	withDeskOf(t, h, func(d *desk) {
-		in, err := d.take(t.Context(), wish{bodies: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := replayCall{generations: map[string]int{idOf(1): 1, idOf(2): 1}}
-		cases := r.once(t.Context(), in)
-		if len(cases) != 1 || cases[0].DeliveryID != idOf(3) || r.copies != 1 || r.again != 1 {
-			t.Errorf("%+v, %d copies, %d again", cases, r.copies, r.again)
-		}
-		if err := in.hold.Release(t.Context()); err != nil {
-			t.Error(err)
-		}
-	})
-	wantDeliveries(t, "left", h.dead(), 2, 3)
-}
-
-func withDeskOf(t *testing.T, h *letterHome, work func(*desk)) {
-	t.Helper()
-	at := place{Place: home.Place{Folder: h.data}, given: func(string) bool { return false }}
-	err := withDesk(t.Context(), &at, streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, func(d *desk) error {
-		work(d)
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
 	}
 }

@@ -1,22 +1,16 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
-	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
-	"fairbridge/pkg/testfairy"
 )
 
 // shortestID is how much of a delivery id must be given.
@@ -138,153 +132,15 @@ func joined[S ~string](words []S) string {
 	return strings.Join(texts, ", ")
 }
 
-// letterCase is a delivery among the dead letters, with what is known besides.
-type letterCase struct {
-	deadletter.Case
-	// event is the payload, empty if it was not asked for or cannot be decoded.
-	event testfairy.Event
-}
-
-// inHand are dead letters in hand, and of them those that are meant.
-type inHand struct {
-	hold *deadletter.Hold
-	// chosen are those that are meant, the longest dead first.
-	chosen []letterCase
-	// deliveries counts all that were found.
-	deliveries int
-	// more says that these are not all.
-	more bool
-	// ledgerErr says why the last error of some that SQS moved is not known.
-	ledgerErr error
-}
-
-// wish says what a command needs of the letters that it means.
-type wish struct {
-	filter deadletter.Filter
-	// payloads and bodies are kept only where they are needed: there may be very
-	// many letters.
-	payloads, bodies bool
-	// most is how many letters are taken in hand at once, 0 for all.
-	most int
-}
-
-// take takes all dead letters in hand and finds those that are meant. The caller
-// owes a release.
-func (d *desk) take(ctx context.Context, w wish) (*inHand, error) {
-	hold := d.queue.Open(ctx)
-	in, err := d.takeMore(ctx, hold, w)
-	if err != nil {
-		return nil, errors.Join(err, hold.Release(ctx))
-	}
-	return in, nil
-}
-
-// takeMore takes dead letters in hand besides those that are.
-func (d *desk) takeMore(ctx context.Context, hold *deadletter.Hold, w wish) (*inHand, error) {
-	type seen struct {
-		event testfairy.Event
-		meant bool
-	}
-	var mu sync.Mutex
-	var letters []deadletter.Letter
-	known := map[string]seen{} // by message id
-	early := w.filter.WithoutFault()
-	anyMore, err := hold.Take(ctx, w.most, func(l deadletter.Letter) {
-		var s seen
-		if w.payloads || w.filter.NeedsPayload() {
-			s.event, _ = l.Payload() // what cannot be decoded has no fields
-		}
-		if l.Reason == queue.ReasonRetriesExhausted {
-			s.meant = early.Selects(l, s.event)
-		} else {
-			s.meant = w.filter.Selects(l, s.event)
-		}
-		if !s.meant || !w.bodies {
-			l.Body = ""
-		}
-		if !s.meant {
-			s.event = testfairy.Event{}
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		letters = append(letters, l)
-		known[l.MessageID] = s
-	})
-	d.meter.clear()
-	if err != nil {
-		return nil, err
-	}
-	in := &inHand{hold: hold, more: anyMore}
-	for _, c := range deadletter.Cases(letters) {
-		in.deliveries++
-		if s := known[c.MessageID]; s.meant {
-			in.chosen = append(in.chosen, letterCase{Case: c, event: s.event})
-		}
-	}
-	in.ledgerErr = d.lastErrors(ctx, in.chosen)
-	in.chosen = slices.DeleteFunc(in.chosen, func(c letterCase) bool {
-		return c.Reason == queue.ReasonRetriesExhausted && !w.filter.Selects(c.Letter, c.event)
-	})
-	return in, nil
-}
-
-// lastErrors fills in what the ledger knows of the letters that SQS moved.
-func (d *desk) lastErrors(ctx context.Context, cases []letterCase) error {
-	var ids []string
-	for _, c := range cases {
-		if c.Reason == queue.ReasonRetriesExhausted {
-			ids = append(ids, c.DeliveryID)
-		}
-	}
-	known, err := d.entries(ctx, ids)
-	for i := range cases {
-		if e, ok := known[cases[i].DeliveryID]; ok && cases[i].Reason == queue.ReasonRetriesExhausted {
-			describeMoved(&cases[i].Letter, e)
-		}
-	}
-	return err
-}
-
-// describeMoved tells of a letter that SQS moved what the ledger knows last.
-func describeMoved(l *deadletter.Letter, e ledger.Entry) {
-	l.Attempts = e.Attempts
-	switch {
-	case e.State == ledger.Completed:
-		l.Description = "done already, as ticket " + cmp.Or(e.TicketID, "of unknown id")
-	case e.Last != nil:
-		l.Stage, l.Status, l.Description = queue.Stage(e.Last.Stage), e.Last.Status, e.Last.Text
-	}
-}
-
-// missingIDs are those of the ids that no letter has, and an error if one means
-// several deliveries.
-func (in *inHand) missingIDs(ids []string) (missing []string, err error) {
-	for _, id := range ids {
-		var hits []string
-		for _, c := range in.chosen {
-			if strings.HasPrefix(c.DeliveryID, strings.ToLower(id)) {
-				hits = append(hits, c.DeliveryID)
-			}
-		}
-		if len(hits) == 0 {
-			missing = append(missing, id)
-		}
-		if len(hits) > 1 {
-			return nil, fmt.Errorf("%s is the beginning of %s: %s", id, terminal.Count(len(hits), "delivery id"), strings.Join(hits, ", "))
-		}
-	}
-	return missing, nil
-}
-
 // absent tells which of the ids no letter has, and what else was not to be had.
 // It returns true if there was something of the kind, and else left.
-func (d *desk) absent(ctx context.Context, in *inHand, ids []string, left bool) (bool, error) {
-	missing, err := in.missingIDs(ids)
+func (d *desk) absent(ctx context.Context, in *deadletter.Selection, ids []string, left bool) (bool, error) {
+	missing, err := in.Missing(ids)
 	if err != nil {
 		return true, err
 	}
 	for _, id := range missing {
-		d.say("%v", d.noLetter(ctx, id, in))
+		d.say("%v", d.NoLetter(ctx, id, in))
 		left = true
 	}
 	if len(ids) == 0 {
@@ -295,12 +151,12 @@ func (d *desk) absent(ctx context.Context, in *inHand, ids []string, left bool) 
 
 // incomplete tells a person, who may believe to have seen everything, what is
 // not so.
-func (d *desk) incomplete(in *inHand) bool {
-	if in.hold.Missing > 0 {
-		d.say("the queue counts %s more that it does not hand out: another command has them in hand, or they came just now", terminal.Count(in.hold.Missing, "letter"))
+func (d *desk) incomplete(in *deadletter.Selection) bool {
+	if in.Hold.Missing > 0 {
+		d.say("the queue counts %s more that it does not hand out: another command has them in hand, or they came just now", terminal.Count(in.Hold.Missing, "letter"))
 	}
-	if in.ledgerErr != nil {
-		d.say("the last error of some letters is not known: %v", in.ledgerErr)
+	if in.LedgerErr != nil {
+		d.say("the last error of some letters is not known: %v", in.LedgerErr)
 	}
-	return in.hold.Missing > 0 || in.ledgerErr != nil
+	return in.Hold.Missing > 0 || in.LedgerErr != nil
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,14 +13,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/preview"
-	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
-
-// retention is how long SQS keeps a letter, from when its message was sent.
-const retention = 14 * 24 * time.Hour
 
 func newDeadLettersShow(std streams) *cobra.Command {
 	var at place
@@ -46,13 +40,14 @@ the delivery id are enough. The letter stays in its place.`,
 			filter, err = s.filter(time.Now())
 			return err
 		},
-		RunE: func(cmd *cobra.Command, ids []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
 				c, err := d.checkerHere(cmd, config)
 				if err != nil {
 					return err
 				}
-				shown, err := d.look(cmd.Context(), ids[0], filter, c)
+				shown, err := d.Show(cmd.Context(), filter, c)
+				d.meter.clear()
 				if err != nil {
 					return err
 				}
@@ -62,7 +57,7 @@ the delivery id are enough. The letter stays in its place.`,
 					enc.SetIndent("", "  ")
 					return enc.Encode(shown)
 				}
-				return shown.write(std.out, &at, time.Now())
+				return writeShown(std.out, shown, at.Place, time.Now())
 			})
 		},
 	}
@@ -72,93 +67,8 @@ the delivery id are enough. The letter stays in its place.`,
 	return cmd
 }
 
-// shownLetter is all that is known of a dead letter.
-type shownLetter struct {
-	Letter  letterRecord    `json:"letter"`
-	Advice  advice          `json:"advice"`
-	Payload json.RawMessage `json:"payload,omitempty"`
-	// Message is the body of a message that has no payload.
-	Message string `json:"message,omitempty"`
-	// Request is what a replay would send. Nil if there is no fairbridge.yaml.
-	Request *checked      `json:"request,omitempty"`
-	Ledger  *ledger.Entry `json:"ledger,omitempty"`
-}
-
-func (d *desk) look(ctx context.Context, id string, filter deadletter.Filter, check *preview.Checker) (*shownLetter, error) {
-	in, err := d.take(ctx, wish{filter: filter, payloads: true, bodies: true})
-	if err != nil {
-		return nil, err
-	}
-	if err := in.hold.Release(ctx); err != nil {
-		return nil, err
-	}
-	missing, err := in.missingIDs([]string{id})
-	if err != nil {
-		return nil, err
-	}
-	if len(missing) > 0 {
-		return nil, d.noLetter(ctx, id, in)
-	}
-	c := in.chosen[0]
-	known, err := d.entries(ctx, []string{c.DeliveryID})
-	if err != nil {
-		return nil, err
-	}
-	shown := &shownLetter{Letter: recordOf(c)}
-	entry, ok := known[c.DeliveryID]
-	if ok {
-		shown.Ledger = &entry
-	}
-	shown.Advice = adviceFor(c.Letter, entry, ok)
-	if e, err := queue.Decode(c.Body); err == nil {
-		shown.Payload = e.Event
-	} else {
-		shown.Message = c.Body
-	}
-	if check != nil && shown.Payload != nil {
-		request, err := replayed(check, c.Letter, entry)
-		if err != nil {
-			return nil, err
-		}
-		shown.Request = &request
-	}
-	return shown, nil
-}
-
-// noLetter says that there is no such letter, and what the ledger knows.
-func (d *desk) noLetter(ctx context.Context, id string, in *inHand) error {
-	what := fmt.Sprintf("there is no dead letter %s", id)
-	if in.hold.Missing > 0 {
-		what += fmt.Sprintf(" among those that the queue hands out; it counts %s more", terminal.Count(in.hold.Missing, "letter"))
-	}
-	if e, err := d.ledger.Entry(ctx, strings.ToLower(id)); err == nil { // it needs the whole id
-		what += fmt.Sprintf("; the ledger says: %s", endOf(e))
-	}
-	return fmt.Errorf("%s", what)
-}
-
-// endOf says in words how far a delivery got.
-func endOf(e ledger.Entry) string {
-	ticket := ""
-	if e.TicketID != "" {
-		ticket = ", ticket " + terminal.Printable(e.TicketID)
-	}
-	last := ""
-	if e.Last != nil && e.State != ledger.Completed {
-		last = fmt.Sprintf(": %s", faultText(*e.Last))
-	}
-	return string(e.State) + ticket + last
-}
-
-func faultText(f ledger.Fault) string {
-	text := cmp.Or(f.Reason, "a retry") + " at " + f.Stage
-	if f.Status != 0 {
-		text += fmt.Sprintf(" (HTTP %d)", f.Status)
-	}
-	return text + ": " + terminal.Printable(f.Text)
-}
-
-func (s *shownLetter) write(out io.Writer, at *place, now time.Time) error {
+// writeShown is all that is known of a letter, for a person.
+func writeShown(out io.Writer, s *deadletter.Shown, at home.Place, now time.Time) error {
 	var b bytes.Buffer
 	l := s.Letter
 	field := func(name, text string) {
@@ -178,7 +88,7 @@ func (s *shownLetter) write(out io.Writer, at *place, now time.Time) error {
 	field("problem", l.Description)
 	field("died", l.DiedAt.Format(time.RFC3339)+", "+age(now.Sub(l.DiedAt))+" ago")
 	field("tried", fmt.Sprintf("%s, replayed %s", terminal.Count(l.Attempts, "time"), terminal.Count(l.Replays, "time")))
-	if until := l.SentAt.Add(retention); l.SentAt.Unix() > 0 {
+	if until := l.SentAt.Add(deadletter.Retention); l.SentAt.Unix() > 0 {
 		field("kept until", until.Format(time.RFC3339)+", then SQS deletes it")
 	}
 	if l.Copies > 1 {
@@ -191,14 +101,14 @@ func (s *shownLetter) write(out io.Writer, at *place, now time.Time) error {
 	fmt.Fprintf(&b, "\n%s\n", s.Advice.What)
 	for _, step := range s.Advice.Steps {
 		fmt.Fprintf(&b, "  - %s\n", step.Text)
-		if step.Command != "" {
-			fmt.Fprintf(&b, "      %s\n", step.commandFor(at, l.DeliveryID))
+		if command := step.CommandFor(at, l.DeliveryID); command != "" {
+			fmt.Fprintf(&b, "      %s\n", command)
 		}
 	}
-	s.writePayload(&b)
+	writePayload(&b, s)
 	if s.Request != nil {
 		b.WriteString("\nA replay would send:\n")
-		if err := s.Request.write(&b, false); err != nil {
+		if err := writeReplayed(&b, *s.Request, false); err != nil {
 			return err
 		}
 	}
@@ -211,7 +121,7 @@ func (s *shownLetter) write(out io.Writer, at *place, now time.Time) error {
 	return err
 }
 
-func (s *shownLetter) writePayload(b *bytes.Buffer) {
+func writePayload(b *bytes.Buffer, s *deadletter.Shown) {
 	if s.Payload == nil {
 		fmt.Fprintf(b, "\nThe message, which has no payload:\n%s\n", terminal.Printable(terminal.Shorten(s.Message, 10_000)))
 		return
@@ -259,6 +169,6 @@ func writeEntry(b *bytes.Buffer, e ledger.Entry) {
 	field("changed", e.UpdatedAt.UTC().Format(time.RFC3339))
 	field("counts", fmt.Sprintf("%s, %s, generation %d", terminal.Count(e.Attempts, "attempt"), terminal.Count(e.Replays, "replay"), e.Generation))
 	if e.Last != nil {
-		field("last error", faultText(*e.Last)+", "+e.Last.At.UTC().Format(time.RFC3339))
+		field("last error", deadletter.FaultText(*e.Last)+", "+e.Last.At.UTC().Format(time.RFC3339))
 	}
 }

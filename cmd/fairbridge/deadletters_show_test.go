@@ -14,9 +14,9 @@ import (
 )
 
 func TestWriteShownLetter(t *testing.T) {
-	at := place{Place: home.Place{Stack: "fairbridge"}, given: func(string) bool { return false }}
+	at := home.Place{Folder: home.DefaultFolder, Stack: "fairbridge"}
 	l := rejected(t, 1, `"email":"nobody","odd":"\u001b[31m"`)
-	if _, err := edit(&l, []assignment{{"email", "alice@corporation.com"}}, nil, letterTime.Add(time.Minute)); err != nil {
+	if _, err := deadletter.Edit(&l, []deadletter.Assignment{{Field: "email", Value: "alice@corporation.com"}}, nil, letterTime.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	l.Reason, l.Stage, l.Status = queue.ReasonAttachmentSource, "attach", 403
@@ -32,12 +32,12 @@ func TestWriteShownLetter(t *testing.T) {
 		Attempts: 3, Replays: 1, Generation: 2, FirstSeen: letterTime, UpdatedAt: letterTime.Add(time.Second),
 		Last: &ledger.Fault{Reason: "attachment_source", Stage: "attach", Status: 403, Text: "gone", At: letterTime},
 	}
-	shown := &shownLetter{
-		Letter: recordOf(c), Advice: adviceFor(l, entry, true), Payload: e.Event, Ledger: &entry,
-		Request: &checked{Payload: l.DeliveryID, Attachments: []preview.File{{Element: "screenshot", URL: "https://app.testfairy.com/1.jpg"}}},
+	shown := &deadletter.Shown{
+		Letter: c.Record(), Advice: deadletter.AdviceFor(l, entry, true), Payload: e.Event, Ledger: &entry,
+		Request: &deadletter.Request{Payload: l.DeliveryID, Attachments: []preview.File{{Element: "screenshot", URL: "https://app.testfairy.com/1.jpg"}}},
 	}
 	var b strings.Builder
-	if err := shown.write(&b, &at, letterTime.Add(3*time.Hour)); err != nil {
+	if err := writeShown(&b, shown, at, letterTime.Add(3*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	wantLines(t, b.String(), `delivery     6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
@@ -106,7 +106,7 @@ func TestShow(t *testing.T) {
 	f := newFarEnd(t, "")
 	var shown struct {
 		Letter  struct{ DeliveryID, Reason string }
-		Advice  advice
+		Advice  deadletter.Advice
 		Payload map[string]any
 		Request struct{ URL string }
 		Ledger  *ledger.Entry
@@ -116,7 +116,7 @@ func TestShow(t *testing.T) {
 		t.Fatalf("%v in %+v", err, got)
 	}
 	if shown.Letter.DeliveryID != idOf(1) || shown.Letter.Reason != "rejected" || shown.Payload["appName"] != "Demo App" ||
-		shown.Advice.What != adviceRejected.What || !strings.HasSuffix(shown.Request.URL, "/feedback/testfairy?apiKey=...") || shown.Ledger != nil {
+		shown.Advice.What != deadletter.AdviceRejected.What || !strings.HasSuffix(shown.Request.URL, "/feedback/testfairy?apiKey=...") || shown.Ledger != nil {
 		t.Errorf("got %+v", shown)
 	}
 	wantDeliveries(t, "after showing", h.dead()[:1], 1)

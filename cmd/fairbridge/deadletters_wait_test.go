@@ -22,7 +22,7 @@ func TestWait(t *testing.T) {
 	done := make(chan ran)
 	go func() { done <- h.dlq("replay", "--all", "--yes", "--wait", "--timeout", "5s") }()
 	for len(h.messages(h.home.WorkQueueURL)) == 0 { // they come in one batch
-		sleep(t.Context(), 10*time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 	}
 	c := h.claim(idOf(1), 1)
 	h.must(c.Created(t.Context(), "77", nil, nil))

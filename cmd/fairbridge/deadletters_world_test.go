@@ -176,9 +176,9 @@ func moved(t *testing.T, n int) deadletter.Letter {
 	return l
 }
 
-func caseOf(l deadletter.Letter, copies ...deadletter.Letter) letterCase {
-	c := letterCase{Case: deadletter.Case{Letter: l, Copies: copies}}
-	c.event, _ = l.Payload()
+func caseOf(l deadletter.Letter, copies ...deadletter.Letter) deadletter.Case {
+	c := deadletter.Case{Letter: l, Copies: copies}
+	c.Webhook, _ = l.Payload()
 	return c
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"fairbridge/pkg/deadletter"
+
 	"github.com/spf13/cobra"
 )
 
@@ -68,7 +70,7 @@ func printedByHelp(cmd *cobra.Command) (all []printed) {
 // tell people to type is a call that the command takes.
 func TestPrintedCommandsRun(t *testing.T) {
 	all := printedByHelp(newRoot(streams{}))
-	for _, a := range everyAdvice {
+	for _, a := range deadletter.EveryAdvice() {
 		for _, s := range a.Steps {
 			if s.Command != "" {
 				all = append(all, printed{"the advice", "fairbridge " + s.Command, false})

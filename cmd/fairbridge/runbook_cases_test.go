@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 	testfairysim "fairbridge/pkg/testfairy/simulator"
@@ -20,7 +21,7 @@ type runbookCase struct {
 	name   string
 	reason queue.Reason
 	stage  string
-	advice advice
+	advice deadletter.Advice
 	// cause breaks something before the delivery; nil if the case makes its own.
 	cause func(*runbook)
 	// make makes the dead letter; nil sends the webhook.
@@ -42,20 +43,20 @@ var screenshot = []string{"screenshot"}
 func isQA(c centercodesim.Call) bool { return c.Fields["submitter"] == "qa@example.com" }
 
 var runbookCases = []runbookCase{
-	{name: "submitter made a user", reason: queue.ReasonRejected, stage: "create", advice: adviceRejected,
+	{name: "submitter made a user", reason: queue.ReasonRejected, stage: "create", advice: deadletter.AdviceRejected,
 		cause: func(r *runbook) { r.failing(centercodesim.OpCreate, 400, nil) },
 		cure:  func(r *runbook) { r.f.center.Heal(); r.do(0) }, files: screenshot},
-	{name: "somebody else's name", reason: queue.ReasonRejected, stage: "create", advice: adviceRejected,
+	{name: "somebody else's name", reason: queue.ReasonRejected, stage: "create", advice: deadletter.AdviceRejected,
 		cause: func(r *runbook) { r.failing(centercodesim.OpCreate, 400, isQA) },
 		cure:  replayStep(1, "SOMEBODY@EXAMPLE.COM", "qa@example.com"), files: screenshot},
-	{name: "a value corrected", reason: queue.ReasonRejected, stage: "create", advice: adviceRejected,
+	{name: "a value corrected", reason: queue.ReasonRejected, stage: "create", advice: deadletter.AdviceRejected,
 		cause: func(r *runbook) { r.failing(centercodesim.OpCreate, 400, isQA) },
 		cure: func(r *runbook) {
 			r.configure("{{ .email }}", "qa@example.com")
 			r.restart()
 			r.do(2)
 		}, files: screenshot},
-	{name: "a file refused, endpoint corrected", reason: queue.ReasonRejected, stage: "attach", advice: adviceRejectedFile,
+	{name: "a file refused, endpoint corrected", reason: queue.ReasonRejected, stage: "attach", advice: deadletter.AdviceRejectedFile,
 		cause: func(r *runbook) {
 			r.failing(centercodesim.OpFile, 415, func(c centercodesim.Call) bool { return c.Element == "picture" })
 		},
@@ -64,10 +65,10 @@ var runbookCases = []runbookCase{
 			r.restart()
 			r.do(0)
 		}, files: []string{"picture"}},
-	{name: "a file refused, done without", reason: queue.ReasonRejected, stage: "attach", advice: adviceRejectedFile,
+	{name: "a file refused, done without", reason: queue.ReasonRejected, stage: "attach", advice: deadletter.AdviceRejectedFile,
 		cause: func(r *runbook) { r.failing(centercodesim.OpFile, 415, nil) },
 		cure:  replayStep(1)},
-	{name: "keys changed", reason: queue.ReasonNotFound, stage: "create", advice: adviceNotFound,
+	{name: "keys changed", reason: queue.ReasonNotFound, stage: "create", advice: deadletter.AdviceNotFound,
 		cause: func(r *runbook) {
 			r.failing(centercodesim.OpCreate, 404, func(c centercodesim.Call) bool { return c.Source == "testfairy-2" })
 		},
@@ -79,7 +80,7 @@ var runbookCases = []runbookCase{
 			r.restart()
 			r.do(1)
 		}, files: screenshot},
-	{name: "a file's endpoint changed", reason: queue.ReasonNotFound, stage: "attach", advice: adviceNotFoundFile,
+	{name: "a file's endpoint changed", reason: queue.ReasonNotFound, stage: "attach", advice: deadletter.AdviceNotFoundFile,
 		cause: func(r *runbook) {
 			r.failing(centercodesim.OpFile, 404, func(c centercodesim.Call) bool { return c.Element == "picture" })
 		},
@@ -88,10 +89,10 @@ var runbookCases = []runbookCase{
 			r.restart()
 			r.do(0)
 		}, files: []string{"picture"}},
-	{name: "the ticket deleted", reason: queue.ReasonNotFound, stage: "attach", advice: adviceNotFoundFile,
+	{name: "the ticket deleted", reason: queue.ReasonNotFound, stage: "attach", advice: deadletter.AdviceNotFoundFile,
 		cause: func(r *runbook) { r.failing(centercodesim.OpFile, 404, nil) },
 		cure:  replayStep(1)},
-	{name: "mapping corrected", reason: queue.ReasonMapping, stage: "map", advice: adviceMapping,
+	{name: "mapping corrected", reason: queue.ReasonMapping, stage: "map", advice: deadletter.AdviceMapping,
 		cause: func(r *runbook) {
 			r.configure(`summary: "{{ .text }}"`, `summary: {choice: "{{ .text }}", allowed: [Portrait]}`)
 		},
@@ -103,26 +104,26 @@ var runbookCases = []runbookCase{
 			r.restart()
 			r.do(1)
 		}, files: screenshot},
-	{name: "payload corrected", reason: queue.ReasonMapping, stage: "map", advice: adviceMapping,
+	{name: "payload corrected", reason: queue.ReasonMapping, stage: "map", advice: deadletter.AdviceMapping,
 		cause: func(r *runbook) {
 			r.configure(`summary: "{{ .text }}"`, `summary: {choice: "{{ .text }}", allowed: [Portrait]}`)
 		},
 		cure: replayStep(2, "FIELD=VALUE", "text=Portrait"), files: screenshot},
-	{name: "a route added", reason: queue.ReasonUnroutable, stage: "map", advice: adviceUnroutable,
+	{name: "a route added", reason: queue.ReasonUnroutable, stage: "map", advice: deadletter.AdviceUnroutable,
 		cause: func(r *runbook) { r.configure("event: feedback", "event: feedback, app: Other") },
 		cure: func(r *runbook) {
 			r.configure("app: Other", "app: [Other, Demo App]")
 			r.restart()
 			r.do(1)
 		}, files: screenshot},
-	{name: "nobody wants it", reason: queue.ReasonUnroutable, stage: "map", advice: adviceUnroutable,
+	{name: "nobody wants it", reason: queue.ReasonUnroutable, stage: "map", advice: deadletter.AdviceUnroutable,
 		cause: func(r *runbook) { r.configure("event: feedback", "event: feedback, app: Other") },
 		cure: func(r *runbook) {
 			r.configure("routes:\n", "routes:\n  - {match: {event: feedback, app: Demo App}, ignore: true}\n")
 			r.restart()
 			r.do(1)
 		}, none: true},
-	{name: "the ticket was made", reason: queue.ReasonAmbiguous, stage: "create", advice: adviceAmbiguous,
+	{name: "the ticket was made", reason: queue.ReasonAmbiguous, stage: "create", advice: deadletter.AdviceAmbiguous,
 		cause: func(r *runbook) {
 			r.f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, After: true, Drop: true})
 		},
@@ -130,12 +131,12 @@ var runbookCases = []runbookCase{
 			made, _ := r.ticket()
 			r.do(1, "TICKET", made.ID)
 		}, files: screenshot},
-	{name: "the ticket was not made", reason: queue.ReasonAmbiguous, stage: "create", advice: adviceAmbiguous,
+	{name: "the ticket was not made", reason: queue.ReasonAmbiguous, stage: "create", advice: deadletter.AdviceAmbiguous,
 		cause: func(r *runbook) {
 			r.f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, ReadFirst: 1 << 20, Drop: true})
 		},
 		cure: replayStep(2), files: screenshot},
-	{name: "the ticket has the file", reason: queue.ReasonAmbiguous, stage: "attach", advice: adviceAmbiguousFile,
+	{name: "the ticket has the file", reason: queue.ReasonAmbiguous, stage: "attach", advice: deadletter.AdviceAmbiguousFile,
 		cause: func(r *runbook) {
 			r.f.center.Inject(centercodesim.Fault{Op: centercodesim.OpFile, After: true, Drop: true})
 		},
@@ -143,26 +144,26 @@ var runbookCases = []runbookCase{
 			made, _ := r.ticket()
 			r.do(0, "TICKET", made.ID)
 		}, files: screenshot},
-	{name: "the ticket has not the file", reason: queue.ReasonAmbiguous, stage: "attach", advice: adviceAmbiguousFile,
+	{name: "the ticket has not the file", reason: queue.ReasonAmbiguous, stage: "attach", advice: deadletter.AdviceAmbiguousFile,
 		cause: func(r *runbook) {
 			r.f.center.Inject(centercodesim.Fault{Op: centercodesim.OpFile, ReadFirst: 1 << 20, Drop: true})
 		},
 		cure: replayStep(1), files: screenshot},
-	{name: "the file is elsewhere", reason: queue.ReasonAttachmentSource, stage: "attach", advice: adviceSource,
+	{name: "the file is elsewhere", reason: queue.ReasonAttachmentSource, stage: "attach", advice: deadletter.AdviceSource,
 		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairysim.Fault{Status: 400}) },
 		cure:  replayStep(0, "https://...", "https://app.testfairy.com/2.jpg"), files: screenshot},
-	{name: "the file is gone", reason: queue.ReasonAttachmentSource, stage: "attach", advice: adviceSource,
+	{name: "the file is gone", reason: queue.ReasonAttachmentSource, stage: "attach", advice: deadletter.AdviceSource,
 		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairysim.Fault{SignIn: true}) },
 		cure:  replayStep(1)},
-	{name: "the ticket is complete without", reason: queue.ReasonAttachmentSource, stage: "attach", advice: adviceSource,
+	{name: "the ticket is complete without", reason: queue.ReasonAttachmentSource, stage: "attach", advice: deadletter.AdviceSource,
 		cause: func(r *runbook) { r.f.testfairy.Inject(runbookFile, testfairysim.Fault{Status: 451}) },
 		cure: func(r *runbook) {
 			r.configure("element: screenshot", "element: screenshot\n        optional: true")
 			r.restart()
-			r.advice = adviceUnroutable // for a plain replay
+			r.advice = deadletter.AdviceUnroutable // for a plain replay
 			r.do(1)
 		}},
-	{name: "no endpoint for a file", reason: queue.ReasonAttachmentEndpoint, stage: "attach", advice: adviceEndpoint,
+	{name: "no endpoint for a file", reason: queue.ReasonAttachmentEndpoint, stage: "attach", advice: deadletter.AdviceEndpoint,
 		cause: func(r *runbook) {
 			r.configure("element: screenshot", "element: picture",
 				"        endpoint: /api/v1/projects/DEMO/feedback/{{ .ticketId }}/files/screenshot\n", "")
@@ -172,7 +173,7 @@ var runbookCases = []runbookCase{
 			r.restart()
 			r.do(1)
 		}, files: screenshot},
-	{name: "an answer that names nothing", reason: queue.ReasonAttachmentEndpoint, stage: "attach", advice: adviceEndpoint,
+	{name: "an answer that names nothing", reason: queue.ReasonAttachmentEndpoint, stage: "attach", advice: deadletter.AdviceEndpoint,
 		cause: func(r *runbook) {
 			r.f.interpose(func(h http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -190,13 +191,13 @@ var runbookCases = []runbookCase{
 			made, _ := r.ticket()
 			r.do(2, "TICKET", made.ID)
 		}, files: screenshot},
-	{name: "Centercode was down", reason: queue.ReasonRetriesExhausted, stage: "create", advice: adviceExhausted,
+	{name: "Centercode was down", reason: queue.ReasonRetriesExhausted, stage: "create", advice: deadletter.AdviceExhausted,
 		cause: func(r *runbook) {
 			r.f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 503, RetryAfter: "3600", Times: -1})
 		},
 		make: func(r *runbook) { r.deliver(); r.exhaust() },
 		cure: func(r *runbook) { r.f.center.Heal(); r.do(0) }, files: screenshot},
-	{name: "the key is another", reason: queue.ReasonRetriesExhausted, stage: "create", advice: adviceKey,
+	{name: "the key is another", reason: queue.ReasonRetriesExhausted, stage: "create", advice: deadletter.AdviceKey,
 		cause: func(r *runbook) { r.f.center.SetAPIKeys("the right key") },
 		make:  func(r *runbook) { r.deliver(); r.exhaust() },
 		cure: func(r *runbook) {
@@ -204,7 +205,7 @@ var runbookCases = []runbookCase{
 			r.restart() // it would read the key by itself, but not twice within 10 s
 			r.do(1)
 		}, files: screenshot},
-	{name: "an event without its kind, of the previous version", reason: queue.ReasonMalformed, stage: "decode", advice: adviceMalformed,
+	{name: "an event without its kind, of the previous version", reason: queue.ReasonMalformed, stage: "decode", advice: deadletter.AdviceMalformed,
 		make: func(r *runbook) {
 			r.id = idOf(1)
 			body, err := (queue.Envelope{DeliveryID: r.id, ReceivedAt: letterTime, Event: json.RawMessage(`{"text":"Landscape"}`)}).Encode()
@@ -215,13 +216,13 @@ var runbookCases = []runbookCase{
 			r.send(body, letter.Attributes(), r.state.home.DeadLetterQueueURL)
 		},
 		cure: replayStep(0)},
-	{name: "not ours", reason: queue.ReasonMalformed, stage: "decode", advice: adviceMalformed,
+	{name: "not ours", reason: queue.ReasonMalformed, stage: "decode", advice: deadletter.AdviceMalformed,
 		make: func(r *runbook) {
 			r.id = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" // SHA-256 of the body
 			r.send("hello", nil, r.state.home.WorkQueueURL)
 		},
 		cure: replayStep(1), none: true},
-	{name: "done already", reason: queue.ReasonRejected, stage: "create", advice: adviceLeftover,
+	{name: "done already", reason: queue.ReasonRejected, stage: "create", advice: deadletter.AdviceLeftover,
 		make: func(r *runbook) {
 			r.deliver()
 			r.bridge.until("the ticket", func() bool {
@@ -234,11 +235,11 @@ var runbookCases = []runbookCase{
 			(&letterHome{t: r.t, home: r.state.home}).put(old)
 		},
 		cure: replayStep(0), files: screenshot},
-	{name: "dropped already", reason: queue.ReasonRejected, stage: "create", advice: adviceDropped,
+	{name: "dropped already", reason: queue.ReasonRejected, stage: "create", advice: deadletter.AdviceDropped,
 		cause: func(r *runbook) { r.failing(centercodesim.OpCreate, 400, nil) },
 		make:  func(r *runbook) { r.deliver(); r.halfDropped() },
 		cure:  replayStep(0), none: true},
-	{name: "dropped by mistake", reason: queue.ReasonRejected, stage: "create", advice: adviceDropped,
+	{name: "dropped by mistake", reason: queue.ReasonRejected, stage: "create", advice: deadletter.AdviceDropped,
 		cause: func(r *runbook) { r.failing(centercodesim.OpCreate, 400, nil) },
 		make:  func(r *runbook) { r.deliver(); r.halfDropped() },
 		cure: func(r *runbook) {
@@ -248,7 +249,7 @@ var runbookCases = []runbookCase{
 			r.do(2, "letter.jsonl", file)
 			r.do(3)
 		}, files: screenshot},
-	{name: "SQS's own redrive", reason: queue.ReasonRejected, stage: "create", advice: adviceRejected,
+	{name: "SQS's own redrive", reason: queue.ReasonRejected, stage: "create", advice: deadletter.AdviceRejected,
 		cause: func(r *runbook) { r.failing(centercodesim.OpCreate, 400, nil) },
 		cure: func(r *runbook) {
 			r.f.center.Heal()

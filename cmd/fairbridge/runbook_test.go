@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/queue"
 )
 
@@ -25,7 +26,7 @@ type runbook struct {
 	bridge *process
 	state  *state
 	id     string
-	advice advice
+	advice deadletter.Advice
 }
 
 // The delivery of the cases.
@@ -198,8 +199,8 @@ func (tc runbookCase) run(t *testing.T) {
 	r.state.settled()
 
 	var shown struct {
-		Letter letterRecord
-		Advice advice
+		Letter deadletter.Record
+		Advice deadletter.Advice
 	}
 	got := runCommand(t, "", "dlq", "show", r.id, "--json", "--config", r.f.config, "--data", r.data)
 	if err := json.Unmarshal([]byte(got.out), &shown); err != nil {

@@ -71,7 +71,7 @@ func TestReplayWithAFaultAtEveryCall(t *testing.T) {
 	calls := map[string]int{}
 	synctest.Test(t, func(t *testing.T) {
 		w := newScene(t)
-		f := &faulty{API: w.SQS}
+		f := &faulty{Queues: w.SQS}
 		said, err := replayLate(t.Context(), w.queue(f))
 		if err != nil || len(said) != sceneDeliveries-sceneStays {
 			t.Fatalf("without a fault: %d said, %v", len(said), err)
@@ -95,7 +95,7 @@ func TestReplayWithAFaultAtEveryCall(t *testing.T) {
 
 func replayWithFault(t *testing.T, f *faulty) {
 	w := newScene(t)
-	f.API = w.SQS
+	f.Queues = w.SQS
 	said, err := replayLate(t.Context(), w.queue(f))
 	time.Sleep(longHold) // whatever a dead process had in hand is visible
 	dead, work := w.deliveries(w.dead), w.deliveries(w.work)
@@ -155,7 +155,7 @@ func (w *world) invariants(dead, work map[string]int) {
 func TestALostAnswerComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newScene(t)
-		h, letters, err := take(t.Context(), w.queue(&faulty{API: w.SQS, call: "ReceiveMessage", n: 1, form: lostReply}))
+		h, letters, err := take(t.Context(), w.queue(&faulty{Queues: w.SQS, call: "ReceiveMessage", n: 1, form: lostReply}))
 		if err != nil || len(letters) != sceneDeliveries+sceneCopied || h.Missing != 0 {
 			t.Errorf("%d letters, %d missing: %v", len(letters), h.Missing, err)
 		}
@@ -169,7 +169,7 @@ func TestPutBackIsTriedAgain(t *testing.T) {
 	for _, form := range []form{failedCall, lostReply, partly} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newScene(t)
-			f := &faulty{API: w.SQS, call: "ChangeMessageVisibilityBatch", n: 1, form: form}
+			f := &faulty{Queues: w.SQS, call: "ChangeMessageVisibilityBatch", n: 1, form: form}
 			h, _, err := take(t.Context(), w.queue(f))
 			if err != nil {
 				t.Fatal(err)
@@ -184,7 +184,7 @@ func TestPutBackIsTriedAgain(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		w := newScene(t)
-		h, _, err := take(t.Context(), w.queue(&faulty{API: w.SQS, call: "ChangeMessageVisibilityBatch", n: 1, form: downCall}))
+		h, _, err := take(t.Context(), w.queue(&faulty{Queues: w.SQS, call: "ChangeMessageVisibilityBatch", n: 1, form: downCall}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 
+	"fairbridge/pkg/home"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -32,7 +34,7 @@ var forms = []form{failedCall, lostReply, lostAll, downCall, partly, diedBefore,
 
 // faulty lets one call go wrong: the n-th of a kind.
 type faulty struct {
-	API
+	home.Queues
 	call string // such as "SendMessageBatch"
 	n    int
 	form form
@@ -91,20 +93,20 @@ func internalFailure(id *string) types.BatchResultErrorEntry {
 
 func (f *faulty) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
 	return through(f, "ReceiveMessage", in, func(in *sqs.ReceiveMessageInput) (*sqs.ReceiveMessageOutput, error) {
-		return f.API.ReceiveMessage(ctx, in)
+		return f.Queues.ReceiveMessage(ctx, in)
 	}, nil)
 }
 
 func (f *faulty) GetQueueAttributes(ctx context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
 	return through(f, "GetQueueAttributes", in, func(in *sqs.GetQueueAttributesInput) (*sqs.GetQueueAttributesOutput, error) {
-		return f.API.GetQueueAttributes(ctx, in)
+		return f.Queues.GetQueueAttributes(ctx, in)
 	}, nil)
 }
 
 func (f *faulty) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
 	return through(f, "SendMessageBatch", in,
 		func(in *sqs.SendMessageBatchInput) (*sqs.SendMessageBatchOutput, error) {
-			return f.API.SendMessageBatch(ctx, in)
+			return f.Queues.SendMessageBatch(ctx, in)
 		},
 		func(in *sqs.SendMessageBatchInput) (*sqs.SendMessageBatchInput, func(*sqs.SendMessageBatchOutput)) {
 			kept, refused := split(in.Entries)
@@ -119,7 +121,7 @@ func (f *faulty) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchI
 func (f *faulty) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error) {
 	return through(f, "DeleteMessageBatch", in,
 		func(in *sqs.DeleteMessageBatchInput) (*sqs.DeleteMessageBatchOutput, error) {
-			return f.API.DeleteMessageBatch(ctx, in)
+			return f.Queues.DeleteMessageBatch(ctx, in)
 		},
 		func(in *sqs.DeleteMessageBatchInput) (*sqs.DeleteMessageBatchInput, func(*sqs.DeleteMessageBatchOutput)) {
 			kept, refused := split(in.Entries)
@@ -134,7 +136,7 @@ func (f *faulty) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBa
 func (f *faulty) ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
 	return through(f, "ChangeMessageVisibilityBatch", in,
 		func(in *sqs.ChangeMessageVisibilityBatchInput) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
-			return f.API.ChangeMessageVisibilityBatch(ctx, in)
+			return f.Queues.ChangeMessageVisibilityBatch(ctx, in)
 		},
 		func(in *sqs.ChangeMessageVisibilityBatchInput) (*sqs.ChangeMessageVisibilityBatchInput, func(*sqs.ChangeMessageVisibilityBatchOutput)) {
 			kept, refused := split(in.Entries)

@@ -96,6 +96,9 @@ func (l Letter) deliveryAttributes(replays int) map[string]types.MessageAttribut
 type Case struct {
 	Letter
 	Copies []Letter
+	// Webhook is the letter's decoded event: empty if it was not asked for or
+	// cannot be decoded.
+	Webhook testfairy.Event
 }
 
 // Count is how many letters the delivery has.

@@ -35,20 +35,10 @@ const (
 	longPoll = 1
 )
 
-// API is what the dead-letter tools need of SQS. *sqs.Client satisfies it, and
-// so does pkg/embedded. It is used by several goroutines at once.
-type API interface {
-	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
-	SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
-	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
-	ChangeMessageVisibilityBatch(context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
-	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
-}
-
 // Queue is the dead-letter queue, and the work queue that its letters are
 // replayed to.
 type Queue struct {
-	API     API
+	API     home.Queues
 	URL     string
 	WorkURL string
 	// Progress, if it is set, is told how many letters have been taken in hand,

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"fairbridge/pkg/home"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -108,7 +110,7 @@ func (r *replay) send(ctx context.Context, cases []Case) (errs []error, whole er
 }
 
 // sendLetters sends messages to a queue in one batch.
-func sendLetters(ctx context.Context, api API, url string, n int, message func(int) (string, map[string]types.MessageAttributeValue)) (errs []error, whole error) {
+func sendLetters(ctx context.Context, api home.Queues, url string, n int, message func(int) (string, map[string]types.MessageAttributeValue)) (errs []error, whole error) {
 	return batch(ctx, n, func(ctx context.Context, todo []int) (answer, error) {
 		in := &sqs.SendMessageBatchInput{QueueUrl: aws.String(url)}
 		for _, i := range todo {

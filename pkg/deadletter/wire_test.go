@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"fairbridge/pkg/awstest"
+	"fairbridge/pkg/home"
 )
 
 // onTheWire puts HTTP and the real client between the tool and the queues.
@@ -112,7 +113,7 @@ func TestATryThatWasLostIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.put(letter(t, 1, 1), letter(t, 2, 1))
-		h, letters, err := take(t.Context(), w.queue(&secondTry{API: w.SQS}))
+		h, letters, err := take(t.Context(), w.queue(&secondTry{Queues: w.SQS}))
 		if err != nil || len(letters) != 2 || h.Missing != 0 {
 			t.Errorf("%d letters, %d missing: %v", len(letters), h.Missing, err)
 		}
@@ -125,19 +126,19 @@ func TestATryThatWasLostIsWaitedFor(t *testing.T) {
 // secondTry loses the answer to the first request, as the SDK's client does when
 // it tries again by itself.
 type secondTry struct {
-	API
+	home.Queues
 	lost atomic.Bool
 }
 
 func (s *secondTry) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, options ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
 	if s.lost.Swap(true) {
-		return s.API.ReceiveMessage(ctx, in)
+		return s.Queues.ReceiveMessage(ctx, in)
 	}
 	o := sqs.Options{HTTPClient: clientFunc(func(*http.Request) (*http.Response, error) { return nil, nil })}
 	for _, option := range options {
 		option(&o)
 	}
-	if _, err := s.API.ReceiveMessage(ctx, in); err != nil {
+	if _, err := s.Queues.ReceiveMessage(ctx, in); err != nil {
 		return nil, err
 	}
 	for range 2 {
@@ -145,5 +146,5 @@ func (s *secondTry) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageIn
 			return nil, err
 		}
 	}
-	return s.API.ReceiveMessage(ctx, in)
+	return s.Queues.ReceiveMessage(ctx, in)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/sqlitedb"
 )
@@ -55,7 +56,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // queue is the world's dead letters, with api between them and the tool.
-func (w *world) queue(api API) *Queue {
+func (w *world) queue(api home.Queues) *Queue {
 	return &Queue{API: api, URL: w.dead, WorkURL: w.work}
 }
 

@@ -1,0 +1,84 @@
+package deadletter
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"fairbridge/pkg/home"
+	"fairbridge/pkg/ledger"
+)
+
+// Config is what a [Desk] needs.
+type Config struct {
+	// Home is the bridge whose dead letters are worked on. It stays open as long
+	// as the desk is in use.
+	Home *home.Home
+	// Progress, if it is set, is told how far something got that may take long.
+	// Several goroutines call it.
+	Progress func(what string, done, of int)
+	// Now is the clock; the default is time.Now.
+	Now func() time.Time
+}
+
+// Desk is where an operator works on dead letters, over the queues and the ledger
+// of an open bridge.
+type Desk struct {
+	home     *home.Home
+	queue    *Queue
+	ledger   *ledger.Ledger
+	progress func(what string, done, of int)
+	now      func() time.Time
+}
+
+// New returns a desk.
+func New(c Config) *Desk {
+	d := &Desk{home: c.Home, progress: c.Progress, now: c.Now}
+	if d.progress == nil {
+		d.progress = func(string, int, int) {}
+	}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	d.ledger = ledger.New(c.Home.Ledger, d.now, ledger.DefaultLease)
+	d.queue = &Queue{
+		API: c.Home.SQS, URL: c.Home.DeadLetterQueueURL, WorkURL: c.Home.WorkQueueURL,
+		Progress: func(taken, of int) { d.progress("reading dead letters", taken, of) },
+	}
+	return d
+}
+
+// lookups is how many ledger entries are asked for at once.
+const lookups = 10
+
+// entries asks the ledger for deliveries. What it does not know is left out. Of
+// the errors the first is returned, with what could be had.
+func (d *Desk) entries(ctx context.Context, ids []string) (map[string]ledger.Entry, error) {
+	var mu sync.Mutex
+	var first error
+	found := make(map[string]ledger.Entry, len(ids))
+	next := make(chan string)
+	var askers sync.WaitGroup
+	for range min(lookups, len(ids)) {
+		askers.Go(func() {
+			for id := range next {
+				e, err := d.ledger.Entry(ctx, id)
+				mu.Lock()
+				switch {
+				case err == nil:
+					found[id] = e
+				case first == nil && !errors.Is(err, ledger.ErrNotFound):
+					first = err
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, id := range ids {
+		next <- id
+	}
+	close(next)
+	askers.Wait()
+	return found, first
+}

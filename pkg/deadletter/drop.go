@@ -1,0 +1,49 @@
+package deadletter
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Drop gives the letters of a selection up: the reason goes into the ledger first,
+// since a letter that is gone must be explained, then the letters are deleted. It
+// returns how many were dropped; stays is told, one after the other, which were
+// not, and why.
+func (d *Desk) Drop(ctx context.Context, in *Selection, because string, stays func(Case, error)) (dropped int) {
+	var mu sync.Mutex
+	var noted []Case
+	var writers errgroup.Group
+	writers.SetLimit(lookups)
+	for _, c := range in.Cases {
+		writers.Go(func() error {
+			err := ctx.Err()
+			if err == nil {
+				err = d.ledger.Drop(ctx, c.DeliveryID, c.Generation, because)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				noted = append(noted, c)
+			} else {
+				stays(c, err)
+			}
+			return nil
+		})
+	}
+	_ = writers.Wait() // stays was told
+	slices.SortFunc(noted, func(a, b Case) int { return strings.Compare(a.DeliveryID, b.DeliveryID) })
+	in.Hold.Remove(context.WithoutCancel(ctx), noted, func(c Case, err error) {
+		if err != nil {
+			stays(c, errors.Join(errors.New("the ledger says that it is dropped"), err))
+			return
+		}
+		dropped++
+		d.progress("dropping", dropped, len(noted))
+	})
+	return dropped
+}

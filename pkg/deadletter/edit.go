@@ -1,0 +1,76 @@
+package deadletter
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/preview"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/testfairy"
+)
+
+// Assignment is a correction: a field of the payload and its new value, as text.
+type Assignment struct{ Field, Value string }
+
+// ParseAssignment reads FIELD=VALUE.
+func ParseAssignment(s string) (Assignment, error) {
+	field, value, ok := strings.Cut(s, "=")
+	if field = strings.TrimSpace(field); !ok || field == "" {
+		return Assignment{}, fmt.Errorf("%q is not FIELD=VALUE", s)
+	}
+	if !json.Valid([]byte(`"`+field+`"`)) || strings.ContainsAny(field, `"\`) {
+		return Assignment{}, fmt.Errorf("%q: this is no name of a field", s)
+	}
+	return Assignment{Field: field, Value: value}, nil
+}
+
+// Edit applies corrections to a letter, and checks what was set and, if there is
+// a fairbridge.yaml, the result as the worker does. It returns what it changed.
+func Edit(l *Letter, sets []Assignment, c *preview.Checker, now time.Time) (changes []queue.Edit, err error) {
+	envelope, err := queue.Decode(l.Body)
+	if err != nil {
+		return nil, fmt.Errorf("it cannot be corrected: %w", err)
+	}
+	before := len(envelope.Edits)
+	for _, s := range sets {
+		if _, err := envelope.Set(s.Field, s.Value, now); err != nil {
+			return nil, err
+		}
+	}
+	changes = envelope.Edits[before:]
+	event, err := testfairy.Decode(envelope.Event)
+	if err != nil {
+		return changes, err
+	}
+	if err := checkSet(event, sets); err != nil {
+		return changes, err
+	}
+	if c != nil {
+		if _, err := c.Map(envelope); err != nil && !errors.Is(err, mapping.ErrIgnored) {
+			return changes, err
+		}
+	}
+	body, err := envelope.Encode()
+	if err != nil {
+		return changes, err
+	}
+	l.Body, l.Event = body, string(event.Kind)
+	return changes, nil
+}
+
+// checkSet refuses a value that is not as TestFairy documents its field. From
+// TestFairy it would be taken; from a person it is a slip.
+func checkSet(event testfairy.Event, sets []Assignment) error {
+	var slips []error
+	for _, o := range event.Odd() {
+		if slices.ContainsFunc(sets, func(s Assignment) bool { return s.Field == o.Field }) {
+			slips = append(slips, fmt.Errorf("%s %s", o.Field, o.Problem))
+		}
+	}
+	return errors.Join(slips...)
+}

@@ -1,0 +1,262 @@
+package deadletter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"fairbridge/pkg/preview"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/testfairy"
+)
+
+const (
+	// MostReplays is how often a delivery is replayed without force: what has
+	// failed so often has a cause that is still there.
+	MostReplays = 3
+	// atOnce is how many letters are in hand at once where nobody has to see all
+	// of them before the first goes: so there may be any number.
+	atOnce = 1000
+)
+
+// ErrTooOften says that a letter has been replayed [MostReplays] times.
+var ErrTooOften = errors.New("has been replayed too often")
+
+// ReplayOptions say which letters are replayed, and how.
+type ReplayOptions struct {
+	Filter Filter
+	// Sets correct the payloads. They have to be right afterwards, and, with a
+	// Checker, to go through its mapping.
+	Sets    []Assignment
+	Checker *preview.Checker
+	// Settlement settles what is in doubt. It is for one delivery.
+	Settlement Settlement
+	// PerSecond is how many letters go a second at most, 0 for as many as possible.
+	PerSecond float64
+	// Force replays what has been replayed [MostReplays] times as well.
+	Force bool
+	// Watch, if it is set, notes how the deliveries stand before they go, for
+	// [Watch.Follow].
+	Watch *Watch
+
+	// Confirm, if it is set, is asked before anything is changed. It sees all the
+	// letters that are meant, out of so many deliveries.
+	Confirm func(ctx context.Context, cases []Case, deliveries int) (bool, error)
+	// Looked is told when the whole queue has been looked at. An error ends the
+	// replay.
+	Looked func(context.Context, *Selection) error
+	// Edited is told what Sets changed in a letter, and why it stays if it is not
+	// right afterwards.
+	Edited func(Case, []queue.Edit, error)
+	// Stays is told why a letter was not replayed as it should: [ErrTooOften],
+	// [ErrNotRemoved], the end of the context or a fault of the queue.
+	Stays func(Case, error)
+}
+
+// Replayed is what became of a replay.
+type Replayed struct {
+	// Cases are those that were sent, without their bodies.
+	Cases []Case
+	// Copies counts the further letters of theirs that were removed.
+	Copies int
+	// Again counts the deliveries that have failed again meanwhile.
+	Again int
+	// TooOften, Failed and Interrupted count the letters that Stays was told of.
+	TooOften, Failed, Interrupted int
+	// More says that the queue has letters that were not looked at.
+	More bool
+	// Declined says that Confirm said no.
+	Declined bool
+	// NotReleased says why letters that stay are not visible at once.
+	NotReleased error
+}
+
+// replaying is one call of [Desk.Replay].
+type replaying struct {
+	*Desk
+	ReplayOptions
+	result Replayed
+	// generations has the deliveries that were replayed.
+	generations map[string]int
+}
+
+// Replay puts letters back into the work queue. A letter is deleted only after
+// the work queue has confirmed it; in between there are both, which the ledger
+// recognises. What was begun is finished, even if ctx ends. The result is valid
+// with an error, too.
+func (d *Desk) Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
+	r := &replaying{Desk: d, ReplayOptions: o, generations: map[string]int{}}
+	hold := d.queue.Open(ctx)
+	err := r.run(ctx, hold)
+	r.result.NotReleased = hold.Release(ctx)
+	return r.result, err
+}
+
+func (r *replaying) run(ctx context.Context, hold *Hold) error {
+	r.result.More = true
+	for r.result.More && r.result.Failed == 0 {
+		in, cases, err := r.next(ctx, hold, r.wish())
+		if err != nil {
+			return err
+		}
+		if len(cases) == 0 {
+			continue
+		}
+		if r.Confirm != nil {
+			yes, err := r.Confirm(ctx, cases, in.Deliveries)
+			if err != nil || !yes {
+				r.result.Declined = err == nil
+				return err
+			}
+		}
+		if !r.Settlement.none() {
+			if err := r.settle(ctx, cases[0].DeliveryID, r.Settlement); err != nil {
+				return err
+			}
+		}
+		if r.ReplayOptions.Watch != nil {
+			if err := r.ReplayOptions.Watch.note(ctx, cases); err != nil {
+				return err
+			}
+		}
+		r.send(ctx, hold, cases)
+	}
+	return nil
+}
+
+// next takes letters in hand and returns those that are to go.
+func (r *replaying) next(ctx context.Context, hold *Hold, w Wish) (*Selection, []Case, error) {
+	in, err := r.selectMore(ctx, hold, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.result.More = in.More
+	if !in.More && r.Looked != nil {
+		if err := r.Looked(ctx, in); err != nil {
+			return nil, nil, err
+		}
+	}
+	return in, r.correct(r.notTooOften(r.once(ctx, in))), nil
+}
+
+func (r *replaying) wish() Wish {
+	w := Wish{Filter: r.Filter, Payloads: r.Confirm != nil, Bodies: true}
+	if len(r.Filter.IDs) == 0 && r.Confirm == nil {
+		w.Most = atOnce
+	}
+	return w
+}
+
+// once leaves out the deliveries that this run has replayed: another copy of the
+// letter goes, and what has failed again is for another run.
+func (r *replaying) once(ctx context.Context, in *Selection) []Case {
+	var cases, copies []Case
+	for _, c := range in.Cases {
+		switch generation, was := r.generations[c.DeliveryID]; {
+		case !was:
+			cases = append(cases, c)
+		case c.Generation <= generation:
+			copies = append(copies, c)
+		default:
+			r.result.Again++
+		}
+	}
+	in.Hold.Remove(ctx, copies, func(c Case, err error) {
+		if err == nil {
+			r.result.Copies += c.Count()
+		}
+	})
+	return cases
+}
+
+// notTooOften leaves out what has been replayed too often.
+func (r *replaying) notTooOften(cases []Case) []Case {
+	if r.Force {
+		return cases
+	}
+	var kept []Case
+	for _, c := range cases {
+		if c.ReplayCount() < MostReplays {
+			kept = append(kept, c)
+			continue
+		}
+		r.result.TooOften++
+		r.stays(c, ErrTooOften)
+	}
+	return kept
+}
+
+// correct applies the corrections. What is not right afterwards is left out.
+func (r *replaying) correct(cases []Case) []Case {
+	if len(r.Sets) == 0 {
+		return cases
+	}
+	var right []Case
+	for _, c := range cases {
+		changes, err := Edit(&c.Letter, r.Sets, r.Checker, r.now())
+		if r.Edited != nil {
+			r.Edited(c, changes, err)
+		}
+		if err == nil {
+			right = append(right, c)
+		}
+	}
+	return right
+}
+
+func (r *replaying) send(ctx context.Context, hold *Hold, cases []Case) {
+	hold.Replay(ctx, cases, r.PerSecond, func(c Case, err error) {
+		if err == nil || errors.Is(err, ErrNotRemoved) {
+			r.generations[c.DeliveryID] = c.Generation
+			r.result.Copies += len(c.Copies)
+		}
+		if err != nil {
+			r.result.Failed++
+			if errors.Is(err, context.Canceled) {
+				r.result.Interrupted++
+			}
+			r.stays(c, err)
+		}
+		r.progress("replaying", len(r.generations), max(len(cases), hold.Counted))
+	})
+	for _, c := range cases {
+		if _, ok := r.generations[c.DeliveryID]; ok {
+			c.Body, c.Webhook = "", testfairy.Event{}
+			r.result.Cases = append(r.result.Cases, c)
+		}
+	}
+}
+
+func (r *replaying) stays(c Case, err error) {
+	if r.Stays != nil {
+		r.Stays(c, err)
+	}
+}
+
+// DryRun returns the requests that a replay would make, by the mapping of the
+// options' Checker. Nothing is sent, settled or written down, but that a copy of a
+// letter may be in hand for a moment.
+func (d *Desk) DryRun(ctx context.Context, o ReplayOptions) (_ []Request, err error) {
+	if o.Checker == nil {
+		return nil, errors.New("a dry run needs a mapping")
+	}
+	r := &replaying{Desk: d, ReplayOptions: o}
+	hold := d.queue.Open(ctx)
+	defer func() { err = errors.Join(err, hold.Release(ctx)) }()
+	_, cases, err := r.next(ctx, hold, Wish{Filter: o.Filter, Bodies: true})
+	if err != nil {
+		return nil, err
+	}
+	known, err := d.entries(ctx, deliveryIDs(cases))
+	if err != nil {
+		return nil, err
+	}
+	requests := make([]Request, len(cases))
+	for i, c := range cases {
+		entry, _ := o.Settlement.apply(known[c.DeliveryID], d.now())
+		if requests[i], err = Preview(o.Checker, c.Letter, entry); err != nil {
+			return nil, fmt.Errorf("preview the replay of %s: %w", shortID(c.DeliveryID), err)
+		}
+	}
+	return requests, nil
+}

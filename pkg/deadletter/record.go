@@ -1,0 +1,55 @@
+package deadletter
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"fairbridge/pkg/queue"
+)
+
+// Record is a dead letter in words and numbers, for a machine or a page.
+type Record struct {
+	DeliveryID  string       `json:"deliveryId"`
+	Reason      queue.Reason `json:"reason"`
+	Stage       queue.Stage  `json:"stage,omitempty"`
+	Status      int          `json:"status,omitempty"`
+	Description string       `json:"description,omitempty"`
+	Event       string       `json:"event,omitempty"`
+	App         string       `json:"app,omitempty"`
+	Submitter   string       `json:"submitter,omitempty"`
+	Text        string       `json:"text,omitempty"`
+	Attempts    int          `json:"attempts"`
+	Replays     int          `json:"replays"`
+	Generation  int          `json:"generation"`
+	Copies      int          `json:"copies"`
+	DiedAt      time.Time    `json:"diedAt"`
+	SentAt      time.Time    `json:"sentAt"`
+	MessageID   string       `json:"messageId"`
+	// Edits are what people have corrected in the payload.
+	Edits []queue.Edit `json:"edits,omitempty"`
+}
+
+// Record returns what is known of a case without the ledger.
+func (c Case) Record() Record {
+	r := Record{
+		DeliveryID: c.DeliveryID, Reason: c.Reason, Stage: c.Stage, Status: c.Status, Description: c.Description,
+		Event: cmp.Or(c.Event, string(c.Webhook.Kind)), App: c.Webhook.Text("appName"), Submitter: c.Submitter(), Text: c.Saying(),
+		Attempts: c.Attempts, Replays: c.ReplayCount(), Generation: c.Generation, Copies: c.Count(),
+		DiedAt: c.DiedAt(), SentAt: c.SentAt, MessageID: c.MessageID,
+	}
+	if e, err := queue.Decode(c.Body); err == nil {
+		r.Edits = e.Edits
+	}
+	return r
+}
+
+// Submitter is who sent the event, whatever its kind.
+func (c Case) Submitter() string {
+	return cmp.Or(c.Webhook.Text("email"), c.Webhook.Text("testerEmail"))
+}
+
+// Saying is what the event says, whatever its kind.
+func (c Case) Saying() string {
+	return strings.TrimSpace(cmp.Or(c.Webhook.Text("text"), c.Webhook.Text("crashMessage")))
+}

@@ -1,0 +1,92 @@
+package deadletter
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/preview"
+	"fairbridge/pkg/queue"
+)
+
+// Request is what a replay of a dead letter would send. Its remarks are ready to be
+// read.
+type Request struct {
+	Payload     string          `json:"payload"`
+	Route       int             `json:"route,omitempty"` // counted from 1
+	Method      string          `json:"method,omitempty"`
+	URL         string          `json:"url,omitempty"`
+	Body        json.RawMessage `json:"body,omitempty"`
+	Attachments []preview.File  `json:"attachments,omitempty"`
+	Warnings    []string        `json:"warnings,omitempty"`
+	Ignored     string          `json:"ignored,omitempty"`
+	Problems    []string        `json:"problems,omitempty"`
+}
+
+// fill notes what Centercode would get.
+func (result *Request) fill(c *preview.Checker, r mapping.Request) error {
+	p, err := c.Request(r)
+	if err != nil {
+		return err
+	}
+	result.Route, result.Method, result.URL, result.Body = p.Route, p.Method, p.URL, p.Body
+	result.Attachments = p.Attachments
+	for _, w := range p.Warnings {
+		result.Warnings = append(result.Warnings, w.Text(""))
+	}
+	for _, problem := range p.Problems {
+		result.Problems = append(result.Problems, problem.Text(""))
+	}
+	return nil
+}
+
+// problemsOf is what is wrong, one text for each joined error.
+func problemsOf(err error) []string {
+	var all []string
+	for _, e := range preview.Each(err) {
+		all = append(all, e.Error())
+	}
+	return all
+}
+
+// Preview returns what a replay of a letter would send, by what the ledger knows.
+func Preview(c *preview.Checker, l Letter, e ledger.Entry) (Request, error) {
+	result := Request{Payload: l.DeliveryID}
+	state := e.Progress()
+	switch {
+	case e.State == ledger.Completed:
+		result.Ignored = "it is done already, as ticket " + cmp.Or(e.TicketID, "of unknown id")
+		return result, nil
+	case state == ledger.Creating:
+		result.Problems = append(result.Problems, "there may be a ticket already: say --as-created TICKET or --create-again")
+	case e.Attaching != "":
+		result.Problems = append(result.Problems, fmt.Sprintf("the ticket may have the file %s already: say --as-created TICKET or --create-again", e.Attaching))
+	}
+	envelope, err := queue.Decode(l.Body)
+	if err != nil {
+		result.Problems = append(result.Problems, err.Error())
+		return result, nil
+	}
+	request, err := c.Map(envelope)
+	if errors.Is(err, mapping.ErrIgnored) {
+		result.Ignored = "its route ignores it"
+		return result, nil
+	}
+	if err != nil {
+		result.Problems = append(result.Problems, problemsOf(err)...)
+		return result, nil
+	}
+	if err := result.fill(c, request); err != nil {
+		return result, err
+	}
+	if state == ledger.Created {
+		// The ticket is there: only the files go that it lacks.
+		result.Payload += fmt.Sprintf(" (ticket %s is made, what it lacks is sent)", cmp.Or(e.TicketID, "of unknown id"))
+		result.Method, result.URL, result.Body, result.Warnings = "", "", nil, nil
+		result.Attachments = ledger.Lacking(e, result.Attachments, func(f preview.File) string { return f.Element })
+	}
+	return result, nil
+}

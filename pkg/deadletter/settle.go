@@ -1,0 +1,87 @@
+package deadletter
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/terminal"
+)
+
+// Settlement is a person's word on a request whose answer was lost. The zero value
+// is none.
+type Settlement struct {
+	// AsCreated names the ticket that the request made, or that has the file.
+	AsCreated string
+	// CreateAgain says that the request did nothing.
+	CreateAgain bool
+}
+
+func (s Settlement) none() bool { return s == Settlement{} }
+
+// apply returns an entry as it will be when it is settled. settled is false if
+// there is nothing to settle: no answer was lost, and no ticket's answer failed to
+// name its id.
+func (s Settlement) apply(e ledger.Entry, now time.Time) (_ ledger.Entry, settled bool) {
+	switch {
+	case s.CreateAgain:
+		return e.SettledNotCreated()
+	case s.AsCreated != "":
+		return e.SettledCreated(s.AsCreated, now)
+	}
+	return e, false
+}
+
+// NotInDoubtError says that there is nothing to settle about a delivery.
+type NotInDoubtError struct {
+	// Problem says why.
+	Problem string
+	// NotMade says that the ticket is known not to be made: only that it was is
+	// contradicted.
+	NotMade bool
+}
+
+// Error implements error.
+func (e *NotInDoubtError) Error() string { return e.Problem }
+
+// settle writes a settlement down. It may be done twice: a replay that failed after
+// it is simply called again.
+func (d *Desk) settle(ctx context.Context, id string, s Settlement) error {
+	e, err := d.ledger.Entry(ctx, id)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return &NotInDoubtError{Problem: fmt.Sprintf("the ledger knows nothing of delivery %s, so there is nothing to settle", shortID(id))}
+	}
+	if err != nil {
+		return err
+	}
+	if e.HeldAt(d.now()) {
+		return fmt.Errorf("delivery %s is in a worker's hands until %s: try again then", shortID(id), e.LeaseUntil.UTC().Format(time.RFC3339))
+	}
+	if s.AsCreated != "" && e.TicketID != "" && e.TicketID != s.AsCreated {
+		return fmt.Errorf("the ticket of delivery %s is %s, not %s", shortID(id), terminal.Printable(e.TicketID), s.AsCreated)
+	}
+	if _, settled := s.apply(e, d.now()); !settled {
+		return s.notInDoubt(e)
+	}
+	if s.CreateAgain {
+		return d.ledger.SettleNotCreated(ctx, id)
+	}
+	return d.ledger.SettleCreated(ctx, id, s.AsCreated)
+}
+
+// notInDoubt is nil if the delivery is settled in the way that was asked for.
+func (s Settlement) notInDoubt(e ledger.Entry) error {
+	state := e.Progress()
+	switch {
+	case s.AsCreated != "" && state == ledger.Created && e.TicketID == s.AsCreated,
+		s.CreateAgain && state == ledger.Claimed:
+		return nil
+	case state == ledger.Created || state == ledger.Completed:
+		return &NotInDoubtError{Problem: fmt.Sprintf("delivery %s is not in doubt: ticket %s is made",
+			shortID(e.DeliveryID), cmp.Or(terminal.Printable(e.TicketID), "of unknown id"))}
+	}
+	return &NotInDoubtError{Problem: fmt.Sprintf("delivery %s is not in doubt: its ticket is not made", shortID(e.DeliveryID)), NotMade: true}
+}

@@ -1,0 +1,109 @@
+package deadletter
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/preview"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/terminal"
+)
+
+// Retention is how long SQS keeps a letter, from when its message was sent.
+const Retention = 14 * 24 * time.Hour
+
+// Shown is all that is known of a dead letter.
+type Shown struct {
+	Letter  Record          `json:"letter"`
+	Advice  Advice          `json:"advice"`
+	Payload json.RawMessage `json:"payload,omitempty"`
+	// Message is the body of a message that has no payload.
+	Message string `json:"message,omitempty"`
+	// Request is what a replay would send. Nil without a mapping.
+	Request *Request      `json:"request,omitempty"`
+	Ledger  *ledger.Entry `json:"ledger,omitempty"`
+}
+
+// Show returns all that is known of the letter that an id, or the beginning of one,
+// means. The filter has that id. check may be nil: without it there is no request.
+// The letter stays in its place.
+func (d *Desk) Show(ctx context.Context, filter Filter, check *preview.Checker) (*Shown, error) {
+	in, err := d.Select(ctx, Wish{Filter: filter, Payloads: true, Bodies: true})
+	if err != nil {
+		return nil, err
+	}
+	if err := in.Hold.Release(ctx); err != nil {
+		return nil, err
+	}
+	missing, err := in.Missing(filter.IDs)
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 {
+		return nil, d.NoLetter(ctx, missing[0], in)
+	}
+	c := in.Cases[0]
+	known, err := d.entries(ctx, []string{c.DeliveryID})
+	if err != nil {
+		return nil, err
+	}
+	shown := &Shown{Letter: c.Record()}
+	entry, ok := known[c.DeliveryID]
+	if ok {
+		shown.Ledger = &entry
+	}
+	shown.Advice = AdviceFor(c.Letter, entry, ok)
+	if e, err := queue.Decode(c.Body); err == nil {
+		shown.Payload = e.Event
+	} else {
+		shown.Message = c.Body
+	}
+	if check != nil && shown.Payload != nil {
+		request, err := Preview(check, c.Letter, entry)
+		if err != nil {
+			return nil, err
+		}
+		shown.Request = &request
+	}
+	return shown, nil
+}
+
+// NoLetter says that there is no such letter in a selection, and what the ledger
+// knows of the delivery.
+func (d *Desk) NoLetter(ctx context.Context, id string, in *Selection) error {
+	what := "there is no dead letter " + id
+	if in.Hold.Missing > 0 {
+		what += fmt.Sprintf(" among those that the queue hands out; it counts %s more", terminal.Count(in.Hold.Missing, "letter"))
+	}
+	if e, err := d.ledger.Entry(ctx, strings.ToLower(id)); err == nil { // it needs the whole id
+		what += "; the ledger says: " + endOf(e)
+	}
+	return errors.New(what)
+}
+
+// endOf says in words how far a delivery got.
+func endOf(e ledger.Entry) string {
+	text := string(e.State)
+	if e.TicketID != "" {
+		text += ", ticket " + terminal.Printable(e.TicketID)
+	}
+	if e.Last != nil && e.State != ledger.Completed {
+		text += ": " + FaultText(*e.Last)
+	}
+	return text
+}
+
+// FaultText is a fault in a line.
+func FaultText(f ledger.Fault) string {
+	text := cmp.Or(f.Reason, "a retry") + " at " + f.Stage
+	if f.Status != 0 {
+		text += fmt.Sprintf(" (HTTP %d)", f.Status)
+	}
+	return text + ": " + terminal.Printable(f.Text)
+}
