@@ -81,7 +81,8 @@ type End struct {
 }
 
 // Follow waits until each delivery has ended, at most for so long, and returns how,
-// in the order of the cases.
+// in the order of the cases. The error is the ledger's, if it could not be asked at
+// last.
 func (w *Watch) Follow(ctx context.Context, cases []Case, limit time.Duration) ([]End, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -91,6 +92,9 @@ func (w *Watch) Follow(ctx context.Context, cases []Case, limit time.Duration) (
 	for pause := firstLook; len(pending) > 0; pause = min(2*pause, lastLook) {
 		var left []Case
 		known, lookErr := w.desk.entries(ctx, deliveryIDs(pending))
+		if ctx.Err() == nil { // else it says no more than that time is up
+			err = lookErr
+		}
 		for _, c := range pending {
 			end := w.end(c, known[c.DeliveryID])
 			ends[c.DeliveryID] = end
@@ -102,13 +106,12 @@ func (w *Watch) Follow(ctx context.Context, cases []Case, limit time.Duration) (
 			break
 		}
 		w.desk.progress("ended", len(cases)-len(pending), len(cases))
-		if !sleep(ctx, pause) {
-			err = lookErr
-			break
+		select { // to the end of the limit, unlike sleep.For
+		case <-time.After(pause):
+			continue
+		case <-ctx.Done():
 		}
-	}
-	if ctx.Err() != nil {
-		err = nil // no fault of the ledger's
+		break
 	}
 	all := make([]End, len(cases))
 	for i, c := range cases {
@@ -137,16 +140,4 @@ func deliveryIDs(cases []Case) []string {
 		ids[i] = c.DeliveryID
 	}
 	return ids
-}
-
-// sleep waits, and says whether the context still runs.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
