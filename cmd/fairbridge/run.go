@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,7 @@ const defaultConfig = "fairbridge.yaml"
 
 func newRun(std streams) *cobra.Command {
 	var config string
-	var asJSON bool
+	var asJSON, showToken bool
 	var c bridge.Config
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -48,7 +49,7 @@ centercode.baseUrl, tickets go to a Centercode simulator whose page shows them.`
 				return usage("--connections must be 1 to 1000000")
 			}
 			c.Log = slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-			return runBridge(cmd.Context(), c, &lines{out: std.out, now: time.Now, asJSON: asJSON})
+			return runBridge(cmd.Context(), c, showToken || isTerminal(std.out), &lines{out: std.out, now: time.Now, asJSON: asJSON})
 		},
 	}
 	configFlag(cmd, &config)
@@ -58,11 +59,14 @@ centercode.baseUrl, tickets go to a Centercode simulator whose page shows them.`
 	cmd.Flags().IntVar(&c.Concurrency, "concurrency", 4, "batches of up to 10 deliveries that are worked on at once")
 	cmd.Flags().IntVar(&c.Bodies, "bodies", embedded.DefaultBodies, "webhooks of the greatest length that may be in memory at once; more of shorter ones")
 	cmd.Flags().IntVar(&c.Connections, "connections", embedded.DefaultConnections, "connections for webhooks that are held at once")
+	cmd.Flags().BoolVar(&showToken, "show-token", false, "show the webhook's token where the output is no terminal, too")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line instead of text")
 	return cmd
 }
 
-func runBridge(ctx context.Context, c bridge.Config, out *lines) (err error) {
+// runBridge shows the webhook's token only if it may: what is no terminal may be a
+// journal that others read.
+func runBridge(ctx context.Context, c bridge.Config, showToken bool, out *lines) (err error) {
 	c.Ingested, c.Worked = ingested{out}, worked{out}
 	b, err := bridge.Open(ctx, c)
 	if err != nil {
@@ -72,12 +76,16 @@ func runBridge(ctx context.Context, c bridge.Config, out *lines) (err error) {
 		return explainStart(err, c.Folder)
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
+	webhook := b.Webhook()
+	if !showToken {
+		webhook, _, _ = strings.Cut(webhook, "?")
+	}
 	if out.asJSON {
-		ready := map[string]any{"stage": "ready", "webhook": b.Webhook()}
+		ready := map[string]any{"stage": "ready", "webhook": webhook}
 		set(ready, "simulator", b.Simulator())
 		out.write("", ready)
 	} else {
-		announce(out.out, b)
+		announce(out.out, webhook, b.Simulator(), home.Place{Folder: c.Folder})
 	}
 	return b.Serve(ctx)
 }
@@ -98,12 +106,17 @@ func explainStart(err error, folder string) error {
 }
 
 // announce prints what a person needs to try the bridge.
-func announce(out io.Writer, b *bridge.Bridge) {
-	if url := b.Simulator(); url != "" {
-		fmt.Fprintf(out, "No centercode.baseUrl is configured: tickets go to the simulator, %s\n", url)
+func announce(out io.Writer, webhook, simulator string, at home.Place) {
+	if simulator != "" {
+		fmt.Fprintf(out, "No centercode.baseUrl is configured: tickets go to the simulator, %s\n", simulator)
 	}
-	fmt.Fprintf(out, "Webhook for TestFairy: %s\n", b.Webhook())
-	fmt.Fprintf(out, "Try it: curl -d @events/feedback.json '%s'\n", b.Webhook())
+	fmt.Fprintf(out, "Webhook for TestFairy: %s\n", webhook)
+	if strings.Contains(webhook, "?") {
+		fmt.Fprintf(out, "Try it: curl -d @events/feedback.json '%s'\n", webhook)
+	} else {
+		fmt.Fprintf(out, "Its token is not shown here; to see it: %s\n", at.Command("webhook register --print --show-token --url "+webhook))
+		fmt.Fprintf(out, "Try it: %s\n", at.Command("send events/feedback.json"))
+	}
 	fmt.Fprintln(out, "Ctrl-C finishes what is in hand and ends.")
 }
 

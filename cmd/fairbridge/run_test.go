@@ -10,8 +10,10 @@ import (
 	"time"
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/testfairy"
 )
 
@@ -154,5 +156,53 @@ func TestSecondBridgeIsRefused(t *testing.T) {
 		streams{in: strings.NewReader(""), out: io.Discard, err: &out})
 	if code != exitLeft || !strings.Contains(out.String(), "another") {
 		t.Errorf("exit code %d: %s", code, out.String())
+	}
+}
+
+// stopper stops the command that writes to it once it is ready.
+type stopper struct {
+	strings.Builder
+	stop func()
+}
+
+func (s *stopper) Write(p []byte) (int, error) {
+	n, err := s.Builder.Write(p)
+	if strings.Contains(s.String(), "Ctrl-C") || strings.Contains(s.String(), `"ready"`) {
+		s.stop()
+	}
+	return n, err
+}
+
+// TestTokenIsShownToNoJournal: what is no terminal gets the webhook's URL without
+// its token, and the command that shows it.
+func TestTokenIsShownToNoJournal(t *testing.T) {
+	config, data := simulated(t), t.TempDir()
+	for _, tc := range []struct {
+		flags []string
+		shown bool
+	}{{nil, false}, {[]string{"--json"}, false}, {[]string{"--show-token"}, true}, {[]string{"--json", "--show-token"}, true}} {
+		ctx, stop := context.WithCancel(t.Context())
+		out, problems := stopper{stop: stop}, bytes.Buffer{}
+		args := append([]string{"run", "--config", config, "--data", data, "--listen", "127.0.0.1:0", "--simulator", "127.0.0.1:0"}, tc.flags...)
+		code := execute(ctx, args, streams{in: strings.NewReader(""), out: &out, err: &problems})
+		stop()
+		if code != exitDone {
+			t.Fatalf("%v: exit code %d: %s", tc.flags, code, problems.String())
+		}
+		value, err := home.Folder(openState(t, data).home).Secret(t.Context(), secrets.WebhookToken)
+		if err != nil || value == "" {
+			t.Fatal(value, err)
+		}
+		if shown := strings.Contains(out.String(), value); shown != tc.shown || strings.Contains(problems.String(), value) {
+			t.Errorf("%v: shown %t, want %t:\n%s%s", tc.flags, shown, tc.shown, out.String(), problems.String())
+		}
+		if tc.flags != nil {
+			continue
+		}
+		_, command, _ := strings.Cut(out.String(), "to see it: fairbridge ")
+		command, _, _ = strings.Cut(command, "\n")
+		if got := runCommand(t, "", strings.Fields(command)...); got.code != exitDone || !strings.Contains(got.out, value) {
+			t.Errorf("%s: exit code %d, %s%s", command, got.code, got.out, got.err)
+		}
 	}
 }
