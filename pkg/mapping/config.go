@@ -165,7 +165,7 @@ func Parse(name string, data []byte) (*Config, error) {
 		return nil, d.Problems()
 	}
 	file, _ := topKind.Value(d, root)
-	c := &Config{Centercode: file.centercode, Sources: file.sources, Retry: file.retrying, Ledger: file.ledger}
+	c := &Config{Centercode: file.centercode, Sources: file.sources, Retry: file.retry, Ledger: file.ledger}
 	c.document = document{text: bytes.Clone(data), root: root, baseURL: c.Centercode.BaseURL}
 	if file.testfairy != nil {
 		c.TestFairy = *file.testfairy

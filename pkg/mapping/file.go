@@ -121,8 +121,8 @@ var eventKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s 
 	}
 	return s, nil
 }), func(s *strictyaml.Schema) {
-	any := *s
-	s.Types, s.Pattern, s.AnyOf = nil, "", []strictyaml.Schema{{Types: []string{"string"}, Enum: eventKinds}, any}
+	undocumented := *s
+	s.Types, s.Pattern, s.AnyOf = nil, "", []strictyaml.Schema{{Types: []string{"string"}, Enum: eventKinds}, undocumented}
 })
 
 var matchKind = strictyaml.Object("match", []strictyaml.Key[match]{
@@ -141,7 +141,7 @@ type top struct {
 	testfairy  *TestFairy // nil: not given
 	sources    Sources
 	defaults   *settings
-	retrying   RetrySettings
+	retry      RetrySettings
 	ledger     LedgerSettings
 	routes     []rule
 }
@@ -153,7 +153,7 @@ var topKind = strictyaml.Object("the file", []strictyaml.Key[top]{
 		strictyaml.Optional(testFairyKind), func(t *top) **TestFairy { return &t.testfairy }),
 	strictyaml.Into("sources", "Where attachments may be fetched from.", sourcesKind, func(t *top) *Sources { return &t.sources }),
 	strictyaml.Into("defaults", "What all routes have in common; a route may say otherwise.", strictyaml.Optional(defaultsKind), func(t *top) **settings { return &t.defaults }),
-	strictyaml.Into("retry", "How long what fails is tried again.", retryKind, func(t *top) *RetrySettings { return &t.retrying }),
+	strictyaml.Into("retry", "How long what fails is tried again.", retryKind, func(t *top) *RetrySettings { return &t.retry }),
 	strictyaml.Into("ledger", "What FairBridge remembers of each delivery.", ledgerKind, func(t *top) *LedgerSettings { return &t.ledger }),
 	strictyaml.Into("routes", "Which event goes where. The first route that matches takes it.", strictyaml.ListOf(routeKind, 1), func(t *top) *[]rule { return &t.routes }).Must(),
 }, nil)
