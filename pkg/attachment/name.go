@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"fairbridge/pkg/internal/clip"
 )
 
 const (
@@ -73,11 +75,8 @@ func shorten(name string) string {
 	if len(extension) > maxExtensionBytes {
 		extension = ""
 	}
-	cut := maxNameBytes - 1 - len(extension) // 1: a reserved name may get a "_"
-	for !utf8.RuneStart(name[cut]) {
-		cut--
-	}
-	return trimName(name[:cut]) + extension
+	most := maxNameBytes - 1 - len(extension) // 1: a reserved name may get a "_"
+	return trimName(clip.Bytes(name, most, "")) + extension
 }
 
 // isReserved reports whether name is one of Windows' devices, with or without

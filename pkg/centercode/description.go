@@ -6,9 +6,10 @@ import (
 	"html"
 	"slices"
 	"strings"
-	"unicode"
 
+	"fairbridge/pkg/internal/clip"
 	"fairbridge/pkg/internal/lazyregexp"
+	"fairbridge/pkg/internal/printable"
 )
 
 // maxDescription is the longest description of an error, in characters.
@@ -35,7 +36,7 @@ func describe(body []byte) string {
 	case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
 		return "something that begins as JSON and cannot be read"
 	}
-	return clip(text, maxForeign)
+	return oneLine(text, maxForeign)
 }
 
 // wordNames are the fields that an error's words stand in: Centercode's first,
@@ -50,7 +51,7 @@ var wordPlaces = []string{"error", "errors", "fault", "result", "response", "met
 // the answer has values, but none of those.
 func describeJSON(root any) string {
 	if text, ok := root.(string); ok {
-		return clip(text, maxForeign)
+		return oneLine(text, maxForeign)
 	}
 	level := []any{root}
 	for range 3 { // {"errors": [{"description": "..."}]}
@@ -121,18 +122,7 @@ func stripHTML(page string) string {
 	return html.UnescapeString(page)
 }
 
-// clip makes text one line without control characters and at most limit
-// characters long.
-func clip(text string, limit int) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.IsSpace(r) {
-			return ' '
-		}
-		return r
-	}, text)
-	runes := []rune(strings.Join(strings.Fields(text), " "))
-	if len(runes) > limit {
-		return string(runes[:limit-1]) + "…"
-	}
-	return string(runes)
+// oneLine makes text one line of at most limit characters.
+func oneLine(text string, limit int) string {
+	return clip.Text(strings.Join(strings.Fields(printable.Line(text)), " "), limit, "…")
 }

@@ -174,7 +174,7 @@ func (c *Client) endpointURL(raw string) (*url.URL, error) {
 // withoutQuery is an endpoint as an error may show it.
 func withoutQuery(raw string) string {
 	before, _, _ := strings.Cut(raw, "?")
-	return Redact(clip(before, maxEndpoint))
+	return Redact(oneLine(before, maxEndpoint))
 }
 
 // withPath returns u with an escaped path. It does not resolve the path against

@@ -35,12 +35,12 @@ func TestDescribe(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := clip(describe([]byte(tt.body)), maxDescription); got != tt.want {
+			if got := oneLine(describe([]byte(tt.body)), maxDescription); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}
-	long := clip(strings.Repeat("é", 2000), maxDescription)
+	long := oneLine(strings.Repeat("é", 2000), maxDescription)
 	if n := len([]rune(long)); n != maxDescription || !strings.HasSuffix(long, "…") {
 		t.Errorf("clipped to %d characters", n)
 	}

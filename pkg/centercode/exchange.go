@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"fairbridge/pkg/internal/clip"
 	"fairbridge/pkg/internal/retryafter"
 )
 
@@ -180,7 +181,10 @@ func (x *call) refused(r reply) *Error {
 
 // clip makes text from outside fit for an error: no secret, one line, at most
 // 1,000 characters.
-func (x *call) clip(text string) string { return clip(x.key.redact(text), maxDescription) }
+func (x *call) clip(text string) string {
+	// Once more after it is one line: what was left out may have stood in a key.
+	return clip.Text(x.key.redact(oneLine(x.key.redact(text), 10*maxDescription)), maxDescription, "…")
+}
 
 // isPage reports whether a body is markup: Centercode's own answers are JSON.
 func isPage(body []byte) bool { return bytes.HasPrefix(body, []byte("<")) }

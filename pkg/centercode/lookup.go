@@ -157,7 +157,7 @@ func (p packagePage) column(name string) (int, error) {
 		if field.Name == name {
 			return i, nil
 		}
-		names = append(names, strconv.Quote(clip(field.Name, 60)))
+		names = append(names, strconv.Quote(oneLine(field.Name, 60)))
 	}
 	for i, field := range p.Fields {
 		if strings.EqualFold(strings.TrimSpace(field.Name), strings.TrimSpace(name)) {

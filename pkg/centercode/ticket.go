@@ -102,7 +102,7 @@ func (c *Client) readTicket(x *call, project string, r reply) (Ticket, error) {
 		ticket.Files[element] = endpoint
 	}
 	for _, key := range a.keys {
-		ticket.AnswerKeys = append(ticket.AnswerKeys, clip(x.key.redact(key), maxKeyPath))
+		ticket.AnswerKeys = append(ticket.AnswerKeys, oneLine(x.key.redact(key), maxKeyPath))
 	}
 	return ticket, nil
 }

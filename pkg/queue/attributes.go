@@ -4,11 +4,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/internal/clip"
+	"fairbridge/pkg/internal/printable"
 )
 
 // Reason says why a delivery became a dead letter.
@@ -205,25 +207,10 @@ func Fits(s string) bool {
 	return true
 }
 
-// Describe makes a text fit to be a dead letter's description: characters that
-// SQS takes, at most MaxDescription of them.
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+// Describe makes a text fit to be a dead letter's description: one line, and at
+// most MaxDescription characters.
 func Describe(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t' || r == '\n' || r == '\r':
-			return ' '
-		case r < 0x20 || r == 0xFFFE || r == 0xFFFF:
-			return utf8.RuneError
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	s = strings.TrimSpace(s)
-	if utf8.RuneCountInString(s) <= MaxDescription {
-		return s
-	}
-	runes := []rune(s)
-	return string(runes[:MaxDescription-1]) + "…"
+	return clip.Text(strings.TrimSpace(printable.Line(s)), MaxDescription, "…")
 }
 
 // text leaves an empty value out: SQS refuses an empty attribute.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 	"unicode/utf8"
+
+	"fairbridge/pkg/internal/clip"
 )
 
 // maxOldBytes is what an edit keeps of the value it replaced. Longer ones are
@@ -42,7 +44,7 @@ func (e *Envelope) Set(field, value string, at time.Time) (changed bool, err err
 		if json.Unmarshal(e.Event[start:end], &text) == nil && text != nil && *text == value {
 			return false, nil
 		}
-		edit.Old = clip(e.Event[start:end])
+		edit.Old = shortened(e.Event[start:end])
 	} else {
 		insert = slices.Concat(quote(field), []byte(":"), edit.New)
 		if e.hasFields(start) {
@@ -107,8 +109,8 @@ func escapeNonCharacters(b []byte) []byte {
 	return bytes.ReplaceAll(b, []byte("\uFFFF"), []byte(`\uffff`))
 }
 
-// clip keeps a value as it is, or the beginning of a long one as text.
-func clip(value []byte) json.RawMessage {
+// shortened keeps a value as it is, or the beginning of a long one as text.
+func shortened(value []byte) json.RawMessage {
 	if len(value) <= maxOldBytes {
 		return bytes.Clone(value)
 	}
@@ -116,9 +118,5 @@ func clip(value []byte) json.RawMessage {
 	if json.Unmarshal(value, &text) != nil {
 		text = string(value)
 	}
-	text = text[:min(len(text), maxOldBytes)]
-	for len(text) > 0 && !utf8.ValidString(text) {
-		text = text[:len(text)-1]
-	}
-	return quote(text + "…")
+	return quote(clip.Bytes(text, maxOldBytes, "…"))
 }

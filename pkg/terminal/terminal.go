@@ -13,20 +13,12 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/rivo/uniseg"
+
+	"fairbridge/pkg/internal/printable"
 )
 
 // Printable makes a text one line in which nothing is acted on.
-func Printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-}
+func Printable(text string) string { return printable.Line(text) }
 
 // Shorten cuts a text to so many columns of a terminal.
 func Shorten(s string, most int) string {
@@ -46,7 +38,7 @@ func Shorten(s string, most int) string {
 // on or hidden. The joiner that emojis are made with stays.
 func JSON(data []byte) []byte {
 	shown := func(r rune) bool {
-		return r != utf8.RuneError && (r == '\n' || r == '\u200d' || unicode.IsPrint(r) || unicode.Is(unicode.Zs, r))
+		return r != utf8.RuneError && (r == '\n' || printable.Rune(r) || unicode.Is(unicode.Zs, r))
 	}
 	if !slices.ContainsFunc([]rune(string(data)), func(r rune) bool { return !shown(r) }) {
 		return data

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/url"
 
+	"fairbridge/pkg/internal/clip"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/testfairy"
 )
@@ -19,14 +20,13 @@ const (
 // wrote, or is.
 func aboutOf(e testfairy.Event, withoutTexts bool) ledger.About {
 	field := func(name string, most int) string {
-		text := []rune(e.Text(name))
-		return string(text[:min(len(text), most)])
+		return clip.Text(e.Text(name), most, "")
 	}
 	about := ledger.About{
 		Kind: string(e.Kind), App: field("appName", mostField), Version: field("version", mostField), Build: field("build", mostField),
 	}
 	if session, err := url.Parse(e.Text("sessionUrl")); err == nil {
-		about.Session = session.Path[:min(len(session.Path), 2*mostField)]
+		about.Session = clip.Bytes(session.Path, 2*mostField, "")
 	}
 	if !withoutTexts {
 		about.Email = cmp.Or(field("email", mostField), field("testerEmail", mostField))

@@ -2,6 +2,8 @@ package simulator
 
 import (
 	"slices"
+
+	"fairbridge/pkg/internal/clip"
 )
 
 // The columns that every data package has.
@@ -77,10 +79,7 @@ func (s *Simulator) dataPackage(project string, page int) packagePage {
 			default:
 				value = text(t.Fields[name])
 			}
-			if runes := []rune(value); len(runes) > maxCell {
-				value = string(runes[:maxCell])
-			}
-			row = append(row, packageCell{DataType: "Text", ComputedValue: value, FieldOrdinal: i, Values: []any{}})
+			row = append(row, packageCell{DataType: "Text", ComputedValue: clip.Text(value, maxCell, ""), FieldOrdinal: i, Values: []any{}})
 		}
 		p.Data = append(p.Data, row)
 	}

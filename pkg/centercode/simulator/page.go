@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fairbridge/pkg/internal/clip"
 )
 
 // maxPageTickets is the number of tickets on the page.
@@ -80,12 +82,12 @@ func (s *Simulator) pageTicket(t Ticket, now time.Time) pageTicket {
 	for _, name := range []string{"summary", "title", "subject", "description", "text"} {
 		if title := strings.TrimSpace(text(t.Fields[name])); title != "" {
 			title, _, _ = strings.Cut(title, "\n")
-			p.Title = cut(title, 140)
+			p.Title = clip.Text(title, 140, "…")
 			break
 		}
 	}
 	for name, v := range t.Fields {
-		value := cut(text(v), 4000)
+		value := clip.Text(text(v), 4000, "…")
 		p.Fields = append(p.Fields, pageField{Name: name, Value: value, Long: strings.Contains(value, "\n") || len(value) > 160})
 	}
 	slices.SortFunc(p.Fields, func(a, b pageField) int { return strings.Compare(a.Name, b.Name) })
@@ -138,13 +140,6 @@ func protect(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-}
-
-func cut(s string, limit int) string {
-	if runes := []rune(s); len(runes) > limit {
-		return string(runes[:limit]) + "…"
-	}
-	return s
 }
 
 func age(d time.Duration) string {

@@ -8,7 +8,9 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"unicode"
+
+	"fairbridge/pkg/internal/clip"
+	"fairbridge/pkg/internal/printable"
 )
 
 var (
@@ -69,24 +71,12 @@ var anyQuery = regexp.MustCompile(`\?[^\s"'<>]+`)
 // clean makes a message out of an answer fit for an error: bounded, on one
 // line, without what the request had that is secret.
 func (c *Client) clean(message string, form url.Values) string {
-	message = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(message, ""))
+	message = printable.Line(strings.ToValidUTF8(message, ""))
 	for _, secret := range c.secrets(form) {
 		message = strings.ReplaceAll(message, secret, "...")
 	}
 	message = anyQuery.ReplaceAllString(message, "?...")
-	message = strings.Join(strings.Fields(message), " ")
-	if runes := []rune(message); len(runes) > maxMessage {
-		message = string(runes[:maxMessage-1]) + "…"
-	}
-	return message
+	return clip.Text(strings.Join(strings.Fields(message), " "), maxMessage, "…")
 }
 
 // secrets are the texts that no message may have: the key, and the query of

@@ -224,7 +224,7 @@ func Quote(s string) string {
 	if len(s) > 60 {
 		s = clip.Text(s, 40, "…")
 	}
-	return `"` + strings.ReplaceAll(printable(s), "\t", " ") + `"`
+	return `"` + strings.ReplaceAll(shown(s), "\t", " ") + `"`
 }
 
 // MapOf makes the kind of a mapping whose keys are the user's own.

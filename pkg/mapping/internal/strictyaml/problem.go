@@ -6,10 +6,11 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
+
+	"fairbridge/pkg/internal/printable"
 )
 
 // MaxProblems is how many problems a Decoder keeps: a file with more has one
@@ -70,7 +71,7 @@ func (p Problem) Render(w io.Writer) error {
 // underlines, and the rest. Of a long line only the surroundings are shown.
 func (p Problem) cut() (before, meant, after string) {
 	const most = 60 // characters on each side of the caret
-	line := []rune(printable(p.Source))
+	line := []rune(shown(p.Source))
 	from := min(max(p.Column-1, 0), len(line))
 	to := min(from+max(p.Width, 1), len(line), from+most)
 	before, meant, after = string(line[:from]), string(line[from:to]), string(line[to:])
@@ -83,11 +84,11 @@ func (p Problem) cut() (before, meant, after string) {
 	return before, meant, after
 }
 
-// printable replaces what would do something to a terminal, but keeps the
-// joiner that emojis are made with.
-func printable(s string) string {
+// shown replaces what would do something to a terminal, rune by rune: the caret
+// stands below the same column.
+func shown(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r != '\t' && r != '\u200d' && !unicode.IsPrint(r) || r == utf8.RuneError {
+		if r != '\t' && !printable.Rune(r) || r == utf8.RuneError {
 			return '?'
 		}
 		return r
