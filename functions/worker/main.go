@@ -46,7 +46,7 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	remembered := ledger.New(dynamo.New(newTable(settings.AWS), settings.LedgerTable), time.Now, ledger.DefaultLease)
 	kept := make(chan error, 1) // meanwhile, as the secret
 	go func() { kept <- keepMapping(remembered, config) }()
-	client, err := centercode.New(centercode.Config{BaseURL: config.Centercode.BaseURL})
+	client, err := centercode.New(centercode.Config{BaseURL: config.Centercode.BaseURL, Hosts: config.Centercode.Hosts})
 	if err != nil {
 		return nil, err
 	}

@@ -172,7 +172,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 			return err
 		}
 	}
-	client, err := centercode.New(centercode.Config{BaseURL: baseURL})
+	client, err := centercode.New(centercode.Config{BaseURL: baseURL, Hosts: config.Centercode.Hosts})
 	if err != nil {
 		return err
 	}

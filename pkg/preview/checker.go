@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -40,7 +39,7 @@ func New(config Config) (*Checker, error) {
 	if base == "" {
 		base = exampleBaseURL
 	}
-	client, err := centercode.New(centercode.Config{BaseURL: base})
+	client, err := centercode.New(centercode.Config{BaseURL: base, Hosts: c.Centercode.Hosts})
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +148,9 @@ func (c *Checker) Request(r mapping.Request) (Preview, error) {
 func (c *Checker) ticket(result *Preview, r mapping.Request) error {
 	u, err := c.client.TicketURL(r.Project, r.Source)
 	if err != nil {
-		return err
+		result.Outcome, result.Reason = DeadLetter, string(queue.ReasonRejected)
+		result.Problems = append(result.Problems, Remark{Field: "project, source", Problem: err.Error()})
+		return nil
 	}
 	result.Route, result.Line = r.Route+1, c.config.Routes[r.Route].Line
 	result.Project, result.Source, result.OnLostAnswer = r.Project, r.Source, r.OnLostAnswer
@@ -193,20 +194,11 @@ func (c *Checker) attachment(result *Preview, a mapping.Attachment) {
 			result.Problems = append(result.Problems, problem)
 		}
 	}
-	if problem := c.endpointProblem(a.Endpoint); problem != "" {
-		result.Problems = append(result.Problems, Remark{Field: field + ".endpoint", Problem: problem, Value: a.Endpoint})
+	if a.Endpoint == "" || c.config.Centercode.BaseURL == "" {
+		return
 	}
-}
-
-// endpointProblem says why a configured endpoint would not be used, or "".
-func (c *Checker) endpointProblem(endpoint string) string {
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return "is not a URL"
+	if err := c.client.CheckEndpoint(a.EndpointFor("1")); err != nil {
+		result.Problems = append(result.Problems, Remark{Field: field + ".endpoint", Value: a.Endpoint,
+			Problem: err.Error() + "; the ticket is made, then the delivery becomes a dead letter"})
 	}
-	base, err := url.Parse(c.config.Centercode.BaseURL)
-	if err == nil && u.Host != "" && base.Host != "" && !strings.EqualFold(u.Hostname(), base.Hostname()) {
-		return "is not on Centercode's own host, and the API key goes nowhere else"
-	}
-	return ""
 }

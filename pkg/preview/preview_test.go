@@ -77,6 +77,32 @@ func TestPayload(t *testing.T) {
 	}
 }
 
+// An endpoint that the API key would not go to is a problem before anything is
+// sent, and none if its host is said to be Centercode's.
+func TestEndpointElsewhere(t *testing.T) {
+	for _, tt := range []struct{ centercode, endpoint, says string }{
+		{"{baseUrl: https://beta.example.com}", "https://elsewhere.example/{{ .ticketId }}", "elsewhere.example, and centercode.baseUrl is on beta.example.com"},
+		{"{baseUrl: https://beta.example.com}", "https://beta.example.com:8443/{{ .ticketId }}", "beta.example.com:8443"},
+		{"{baseUrl: https://beta.example.com}", "https://beta.example.com/{{ .ticketId }}", ""},
+		{"{baseUrl: https://beta.example.com}", "/api/v1/{{ .ticketId }}", ""},
+		{"{baseUrl: https://beta.example.com, hosts: [elsewhere.example]}", "https://elsewhere.example/{{ .ticketId }}", ""},
+	} {
+		yaml := "centercode: " + tt.centercode + "\n" + strings.Replace(routes, "element: shot", `element: shot, endpoint: "`+tt.endpoint+`"`, 1)
+		p, err := checker(t, yaml).Payload(preview.NewPayload("p", []byte(
+			`{"event":"feedback","text":"a","severity":"b","screenshotUrl":"https://files.example.com/a.png"}`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var problems string
+		for _, r := range p.Problems {
+			problems += r.Text("")
+		}
+		if (problems == "") != (tt.says == "") || !strings.Contains(problems, tt.says) {
+			t.Errorf("%s, %s: %q", tt.centercode, tt.endpoint, problems)
+		}
+	}
+}
+
 func TestRequest(t *testing.T) {
 	c := checker(t, "centercode: {baseUrl: https://beta.example.com}\n"+routes)
 	r, err := c.Map(queue.Envelope{DeliveryID: "d", ReceivedAt: at,

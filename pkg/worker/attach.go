@@ -20,7 +20,7 @@ func (d *delivery) attachments(ctx context.Context) error {
 	entry := d.claim.Entry()
 	names := ledger.FileNames(d.request.Attachments, func(a mapping.Attachment) string { return a.Element })
 	// A doubt comes first: the ledger has room for one.
-	if i := slices.Index(names, entry.Attaching); i >= 0 && !d.sendsAgain(d.request.Attachments[i]) {
+	if i := slices.Index(names, entry.Attaching); i >= 0 && d.request.Attachments[i].OnLostAnswer != mapping.Retry {
 		return failed(queue.StageAttach, &attachError{name: entry.Attaching, err: &lostAnswerError{found: true}})
 	}
 	for i, a := range d.request.Attachments {
@@ -90,14 +90,9 @@ func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment
 		},
 	})
 	if lost := (*lostAnswerError)(nil); errors.As(err, &lost) {
-		lost.again = d.sendsAgain(a)
+		lost.again = a.OnLostAnswer == mapping.Retry
 	}
 	return err
-}
-
-// sendsAgain says whether a file whose answer was lost is just sent once more.
-func (d *delivery) sendsAgain(mapping.Attachment) bool {
-	return d.request.OnLostAnswer == mapping.Retry
 }
 
 // readCloser reads from one and closes the other.

@@ -15,8 +15,8 @@ import (
 func TestDeathInTheMiddleOfAnUpload(t *testing.T) {
 	for _, retry := range []bool{true, false} {
 		route := largeRoute
-		if retry {
-			route = strings.Replace(route, "source: testfairy", "source: testfairy\n    onLostAnswer: retry", 1)
+		if !retry {
+			route = strings.Replace(route, "element: log", "element: log, onLostAnswer: park", 1)
 		}
 		w := newWorld(t, route)
 		proc := w.start(nil)

@@ -242,7 +242,7 @@ func TestDoubtAboutALaterAttachmentStays(t *testing.T) {
 	w := newWorld(t, forFeedback+`
     attachments:
       - {from: "https://app.testfairy.com/late.jpg", element: log, optional: true}
-      - {from: "{{ .screenshotUrl }}", element: screenshot}
+      - {from: "{{ .screenshotUrl }}", element: screenshot, onLostAnswer: park}
 `)
 	w.testfairy.Inject("/late.jpg", testfairysim.Fault{Status: 404, Times: 1})
 	id := w.send(feedback(1))

@@ -139,7 +139,6 @@ func TestRequestThatCanNeverBeSent(t *testing.T) {
 	}{
 		{"endpoint on another host", strings.Replace(endpointRoute, "endpoint: /api", "endpoint: https://elsewhere.example/api", 1), "elsewhere.example"},
 		{"endpoint on another port", strings.Replace(endpointRoute, "endpoint: /api", "endpoint: http://127.0.0.1:1/api", 1), "127.0.0.1:1"},
-		{"a project that is no segment", strings.Replace(parkRoute, "project: DEMO", `project: ".."`, 1), ".."},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t, tc.route)
@@ -178,22 +177,51 @@ func TestCanonicalHost(t *testing.T) {
 	}
 }
 
-// A ticket that a look-up found has no answer that names its endpoints: the text
+// A ticket that a person found has no answer that names its endpoints: the text
 // blames none.
 func TestFoundTicketWithoutEndpoint(t *testing.T) {
-	w := newWorld(t, strings.Replace(lookUpRoute, "endpoint: /api/v1/projects/DEMO/feedback/{{ .ticketId }}/files/screenshot", "", 1))
+	w := newWorld(t, parkRoute)
 	w.center.Inject(lostAnswer)
 	id := w.send(feedback(1))
 	w.settle(nil)
-	if l := w.onlyLetter(); l.Reason != queue.ReasonAttachmentEndpoint || !strings.Contains(l.Description, "found by a look-up") {
+	w.settleParked(id)
+	w.redrive()
+	w.settle(nil)
+	if l := w.onlyLetter(); l.Reason != queue.ReasonAttachmentEndpoint || !strings.Contains(l.Description, "found by a look-up or a person") {
 		t.Errorf("dead letter %+v", l)
 	}
-	w.config = w.parse(lookUpRoute)
+	w.config = w.parse(endpointRoute)
 	w.redrive()
 	w.settle(nil)
 	w.checkInvariants(id)
 	if files := w.tickets(id)[0].Files; len(files) != 1 {
 		t.Errorf("files %+v", files)
+	}
+}
+
+// A file whose answer was lost is sent again unless the route says otherwise: a
+// file twice is milder than a person each time.
+func TestLostFile(t *testing.T) {
+	for _, fault := range doubts {
+		for _, tc := range []struct {
+			name, route string
+			files, dead int
+		}{
+			{"retry", strings.Replace(parkRoute, ", onLostAnswer: park", "", 1), 2, 0},
+			{"park", parkRoute, 1, 1},
+		} {
+			t.Run(fmt.Sprintf("%d %s%s/%s", fault.Status, fault.Body, fault.Answer, tc.name), func(t *testing.T) {
+				w := newWorld(t, tc.route)
+				fault.Op, fault.After = centercodesim.OpFile, true
+				w.center.Inject(fault)
+				id := w.send(feedback(1))
+				w.settle(nil)
+				tickets := w.tickets(id)
+				if len(tickets) != 1 || len(tickets[0].Files) != tc.files || w.count(w.dead) != tc.dead {
+					t.Errorf("%d dead letters, tickets %+v", w.count(w.dead), tickets)
+				}
+			})
+		}
 	}
 }
 

@@ -188,7 +188,7 @@ func TestLookUpThatCannotWorkParks(t *testing.T) {
 
 // With onLostAnswer: retry there is a ticket in any case, now and then two.
 func TestLostAnswerRetried(t *testing.T) {
-	w := newWorld(t, strings.Replace(parkRoute, "source: testfairy", "source: testfairy\n    onLostAnswer: retry", 1))
+	w := newWorld(t, strings.NewReplacer("source: testfairy", "source: testfairy\n    onLostAnswer: retry", "onLostAnswer: park", "onLostAnswer: retry").Replace(parkRoute))
 	w.center.Inject(lostAnswer)
 	w.center.Inject(centercodesim.Fault{Op: centercodesim.OpFile, After: true, Drop: true})
 	id := w.send(feedback(1))

@@ -67,7 +67,7 @@ var rules = []rule{
 		decision: decision{action: answerLost, reason: queue.ReasonAmbiguous},
 	}, {
 		what: "the answer to a file was lost, as it is below for a ticket, after all of the file was sent",
-		then: "by `onLostAnswer`: sent again, or dead letter `ambiguous`; the ticket stays",
+		then: "by the attachment's `onLostAnswer`: sent again (`retry`, the default), or dead letter `ambiguous` (`park`); the ticket stays",
 		fits: func(f *failure) bool { return f.lost != nil && f.file != nil },
 
 		decision: decision{action: answerLost, reason: queue.ReasonAmbiguous},

@@ -125,7 +125,7 @@ const fields = `
 const (
 	attachScreenshot = `
     attachments:
-      - {from: "{{ .screenshotUrl }}", element: screenshot}
+      - {from: "{{ .screenshotUrl }}", element: screenshot, onLostAnswer: park}
 `
 	forFeedback = "routes:\n  - match: {event: feedback}" + fields
 	parkRoute   = forFeedback + attachScreenshot
@@ -136,6 +136,7 @@ const (
     attachments:
       - from: "{{ .screenshotUrl }}"
         element: screenshot
+        onLostAnswer: park
         endpoint: /api/v1/projects/DEMO/feedback/{{ .ticketId }}/files/screenshot
 `
 )
@@ -143,9 +144,10 @@ const (
 // logRoute has a session's log besides the screenshot; in logEndpointRoute the
 // file says where both go.
 const (
-	logRoute         = parkRoute + "      - {session: log, element: log}\n"
+	logRoute         = parkRoute + "      - {session: log, element: log, onLostAnswer: park}\n"
 	logEndpointRoute = endpointRoute + `      - session: log
         element: log
+        onLostAnswer: park
         endpoint: /api/v1/projects/DEMO/feedback/{{ .ticketId }}/files/log
 `
 )
