@@ -44,29 +44,38 @@ func (c *Claim) KeepLetter(ctx context.Context, letter []byte) error {
 	if c.lost {
 		return ErrConflict
 	}
+	parts, err := c.ledger.keepLetter(ctx, c.entry.DeliveryID, letter)
+	if err != nil {
+		return err
+	}
+	// More parts of an earlier death go when all go.
+	c.entry.Letter = max(c.entry.Letter, parts)
+	return nil
+}
+
+// keepLetter writes the parts of a letter, the first one last, and returns how many
+// they are.
+func (l *Ledger) keepLetter(ctx context.Context, id string, letter []byte) (parts int, err error) {
 	packed, err := pack(letter)
 	if err != nil {
-		return fmt.Errorf("keep the letter of delivery %s: %w", c.entry.DeliveryID, err)
+		return 0, fmt.Errorf("keep the letter of delivery %s: %w", id, err)
 	}
 	sum := sha256.Sum256(letter)
 	of := (len(packed) + maxPart - 1) / maxPart
 	for n := of; n > 0; n-- {
 		doc, err := json.Marshal(part{Part: n, Of: of, Sum: hex.EncodeToString(sum[:])})
-		if err != nil {
-			return fmt.Errorf("keep the letter of delivery %s: %w", c.entry.DeliveryID, err)
+		if err == nil {
+			err = l.store.Set(ctx, Record{
+				ID: partID(id, n), Version: 1, State: "letter", Doc: doc,
+				ExpiresAt: l.now().Add(RetainOpen).UTC().Truncate(time.Second),
+				Data:      packed[(n-1)*maxPart : min(n*maxPart, len(packed))],
+			})
 		}
-		err = c.ledger.store.Set(ctx, Record{
-			ID: partID(c.entry.DeliveryID, n), Version: 1, State: "letter", Doc: doc,
-			ExpiresAt: c.ledger.now().Add(RetainOpen).UTC().Truncate(time.Second),
-			Data:      packed[(n-1)*maxPart : min(n*maxPart, len(packed))],
-		})
 		if err != nil {
-			return fmt.Errorf("keep the letter of delivery %s: %w", c.entry.DeliveryID, err)
+			return 0, fmt.Errorf("keep the letter of delivery %s: %w", id, err)
 		}
 	}
-	// More parts of an earlier death go when all go.
-	c.entry.Letter = max(c.entry.Letter, of)
-	return nil
+	return of, nil
 }
 
 // Letter returns the message of a dead delivery, as KeepLetter got it, or

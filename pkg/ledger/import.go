@@ -1,0 +1,110 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// rank orders how far two homes got with the same delivery: what is known to have
+// been made at Centercode counts more than what is not.
+func (e Entry) rank() int {
+	switch {
+	case e.State == Completed:
+		return 3
+	case e.Progress() == Created:
+		return 2
+	case e.Progress() == Creating:
+		return 1
+	}
+	return 0
+}
+
+// Imported returns the entry as a dead letter of another home is put beside it,
+// f being its fault and generation the letter's; other is what that home knew.
+// Completed wins, then a ticket, then one in doubt, then the higher generation,
+// else what is here. needed is false if nothing is left to do.
+//
+// Nothing is spent in it: the clocks of two queues do not compare. Its generation is
+// that of a letter that is no old copy of it.
+func (e Entry) Imported(other Entry, generation int, f Fault, now time.Time) (_ Entry, needed bool) {
+	here := e
+	if other.rank() > e.rank() || other.rank() == e.rank() && other.Generation > e.Generation {
+		e = other
+	}
+	if !here.FirstSeen.IsZero() && here.FirstSeen.Before(e.FirstSeen) {
+		e.FirstSeen = here.FirstSeen
+	}
+	e.Generation = max(here.Generation, other.Generation, generation)
+	e.Form, e.Spent, e.UpdatedAt = form, time.Time{}, now
+	e.Owner, e.LeaseUntil, e.Suspect, e.Alone, e.EndsAlone = "", time.Time{}, false, false, 0
+	e.Letter = here.Letter
+	if e.State == Completed {
+		return e, false
+	}
+	if e.State != Dead {
+		e.State, e.Resume = Dead, e.State
+	}
+	e.Last = &f
+	return e, true
+}
+
+// Import records a dead letter of another home: letter is kept as [Claim.KeepLetter]
+// does, and the entry becomes what [Entry.Imported] says; other may be nil if that
+// home knew nothing. Only then may the letter be sent to the dead-letter queue, with
+// the generation of the entry that is returned, and only if it is needed. Where
+// neither home knows anything nothing is written.
+//
+// The error is a [*HeldError] while a worker has the delivery in hand, or the
+// store's.
+func (l *Ledger) Import(ctx context.Context, id string, other *Entry, generation int, f Fault, letter []byte) (e Entry, needed bool, err error) {
+	for range races {
+		e, needed, err = l.importOnce(ctx, id, other, generation, f, letter)
+		if !errors.Is(err, ErrConflict) {
+			return e, needed, err
+		}
+	}
+	return Entry{}, false, fmt.Errorf("import delivery %s: %w", id, ErrConflict)
+}
+
+func (l *Ledger) importOnce(ctx context.Context, id string, other *Entry, generation int, f Fault, letter []byte) (Entry, bool, error) {
+	now := l.now()
+	r, err := l.store.Get(ctx, id)
+	var here Entry
+	switch {
+	case errors.Is(err, ErrNotFound) && other == nil:
+		return Entry{DeliveryID: id, Generation: generation}, true, nil
+	case errors.Is(err, ErrNotFound):
+		here = First(id, Message{}, now)
+	case err != nil:
+		return Entry{}, false, fmt.Errorf("import delivery %s: %w", id, err)
+	default:
+		if here, err = Read(r); err != nil {
+			return Entry{}, false, err
+		}
+	}
+	if here.HeldAt(now) {
+		return Entry{}, false, &HeldError{Until: here.LeaseUntil}
+	}
+	if other == nil {
+		other = &here
+	}
+	next, needed := here.Imported(*other, generation, f, now)
+	next.DeliveryID = id
+	next = next.AsActed(Action{At: now, Who: l.who, What: "imported its letter"})
+	if needed {
+		parts, err := l.keepLetter(ctx, id, letter)
+		if err != nil {
+			return Entry{}, false, err
+		}
+		next.Letter = max(next.Letter, parts)
+	}
+	if !needed && here.State == Completed {
+		return here, false, nil
+	}
+	if err := l.put(ctx, next, r.Version); err != nil {
+		return Entry{}, false, err
+	}
+	return next, needed, nil
+}
