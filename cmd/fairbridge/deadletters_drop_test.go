@@ -54,7 +54,7 @@ func TestExportDropImport(t *testing.T) {
 	wantDeliveries(t, "after the drop", h.dead())
 
 	h.dlq("import", file).want(t, exitDone, "3 dead letters imported\n", "")
-	for n, generation := range map[int]int{1: 1, 2: 0, 3: 1} {
+	for n, generation := range map[int]int{1: 1, 3: 1} {
 		var done *ledger.DoneError
 		if _, err := h.ledger.Claim(t.Context(), idOf(n), ledger.Message{Generation: generation, Marked: generation > 0}); !errors.As(err, &done) {
 			t.Errorf("an old copy of %d: %v", n, err)
@@ -90,4 +90,53 @@ func TestImportOfSomethingElse(t *testing.T) {
 	if got := h.dlq("import", filepath.Join(t.TempDir(), "none")); got.code != exitLeft || !strings.Contains(got.err, "no such file") {
 		t.Errorf("%+v", got)
 	}
+}
+
+// What one home knows of a delivery goes with its letter: the other one makes no
+// ticket that exists, and does nothing of what is done there.
+func TestImportOfWhatAnotherHomeKnows(t *testing.T) {
+	old := newLetterHome(t, rejected(t, 1, ""), rejected(t, 2, ""), rejected(t, 3, ""))
+	made := old.claim(idOf(1), 0)
+	old.must(made.Creating(t.Context(), ledger.Where{Project: "DEMO"}))
+	old.must(made.Created(t.Context(), "77", nil, nil))
+	old.must(made.Died(t.Context(), faultOf("attach", 404, "gone"), false))
+	old.must(old.claim(idOf(2), 0).Died(t.Context(), faultOf("create", 400, "no"), true))
+	old.claim(idOf(3), 0)
+	file := filepath.Join(t.TempDir(), "letters.jsonl")
+	got := old.dlq("export", "-o", file)
+	if got.code != exitLeft || !strings.Contains(got.err, shortID(idOf(3))+" was not exported: a worker has it in hand") ||
+		!strings.Contains(got.err, "2 dead letters exported") {
+		t.Errorf("%+v", got)
+	}
+
+	h := newLetterHome(t)
+	h.must(h.claim(idOf(2), 0).Completed(t.Context()))
+	h.dlq("import", file).want(t, exitDone, "1 dead letter imported, 1 done already\n", "")
+	if e := h.entry(idOf(1)); e.State != ledger.Dead || e.TicketID != "77" || len(e.Actions) != 1 {
+		t.Errorf("imported as %+v", e)
+	}
+	if kept, err := h.ledger.Letter(t.Context(), h.entry(idOf(1))); err != nil || !strings.Contains(string(kept), "feedback 1") {
+		t.Errorf("its letter: %q, %v", kept, err)
+	}
+	h.dlq("replay", idOf(1)).want(t, exitDone, "1 dead letter replayed\n", "")
+	m := h.messages(h.home.WorkQueueURL)[0]
+	generation := int((*m.MessageAttributes["generation"].StringValue)[0] - '0')
+	if e := h.claim(idOf(1), generation).Entry(); e.State != ledger.Created || e.TicketID != "77" {
+		t.Errorf("goes on as %+v", e)
+	}
+}
+
+// A letter that is older than what the ledger remembers may have become a ticket
+// since: it goes only if a person says so.
+func TestReplayOfWhatIsForgotten(t *testing.T) {
+	old := rejected(t, 1, "")
+	old.FailedAt = old.FailedAt.Add(-ledger.RetainDone)
+	h := newLetterHome(t, old, rejected(t, 2, ""))
+	got := h.dlq("replay", "--all", "--yes")
+	if got.code != exitLeft || got.out != "1 dead letter replayed\n" || !strings.Contains(got.err, shortID(idOf(1))+" is older than what the ledger remembers") {
+		t.Errorf("%+v", got)
+	}
+	wantDeliveries(t, "replayed", h.replayed(), 2)
+	h.dlq("replay", idOf(1), "--create-again").want(t, exitDone, "1 dead letter replayed\n", "")
+	wantDeliveries(t, "replayed", h.replayed(), 1)
 }

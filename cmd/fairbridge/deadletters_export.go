@@ -50,10 +50,18 @@ keep that.`,
 				if err != nil {
 					return err
 				}
-				if err := exportTo(file, std.out, in.Cases); err != nil {
+				whole, held, err := d.Export(cmd.Context(), in.Cases)
+				if err != nil {
 					return err
 				}
-				d.say("%s exported", terminal.Count(len(in.Cases), "dead letter"))
+				for _, c := range held {
+					left = true
+					d.say("%s was not exported: a worker has it in hand", shortID(c.DeliveryID))
+				}
+				if err := exportTo(file, std.out, whole); err != nil {
+					return err
+				}
+				d.say("%s exported", terminal.Count(len(whole), "dead letter"))
 				if left {
 					return errSaid
 				}

@@ -19,8 +19,9 @@ func newDeadLettersImport(std streams) *cobra.Command {
 		Short: "Put exported dead letters back",
 		Long: `Reads what 'export' wrote, and puts each letter into the dead-letter queue, where
 it can be replayed. Nothing is sent if a line is not as it must be. A letter that
-is still there becomes a copy, of which a replay sends one; a delivery that is
-completed is not done again. "-" reads standard input.`,
+is still there becomes a copy, of which a replay sends one. What the other home knew
+of a delivery is put beside what this one knows: a completed one is not done again,
+and a ticket that exists not made again. Stop the other home first, or drop its copy. "-" reads standard input.`,
 		Example: `  fairbridge dlq import letters.jsonl
   fairbridge dlq export --stack old | fairbridge dlq import - --stack new`,
 		Args: exactly("the file that 'fairbridge dlq export' wrote"),
@@ -54,15 +55,16 @@ func readExport(file string, in io.Reader) ([]deadletter.Letter, error) {
 
 func (d *desk) importLetters(ctx context.Context, letters []deadletter.Letter) error {
 	failed := 0
-	imported, err := d.Import(ctx, letters, func(l deadletter.Letter, err error) {
+	imported := d.Import(ctx, letters, func(l deadletter.Letter, err error) {
 		if failed++; failed <= mostSaid {
 			d.say("%s was not imported: %v", shortID(l.DeliveryID), err)
 		}
 	})
-	if err != nil {
-		return err
+	summary := terminal.Count(imported.Letters, "dead letter") + " imported"
+	if imported.Done > 0 {
+		summary += fmt.Sprintf(", %d done already", imported.Done)
 	}
-	if err := d.print("%s imported\n", terminal.Count(imported, "dead letter")); err != nil {
+	if err := d.print("%s\n", summary); err != nil {
 		return err
 	}
 	if failed > 0 {

@@ -94,16 +94,16 @@ func TestListTellsTheLastErrorOfWhatSQSMoved(t *testing.T) {
 		}
 	}
 	for filter, want := range map[string]string{
-		"--status=5xx":                "1 dead letter of 4: 1 retries_exhausted\n",
-		"--stage=create":              "2 dead letters of 4: 1 rejected, 1 retries_exhausted\n",
-		"--match=@description~busy":   "1 dead letter of 4: 1 retries_exhausted\n",
-		"--reason=retries_exhausted":  "3 dead letters of 4: 3 retries_exhausted\n",
-		"--since=2026-01-03":          "3 dead letters of 4: 3 retries_exhausted\n", // SQS's were sent just now
-		"--until=2026-01-03":          "1 dead letter of 4: 1 rejected\n",
-		"--app=Demo*":                 "4 dead letters: 3 retries_exhausted, 1 rejected\n",
-		"--match=text=feedback 2":     "1 dead letter of 4: 1 retries_exhausted\n",
-		"--match=text~feedback [14]$": "2 dead letters of 4: 1 rejected, 1 retries_exhausted\n",
-		"--app=Other":                 "none of 4 dead letters is meant\n",
+		"--status=5xx":                        "1 dead letter of 4: 1 retries_exhausted\n",
+		"--stage=create":                      "2 dead letters of 4: 1 rejected, 1 retries_exhausted\n",
+		"--match=@description~busy":           "1 dead letter of 4: 1 retries_exhausted\n",
+		"--reason=retries_exhausted":          "3 dead letters of 4: 3 retries_exhausted\n",
+		dated("--since=2026-01-02T23:04:05Z"): "3 dead letters of 4: 3 retries_exhausted\n", // SQS's were sent just now
+		dated("--until=2026-01-02T23:04:05Z"): "1 dead letter of 4: 1 rejected\n",
+		"--app=Demo*":                         "4 dead letters: 3 retries_exhausted, 1 rejected\n",
+		"--match=text=feedback 2":             "1 dead letter of 4: 1 retries_exhausted\n",
+		"--match=text~feedback [14]$":         "2 dead letters of 4: 1 rejected, 1 retries_exhausted\n",
+		"--app=Other":                         "none of 4 dead letters is meant\n",
 	} {
 		if got := h.dlq("list", filter); got.code != exitDone || !strings.HasSuffix(got.out, want) {
 			t.Errorf("%s: %+v, want %q", filter, got, want)
@@ -120,7 +120,7 @@ func TestListAsJSON(t *testing.T) {
 	want := `{"deliveryId":"` + idOf(1) + `","reason":"rejected","stage":"create","status":400,` +
 		`"description":"status 400: The submitter is no user of the project.","event":"feedback","app":"Demo App",` +
 		`"submitter":"alice@corporation.com","text":"feedback 1","attempts":1,"replays":0,"generation":1,"copies":2,` +
-		`"diedAt":"2026-01-02T03:04:06Z","sentAt":"`
+		dated(`"diedAt":"2026-01-02T03:04:06Z","sentAt":"`)
 	if got.code != exitDone || !strings.HasPrefix(got.out, want) || strings.Count(got.out, "\n") != 1 {
 		t.Errorf("%+v\nwant %s", got, want)
 	}

@@ -143,6 +143,9 @@ func (t *replayTeller) stays(c deadletter.Case, err error) {
 			t.say("%s has been replayed %s already: mend the cause, then add --force", shortID(c.DeliveryID), terminal.Count(c.ReplayCount(), "time"))
 		}
 		return
+	case errors.Is(err, deadletter.ErrForgotten):
+		t.say("%s %v; look in Centercode, and if it is not there, replay it with --create-again", shortID(c.DeliveryID), err)
+		return
 	case errors.Is(err, context.Canceled):
 		return
 	}

@@ -54,7 +54,8 @@ func TestSettle(t *testing.T) {
 		}, []string{"--as-created", "99"}, "delivery " + id + " is not in doubt: its ticket is not made; replay it without --as-created", ledger.Claimed, ""},
 		{"in a worker's hands", func(h *letterHome) { inDoubt(h, 1, false) }, []string{"--create-again"},
 			"delivery " + id + " is in a worker's hands until ", ledger.Creating, ""},
-		{"unknown", func(*letterHome) {}, []string{"--create-again"}, "the ledger knows nothing of delivery " + id, "", ""},
+		{"unknown", func(*letterHome) {}, []string{"--create-again"}, "", "", ""},
+		{"unknown, and made", func(*letterHome) {}, []string{"--as-created", "9"}, "the ledger knows nothing of delivery " + id, "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := newLetterHome(t, rejected(t, 1, ""))

@@ -40,7 +40,7 @@ func TestWriteShownLetter(t *testing.T) {
 	if err := writeShown(&b, shown, at, letterTime.Add(3*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	wantLines(t, b.String(), `delivery     6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
+	wantLines(t, b.String(), dated(`delivery     6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
 reason       attachment_source at attach (HTTP 403)
 problem      HTTP 403: the file is gone
 died         2026-01-02T03:04:06Z, 2h ago
@@ -81,7 +81,7 @@ The ledger:
   changed      2026-01-02T03:04:06Z
   counts       3 attempts, 1 replay, generation 2
   last error   attachment_source at attach (HTTP 403): gone, 2026-01-02T03:04:05Z
-`)
+`))
 }
 
 func TestShow(t *testing.T) {

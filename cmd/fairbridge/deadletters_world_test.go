@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -136,8 +137,22 @@ func (h *letterHome) entry(id string) ledger.Entry {
 	return e
 }
 
-// letterTime is when the test's letters died.
-var letterTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+// letterTime is when the test's letters died: the ledger would remember it.
+var letterTime = time.Now().UTC().Truncate(time.Second).Add(-24 * time.Hour)
+
+var times = regexp.MustCompile(`2026-01-\d\dT[\d:]{8}Z`)
+
+// dated gives a text the times that it would have if the letters had died at
+// 2026-01-02T03:04:05Z.
+func dated(text string) string {
+	return times.ReplaceAllStringFunc(text, func(s string) string {
+		at, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			return s
+		}
+		return letterTime.Add(at.Sub(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))).Format(time.RFC3339)
+	})
+}
 
 func idOf(n int) string {
 	sum := sha256.Sum256(fmt.Append(nil, n))

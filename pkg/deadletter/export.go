@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +22,37 @@ const maxLine = 8 << 20
 // WriteLetter writes a letter as one line of JSON, with all that [ReadLetters]
 // needs to make it again.
 func WriteLetter(w io.Writer, l Letter) error {
-	return queue.Line{DeadLetter: l.DeadLetter, SentAt: l.SentAt, Body: l.Body}.Write(w)
+	line := queue.Line{DeadLetter: l.DeadLetter, SentAt: l.SentAt, Body: l.Body}
+	if l.Entry != nil {
+		entry, err := json.Marshal(l.Entry)
+		if err != nil {
+			return fmt.Errorf("write what the ledger has of delivery %s: %w", l.DeliveryID, err)
+		}
+		line.Entry = entry
+	}
+	return line.Write(w)
+}
+
+// Export adds to letters what the ledger has of their deliveries. It leaves out
+// those that a worker has in hand, and returns them apart: what they are about to
+// become is not known.
+func (d *Desk) Export(ctx context.Context, cases []Case) (whole, held []Case, err error) {
+	known, err := d.entries(ctx, deliveryIDs(cases))
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, c := range cases {
+		e, ok := known[c.DeliveryID]
+		switch {
+		case ok && e.HeldAt(d.now()):
+			held = append(held, c)
+			continue
+		case ok:
+			c.Entry = &e
+		}
+		whole = append(whole, c)
+	}
+	return whole, held, nil
 }
 
 // ReadLetters reads what WriteLetter wrote. The error names the first line that
@@ -54,6 +85,11 @@ func readLetter(line []byte) (Letter, error) {
 		return Letter{}, fmt.Errorf("not a dead letter: %s", queue.JSONFault(err))
 	}
 	l := Letter{DeadLetter: e.DeadLetter, SentAt: e.SentAt, Body: e.Body}
+	if e.Entry != nil {
+		if err := json.Unmarshal(e.Entry, &l.Entry); err != nil || l.Entry == nil {
+			return Letter{}, errors.New("entry is none of the ledger's")
+		}
+	}
 	switch {
 	case l.Body == "" || len(l.Body) > queue.MaxBodyBytes:
 		return Letter{}, errors.New("body is missing or too long")
@@ -63,6 +99,8 @@ func readLetter(line []byte) (Letter, error) {
 		return Letter{}, errors.New("deliveryId is not that of its body")
 	case !slices.Contains(queue.Reasons(), l.Reason):
 		return Letter{}, errors.New("reason is none of ours")
+	case l.Entry != nil && (l.Entry.DeliveryID != l.DeliveryID || !l.Entry.State.Known() || l.Entry.Progress() == ""):
+		return Letter{}, errors.New("entry is not that of its delivery")
 	case l.Generation < 0 || l.Replays < 0 || l.Attempts < 0 || l.Status < 0:
 		return Letter{}, errors.New("a number is negative")
 	}

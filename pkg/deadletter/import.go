@@ -1,32 +1,68 @@
 package deadletter
 
-import "context"
+import (
+	"bytes"
+	"context"
+	"sync"
 
-// Import puts exported letters into the dead-letter queue. It returns how many it
-// took; failed is told, one after the other, which it did not take, and why. The
-// error says that the ledger could not be asked: nothing was imported.
-func (d *Desk) Import(ctx context.Context, letters []Letter, failed func(Letter, error)) (imported int, err error) {
-	ids := make([]string, len(letters))
-	for i, l := range letters {
-		ids[i] = l.DeliveryID
+	"golang.org/x/sync/errgroup"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+)
+
+// Imported is what became of an import: how many letters were put into the
+// dead-letter queue, and how many need not be, since their delivery is completed.
+type Imported struct{ Letters, Done int }
+
+// Import puts exported letters into the dead-letter queue, after the ledger knows
+// what their home knew of them. failed is told, one after the other, which it did
+// not take, and why: they can be imported again.
+func (d *Desk) Import(ctx context.Context, letters []Letter, failed func(Letter, error)) Imported {
+	var mu sync.Mutex
+	var result Imported
+	var needed []Letter
+	var group errgroup.Group
+	group.SetLimit(lookups)
+	for _, l := range letters {
+		group.Go(func() error {
+			e, isNeeded, err := d.importOne(ctx, l)
+			l.Generation = e.Generation
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err != nil:
+				failed(l, err)
+			case isNeeded:
+				needed = append(needed, l)
+			default:
+				result.Done++
+			}
+			return nil
+		})
 	}
-	known, err := d.entries(ctx, ids)
-	if err != nil {
-		return 0, err
-	}
-	for i := range letters {
-		// A letter that was dropped, or of which the ledger has seen a later one,
-		// would be passed over as an old copy.
-		l := &letters[i]
-		l.Generation = max(l.Generation, known[l.DeliveryID].Generation)
-	}
-	d.queue.Add(ctx, letters, func(l Letter, err error) {
+	_ = group.Wait() // each reports for itself
+	d.queue.Add(ctx, needed, func(l Letter, err error) {
 		if err != nil {
 			failed(l, err)
 			return
 		}
-		imported++
-		d.progress("importing", imported, len(letters))
+		result.Letters++
+		d.progress("importing", result.Letters, len(needed))
 	})
-	return imported, nil
+	return result
+}
+
+func (d *Desk) importOne(ctx context.Context, l Letter) (ledger.Entry, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return ledger.Entry{}, false, err
+	}
+	var kept bytes.Buffer
+	if err := (queue.Line{DeadLetter: l.DeadLetter, SentAt: l.SentAt, Body: l.Body}).Write(&kept); err != nil {
+		return ledger.Entry{}, false, err
+	}
+	fault := ledger.Fault{
+		Reason: string(l.Reason), Stage: string(l.Stage), Status: l.Status, Text: l.Description, At: l.DiedAt(),
+	}
+	return d.ledger.Import(ctx, l.DeliveryID, l.Entry, l.Generation, fault, kept.Bytes())
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/testfairy"
 )
@@ -22,6 +23,8 @@ type Letter struct {
 	// moved keeps that time. 14 days after it SQS deletes the letter.
 	SentAt time.Time
 	Body   string
+	// Entry is, in an export, what the ledger has of the delivery; nil if nothing.
+	Entry *ledger.Entry
 }
 
 // letterOf reads a received message.

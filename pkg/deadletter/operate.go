@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/preview"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/testfairy"
@@ -21,6 +23,10 @@ const (
 
 // ErrTooOften says that a letter has been replayed [MostReplays] times.
 var ErrTooOften = errors.New("has been replayed too often")
+
+// ErrForgotten says that a letter is so old that the ledger, which knows nothing of
+// it, may have known that it is done. It needs [Settlement.CreateAgain].
+var ErrForgotten = errors.New("is older than what the ledger remembers: its ticket may exist")
 
 // ReplayOptions say which letters are replayed, and how.
 type ReplayOptions struct {
@@ -49,6 +55,7 @@ type ReplayOptions struct {
 	// right afterwards.
 	Edited func(Case, []queue.Edit, error)
 	// Stays is told why a letter was not replayed as it should: [ErrTooOften],
+	// [ErrForgotten],
 	// [ErrNotRemoved], the end of the context or a fault of the queue.
 	Stays func(Case, error)
 }
@@ -61,8 +68,8 @@ type Replayed struct {
 	Copies int
 	// Again counts the deliveries that have failed again meanwhile.
 	Again int
-	// TooOften, Failed and Interrupted count the letters that Stays was told of.
-	TooOften, Failed, Interrupted int
+	// TooOften, Forgotten, Failed and Interrupted count the letters that Stays was told of.
+	TooOften, Forgotten, Failed, Interrupted int
 	// More says that the queue has letters that were not looked at.
 	More bool
 	// Declined says that Confirm said no.
@@ -136,7 +143,8 @@ func (r *replaying) next(ctx context.Context, hold *Hold, w Wish) (*Selection, [
 			return nil, nil, err
 		}
 	}
-	return in, r.correct(r.notTooOften(r.once(ctx, in))), nil
+	cases, err := r.remembered(ctx, r.notTooOften(r.once(ctx, in)))
+	return in, r.correct(cases), err
 }
 
 func (r *replaying) wish() Wish {
@@ -184,6 +192,34 @@ func (r *replaying) notTooOften(cases []Case) []Case {
 		r.stays(c, ErrTooOften)
 	}
 	return kept
+}
+
+// remembered leaves out what is older than the ledger remembers what is done, and
+// not in it.
+func (r *replaying) remembered(ctx context.Context, cases []Case) ([]Case, error) {
+	var old []string
+	for _, c := range cases {
+		if r.now().Sub(c.DiedAt()) > ledger.RetainDone && !r.Settlement.CreateAgain {
+			old = append(old, c.DeliveryID)
+		}
+	}
+	if len(old) == 0 {
+		return cases, nil
+	}
+	known, err := r.entries(ctx, old)
+	if err != nil {
+		return nil, err
+	}
+	var kept []Case
+	for _, c := range cases {
+		if _, ok := known[c.DeliveryID]; ok || !slices.Contains(old, c.DeliveryID) {
+			kept = append(kept, c)
+			continue
+		}
+		r.result.Forgotten++
+		r.stays(c, ErrForgotten)
+	}
+	return kept, nil
 }
 
 // correct applies the corrections. What is not right afterwards is left out.

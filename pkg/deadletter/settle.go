@@ -51,6 +51,9 @@ func (e *NotInDoubtError) Error() string { return e.Problem }
 // it is simply called again.
 func (d *Desk) settle(ctx context.Context, id string, s Settlement) error {
 	e, err := d.ledger.Entry(ctx, id)
+	if errors.Is(err, ledger.ErrNotFound) && s.CreateAgain {
+		return nil // it is made as if it had come just now
+	}
 	if errors.Is(err, ledger.ErrNotFound) {
 		return &NotInDoubtError{Problem: fmt.Sprintf("the ledger knows nothing of delivery %s, so there is nothing to settle", shortID(id))}
 	}

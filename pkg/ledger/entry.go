@@ -26,6 +26,15 @@ const (
 	Dead State = "dead"
 )
 
+// Known says whether s is one of the states.
+func (s State) Known() bool {
+	switch s {
+	case Claimed, Creating, Created, Completed, Dead:
+		return true
+	}
+	return false
+}
+
 // form is the Form of an entry that this version wrote.
 const form = 1
 

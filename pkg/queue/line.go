@@ -13,6 +13,9 @@ type Line struct {
 	// SentAt is when the message was sent; zero if it is still to be.
 	SentAt time.Time `json:"sentAt"`
 	Body   string    `json:"body"`
+	// Entry is what the ledger of the home that it comes from has of the delivery,
+	// as JSON; nil if nothing.
+	Entry json.RawMessage `json:"entry,omitempty"`
 }
 
 // Write writes one line.
