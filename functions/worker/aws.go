@@ -8,10 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// maxReceives is the work queue's maxReceiveCount in template.yaml: after so many
-// attempts SQS itself moves a message to the dead-letter queue.
-const maxReceives = 8
-
 // These are the AWS calls that the worker makes with the SDK's clients. With
 // GetParameter (package parameters) they are all that its IAM policy must allow.
 //

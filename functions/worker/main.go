@@ -12,6 +12,7 @@ import (
 	"fairbridge/functions/internal/env"
 	"fairbridge/functions/internal/parameters"
 	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/dynamo"
@@ -43,7 +44,8 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	remembered := ledger.New(dynamo.New(newTable(settings.AWS), settings.LedgerTable), time.Now, ledger.DefaultLease)
+	table := dynamo.New(newTable(settings.AWS), settings.LedgerTable)
+	remembered := ledger.New(table, time.Now, ledger.DefaultLease)
 	kept := make(chan error, 1) // meanwhile, as the secret
 	go func() { kept <- keepMapping(remembered, config) }()
 	client, err := centercode.New(centercode.Config{BaseURL: config.Centercode.BaseURL, Hosts: config.Centercode.Hosts})
@@ -54,6 +56,10 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	health, err := breaker.New(breaker.Config{Store: table, Now: time.Now})
+	if err != nil {
+		return nil, err
+	}
 	<-fetched // as in ingest
 	if err := <-kept; err != nil {
 		log.Warn("the mapping was not written into the ledger: a dry run cannot show what runs here", "err", err)
@@ -61,12 +67,14 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	return worker.New(worker.Config{
 		WorkQueueURL: settings.QueueURL, DeadLetterQueueURL: settings.DeadLetterQueueURL,
 		Ledger:     remembered,
+		Breaker:    health,
+		Patience:   config.Retry.For,
 		Mapper:     config,
 		Centercode: client,
 		Sources:    sources,
 		Secrets:    stored,
 		Queue:      newQueue(settings.AWS),
-		Reporter:   telemetry.Worker{Log: log, MaxAttempts: maxReceives},
+		Reporter:   telemetry.Worker{Log: log},
 		Now:        time.Now,
 		HoldAtMost: worker.HoldAtMost,
 

@@ -208,7 +208,9 @@ func (p *Pass) Unwell(ctx context.Context, f Fault) error {
 	case p.b.opens(p.subject.Project):
 		edit = func(s State, now time.Time) (State, bool) { return s.AsOpened(f, now) }
 	case f.Lost:
-		edit = func(s State, now time.Time) (State, bool) { return s.AsDoubted(f, now) }
+		if !f.LookUp {
+			edit = func(s State, now time.Time) (State, bool) { return s.AsDoubted(f, now) }
+		}
 		if unwell := p.b.probeOnce(ctx, p.subject); unwell != nil {
 			edit = func(s State, now time.Time) (State, bool) { return s.AsOpened(*unwell, now) }
 		}

@@ -27,6 +27,9 @@ type Hold struct {
 	// over before.
 	For   time.Duration
 	Early bool
+	// Open says that the project is not well, KeyRefused that it does not take the
+	// API key, Paused that a person holds it.
+	Open, KeyRefused, Paused bool
 	// Why is for people.
 	Why string
 }
@@ -59,7 +62,7 @@ func (s State) hold(all State, now time.Time) (h Hold, held bool) {
 	}
 	switch asked := s.AskedFor(now); {
 	case s.Open():
-		return Hold{Project: s.Project, Since: s.Since,
+		return Hold{Project: s.Project, Since: s.Since, Open: true, KeyRefused: s.Fault.KeyRefused(),
 			Why: fmt.Sprintf("Centercode is not responding since %s (%s)", s.Since.UTC().Format(time.TimeOnly), s.Fault)}, true
 	case asked > 0:
 		return Hold{Project: s.Project, Since: s.UpdatedAt, For: asked,
@@ -69,7 +72,7 @@ func (s State) hold(all State, now time.Time) (h Hold, held bool) {
 }
 
 func (s State) pauseHold(project string, now time.Time) Hold {
-	h := Hold{Project: project, Since: s.Pause.At, Early: true, Why: "paused by " + s.Pause.Who + ": " + s.Pause.Why}
+	h := Hold{Project: project, Since: s.Pause.At, Early: true, Paused: true, Why: "paused by " + s.Pause.Who + ": " + s.Pause.Why}
 	if s.Pause.Who == "" {
 		h.Why = "paused: " + s.Pause.Why
 	}

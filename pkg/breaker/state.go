@@ -78,9 +78,10 @@ type Fault struct {
 	Text string `json:"text,omitempty"`
 	// RetryAfter is the time that the answer asked for.
 	RetryAfter time.Duration `json:"-"`
-	// Lost says that the request may have been carried out, and that nobody can
-	// look up whether it was.
-	Lost bool `json:"-"`
+	// Lost says that the request may have been carried out, LookUp that it can be
+	// looked up whether it was.
+	Lost   bool `json:"-"`
+	LookUp bool `json:"-"`
 }
 
 // KeyRefused says whether Centercode does not take the API key.
@@ -173,7 +174,7 @@ func (s State) AsFailed(owner string, f Fault, now time.Time) (_ State, ok bool)
 	}
 	// From here probes come once a minute at most, with a delivery or without.
 	s.Probes = len(afterProbe) - 1
-	if f.Lost {
+	if f.Lost && !f.LookUp {
 		s.Lost++
 		return s.waiting(f, step(afterLost, s.Lost-1), now), true
 	}

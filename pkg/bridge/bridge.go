@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/home"
@@ -192,8 +193,12 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if err := remembered.KeepMapping(ctx, config.Hash(), string(config.Document())); err != nil {
 		return err
 	}
+	health, err := breaker.New(breaker.Config{Store: b.home.Ledger, Now: time.Now})
+	if err != nil {
+		return err
+	}
 	work, err := worker.New(worker.Config{
-		Ledger: remembered, Mapper: config, Centercode: client,
+		Ledger: remembered, Breaker: health, Patience: config.Retry.For, Mapper: config, Centercode: client,
 		Sources: fetcher, Secrets: key, Queue: b.home.SQS, Reporter: c.Worked, Now: time.Now,
 		WorkQueueURL: b.home.WorkQueueURL, DeadLetterQueueURL: b.home.DeadLetterQueueURL, Margin: closingMargin,
 		// The simulator's address changes with each start, and it is the same one.

@@ -13,6 +13,7 @@ const (
 	OpCreateTicket = "create ticket"
 	OpAddFile      = "add file"
 	OpFindTicket   = "find ticket"
+	OpProbe        = "ask whether it is well"
 )
 
 // Error is a request to Centercode that failed. Neither it nor what it wraps
@@ -64,6 +65,19 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause, without query strings.
 func (e *Error) Unwrap() error { return e.Err }
+
+// NotWell reports whether the answer, or that there was none, is that of a server
+// that is not well, or does not take the key: then others fail the same way. A
+// refusal of what was sent is not.
+func (e *Error) NotWell() bool {
+	switch e.Status {
+	case 0:
+		return !e.Final
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	}
+	return e.Lost || e.Status/100 == 3 || e.Status >= http.StatusInternalServerError
+}
 
 // Permanent reports whether the same request would fail the same way again, and
 // did nothing. What is not known is not permanent.

@@ -49,6 +49,12 @@ func letterOf(m types.Message) Letter {
 	return l
 }
 
+// Moved says whether no worker wrote the letter: SQS moved the message itself,
+// after too many receives. What went wrong last is in the ledger.
+func (l Letter) Moved() bool {
+	return l.Reason == queue.ReasonRetriesExhausted && l.FailedAt.IsZero()
+}
+
 // DiedAt is when the delivery became a dead letter or, for one that SQS moved,
 // when its message was sent.
 func (l Letter) DiedAt() time.Time {
@@ -63,7 +69,7 @@ func (l Letter) DiedAt() time.Time {
 // writes is of the next generation.
 func (l Letter) ReplayCount() int {
 	n := l.Generation
-	if l.Reason != queue.ReasonRetriesExhausted {
+	if !l.Moved() {
 		n-- // the generation counts this letter, too
 	}
 	return max(n, l.Replays, 0)
@@ -81,7 +87,7 @@ func (l Letter) Payload() (testfairy.Event, error) {
 
 // attributes are those of the letter in the dead-letter queue.
 func (l Letter) attributes() map[string]types.MessageAttributeValue {
-	if l.Reason == queue.ReasonRetriesExhausted {
+	if l.Moved() {
 		return l.deliveryAttributes(l.Replays)
 	}
 	return l.DeadLetter.Attributes()

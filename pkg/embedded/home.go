@@ -33,7 +33,7 @@ var deadLetterQueue = Queue{
 var workQueue = Queue{
 	Name:              "fairbridge-work",
 	VisibilityTimeout: 930 * time.Second,
-	MaxReceiveCount:   8,
+	MaxReceiveCount:   1000,
 	DeadLetterQueue:   deadLetterQueue.Name,
 }
 

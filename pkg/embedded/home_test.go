@@ -51,7 +51,7 @@ func TestHome(t *testing.T) {
 	for name, want := range map[string]string{
 		"VisibilityTimeout":      "930",
 		"MessageRetentionPeriod": "0", // for ever
-		"RedrivePolicy":          `{"deadLetterTargetArn":"arn:aws:sqs:embedded:000000000000:fairbridge-dead-letters","maxReceiveCount":8}`,
+		"RedrivePolicy":          `{"deadLetterTargetArn":"arn:aws:sqs:embedded:000000000000:fairbridge-dead-letters","maxReceiveCount":1000}`,
 	} {
 		if got := out.Attributes[name]; got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)

@@ -108,7 +108,7 @@ func (l *Ledger) Look(ctx context.Context, id string, m Message) (*Delivery, err
 	if err := d.adopt(r); err != nil {
 		return nil, err
 	}
-	if _, err := d.take(); err != nil {
+	if _, err := d.take(false); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -120,11 +120,11 @@ func (d *Delivery) Entry() Entry { return d.entry.clone() }
 // Known says whether the ledger has the delivery.
 func (d *Delivery) Known() bool { return d.version > 0 }
 
-// Claim takes the delivery in hand. about may be empty. The errors are those of
-// [Ledger.Look].
-func (d *Delivery) Claim(ctx context.Context, about About) (*Claim, error) {
+// Claim takes the delivery in hand. about may be empty; alone says that it is the
+// only work of its worker. The errors are those of [Ledger.Look].
+func (d *Delivery) Claim(ctx context.Context, about About, alone bool) (*Claim, error) {
 	for range races {
-		next, err := d.take()
+		next, err := d.take(alone)
 		if err != nil {
 			return nil, err
 		}
@@ -175,9 +175,9 @@ func (d *Delivery) adopt(r Record) error {
 }
 
 // take is the entry as it is claimed now.
-func (d *Delivery) take() (Entry, error) {
+func (d *Delivery) take(alone bool) (Entry, error) {
 	l, now := d.ledger, d.ledger.now()
-	next, err := d.entry.Take(d.message, Taking{Owner: l.instance + "/" + rand.Text(), Until: now.Add(l.lease)}, now)
+	next, err := d.entry.Take(d.message, Taking{Owner: l.instance + "/" + rand.Text(), Until: now.Add(l.lease), Alone: alone}, now)
 	if until, held := l.heldUntil(d.entry, now); err == nil && held {
 		err = &HeldError{Until: until}
 	}
@@ -216,7 +216,7 @@ func (l *Ledger) Claim(ctx context.Context, id string, m Message) (*Claim, error
 	if err != nil {
 		return nil, err
 	}
-	return d.Claim(ctx, About{})
+	return d.Claim(ctx, About{}, false)
 }
 
 // Entry returns what is known of a delivery, or [ErrNotFound].

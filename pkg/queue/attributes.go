@@ -26,20 +26,17 @@ const (
 	ReasonNotFound           Reason = "not_found"           // Centercode knows no such endpoint
 	ReasonAmbiguous          Reason = "ambiguous"           // the answer was lost: there may be a ticket
 	ReasonAttachmentSource   Reason = "attachment_source"   // the file cannot be had; the ticket stays
+	ReasonRetriesExhausted   Reason = "retries_exhausted"   // it was tried for as long as retry.for says
+	ReasonWorkerDied         Reason = "worker_died"         // its workers ended without a word, again and again
 	ReasonAttachmentEndpoint Reason = "attachment_endpoint" // Centercode named no place for the file; the ticket stays
 	ReasonHeldTooLong        Reason = "held_too_long"       // the queue would soon have forgotten it
 )
-
-// ReasonRetriesExhausted is the reason of a letter that no worker wrote: SQS
-// moved the message itself, after too many receives. What went wrong last is in
-// the ledger.
-const ReasonRetriesExhausted Reason = "retries_exhausted"
 
 // Reasons are all the reasons a letter can have, in alphabetical order.
 func Reasons() []Reason {
 	return []Reason{
 		ReasonAmbiguous, ReasonAttachmentEndpoint, ReasonAttachmentSource, ReasonHeldTooLong, ReasonMalformed, ReasonMapping,
-		ReasonNotFound, ReasonRejected, ReasonRetriesExhausted, ReasonUnroutable,
+		ReasonNotFound, ReasonRejected, ReasonRetriesExhausted, ReasonUnroutable, ReasonWorkerDied,
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	count        = "Count"
 	bytes        = "Bytes"
 	milliseconds = "Milliseconds"
+	seconds      = "Seconds"
 )
 
 // metric is one value. With perReason it is also counted by the line's reason.

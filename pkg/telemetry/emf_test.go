@@ -37,7 +37,7 @@ func logged(t *testing.T, report func(context.Context, *slog.Logger)) map[string
 }
 
 // units are CloudWatch's, as far as they are used here.
-var units = []string{"Count", "Bytes", "Milliseconds"}
+var units = []string{"Count", "Bytes", "Milliseconds", "Seconds"}
 
 // checkEMF holds a line against the specification of the format.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html

@@ -11,10 +11,6 @@ import (
 // Worker reports the worker's outcomes. Log is one of [NewLogger].
 type Worker struct {
 	Log *slog.Logger
-	// MaxAttempts is how often SQS hands a message out before it moves it to
-	// the dead-letter queue. It is in the lines up to that attempt: the later
-	// ones of a delivery are of a replayed message, which counts anew.
-	MaxAttempts int
 }
 
 // Report implements [worker.Reporter].
@@ -31,6 +27,9 @@ func (w Worker) Report(ctx context.Context, o worker.Outcome) {
 	case worker.Retry:
 		l.level = slog.LevelWarn
 		l.count("Retries", count, 1)
+	case worker.Held:
+		l.message = "held"
+		l.hold(o)
 	case worker.HandedBack:
 		l.count("HandedBack", count, 1)
 	case worker.Dead:
@@ -47,7 +46,6 @@ func (w Worker) Report(ctx context.Context, o worker.Outcome) {
 	l.add(slog.String("event", string(o.Kind)), o.Kind != "")
 	l.add(slog.String("ticket_id", o.TicketID), o.TicketID != "")
 	l.add(slog.Int("attempt", o.Attempt), o.Attempt > 0)
-	l.add(slog.Int("max_attempts", w.MaxAttempts), o.Attempt > 0 && o.Attempt <= w.MaxAttempts)
 	l.add(slog.String(reasonKey, string(o.Reason)), o.Reason != "")
 	l.add(slog.String("stage", string(o.Stage)), o.Stage != "")
 	l.add(slog.Int("status", o.Status), o.Status != 0)
@@ -56,6 +54,28 @@ func (w Worker) Report(ctx context.Context, o worker.Outcome) {
 	l.add(slog.Float64("age_ms", inMilliseconds(o.Age)), o.Age > 0)
 	l.add(slog.Float64("duration_ms", inMilliseconds(o.Took)), true)
 	l.add(slog.Any("err", o.Err), o.Err != nil)
+	l.add(slog.Any("warning", o.Warning), o.Warning != nil)
 	l.add(slog.String("stack", o.Stack), o.Stack != "")
 	l.write(ctx, w.Log, time.Now())
+}
+
+// hold tells of the deliveries of a batch that wait for one project. Those that
+// wait come again and again, so the metrics that alarms look at are there for as
+// long as the project is not well.
+func (l *line) hold(o worker.Outcome) {
+	l.count("Waiting", count, int64(len(o.Receipts)))
+	since := time.Since(o.Hold.Since)
+	if o.Hold.Open {
+		l.level = slog.LevelWarn
+		l.count("BreakerOpen", seconds, max(1, int64(since.Seconds())))
+	}
+	if o.Hold.KeyRefused {
+		l.count("KeyRefused", count, 1)
+	}
+	if o.Hold.Paused {
+		l.count("Paused", seconds, max(1, int64(since.Seconds())))
+	}
+	l.add(slog.String("project", o.Hold.Project), true)
+	l.add(slog.Int("waiting", len(o.Receipts)), true)
+	l.add(slog.Time("since", o.Hold.Since.UTC()), true)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/telemetry"
 	"fairbridge/pkg/testfairy"
@@ -24,7 +25,7 @@ func TestWorkerLine(t *testing.T) {
 			outcome: worker.Outcome{Result: worker.Created, DeliveryID: "d-1", MessageID: "m-1", Kind: testfairy.KindFeedback, TicketID: "T-7", Attempt: 2,
 				Attachments: 1, AttachmentBytes: 5000, Skipped: []string{"log: not found"}, Age: 90 * time.Second, Took: 250 * time.Millisecond},
 			members: map[string]any{"level": "INFO", "message": "delivery", "correlation_id": "d-1", "message_id": "m-1", "event": "feedback", "decision": "created",
-				"ticket_id": "T-7", "attempt": 2.0, "max_attempts": 8.0, "age_ms": 90000.0, "duration_ms": 250.0, "reason": nil, "err": nil, "retry_in_s": nil},
+				"ticket_id": "T-7", "attempt": 2.0, "age_ms": 90000.0, "duration_ms": 250.0, "reason": nil, "err": nil, "retry_in_s": nil},
 			metrics: map[string]float64{"TicketsCreated": 1, "WebhookToTicket": 90000, "Attachments": 1, "AttachmentBytes": 5000, "OptionalAttachmentsSkipped": 1},
 		},
 		"duplicate": {
@@ -42,10 +43,21 @@ func TestWorkerLine(t *testing.T) {
 			members: map[string]any{"level": "WARN", "decision": "retry", "stage": "create", "status": 429.0, "retry_in_s": 30.0, "err": "create ticket: status 429"},
 			metrics: map[string]float64{"Retries": 1},
 		},
-		"retry of a replay": {
-			outcome: worker.Outcome{Result: worker.Retry, DeliveryID: "d-1", Attempt: 9},
-			members: map[string]any{"attempt": 9.0, "max_attempts": nil},
-			metrics: map[string]float64{"Retries": 1},
+		"held, the key is refused": {
+			outcome: worker.Outcome{Result: worker.Held, Receipts: []string{"a", "b", "c"}, RetryIn: time.Minute, Err: errors.New("Centercode is not responding"),
+				Hold: breaker.Hold{Project: "P", Since: time.Now().Add(-time.Hour), Open: true, KeyRefused: true}},
+			members: map[string]any{"level": "WARN", "message": "held", "decision": "held", "project": "P", "waiting": 3.0, "retry_in_s": 60.0},
+			metrics: map[string]float64{"Waiting": 3, "BreakerOpen": 3600, "KeyRefused": 1},
+		},
+		"held, paused": {
+			outcome: worker.Outcome{Result: worker.Held, Receipts: []string{"a"}, Hold: breaker.Hold{Project: "P", Since: time.Now().Add(-time.Hour), Paused: true}},
+			members: map[string]any{"level": "INFO", "message": "held"},
+			metrics: map[string]float64{"Waiting": 1, "Paused": 3600},
+		},
+		"without the breaker": {
+			outcome: worker.Outcome{Result: worker.Created, Warning: errors.New("unreadable")},
+			members: map[string]any{"level": "INFO", "warning": "unreadable"},
+			metrics: map[string]float64{"TicketsCreated": 1},
 		},
 		"handed back": {
 			outcome: worker.Outcome{Result: worker.HandedBack, DeliveryID: "d-1"},
@@ -66,7 +78,7 @@ func TestWorkerLine(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			line := logged(t, func(ctx context.Context, log *slog.Logger) {
-				telemetry.Worker{Log: log, MaxAttempts: 8}.Report(ctx, tt.outcome)
+				telemetry.Worker{Log: log}.Report(ctx, tt.outcome)
 			})
 			checkMembers(t, line, tt.members)
 			if got := metricsOf(line); !maps.Equal(got, tt.metrics) {

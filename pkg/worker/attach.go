@@ -28,11 +28,11 @@ func (d *delivery) attachments(ctx context.Context) error {
 		if _, done := entry.Attached[name]; done {
 			continue
 		}
-		err := d.withKey(ctx, func(ctx context.Context, key string) error {
+		err := d.withKey(ctx, false, func(ctx context.Context, key string) error {
 			return d.attach(ctx, name, a, key)
 		})
 		var source *attachment.Error
-		if a.Optional && errors.As(err, &source) && source.Permanent {
+		if a.Optional && errors.As(err, &source) && (source.Permanent || d.exhausted()) {
 			d.out.Skipped = append(d.out.Skipped, name+": "+source.Reason)
 			err = d.claim.Attaching(ctx, "")
 		}
@@ -56,6 +56,9 @@ func (e *attachError) Unwrap() error { return e.err }
 func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment, key string) error {
 	endpoint, err := d.endpoint(a)
 	if err != nil {
+		return err
+	}
+	if err := d.stillWell(ctx); err != nil {
 		return err
 	}
 	file, err := d.open(ctx, a)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sync"
 	"time"
 )
 
@@ -94,10 +95,16 @@ func (p *paced) Read(b []byte) (int, error) {
 	now := p.Now()
 	needs := p.needs(point{now, p.read}, p.size-p.read)
 	if left, limited := p.left(); limited && needs > left && p.gate.giveWay(now, p.window) {
-		return n, &waitError{why: fmt.Sprintf("at the speed of its first %d of %d bytes the file would take %s more, and %s are left",
+		return n, &waitError{own: true, why: fmt.Sprintf("at the speed of its first %d of %d bytes the file would take %s more, and %s are left",
 			p.read, p.size, needs.Round(time.Second), left.Round(time.Second))}
 	}
 	return n, nil
+}
+
+// gate is shared by the records of one batch.
+type gate struct {
+	mu      sync.Mutex
+	gaveWay time.Time // when a file last gave up
 }
 
 // giveWay lets one of a batch's files give up at a time: the others may arrive

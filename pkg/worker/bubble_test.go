@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/mapping"
@@ -36,22 +37,26 @@ type bubble struct {
 	// put is what comes before each write of the worker's ledger.
 	put func(context.Context, ledger.Record) error
 
-	mu       sync.Mutex
-	records  map[string]ledger.Record
-	creates  int
-	hides    []time.Duration // when a message was hidden, from the beginning
-	hidden   time.Time       // until when the last one was
-	letters  int
-	outcomes map[string]worker.Outcome // by delivery
+	mu      sync.Mutex
+	records map[string]ledger.Record
+	creates int
+	hides   []time.Duration // when a message was hidden, from the beginning
+	hidden  time.Time       // until when the last one was
+	letters int
+	// deliveries are the ids, by message.
+	deliveries map[string]string
+	outcomes   map[string]worker.Outcome // by delivery
 }
 
 func newBubble(t *testing.T, routes string) *bubble {
 	t.Helper()
-	b := &bubble{T: t, began: time.Now(), records: map[string]ledger.Record{}, outcomes: map[string]worker.Outcome{}}
+	b := &bubble{T: t, began: time.Now(), records: map[string]ledger.Record{}, outcomes: map[string]worker.Outcome{}, deliveries: map[string]string{}}
 	config, err := mapping.Parse("fairbridge.yaml", []byte(routes))
 	b.must(err)
+	health, err := breaker.New(breaker.Config{Store: b, Now: time.Now})
+	b.must(err)
 	b.handler, err = worker.New(worker.Config{
-		Ledger: ledger.New(workersStore{b}, time.Now, ledger.DefaultLease), Mapper: config, Centercode: b, Sources: b,
+		Breaker: health, Ledger: ledger.New(workersStore{b}, time.Now, ledger.DefaultLease), Mapper: config, Centercode: b, Sources: b,
 		Secrets: &keys{cached: apiKey, stored: apiKey}, Queue: b, Reporter: b, Now: time.Now,
 		WorkQueueURL: "work", DeadLetterQueueURL: "dead",
 	})
@@ -78,6 +83,7 @@ func (b *bubble) message(n int, picture bool) (m events.SQSMessage, deliveryID s
 	b.must(err)
 	body, err := queue.Envelope{DeliveryID: event.DeliveryID(), ReceivedAt: time.Now(), Event: event.JSON}.Encode()
 	b.must(err)
+	b.deliveries[fmt.Sprint("message ", n)] = event.DeliveryID()
 	return events.SQSMessage{
 		MessageId: fmt.Sprint("message ", n), ReceiptHandle: fmt.Sprint("receipt ", n), Body: body,
 		Attributes: map[string]string{"ApproximateReceiveCount": "1"},
@@ -191,6 +197,9 @@ func (b *bubble) CheckEndpoint(string) error { return nil }
 func (b *bubble) FindTicket(context.Context, centercode.Lookup) (string, bool, error) {
 	return "", false, nil
 }
+
+// Probe implements [worker.Centercode].
+func (b *bubble) Probe(context.Context, centercode.ProbeRequest) error { return nil }
 
 // Open implements [worker.Sources].
 func (b *bubble) Open(ctx context.Context, _ attachment.OpenRequest) (*attachment.File, error) {

@@ -6,11 +6,39 @@ import (
 	"time"
 
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
 )
 
+// One that kills its worker takes nobody along but the first time: the nine that
+// were in the same batch are tickets.
+func TestTheNeighboursOfWhatKillsItsWorkers(t *testing.T) {
+	w := newWorld(t, lookUpRoute)
+	var ids []string
+	for n := range 10 {
+		ids = append(ids, w.send(feedback(n)))
+	}
+	killer := ids[3]
+	for range 20 {
+		w.clock.Advance(16 * time.Minute)
+		proc := w.start(nil)
+		proc.killer = killer
+		messages := w.receive(w.work)
+		if len(messages) == 0 {
+			break
+		}
+		response, err := proc.handler.Handle(t.Context(), eventOf(messages))
+		w.must(err)
+		proc.deleteAllBut(messages, response)
+	}
+	if l := w.onlyLetter(); l.Reason != queue.ReasonWorkerDied || l.DeliveryID != killer || w.count(w.work) != 0 {
+		t.Errorf("%d wait, dead letter %+v", w.count(w.work), l)
+	}
+	w.checkInvariants(ids...)
+}
+
 // A delivery that kills each worker that takes it, by its size or by a bug, ends
-// as a dead letter as well, and the ledger says what is known of the reason. When
-// it is mended, a replay goes on from where the workers died.
+// as a dead letter as well, after five times that it was alone with its worker.
+// When it is mended, a replay goes on from where the workers died.
 func TestDeliveryThatKillsItsWorkers(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	id := w.send(feedback(1))
@@ -18,17 +46,20 @@ func TestDeliveryThatKillsItsWorkers(t *testing.T) {
 	for ; w.count(w.work) > 0; attempts++ {
 		w.clock.Advance(16 * time.Minute) // the queue's own time, if the worker had not come to hide it
 		proc := w.start(&plan{at: "source.Open#1", form: dies})
-		_, err := proc.handler.Handle(t.Context(), eventOf(w.receive(w.work)))
+		messages := w.receive(w.work)
+		response, err := proc.handler.Handle(t.Context(), eventOf(messages))
 		w.must(err)
+		proc.deleteAllBut(messages, response)
 		if attempts > 20 {
 			t.Fatal("the message does not end")
 		}
 	}
 	e := w.entry(id)
-	if l := w.onlyLetter(); l.Reason != "" || l.DeliveryID != id {
+	if l := w.onlyLetter(); l.Reason != queue.ReasonWorkerDied || l.DeliveryID != id {
 		t.Errorf("dead letter %+v", l)
 	}
-	if e.Last == nil || !strings.Contains(e.Last.Text, "died") || e.Attempts != 8 || e.State != ledger.Created {
+	// The first time it was not alone; the last, nobody died any more.
+	if e.Last == nil || !strings.Contains(e.Last.Text, "without a word") || e.Attempts != 1+5+1 || e.Progress() != ledger.Created {
 		t.Errorf("after %d receives the ledger has %+v, %+v", attempts, e, e.Last)
 	}
 	w.checkInvariants(id)

@@ -106,6 +106,7 @@ func TestOldCopyBesideAReplay(t *testing.T) {
 // it, and so is SQS's own redrive of what a worker buried.
 func TestReplaysAreCounted(t *testing.T) {
 	w := newWorld(t, parkRoute)
+	w.patience = time.Minute
 	w.send(feedback(1))
 	for n, step := range []struct {
 		status int
@@ -125,6 +126,7 @@ func TestReplaysAreCounted(t *testing.T) {
 	}
 
 	w = newWorld(t, parkRoute)
+	w.patience = time.Minute
 	w.send(feedback(1))
 	w.die(400)
 	w.redrive()

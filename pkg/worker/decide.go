@@ -32,8 +32,9 @@ type decision struct {
 	status int
 	// after is how long to wait at least; 0 leaves it to the backoff.
 	after time.Duration
-	// overloaded asks the batch's other records not to start.
-	overloaded bool
+	// costs says that it is a failed attempt of the delivery's own, whose wait costs
+	// patience.
+	costs bool
 }
 
 // decide says what a failed step means. It knows nothing but the error: what it
@@ -58,6 +59,7 @@ func (d decision) of(f *failure) decision {
 	if d.action != bury && !errors.Is(f.err, ledger.ErrConflict) {
 		d.after = after
 	}
+	d.costs = d.action == retry || d.action == handBack && f.wait != nil && f.wait.own
 	return d
 }
 
@@ -94,10 +96,12 @@ func (e *lostAnswerError) Error() string {
 
 func (e *lostAnswerError) Unwrap() error { return e.err }
 
-// waitError says that the delivery cannot go on now, by no fault of its own.
+// waitError says that the delivery cannot go on in this invocation.
 type waitError struct {
 	after time.Duration
 	why   string
+	// own says that it is the delivery's own doing, and will be again.
+	own bool
 }
 
 func (e *waitError) Error() string { return e.why }

@@ -41,8 +41,8 @@ func TestDecide(t *testing.T) {
 		{"not sent, connection refused", &centercode.Error{Err: reset}, decision{action: retry}},
 		{"asked to wait", &centercode.Error{Status: 500, RetryAfter: time.Hour}, decision{action: retry, status: 500, after: time.Hour}},
 		{"rate limited", &centercode.Error{Status: 429, RetryAfter: time.Minute},
-			decision{action: retry, status: 429, after: time.Minute, overloaded: true}},
-		{"unavailable", status(503), decision{action: retry, status: 503, overloaded: true}},
+			decision{action: retry, status: 429, after: time.Minute}},
+		{"unavailable", status(503), decision{action: retry, status: 503}},
 		{"answer lost", &lostAnswerError{err: &centercode.Error{Lost: true, Err: reset}},
 			decision{action: answerLost, reason: queue.ReasonAmbiguous}},
 		{"a gateway's word", &lostAnswerError{err: &centercode.Error{Status: 504, Lost: true}},
@@ -54,7 +54,9 @@ func TestDecide(t *testing.T) {
 		{"source broke while it was uploaded", &centercode.Error{Err: &centercode.SourceError{Err: &attachment.Error{Permanent: true}}},
 			buried(queue.ReasonAttachmentSource, 0)},
 		{"another worker has it", fmt.Errorf("write: %w", ledger.ErrConflict), decision{action: handBack}},
-		{"has to wait", &waitError{after: time.Minute}, decision{action: handBack, after: time.Minute}},
+		{"has to wait", &waitError{}, decision{action: handBack}},
+		{"has to wait by its own doing", &waitError{own: true}, decision{action: handBack, costs: true}},
+		{"kills its workers", &diedError{times: 5}, buried(queue.ReasonWorkerDied, 0)},
 		{"cut off before it was sent", &centercode.Error{Err: context.Canceled}, decision{action: retry}},
 		{"unknown", errors.New("what is this"), decision{action: retry}},
 	}
@@ -79,6 +81,9 @@ func TestDecide(t *testing.T) {
 	met := map[int]bool{}
 	for _, r := range rows {
 		met[slices.IndexFunc(rules, func(rule rule) bool { return rule.fits(takeApart(r.err)) })] = true
+		if r.want.action == retry {
+			r.want.costs = true
+		}
 		for _, err := range []error{r.err, failed(queue.StageCreate, r.err)} {
 			if got := decide(err); got != r.want {
 				t.Errorf("%s: %+v, want %+v", r.name, got, r.want)
@@ -119,25 +124,5 @@ func TestTableInDocs(t *testing.T) {
 	}
 	if err := os.WriteFile(path, []byte(before+begin+b.String()+end+after), 0o644); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func TestBackoffIsFullJitter(t *testing.T) {
-	for receives := range 40 {
-		bound := backoffCap
-		if receives < 10 {
-			bound = min(backoffCap, backoffBase<<max(receives-1, 0))
-		}
-		low, high := time.Duration(1<<62), time.Duration(0)
-		for range 2000 {
-			d := backoff(receives)
-			low, high = min(low, d), max(high, d)
-		}
-		if low < time.Second || high > bound+time.Second {
-			t.Errorf("receive %d: %s to %s, want within 1 s and %s", receives, low, high, bound+time.Second)
-		}
-		if high-low < bound/2 {
-			t.Errorf("receive %d: only %s to %s, not spread over %s", receives, low, high, bound)
-		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/queue"
@@ -29,8 +30,14 @@ type delivery struct {
 	began    time.Time
 	// receivedAt is when its webhook came.
 	receivedAt time.Time
+	known      *ledger.Delivery
+	about      ledger.About
 	claim      *ledger.Claim
 	request    mapping.Request
+	// pass lets it be worked on; nil where that was not asked.
+	pass *breaker.Pass
+	// share is how much of the room it has.
+	share int64
 	// didNothing is true once the request that the ledger has announced is
 	// known not to have been carried out. Until then it is in doubt.
 	didNothing bool
@@ -78,10 +85,14 @@ func (h *Handler) deliver(ctx context.Context, shared *gate, message events.SQSM
 	work, stop := h.working(ctx)
 	defer stop()
 	err = d.run(work)
+	defer d.leave()
 	d.cutOff = work.Err() != nil
 	closing, cancel := d.closing(ctx)
 	defer cancel()
 	d.settle(closing, err)
+	if err := d.pass.Done(closing); err != nil {
+		d.out.Warning = errors.Join(d.out.Warning, err)
+	}
 	d.out.Took = h.Now().Sub(d.began)
 	return d.out
 }
@@ -108,22 +119,28 @@ func (d *delivery) run(ctx context.Context) (err error) {
 	// What is done needs no mapping: a copy that comes late must not become a dead
 	// letter because the mapping has changed since.
 	stage = queue.StageClaim
-	known, err := d.Ledger.Look(ctx, d.out.DeliveryID, copyOf(d.message))
+	if err := d.enter(ctx); err != nil {
+		return failed(stage, err)
+	}
+	d.known, err = d.Ledger.Look(ctx, d.out.DeliveryID, copyOf(d.message))
 	if err != nil {
 		return failed(stage, err)
 	}
 
-	about, unfit := d.prepare(envelope, malformed, &stage)
+	var unfit error
+	d.about, unfit = d.prepare(envelope, malformed, &stage)
 
 	at := stage
 	stage = queue.StageClaim
-	d.claim, err = known.Claim(ctx, about)
-	if err != nil {
+	if err := d.take(ctx, unfit == nil); err != nil {
 		return failed(stage, err)
 	}
 	d.out.Attempt = d.claim.Entry().Attempts
 	ctx, letGo := d.keep(ctx)
 	defer letGo()
+	if times := d.claim.Entry().EndsAlone; times >= mostEndsAlone {
+		return failed(stage, &diedError{times: times})
+	}
 
 	if stage = at; unfit != nil && !errors.Is(unfit, mapping.ErrIgnored) {
 		return failed(stage, unfit)
@@ -147,6 +164,31 @@ func (d *delivery) run(ctx context.Context) (err error) {
 	closing, cancel := d.closing(ctx)
 	defer cancel()
 	return failed(queue.StageComplete, d.claim.Completed(closing))
+}
+
+// take takes the delivery in hand: if its project is well, where Centercode is
+// needed, and alone, where it may be what killed its last worker.
+func (d *delivery) take(ctx context.Context, sends bool) (err error) {
+	entry := d.known.Entry()
+	if sends {
+		if err := d.ask(ctx, entry); err != nil {
+			if !d.heldTooLong() {
+				return err
+			}
+			// It dies now, and nobody dies but in somebody's hands.
+			claim, claimErr := d.known.Claim(ctx, d.about, false)
+			d.claim = claim
+			return errors.Join(err, claimErr)
+		}
+	}
+	alone := suspect(entry)
+	if alone {
+		if err := d.becomeAlone(ctx); err != nil {
+			return err
+		}
+	}
+	d.claim, err = d.known.Claim(ctx, d.about, alone)
+	return err
 }
 
 // prepare reads and maps the event, and says at which stage it is. Nothing is

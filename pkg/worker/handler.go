@@ -3,6 +3,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +12,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"golang.org/x/sync/semaphore"
 
 	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/mapping"
@@ -54,6 +57,8 @@ type Centercode interface {
 	FindTicket(context.Context, centercode.Lookup) (id string, found bool, err error)
 	// CheckEndpoint says why no file would be sent to an endpoint.
 	CheckEndpoint(endpoint string) error
+	// Probe asks whether it is well; nothing is changed.
+	Probe(context.Context, centercode.ProbeRequest) error
 }
 
 // Sources opens attachments where they are. [*attachment.Fetcher] satisfies it;
@@ -73,6 +78,7 @@ type Secrets interface {
 // is needed.
 type Config struct {
 	Ledger     *ledger.Ledger
+	Breaker    *breaker.Breaker
 	Mapper     Mapper
 	Centercode Centercode
 	Sources    Sources
@@ -96,19 +102,26 @@ type Config struct {
 	// keeps its messages for ever.
 	HoldAtMost time.Duration
 
+	// Patience is how long the waits after a delivery's own failed attempts may be,
+	// taken together; 0 means [DefaultPatience].
+	Patience time.Duration
 	// Margin is how long before its deadline an invocation stops working; 0
 	// means [DefaultMargin].
 	Margin time.Duration
 }
 
-// Handler is the worker's Lambda handler. It keeps nothing between invocations,
-// and several may run at once.
-type Handler struct{ Config }
+// Handler is the worker's Lambda handler. Between invocations it keeps no more
+// than what the breaker counts, and several may run at once.
+type Handler struct {
+	Config
+	// room is where deliveries are worked on: all beside each other, or one alone.
+	room *semaphore.Weighted
+}
 
 // New checks c and returns the handler.
 func New(c Config) (*Handler, error) {
 	switch {
-	case c.Ledger == nil, c.Mapper == nil, c.Centercode == nil, c.Sources == nil,
+	case c.Ledger == nil, c.Breaker == nil, c.Mapper == nil, c.Centercode == nil, c.Sources == nil,
 		c.Secrets == nil, c.Queue == nil, c.Reporter == nil, c.Now == nil:
 		return nil, errors.New("worker: a part is missing from its configuration")
 	case c.WorkQueueURL == "":
@@ -117,10 +130,11 @@ func New(c Config) (*Handler, error) {
 		return nil, errors.New("worker: no URL of the dead-letter queue")
 	case c.Margin < 0:
 		return nil, fmt.Errorf("worker: a margin of %s", c.Margin)
-	case c.Margin == 0:
-		c.Margin = DefaultMargin
+	case c.Patience < 0:
+		return nil, fmt.Errorf("worker: a patience of %s", c.Patience)
 	}
-	return &Handler{c}, nil
+	c.Margin, c.Patience = cmp.Or(c.Margin, DefaultMargin), cmp.Or(c.Patience, DefaultPatience)
+	return &Handler{Config: c, room: semaphore.NewWeighted(everybody)}, nil
 }
 
 // Handle delivers a batch, its records side by side, and names those that the
@@ -134,14 +148,19 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	for i, message := range batch.Records {
 		records.Go(func() {
 			outcomes[i] = h.deliver(ctx, shared, message)
-			h.Reporter.Report(ctx, outcomes[i])
+			if outcomes[i].Result != Held {
+				h.Reporter.Report(ctx, outcomes[i])
+			}
 		})
 	}
 	records.Wait()
+	for _, held := range gather(outcomes) {
+		h.Reporter.Report(ctx, held)
+	}
 
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for i, o := range outcomes {
-		if o.Result == Retry || o.Result == HandedBack {
+		if o.Result == Retry || o.Result == HandedBack || o.Result == Held {
 			response.BatchItemFailures = append(response.BatchItemFailures,
 				events.SQSBatchItemFailure{ItemIdentifier: batch.Records[i].MessageId})
 		}

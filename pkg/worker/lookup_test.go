@@ -23,9 +23,10 @@ func TestLookUpIsTriedAgain(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t, lookUpRoute)
 			tc.fault.Op = centercodesim.OpPackage
-			w.center.Inject(lostAnswer, tc.fault)
+			w.center.Inject(lostAnswer)
 			id := w.send(feedback(1))
 			w.only(w.once())
+			w.center.Inject(tc.fault)
 			w.clock.Advance(time.Minute)
 			if o := w.only(w.once()); o.Result != worker.Retry || o.Stage != "look_up" {
 				t.Errorf("the look-up that failed: %+v", o)

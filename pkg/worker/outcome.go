@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/testfairy"
 )
@@ -19,6 +20,7 @@ const (
 	Retry      Result = "retry"       // a passing fault: back in the queue until RetryIn has passed
 	Dead       Result = "dead_letter" // needs a person
 	HandedBack Result = "handed_back" // not touched, or not finished in time: somebody takes it next
+	Held       Result = "held"        // its project is not well, or paused: it waits, and nothing was tried
 )
 
 // Outcome is the one thing that the worker says of an attempt. It holds no
@@ -46,8 +48,14 @@ type Outcome struct {
 	Skipped []string
 	// Age is the time since the webhook came in, Took that of this attempt.
 	Age, Took time.Duration
+	// Hold is why deliveries were held, and Receipts are their messages' receipt
+	// handles: those of a batch that wait for the same project are one outcome.
+	Hold     breaker.Hold
+	Receipts []string
 	// Err is the cause, redacted.
 	Err error
+	// Warning is what went wrong beside the delivery, and was gone on without.
+	Warning error
 	// Stack is where the worker panicked, "" if it did not.
 	Stack string
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/worker"
@@ -72,6 +73,9 @@ type process struct {
 	plan    *plan
 	handler *worker.Handler
 
+	// killer is a delivery that ends the process when its ticket would be sent.
+	killer string
+
 	mu       sync.Mutex
 	gone     bool
 	outcomes []worker.Outcome
@@ -90,11 +94,13 @@ func (w *world) start(p *plan) *process {
 	fetcher, err := attachment.New(attachment.Config{
 		Resolve: w.config.Sources.Resolve, MaxBytes: w.config.Sources.MaxBytes, Now: w.clock.Now})
 	w.must(err)
+	health, err := breaker.New(breaker.Config{Store: faultyRecords{proc}, Now: w.clock.Now})
+	w.must(err)
 	proc.handler, err = worker.New(worker.Config{
-		Ledger: ledger.New(faultyStore{proc}, w.clock.Now, ledger.DefaultLease),
+		Breaker: health, Ledger: ledger.New(faultyStore{proc}, w.clock.Now, ledger.DefaultLease),
 		Mapper: w.config, Centercode: client, Sources: faultySources{proc, fetcher}, Secrets: faultySecrets{proc},
 		Queue: faultyQueue{proc}, Reporter: proc, Now: w.clock.Now,
-		WorkQueueURL: w.work, DeadLetterQueueURL: w.dead, HoldAtMost: w.holdAtMost,
+		WorkQueueURL: w.work, DeadLetterQueueURL: w.dead, HoldAtMost: w.holdAtMost, Patience: w.patience,
 		BaseURL: w.centerURL, MappingHash: "a hash",
 	})
 	w.must(err)
@@ -134,9 +140,7 @@ func (p *process) call(name string, do func() error) error {
 	case timesOut, timesOutDone:
 		return context.DeadlineExceeded
 	case dies, diesDone:
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.gone = true
+		p.die()
 		return errDead
 	}
 	return do()
@@ -148,6 +152,8 @@ func (p *process) wire(transport http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (resp *http.Response, err error) {
 		name := "centercode.create"
 		switch {
+		case r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/feedback/"):
+			name = "centercode.probe"
 		case r.Method == http.MethodGet:
 			name = "centercode.find"
 		case strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/"):
@@ -171,6 +177,9 @@ func (p *process) wire(transport http.RoundTripper) http.RoundTripper {
 type faultyStore struct{ *process }
 
 func (f faultyStore) Put(ctx context.Context, r ledger.Record) error {
+	if r.ID == f.killer && r.State == string(ledger.Creating) {
+		f.die()
+	}
 	return f.call("ledger.Put", func() error { return f.store.Put(ctx, r) })
 }
 
@@ -188,6 +197,21 @@ func (f faultyStore) Set(ctx context.Context, r ledger.Record) error {
 
 func (f faultyStore) Delete(ctx context.Context, id string) error {
 	return f.call("ledger.Delete", func() error { return f.store.Delete(ctx, id) })
+}
+
+// faultyRecords are the breaker's.
+type faultyRecords struct{ *process }
+
+func (f faultyRecords) Put(ctx context.Context, r ledger.Record) error {
+	return f.call("breaker.Put", func() error { return f.store.Put(ctx, r) })
+}
+
+func (f faultyRecords) Get(ctx context.Context, id string) (r ledger.Record, err error) {
+	err = f.call("breaker.Get", func() error {
+		r, err = f.store.Get(ctx, id)
+		return err
+	})
+	return r, err
 }
 
 type faultyQueue struct{ *process }

@@ -23,6 +23,7 @@ type failure struct {
 	field    *mapping.FieldError
 	endpoint *endpointError
 	syntax   *testfairy.SyntaxError
+	died     *diedError
 }
 
 func takeApart(err error) *failure {
@@ -35,6 +36,7 @@ func takeApart(err error) *failure {
 	errors.As(err, &f.field)
 	errors.As(err, &f.endpoint)
 	errors.As(err, &f.syntax)
+	errors.As(err, &f.died)
 	return f
 }
 
@@ -80,10 +82,20 @@ var rules = []rule{
 
 		decision: decision{action: answerLost, reason: queue.ReasonAmbiguous},
 	}, {
-		what:     "it is not the time: too little is left of the invocation, Centercode has asked the batch to wait, a ticket's name is looked up later",
+		what:     "at the speed seen, a file cannot arrive before the invocation's time ends; of a batch's files one at a time",
+		then:     "the rest is handed back at once, for an attempt that has its whole time; the wait costs patience",
+		fits:     func(f *failure) bool { return f.wait != nil && f.wait.own },
+		decision: decision{action: handBack},
+	}, {
+		what:     "it is not the time: too little is left of the invocation, a ticket's name is looked up later",
 		then:     "the message waits",
 		fits:     func(f *failure) bool { return f.wait != nil },
 		decision: decision{action: handBack},
+	}, {
+		what:     "five attempts in a row ended without a word, while the delivery was all that its worker had in hand",
+		then:     "dead letter `worker_died`",
+		fits:     func(f *failure) bool { return f.died != nil },
+		decision: decision{action: bury, reason: queue.ReasonWorkerDied},
 	}, {
 		what: "the attachment's source answers 403, 404 or 410 more than 15 minutes after the webhook, or another 4xx (but 408, 421, 425, 429), " +
 			"or 400, 401 or 403 to a signed URL that has expired; the file is larger than the limit, is not allowed, " +
@@ -114,10 +126,9 @@ var rules = []rule{
 			"A 403 that is a web page is called a firewall's",
 		fits: func(f *failure) bool { return f.answered(401, 403) },
 	}, {
-		what:     "429, 503",
-		then:     "a retry, after Retry-After if it is given; the batch's records that have not sent their ticket wait as well",
-		fits:     func(f *failure) bool { return f.answered(429, 503) },
-		decision: decision{overloaded: true},
+		what: "429, 503",
+		then: "a retry, after Retry-After if it is given, for which all deliveries of the project wait",
+		fits: func(f *failure) bool { return f.answered(429, 503) },
 	}, {
 		what: "408, 425; no connection, or it broke before the request was written; a file's upload that ended before all of it was sent",
 		then: "a retry, after Retry-After if it is given: it has done nothing",

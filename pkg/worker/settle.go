@@ -21,6 +21,7 @@ import (
 func (d *delivery) settle(ctx context.Context, err error) {
 	var done *ledger.DoneError
 	var held *ledger.HeldError
+	var hold *holdError
 	switch {
 	case err == nil:
 		return
@@ -30,11 +31,17 @@ func (d *delivery) settle(ctx context.Context, err error) {
 	case errors.As(err, &held):
 		d.putBack(ctx, HandedBack, d.heldFor(held), err)
 		return
+	case errors.As(err, &hold) && !d.heldTooLong():
+		d.hold(ctx, hold)
+		return
 	}
 
 	verdict := decide(err)
 	if verdict.action == answerLost {
 		verdict = d.lostAnswer(verdict, err)
+	}
+	if verdict.costs && d.exhausted() {
+		verdict.action, verdict.reason = bury, exhaustedReason(err)
 	}
 	d.out.Status, d.out.Reason, d.out.Err = verdict.status, verdict.reason, err
 	var step *stepError
@@ -60,15 +67,38 @@ func (d *delivery) settle(ctx context.Context, err error) {
 		verdict, err = decide(buryErr), errors.Join(buryErr, err)
 	}
 
-	wait := max(verdict.after, backoff(d.receives))
+	wait, costs := handBackWait(d.receives), time.Duration(0)
+	if verdict.costs {
+		wait = retryWait(d.waited(), d.receives)
+		costs = max(verdict.after, wait)
+	}
 	result := HandedBack
 	if verdict.action == retry && !d.cutOff {
 		result = Retry
 	}
-	if verdict.overloaded {
-		d.gate.closeUntil(d.Now().Add(wait))
+	d.putBack(ctx, result, max(verdict.after, wait), errors.Join(err, d.release(ctx, err, verdict, costs)))
+}
+
+// waited is how long the delivery has waited after failed attempts of its own.
+func (d *delivery) waited() time.Duration {
+	if d.claim == nil {
+		return 0
 	}
-	d.putBack(ctx, result, wait, errors.Join(err, d.release(ctx, err, verdict, result, wait)))
+	return d.claim.Entry().Waited
+}
+
+// exhausted says whether the delivery's patience is at its end: then the attempt
+// that fails next is the last.
+func (d *delivery) exhausted() bool { return d.claim != nil && d.waited() >= d.Patience }
+
+// exhaustedReason is the reason of a dead letter whose delivery's patience is at
+// its end: whose fault it was.
+func exhaustedReason(err error) queue.Reason {
+	var source *attachment.Error
+	if errors.As(err, &source) {
+		return queue.ReasonAttachmentSource
+	}
+	return queue.ReasonRetriesExhausted
 }
 
 // heldTooLong says whether the queue would soon forget the message.
@@ -80,10 +110,10 @@ func (d *delivery) heldTooLong() bool {
 // heldFor is how long a message waits whose delivery another worker has in hand:
 // a second copy of it, or the same one seen again too early. Most work is done
 // in a moment, so the first wait is short. The later ones last as long as the
-// lease and the backoff on top: a copy must not use up its receives while a
-// large attachment goes up.
+// lease and the wait on top: a copy must not come again and again while a large
+// attachment goes up.
 func (d *delivery) heldFor(held *ledger.HeldError) time.Duration {
-	wait := backoff(d.receives)
+	wait := handBackWait(d.receives)
 	if d.receives > 1 {
 		wait += held.Until.Sub(d.Now())
 	}
@@ -101,10 +131,11 @@ func (d *delivery) lostAnswer(v decision, cause error) decision {
 		// The next attempt looks it up, when Centercode has had time to finish
 		// what it may still be doing.
 		v.action, v.after = handBack, entry.CreatingSince.Add(where.Lookup.Settle).Sub(d.Now())
+		v.costs = !lost.found
 	case lost.again, lost.denied:
 		// At least once, as the route wants it, or since Centercode says that it
 		// has done nothing: the next attempt sends again.
-		v.action, d.didNothing = retry, true
+		v.action, v.costs, d.didNothing = retry, true, true
 	default:
 		v.action = bury
 		return v
@@ -163,16 +194,14 @@ func (d *delivery) bury(ctx context.Context, v decision, cause error) error {
 	return nil
 }
 
-// release gives up the claim. It is left alone when there is none, or when
+// release gives up the claim; costs is how long after a failed attempt of its own,
+// else 0. It is left alone when there is none, or when
 // another has it.
-func (d *delivery) release(ctx context.Context, cause error, v decision, result Result, wait time.Duration) error {
+func (d *delivery) release(ctx context.Context, cause error, v decision, costs time.Duration) error {
 	if d.claim == nil || errors.Is(cause, ledger.ErrConflict) {
 		return nil
 	}
-	if result != Retry {
-		wait = 0 // no failed attempt of its own
-	}
-	return d.claim.Release(ctx, d.fault(cause, v), d.didNothing, wait)
+	return d.claim.Release(ctx, d.fault(cause, v), d.didNothing, costs)
 }
 
 func (d *delivery) fault(cause error, v decision) ledger.Fault {
@@ -196,11 +225,10 @@ func (d *delivery) putBack(ctx context.Context, result Result, after time.Durati
 
 // hide keeps the message invisible for that long from now, in whole seconds.
 func (d *delivery) hide(ctx context.Context, long time.Duration) error {
-	seconds := int32((long + time.Second - 1) / time.Second)
 	_, err := d.Queue.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 		QueueUrl:          aws.String(d.WorkQueueURL),
 		ReceiptHandle:     aws.String(d.message.ReceiptHandle),
-		VisibilityTimeout: seconds,
+		VisibilityTimeout: int32((long + time.Second - 1) / time.Second),
 	})
 	if err != nil {
 		return fmt.Errorf("change the message's visibility: %w", err)

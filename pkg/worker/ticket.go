@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"fairbridge/pkg/centercode"
@@ -31,7 +32,7 @@ func (d *delivery) ticket(ctx context.Context) error {
 		}
 	}
 	if entry.State == ledger.Claimed {
-		if err := d.withKey(ctx, d.create); err != nil {
+		if err := d.withKey(ctx, false, d.create); err != nil {
 			return failed(queue.StageCreate, err)
 		}
 	}
@@ -64,6 +65,9 @@ func (d *delivery) name(ctx context.Context) error {
 // Centercode does.
 func (d *delivery) create(ctx context.Context, key string) error {
 	if err := d.mayStart(); err != nil {
+		return err
+	}
+	if err := d.stillWell(ctx); err != nil {
 		return err
 	}
 	where := d.where()
@@ -140,12 +144,9 @@ func (d *delivery) created(ctx context.Context, ticket centercode.Ticket) error 
 	return d.claim.Created(ctx, ticket.ID, ticket.Files, ticket.AnswerKeys)
 }
 
-// mayStart holds back a ticket while Centercode has asked for time, and one
-// whose answer might not arrive before the invocation ends.
+// mayStart holds back a ticket whose answer might not arrive before the invocation
+// ends.
 func (d *delivery) mayStart() error {
-	if wait := d.gate.closedFor(d.Now()); wait > 0 {
-		return &waitError{after: wait, why: "Centercode asked this batch to wait"}
-	}
 	if deadline, ok := d.invocation.Deadline(); ok && deadline.Sub(d.Now()) < createTimeout+d.Margin {
 		return &waitError{why: "too little time is left in this invocation"}
 	}
@@ -205,7 +206,7 @@ func (d *delivery) resolve(ctx context.Context, entry ledger.Entry) (found bool,
 
 // find looks for the delivery's ticket in the data package.
 func (d *delivery) find(ctx context.Context, where ledger.Where) (id string, found bool, err error) {
-	err = d.withKey(ctx, func(ctx context.Context, key string) error {
+	err = d.withKey(ctx, true, func(ctx context.Context, key string) error {
 		id, found, err = d.Centercode.FindTicket(ctx, centercode.Lookup{
 			Project: where.Project, Package: where.Lookup.Package, Column: where.Lookup.Column,
 			TicketColumn: where.Lookup.TicketColumn, Value: d.out.DeliveryID, APIKey: key,
@@ -233,20 +234,29 @@ func cannotWork(err error) bool {
 }
 
 // withKey makes a call with the API key, and once more with the one in SSM if
-// Centercode does not take it: that is how a key is rotated without a deploy.
-func (d *delivery) withKey(ctx context.Context, call func(context.Context, string) error) error {
+// Centercode does not take it: that is how a key is rotated without a deploy. The
+// breaker hears what came of it; reads says that the call changes nothing.
+func (d *delivery) withKey(ctx context.Context, reads bool, call func(context.Context, string) error) error {
 	key, err := d.Secrets.Get(ctx, secrets.CentercodeAPIKey)
 	if err != nil {
 		return failed(queue.StageSecret, err)
 	}
 	err = call(ctx, key)
+	if refused(err) {
+		fresh, readErr := d.Secrets.Fresh(ctx, secrets.CentercodeAPIKey, keyAge)
+		if readErr == nil && fresh != key {
+			err = call(ctx, fresh)
+		}
+		err = errors.Join(err, readErr)
+	}
+	if breakerErr := d.heard(ctx, reads, err); breakerErr != nil {
+		d.out.Warning = errors.Join(d.out.Warning, breakerErr)
+	}
+	return err
+}
+
+// refused says whether Centercode did not take the key.
+func refused(err error) bool {
 	var api *centercode.Error
-	if !errors.As(err, &api) || (api.Status != 401 && api.Status != 403) {
-		return err
-	}
-	fresh, readErr := d.Secrets.Fresh(ctx, secrets.CentercodeAPIKey, keyAge)
-	if readErr != nil || fresh == key {
-		return errors.Join(err, readErr)
-	}
-	return call(ctx, fresh)
+	return errors.As(err, &api) && (api.Status == http.StatusUnauthorized || api.Status == http.StatusForbidden)
 }

@@ -63,6 +63,8 @@ type world struct {
 	// holdAtMost is how old a message may become.
 	holdAtMost time.Duration
 	hosts      []string // that count as Centercode's
+	// patience is the workers'; 0 is the default.
+	patience time.Duration
 }
 
 // clock is moved by hand, so that a test waits for hours in no time.
@@ -190,7 +192,7 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 	w.must(err)
 	w.work, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{
 		Name: "work", VisibilityTimeout: 930 * time.Second, Retention: 4 * 24 * time.Hour,
-		MaxReceiveCount: 8, DeadLetterQueue: "dead"})
+		MaxReceiveCount: 1000, DeadLetterQueue: "dead"})
 	w.must(err)
 	for _, o := range options {
 		o(w)

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/centercode"
 	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/deadletter"
@@ -179,8 +180,10 @@ func (w *world) work(edit func(string) string) {
 		Hosts: config.Sources.Hosts, Resolve: config.Sources.Resolve, MaxBytes: config.Sources.MaxBytes,
 	})
 	w.must(err)
+	health, err := breaker.New(breaker.Config{Store: w.home.Ledger, Now: w.clock.Now})
+	w.must(err)
 	handler, err := worker.New(worker.Config{
-		Ledger: w.ledger, Mapper: config, Centercode: w.client, Sources: fetcher,
+		Breaker: health, Ledger: w.ledger, Mapper: config, Centercode: w.client, Sources: fetcher,
 		Secrets: secrets.New(parameterstore.New(w.home.SSM), secrets.DefaultPrefix),
 		Queue:   w.home.SQS, Reporter: reporter{w.T}, Now: w.clock.Now,
 		WorkQueueURL: w.home.WorkQueueURL, DeadLetterQueueURL: w.home.DeadLetterQueueURL,

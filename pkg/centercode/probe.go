@@ -1,0 +1,50 @@
+package centercode
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// ProbeRequest says where to ask whether Centercode is well.
+type ProbeRequest struct {
+	Project string // the project's key
+	Source  string // the key of an External Source of it
+	Package string // the key of a data package; "" if there is none
+	APIKey  string // never shown in an error
+}
+
+// Probe asks for something that changes nothing, with the key: the first page of
+// the data package or, without one, the address that tickets are sent to. What
+// Centercode answers to a GET there is not documented, so any answer will do but
+// those of a server that is not well, or does not take the key: 401, 403, 408,
+// 425, 429 and 5xx, and a web page in place of a data package. The error is an
+// *[Error].
+func (c *Client) Probe(ctx context.Context, p ProbeRequest) error {
+	x := c.begin(OpProbe, p.APIKey)
+	x.reads = true
+	segments := []string{"projects", p.Project, "feedback", p.Source}
+	if p.Package != "" {
+		segments = []string{"projects", p.Project, "feedbackDataPackages", p.Package}
+	}
+	u, err := c.url(segments...)
+	if err != nil {
+		return x.cannotSend(err)
+	}
+	if p.Package != "" {
+		u.RawQuery = "page=1"
+	}
+	req, err := x.request(ctx, http.MethodGet, u, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := c.exchange(ctx, x, req, maxPageBytes)
+	var failed *Error
+	switch {
+	case errors.As(err, &failed) && (!failed.NotWell() || failed.Status/100 == 3):
+		return nil
+	case err == nil && p.Package != "" && isPage(answer.body):
+		return &Error{Op: x.op, Status: answer.status, Description: "a web page where a data package was expected"}
+	}
+	return err
+}

@@ -1,0 +1,54 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+
+	"fairbridge/pkg/ledger"
+)
+
+const (
+	// everybody is more than can be worked on at a time.
+	everybody = 1 << 30
+	// mostEndsAlone is how often in a row a delivery may end its worker while it
+	// is the only one in its hands.
+	mostEndsAlone = 5
+)
+
+// enter lets a delivery in beside others.
+func (d *delivery) enter(ctx context.Context) error { return d.become(ctx, 1) }
+
+// becomeAlone waits until nothing else is worked on in this process, and keeps
+// others out: for a delivery whose last attempt ended without a word. If that
+// attempt has killed its worker, this one takes nobody along; and only what is
+// alone can be blamed.
+func (d *delivery) becomeAlone(ctx context.Context) error {
+	d.leave()
+	return d.become(ctx, everybody)
+}
+
+func (d *delivery) become(ctx context.Context, share int64) error {
+	if err := d.room.Acquire(ctx, share); err != nil {
+		return &waitError{why: "too little time is left to work on it"}
+	}
+	d.share = share
+	return nil
+}
+
+func (d *delivery) leave() {
+	if d.share > 0 {
+		d.room.Release(d.share)
+	}
+	d.share = 0
+}
+
+// suspect says whether the last attempt on a delivery that nobody holds ended
+// without a word: its worker died, or could not write.
+func suspect(e ledger.Entry) bool { return e.Suspect || e.Owner != "" }
+
+// diedError says that a delivery kills its workers.
+type diedError struct{ times int }
+
+func (e *diedError) Error() string {
+	return fmt.Sprintf("%d attempts in a row ended without a word while the delivery was the only work of its worker", e.times)
+}

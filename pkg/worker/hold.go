@@ -1,0 +1,132 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"fairbridge/pkg/breaker"
+	"fairbridge/pkg/centercode"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/secrets"
+)
+
+// holdError says that a delivery waits because its project is not well, or
+// paused. It is no attempt, and costs no patience.
+type holdError struct{ breaker.Hold }
+
+func (e *holdError) Error() string { return e.Why }
+
+// ask asks the breaker whether the delivery may be worked on.
+func (d *delivery) ask(ctx context.Context, entry ledger.Entry) error {
+	pass, hold, err := d.Breaker.Ask(ctx, breaker.Subject{
+		Project: d.project(entry), Delivery: entry.DeliveryID, Probe: d.probe,
+	})
+	d.pass = pass
+	if err != nil {
+		d.out.Warning = fmt.Errorf("going on without knowing whether Centercode is well: %w", err)
+	}
+	if pass == nil {
+		return &holdError{hold}
+	}
+	return nil
+}
+
+// stillWell asks again, before a request.
+func (d *delivery) stillWell(ctx context.Context) error {
+	if hold, held := d.pass.Still(ctx); held {
+		return &holdError{hold}
+	}
+	return nil
+}
+
+// project is where the delivery's next request goes.
+func (d *delivery) project(entry ledger.Entry) string {
+	if at := entry.Progress(); entry.Where != nil && entry.Where.Project != "" && (at == ledger.Creating || at == ledger.Created) {
+		return entry.Where.Project
+	}
+	return d.request.Project
+}
+
+// probe asks Centercode for something that changes nothing.
+func (d *delivery) probe(ctx context.Context) *breaker.Fault {
+	key, err := d.Secrets.Fresh(ctx, secrets.CentercodeAPIKey, keyAge)
+	if err != nil {
+		return &breaker.Fault{Text: describe(failed(queue.StageSecret, err))}
+	}
+	probe := centercode.ProbeRequest{Project: d.request.Project, Source: d.request.Source, APIKey: key}
+	if d.request.Lookup != nil {
+		probe.Package = d.request.Lookup.Package
+	}
+	err = d.Centercode.Probe(ctx, probe)
+	var api *centercode.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &api):
+		return d.faultOf(api)
+	}
+	return &breaker.Fault{Text: describe(err)}
+}
+
+// heard tells the breaker what came of a call to Centercode. reads says that it
+// changes nothing.
+func (d *delivery) heard(ctx context.Context, reads bool, err error) error {
+	closing, cancel := d.closing(ctx)
+	defer cancel()
+	var api *centercode.Error
+	var source *centercode.SourceError
+	switch {
+	case errors.As(err, &source):
+		return nil // of the source nothing is said here
+	case errors.As(err, &api) && api.NotWell():
+		return d.pass.Unwell(closing, *d.faultOf(api))
+	case !reads && (err == nil || api != nil && api.Status != 0):
+		return d.pass.Well(closing)
+	}
+	return nil
+}
+
+// faultOf is what an answer says of Centercode's health.
+func (d *delivery) faultOf(e *centercode.Error) *breaker.Fault {
+	lookUp := d.claim != nil && d.claim.Entry().State == ledger.Creating && d.where().Lookup != nil
+	return &breaker.Fault{Status: e.Status, Text: describe(e), RetryAfter: e.RetryAfter, Lost: e.Lost, LookUp: lookUp}
+}
+
+// hold puts the message back until its project may be well. Where the ledger
+// knows nothing of the delivery it learns of it now, so that it can be found.
+func (d *delivery) hold(ctx context.Context, held *holdError) {
+	var err error
+	switch {
+	case d.claim != nil:
+		err = d.claim.Release(ctx, ledger.Fault{Stage: string(d.out.Stage), Text: held.Why, At: d.Now()}, d.didNothing, 0)
+	case d.known != nil:
+		err = d.known.Keep(ctx, d.about)
+	}
+	d.out.Hold, d.out.Receipts = held.Hold, []string{d.message.ReceiptHandle}
+	d.putBack(ctx, Held, held.Wait(d.Now(), d.receives), held)
+	if err != nil {
+		d.out.Warning = errors.Join(d.out.Warning, err)
+	}
+}
+
+// gather makes one outcome a project of those of a batch that were held.
+func gather(all []Outcome) (held []Outcome) {
+	at := map[string]int{}
+	for _, o := range all {
+		if o.Result != Held {
+			continue
+		}
+		i, ok := at[o.Hold.Project]
+		if !ok {
+			i = len(held)
+			at[o.Hold.Project] = i
+			held = append(held, Outcome{Result: Held, Hold: o.Hold, Err: o.Err, Warning: o.Warning})
+		}
+		held[i].Receipts = append(held[i].Receipts, o.Receipts...)
+		held[i].RetryIn = max(held[i].RetryIn, o.RetryIn)
+		held[i].Took = max(held[i].Took, o.Took)
+	}
+	return held
+}
