@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/terminal"
 	"fairbridge/pkg/worker"
@@ -97,7 +99,7 @@ func workerLine(o worker.Outcome) string {
 	case worker.Created:
 		fmt.Fprintf(&b, "%-12s %s", "ticket "+o.TicketID, o.Kind)
 		if o.Attachments > 0 {
-			fmt.Fprintf(&b, ", %s of %s", terminal.Count(o.Attachments, "attachment"), bytesText(o.AttachmentBytes))
+			fmt.Fprintf(&b, ", %s of %s", terminal.Count(o.Attachments, "attachment"), humanize.IBytes(uint64(o.AttachmentBytes)))
 		}
 		for _, s := range o.Skipped {
 			fmt.Fprintf(&b, ", without %s", s)
@@ -165,15 +167,3 @@ func setError(r map[string]any, err error) {
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
-
-func bytesText(n int64) string {
-	switch {
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 1000_000:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	case n < 1000_000_000:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
-}

@@ -34,7 +34,7 @@ func TestLines(t *testing.T) {
 			"15:04:05  ticket 17    feedback, 1.2 s after the webhook  [0123456789ab]\n"},
 		{"with attachments", workerTold(worker.Outcome{Result: worker.Created, TicketID: "17", Kind: "feedback", Attachments: 2,
 			AttachmentBytes: 3_400_000, Skipped: []string{"log: gone"}, Age: time.Second, Took: time.Second, DeliveryID: deliveryID}),
-			"15:04:05  ticket 17    feedback, 2 attachments of 3.4 MB, without log: gone, 2.0 s after the webhook  [0123456789ab]\n"},
+			"15:04:05  ticket 17    feedback, 2 attachments of 3.2 MiB, without log: gone, 2.0 s after the webhook  [0123456789ab]\n"},
 		{"a duplicate", workerTold(worker.Outcome{Result: worker.Duplicate, TicketID: "17", DeliveryID: deliveryID}),
 			"15:04:05  duplicate    was done before as ticket 17  [0123456789ab]\n"},
 		{"ignored by its route", workerTold(worker.Outcome{Result: worker.Ignored, Kind: "crash", DeliveryID: deliveryID}),
@@ -77,12 +77,4 @@ func ingestTold(o ingest.Outcome) func(*lines) {
 
 func workerTold(o worker.Outcome) func(*lines) {
 	return func(l *lines) { worked{l}.Report(context.Background(), o) }
-}
-
-func TestBytesText(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 21_100: "21.1 kB", 3_400_000: "3.4 MB", 2 << 30: "2.1 GB"} {
-		if got := bytesText(n); got != want {
-			t.Errorf("%d: %s, want %s", n, got, want)
-		}
-	}
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"fairbridge/pkg/internal/clip"
 )
 
@@ -92,7 +94,7 @@ func (s *Simulator) pageTicket(t Ticket, now time.Time) pageTicket {
 	}
 	slices.SortFunc(p.Fields, func(a, b pageField) int { return strings.Compare(a.Name, b.Name) })
 	for i, f := range t.Files {
-		shown := pageFile{File: f, Bytes: bytesText(f.Size), ShortHash: f.SHA256[:min(12, len(f.SHA256))]}
+		shown := pageFile{File: f, Bytes: humanize.IBytes(uint64(f.Size)), ShortHash: f.SHA256[:min(12, len(f.SHA256))]}
 		if s.hasContent(t.ID, i) {
 			shown.URL = "/simulator/files/" + t.ID + "/" + strconv.Itoa(i)
 		}
@@ -154,16 +156,4 @@ func age(d time.Duration) string {
 		return fmt.Sprintf("%d hours ago", int(d.Hours()))
 	}
 	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
-}
-
-func bytesText(n int64) string {
-	switch {
-	case n < 1<<10:
-		return fmt.Sprintf("%d B", n)
-	case n < 1<<20:
-		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
-	case n < 1<<30:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-	}
-	return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30))
 }

@@ -63,7 +63,7 @@ func table() map[string]function {
 		// Numbers, times, addresses.
 		"address": one("address TEXT", "the email address in TEXT, bare and trimmed: also that of `Name <a@b.example>`. Empty where there is none, or more than one",
 			`{{ "Alice <alice@corporation.com> " | address }}`, "alice@corporation.com", onText(address)),
-		"humanBytes": one("humanBytes NUMBER", "a number of bytes for people", `{{ humanBytes .filesize }}`, "550.7 KiB", onText(humanBytes)),
+		"humanBytes": one("humanBytes NUMBER", "a number of bytes for people", `{{ humanBytes .filesize }}`, "551 KiB", onText(humanBytes)),
 		"date": {
 			usage: "date LAYOUT [ZONE-IN [ZONE-OUT]] TIME", min: 2, max: 4, run: formatDate,
 			literals: literals(nil, isZone, isZone),

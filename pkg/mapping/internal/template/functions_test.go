@@ -20,7 +20,7 @@ func TestTextFunctions(t *testing.T) {
 		{`[{{ index .tags 5 }}{{ index .tags -1 }}{{ index .tags "x" }}{{ index .text 0 }}{{ index .no "a" "b" }}]`, "[]"},
 		{`{{ index .nested "list" 1 "x" }}`, "y"},
 		{`{{ json .no }}{{ json .build }}`, `""1`},
-		{`{{ humanBytes 0 }} {{ humanBytes 1023 }} {{ humanBytes 1024 }} {{ humanBytes 1048575 }} {{ humanBytes "1e12" }}`, "0 B 1023 B 1.0 KiB 1.0 MiB 931.3 GiB"},
+		{`{{ humanBytes 0 }} {{ humanBytes 1023 }} {{ humanBytes 1024 }} {{ humanBytes 1048575 }} {{ humanBytes "1e12" }}`, "0 B 1023 B 1.0 KiB 1024 KiB 931 GiB"},
 		{`{{ humanBytes -1 }} {{ humanBytes "NaN" }} {{ humanBytes "x" }}{{ humanBytes "" }}`, "-1 NaN x"},
 		{`{{ markdown "1. a\n# b\n  - c\n1) ` + "`d`" + `" }}`, "1\\. a\n\\# b\n  \\- c\n1\\) \\`d\\`"},
 		{`{{ ne 1 "1" }} {{ le "1" "1.0" }} {{ ge "-1" "-2" }} {{ gt "a" "B" }}`, "false true true true"},

@@ -3,13 +3,14 @@ package template
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"html"
 	"math/big"
 	"net/url"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
 
 	"fairbridge/pkg/internal/clip"
 	"fairbridge/pkg/internal/plainjson"
@@ -229,15 +230,5 @@ func humanBytes(s string) string {
 	if err != nil || !(n >= 0 && n < 1<<60) { // NaN, too
 		return s
 	}
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
-	i := 0
-	// 1023.95 would be rounded to 1024.0.
-	for i < len(units)-1 && (i == 0 && n >= 1024 || i > 0 && n >= 1023.95) {
-		n /= 1024
-		i++
-	}
-	if i == 0 {
-		return strconv.FormatFloat(n, 'f', -1, 64) + " B"
-	}
-	return fmt.Sprintf("%.1f %s", n, units[i])
+	return humanize.IBytes(uint64(n))
 }
