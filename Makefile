@@ -47,8 +47,20 @@ demo: $(FAIRBRIDGE) ## send every payload in events/ through a bridge of its own
 
 # Go knows best what is up to date, so these are built each time.
 .PHONY: $(FAIRBRIDGE) $(OUT)/foreground
+# Where more than our own packages has to be compiled, or modules fetched, it takes
+# minutes, and Go says nothing meanwhile: so this does, and on a terminal Go names
+# the packages. What is stale is only asked where there is no binary or go.mod has
+# changed since.
 $(FAIRBRIDGE):
-	@go build -o $@ ./cmd/fairbridge
+	@verbose=; \
+	if [ ! -e $@ ] || [ go.mod -nt $@ ]; then \
+		if ! stale=$$(GOPROXY=off go list -deps -f '{{if .Stale}}{{.ImportPath}}{{end}}' ./cmd/fairbridge 2>/dev/null) || \
+			printf '%s\n' "$$stale" | grep -qvE '^(fairbridge/.*)?$$'; then \
+			echo "Building fairbridge; the first build takes a few minutes" >&2; \
+			if [ -t 2 ]; then verbose=-v; fi; \
+		fi; \
+	fi; \
+	go build $$verbose -o $@ ./cmd/fairbridge
 $(OUT)/foreground:
 	@go build -C tools -o ../$@ ./foreground
 
