@@ -28,7 +28,7 @@ left, 2 if the call was wrong.`,
 	}
 	cmd.AddCommand(
 		newDeadLettersList(std), newDeadLettersShow(std), newDeadLettersReplay(std),
-		newDeadLettersDrop(std), newDeadLettersExport(std), newDeadLettersImport(std),
+		newDeadLettersDrop(std), newDeadLettersExport(std), newDeadLettersImport(std), newDeadLettersAdopt(std),
 	)
 	return cmd
 }

@@ -88,6 +88,7 @@ routes:
     attachments:
       - from: "{{ .screenshotUrl }}"
         element: screenshot
+        onLostAnswer: park
         endpoint: /api/v1/projects/DEMO/feedback/{{ .ticketId }}/files/screenshot
 %s`, centerServer.URL, sourceServer.URL, extra)
 	if err := os.WriteFile(f.config, []byte(yaml), 0o600); err != nil {

@@ -76,6 +76,9 @@ type History interface {
 	// limit of them. With dynamo.ErrPartial they are the latest of those that
 	// were looked at.
 	Recent(ctx context.Context, limit int) ([]ledger.Record, error)
+	// Waiting returns the records that wait for a person, the longest waiting
+	// first. On AWS it is a moment behind.
+	Waiting(ctx context.Context) ([]ledger.Record, error)
 }
 
 // Ages tells what Amazon's SQS does not: *embedded.SQS does.

@@ -1,0 +1,72 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// AsAdopted returns the entry as its message lies in the dead-letter queue without
+// the ledger having been told: the queue moved it, or an earlier version of the
+// worker put it there. The letter stays the one that counts, so the generation is
+// what it was.
+func (e Entry) AsAdopted(f Fault, now time.Time) Entry {
+	if e.State != Dead {
+		e.State, e.Resume = Dead, e.State
+	}
+	e.Owner, e.LeaseUntil = "", time.Time{}
+	if e.Last == nil {
+		e.Last = &f
+	} else if e.Last.Reason == "" {
+		last := *e.Last
+		last.Reason = f.Reason
+		e.Last = &last
+	}
+	e.UpdatedAt = now
+	return e
+}
+
+// Adopt records that a delivery's message lies in the dead-letter queue, with f for
+// a reason if the ledger has none, and keeps it as [Claim.KeepLetter] does. The
+// error is a [*DoneError] if the letter is of no use, since its delivery is completed
+// or dropped or generation is that of an older letter; a [*HeldError] while a worker
+// has the delivery in hand; or the store's.
+func (l *Ledger) Adopt(ctx context.Context, id string, generation int, f Fault, letter []byte) error {
+	for range races {
+		err := l.adopt(ctx, id, generation, f, letter)
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("adopt the letter of delivery %s: %w", id, ErrConflict)
+}
+
+func (l *Ledger) adopt(ctx context.Context, id string, generation int, f Fault, letter []byte) error {
+	now := l.now()
+	e := First(id, Message{Generation: generation}, now)
+	r, err := l.store.Get(ctx, id)
+	switch {
+	case err == nil:
+		if e, err = Read(r); err != nil {
+			return err
+		}
+	case !errors.Is(err, ErrNotFound):
+		return fmt.Errorf("adopt the letter of delivery %s: %w", id, err)
+	}
+	switch {
+	case e.State == Completed, e.Old(Message{Generation: generation, Marked: generation > 0}):
+		return &DoneError{Entry: e}
+	case e.HeldAt(now):
+		return &HeldError{Until: e.LeaseUntil}
+	case e.State == Dead && e.Letter > 0:
+		return nil // known
+	}
+	parts, err := l.keepLetter(ctx, id, letter)
+	if err != nil {
+		return err
+	}
+	e = e.AsAdopted(f, now)
+	e.Letter = max(e.Letter, parts)
+	return l.put(ctx, e, r.Version)
+}
