@@ -78,7 +78,7 @@ func setAside(ctx context.Context, path string) (kept string, err error) {
 		if err != nil {
 			return "", err
 		}
-		if err := d.Close(); err != nil {
+		if err := errors.Join(d.Close(), folded(path)); err != nil {
 			return "", err
 		}
 	}

@@ -57,8 +57,14 @@ func present(path string) error {
 	return nil
 }
 
-// create makes a new database with all its tables.
+// create makes a new database with all its tables. Once begun it is not cancelled:
+// it takes milliseconds, and a connection of SQLite that was interrupted does not
+// fold its log into the database when it is closed.
 func create(ctx context.Context, path string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
 	return publish(path, func(temporary string) error {
 		// publish brings it to the disk, in one go.
 		pool, err := openPool(temporary, 1, func(err error) error { return err },
@@ -100,6 +106,9 @@ func publish(path string, fill func(temporary string) error) (err error) {
 	if err := fill(temporary); err != nil {
 		return err
 	}
+	if err := folded(temporary); err != nil {
+		return err
+	}
 	if err := syncFile(temporary); err != nil {
 		return err
 	}
@@ -107,6 +116,19 @@ func publish(path string, fill func(temporary string) error) (err error) {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// folded returns an error if a database that nobody has open has a log: what is in
+// it is missing from the database.
+func folded(path string) error {
+	info, err := os.Stat(path + "-wal")
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err == nil && info.Size() > 0:
+		return fmt.Errorf("%s: its log was not folded in", path)
+	}
+	return err
 }
 
 // restrictModes takes the database and its side files away from group and others.
