@@ -66,14 +66,25 @@ $(OUT)/foreground:
 
 # --- tests -------------------------------------------------------------------
 
-# The race detector needs cgo: a C compiler and the C library's headers.
+# Go prints a package's line once those before it are done, and a first build
+# takes minutes: so something is said at once. TIMEOUT is for one package's
+# tests, after which go test prints what hangs.
+TIMEOUT ?= 5m
+
 .PHONY: test
-test: ## run every test, with the race detector where a C compiler is present
-	@race=; \
-	if [ "$$(go env CGO_ENABLED)" = 1 ] && echo '#include <stdlib.h>' | $$(go env CC) -x c -fsyntax-only - 2>/dev/null; \
-	then race=-race; echo "race detector: on"; \
-	else echo "race detector: off (it needs cgo and a C compiler)"; fi; \
-	go test $$race ./...
+test: ## run every test (TIMEOUT=5m for each package, ARGS="-run Lease")
+	@echo "Testing every package; the first time, compiling what they need takes a few minutes"
+	@go test -timeout $(TIMEOUT) ./... $(ARGS)
+
+# The race detector makes the tests several times as slow, and needs cgo: a C
+# compiler and the C library's headers.
+.PHONY: race
+race: TIMEOUT = 15m
+race: ## run every test under the race detector, in another order each time
+	@[ "$$(go env CGO_ENABLED)" = 1 ] && echo '#include <stdlib.h>' | $$(go env CC) -x c -fsyntax-only - 2>/dev/null || \
+	{ echo "make race: the race detector needs a C compiler and cgo (CGO_ENABLED=1)" >&2; exit 1; }
+	@echo "Testing every package with the race detector; the first time, compiling what they need takes minutes"
+	@go test -race -shuffle=on -timeout $(TIMEOUT) ./... $(ARGS)
 
 # Without the race detector: the code under test runs in other processes.
 .PHONY: e2e
