@@ -19,8 +19,9 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// mended is how many dead letters there are.
-const mended = 300
+// mended is how many dead letters there are: several batches, of which the last
+// is not full.
+const mended = 45
 
 // mending is a command that works on many dead letters and is killed, -9, again
 // and again, while the bridge runs or while it does not.

@@ -137,13 +137,15 @@ func killedRun(t *testing.T, extra, env string, k *killer) (killed bool) {
 	first.kill()
 
 	again := startBridge(t, f, data)
+	s := openState(t, data)
 	if !accepted {
-		// As a person would, who was not told that it was accepted.
+		// As a person would, who was not told that it was accepted. It may have
+		// been: two copies at once would wait for each other's lease.
+		s.settled()
 		if id, accepted = deliver(t.Context(), again.webhook, payload(1)); !accepted {
 			t.Fatalf("not accepted after the restart:\n%s", again.out)
 		}
 	}
-	s := openState(t, data)
 	s.settled()
 	again.interrupt()
 

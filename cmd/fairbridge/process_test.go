@@ -90,6 +90,7 @@ routes:
         element: screenshot
         onLostAnswer: park
         endpoint: /api/v1/projects/DEMO/feedback/{{ .ticketId }}/files/screenshot
+        onLostAnswer: park
 %s`, centerServer.URL, sourceServer.URL, extra)
 	if err := os.WriteFile(f.config, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
@@ -161,14 +162,8 @@ func launch(t *testing.T, f *farEnd, data, env string) (*process, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return launchBinary(t, self, f, data, env)
-}
-
-// launchBinary is launch for a binary that is the command.
-func launchBinary(t *testing.T, binary string, f *farEnd, data, env string) (*process, error) {
-	t.Helper()
 	p := &process{t: t, out: &record{news: make(chan struct{}, 1)}, ended: make(chan error, 1)}
-	p.cmd = exec.Command(binary, "run", "--json", "--show-token", "--config", f.config, "--data", data, "--listen", "127.0.0.1:0")
+	p.cmd = exec.Command(self, "run", "--json", "--show-token", "--config", f.config, "--data", data, "--listen", "127.0.0.1:0")
 	p.cmd.Env = append(os.Environ(), asCommand+"=1", "FAIRBRIDGE_CENTERCODE_API_KEY="+centercodeKey, env)
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -17,11 +17,11 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// TestKillNine kills the running command in the middle of 200 deliveries and
-// starts it again. Each of the 200 has its one ticket: where the answer died with
+// TestKillNine kills the running command in the middle of 80 deliveries and
+// starts it again. Each of the 80 has its one ticket: where the answer died with
 // the process it is looked up, or, with look-up switched off, parked.
 func TestKillNine(t *testing.T) {
-	const deliveries = 200
+	const deliveries = 80
 	for _, tc := range []struct {
 		name, extra string
 	}{{"with look-up", lookUp}, {"without look-up", ""}} {
@@ -48,6 +48,8 @@ func TestKillNine(t *testing.T) {
 			close(refused)
 
 			p = startBridge(t, f, data)
+			s := openState(t, data)
+			s.settled() // some were accepted before they were refused
 			again := 0
 			for n := range refused {
 				again++
@@ -55,7 +57,6 @@ func TestKillNine(t *testing.T) {
 					t.Errorf("delivery %d is not accepted after the restart", n)
 				}
 			}
-			s := openState(t, data)
 			s.settled()
 			if code := p.interrupt(); code != 0 {
 				t.Errorf("exit code %d after Ctrl-C:\n%s", code, p.out)
@@ -91,6 +92,7 @@ func TestKillNine(t *testing.T) {
 
 // TestInterruptFinishesWhatIsInHand: Ctrl-C during slow tickets waits for them.
 func TestInterruptFinishesWhatIsInHand(t *testing.T) {
+	t.Parallel()
 	f, data := newFarEnd(t, ""), t.TempDir()
 	f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Times: -1, Delay: time.Second, After: true})
 	p := startBridge(t, f, data)
