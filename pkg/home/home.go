@@ -76,6 +76,10 @@ type History interface {
 	// limit of them. With dynamo.ErrPartial they are the latest of those that
 	// were looked at.
 	Recent(ctx context.Context, limit int) ([]ledger.Record, error)
+	// Search shows the deliveries that are looked for to visit, one after the
+	// other, until it returns false: those of a folder the last received first,
+	// those of a stack as they are found, for which all of its table is read.
+	Search(ctx context.Context, q ledger.Query, visit func(ledger.Entry) bool) error
 	// Waiting returns the records that wait for a person, the longest waiting
 	// first. On AWS it is a moment behind.
 	Waiting(ctx context.Context) ([]ledger.Record, error)

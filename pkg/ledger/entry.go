@@ -174,6 +174,9 @@ type Action struct {
 // About is what a delivery is about. Email and Text are left out where
 // ledger.remember is ids.
 type About struct {
+	// ReceivedAt is when the webhook came.
+	ReceivedAt time.Time `json:"receivedAt,omitzero"`
+
 	Kind    string `json:"kind,omitempty"`
 	App     string `json:"app,omitempty"`
 	Version string `json:"version,omitempty"`

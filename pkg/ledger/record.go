@@ -48,11 +48,8 @@ func (e Entry) record(version int64) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("write ledger entry: %w", err)
 	}
-	r := Record{ID: e.DeliveryID, Version: version, State: string(e.State), Doc: doc}
-	switch {
-	case e.Dropped():
-		r.State = stateDropped
-	case e.State == Dead:
+	r := Record{ID: e.DeliveryID, Version: version, State: e.Standing(), Doc: doc}
+	if r.State == string(Dead) {
 		r.Attention, r.Since = AttentionPerson, e.UpdatedAt
 		if e.Last != nil && !e.Last.At.IsZero() {
 			r.Since = e.Last.At

@@ -204,6 +204,7 @@ func (d *delivery) prepare(envelope queue.Envelope, malformed error, stage *queu
 	}
 	d.out.Kind = event.Kind
 	about = aboutOf(event, d.ForgetTexts)
+	about.ReceivedAt = d.receivedAt
 
 	*stage = queue.StageMap
 	defer func() {

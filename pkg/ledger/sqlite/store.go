@@ -79,7 +79,8 @@ func write(tx *sqlitedb.Tx, r ledger.Record, now time.Time) (bool, error) {
 		result, err = tx.Exec(insert+` ON CONFLICT (id) DO NOTHING`, values(r, now)...)
 	} else {
 		result, err = tx.Exec(`UPDATE ledger SET version = ?2, state = ?3, expires_at = ?4, doc = ?5, updated_at = ?6,
-			attention = ?7, since = ?8, data = ?9 WHERE id = ?1 AND version = ?2 - 1`, values(r, now)...)
+			attention = ?7, since = ?8, data = ?9, received = ?10, kind = ?11, app = ?12, session = ?13, email = ?14, text = ?15,
+			ticket = ?16, reason = ?17 WHERE id = ?1 AND version = ?2 - 1`, values(r, now)...)
 	}
 	if err != nil {
 		return false, err
@@ -88,13 +89,15 @@ func write(tx *sqlitedb.Tx, r ledger.Record, now time.Time) (bool, error) {
 	return rows == 1, err
 }
 
-const insert = `INSERT INTO ledger (id, version, state, expires_at, doc, updated_at, attention, since, data)
-	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)`
+const insert = `INSERT INTO ledger (id, version, state, expires_at, doc, updated_at, attention, since, data,
+		received, kind, app, session, email, text, ticket, reason)
+	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)`
 
 func values(r ledger.Record, now time.Time) []any {
 	attention := sql.NullString{String: r.Attention, Valid: r.Attention != ""}
 	since := sql.NullInt64{Int64: r.Since.UnixMilli(), Valid: attention.Valid}
-	return []any{r.ID, r.Version, r.State, r.ExpiresAt.Unix(), string(r.Doc), now.UnixMicro(), attention, since, r.Data}
+	all := []any{r.ID, r.Version, r.State, r.ExpiresAt.Unix(), string(r.Doc), now.UnixMicro(), attention, since, r.Data}
+	return append(all, searched(r)...)
 }
 
 // Set writes r over whatever is stored.

@@ -48,6 +48,11 @@ func TestIndex(t *testing.T) {
 	ledgertest.RunIndex(t, s, s)
 }
 
+func TestSearch(t *testing.T) {
+	s := newStore(t, openDB(t, filepath.Join(t.TempDir(), "ledger.db")))
+	ledgertest.RunSearch(t, s, s, true)
+}
+
 func TestLetters(t *testing.T) {
 	ledgertest.RunLetters(t, newStore(t, openDB(t, filepath.Join(t.TempDir(), "ledger.db"))))
 }

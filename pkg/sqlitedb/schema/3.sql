@@ -54,3 +54,24 @@ CREATE TABLE readiness (
 	id INTEGER PRIMARY KEY CHECK (id = 1),
 	at INTEGER NOT NULL -- milliseconds since 1970
 ) STRICT;
+
+-- What people ask for a delivery by. The index has copies of it, the last received
+-- first, so that a search reads no document that does not match. What is no
+-- delivery, under an id with #, has no time and is not in it. received is in
+-- milliseconds since 1970.
+ALTER TABLE ledger ADD COLUMN received INTEGER;
+ALTER TABLE ledger ADD COLUMN kind TEXT;
+ALTER TABLE ledger ADD COLUMN app TEXT;
+ALTER TABLE ledger ADD COLUMN session TEXT;
+ALTER TABLE ledger ADD COLUMN email TEXT;
+ALTER TABLE ledger ADD COLUMN text TEXT;
+ALTER TABLE ledger ADD COLUMN ticket TEXT;
+ALTER TABLE ledger ADD COLUMN reason TEXT;
+UPDATE ledger SET
+	received = CAST(1000 * unixepoch(coalesce(json_extract(doc, '$.about.receivedAt'), json_extract(doc, '$.firstSeen')), 'subsec') AS INTEGER),
+	kind = json_extract(doc, '$.about.kind'), app = json_extract(doc, '$.about.app'),
+	session = json_extract(doc, '$.about.session'), email = json_extract(doc, '$.about.email'),
+	text = json_extract(doc, '$.about.text'), ticket = json_extract(doc, '$.ticketId'), reason = json_extract(doc, '$.last.reason')
+	WHERE id NOT LIKE '#%';
+CREATE INDEX ledger_received ON ledger (received DESC, id, state, kind, app, session, email, text, ticket, reason)
+	WHERE received IS NOT NULL;

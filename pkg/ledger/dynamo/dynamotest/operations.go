@@ -91,6 +91,12 @@ func (s *Server) carryOut(r Request) any {
 			return f
 		}
 		return s.query(in)
+	case "Scan":
+		var in scan
+		if f := s.decode(r, &in, &in.TableName); f != nil {
+			return f
+		}
+		return s.scan(in)
 	default:
 		return fail("UnknownOperationException", "%q is not known here", r.Operation)
 	}

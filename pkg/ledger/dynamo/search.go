@@ -1,0 +1,120 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
+
+	"fairbridge/pkg/ledger"
+)
+
+// segments is how many parts of the table are read at once: 8 MB/s to 16 MB/s of a
+// table on demand, which the worker's single writes do not notice.
+const segments = 8
+
+// errEnough ends a search.
+var errEnough = errors.New("enough was found")
+
+// Search shows the deliveries that are looked for to visit, as they are found and in
+// no order, until it returns false; calls come one after the other. The table has
+// no index of what people ask for, so all of it is read: a million deliveries are
+// about 2 GB, which take a few minutes and 250,000 read units, some US cents.
+func (h *History) Search(ctx context.Context, q ledger.Query, visit func(ledger.Entry) bool) error {
+	s := &search{History: h, query: q, visit: visit}
+	group, ctx := errgroup.WithContext(ctx)
+	for n := range int32(segments) {
+		group.Go(func() error { return s.segment(ctx, n) })
+	}
+	if err := group.Wait(); err != nil && !errors.Is(err, errEnough) {
+		return fmt.Errorf("search table %s: %w", h.table, err)
+	}
+	return nil
+}
+
+// search is one call of [History.Search].
+type search struct {
+	*History
+	query ledger.Query
+	visit func(ledger.Entry) bool
+
+	mu     sync.Mutex
+	looked int
+	enough bool
+}
+
+func (s *search) segment(ctx context.Context, n int32) error {
+	in := scanInput(s.table, s.query)
+	in.Segment, in.TotalSegments = aws.Int32(n), aws.Int32(segments)
+	for {
+		out, err := s.api.Scan(ctx, in)
+		if err != nil {
+			return err
+		}
+		if err := s.page(out); err != nil {
+			return err
+		}
+		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
+			return nil
+		}
+	}
+}
+
+func (s *search) page(out *dynamodb.ScanOutput) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.looked += int(out.ScannedCount)
+	if s.query.Progress != nil {
+		s.query.Progress(s.looked)
+	}
+	for _, item := range out.Items {
+		r, err := record(item)
+		if err != nil {
+			return fmt.Errorf("read an item: %w", err)
+		}
+		e, err := ledger.Read(r)
+		if err != nil {
+			return err
+		}
+		if s.enough = s.enough || s.query.Match(e) && !s.visit(e); s.enough {
+			return errEnough
+		}
+	}
+	return nil
+}
+
+// scanInput asks for what may be meant. The filter saves no read units, but most of
+// what would come over the network. What is asked in upper or lower case is not for
+// DynamoDB to say.
+func scanInput(table string, q ledger.Query) *dynamodb.ScanInput {
+	in := &dynamodb.ScanInput{
+		TableName:            aws.String(table),
+		ProjectionExpression: aws.String("#id, #version, #state, #expiresAt, #doc"), // not the letters' data
+		ExpressionAttributeNames: map[string]string{
+			"#id": attrID, "#version": attrVersion, "#state": attrState, "#expiresAt": attrExpiresAt, "#doc": attrDoc,
+		},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":prefix": text("#")},
+	}
+	filters := []string{"NOT begins_with(#id, :prefix)"}
+	if q.ID != "" {
+		filters[0] = "begins_with(#id, :prefix)"
+		in.ExpressionAttributeValues[":prefix"] = text(strings.ToLower(q.ID))
+	}
+	if len(q.States) > 0 {
+		var names []string
+		for i, state := range q.States {
+			name := fmt.Sprintf(":state%d", i)
+			names = append(names, name)
+			in.ExpressionAttributeValues[name] = text(state)
+		}
+		filters = append(filters, "#state IN ("+strings.Join(names, ", ")+")")
+	}
+	in.FilterExpression = aws.String(strings.Join(filters, " AND "))
+	return in
+}

@@ -1,0 +1,22 @@
+package dynamo_test
+
+import (
+	"testing"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/dynamo"
+	"fairbridge/pkg/ledger/dynamo/dynamotest"
+	"fairbridge/pkg/ledger/ledgertest"
+)
+
+func TestSearch(t *testing.T) {
+	client := dynamotest.Start(t, table).Client()
+	history := dynamo.NewHistory(client, table)
+	ledgertest.RunSearch(t, dynamo.New(client, table), history, false)
+
+	looked := 0
+	q := ledger.Query{Text: "there is none", Progress: func(n int) { looked = n }}
+	if err := history.Search(t.Context(), q, func(ledger.Entry) bool { return true }); err != nil || looked != 6 {
+		t.Errorf("%d records were looked at, %v; want four deliveries, a letter and a mapping", looked, err)
+	}
+}

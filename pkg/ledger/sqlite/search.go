@@ -1,0 +1,132 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"fairbridge/pkg/ledger"
+)
+
+// searched are the values of the columns that [Store.Search] asks: copies of what
+// is in the document. What is no delivery has none.
+func searched(r ledger.Record) []any {
+	e, err := ledger.Read(r)
+	if err != nil || e.Received().IsZero() || !ledger.IsDelivery(r.ID) {
+		return make([]any, 8)
+	}
+	var about ledger.About
+	if e.About != nil {
+		about = *e.About
+	}
+	var fault ledger.Fault
+	if e.Last != nil {
+		fault = *e.Last
+	}
+	all := []any{e.Received().UnixMilli()}
+	for _, text := range []string{about.Kind, about.App, about.Session, about.Email, about.Text, e.TicketID, fault.Reason} {
+		all = append(all, sql.NullString{String: text, Valid: text != ""})
+	}
+	return all
+}
+
+// Search shows the deliveries that are looked for to visit, the last received
+// first, until it returns false. visit must be quick, see [sqlitedb.DB.Read].
+func (s *Store) Search(ctx context.Context, q ledger.Query, visit func(ledger.Entry) bool) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("search the ledger: %w", err)
+		}
+	}()
+	where, args := conditions(q)
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+columns+` FROM ledger WHERE `+where+` ORDER BY received DESC, id`, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		r, err := scan(rows)
+		if err != nil {
+			return err
+		}
+		e, err := ledger.Read(r)
+		if err != nil {
+			return err
+		}
+		// SQL lets through what differs in the case of letters that it does not know.
+		if q.Match(e) && !visit(e) {
+			return nil
+		}
+	}
+	return rows.Err()
+}
+
+// conditions is the query in SQL, or what lets more through.
+func conditions(q ledger.Query) (string, []any) {
+	all, args := []string{"received IS NOT NULL"}, []any{}
+	and := func(condition string, values ...any) {
+		all = append(all, condition)
+		args = append(args, values...)
+	}
+	if id := strings.ToLower(q.ID); id != "" {
+		and("id >= ? AND id < ?", id, id+"g") // ids are hexadecimal
+	}
+	if q.Text != "" {
+		like := pattern(q.Text)
+		and(`(email LIKE ? ESCAPE '\' OR text LIKE ? ESCAPE '\' OR app LIKE ? ESCAPE '\' OR ticket LIKE ? ESCAPE '\'
+			OR session LIKE ? ESCAPE '\' OR id LIKE ? ESCAPE '\')`, like, like, like, like, like, like[1:])
+	}
+	for _, part := range []struct{ column, text string }{
+		{"email", q.Email}, {"app", q.App}, {"kind", q.Kind}, {"session", q.Session},
+	} {
+		if part.text != "" {
+			and(part.column+` LIKE ? ESCAPE '\'`, pattern(part.text))
+		}
+	}
+	if q.Ticket != "" {
+		and("ticket = ? COLLATE NOCASE", q.Ticket)
+	}
+	if q.Reason != "" {
+		and("reason = ?", q.Reason)
+	}
+	if len(q.States) > 0 {
+		and("state IN (?"+strings.Repeat(", ?", len(q.States)-1)+")", texts(q.States)...)
+	}
+	if !q.Since.IsZero() {
+		and("received >= ?", q.Since.UnixMilli())
+	}
+	if !q.Until.IsZero() {
+		and("received <= ?", q.Until.UnixMilli())
+	}
+	return strings.Join(all, " AND "), args
+}
+
+// pattern is LIKE's for a part of a field. SQLite knows the case of ASCII letters
+// only: in the place of others it takes any.
+func pattern(part string) string {
+	var b strings.Builder
+	b.WriteByte('%')
+	for _, r := range part {
+		switch {
+		case r > unicode.MaxASCII:
+			b.WriteByte('_')
+		case strings.ContainsRune(`\%_`, r):
+			b.WriteByte('\\')
+			fallthrough
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String() + "%"
+}
+
+func texts(all []string) []any {
+	values := make([]any, len(all))
+	for i, s := range all {
+		values[i] = s
+	}
+	return values
+}
