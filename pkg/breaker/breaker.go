@@ -16,8 +16,9 @@ const (
 	// inARow is how many failures open a project, of at least ofDeliveries.
 	inARow       = 5
 	ofDeliveries = 3
-	// probing is how long a probe may take.
-	probing = 15 * time.Second
+	// probing is how long a probe may take, writing a change of the record.
+	probing = 10 * time.Second
+	writing = 5 * time.Second
 	// races is how often a change is tried because others were faster. Each time
 	// it is asked anew whether it is still needed.
 	races = 5
@@ -265,6 +266,9 @@ func (b *Breaker) read(ctx context.Context, name string) (State, error) {
 // nothing to do. It returns what is stored then. Where another was faster, edit
 // is asked about what that one wrote.
 func (b *Breaker) change(ctx context.Context, name string, edit func(State, time.Time) (State, bool)) (State, error) {
+	// What is known must be written down, though whoever knows it has no time left.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writing)
+	defer cancel()
 	p := b.project(name)
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -64,6 +64,9 @@ type Config struct {
 	Worked   worker.Reporter
 	// Log gets what goes wrong around the deliveries: a full disk, say.
 	Log *slog.Logger
+
+	// centercode sends the requests to Centercode in tests; nil is the network.
+	centercode *http.Client
 }
 
 // ListenError says that an address could not be listened on.
@@ -93,6 +96,7 @@ type Bridge struct {
 	simulator *simulator
 	server    *http.Server
 	poller    *embedded.Poller
+	waker     *waker
 	webhook   string
 	log       *slog.Logger
 }
@@ -173,7 +177,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 			return err
 		}
 	}
-	client, err := centercode.New(centercode.Config{BaseURL: baseURL, Hosts: config.Centercode.Hosts})
+	client, err := centercode.New(centercode.Config{BaseURL: baseURL, HTTP: c.centercode, Hosts: config.Centercode.Hosts})
 	if err != nil {
 		return err
 	}
@@ -197,9 +201,17 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
+	b.waker = &waker{
+		next: c.Worked, health: health, sqs: b.home.SQS, queueURL: b.home.WorkQueueURL, log: c.Log, interval: wakeInterval, held: map[string]map[string]string{},
+	}
+	for _, route := range config.Routes {
+		if !route.Ignore {
+			b.waker.projects = append(b.waker.projects, route.Project)
+		}
+	}
 	work, err := worker.New(worker.Config{
 		Ledger: remembered, Breaker: health, Patience: config.Retry.For, Mapper: config, Centercode: client,
-		Sources: fetcher, Secrets: key, Queue: b.home.SQS, Reporter: c.Worked, Now: time.Now,
+		Sources: fetcher, Secrets: key, Queue: b.home.SQS, Reporter: b.waker, Now: time.Now,
 		WorkQueueURL: b.home.WorkQueueURL, DeadLetterQueueURL: b.home.DeadLetterQueueURL, Margin: closingMargin,
 		// The simulator's address changes with each start, and it is the same one.
 		BaseURL: config.Centercode.BaseURL, MappingHash: config.Hash(), ForgetTexts: config.Ledger.Remember == mapping.RememberIDs,
@@ -246,6 +258,7 @@ func (b *Bridge) Serve(ctx context.Context) error {
 		return b.server.Shutdown(stop)
 	})
 	group.Go(func() error { return b.poller.Run(running) })
+	group.Go(func() error { return b.waker.Run(running) })
 	group.Go(func() error { return b.home.Refusals.Run(running, b.log) })
 	group.Go(func() error { return b.home.Watch(running) })
 	return b.home.Explain(group.Wait())

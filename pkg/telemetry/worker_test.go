@@ -44,13 +44,13 @@ func TestWorkerLine(t *testing.T) {
 			metrics: map[string]float64{"Retries": 1},
 		},
 		"held, the key is refused": {
-			outcome: worker.Outcome{Result: worker.Held, Receipts: []string{"a", "b", "c"}, RetryIn: time.Minute, Err: errors.New("Centercode is not responding"),
+			outcome: worker.Outcome{Result: worker.Held, Receipts: map[string]string{"a": "1", "b": "2", "c": "3"}, RetryIn: time.Minute, Err: errors.New("Centercode is not responding"),
 				Hold: breaker.Hold{Project: "P", Since: time.Now().Add(-time.Hour), Open: true, KeyRefused: true}},
 			members: map[string]any{"level": "WARN", "message": "held", "decision": "held", "project": "P", "waiting": 3.0, "retry_in_s": 60.0},
 			metrics: map[string]float64{"Waiting": 3, "BreakerOpen": 3600, "KeyRefused": 1},
 		},
 		"held, paused": {
-			outcome: worker.Outcome{Result: worker.Held, Receipts: []string{"a"}, Hold: breaker.Hold{Project: "P", Since: time.Now().Add(-time.Hour), Paused: true}},
+			outcome: worker.Outcome{Result: worker.Held, Receipts: map[string]string{"a": "1"}, Hold: breaker.Hold{Project: "P", Since: time.Now().Add(-time.Hour), Paused: true}},
 			members: map[string]any{"level": "INFO", "message": "held"},
 			metrics: map[string]float64{"Waiting": 1, "Paused": 3600},
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/centercode"
@@ -73,17 +74,16 @@ func (d *delivery) probe(ctx context.Context) *breaker.Fault {
 // heard tells the breaker what came of a call to Centercode. reads says that it
 // changes nothing.
 func (d *delivery) heard(ctx context.Context, reads bool, err error) error {
-	closing, cancel := d.closing(ctx)
-	defer cancel()
+	ctx = context.WithoutCancel(ctx) // the breaker bounds what it does
 	var api *centercode.Error
 	var source *centercode.SourceError
 	switch {
 	case errors.As(err, &source):
 		return nil // of the source nothing is said here
 	case errors.As(err, &api) && api.NotWell():
-		return d.pass.Unwell(closing, *d.faultOf(api))
+		return d.pass.Unwell(ctx, *d.faultOf(api))
 	case !reads && (err == nil || api != nil && api.Status != 0):
-		return d.pass.Well(closing)
+		return d.pass.Well(ctx)
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func (d *delivery) hold(ctx context.Context, held *holdError) {
 	case d.known != nil:
 		err = d.known.Keep(ctx, d.about)
 	}
-	d.out.Hold, d.out.Receipts = held.Hold, []string{d.message.ReceiptHandle}
+	d.out.Hold, d.out.Receipts = held.Hold, map[string]string{d.message.MessageId: d.message.ReceiptHandle}
 	d.putBack(ctx, Held, held.Wait(d.Now(), d.receives), held)
 	if err != nil {
 		d.out.Warning = errors.Join(d.out.Warning, err)
@@ -122,9 +122,9 @@ func gather(all []Outcome) (held []Outcome) {
 		if !ok {
 			i = len(held)
 			at[o.Hold.Project] = i
-			held = append(held, Outcome{Result: Held, Hold: o.Hold, Err: o.Err, Warning: o.Warning})
+			held = append(held, Outcome{Result: Held, Hold: o.Hold, Receipts: map[string]string{}, Err: o.Err, Warning: o.Warning})
 		}
-		held[i].Receipts = append(held[i].Receipts, o.Receipts...)
+		maps.Copy(held[i].Receipts, o.Receipts)
 		held[i].RetryIn = max(held[i].RetryIn, o.RetryIn)
 		held[i].Took = max(held[i].Took, o.Took)
 	}

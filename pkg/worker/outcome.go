@@ -48,10 +48,11 @@ type Outcome struct {
 	Skipped []string
 	// Age is the time since the webhook came in, Took that of this attempt.
 	Age, Took time.Duration
-	// Hold is why deliveries were held, and Receipts are their messages' receipt
-	// handles: those of a batch that wait for the same project are one outcome.
+	// Hold is why deliveries were held, and Receipts are the receipt handles of
+	// their messages, by the messages' ids: those of a batch that wait for the same
+	// project are one outcome.
 	Hold     breaker.Hold
-	Receipts []string
+	Receipts map[string]string
 	// Err is the cause, redacted.
 	Err error
 	// Warning is what went wrong beside the delivery, and was gone on without.

@@ -1,0 +1,116 @@
+package bridge
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"fairbridge/pkg/breaker"
+	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/worker"
+)
+
+const (
+	wakeInterval = 2 * time.Second
+	// wakeSpread is over how long those are spread that may go at the same time.
+	wakeSpread = time.Minute
+)
+
+// waker wakes what the worker holds: all of a project's deliveries when it is
+// well again, or is not paused any more, and one of them when it may be tried.
+// On AWS they come by themselves.
+type waker struct {
+	next     worker.Reporter
+	health   *breaker.Breaker
+	sqs      *embedded.SQS
+	queueURL string
+	projects []string
+	log      *slog.Logger
+	// interval is how often it is looked whether what is held may go.
+	interval time.Duration
+
+	mu   sync.Mutex
+	held map[string]map[string]string // receipt handles, by project and message
+}
+
+// Report implements [worker.Reporter]: it hears what is held.
+func (w *waker) Report(ctx context.Context, o worker.Outcome) {
+	w.next.Report(ctx, o)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, of := range w.held {
+		delete(of, o.MessageID)
+	}
+	if o.Result != worker.Held {
+		return
+	}
+	if w.held[o.Hold.Project] == nil {
+		w.held[o.Hold.Project] = map[string]string{}
+	}
+	maps.Copy(w.held[o.Hold.Project], o.Receipts)
+}
+
+// Run wakes until ctx ends. What an earlier process held is held anew, so that it
+// is known whose it is.
+func (w *waker) Run(ctx context.Context) error {
+	for _, project := range w.projects {
+		if well, _, err := w.health.Standing(ctx, project); err == nil && !well {
+			w.complain(ctx, w.sqs.WakeAll(ctx, w.queueURL, wakeSpread))
+			break
+		}
+	}
+	every := time.NewTicker(w.interval)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-every.C:
+		}
+		for _, project := range w.waiting() {
+			well, due, err := w.health.Standing(ctx, project)
+			switch {
+			case err != nil:
+				w.complain(ctx, err)
+			case well:
+				w.complain(ctx, w.sqs.Wake(ctx, w.queueURL, wakeSpread, w.take(project, -1)...))
+			case due:
+				w.complain(ctx, w.sqs.Wake(ctx, w.queueURL, 0, w.take(project, 1)...))
+			}
+		}
+	}
+}
+
+// complain says what went wrong: what is held comes by itself, if later.
+func (w *waker) complain(ctx context.Context, err error) {
+	if err != nil && ctx.Err() == nil {
+		w.log.Warn("what is held could not be woken", "err", err)
+	}
+}
+
+func (w *waker) waiting() (projects []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for project, receipts := range w.held {
+		if len(receipts) > 0 {
+			projects = append(projects, project)
+		}
+	}
+	return projects
+}
+
+// take takes up to n receipt handles of a project, all if n is negative.
+func (w *waker) take(project string, n int) (receipts []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for message, receipt := range w.held[project] {
+		if len(receipts) == n {
+			break
+		}
+		receipts = append(receipts, receipt)
+		delete(w.held[project], message)
+	}
+	return receipts
+}
