@@ -137,6 +137,7 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		awstest.Server{
 			"DynamoDB_20120810.Scan":        awstest.Call(c.scan),
+			"DynamoDB_20120810.GetItem":     awstest.Call(c.get),
 			"AmazonSQS.GetQueueAttributes":  awstest.Call(c.home.SQS.GetQueueAttributes),
 			"AmazonSSM.PutParameter":        awstest.Call(c.home.SSM.PutParameter),
 			"AmazonSSM.GetParameter":        awstest.Call(c.home.SSM.GetParameter),
@@ -152,6 +153,20 @@ func (c *cloud) scan(context.Context, *struct{}, ...struct{}) (*scanned, error) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return &scanned{Items: c.items}, nil
+}
+
+// got is an item of the ledger's table.
+type got struct{ Item map[string]any }
+
+func (c *cloud) get(_ context.Context, in *struct{ Key map[string]map[string]string }, _ ...struct{}) (*got, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, item := range c.items {
+		if item["id"].(map[string]string)["S"] == in.Key["id"]["S"] {
+			return &got{Item: item}, nil
+		}
+	}
+	return &got{}, nil
 }
 
 // logged is a part of a log on the wire.

@@ -107,6 +107,12 @@ func writeStatus(out io.Writer, s *home.Status, now time.Time) error {
 	if err := writeDeliveries(&b, s, now); err != nil {
 		return err
 	}
+	if len(s.Notes) > 0 {
+		fmt.Fprintln(&b)
+	}
+	for _, note := range s.Notes {
+		fmt.Fprintln(&b, terminal.Printable(note))
+	}
 	if len(s.Problems) == 0 {
 		fmt.Fprintln(&b, "\nNothing needs a person.")
 	} else {

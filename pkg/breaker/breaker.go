@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -109,6 +110,9 @@ func (b *Breaker) Ask(ctx context.Context, s Subject) (pass *Pass, hold Hold, er
 	hold, held := state.hold(all, now)
 	if !held {
 		return pass, Hold{}, nil
+	}
+	if !slices.Contains(all.Projects, s.Project) {
+		b.note(ctx, s.Project)
 	}
 	if all.Paused(now) || state.Paused(now) || !state.Open() || state.TryIn(now) > 0 {
 		return nil, hold, nil
@@ -351,8 +355,40 @@ func (b *Breaker) State(ctx context.Context, name string) (State, error) {
 	return r.State, err
 }
 
+// note writes down that a project has a record, so that [Breaker.States] knows. It
+// does no harm if that fails: the next one that is held tries it again.
+func (b *Breaker) note(ctx context.Context, name string) {
+	if name == All {
+		return
+	}
+	_, _ = b.change(ctx, All, func(s State, _ time.Time) (State, bool) {
+		if slices.Contains(s.Projects, name) {
+			return s, false
+		}
+		s.Projects = append(slices.Clone(s.Projects), name)
+		return s, true
+	})
+}
+
+// States returns what is stored of [All], and of each project that was ever not
+// well, or paused.
+func (b *Breaker) States(ctx context.Context) ([]State, error) {
+	all, err := b.State(ctx, All)
+	states := []State{all}
+	for _, name := range all.Projects {
+		if err != nil {
+			break
+		}
+		var s State
+		s, err = b.State(ctx, name)
+		states = append(states, s)
+	}
+	return states, err
+}
+
 // Pause holds a project, or [All] of them, until p says.
 func (b *Breaker) Pause(ctx context.Context, name string, p Pause) (State, error) {
+	b.note(ctx, name)
 	return b.change(ctx, name, func(s State, now time.Time) (State, bool) { return s.AsPaused(p, now), true })
 }
 

@@ -66,6 +66,8 @@ type State struct {
 	Asked time.Time `json:"asked,omitzero"`
 	// Pause is a person's.
 	Pause *Pause `json:"pause,omitempty"`
+	// Projects, of [All], are those that have a record of their own.
+	Projects []string `json:"projects,omitempty"`
 	// UpdatedAt is when it was written, by the writer's clock.
 	UpdatedAt time.Time `json:"updatedAt"`
 }

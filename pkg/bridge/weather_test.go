@@ -191,6 +191,10 @@ routes:
     project: DEMO
     source: testfairy
     fields: {summary: "{{ .text }}", deliveryId: "{{ .deliveryId }}"}
+  - match: {event: crash}
+    project: BROKEN
+    source: testfairy
+    fields: {summary: "{{ .text }}", deliveryId: "{{ .deliveryId }}"}
 `
 
 const concurrency = 5
@@ -238,9 +242,14 @@ func (s *station) must(err error) {
 // send sends webhooks through the listener.
 func (s *station) send(n int) {
 	s.Helper()
+	s.sendEvent("feedback", n)
+}
+
+func (s *station) sendEvent(event string, n int) {
+	s.Helper()
 	for range n {
 		s.sent++
-		body := fmt.Sprintf(`{"event":"feedback","text":"feedback %d"}`, s.sent)
+		body := fmt.Sprintf(`{"event":%q,"text":"feedback %d"}`, event, s.sent)
 		rec := httptest.NewRecorder()
 		r := httptest.NewRequest(http.MethodPost, "/webhooks/testfairy?"+url.Values{"token": {s.token}}.Encode(), strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
@@ -310,7 +319,7 @@ func TestThreeDays(t *testing.T) {
 		{"one after the other", 72 * time.Hour, []string{"refused", "503", "502 in HTML", "timeouts", "401"}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			outage, feedbacks := tc.outage, 20
+			outage, feedbacks := tc.outage, 10
 			if os.Getenv("FAIRBRIDGE_WEATHER") == "full" {
 				outage, feedbacks = 72*time.Hour, 10_000
 			}
@@ -404,4 +413,71 @@ func TestABadHour(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPause holds what comes, says so in the status, and lets it go on again.
+func TestPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStation(t)
+		defer s.stop()
+		h := home.Folder(s.bridge.home)
+		pause := home.PauseRequest{Because: "the form is changed", Who: "ana", For: 2 * time.Hour}
+		_, err := h.Pause(t.Context(), pause, time.Now())
+		s.must(err)
+		s.send(10)
+		time.Sleep(90 * time.Minute)
+		if n := s.sky.since(time.Time{}); n > 0 {
+			t.Errorf("%d requests while all is paused", n)
+		}
+		states, err := s.bridge.waker.health.States(t.Context())
+		s.must(err)
+		if p := states[0].Pause; p == nil || p.Who != "ana" || p.Why != "the form is changed" {
+			t.Errorf("the states are %+v", states)
+		}
+		began := time.Now()
+		s.must(h.Resume(t.Context(), ""))
+		time.Sleep(2 * time.Minute)
+		s.returned(began, time.Minute)
+		s.check(0)
+
+		// One that ends by itself does so for those who wait as well.
+		_, err = h.Pause(t.Context(), pause, time.Now())
+		s.must(err)
+		s.send(10)
+		time.Sleep(2*time.Hour + 2*time.Minute)
+		s.check(0)
+	})
+}
+
+// TestOneProjectDoesNotHoldAnother: one answers 500, and the others' tickets are as
+// quick as ever.
+func TestOneProjectDoesNotHoldAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStation(t)
+		defer s.stop()
+		s.sky.set(func(sky *sky, r *http.Request) (*http.Response, error) {
+			if strings.Contains(r.URL.Path, "/BROKEN/") {
+				return weathers["500"](sky, r)
+			}
+			return sky.fine(r)
+		})
+		for range 20 {
+			s.sendEvent("crash", 1)
+			s.send(1)
+			time.Sleep(time.Minute)
+		}
+		made := len(s.center.Tickets())
+		if made != 20 {
+			t.Errorf("%d of 20 tickets of the project that is well", made)
+		}
+		began := time.Now()
+		s.send(20)
+		time.Sleep(6 * time.Second)
+		if made := len(s.center.Tickets()) - made; made != 20 {
+			t.Errorf("%d of 20 tickets in %s", made, time.Since(began))
+		}
+		s.sky.set(nil)
+		time.Sleep(20 * time.Minute)
+		s.check(0)
+	})
 }

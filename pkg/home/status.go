@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/ledger"
@@ -47,6 +48,8 @@ type Status struct {
 	Partial bool `json:"deliveriesPartial,omitempty"`
 	// Refused are the last hundred webhooks that were refused, and counts.
 	Refused *ingest.Refused `json:"refused,omitempty"`
+	// Notes is what passes by itself, and is good to know.
+	Notes []string `json:"notes,omitempty"`
 	// Problems is what needs a person, each with what to do.
 	Problems []string `json:"problems"`
 }
@@ -101,13 +104,15 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 	if !h.OnAWS() {
 		s.Data = h.Folder
 	}
-	var workErr, deadErr, secretsErr, centercodeErr, historyErr, refusedErr error
+	var workErr, deadErr, secretsErr, centercodeErr, historyErr, refusedErr, healthErr error
+	var health []breaker.State
 	var all sync.WaitGroup
 	all.Go(func() { s.Work, workErr = h.Depth(ctx, h.WorkQueueURL) })
 	all.Go(func() { s.DeadLetters, deadErr = h.Depth(ctx, h.DeadLetterQueueURL) })
 	all.Go(func() { s.Secrets, secretsErr = h.Secrets(ctx) })
 	all.Go(func() { s.Centercode, centercodeErr = h.askCentercode(ctx, o.Config) })
 	all.Go(func() { s.Deliveries, s.Partial, historyErr = h.deliveries(ctx, o.Last) })
+	all.Go(func() { health, healthErr = h.health(ctx) })
 	all.Go(func() { s.Refused, refusedErr = h.refused(ctx) })
 	all.Go(func() {
 		if !h.OnAWS() {
@@ -116,6 +121,9 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 	})
 	all.Wait()
 
+	if s.tellHealth(h, health, time.Now()) {
+		centercodeErr = nil // that is what was said
+	}
 	if s.DeadLetters != nil && s.DeadLetters.Total() > 0 {
 		s.problem("%s: %s", terminal.Count(s.DeadLetters.Total(), "dead letter"), h.Command("dlq list"))
 	}
@@ -135,7 +143,7 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 			s.problem("%s", text)
 		}
 	}
-	for _, err := range []error{centercodeErr, workErr, deadErr, secretsErr, historyErr, refusedErr} {
+	for _, err := range []error{centercodeErr, workErr, deadErr, secretsErr, historyErr, refusedErr, healthErr} {
 		if err != nil {
 			s.problem("%v", err)
 		}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/home"
+)
+
+func newPause(std streams) *cobra.Command {
+	var at place
+	var p home.PauseRequest
+	cmd := &cobra.Command{
+		Use:   "pause --because TEXT",
+		Short: "Hold what is to be delivered, such as for a maintenance of Centercode",
+		Long: `Holds the deliveries of one project, or of all, until 'fairbridge resume' or the
+end of --for. Webhooks are still taken, and wait. 'fairbridge status' says who
+has paused, why and until when.
+
+A stack needs --for, and can be paused for 7 days at most from the first start
+without a resume: the messages of its queue do not live for ever.`,
+		Example: `  fairbridge pause --because "Centercode is upgraded tonight" --for 6h
+  fairbridge pause --because "wrong form" --project BETA7 --stack fairbridge-prod --for 2h`,
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case p.Because == "":
+				return usage("say why with --because: others will ask")
+			case p.For < 0 || p.For == 0 && cmd.Flags().Changed("for"):
+				return usage("--for must be longer than nothing, such as 2h")
+			}
+			t, err := at.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			p.Who = operator()
+			s, err := t.Pause(cmd.Context(), p, time.Now())
+			if refused := (*home.PauseError)(nil); errors.As(err, &refused) {
+				return usage("%v", refused)
+			}
+			if err != nil {
+				return err
+			}
+			until := "until: " + t.Command("resume"+ofProject(p.Project))
+			if !s.Pause.Until.IsZero() {
+				until = "until " + s.Pause.Until.Local().Format(time.RFC3339)
+			}
+			_, err = fmt.Fprintf(std.out, "paused %s\n", until)
+			return err
+		},
+	}
+	at.flags(cmd)
+	cmd.Flags().StringVar(&p.Because, "because", "", "why, for those who look at the status")
+	cmd.Flags().DurationVar(&p.For, "for", 0, "how long, such as 90m or 2h; without it until resume")
+	cmd.Flags().StringVar(&p.Project, "project", "", "the key of one Centercode project; without it all")
+	return cmd
+}
+
+func newResume(std streams) *cobra.Command {
+	var at place
+	var project string
+	cmd := &cobra.Command{
+		Use:   "resume",
+		Short: "End a pause, and try a Centercode that is not well at once",
+		Long: `Ends a pause. What was held goes on within a minute in a folder, and within a
+quarter of an hour on a stack. A Centercode that does not respond is tried at
+once, instead of when the next probe is due.`,
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			t, err := at.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			if err := t.Resume(cmd.Context(), project); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(std.out, "resumed")
+			return err
+		},
+	}
+	at.flags(cmd)
+	cmd.Flags().StringVar(&project, "project", "", "the key of one Centercode project; without it what was paused for all")
+	return cmd
+}
+
+func ofProject(project string) string {
+	if project == "" {
+		return ""
+	}
+	return " --project " + project
+}

@@ -1,0 +1,150 @@
+package home
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"fairbridge/pkg/breaker"
+)
+
+const (
+	// outageNeeds is after how long of Centercode's being away a person is told,
+	// pauseNeeds the same of a pause.
+	outageNeeds = 15 * time.Minute
+	pauseNeeds  = 24 * time.Hour
+	// mostInFlight is SQS's limit of messages in flight; what waits is in flight.
+	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+	mostInFlight = 120_000
+)
+
+// PauseRequest says what is to be held, and for how long.
+type PauseRequest struct {
+	// Project is the key of a Centercode project; "" for all of them.
+	Project string
+	// Because is why, for those who look; Who is whose wish it is.
+	Because, Who string
+	// For is how long it lasts; 0 for until it is ended, which a stack refuses.
+	For time.Duration
+}
+
+// PauseError says that a pause cannot be as it was asked for.
+type PauseError struct{ Reason string }
+
+// Error implements error.
+func (e *PauseError) Error() string { return e.Reason }
+
+// Pause holds what is to be delivered. Webhooks are still taken.
+func (h *Home) Pause(ctx context.Context, p PauseRequest, now time.Time) (breaker.State, error) {
+	b, err := h.breaker()
+	if err != nil {
+		return breaker.State{}, err
+	}
+	pause := breaker.Pause{Who: p.Who, Why: p.Because, At: now.UTC().Truncate(time.Second)}
+	if p.For > 0 {
+		pause.Until = pause.At.Add(p.For)
+	}
+	if h.OnAWS() {
+		// The queue's messages do not live for ever.
+		began := pause.At
+		if s, err := b.State(ctx, p.Project); err != nil {
+			return breaker.State{}, err
+		} else if s.Paused(now) {
+			began = s.Pause.At
+		}
+		last := began.Add(breaker.LongestPause)
+		switch {
+		case p.For <= 0:
+			return breaker.State{}, &PauseError{"a stack can be paused for a time only: its messages do not live for ever"}
+		case pause.Until.After(last):
+			return breaker.State{}, &PauseError{fmt.Sprintf("a stack can be paused for 7 days at most, counted from its first start without a resume: until %s",
+				last.Format(time.RFC3339))}
+		}
+	}
+	return b.Pause(ctx, p.Project, pause)
+}
+
+// Resume ends a pause, and has a project that is not well tried at once.
+func (h *Home) Resume(ctx context.Context, project string) error {
+	b, err := h.breaker()
+	if err != nil {
+		return err
+	}
+	_, err = b.Resume(ctx, project)
+	return err
+}
+
+func (h *Home) breaker() (*breaker.Breaker, error) {
+	return breaker.New(breaker.Config{Store: h.Ledger, Now: time.Now})
+}
+
+// health tells of the projects that are not well, or paused.
+func (h *Home) health(ctx context.Context) ([]breaker.State, error) {
+	b, err := h.breaker()
+	if err != nil {
+		return nil, err
+	}
+	states, err := b.States(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read whether Centercode is well: %w", err)
+	}
+	return states, nil
+}
+
+// tellHealth makes sentences of what is not well, and problems of what has lasted.
+// It returns whether Centercode is known not to respond.
+func (s *Status) tellHealth(h *Home, states []breaker.State, now time.Time) (away bool) {
+	waiting := "what arrives waits"
+	if s.Work != nil {
+		waiting = fmt.Sprintf("%s feedbacks wait", humanize.Comma(int64(s.Work.Total())))
+	}
+	for _, state := range states {
+		project := ""
+		if len(states) > 2 && state.Project != breaker.All {
+			project = " (project " + state.Project + ")"
+		}
+		tell := func(lasted, most time.Duration, text string) {
+			if lasted >= most {
+				s.problem("%s", text)
+			} else {
+				s.Notes = append(s.Notes, text)
+			}
+		}
+		if p := state.Pause; state.Paused(now) {
+			until := "until it is ended: " + h.Command("resume"+projectFlag(state.Project))
+			if !p.Until.IsZero() {
+				until = "until " + p.Until.UTC().Format(time.RFC3339)
+			}
+			who := p.Who
+			if who == "" {
+				who = "somebody"
+			}
+			tell(now.Sub(p.At), pauseNeeds, fmt.Sprintf("paused%s by %s since %s, %s (%s): %s",
+				project, who, p.At.UTC().Format(time.RFC3339), until, p.Why, waiting))
+		}
+		if state.Open() {
+			away = true
+			what := fmt.Sprintf("is not responding since %s (%s)", state.Since.UTC().Format("15:04"), state.Fault)
+			if state.Fault.KeyRefused() {
+				what = fmt.Sprintf("has refused the API key since %s (%s; %s)", state.Since.UTC().Format("15:04"), state.Fault,
+					h.Command("secrets put centercode-api-key"))
+			}
+			tell(now.Sub(state.Since), outageNeeds, fmt.Sprintf("Centercode%s %s: %s, the next probe is in %s; nothing is given up while this lasts.",
+				project, what, waiting, state.TryIn(now).Round(time.Second)))
+		}
+	}
+	if h.OnAWS() && s.Work != nil && s.Work.InWork >= mostInFlight*9/10 {
+		s.Notes = append(s.Notes, fmt.Sprintf("SQS holds %s messages in flight, and 120,000 at most: newer ones wait in the queue until some of those are done.",
+			humanize.Comma(int64(s.Work.InWork))))
+	}
+	return away
+}
+
+func projectFlag(project string) string {
+	if project == breaker.All {
+		return ""
+	}
+	return " --project " + project
+}
