@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
+	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/telemetry"
@@ -22,12 +24,13 @@ import (
 type watched struct {
 	Type       string `yaml:"Type"`
 	Properties struct {
-		Namespace  string `yaml:"Namespace"`
-		MetricName string `yaml:"MetricName"`
-		Dimensions []struct {
-			Name  string `yaml:"Name"`
-			Value string `yaml:"Value"`
-		} `yaml:"Dimensions"`
+		watchedMetric `yaml:",inline"`
+		// Metrics are those of an expression.
+		Metrics []struct {
+			MetricStat struct {
+				Metric watchedMetric `yaml:"Metric"`
+			} `yaml:"MetricStat"`
+		} `yaml:"Metrics"`
 		FilterPattern         string `yaml:"FilterPattern"`
 		MetricTransformations []struct {
 			MetricNamespace string `yaml:"MetricNamespace"`
@@ -41,6 +44,15 @@ type watched struct {
 			Format string `yaml:"Format"`
 		} `yaml:"AccessLogSettings"`
 	} `yaml:"Properties"`
+}
+
+type watchedMetric struct {
+	Namespace  string `yaml:"Namespace"`
+	MetricName string `yaml:"MetricName"`
+	Dimensions []struct {
+		Name  string `yaml:"Name"`
+		Value string `yaml:"Value"`
+	} `yaml:"Dimensions"`
 }
 
 // written are the metrics of an outcome's line as an alarm names them:
@@ -91,9 +103,15 @@ func TestAlarmsWatchWhatIsWritten(t *testing.T) {
 			telemetry.Ingest{Log: log}.Report(ctx, o)
 		})...)
 	}
-	metrics = append(metrics, written(t, "WorkerFunction", func(ctx context.Context, log *slog.Logger) {
-		telemetry.Worker{Log: log}.Report(ctx, worker.Outcome{Result: worker.Dead, Reason: queue.ReasonAmbiguous})
-	})...)
+	for _, o := range []worker.Outcome{
+		{Result: worker.Dead, Reason: queue.ReasonAmbiguous},
+		{Result: worker.Held, Age: time.Hour, Hold: breaker.Hold{Open: true, KeyRefused: true}},
+		{Result: worker.Held, Age: time.Hour, Hold: breaker.Hold{Paused: true}},
+	} {
+		metrics = append(metrics, written(t, "WorkerFunction", func(ctx context.Context, log *slog.Logger) {
+			telemetry.Worker{Log: log}.Report(ctx, o)
+		})...)
+	}
 	access := template.Resources["WebhookApi"].Properties.AccessLogSettings.Format
 	for name, resource := range template.Resources {
 		for _, made := range resource.Properties.MetricTransformations {
@@ -108,20 +126,30 @@ func TestAlarmsWatchWhatIsWritten(t *testing.T) {
 	}
 	own := map[string]bool{}
 	for name, resource := range template.Resources {
-		if resource.Type != "AWS::CloudWatch::Alarm" || resource.Properties.Namespace != telemetry.Namespace {
+		if resource.Type != "AWS::CloudWatch::Alarm" {
 			continue
 		}
-		var dimensions []string
-		for _, d := range resource.Properties.Dimensions {
-			dimensions = append(dimensions, d.Name+"="+d.Value)
+		of := []watchedMetric{resource.Properties.watchedMetric}
+		for _, m := range resource.Properties.Metrics {
+			of = append(of, m.MetricStat.Metric)
 		}
-		watches := fmt.Sprint(resource.Properties.Namespace, " ", resource.Properties.MetricName, " ", dimensions)
-		if !slices.Contains(metrics, watches) {
-			t.Errorf("%s watches %s; written are\n%s", name, watches, strings.Join(metrics, "\n"))
+		for _, m := range of {
+			if m.Namespace != telemetry.Namespace {
+				continue
+			}
+			var dimensions []string
+			for _, d := range m.Dimensions {
+				dimensions = append(dimensions, d.Name+"="+d.Value)
+			}
+			watches := fmt.Sprint(m.Namespace, " ", m.MetricName, " ", dimensions)
+			if !slices.Contains(metrics, watches) {
+				t.Errorf("%s watches %s; written are\n%s", name, watches, strings.Join(metrics, "\n"))
+			}
+			own[name] = true
 		}
-		own[name] = true
 	}
-	for _, name := range []string{"WrongTokenAlarm", "LostWebhooksAlarm", "ThrottledWebhooksAlarm", "AmbiguousDeliveriesAlarm"} {
+	for _, name := range []string{"WrongTokenAlarm", "LostWebhooksAlarm", "ThrottledWebhooksAlarm", "AmbiguousDeliveriesAlarm",
+		"OldestMessageAlarm", "CentercodeUnavailableAlarm", "KeyRefusedAlarm", "PausedAlarm"} {
 		if !own[name] {
 			t.Errorf("there is no %s", name)
 		}

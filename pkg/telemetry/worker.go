@@ -27,11 +27,13 @@ func (w Worker) Report(ctx context.Context, o worker.Outcome) {
 	case worker.Retry:
 		l.level = slog.LevelWarn
 		l.count("Retries", count, 1)
+		l.count("WaitingAge", seconds, int64(o.Age.Seconds()))
 	case worker.Held:
 		l.message = "held"
 		l.hold(o)
 	case worker.HandedBack:
 		l.count("HandedBack", count, 1)
+		l.count("WaitingAge", seconds, int64(o.Age.Seconds()))
 	case worker.Dead:
 		l.level = slog.LevelError
 		l.metrics = append(l.metrics, metric{name: "DeadLetters", unit: count, value: 1, perReason: o.Reason != ""})
@@ -64,6 +66,7 @@ func (w Worker) Report(ctx context.Context, o worker.Outcome) {
 // long as the project is not well.
 func (l *line) hold(o worker.Outcome) {
 	l.count("Waiting", count, int64(len(o.Receipts)))
+	l.count("WaitingAge", seconds, int64(o.Age.Seconds()))
 	since := time.Since(o.Hold.Since)
 	if o.Hold.Open {
 		l.level = slog.LevelWarn

@@ -127,6 +127,7 @@ func gather(all []Outcome) (held []Outcome) {
 		maps.Copy(held[i].Receipts, o.Receipts)
 		held[i].RetryIn = max(held[i].RetryIn, o.RetryIn)
 		held[i].Took = max(held[i].Took, o.Took)
+		held[i].Age = max(held[i].Age, o.Age)
 	}
 	return held
 }
