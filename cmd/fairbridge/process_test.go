@@ -90,7 +90,6 @@ routes:
         element: screenshot
         onLostAnswer: park
         endpoint: /api/v1/projects/DEMO/feedback/{{ .ticketId }}/files/screenshot
-        onLostAnswer: park
 %s`, centerServer.URL, sourceServer.URL, extra)
 	if err := os.WriteFile(f.config, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)

@@ -109,9 +109,15 @@ var (
 		},
 	}
 	AdviceExhausted = Advice{
-		"Each try failed for a reason that passes, until SQS gave up. Centercode or the file's source was down, slow or overloaded for longer than the tries last.",
+		"Each try failed for a reason that passes, until the waits between them came to `retry.for`, 72 hours. While all of Centercode is away deliveries are held, and nothing is given up: this one failed by itself.",
 		[]Step{
 			{"Wait until it is well again ('fairbridge status' asks), and replay all of them, slowly.", "dlq replay --reason retries_exhausted --rate 20/s --yes --wait"},
+		},
+	}
+	AdviceDied = Advice{
+		"Five attempts in a row ended without a word while the delivery was all that its worker had in hand: it is likely to be what ends them, such as by the memory that it needs.",
+		[]Step{
+			{"Read in the worker's log how it ended, and mend that. Then replay it.", replayID},
 		},
 	}
 	AdviceHeld = Advice{
@@ -146,7 +152,7 @@ var (
 func EveryAdvice() []Advice {
 	return []Advice{
 		AdviceMalformed, AdviceUnroutable, AdviceMapping, AdviceRejected, AdviceRejectedFile, AdviceNotFound, AdviceNotFoundFile,
-		AdviceAmbiguous, AdviceAmbiguousFile, AdviceSource, AdviceEndpoint, AdviceExhausted, AdviceHeld, AdviceKey, AdviceLeftover, AdviceDropped,
+		AdviceAmbiguous, AdviceAmbiguousFile, AdviceSource, AdviceEndpoint, AdviceExhausted, AdviceDied, AdviceHeld, AdviceKey, AdviceLeftover, AdviceDropped,
 	}
 }
 
@@ -179,6 +185,8 @@ func AdviceFor(l Letter, e ledger.Entry, known bool) Advice {
 		return AdviceEndpoint
 	case queue.ReasonHeldTooLong:
 		return AdviceHeld
+	case queue.ReasonWorkerDied:
+		return AdviceDied
 	case queue.ReasonNotFound:
 		return either(file, AdviceNotFoundFile, AdviceNotFound)
 	case queue.ReasonRejected:
