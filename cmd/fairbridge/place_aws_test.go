@@ -113,10 +113,14 @@ func (c *cloud) remember(t *testing.T, e ledger.Entry) {
 	number := func(n int64) map[string]string { return map[string]string{"N": strconv.FormatInt(n, 10)} }
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.items = append(c.items, map[string]any{
+	item := map[string]any{
 		"id": text(e.DeliveryID), "version": number(1), "state": text(string(e.State)),
 		"expiresAt": number(e.UpdatedAt.AddDate(0, 0, 35).Unix()), "doc": text(string(doc)),
-	})
+	}
+	if e.State == ledger.Dead {
+		item["attention"], item["since"] = text(ledger.AttentionPerson), number(e.UpdatedAt.UnixMilli())
+	}
+	c.items = append(c.items, item)
 }
 
 // ServeHTTP answers one call of whatever service.
@@ -137,6 +141,7 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		awstest.Server{
 			"DynamoDB_20120810.Scan":        awstest.Call(c.scan),
+			"DynamoDB_20120810.Query":       awstest.Call(c.query),
 			"DynamoDB_20120810.GetItem":     awstest.Call(c.get),
 			"AmazonSQS.GetQueueAttributes":  awstest.Call(c.home.SQS.GetQueueAttributes),
 			"AmazonSSM.PutParameter":        awstest.Call(c.home.SSM.PutParameter),
@@ -167,6 +172,21 @@ func (c *cloud) get(_ context.Context, in *struct{ Key map[string]map[string]str
 		}
 	}
 	return &got{}, nil
+}
+
+// query reads the index of what has an attention.
+func (c *cloud) query(_ context.Context, in *struct {
+	ExpressionAttributeValues map[string]map[string]string
+}, _ ...struct{}) (*scanned, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found := &scanned{Items: []map[string]any{}}
+	for _, item := range c.items {
+		if attention, ok := item["attention"].(map[string]string); ok && attention["S"] == in.ExpressionAttributeValues[":attention"]["S"] {
+			found.Items = append(found.Items, item)
+		}
+	}
+	return found, nil
 }
 
 // logged is a part of a log on the wire.

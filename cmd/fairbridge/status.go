@@ -24,12 +24,16 @@ func newStatus(std streams) *cobra.Command {
 		Use:   "status",
 		Short: "Show how the bridge is, and what needs a person",
 		Long: `Shows the queues, the dead letters, the secrets, whether Centercode answers from
-here (no key is sent), and the last deliveries. Nothing is changed, and nothing
-is received from the work queue. The exit code is 1 if something needs a person:
-dead letters, a missing secret, a Centercode that does not answer, webhooks that
-were refused in the last 24 hours though they may be TestFairy's. With --refused
-it shows the last hundred of those: when, why, how long, and the names of their
-fields. Of a stack they are those of the last seven days.`,
+here (no key is sent), what is held, and the last deliveries. Nothing is changed,
+and nothing is received from a queue. The exit code is 1 if something needs a
+person: a bridge in a folder that does not run while feedback waits; a key that is
+missing or refused; a Centercode that does not answer, or is not responding to the
+bridge for 15 minutes; feedback that waits or fails for more than an hour, or is
+paused for a day; dead letters, and those that the queue or the ledger does not know
+of; a look-up that cannot work; and of the last 24 hours tickets without a name, and
+refused webhooks that may be TestFairy's. With --refused it shows the last hundred
+of those: when, why, how long, and the names of their fields. Of a stack they are
+those of the last seven days.`,
 		Example: `  fairbridge status
   fairbridge status --stack fairbridge-prod --region eu-central-1
   fairbridge status --stack fairbridge-prod --json | jq .problems

@@ -77,6 +77,7 @@ func TestStatusOfStack(t *testing.T) {
 	c.remember(t, ledger.Entry{DeliveryID: "older", State: ledger.Completed, TicketID: "T-1", Attempts: 1, UpdatedAt: start})
 	c.remember(t, ledger.Entry{DeliveryID: "newer", State: ledger.Dead, Attempts: 3, UpdatedAt: start.Add(time.Hour),
 		Last: &ledger.Fault{Reason: "rejected", Stage: "create", Status: 400, Text: "no such submitter"}})
+	// The work queue has one message: the dead one may have been replayed.
 	s = statusOf(t, exitDone, "--stack", stackName)
 	wantProblems(t, s)
 	<-asked
@@ -95,7 +96,8 @@ func TestStatusOfStack(t *testing.T) {
 	send(t, c, c.home.DeadLetterQueueURL)
 	send(t, c, c.home.DeadLetterQueueURL)
 	s = statusOf(t, exitLeft, "--stack", stackName)
-	wantProblems(t, s, "2 dead letters: fairbridge dlq list --stack fairbridge-prod")
+	wantProblems(t, s, "2 dead letters: fairbridge dlq list --stack fairbridge-prod",
+		"1 dead letter that the ledger does not know as dead: fairbridge dlq adopt --stack fairbridge-prod")
 	<-asked
 }
 
@@ -105,7 +107,7 @@ func TestStatusIsPartlyRefused(t *testing.T) {
 	c.stack.Parameters["CentercodeBaseUrl"] = "http://127.0.0.1:1"
 	c.put(t, secrets.CentercodeAPIKey, "k3y")
 	c.put(t, secrets.WebhookToken, "t0ken")
-	for _, target := range []string{"DynamoDB_20120810.Scan", "DynamoDB_20120810.GetItem", "AmazonSSM.GetParameter", "AmazonSQS.GetQueueAttributes"} {
+	for _, target := range []string{"DynamoDB_20120810.Scan", "DynamoDB_20120810.Query", "DynamoDB_20120810.GetItem", "AmazonSSM.GetParameter", "AmazonSQS.GetQueueAttributes"} {
 		c.denied = target
 		got := runCommand(t, "", "status", "--stack", stackName)
 		if got.code != exitLeft || got.err != "" || !strings.Contains(got.out, "AccessDeniedException") ||
@@ -163,7 +165,8 @@ func TestStatusOfFolder(t *testing.T) {
 	send(t, &c, c.home.WorkQueueURL)
 	send(t, &c, c.home.DeadLetterQueueURL)
 	s := statusOf(t, exitLeft, "--data", dir, "--config", simulated(t))
-	wantProblems(t, s, "1 dead letter: fairbridge dlq list --data "+dir)
+	wantProblems(t, s, "no bridge runs in this folder, and 1 feedback waits: fairbridge run --data "+dir,
+		"1 dead letter: fairbridge dlq list --data "+dir)
 	for _, q := range []*home.QueueDepth{s.Work, s.DeadLetters} {
 		if q.Waiting != 1 || q.Oldest.Before(before) || q.Oldest.After(time.Now()) {
 			t.Errorf("got %+v", q)

@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -27,4 +28,34 @@ func (s *SQS) Oldest(ctx context.Context, queueURL string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	return time.UnixMilli(sent.Int64).UTC(), nil
+}
+
+// Deliveries returns the ids of the deliveries that have a message in a queue, with
+// when the last of those was sent. A message that says of no delivery counts under
+// "". Nothing is received.
+func (s *SQS) Deliveries(ctx context.Context, queueURL string) (found map[string]time.Time, err error) {
+	defer func() {
+		if err != nil {
+			found, err = nil, fmt.Errorf("list the deliveries in %s: %w", queueURL, err)
+		}
+	}()
+	q, err := s.queue(ctx, aws.String(queueURL))
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.db.Read().QueryContext(ctx, "SELECT delivery, max(sent_at) FROM messages WHERE queue = ? GROUP BY delivery", q.id)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	found = map[string]time.Time{}
+	for rows.Next() {
+		var delivery string
+		var sent int64
+		if err := rows.Scan(&delivery, &sent); err != nil {
+			return nil, err
+		}
+		found[delivery] = time.UnixMilli(sent).UTC()
+	}
+	return found, rows.Err()
 }

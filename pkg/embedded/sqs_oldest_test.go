@@ -29,3 +29,20 @@ func TestOldest(t *testing.T) {
 		t.Error("a queue that is not there is no error")
 	}
 }
+
+func TestDeliveries(t *testing.T) {
+	q := openQueues(t)
+	q.send(t, q.work, `{"deliveryId":"a"}`)
+	q.clock.advance(time.Hour)
+	last := q.clock.now()
+	q.send(t, q.work, `{"deliveryId":"a"}`)
+	q.send(t, q.work, "x")
+	q.receive(t, q.work) // being received does not change it
+	got, err := q.Deliveries(t.Context(), q.work)
+	if err != nil || len(got) != 2 || got["a"].Before(last.Truncate(time.Millisecond)) || got[""].IsZero() {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if _, err := q.Deliveries(t.Context(), "embedded://sqs/none"); err == nil {
+		t.Error("a queue that is not there is no error")
+	}
+}

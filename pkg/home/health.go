@@ -131,7 +131,11 @@ func (s *Status) tellHealth(h *Home, states []breaker.State, now time.Time) (awa
 				what = fmt.Sprintf("has refused the API key since %s (%s; %s)", state.Since.UTC().Format("15:04"), state.Fault,
 					h.Command("secrets put centercode-api-key"))
 			}
-			tell(now.Sub(state.Since), outageNeeds, fmt.Sprintf("Centercode%s %s: %s, the next probe is in %s; nothing is given up while this lasts.",
+			needs := outageNeeds
+			if state.Fault.KeyRefused() {
+				needs = 0 // that does not end by itself
+			}
+			tell(now.Sub(state.Since), needs, fmt.Sprintf("Centercode%s %s: %s, the next probe is in %s; nothing is given up while this lasts.",
 				project, what, waiting, state.TryIn(now).Round(time.Second)))
 		}
 	}

@@ -83,6 +83,9 @@ type History interface {
 	// Waiting returns the records that wait for a person, the longest waiting
 	// first. On AWS it is a moment behind.
 	Waiting(ctx context.Context) ([]ledger.Record, error)
+	// Noted returns the records with an attention of pkg/ledger's, the longest
+	// there first. On AWS it is a moment behind.
+	Noted(ctx context.Context, attention string) ([]ledger.Record, error)
 }
 
 // Ages tells what Amazon's SQS does not: *embedded.SQS does.
@@ -90,6 +93,10 @@ type Ages interface {
 	// Oldest returns when the oldest message of a queue was sent; the zero time
 	// if there is none.
 	Oldest(ctx context.Context, queueURL string) (time.Time, error)
+	// Deliveries returns the ids of the deliveries that have a message in a queue,
+	// with when the last of those was sent. A message that is none of ours counts
+	// under "".
+	Deliveries(ctx context.Context, queueURL string) (map[string]time.Time, error)
 }
 
 // Peeks shows messages without a receive, which Amazon's SQS cannot:

@@ -222,6 +222,10 @@ func (e Entry) InDoubt() bool {
 	return e.State != Completed && (e.Progress() == Creating || e.Attaching != "")
 }
 
+// Nameless says whether Centercode has a ticket of the delivery, and nothing will
+// tell its id any more.
+func (e Entry) Nameless() bool { return e.State == Completed && e.TicketID == "" && e.Where != nil }
+
 // clone keeps a caller's maps and lists apart from those of the claim.
 func (e Entry) clone() Entry {
 	e.Files = maps.Clone(e.Files)

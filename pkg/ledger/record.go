@@ -18,9 +18,12 @@ const (
 
 	// stateDropped stands in a record for a dead entry that a person gave up.
 	stateDropped = "dropped"
-	// AttentionPerson is the attention of what waits for a person. It is one word,
+	// AttentionPerson is the attention of what waits for a person. Each is one word,
 	// since it is the key under which an index finds them.
 	AttentionPerson = "person"
+	// AttentionNameless is that of a completed delivery whose ticket's id is not
+	// known.
+	AttentionNameless = "nameless"
 )
 
 // Ended says whether a record's state is one that nothing follows: only then may
@@ -54,6 +57,9 @@ func (e Entry) record(version int64) (Record, error) {
 		if e.Last != nil && !e.Last.At.IsZero() {
 			r.Since = e.Last.At
 		}
+	}
+	if e.Nameless() {
+		r.Attention, r.Since = AttentionNameless, e.UpdatedAt
 	}
 	retain := RetainOpen
 	if Ended(r.State) {

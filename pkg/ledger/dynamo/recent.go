@@ -90,15 +90,20 @@ func (h *History) Recent(ctx context.Context, limit int) ([]ledger.Record, error
 	return records(), fmt.Errorf("table %s: %w", h.table, ErrPartial)
 }
 
-// Waiting returns the records that wait for a person, the longest waiting first:
-// one query of the index, which is a moment behind the table.
+// Waiting returns the records that wait for a person, the longest waiting first.
 func (h *History) Waiting(ctx context.Context) ([]ledger.Record, error) {
+	return h.Noted(ctx, ledger.AttentionPerson)
+}
+
+// Noted returns the records with an attention, the longest there first: one query
+// of the index, which is a moment behind the table.
+func (h *History) Noted(ctx context.Context, attention string) ([]ledger.Record, error) {
 	var records []ledger.Record
 	in := &dynamodb.QueryInput{
 		TableName: aws.String(h.table), IndexName: aws.String(Index),
-		KeyConditionExpression:    aws.String("#attention = :person"),
+		KeyConditionExpression:    aws.String("#attention = :attention"),
 		ExpressionAttributeNames:  map[string]string{"#attention": attrAttention},
-		ExpressionAttributeValues: map[string]types.AttributeValue{":person": text(ledger.AttentionPerson)},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":attention": text(attention)},
 	}
 	for {
 		out, err := h.api.Query(ctx, in)

@@ -46,8 +46,10 @@ func remove(t *testing.T, s ledger.Store) {
 
 // Index is a store's index of what waits for a person.
 type Index interface {
-	// Waiting returns the records with attention, the longest waiting first.
+	// Waiting returns the records that wait for a person, the longest first.
 	Waiting(context.Context) ([]ledger.Record, error)
+	// Noted returns the records with an attention.
+	Noted(ctx context.Context, attention string) ([]ledger.Record, error)
 }
 
 // RunIndex holds an index to its contract: it has the records of its store that
@@ -67,7 +69,15 @@ func RunIndex(t *testing.T, s ledger.Store, index Index) {
 		mustPut(t, s, want[n])
 	}
 	mustPut(t, s, newRecord(newID(), 1, "waits for nobody"))
-	wantWaiting(t, index, want)
+	nameless := waiting(newRecord(newID(), 1, "needs nothing more"), 0)
+	nameless.Attention = ledger.AttentionNameless
+	mustPut(t, s, nameless)
+	wantWaiting(t, index, want, nameless)
+	if noted, err := index.Noted(t.Context(), ledger.AttentionNameless); err != nil ||
+		!slices.ContainsFunc(noted, func(r ledger.Record) bool { return equal(r, nameless) }) ||
+		slices.ContainsFunc(noted, func(r ledger.Record) bool { return r.Attention != ledger.AttentionNameless }) {
+		t.Errorf("%d are noted, %v; want the one that is", len(noted), err)
+	}
 
 	done := want[2]
 	done.Version, done.Attention, done.Since = 2, "", time.Time{}

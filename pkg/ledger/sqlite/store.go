@@ -141,7 +141,12 @@ func (s *Store) Recent(ctx context.Context, limit int) ([]ledger.Record, error) 
 
 // Waiting returns the records that wait for a person, the longest waiting first.
 func (s *Store) Waiting(ctx context.Context) ([]ledger.Record, error) {
-	return s.list(ctx, "list what waits for a person", `WHERE attention IS NOT NULL ORDER BY since, id`)
+	return s.Noted(ctx, ledger.AttentionPerson)
+}
+
+// Noted returns the records with an attention, the longest there first.
+func (s *Store) Noted(ctx context.Context, attention string) ([]ledger.Record, error) {
+	return s.list(ctx, "list what is noted as "+attention, `WHERE attention IS NOT NULL AND attention = ? ORDER BY since, id`, attention)
 }
 
 func (s *Store) list(ctx context.Context, what, which string, args ...any) (records []ledger.Record, err error) {

@@ -1,0 +1,90 @@
+package home_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/home"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+)
+
+// What a folder's stores hold becomes problems: what died there has a letter, was
+// replayed, or has lost its letter; what is completed has a ticket with a name, has
+// none, or was to be ignored.
+func TestStatusOfStores(t *testing.T) {
+	folder := t.TempDir()
+	h := open(t, folder)
+	long := time.Now().Add(-time.Hour)
+	store := ledger.New(h.Ledger, func() time.Time { return long }, time.Minute)
+	send := func(url, id string) {
+		t.Helper()
+		in := &sqs.SendMessageBatchInput{QueueUrl: aws.String(url), Entries: []types.SendMessageBatchRequestEntry{{
+			Id: aws.String("0"), MessageBody: aws.String("{}"), MessageAttributes: (queue.DeadLetter{DeliveryID: id}).Attributes(),
+		}}}
+		if out, err := h.SQS.SendMessageBatch(t.Context(), in); err != nil || len(out.Failed) > 0 {
+			t.Fatal(err)
+		}
+	}
+	claim := func(id string, then ...func(*ledger.Claim) error) {
+		t.Helper()
+		c, err := store.Claim(t.Context(), id, ledger.Message{})
+		for _, f := range then {
+			if err == nil {
+				err = f(c)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	creating := func(c *ledger.Claim) error { return c.Creating(t.Context(), ledger.Where{Project: "P"}) }
+	named := func(c *ledger.Claim) error { return c.CreatedAndCompleted(t.Context(), "7") }
+	nameless := func(c *ledger.Claim) error { return c.CreatedAndCompleted(t.Context(), "") }
+	ignored := func(c *ledger.Claim) error { return c.Completed(t.Context()) }
+	died := func(c *ledger.Claim) error { return c.Died(t.Context(), ledger.Fault{Reason: "rejected"}, true) }
+
+	claim("named", creating, named)
+	claim("ignored", ignored)
+	bridge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/healthz" {
+			_, _ = w.Write([]byte("ok\n"))
+		}
+	}))
+	t.Cleanup(bridge.Close)
+	if err := home.WriteRunning(folder, strings.TrimPrefix(bridge.URL, "http://")); err != nil {
+		t.Fatal(err)
+	}
+	want := func(problems ...string) {
+		t.Helper()
+		s := open(t, folder).Status(t.Context(), home.StatusOptions{Config: "none.yaml"})
+		if !slices.Equal(s.Problems, problems) {
+			t.Errorf("problems are\n%s\nwant\n%s", strings.Join(s.Problems, "\n"), strings.Join(problems, "\n"))
+		}
+	}
+	want()
+	claim("nameless", creating, nameless)
+	claim("dead", died)
+	claim("replayed", died)
+	claim("lost", died)
+	send(h.DeadLetterQueueURL, "dead")
+	send(h.WorkQueueURL, "replayed")
+	want("1 dead letter: "+h.Command("dlq list"),
+		"1 delivery is dead without a letter in the dead-letter queue: lost; somebody has deleted it, or it has expired, and the ledger has its message",
+		"1 ticket without a name in the last 24 hours, of nameless: Centercode's answer did not say its id; with a lookup in the route it is found by itself")
+
+	// Another program has the address by now.
+	bridge.Config.Handler = http.NotFoundHandler()
+	s := open(t, folder).Status(t.Context(), home.StatusOptions{Config: "none.yaml"})
+	if s.Problems[0] != "no bridge runs in this folder, and 1 feedback waits: "+h.Command("run") {
+		t.Errorf("problems are %q", s.Problems)
+	}
+}

@@ -1,0 +1,244 @@
+package home
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize/english"
+
+	"fairbridge/pkg/breaker"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/terminal"
+)
+
+const (
+	// waitsLong is how long a feedback may wait or be tried; the default of the
+	// stack's alarm OldestMessage.
+	waitsLong = time.Hour
+	// behind is how long queue and index may differ while deliveries die and
+	// come back.
+	behind = 5 * time.Minute
+	// lately is for how long what nobody can mend any more is told.
+	lately = 24 * time.Hour
+	// named is how many deliveries a problem names.
+	named = 3
+)
+
+// findings are what was read beside the [Status], and what the problems are found
+// in.
+type findings struct {
+	// recent changed last, waiting wait for a person, nameless have tickets
+	// without an id.
+	recent, waiting, nameless []ledger.Entry
+	// queued and letters are the deliveries with a message in the work queue and
+	// the dead-letter queue; nil on AWS, where they can only be counted.
+	queued, letters map[string]time.Time
+	// health is how the Centercode projects are.
+	health []breaker.State
+}
+
+// problems adds what needs a person to the status: what, why, and what to do. It
+// returns whether Centercode is known not to respond.
+func (h *Home) problems(s *Status, f findings, now time.Time) (away bool) {
+	h.notRunning(s)
+	h.missingSecrets(s)
+	away = s.tellHealth(h, f.health, now)
+	h.triedProblems(s, f, now)
+	h.letterProblems(s, f, now)
+	s.lookupProblems(f, now)
+	s.namelessProblem(f, now)
+	if s.Refused != nil {
+		if text := h.refusedProblem(*s.Refused, now); text != "" {
+			s.problem("%s", text)
+		}
+	}
+	return away
+}
+
+func (h *Home) notRunning(s *Status) {
+	if s.Runs == nil || *s.Runs || s.Work == nil || s.Work.Total() == 0 {
+		return
+	}
+	s.problem("no bridge runs in this folder, and %s: %s", waits(s.Work.Total(), "feedback"), h.Command("run"))
+}
+
+func (h *Home) missingSecrets(s *Status) {
+	for _, secret := range s.Secrets {
+		// A bridge that runs here would not have started without: it has the
+		// secret in its own environment.
+		if running := s.Runs != nil && *s.Runs; secret.Exists || running || !h.needs(secret.Name, s.Centercode.BaseURL) {
+			continue
+		}
+		how := "secrets put " + secret.Name
+		if secret.Name == secrets.WebhookToken {
+			how += " --generate"
+		}
+		s.problem("%s is missing: %s", secret.Name, h.Command(how))
+	}
+}
+
+// needs says whether the bridge cannot do without a secret. One on this machine
+// makes the webhook's token itself when it starts, and its simulator takes no key.
+func (h *Home) needs(name, baseURL string) bool {
+	switch name {
+	case secrets.WebhookToken:
+		return h.OnAWS()
+	case secrets.CentercodeAPIKey:
+		return h.OnAWS() || baseURL != ""
+	}
+	return false
+}
+
+// triedProblems are those of deliveries that are still tried: a key that is not
+// taken or cannot be had, and what does not get on.
+func (h *Home) triedProblems(s *Status, f findings, now time.Time) {
+	var key, secret, failing []ledger.Entry
+	for _, e := range f.recent {
+		if e.State == ledger.Completed || e.State == ledger.Dead || e.Last == nil {
+			continue
+		}
+		refused := (e.Last.Status == 401 || e.Last.Status == 403) &&
+			slices.Contains([]queue.Stage{queue.StageCreate, queue.StageLookUp}, queue.Stage(e.Last.Stage))
+		switch {
+		case refused:
+			key = append(key, e)
+		case e.Last.Stage == string(queue.StageSecret):
+			secret = append(secret, e)
+		case e.Waited >= waitsLong:
+			failing = append(failing, e)
+		}
+	}
+	known := slices.ContainsFunc(f.health, func(p breaker.State) bool { return p.Open() && p.Fault.KeyRefused() })
+	held := slices.ContainsFunc(f.health, func(p breaker.State) bool { return p.Open() || p.Paused(now) })
+	if len(key) > 0 && !known {
+		s.problem("Centercode refuses the API key, and %s (%s): if the key was replaced or withdrawn, %s",
+			waits(len(key), "feedback"), key[0].Last.Text, h.Command("secrets put "+secrets.CentercodeAPIKey))
+	}
+	if len(secret) > 0 {
+		s.problem("a secret cannot be read, and %s (%s): %s",
+			waits(len(secret), "feedback"), secret[0].Last.Text, h.Command("secrets list"))
+	}
+	if len(failing) > 0 {
+		s.problem("%s failing for more than an hour: %s (last at %s: %s)",
+			english.Plural(len(failing), "feedback is", "feedbacks are"), ids(failing), failing[0].Last.Stage, failing[0].Last.Text)
+	}
+	if s.Work != nil && !s.Work.Oldest.IsZero() && now.Sub(s.Work.Oldest) >= waitsLong && !held && len(failing) == 0 {
+		s.problem("the oldest feedback waits since %s, longer than usual: more arrives than is worked on, or it is tried again and again; the bridge's log says why",
+			moment(s.Work.Oldest))
+	}
+}
+
+// letterProblems are the dead letters, and where queue and ledger differ.
+func (h *Home) letterProblems(s *Status, f findings, now time.Time) {
+	if s.DeadLetters == nil || s.Work == nil {
+		return // that they cannot be counted is said
+	}
+	if n := s.DeadLetters.Total(); n > 0 {
+		s.problem("%s: %s", terminal.Count(n, "dead letter"), h.Command("dlq list"))
+	}
+	without, unknown := h.differences(s, f, now)
+	if len(without) > 0 {
+		s.problem("%s without a letter in the dead-letter queue: %s; somebody has deleted it, or it has expired, and the ledger has its message",
+			english.Plural(len(without), "delivery is dead", "deliveries are dead"), ids(without))
+	}
+	if unknown > 0 {
+		s.problem("%s that the ledger does not know as dead: %s", terminal.Count(unknown, "dead letter"), h.Command("dlq adopt"))
+	}
+}
+
+// differences are the dead deliveries without a letter, and the number of letters
+// without a dead delivery, once they have lasted. On AWS the letters can only be
+// counted, and what was replayed and still waits may be any of them.
+func (h *Home) differences(s *Status, f findings, now time.Time) (without []ledger.Entry, unknown int) {
+	dead := map[string]bool{}
+	var lasting []ledger.Entry
+	for _, e := range f.waiting {
+		dead[e.DeliveryID] = true
+		if now.Sub(e.UpdatedAt) >= behind {
+			lasting = append(lasting, e)
+		}
+	}
+	if f.letters == nil {
+		missing := len(lasting) - s.DeadLetters.Total() - s.Work.Total()
+		// Which of them is not known: those that died first have expired first.
+		return lasting[:max(missing, 0)], max(s.DeadLetters.Total()-len(f.waiting), 0)
+	}
+	for _, e := range lasting {
+		_, letter := f.letters[e.DeliveryID]
+		_, replayed := f.queued[e.DeliveryID]
+		if !letter && !replayed {
+			without = append(without, e)
+		}
+	}
+	for id, sent := range f.letters {
+		if id != "" && !dead[id] && now.Sub(sent) >= behind {
+			unknown++
+		}
+	}
+	return without, unknown
+}
+
+// lookupProblems are the look-ups that cannot work: what may have been made is
+// parked, or sent again, as if there were none.
+func (s *Status) lookupProblems(f findings, now time.Time) {
+	type route struct{ project, source, dataPackage, column string }
+	seen := map[route]bool{}
+	for _, e := range slices.Concat(f.waiting, f.recent) {
+		last, where := e.Last, e.Where
+		if last == nil || where == nil || where.Lookup == nil || last.Stage != string(queue.StageLookUp) || !forGood(last.Status) ||
+			e.State != ledger.Dead && now.Sub(last.At) > lately {
+			continue
+		}
+		key := route{where.Project, where.Source, where.Lookup.Package, where.Lookup.Column}
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		s.problem("the look-up of the route to project %s, source %s cannot work (data package %s, column %s): %s; mend its lookup in fairbridge.yaml, or what Centercode shows there",
+			key.project, key.source, key.dataPackage, key.column, last.Text)
+	}
+}
+
+// forGood says whether a look-up that Centercode answered so will not do better
+// next time; an answer of success was not as the route says.
+func forGood(status int) bool {
+	switch status {
+	case 0, 401, 403, 408, 425, 429:
+		return false
+	}
+	return status < 500
+}
+
+// namelessProblem is what nobody can find in Centercode by the ledger.
+func (s *Status) namelessProblem(f findings, now time.Time) {
+	of := slices.DeleteFunc(slices.Clone(f.nameless), func(e ledger.Entry) bool { return now.Sub(e.UpdatedAt) > lately })
+	if len(of) == 0 {
+		return
+	}
+	s.problem("%s without a name in the last 24 hours, of %s: Centercode's answer did not say its id; with a lookup in the route it is found by itself",
+		english.Plural(len(of), "ticket", ""), ids(of))
+}
+
+// ids are the first of some deliveries.
+func ids(of []ledger.Entry) string {
+	var all []string
+	for _, e := range of[:min(named, len(of))] {
+		all = append(all, e.DeliveryID[:min(12, len(e.DeliveryID))])
+	}
+	text := strings.Join(all, ", ")
+	if more := len(of) - named; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// waits is how many of something wait.
+func waits(n int, what string) string {
+	return english.Plural(n, what+" waits", what+"s wait")
+}
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
