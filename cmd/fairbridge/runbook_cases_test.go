@@ -193,7 +193,7 @@ var runbookCases = []runbookCase{
 		}, files: screenshot},
 	{name: "Centercode was down", reason: queue.ReasonRetriesExhausted, stage: "create", advice: deadletter.AdviceExhausted,
 		cause: func(r *runbook) {
-			r.f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 503, RetryAfter: "3600", Times: -1})
+			r.f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 503, RetryAfter: "5", Times: -1})
 		},
 		make: func(r *runbook) { r.deliver(); r.exhaust() },
 		cure: func(r *runbook) { r.f.center.Heal(); r.do(0) }, files: screenshot},
