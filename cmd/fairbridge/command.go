@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -43,7 +44,7 @@ func execute(ctx context.Context, args []string, std streams) int {
 	root.SetIn(std.in)
 	root.SetOut(std.out)
 	root.SetErr(std.err)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	var wrong usageError
 	switch {
 	case err == nil:
@@ -51,7 +52,7 @@ func execute(ctx context.Context, args []string, std streams) int {
 	case errors.Is(err, errSaid):
 		return exitLeft
 	case errors.As(err, &wrong):
-		fmt.Fprintf(std.err, "fairbridge: %v\nSee 'fairbridge --help'.\n", err)
+		fmt.Fprintf(std.err, "fairbridge: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
 		return exitUsage
 	}
 	fmt.Fprintf(std.err, "fairbridge: %v\n", err)
@@ -68,16 +69,20 @@ that says why and can be replayed.`,
 		Example: `  fairbridge run                                    the whole bridge on this machine
   fairbridge demo                                   see every sample payload go through
   fairbridge check --payload events/feedback.json   the request Centercode would get
+  fairbridge find tester@example.com                what became of a tester's feedback
   fairbridge dlq list                               what needs a person, and why`,
+		Version:       versionText(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate("{{.Version}}")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newRun(std), newDemo(std), newInit(std), newCheck(std), newSend(std),
-		newBackup(std), newRestore(std), newDeadLetters(std), newStatus(std), newPause(std), newResume(std), newSecrets(std), newWebhook(std), newVersion(std),
+		newBackup(std), newRestore(std), newFind(std), newShow(std), newDeadLetters(std), newStatus(std),
+		newPause(std), newResume(std), newSecrets(std), newWebhook(std), newVersion(std),
 	)
 	return root
 }
@@ -98,13 +103,18 @@ func noCommand(cmd *cobra.Command, args []string) error {
 func exactly(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < len(names) {
-			return usage("%s needs %s", cmd.CommandPath(), names[len(args)])
+			return usage("%s needs %s", nameOf(cmd), names[len(args)])
 		}
 		if len(args) > len(names) {
-			return usage("%s: unexpected %q", cmd.CommandPath(), args[len(names)])
+			return usage("%s: unexpected %q", nameOf(cmd), args[len(names)])
 		}
 		return nil
 	}
+}
+
+// nameOf is how a command is called, without the program's name.
+func nameOf(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 }
 
 // isTerminal says whether w is one, and so may get colour and progress.

@@ -25,8 +25,8 @@ func newDeadLettersList(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the dead letters and why they are there",
-		Long: `Lists the deliveries that are dead letters, the longest dead first. They stay in
-their place, visible to others. What SQS itself moved, after too many tries, is
+		Long: `Lists the deliveries that are dead letters, the longest dead first. None is
+received: others do not notice. What SQS itself moved, after too many tries, is
 retries_exhausted; its last error is the ledger's.`,
 		Example: `  fairbridge dlq list
   fairbridge dlq list --stack fairbridge --reason rejected --since 7d
@@ -39,14 +39,11 @@ retries_exhausted; its last error is the ledger's.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
-				in, err := d.Select(cmd.Context(), deadletter.Wish{Filter: filter, Payloads: true, Bodies: asJSON})
+				in, err := d.Look(cmd.Context(), deadletter.Wish{Filter: filter, Payloads: true, Bodies: asJSON})
 				if err != nil {
 					return err
 				}
 				d.meter.clear()
-				if err := in.Hold.Release(cmd.Context()); err != nil {
-					return err
-				}
 				if asJSON {
 					err = writeLettersJSON(std.out, in.Cases)
 				} else {

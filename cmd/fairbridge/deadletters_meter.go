@@ -28,6 +28,15 @@ func newMeter(out io.Writer) *meter {
 }
 
 func (m *meter) show(what string, done, of int) {
+	m.draw("%s: %d of %d", what, done, of)
+}
+
+// count is show where nobody knows of how many.
+func (m *meter) count(what string, done int) {
+	m.draw("%s: %d", what, done)
+}
+
+func (m *meter) draw(format string, args ...any) {
 	if m.out == nil {
 		return
 	}
@@ -35,7 +44,7 @@ func (m *meter) show(what string, done, of int) {
 	defer m.mu.Unlock()
 	if now := time.Now(); now.Sub(m.last) >= meterEvery {
 		m.last, m.drawn = now, true
-		fmt.Fprintf(m.out, "\r\x1b[K%s: %d of %d", what, done, of)
+		fmt.Fprintf(m.out, "\r\x1b[K"+format, args...)
 	}
 }
 

@@ -152,11 +152,15 @@ func (d *desk) absent(ctx context.Context, in *deadletter.Selection, ids []strin
 // incomplete tells a person, who may believe to have seen everything, what is
 // not so.
 func (d *desk) incomplete(in *deadletter.Selection) bool {
-	if in.Hold.Missing > 0 {
-		d.say("the queue counts %s more that it does not hand out: another command has them in hand, or they came just now", terminal.Count(in.Hold.Missing, "letter"))
+	switch {
+	case in.Absent > 0 && in.Hold == nil:
+		d.say("the queue counts %s more than the ledger knows: if that lasts longer than 5 minutes, '%s' sets it right",
+			terminal.Count(in.Absent, "letter"), d.at.Command("dlq adopt"))
+	case in.Absent > 0:
+		d.say("the queue counts %s more that it does not hand out: another command has them in hand, or they came just now", terminal.Count(in.Absent, "letter"))
 	}
 	if in.LedgerErr != nil {
 		d.say("the last error of some letters is not known: %v", in.LedgerErr)
 	}
-	return in.Hold.Missing > 0 || in.LedgerErr != nil
+	return in.Absent > 0 || in.LedgerErr != nil
 }

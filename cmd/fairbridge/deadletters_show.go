@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,7 +28,7 @@ func newDeadLettersShow(std streams) *cobra.Command {
 		Short: "Show all that is known of a dead letter, and what to do",
 		Long: `Shows a dead letter: what went wrong and what to do, the payload, the request that
 fairbridge.yaml makes of it, and the ledger's history. The first characters of
-the delivery id are enough. The letter stays in its place.`,
+the delivery id are enough. The letter is not received.`,
 		Example: `  fairbridge dlq show 3f9a2c41
   fairbridge dlq show 3f9a2c41 --stack fairbridge --config prod.yaml
   fairbridge dlq show 3f9a2c41 --json | jq .payload`,
@@ -127,13 +126,7 @@ func writePayload(b *bytes.Buffer, s *deadletter.Shown) {
 		return
 	}
 	b.WriteString("\nThe payload:\n")
-	var indented bytes.Buffer
-	if err := json.Indent(&indented, s.Payload, "", "  "); err != nil {
-		indented.Write(s.Payload)
-	}
-	for line := range strings.Lines(indented.String()) {
-		b.WriteString(terminal.Printable(strings.TrimRight(line, "\n")) + "\n")
-	}
+	writeJSON(b, s.Payload)
 	for _, e := range s.Letter.Edits {
 		fmt.Fprintf(b, "%s: %s was %s\n", e.At.Format(time.RFC3339), terminal.Printable(e.Field), terminal.Printable(string(e.Old)))
 	}

@@ -128,5 +128,5 @@ func TestSendUsage(t *testing.T) {
 		}
 	}
 	runCommand(t, "", "send").want(t, exitUsage, "",
-		"fairbridge: send needs the file of a payload, for example events/feedback.json\nSee 'fairbridge --help'.\n")
+		"fairbridge: send needs the file of a payload, for example events/feedback.json\nSee 'fairbridge send --help'.\n")
 }

@@ -255,7 +255,7 @@ This needs a person:
 
 func TestStatusUsage(t *testing.T) {
 	for _, n := range []string{"-1", "1001"} {
-		runCommand(t, "", "status", "--last", n).want(t, exitUsage, "", "fairbridge: --last must be 0 to 1000\nSee 'fairbridge --help'.\n")
+		runCommand(t, "", "status", "--last", n).want(t, exitUsage, "", "fairbridge: --last must be 0 to 1000\nSee 'fairbridge status --help'.\n")
 	}
-	runCommand(t, "", "status", "x").want(t, exitUsage, "", fmt.Sprintf("fairbridge: fairbridge status: unexpected %q\nSee 'fairbridge --help'.\n", "x"))
+	runCommand(t, "", "status", "x").want(t, exitUsage, "", fmt.Sprintf("fairbridge: status: unexpected %q\nSee 'fairbridge status --help'.\n", "x"))
 }

@@ -194,10 +194,10 @@ func TestWebhookUsage(t *testing.T) {
 		{"register --url https://x/?token=" + webhookToken, "--url must come without a query; the token is added from the secrets"},
 		{"register --testfairy http://mobile.saucelabs.com", "--testfairy must be us, eu, legacy or an https URL"},
 		{"list --testfairy asia", "--testfairy must be us, eu, legacy or an https URL"},
-		{"register x", `fairbridge webhook register: unexpected "x"`},
+		{"register x", `webhook register: unexpected "x"`},
 	}
 	for _, test := range tests {
-		webhookCommand(t, strings.Fields(test.args)...).want(t, exitUsage, "", "fairbridge: "+test.want+"\nSee 'fairbridge --help'.\n")
+		webhookCommand(t, strings.Fields(test.args)...).want(t, exitUsage, "", "fairbridge: "+test.want+"\nSee 'fairbridge webhook "+strings.Fields(test.args)[0]+" --help'.\n")
 	}
 }
 
@@ -208,7 +208,7 @@ func TestWebhookOfFolder(t *testing.T) {
 	runCommand(t, testfairyKey, "secrets", "put", "testfairy-api-key", "--data", dir)
 	runCommand(t, webhookToken, "secrets", "put", "webhook-token", "--data", dir)
 	runCommand(t, "", "webhook", "register", "--data", dir).want(t, exitUsage, "",
-		"fairbridge: TestFairy cannot reach this machine by itself; give the bridge's public address with --url\nSee 'fairbridge --help'.\n")
+		"fairbridge: TestFairy cannot reach this machine by itself; give the bridge's public address with --url\nSee 'fairbridge webhook register --help'.\n")
 	runCommand(t, "", "webhook", "register", "--data", dir, "--url", "https://tunnel.example.com/webhooks/testfairy").want(t, exitDone,
 		"Added: webhook 1 \"FairBridge\", feedback and crash to https://tunnel.example.com/webhooks/testfairy\n", "")
 	if got := server.Webhooks(); len(got) != 1 || got[0].URL != "https://tunnel.example.com/webhooks/testfairy?token="+webhookToken {

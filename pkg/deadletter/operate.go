@@ -137,14 +137,20 @@ func (r *replaying) next(ctx context.Context, hold *Hold, w Wish) (*Selection, [
 	if err != nil {
 		return nil, nil, err
 	}
+	cases, err := r.toGo(ctx, in)
+	return in, cases, err
+}
+
+// toGo returns those of a selection that are to go.
+func (r *replaying) toGo(ctx context.Context, in *Selection) ([]Case, error) {
 	r.result.More = in.More
 	if !in.More && r.Looked != nil {
 		if err := r.Looked(ctx, in); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	cases, err := r.remembered(ctx, r.notTooOften(r.once(ctx, in)))
-	return in, r.correct(cases), err
+	return r.correct(cases), err
 }
 
 func (r *replaying) wish() Wish {
@@ -169,11 +175,13 @@ func (r *replaying) once(ctx context.Context, in *Selection) []Case {
 			r.result.Again++
 		}
 	}
-	in.Hold.Remove(ctx, copies, func(c Case, err error) {
-		if err == nil {
-			r.result.Copies += c.Count()
-		}
-	})
+	if len(copies) > 0 {
+		in.Hold.Remove(ctx, copies, func(c Case, err error) {
+			if err == nil {
+				r.result.Copies += c.Count()
+			}
+		})
+	}
 	return cases
 }
 
@@ -270,16 +278,18 @@ func (r *replaying) stays(c Case, err error) {
 }
 
 // DryRun returns the requests that a replay would make, by the mapping of the
-// options' Checker. Nothing is sent, settled or written down, but that a copy of a
-// letter may be in hand for a moment.
-func (d *Desk) DryRun(ctx context.Context, o ReplayOptions) (_ []Request, err error) {
+// options' Checker. Nothing is sent, settled or written down, and no letter is taken
+// in hand.
+func (d *Desk) DryRun(ctx context.Context, o ReplayOptions) ([]Request, error) {
 	if o.Checker == nil {
 		return nil, errors.New("a dry run needs a mapping")
 	}
 	r := &replaying{Desk: d, ReplayOptions: o}
-	hold := d.queue.Open(ctx)
-	defer func() { err = errors.Join(err, hold.Release(ctx)) }()
-	_, cases, err := r.next(ctx, hold, Wish{Filter: o.Filter, Bodies: true})
+	in, err := d.Look(ctx, Wish{Filter: o.Filter, Bodies: true})
+	if err != nil {
+		return nil, err
+	}
+	cases, err := r.toGo(ctx, in)
 	if err != nil {
 		return nil, err
 	}

@@ -3,11 +3,15 @@ package deadletter
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"golang.org/x/sync/errgroup"
 
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
@@ -18,8 +22,9 @@ import (
 // shortID is enough of a delivery id to name it.
 func shortID(id string) string { return id[:min(12, len(id))] }
 
-// Selection is dead letters in hand, and of them those that are meant.
+// Selection is dead letters, and of them those that are meant.
 type Selection struct {
+	// Hold has them in hand; nil if they were only looked at.
 	Hold *Hold
 	// Cases are those that are meant, the longest dead first.
 	Cases []Case
@@ -27,6 +32,8 @@ type Selection struct {
 	Deliveries int
 	// More says that these are not all.
 	More bool
+	// Absent is about how many letters the queue counts besides.
+	Absent int
 	// LedgerErr says why the last error of some that SQS moved is not known.
 	LedgerErr error
 }
@@ -54,51 +61,136 @@ func (d *Desk) Select(ctx context.Context, w Wish) (*Selection, error) {
 
 // selectMore takes dead letters in hand besides those that are.
 func (d *Desk) selectMore(ctx context.Context, hold *Hold, w Wish) (*Selection, error) {
-	type seen struct {
-		event testfairy.Event
-		meant bool
-	}
-	var mu sync.Mutex
-	var letters []Letter
-	known := map[string]seen{} // by message id
-	early := w.Filter.WithoutFault()
-	anyMore, err := hold.Take(ctx, w.Most, func(l Letter) {
-		var s seen
-		if w.Payloads || w.Filter.NeedsPayload() {
-			s.event, _ = l.Payload() // what cannot be decoded has no fields
-		}
-		if l.Reason == queue.ReasonRetriesExhausted {
-			s.meant = early.Selects(l, s.event)
-		} else {
-			s.meant = w.Filter.Selects(l, s.event)
-		}
-		if !s.meant || !w.Bodies {
-			l.Body = ""
-		}
-		if !s.meant {
-			s.event = testfairy.Event{}
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		letters = append(letters, l)
-		known[l.MessageID] = s
-	})
+	s := sifting{wish: w, known: map[string]sifted{}}
+	anyMore, err := hold.Take(ctx, w.Most, s.add)
 	if err != nil {
 		return nil, err
 	}
-	in := &Selection{Hold: hold, More: anyMore}
-	for _, c := range Cases(letters) {
+	in := s.selection(ctx, d)
+	in.Hold, in.More, in.Absent = hold, anyMore, hold.Missing
+	return in, nil
+}
+
+// Look finds the letters that are meant without taking one in hand: whoever works
+// with the queue does not notice. In a folder they are what the queue has. On a
+// stack they are what the ledger has of deliveries that wait for a person: those
+// that it does not know are Absent, as those that SQS moved before [Desk.Adopt].
+func (d *Desk) Look(ctx context.Context, w Wish) (*Selection, error) {
+	s := sifting{wish: w, known: map[string]sifted{}}
+	if d.home.Peeks != nil {
+		err := d.home.Peeks.Peek(ctx, d.home.DeadLetterQueueURL, func(m types.Message) bool {
+			s.add(letterOf(m))
+			return true
+		})
+		if err != nil {
+			return nil, err
+		}
+		return s.selection(ctx, d), nil
+	}
+	depth, err := d.home.Depth(ctx, d.home.DeadLetterQueueURL)
+	if err != nil {
+		return nil, err
+	}
+	records, err := d.home.History.Waiting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var readers errgroup.Group
+	readers.SetLimit(lookups)
+	for i, r := range records {
+		readers.Go(func() error {
+			l, err := d.keptLetter(ctx, r)
+			if err == nil {
+				s.add(l)
+				d.progress("reading dead letters", i+1, len(records))
+			}
+			return err
+		})
+	}
+	if err := readers.Wait(); err != nil {
+		return nil, err
+	}
+	in := s.selection(ctx, d)
+	in.Absent = max(0, depth.Total()-len(records))
+	return in, nil
+}
+
+// keptLetter is the letter of a dead delivery, as the ledger keeps it.
+func (d *Desk) keptLetter(ctx context.Context, r ledger.Record) (Letter, error) {
+	e, err := ledger.Read(r)
+	if err != nil {
+		return Letter{}, err
+	}
+	text, err := d.ledger.Letter(ctx, e)
+	if err == nil {
+		var line queue.Line
+		if err := json.Unmarshal(text, &line); err != nil {
+			return Letter{}, fmt.Errorf("read the letter of delivery %s: %w", shortID(e.DeliveryID), err)
+		}
+		return Letter{DeadLetter: line.DeadLetter, MessageID: e.DeliveryID, SentAt: line.SentAt, Body: line.Body}, nil
+	}
+	if !errors.Is(err, ledger.ErrNoLetter) {
+		return Letter{}, err
+	}
+	l := Letter{MessageID: e.DeliveryID}
+	l.DeliveryID, l.Generation, l.Replays, l.Attempts, l.FailedAt = e.DeliveryID, e.Generation, e.Replays, e.Attempts, r.Since
+	if e.Last != nil {
+		l.Reason, l.Stage, l.Status, l.Description = queue.Reason(e.Last.Reason), queue.Stage(e.Last.Stage), e.Last.Status, e.Last.Text
+	}
+	return l, nil
+}
+
+// sifting keeps of many letters what is wanted of them. Several goroutines add.
+type sifting struct {
+	wish    Wish
+	mu      sync.Mutex
+	letters []Letter
+	known   map[string]sifted // by message id
+}
+
+type sifted struct {
+	event testfairy.Event
+	meant bool
+}
+
+func (s *sifting) add(l Letter) {
+	var one sifted
+	if s.wish.Payloads || s.wish.Filter.NeedsPayload() {
+		one.event, _ = l.Payload() // what cannot be decoded has no fields
+	}
+	if l.Reason == queue.ReasonRetriesExhausted {
+		one.meant = s.wish.Filter.WithoutFault().Selects(l, one.event)
+	} else {
+		one.meant = s.wish.Filter.Selects(l, one.event)
+	}
+	if !one.meant || !s.wish.Bodies {
+		l.Body = ""
+	}
+	if !one.meant {
+		one.event = testfairy.Event{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.letters = append(s.letters, l)
+	s.known[l.MessageID] = one
+}
+
+// selection is what is meant of the letters, with what the ledger knows of those
+// that SQS moved.
+func (s *sifting) selection(ctx context.Context, d *Desk) *Selection {
+	in := &Selection{}
+	for _, c := range Cases(s.letters) {
 		in.Deliveries++
-		if s := known[c.MessageID]; s.meant {
-			c.Webhook = s.event
+		if one := s.known[c.MessageID]; one.meant {
+			c.Webhook = one.event
 			in.Cases = append(in.Cases, c)
 		}
 	}
 	in.LedgerErr = d.lastErrors(ctx, in.Cases)
 	in.Cases = slices.DeleteFunc(in.Cases, func(c Case) bool {
-		return c.Reason == queue.ReasonRetriesExhausted && !w.Filter.Selects(c.Letter, c.Webhook)
+		return c.Reason == queue.ReasonRetriesExhausted && !s.wish.Filter.Selects(c.Letter, c.Webhook)
 	})
-	return in, nil
+	return in
 }
 
 // lastErrors fills in what the ledger knows of the letters that SQS moved.

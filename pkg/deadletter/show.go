@@ -34,11 +34,8 @@ type Shown struct {
 // means. The filter has that id. check may be nil: without it there is no request.
 // The letter stays in its place.
 func (d *Desk) Show(ctx context.Context, filter Filter, check *preview.Checker) (*Shown, error) {
-	in, err := d.Select(ctx, Wish{Filter: filter, Payloads: true, Bodies: true})
+	in, err := d.Look(ctx, Wish{Filter: filter, Payloads: true, Bodies: true})
 	if err != nil {
-		return nil, err
-	}
-	if err := in.Hold.Release(ctx); err != nil {
 		return nil, err
 	}
 	missing, err := in.Missing(filter.IDs)
@@ -78,8 +75,11 @@ func (d *Desk) Show(ctx context.Context, filter Filter, check *preview.Checker) 
 // knows of the delivery.
 func (d *Desk) NoLetter(ctx context.Context, id string, in *Selection) error {
 	what := "there is no dead letter " + id
-	if in.Hold.Missing > 0 {
-		what += fmt.Sprintf(" among those that the queue hands out; it counts %s more", terminal.Count(in.Hold.Missing, "letter"))
+	switch {
+	case in.Absent > 0 && in.Hold == nil:
+		what += fmt.Sprintf(" that the ledger knows; the queue counts %s more ('%s')", terminal.Count(in.Absent, "letter"), d.home.Command("dlq adopt"))
+	case in.Absent > 0:
+		what += fmt.Sprintf(" among those that the queue hands out; it counts %s more", terminal.Count(in.Absent, "letter"))
 	}
 	if e, err := d.ledger.Entry(ctx, strings.ToLower(id)); err == nil { // it needs the whole id
 		what += "; the ledger says: " + endOf(e)

@@ -85,6 +85,11 @@ func WriteTable(out io.Writer, rows [][]string) error {
 	return err
 }
 
+// Pad fills a text up to so many columns of a terminal.
+func Pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-uniseg.StringWidth(s)))
+}
+
 // Dash is a text, or a dash if it is empty.
 func Dash(s string) string {
 	if s == "" {

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/deliveries"
+	"fairbridge/pkg/home"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/terminal"
+)
+
+// finding is a call of 'fairbridge find'.
+type finding struct {
+	query         ledger.Query
+	since, until  string
+	limit         int
+	asJSON, asCSV bool
+	config        string
+}
+
+func newFind(std streams) *cobra.Command {
+	var at place
+	var f finding
+	cmd := &cobra.Command{
+		Use:   "find [TEXT]",
+		Short: "Find deliveries by what you know of them, and see where their tickets are",
+		Long: `Finds deliveries by an email address, words of the feedback, an app, a time, a
+session or a ticket: the last received first, those that are done for 35 days,
+all others for as long as they are not. TEXT may stand in any of these, or at the
+beginning of the delivery id. Upper and lower case are the same. Nothing is
+changed, and no message is received.
+
+On a stack the whole table is read, and what is found is shown at once, in no
+order: a million deliveries take a few minutes and cost some US cents.`,
+		Example: `  fairbridge find                                        the last feedback
+  fairbridge find tester@example.com --since 24h
+  fairbridge find "crashes on login" --app Notes
+  fairbridge find --ticket BUG-17
+  fairbridge find --state dead --csv > dead.csv`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("find: give one text, in quotes if it has spaces")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.read(args, time.Now()); err != nil {
+				return err
+			}
+			return withFinder(cmd.Context(), &at, f.config, func(t *home.Home, finder *deliveries.Finder) error {
+				return f.run(cmd.Context(), t, finder, std)
+			})
+		},
+	}
+	at.flags(cmd)
+	configFlag(cmd, &f.config)
+	flags := cmd.Flags()
+	flags.StringVar(&f.query.Email, "email", "", "those whose tester's email address has this in it")
+	flags.StringVar(&f.query.App, "app", "", "those whose app's name has this in it")
+	flags.StringVar(&f.query.Kind, "kind", "", "those of this kind, such as feedback or crash")
+	flags.StringSliceVar(&f.query.States, "state", nil, "those in this state: "+strings.Join(ledger.Standings(), ", ")+" (repeatable)")
+	flags.StringVar(&f.query.Ticket, "ticket", "", "the one with this ticket")
+	flags.StringVar(&f.query.Session, "session", "", "those whose session's address has this in it")
+	flags.StringVar(&f.query.Reason, "reason", "", "those whose last fault has this reason, as in 'dlq list'")
+	flags.StringVar(&f.since, "since", "", "those received at that time or later: 2026-01-31, 2026-01-31T08:00:00Z, or 36h, 7d (ago)")
+	flags.StringVar(&f.until, "until", "", "those received before that time")
+	flags.IntVar(&f.limit, "limit", 50, "how many to show at most")
+	flags.BoolVar(&f.asJSON, "json", false, "one JSON object a line")
+	flags.BoolVar(&f.asCSV, "csv", false, "comma-separated values, with a line of names")
+	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(ledger.Standings(), cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func (f *finding) read(args []string, now time.Time) (err error) {
+	if len(args) > 0 {
+		f.query.Text = args[0]
+	}
+	for _, s := range f.query.States {
+		if !slices.Contains(ledger.Standings(), s) {
+			return usage("there is no state %q; the states are %s", s, strings.Join(ledger.Standings(), ", "))
+		}
+	}
+	if f.query.Reason != "" && !slices.Contains(queue.Reasons(), queue.Reason(f.query.Reason)) {
+		return usage("there is no reason %q; the reasons are %s", f.query.Reason, joined(queue.Reasons()))
+	}
+	// The path of a session's address is what is remembered.
+	if _, after, ok := strings.Cut(f.query.Session, "://"); ok {
+		_, f.query.Session, _ = strings.Cut(after, "/")
+	}
+	for _, bound := range []struct {
+		flag, text string
+		time       *time.Time
+	}{{"since", f.since, &f.query.Since}, {"until", f.until, &f.query.Until}} {
+		if bound.text == "" {
+			continue
+		}
+		if *bound.time, err = deadletter.ParseTime(bound.text, now); err != nil {
+			return usage("--%s: %w", bound.flag, err)
+		}
+	}
+	switch {
+	case f.limit < 1:
+		return usage("--limit must be 1 or more")
+	case f.asJSON && f.asCSV:
+		return usage("--json and --csv exclude each other")
+	}
+	return nil
+}
+
+// withFinder runs work over an open bridge. config is the file whose links are
+// taken where the ledger has none; it may be missing.
+func withFinder(ctx context.Context, at *place, config string, work func(*home.Home, *deliveries.Finder) error) error {
+	t, err := at.open(ctx)
+	if err != nil {
+		return err
+	}
+	m, err := mapping.Load(config)
+	if err != nil && (!errors.Is(err, fs.ErrNotExist) || config != defaultConfig) {
+		return errors.Join(err, t.Close())
+	}
+	return errors.Join(work(t, deliveries.New(deliveries.Config{Home: t, Mapping: m})), t.Close())
+}
+
+func (f *finding) run(ctx context.Context, t *home.Home, finder *deliveries.Finder, std streams) error {
+	m := newMeter(std.err)
+	f.query.Progress = func(n int) { m.count("deliveries looked at", n) }
+	out := f.output(std.out)
+	found := 0
+	more, err := finder.Find(ctx, f.query, f.limit, func(d deliveries.Delivery) error {
+		m.clear()
+		found++
+		return out(d)
+	})
+	m.clear()
+	switch {
+	case err != nil:
+		return err
+	case found == 0:
+		fmt.Fprintln(std.err, "fairbridge: nothing was found; what is done is remembered for 35 days")
+		return errSaid
+	case more && t.OnAWS():
+		fmt.Fprintf(std.err, "fairbridge: there are more; these %d were found first: narrow it down, or give --limit\n", found)
+	case more:
+		fmt.Fprintf(std.err, "fairbridge: there are more; these %d are the last: narrow it down, or give --limit\n", found)
+	}
+	return nil
+}
+
+// output returns what writes one delivery after the other.
+func (f *finding) output(out io.Writer) func(deliveries.Delivery) error {
+	switch {
+	case f.asJSON:
+		enc := json.NewEncoder(out)
+		enc.SetEscapeHTML(false)
+		return func(d deliveries.Delivery) error { return enc.Encode(d) }
+	case f.asCSV:
+		return writeFoundCSV(csv.NewWriter(out))
+	}
+	return (&foundTable{out: out, width: terminalWidth(out)}).write
+}
+
+// foundTable writes deliveries as they are found, so its columns do not know what
+// comes. A link has a line of its own: it must not be cut.
+type foundTable struct {
+	out   io.Writer
+	width int // of the terminal
+	begun bool
+}
+
+func (t *foundTable) write(d deliveries.Delivery) error {
+	if !t.begun {
+		t.begun = true
+		if err := t.row("ID", "RECEIVED", "STATE", "TICKET", "APP", "FROM", "WHAT"); err != nil {
+			return err
+		}
+	}
+	state := d.State
+	if d.State == string(ledger.Dead) && d.Reason != "" {
+		state = d.Reason
+	}
+	if err := t.row(shortID(d.DeliveryID), d.ReceivedAt.Local().Format("2006-01-02 15:04:05"), state, d.TicketID, d.App, d.From, d.Text); err != nil {
+		return err
+	}
+	if d.TicketURL == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(t.out, "%-12s  %s\n", "", terminal.Printable(d.TicketURL))
+	return err
+}
+
+// row writes a line. What other people wrote shares what is left of the width.
+func (t *foundTable) row(id, received, state, ticket, app, from, what string) error {
+	const fixed = 12 + 2 + 19 + 2 + 18 + 2 + 10 + 2
+	left := max(t.width-fixed, 24)
+	cells := []struct {
+		text  string
+		width int
+	}{{id, 12}, {received, 19}, {state, 18}, {ticket, 10}, {app, left / 5}, {from, left * 2 / 5}, {what, left - left/5 - left*2/5 - 4}}
+	if t.width < fixed+24 { // a narrow terminal: what is needed to go on
+		cells = cells[:4]
+	}
+	var b strings.Builder
+	for i, c := range cells {
+		b.WriteString(terminal.Pad(terminal.Dash(terminal.Shorten(terminal.Printable(c.text), c.width)), c.width))
+		if i < len(cells)-1 {
+			b.WriteString("  ")
+		}
+	}
+	_, err := fmt.Fprintln(t.out, strings.TrimRight(b.String(), " "))
+	return err
+}
+
+func writeFoundCSV(w *csv.Writer) func(deliveries.Delivery) error {
+	begun := false
+	return func(d deliveries.Delivery) error {
+		if !begun {
+			begun = true
+			_ = w.Write([]string{"deliveryId", "receivedAt", "kind", "app", "version", "build", "session", "from", "text",
+				"state", "reason", "status", "problem", "project", "ticketId", "ticketUrl", "attempts", "updatedAt"})
+		}
+		status := ""
+		if d.Status != 0 {
+			status = strconv.Itoa(d.Status)
+		}
+		row := []string{d.DeliveryID, d.ReceivedAt.Format(time.RFC3339), d.Kind, d.App, d.Version, d.Build, d.Session, d.From, d.Text,
+			d.State, d.Reason, status, d.Problem, d.Project, d.TicketID, d.TicketURL, strconv.Itoa(d.Attempts), d.UpdatedAt.Format(time.RFC3339)}
+		for i, cell := range row {
+			row[i] = notFormula(cell)
+		}
+		_ = w.Write(row)
+		w.Flush()
+		return w.Error()
+	}
+}
+
+// notFormula keeps a spreadsheet from taking what a tester wrote for a formula.
+func notFormula(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
+}
+
+// terminalWidth is how many columns a terminal has; what is none has room.
+func terminalWidth(out io.Writer) int {
+	if f, ok := out.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return 160
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/deliveries"
+	"fairbridge/pkg/home"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/terminal"
+)
+
+func newShow(std streams) *cobra.Command {
+	var at place
+	var config string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show DELIVERY-ID",
+		Short: "Show what became of a delivery, step by step",
+		Long: `Shows what is known of a delivery: what it was about, what happened to it and when,
+where its ticket was made, the files that Centercode has, and what can be done now.
+The first six characters of the id are enough; on a stack, a short id means that
+the whole table is read. Nothing is changed, and no message is received. Of a dead
+letter, 'fairbridge dlq show' also shows the payload and what a replay would send.`,
+		Example: `  fairbridge show 3f9a2c41
+  fairbridge show 3f9a2c41 --json | jq .timeline`,
+		Args: exactly("a delivery id, see 'fairbridge find'"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args[0]) < shortestID || strings.Trim(strings.ToLower(args[0]), "0123456789abcdef") != "" {
+				return usage("%q is no delivery id; give at least its first %d characters", args[0], shortestID)
+			}
+			return withFinder(cmd.Context(), &at, config, func(_ *home.Home, finder *deliveries.Finder) error {
+				m := newMeter(std.err)
+				s, err := finder.Show(cmd.Context(), args[0], func(n int) { m.count("deliveries looked at", n) })
+				m.clear()
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					enc := json.NewEncoder(std.out)
+					enc.SetEscapeHTML(false)
+					enc.SetIndent("", "  ")
+					return enc.Encode(s)
+				}
+				return writeDelivery(std.out, s, at.Place, time.Now())
+			})
+		},
+	}
+	at.flags(cmd)
+	configFlag(cmd, &config)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as one JSON object")
+	return cmd
+}
+
+// writeDelivery is all that is known of a delivery, for a person.
+func writeDelivery(out io.Writer, s *deliveries.Shown, at home.Place, now time.Time) error {
+	var b bytes.Buffer
+	field := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "%-10s %s\n", name, terminal.Printable(text))
+		}
+	}
+	field("delivery", s.DeliveryID)
+	field("received", s.ReceivedAt.Format(time.RFC3339)+", "+age(now.Sub(s.ReceivedAt))+" ago")
+	app := s.App
+	if s.Version != "" {
+		app += " " + s.Version
+	}
+	if s.Build != "" {
+		app += " (" + s.Build + ")"
+	}
+	field("kind", s.Kind)
+	field("app", strings.TrimSpace(app))
+	field("from", s.From)
+	field("text", s.Text)
+	field("session", s.Session)
+	field("state", stateText(s, now))
+	field("ticket", strings.TrimSpace(s.TicketID+"  "+s.TicketURL))
+	if w := s.Ledger.Where; w != nil {
+		field("sent to", fmt.Sprintf("%s, project %s, source %s", w.BaseURL, w.Project, w.Source))
+	}
+	field("in doubt", s.Ledger.Attaching)
+	if f := s.Ledger.Last; f != nil && s.Ledger.State != ledger.Completed {
+		field("problem", deadletter.FaultText(*f))
+	}
+	b.WriteString("\n")
+	for _, e := range s.Timeline {
+		fmt.Fprintf(&b, "%s  %s\n", e.At.Format(time.RFC3339), terminal.Printable(e.What))
+	}
+	if s.Payload != nil {
+		b.WriteString("\nThe payload, which waits in the queue:\n")
+		writeJSON(&b, s.Payload)
+	}
+	if next := nextStep(s.Ledger, at); next != "" {
+		fmt.Fprintf(&b, "\n%s\n", next)
+	}
+	_, err := out.Write(b.Bytes())
+	return err
+}
+
+// stateText is in words how far a delivery got.
+func stateText(s *deliveries.Shown, now time.Time) string {
+	e := s.Ledger
+	switch {
+	case e.Dropped():
+		return "dropped: a person gave it up"
+	case e.State == ledger.Dead:
+		return "dead letter: it waits for a person"
+	case e.State == ledger.Completed:
+		return "completed " + age(e.UpdatedAt.Sub(e.Received())) + " after the webhook"
+	case e.HeldAt(now):
+		return string(e.State) + ": a worker has it in hand"
+	case e.State == ledger.Created:
+		return "created: the ticket is made, files are missing; it waits for another attempt"
+	}
+	return string(e.State) + ": it waits for another attempt"
+}
+
+// nextStep is what can be done now; "" if nothing is to be.
+func nextStep(e ledger.Entry, at home.Place) string {
+	id := shortID(e.DeliveryID)
+	switch {
+	case e.Dropped():
+		return ""
+	case e.State == ledger.Dead:
+		return "What to do: " + at.Command("dlq show "+id)
+	case e.State == ledger.Completed && e.TicketID == "":
+		return "Centercode's answer did not name the ticket: look for the delivery's id, " + id + ", there."
+	case e.State == ledger.Completed:
+		return ""
+	}
+	return "It goes on by itself; whether all is well: " + at.Command("status")
+}
+
+// writeJSON writes JSON with indents, a line at a time, so that nothing in it is
+// acted on.
+func writeJSON(b *bytes.Buffer, data json.RawMessage) {
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, data, "", "  "); err != nil {
+		indented.Reset()
+		indented.Write(data)
+	}
+	for line := range strings.Lines(indented.String()) {
+		b.WriteString(terminal.Printable(strings.TrimRight(line, "\n")) + "\n")
+	}
+}

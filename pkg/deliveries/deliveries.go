@@ -1,0 +1,180 @@
+// Package deliveries answers what became of a feedback, to whoever knows something
+// of it: an email address, words, an app, a time, a session or a ticket. It reads
+// the ledger, and changes nothing.
+package deliveries
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"fairbridge/pkg/home"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/mapping"
+)
+
+// Config is what a [Finder] needs.
+type Config struct {
+	// Home is the bridge whose deliveries are meant.
+	Home *home.Home
+	// Mapping makes the links to tickets that no mapping in the ledger makes; nil
+	// for none.
+	Mapping *mapping.Config
+}
+
+// Finder finds deliveries. Several goroutines may use it.
+type Finder struct {
+	home    *home.Home
+	ledger  *ledger.Ledger
+	mapping *mapping.Config
+
+	mu sync.Mutex
+	// ran has the mappings that were asked for, by their hash; nil for one that the
+	// ledger does not have.
+	ran map[string]*mapping.Config
+}
+
+// New returns a finder.
+func New(c Config) *Finder {
+	return &Finder{
+		home: c.Home, ledger: ledger.New(c.Home.Ledger, time.Now, ledger.DefaultLease),
+		mapping: c.Mapping, ran: map[string]*mapping.Config{},
+	}
+}
+
+// Delivery is what the ledger has of a delivery, for people and their programs.
+type Delivery struct {
+	DeliveryID string    `json:"deliveryId"`
+	ReceivedAt time.Time `json:"receivedAt"`
+	Kind       string    `json:"kind,omitempty"`
+	App        string    `json:"app,omitempty"`
+	Version    string    `json:"version,omitempty"`
+	Build      string    `json:"build,omitempty"`
+	Session    string    `json:"session,omitempty"`
+	From       string    `json:"from,omitempty"`
+	Text       string    `json:"text,omitempty"`
+	// State is that of [ledger.Entry.Standing].
+	State string `json:"state"`
+	// Reason, Status and Problem are those of the last fault of what is not done.
+	Reason    string    `json:"reason,omitempty"`
+	Status    int       `json:"status,omitempty"`
+	Problem   string    `json:"problem,omitempty"`
+	Project   string    `json:"project,omitempty"`
+	TicketID  string    `json:"ticketId,omitempty"`
+	TicketURL string    `json:"ticketUrl,omitempty"`
+	Attempts  int       `json:"attempts"`
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// Find shows the deliveries that are looked for to visit, at most limit of them. In
+// a folder they are the last received, the last first; on a stack those that were
+// found first, in no order. more says that there are others.
+func (f *Finder) Find(ctx context.Context, q ledger.Query, limit int, visit func(Delivery) error) (more bool, err error) {
+	n := 0
+	var failed error
+	err = f.home.History.Search(ctx, q, func(e ledger.Entry) bool {
+		if n == limit {
+			more = true
+			return false
+		}
+		n++
+		failed = visit(f.describe(ctx, e))
+		return failed == nil
+	})
+	return more, errors.Join(failed, err)
+}
+
+func (f *Finder) describe(ctx context.Context, e ledger.Entry) Delivery {
+	d := Delivery{
+		DeliveryID: e.DeliveryID, ReceivedAt: e.Received().UTC(), State: e.Standing(),
+		TicketID: e.TicketID, Attempts: e.Attempts, UpdatedAt: e.UpdatedAt.UTC(),
+	}
+	if a := e.About; a != nil {
+		d.Kind, d.App, d.Version, d.Build, d.Session, d.From, d.Text = a.Kind, a.App, a.Version, a.Build, a.Session, a.Email, a.Text
+	}
+	if e.Last != nil && e.State != ledger.Completed {
+		d.Reason, d.Status, d.Problem = e.Last.Reason, e.Last.Status, e.Last.Text
+	}
+	if e.Where != nil {
+		d.Project = e.Where.Project
+	}
+	if e.TicketID != "" && e.Where != nil {
+		d.TicketURL = f.link(ctx, e)
+	}
+	return d
+}
+
+// link is the page of the delivery's ticket, by the mapping that made it; "" if
+// there is none.
+func (f *Finder) link(ctx context.Context, e ledger.Entry) string {
+	for _, m := range []*mapping.Config{f.mappingOf(ctx, e.Where.Mapping), f.mapping} {
+		if m != nil {
+			if link := m.Centercode.TicketURL(e.Where.Project, e.TicketID); link != "" {
+				return link
+			}
+		}
+	}
+	return ""
+}
+
+// mappingOf is the mapping that ran under a hash; nil if the ledger does not have
+// it: a link is not worth an error.
+func (f *Finder) mappingOf(ctx context.Context, hash string) *mapping.Config {
+	if hash == "" {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if m, asked := f.ran[hash]; asked {
+		return m
+	}
+	text, err := f.ledger.Mapping(ctx, hash)
+	var m *mapping.Config
+	if err == nil {
+		m, _ = mapping.Parse("", []byte(text)) // it ran
+	}
+	f.ran[hash] = m
+	return m
+}
+
+// ErrNone says that there is no such delivery.
+var ErrNone = errors.New("the ledger has no such delivery")
+
+// Get returns the delivery that an id means, or its beginning, of six characters or
+// more. The error wraps [ErrNone], or says that several are meant.
+func (f *Finder) Get(ctx context.Context, id string, progress func(looked int)) (Delivery, ledger.Entry, error) {
+	id = strings.ToLower(id)
+	e, err := f.ledger.Entry(ctx, id)
+	if errors.Is(err, ledger.ErrNotFound) {
+		e, err = f.begins(ctx, id, progress)
+	}
+	if err != nil {
+		return Delivery{}, ledger.Entry{}, err
+	}
+	return f.describe(ctx, e), e, nil
+}
+
+func (f *Finder) begins(ctx context.Context, id string, progress func(looked int)) (ledger.Entry, error) {
+	const most = 10
+	var found []ledger.Entry
+	err := f.home.History.Search(ctx, ledger.Query{ID: id, Progress: progress}, func(e ledger.Entry) bool {
+		found = append(found, e)
+		return len(found) < most
+	})
+	switch {
+	case err != nil:
+		return ledger.Entry{}, err
+	case len(found) == 0:
+		return ledger.Entry{}, fmt.Errorf("%s: %w", id, ErrNone)
+	case len(found) > 1:
+		var ids []string
+		for _, e := range found {
+			ids = append(ids, e.DeliveryID)
+		}
+		return ledger.Entry{}, fmt.Errorf("%s is the beginning of several delivery ids: %s", id, strings.Join(ids, ", "))
+	}
+	return found[0], nil
+}

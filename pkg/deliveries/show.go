@@ -1,0 +1,106 @@
+package deliveries
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+)
+
+// Shown is all that is known of a delivery.
+type Shown struct {
+	Delivery
+	Timeline []Event      `json:"timeline"`
+	Ledger   ledger.Entry `json:"ledger"`
+	// Payload is the TestFairy event while its message waits in the work queue of a
+	// folder. On a stack, nobody looks at a message without receiving it.
+	Payload json.RawMessage `json:"payload,omitempty"`
+}
+
+// Event is something that happened to a delivery.
+type Event struct {
+	At   time.Time `json:"at"`
+	What string    `json:"what"`
+}
+
+// Show returns all that is known of a delivery. The errors are those of
+// [Finder.Get].
+func (f *Finder) Show(ctx context.Context, id string, progress func(looked int)) (*Shown, error) {
+	d, e, err := f.Get(ctx, id, progress)
+	if err != nil {
+		return nil, err
+	}
+	s := &Shown{Delivery: d, Timeline: Timeline(e), Ledger: e}
+	if f.home.Peeks != nil && e.State != ledger.Completed && e.State != ledger.Dead {
+		err = f.home.Peeks.Peek(ctx, f.home.WorkQueueURL, func(m types.Message) bool {
+			if envelope, err := queue.Decode(aws.ToString(m.Body)); err == nil && envelope.DeliveryID == e.DeliveryID {
+				s.Payload = envelope.Event
+			}
+			return s.Payload == nil
+		})
+	}
+	return s, err
+}
+
+// Timeline is what happened to a delivery, in its order.
+func Timeline(e ledger.Entry) []Event {
+	var all []Event
+	add := func(at time.Time, format string, args ...any) {
+		if !at.IsZero() {
+			all = append(all, Event{At: at.UTC(), What: fmt.Sprintf(format, args...)})
+		}
+	}
+	add(e.Received(), "the webhook came")
+	for _, a := range e.Tried {
+		add(a.At.Add(time.Duration(a.Took)*time.Millisecond), "%s", attemptText(a))
+	}
+	if left := e.Attempts - len(e.Tried); len(e.Tried) >= 18 && left > 0 {
+		add(e.Tried[8].At, "... %d attempts that are not remembered ...", left)
+	}
+	if w := e.Where; w != nil {
+		add(e.CreatingSince, "the ticket was asked for at %s, project %s, source %s", w.BaseURL, w.Project, w.Source)
+	}
+	for name, a := range e.Attached {
+		add(a.At, "Centercode has the file %s: %s, %d bytes", name, a.Name, a.Bytes)
+	}
+	for _, a := range e.Actions {
+		who := a.Who
+		if who == "" {
+			who = "somebody"
+		}
+		add(a.At, "%s %s", who, a.What)
+	}
+	slices.SortStableFunc(all, func(a, b Event) int { return a.At.Compare(b.At) })
+	return all
+}
+
+// attemptText is an attempt in words.
+func attemptText(a ledger.Attempt) string {
+	what := map[string]string{
+		ledger.DecisionCompleted:  "an attempt completed it",
+		ledger.DecisionDeadLetter: "an attempt failed for good: it became a dead letter",
+		ledger.DecisionRetry:      "an attempt failed: it is tried again",
+		ledger.DecisionHeld:       "it was put back without an attempt",
+		ledger.DecisionSilent:     "an attempt ended without a word: its worker died, or could not reach the ledger",
+	}[a.Decision]
+	if what == "" {
+		what = "an attempt: " + a.Decision
+	}
+	if a.Stage != "" {
+		what += ", at " + a.Stage
+	}
+	if a.Status != 0 {
+		what += fmt.Sprintf(", HTTP %d", a.Status)
+	}
+	if a.Took > 0 {
+		what += fmt.Sprintf(" (%d ms)", a.Took)
+	}
+	return what
+}
