@@ -45,6 +45,19 @@ func TestReplayCorrects(t *testing.T) {
 		"fairbridge: 2cf24dba5fb0 stays: it cannot be corrected: not a FairBridge message: not JSON at byte 1\n")
 }
 
+// A misspelt field is not added without a word.
+func TestReplaySetsNoNewField(t *testing.T) {
+	t.Chdir(t.TempDir()) // without a fairbridge.yaml
+	h := newLetterHome(t, rejected(t, 1, `"email":"nobody"`))
+	id := shortID(idOf(1))
+	h.dlq("replay", id, "--yes", "--set", "emial=qa@example.com").want(t, exitLeft, "0 dead letters replayed\n",
+		"fairbridge: "+id+" stays: the event has no field emial (did you mean email?); '--new-field' adds it\n")
+	h.dlq("replay", id, "--yes", "--set", "screenshotUrl=", "--set", "zebra=1").want(t, exitLeft, "0 dead letters replayed\n",
+		"fairbridge: "+id+" stays: the event has no field zebra; '--new-field' adds it\n")
+	h.dlq("replay", id, "--yes", "--set", "screenshotUrl=", "--set", "zebra=1", "--new-field").want(t, exitDone,
+		id+"\n+ screenshotUrl: \"\"\n+ zebra: \"1\"\n1 dead letter replayed\n", "")
+}
+
 func TestReplayCorrectsForTheMapping(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "fairbridge.yaml")
 	err := os.WriteFile(config, []byte(`routes:

@@ -58,6 +58,7 @@ type replayCall struct {
 	at                                    place
 	config, rate, asCreated               string
 	sets                                  []string
+	newField                              bool
 	dryRun, yes, wait, force, createAgain bool
 	timeout                               time.Duration
 
@@ -73,6 +74,7 @@ func (r *replayCall) flags(cmd *cobra.Command) {
 	f.BoolVar(&r.all, "all", false, "every dead letter")
 	f.BoolVar(&r.dryRun, "dry-run", false, "print the requests that would be made, and send nothing")
 	f.StringArrayVar(&r.sets, "set", nil, "correct a field of the payload, FIELD=VALUE (repeatable)")
+	f.BoolVar(&r.newField, "new-field", false, "let --set add a field that neither TestFairy documents, nor the payload or fairbridge.yaml has")
 	f.StringVar(&r.rate, "rate", "", "at most so many, such as 20/s or 100/m (default: as fast as possible)")
 	f.BoolVar(&r.yes, "yes", false, "do not ask")
 	f.BoolVar(&r.wait, "wait", false, "follow each to its end")
@@ -99,6 +101,7 @@ func (r *replayCall) check(std streams) (err error) {
 		if err != nil {
 			return usage("--set %w", err)
 		}
+		a.New = r.newField
 		r.options.Sets = append(r.options.Sets, a)
 	}
 	if r.options.PerSecond, err = parseRate(r.rate); err != nil {

@@ -118,6 +118,11 @@ func (t *replayTeller) looked(ctx context.Context, in *deadletter.Selection) (er
 
 func (t *replayTeller) edited(c deadletter.Case, changes []queue.Edit, err error) {
 	t.meter.clear()
+	if _, misspelt := errors.AsType[*deadletter.NewFieldError](err); misspelt {
+		t.say("%s stays: %v; '--new-field' adds it", shortID(c.DeliveryID), err)
+		t.left = true
+		return
+	}
 	writeChanges(t.std.out, c.DeliveryID, changes)
 	if err != nil {
 		t.say("%s stays: %v", shortID(c.DeliveryID), err)

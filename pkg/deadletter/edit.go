@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fairbridge/pkg/internal/suggest"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/preview"
 	"fairbridge/pkg/queue"
@@ -15,7 +16,23 @@ import (
 )
 
 // Assignment is a correction: a field of the payload and its new value, as text.
-type Assignment struct{ Field, Value string }
+type Assignment struct {
+	Field, Value string
+	// New lets the event get a field that no event is known to have.
+	New bool
+}
+
+// NewFieldError says that a correction names a field that the event does not have,
+// and no event is known to have.
+type NewFieldError struct{ Field, Nearest string }
+
+// Error implements error.
+func (e *NewFieldError) Error() string {
+	if e.Nearest != "" {
+		return fmt.Sprintf("the event has no field %s (did you mean %s?)", e.Field, e.Nearest)
+	}
+	return "the event has no field " + e.Field
+}
 
 // ParseAssignment reads FIELD=VALUE.
 func ParseAssignment(s string) (Assignment, error) {
@@ -35,6 +52,9 @@ func Edit(l *Letter, sets []Assignment, c *preview.Checker, now time.Time) (chan
 	envelope, err := queue.Decode(l.Body)
 	if err != nil {
 		return nil, fmt.Errorf("it cannot be corrected: %w", err)
+	}
+	if err := checkFields(envelope, sets, c); err != nil {
+		return nil, err
 	}
 	before := len(envelope.Edits)
 	for _, s := range sets {
@@ -61,6 +81,21 @@ func Edit(l *Letter, sets []Assignment, c *preview.Checker, now time.Time) (chan
 	}
 	l.Body, l.Event = body, string(event.Kind)
 	return changes, nil
+}
+
+// checkFields refuses a field that is most likely misspelt.
+func checkFields(e queue.Envelope, sets []Assignment, c *preview.Checker) error {
+	var m *mapping.Config
+	if c != nil {
+		m = c.Mapping()
+	}
+	known := append(m.Fields(), testfairy.FieldNames(e.Event)...)
+	for _, s := range sets {
+		if !s.New && !slices.Contains(known, s.Field) {
+			return &NewFieldError{Field: s.Field, Nearest: suggest.Nearest(s.Field, known)}
+		}
+	}
+	return nil
 }
 
 // checkSet refuses a value that is not as TestFairy documents its field. From

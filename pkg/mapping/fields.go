@@ -115,6 +115,23 @@ func (c *Config) UnknownFields(seen map[testfairy.Kind][]string) Problems {
 	return unknown.Sorted()
 }
 
+// Fields returns the names of the fields that an event may have: those that
+// TestFairy documents for any kind, and those that the file's templates read. c may
+// be nil.
+func (c *Config) Fields() []string {
+	var all []string
+	for _, k := range eventKinds {
+		all = append(all, documented[testfairy.Kind(k)]...)
+	}
+	if c != nil {
+		for _, r := range c.readings {
+			all = append(all, r.field)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // wanted returns every kind of event that can become a ticket.
 func (c *Config) wanted() []string {
 	var kinds []string

@@ -54,6 +54,9 @@ func New(config Config) (*Checker, error) {
 	return &Checker{config: c, client: client, fetcher: fetcher, now: now}, nil
 }
 
+// Mapping is the checker's.
+func (c *Checker) Mapping() *mapping.Config { return c.config }
+
 // Payload takes one through what ingest does, and then through the mapping.
 func (c *Checker) Payload(p Payload) (Preview, error) {
 	result := Preview{Payload: p.Name, Event: string(p.event.Kind), Outcome: Ticket, Problems: []Remark{}, Warnings: []Remark{}}
