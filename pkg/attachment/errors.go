@@ -53,8 +53,7 @@ type Error struct {
 	// SignIn says that the source wants to know who asks, or somebody else: 401,
 	// 403, a sign-in page. Other credentials may help.
 	SignIn bool
-	// RetryAfter is how long to leave the source alone: what it asked for, or until
-	// a file that is not there yet may be; 0 if nothing is known.
+	// RetryAfter is how long the source asked to be left alone; 0 if it did not.
 	RetryAfter time.Duration
 	// Reason may be sent outward.
 	Reason string

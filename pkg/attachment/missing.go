@@ -35,8 +35,6 @@ func (s *stream) refused(a *answer) *Error {
 		if age < lateFor {
 			e.Permanent = false
 			e.Reason += "; the file may not be there yet"
-			// Soon while it is young, and again as soon as it is given up.
-			e.RetryAfter = max(e.RetryAfter, min(3*age, lateFor-age))
 		}
 	}
 	return e

@@ -32,7 +32,7 @@ func (d *delivery) attachments(ctx context.Context) error {
 			return d.attach(ctx, name, a, key)
 		})
 		var source *attachment.Error
-		if a.Optional && errors.As(err, &source) && (source.Permanent || d.exhausted()) {
+		if a.Optional && errors.As(err, &source) && (source.Permanent || d.exhausted() && attachment.IsSourceFault(err)) {
 			d.out.Skipped = append(d.out.Skipped, name+": "+source.Reason)
 			err = d.claim.Attaching(ctx, "")
 		}

@@ -126,3 +126,29 @@ func TestTableInDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestExhaustedReason: an attempt that was cut off says nothing of a file's source.
+func TestExhaustedReason(t *testing.T) {
+	fetcher, err := attachment.New(attachment.Config{AllowLoopback: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	_, cutOff := fetcher.Open(ended, attachment.OpenRequest{URL: "http://127.0.0.1:9/f"})
+	for _, tt := range []struct {
+		name string
+		err  error
+		want queue.Reason
+	}{
+		{"the source was down", &attachment.Error{Status: 503}, queue.ReasonAttachmentSource},
+		{"the source broke off during the upload",
+			&centercode.Error{Err: &centercode.SourceError{Err: &attachment.Error{}}}, queue.ReasonAttachmentSource},
+		{"the attempt was cut off", cutOff, queue.ReasonRetriesExhausted},
+		{"Centercode was down", &centercode.Error{Status: 503}, queue.ReasonRetriesExhausted},
+	} {
+		if got := exhaustedReason(failed(queue.StageAttach, tt.err)); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}

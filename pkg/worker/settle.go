@@ -94,8 +94,7 @@ func (d *delivery) exhausted() bool { return d.claim != nil && d.waited() >= d.P
 // exhaustedReason is the reason of a dead letter whose delivery's patience is at
 // its end: whose fault it was.
 func exhaustedReason(err error) queue.Reason {
-	var source *attachment.Error
-	if errors.As(err, &source) {
+	if attachment.IsSourceFault(err) {
 		return queue.ReasonAttachmentSource
 	}
 	return queue.ReasonRetriesExhausted
