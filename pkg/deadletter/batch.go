@@ -3,7 +3,6 @@ package deadletter
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -159,10 +158,3 @@ func messageBytes(body string, attrs map[string]types.MessageAttributeValue) int
 }
 
 func nothing[T any](T) int { return 0 }
-
-func describeCount(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 )
@@ -60,27 +62,22 @@ func (d *Desk) entries(ctx context.Context, ids []string) (map[string]ledger.Ent
 	var mu sync.Mutex
 	var first error
 	found := make(map[string]ledger.Entry, len(ids))
-	next := make(chan string)
-	var askers sync.WaitGroup
-	for range min(lookups, len(ids)) {
-		askers.Go(func() {
-			for id := range next {
-				e, err := d.ledger.Entry(ctx, id)
-				mu.Lock()
-				switch {
-				case err == nil:
-					found[id] = e
-				case first == nil && !errors.Is(err, ledger.ErrNotFound):
-					first = err
-				}
-				mu.Unlock()
+	var askers errgroup.Group
+	askers.SetLimit(lookups)
+	for _, id := range ids {
+		askers.Go(func() error {
+			e, err := d.ledger.Entry(ctx, id)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				found[id] = e
+			case first == nil && !errors.Is(err, ledger.ErrNotFound):
+				first = err
 			}
+			return nil
 		})
 	}
-	for _, id := range ids {
-		next <- id
-	}
-	close(next)
-	askers.Wait()
+	_ = askers.Wait() // the others are asked all the same
 	return found, first
 }

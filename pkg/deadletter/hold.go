@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/terminal"
 )
 
 const (
@@ -122,7 +124,7 @@ func (h *Hold) Release(ctx context.Context) error {
 	clear(h.held)
 	h.mu.Unlock()
 	if failed > 0 {
-		return fmt.Errorf("put %s back, which SQS does within %s: %w", describeCount(failed, "dead letter"), longHold, first)
+		return fmt.Errorf("put %s back, which SQS does within %s: %w", terminal.Count(failed, "dead letter"), longHold, first)
 	}
 	return nil
 }
@@ -191,14 +193,14 @@ func (h *Hold) secure(ctx context.Context, id string) error {
 }
 
 // renew hides letters for longer. Those that SQS says are not in hand any more
-// are let go.
+// are let go. Its errors are in the order of the ids.
 func (h *Hold) renew(ctx context.Context, ids []string) []error {
-	all := make([]error, 0, len(ids))
-	var mu sync.Mutex
+	faults := make(map[string]error, len(ids))
 	inLanes(chunks(ids, batchEntries, nothing), func(ids []string) {
 		began := time.Now()
 		errs := h.hide(ctx, ids, longHold)
 		h.mu.Lock()
+		defer h.mu.Unlock()
 		for i, id := range ids {
 			l, held := h.held[id]
 			switch {
@@ -209,12 +211,13 @@ func (h *Hold) renew(ctx context.Context, ids []string) []error {
 				delete(h.held, id)
 				errs[i] = errLost
 			}
+			faults[id] = errs[i]
 		}
-		h.mu.Unlock()
-		mu.Lock()
-		defer mu.Unlock()
-		all = append(all, errs...)
 	})
+	all := make([]error, len(ids))
+	for i, id := range ids {
+		all[i] = faults[id]
+	}
 	return all
 }
 

@@ -3,6 +3,8 @@ package deadletter
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -79,6 +81,37 @@ func TestNotSentWhatIsNoLongerInHand(t *testing.T) {
 		}
 		if dead, work := len(w.all(w.dead)), len(w.all(w.work)); dead != 1 || work != 0 {
 			t.Errorf("%d dead letters, %d sent", dead, work)
+		}
+	})
+}
+
+// TestRenewTellsWhichIsLost: the errors are in the order of the letters, whichever
+// of the calls that they take ends first.
+func TestRenewTellsWhichIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		for i := range 45 {
+			w.put(letter(t, i, 1))
+		}
+		h, _, err := take(t.Context(), w.queue(w.SQS))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.stop() // it would renew them by itself
+		<-h.stopped
+		ids := slices.Sorted(maps.Keys(h.held))
+		for _, i := range []int{3, 17, 40} {
+			lost := h.held[ids[i]]
+			lost.receipt = "of another receive"
+			h.held[ids[i]] = lost
+		}
+		for i, err := range h.renew(t.Context(), ids) {
+			if want := i == 3 || i == 17 || i == 40; errors.Is(err, errLost) != want || !want && err != nil {
+				t.Errorf("letter %d: %v", i, err)
+			}
+		}
+		if err := h.Release(t.Context()); err != nil {
+			t.Error(err)
 		}
 	})
 }

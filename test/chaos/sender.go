@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -32,28 +34,12 @@ type sender struct {
 
 // send sends the deliveries with these numbers, several at a time.
 func (s *sender) send(ctx context.Context, numbers []int) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	next := make(chan int)
-	var lanes sync.WaitGroup
-	for range senders {
-		lanes.Go(func() {
-			for n := range next {
-				if err := s.one(ctx, s.plan.deliveries[n]); err != nil {
-					cancel(err)
-				}
-			}
-		})
-	}
+	lanes, sending := errgroup.WithContext(ctx)
+	lanes.SetLimit(senders)
 	for _, n := range numbers {
-		select {
-		case next <- n:
-		case <-ctx.Done():
-		}
+		lanes.Go(func() error { return s.one(sending, s.plan.deliveries[n]) })
 	}
-	close(next)
-	lanes.Wait()
-	return context.Cause(ctx)
+	return lanes.Wait()
 }
 
 // one sends a delivery until it is accepted.
