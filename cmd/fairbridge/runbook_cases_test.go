@@ -193,7 +193,7 @@ var runbookCases = []runbookCase{
 		}, files: screenshot},
 	{name: "Centercode was down", reason: queue.ReasonRetriesExhausted, stage: "create", advice: deadletter.AdviceExhausted,
 		cause: func(r *runbook) {
-			r.f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 503, RetryAfter: "5", Times: -1})
+			r.f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 503, Times: -1})
 		},
 		make: func(r *runbook) { r.deliver(); r.exhaust() },
 		cure: func(r *runbook) { r.f.center.Heal(); r.do(0) }, files: screenshot},
@@ -205,6 +205,9 @@ var runbookCases = []runbookCase{
 			r.restart() // it would read the key by itself, but not twice within 10 s
 			r.do(1)
 		}, files: screenshot},
+	{name: "it killed its workers", reason: queue.ReasonWorkerDied, stage: "claim", advice: deadletter.AdviceDied,
+		make: func(r *runbook) { r.bury(queue.ReasonWorkerDied, queue.StageClaim) },
+		cure: replayStep(0), files: screenshot},
 	{name: "an event without its kind, of the previous version", reason: queue.ReasonMalformed, stage: "decode", advice: deadletter.AdviceMalformed,
 		make: func(r *runbook) {
 			r.id = idOf(1)

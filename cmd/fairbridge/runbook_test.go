@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -14,6 +15,7 @@ import (
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 )
 
@@ -106,13 +108,33 @@ func (r *runbook) exhaust() {
 	if _, err := r.state.home.SQS.PurgeQueue(r.t.Context(), &sqs.PurgeQueueInput{QueueUrl: aws.String(r.state.home.WorkQueueURL)}); err != nil {
 		r.t.Fatal(err)
 	}
-	e := queue.Envelope{DeliveryID: r.id, ReceivedAt: letterTime, Event: json.RawMessage(runbookPayload)}
-	body, err := e.Encode()
+	r.send(r.body(), queue.DeliveryAttributes(r.id, "feedback"), r.state.home.DeadLetterQueueURL)
+	r.restart()
+}
+
+// bury makes a dead letter as a worker does.
+func (r *runbook) bury(reason queue.Reason, stage queue.Stage) {
+	r.t.Helper()
+	r.id = idOf(1)
+	l := queue.DeadLetter{DeliveryID: r.id, Event: "feedback", Reason: reason, Stage: stage, Generation: 1, FailedAt: time.Now()}
+	r.send(r.body(), l.Attributes(), r.state.home.DeadLetterQueueURL)
+	c, err := r.state.ledger.Claim(r.t.Context(), r.id, ledger.Message{})
+	if err == nil {
+		err = c.Died(r.t.Context(), ledger.Fault{Reason: string(reason), Stage: string(stage), Text: "a test", At: l.FailedAt}, true)
+	}
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.send(body, queue.DeliveryAttributes(r.id, "feedback"), r.state.home.DeadLetterQueueURL)
-	r.restart()
+}
+
+// body is that of the delivery's message.
+func (r *runbook) body() string {
+	r.t.Helper()
+	body, err := (queue.Envelope{DeliveryID: r.id, ReceivedAt: letterTime, Event: json.RawMessage(runbookPayload)}).Encode()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return body
 }
 
 // halfDropped leaves the letter as 'dlq drop' does that dies in the middle.
