@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os/user"
 
 	"github.com/spf13/cobra"
 
@@ -49,16 +48,8 @@ func withDesk(ctx context.Context, at *place, std streams, work func(*desk) erro
 		return err
 	}
 	m := newMeter(std.err)
-	d := &desk{Desk: deadletter.New(deadletter.Config{Home: t, Progress: m.show, Who: operator()}), at: at, target: t, std: std, meter: m}
+	d := &desk{Desk: deadletter.New(deadletter.Config{Home: t, Progress: m.show}), at: at, target: t, std: std, meter: m}
 	return errors.Join(work(d), t.Close())
-}
-
-// operator is the name that whoever runs the command has on this machine.
-func operator() string {
-	if u, err := user.Current(); err == nil {
-		return u.Username
-	}
-	return ""
 }
 
 // say tells a person something that is no result.

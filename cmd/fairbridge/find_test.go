@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ func newFoundHome(t *testing.T) (*letterHome, time.Time) {
 	h := newLetterHome(t)
 	first := time.Now().UTC().Truncate(24 * time.Hour).Add(-14 * time.Hour)
 	at := first
-	l := ledger.New(h.home.Ledger, func() time.Time { return at }, ledger.DefaultLease).By("ann")
+	l := ledger.New(h.home.Ledger, func() time.Time { return at }, ledger.DefaultLease).By(func(context.Context) string { return "ann" })
 	const mapping = `centercode:
   baseUrl: https://beta.example.com
   ticketUrl: https://beta.example.com/{{ .project }}/{{ .ticketId }}

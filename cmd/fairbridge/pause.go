@@ -37,7 +37,7 @@ without a resume: the messages of its queue do not live for ever.`,
 				return err
 			}
 			defer t.Close()
-			p.Who = operator()
+			p.Who = t.Operator(cmd.Context())
 			s, err := t.Pause(cmd.Context(), p, time.Now())
 			if refused := (*home.PauseError)(nil); errors.As(err, &refused) {
 				return usage("%v", refused)

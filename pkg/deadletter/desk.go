@@ -20,7 +20,8 @@ type Config struct {
 	// Progress, if it is set, is told how far something got that may take long.
 	// Several goroutines call it.
 	Progress func(what string, done, of int)
-	// Who is the person at the desk, for the ledger's record of what people did.
+	// Who is the person at the desk, for the ledger's record of what people did; ""
+	// for whom [home.Home.Operator] names.
 	Who string
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
@@ -45,10 +46,16 @@ func New(c Config) *Desk {
 	if d.now == nil {
 		d.now = time.Now
 	}
-	d.ledger = ledger.New(c.Home.Ledger, d.now, ledger.DefaultLease).By(c.Who)
+	d.ledger = ledger.New(c.Home.Ledger, d.now, ledger.DefaultLease).By(func(ctx context.Context) string {
+		if c.Who != "" {
+			return c.Who
+		}
+		return c.Home.Operator(ctx)
+	})
 	d.queue = &Queue{
 		API: c.Home.SQS, URL: c.Home.DeadLetterQueueURL, WorkURL: c.Home.WorkQueueURL,
 		Progress: func(taken, of int) { d.progress("reading dead letters", taken, of) },
+		Sends:    d.writeDown,
 	}
 	return d
 }

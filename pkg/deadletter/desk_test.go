@@ -1,6 +1,7 @@
 package deadletter_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,9 +50,53 @@ func newOffice(t *testing.T, letters ...deadletter.Letter) *office {
 	h := home.Folder(e)
 	o := &office{T: t, Desk: deadletter.New(deadletter.Config{Home: h}), home: h, embedded: e,
 		ledger: ledger.New(h.Ledger, time.Now, ledger.DefaultLease)}
-	q := &deadletter.Queue{API: h.SQS, URL: h.DeadLetterQueueURL, WorkURL: h.WorkQueueURL}
-	q.Add(t.Context(), letters, func(_ deadletter.Letter, err error) { o.must(err) })
+	o.put(letters...)
 	return o
+}
+
+// reopen opens another desk in the same office.
+func (o *office) reopen(c deadletter.Config) *office {
+	c.Home = o.home
+	o.Desk, o.ledger = deadletter.New(c), ledger.New(o.home.Ledger, time.Now, ledger.DefaultLease)
+	return o
+}
+
+// put writes letters into the dead-letter queue, of which the ledger does not hear.
+func (o *office) put(letters ...deadletter.Letter) {
+	o.Helper()
+	q := &deadletter.Queue{API: o.home.SQS, URL: o.home.DeadLetterQueueURL, WorkURL: o.home.WorkQueueURL}
+	q.Add(o.Context(), letters, func(_ deadletter.Letter, err error) { o.must(err) })
+}
+
+// die has a delivery become a dead letter as a worker does it.
+func (o *office) die(l deadletter.Letter) {
+	o.Helper()
+	c := o.claim(l.DeliveryID)
+	var kept bytes.Buffer
+	o.must(deadletter.WriteLetter(&kept, l))
+	o.must(c.KeepLetter(o.Context(), kept.Bytes()))
+	o.put(l)
+	o.must(c.Died(o.Context(), ledger.Fault{Reason: string(l.Reason), Stage: string(l.Stage), Status: l.Status, Text: "no", At: l.FailedAt}, true))
+}
+
+// did is what people did to the n-th delivery.
+func (o *office) did(n int) (all []string) {
+	o.Helper()
+	e, err := o.ledger.Entry(o.Context(), idOf(n))
+	o.must(err)
+	for _, a := range e.Actions {
+		if all = append(all, a.What); a.Who != "ada" || a.At.IsZero() {
+			o.Errorf("%d: %+v", n, a)
+		}
+	}
+	return all
+}
+
+// silent is a ledger that does not answer.
+type silent struct{ ledger.Store }
+
+func (silent) Get(context.Context, string) (ledger.Record, error) {
+	return ledger.Record{}, errors.New("no answer")
 }
 
 func (o *office) must(err error) {

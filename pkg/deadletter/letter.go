@@ -105,6 +105,8 @@ func (l Letter) deliveryAttributes(replays int) map[string]types.MessageAttribut
 type Case struct {
 	Letter
 	Copies []Letter
+	// corrected are the edits that this replay makes.
+	corrected []queue.Edit
 	// Webhook is the letter's decoded event: empty if it was not asked for or
 	// cannot be decoded.
 	Webhook testfairy.Event

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/preview"
@@ -242,10 +243,25 @@ func (r *replaying) correct(cases []Case) []Case {
 			r.Edited(c, changes, err)
 		}
 		if err == nil {
+			c.corrected = changes
 			right = append(right, c)
 		}
 	}
 	return right
+}
+
+// writeDown has the ledger remember that a person replays a letter, and what was
+// corrected in it: the fields' names, since what they held is in the message.
+func (d *Desk) writeDown(ctx context.Context, c Case) error {
+	did := []string{ledger.ActionReplayed}
+	if len(c.corrected) > 0 {
+		var fields []string
+		for _, edit := range c.corrected {
+			fields = append(fields, edit.Field)
+		}
+		did = []string{"corrected " + strings.Join(fields, ", "), ledger.ActionReplayed}
+	}
+	return d.ledger.Act(ctx, c.DeliveryID, did...)
 }
 
 func (r *replaying) send(ctx context.Context, hold *Hold, cases []Case) {

@@ -44,6 +44,9 @@ type Queue struct {
 	// Progress, if it is set, is told how many letters have been taken in hand,
 	// of about how many. Several goroutines call it.
 	Progress func(taken, of int)
+	// Sends, if it is set, is told of each letter right before it is replayed. One
+	// that it returns an error for stays. Several goroutines call it.
+	Sends func(context.Context, Case) error
 }
 
 // Take takes all letters in hand, as [Hold.Take] does.

@@ -73,7 +73,7 @@ func (r *replay) batch(ctx context.Context, cases []Case) {
 		}
 		held = append(held, c)
 	}
-	if len(held) == 0 {
+	if held = r.announce(ctx, held); len(held) == 0 {
 		return
 	}
 	errs, whole := r.send(ctx, held)
@@ -94,6 +94,27 @@ func (r *replay) batch(ctx context.Context, cases []Case) {
 		}
 		r.tell(sent[i], err)
 	}
+}
+
+// announce tells [Queue.Sends] what is sent next, and returns what may be.
+func (r *replay) announce(ctx context.Context, cases []Case) (sent []Case) {
+	if r.q.Sends == nil {
+		return cases
+	}
+	errs := make([]error, len(cases))
+	var group sync.WaitGroup
+	for i, c := range cases {
+		group.Go(func() { errs[i] = r.q.Sends(ctx, c) })
+	}
+	group.Wait()
+	for i, c := range cases {
+		if errs[i] != nil {
+			r.tell(c, errs[i])
+			continue
+		}
+		sent = append(sent, c)
+	}
+	return sent
 }
 
 func (r *replay) tell(c Case, err error) {

@@ -131,7 +131,9 @@ type Home struct {
 	// Peeks is nil on AWS.
 	Peeks Peeks
 
-	close func() error
+	// identity asks AWS who works here; nil on this machine.
+	identity func(context.Context) (string, error)
+	close    func() error
 }
 
 // Close lets go of the bridge.

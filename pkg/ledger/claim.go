@@ -136,8 +136,9 @@ func (c *Claim) change(ctx context.Context, edit func(Entry, time.Time) Entry) e
 }
 
 // put writes next. On a conflict the claim is lost, and its entry becomes the
-// one that is stored; unless that is an earlier write of this very claim, whose
-// reply never came: next, which holds all that one said, is written over it.
+// one that is stored; unless this very claim still holds that, since an earlier
+// write's reply never came, or a person has done something to it: next, which holds
+// else that it says, is written over it.
 func (c *Claim) put(ctx context.Context, next Entry) error {
 	next.UpdatedAt = c.ledger.now()
 	for {
@@ -160,5 +161,6 @@ func (c *Claim) put(ctx context.Context, next Entry) error {
 			c.entry, c.lost = stored, true
 			return err
 		}
+		next.Actions = stored.Actions // a person's word: see [Ledger.Act]
 	}
 }

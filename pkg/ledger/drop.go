@@ -82,7 +82,7 @@ func (l *Ledger) drop(ctx context.Context, id string, generation int, why string
 	if e.HeldAt(now) {
 		return &HeldError{Until: e.LeaseUntil}
 	}
-	e = e.AsDropped(generation, why, now).AsActed(Action{At: now, Who: l.who, What: "dropped it"})
+	e = e.AsDropped(generation, why, now).AsActed(l.action(ctx, now, "dropped it"))
 	e.UpdatedAt = now
 	if err := l.put(ctx, e, r.Version); err != nil {
 		return err

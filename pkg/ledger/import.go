@@ -92,7 +92,7 @@ func (l *Ledger) importOnce(ctx context.Context, id string, other *Entry, genera
 	}
 	next, needed := here.Imported(*other, generation, f, now)
 	next.DeliveryID = id
-	next = next.AsActed(Action{At: now, Who: l.who, What: "imported its letter"})
+	next = next.AsActed(l.action(ctx, now, "imported its letter"))
 	if needed {
 		parts, err := l.keepLetter(ctx, id, letter)
 		if err != nil {

@@ -40,8 +40,8 @@ type Ledger struct {
 	alone   bool
 	mu      sync.Mutex
 	renewed map[string]time.Time // by owner, with the monotonic clock's reading
-	// who is the person behind what is done here.
-	who string
+	// who tells the person behind what is done here; nil if that is nobody.
+	who func(context.Context) string
 }
 
 // New returns a ledger over store that reads the time from now and holds claims
@@ -55,13 +55,6 @@ func New(store Store, now func() time.Time, lease time.Duration) *Ledger {
 // It returns l.
 func (l *Ledger) Alone() *Ledger {
 	l.alone, l.renewed = true, map[string]time.Time{}
-	return l
-}
-
-// By names the person behind what is done here, for the entries' Actions. It
-// returns l.
-func (l *Ledger) By(who string) *Ledger {
-	l.who = who
 	return l
 }
 

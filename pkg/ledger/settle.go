@@ -85,7 +85,7 @@ func (l *Ledger) settle(ctx context.Context, id, what string, edit func(Entry) (
 	if e.HeldAt(l.now()) || !settled {
 		return fmt.Errorf("settle delivery %s (%s): %w", id, e.State, ErrNotParked)
 	}
-	next = next.AsActed(Action{At: l.now(), Who: l.who, What: what})
+	next = next.AsActed(l.action(ctx, l.now(), what))
 	next.UpdatedAt = l.now()
 	return l.put(ctx, next, r.Version)
 }

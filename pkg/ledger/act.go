@@ -1,0 +1,73 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ActionReplayed is what an [Action] says of a letter that goes back to the work
+// queue.
+const ActionReplayed = "replayed it"
+
+// By says who the person is behind what is done here, for the entries' Actions. who
+// is asked when there is something to write down. It returns l.
+func (l *Ledger) By(who func(context.Context) string) *Ledger {
+	l.who = who
+	return l
+}
+
+func (l *Ledger) action(ctx context.Context, now time.Time, what string) Action {
+	a := Action{At: now, What: what}
+	if l.who != nil {
+		a.Who = l.who(ctx)
+	}
+	return a
+}
+
+// ReplayedSince says whether somebody has sent the letter of the last death back to
+// the work queue since.
+func (e Entry) ReplayedSince() bool {
+	for _, a := range e.Actions {
+		if a.What == ActionReplayed && e.State == Dead && e.Last != nil && !a.At.Before(e.Last.At.Truncate(time.Second)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Act records what a person does to a delivery, whatever its state and even while
+// a worker has it in hand. Of one that the ledger does not know nothing is written:
+// an entry would say that it is remembered.
+func (l *Ledger) Act(ctx context.Context, id string, what ...string) error {
+	for range races {
+		err := l.act(ctx, id, what)
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("write down what was done to delivery %s: %w", id, ErrConflict)
+}
+
+func (l *Ledger) act(ctx context.Context, id string, what []string) error {
+	r, err := l.store.Get(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("write down what was done to delivery %s: %w", id, err)
+	}
+	e, err := Read(r)
+	if err != nil {
+		return err
+	}
+	now := l.now()
+	for _, w := range what {
+		e = e.AsActed(l.action(ctx, now, w))
+	}
+	if e.Owner == "" { // else it is when the lease was set
+		e.UpdatedAt = now
+	}
+	return l.put(ctx, e, r.Version)
+}
