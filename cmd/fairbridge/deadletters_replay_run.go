@@ -87,7 +87,7 @@ func (t *replayTeller) dryRun(ctx context.Context, o deadletter.ReplayOptions) e
 	}
 	requests, err := t.DryRun(ctx, o)
 	if err != nil {
-		return err
+		return explainSettlement(err)
 	}
 	t.meter.clear()
 	for i, r := range requests {

@@ -20,7 +20,7 @@ func TestSettle(t *testing.T) {
 	park := func(h *letterHome, n int, file bool) {
 		h.must(inDoubt(h, n, file).Died(t.Context(), faultOf("create", 0, "lost"), false))
 	}
-	id := shortID(idOf(1))
+	id, config := shortID(idOf(1)), simulated(t)
 	replayed := "1 dead letter replayed\n"
 	for _, tc := range []struct {
 		name    string
@@ -60,6 +60,11 @@ func TestSettle(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			h := newLetterHome(t, rejected(t, 1, ""))
 			tc.prepare(h)
+			// What a dry run says is what happens.
+			dry := h.dlq(append([]string{"replay", id, "--dry-run", "--config", config}, tc.args...)...)
+			if (dry.code == exitDone) != (tc.err == "") || !strings.HasPrefix(strings.TrimPrefix(dry.err, "fairbridge: "), tc.err) {
+				t.Errorf("the dry run says %+v, want %q", dry, tc.err)
+			}
 			got := h.dlq(append([]string{"replay", id}, tc.args...)...)
 			if tc.err == "" {
 				got.want(t, exitDone, replayed, "")

@@ -75,6 +75,7 @@ feedback: --rotate makes a new one and lets the previous one in as well; then
 				return err
 			}
 			fmt.Fprintf(std.err, "Stored %s. A running bridge reads it within 5 minutes, and at once when the old one is refused.\n", name)
+			warnOdd(std.err, name, value)
 			warnOverridden(std.err, t, name)
 			return nil
 		},
@@ -136,6 +137,21 @@ func changeToken(ctx context.Context, out io.Writer, t *home.Home, at *place, ch
 	fmt.Fprint(out, said)
 	warnOverridden(out, t, name)
 	return nil
+}
+
+// warnOdd names what keys and tokens do not have, and a slip of the hand does. The
+// value is stored all the same: who makes it may make it so. It is not shown.
+func warnOdd(out io.Writer, name, value string) {
+	var odd []string
+	if strings.ContainsFunc(value, func(r rune) bool { return unicode.IsSpace(r) && r != '\n' }) {
+		odd = append(odd, "a space inside")
+	}
+	if strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII && !unicode.IsSpace(r) }) {
+		odd = append(odd, "a character that is not ASCII")
+	}
+	if len(odd) > 0 {
+		fmt.Fprintf(out, "Note that this value has %s, which is unusual for %s: if it was mistyped, store it again.\n", strings.Join(odd, " and "), name)
+	}
 }
 
 func warnOverridden(out io.Writer, t *home.Home, name string) {

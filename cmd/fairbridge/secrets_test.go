@@ -54,6 +54,24 @@ Then: fairbridge secrets put webhook-token --drop-previous --stack fairbridge-pr
 	put("", secrets.WebhookToken, "--drop-previous").want(t, exitDone, "", "There is no previous webhook-token.\n")
 }
 
+// What a key does not have, and a slip of the hand does, is named; it is stored.
+func TestSecretsPutWarns(t *testing.T) {
+	c := newCloud(t)
+	const stored = "Stored centercode-api-key. A running bridge reads it within 5 minutes, and at once when the old one is refused.\n"
+	for value, note := range map[string]string{
+		"k3y":            "",
+		" k3y\n":         "",
+		"k 3y":           "Note that this value has a space inside, which is unusual for centercode-api-key: if it was mistyped, store it again.\n",
+		"k\u00e9y":       "Note that this value has a character that is not ASCII, which is unusual for centercode-api-key: if it was mistyped, store it again.\n",
+		"k\u00a03\u00e9": "Note that this value has a space inside and a character that is not ASCII, which is unusual for centercode-api-key: if it was mistyped, store it again.\n",
+	} {
+		runCommand(t, value, "secrets", "put", secrets.CentercodeAPIKey, "--stack", stackName).want(t, exitDone, "", stored+note)
+		if got, _ := c.secret(t, secrets.CentercodeAPIKey); got != strings.TrimSpace(value) {
+			t.Errorf("stored %q", got)
+		}
+	}
+}
+
 func TestSecretsPutRefuses(t *testing.T) {
 	newCloud(t)
 	tests := []struct {

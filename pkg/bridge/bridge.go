@@ -190,6 +190,11 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if _, err := b.home.SQS.ReleaseInFlight(ctx, b.home.WorkQueueURL); err != nil {
 		return err
 	}
+	b.home.SQS.Moved = func(deliveryID string, receives int64) {
+		// The worker did not get to it, so no outcome says it.
+		c.Log.Error("dead letter: the queue gave a message up, since it was received too often without an end; 'fairbridge dlq adopt' has the ledger know of it",
+			"delivery_id", deliveryID, "receives", receives)
+	}
 	if err := b.home.SQS.KeepWaits(ctx); err != nil {
 		return err
 	}

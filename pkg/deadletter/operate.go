@@ -315,7 +315,11 @@ func (d *Desk) DryRun(ctx context.Context, o ReplayOptions) ([]Request, error) {
 	}
 	requests := make([]Request, len(cases))
 	for i, c := range cases {
-		entry, _ := o.Settlement.apply(known[c.DeliveryID], d.now())
+		entry, found := known[c.DeliveryID]
+		if err := o.Settlement.check(c.DeliveryID, entry, found, d.now()); err != nil {
+			return nil, err
+		}
+		entry, _ = o.Settlement.apply(entry, d.now())
 		if requests[i], err = Preview(o.Checker, c.Letter, entry); err != nil {
 			return nil, fmt.Errorf("preview the replay of %s: %w", shortID(c.DeliveryID), err)
 		}

@@ -51,28 +51,39 @@ func (e *NotInDoubtError) Error() string { return e.Problem }
 // it is simply called again.
 func (d *Desk) settle(ctx context.Context, id string, s Settlement) error {
 	e, err := d.ledger.Entry(ctx, id)
-	if errors.Is(err, ledger.ErrNotFound) && s.CreateAgain {
-		return nil // it is made as if it had come just now
-	}
-	if errors.Is(err, ledger.ErrNotFound) {
-		return &NotInDoubtError{Problem: fmt.Sprintf("the ledger knows nothing of delivery %s, so there is nothing to settle", shortID(id))}
-	}
-	if err != nil {
+	known := !errors.Is(err, ledger.ErrNotFound)
+	if known && err != nil {
 		return err
 	}
-	if e.HeldAt(d.now()) {
-		return fmt.Errorf("delivery %s is in a worker's hands until %s: try again then", shortID(id), e.LeaseUntil.UTC().Format(time.RFC3339))
+	if err := s.check(id, e, known, d.now()); err != nil {
+		return err
 	}
-	if s.AsCreated != "" && e.TicketID != "" && e.TicketID != s.AsCreated {
-		return fmt.Errorf("the ticket of delivery %s is %s, not %s", shortID(id), terminal.Printable(e.TicketID), s.AsCreated)
-	}
-	if _, settled := s.apply(e, d.now()); !settled {
-		return s.notInDoubt(e)
-	}
-	if s.CreateAgain {
+	switch _, settled := s.apply(e, d.now()); {
+	case !settled:
+		return nil // it is settled so, or is made as if it had come just now
+	case s.CreateAgain:
 		return d.ledger.SettleNotCreated(ctx, id)
 	}
 	return d.ledger.SettleCreated(ctx, id, s.AsCreated)
+}
+
+// check says why a delivery cannot be settled so; known is false if the ledger has
+// no entry of it.
+func (s Settlement) check(id string, e ledger.Entry, known bool, now time.Time) error {
+	switch {
+	case s.none(), !known && s.CreateAgain:
+		return nil
+	case !known:
+		return &NotInDoubtError{Problem: fmt.Sprintf("the ledger knows nothing of delivery %s, so there is nothing to settle", shortID(id))}
+	case e.HeldAt(now):
+		return fmt.Errorf("delivery %s is in a worker's hands until %s: try again then", shortID(id), e.LeaseUntil.UTC().Format(time.RFC3339))
+	case s.AsCreated != "" && e.TicketID != "" && e.TicketID != s.AsCreated:
+		return fmt.Errorf("the ticket of delivery %s is %s, not %s", shortID(id), terminal.Printable(e.TicketID), s.AsCreated)
+	}
+	if _, settled := s.apply(e, now); !settled {
+		return s.notInDoubt(e)
+	}
+	return nil
 }
 
 // notInDoubt is nil if the delivery is settled in the way that was asked for.

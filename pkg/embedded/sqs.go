@@ -45,6 +45,11 @@ type SQS struct {
 	bells bells
 	clock clock
 
+	// Moved is told of each message that was received too often, once it is in the
+	// dead-letter queue; deliveryID is "" if it is none of ours. It is set before
+	// the first receive, or nil.
+	Moved func(deliveryID string, receives int64)
+
 	mu     sync.Mutex
 	queues map[string]queue // by name
 }

@@ -97,10 +97,14 @@ func (s *SQS) receive(ctx context.Context, r receive) ([]types.Message, error) {
 	if err != nil || found == 0 {
 		return nil, err
 	}
+	type move struct {
+		delivery string
+		receives int64
+	}
 	var messages []types.Message
-	var moved bool
+	var moved []move
 	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
-		messages, moved = nil, false
+		messages, moved = nil, nil
 		now := s.now()
 		for range receivePasses {
 			rows, err := candidates(tx, r, now, r.limit-len(messages))
@@ -112,7 +116,9 @@ func (s *SQS) receive(ctx context.Context, r receive) ([]types.Message, error) {
 				case row.sentAt <= r.queue.cutoff(now):
 					err = discard(tx, row)
 				case r.queue.deadLetters.Valid && row.receives >= r.queue.maxReceives:
-					err, moved = redrive(tx, r.queue, row, now), true
+					var delivery string
+					delivery, err = redrive(tx, r.queue, row, now)
+					moved = append(moved, move{delivery, row.receives})
 				default:
 					var m types.Message
 					m, err = hand(tx, r, row, now)
@@ -131,9 +137,14 @@ func (s *SQS) receive(ctx context.Context, r receive) ([]types.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if moved {
+	if len(moved) > 0 {
 		s.bells.ring(r.queue.deadLetters.Int64)
 		s.bells.ring(r.queue.id) // for Settled
+	}
+	for _, m := range moved {
+		if s.Moved != nil {
+			s.Moved(m.delivery, m.receives)
+		}
 	}
 	return messages, nil
 }
@@ -181,11 +192,12 @@ func discard(tx *sqlitedb.Tx, m row) error {
 	return err
 }
 
-// redrive moves a message to the dead-letter queue. Its receipt handles end.
-func redrive(tx *sqlitedb.Tx, q queue, m row, now time.Time) error {
-	_, err := tx.Exec("UPDATE messages SET queue = ?, visible_at = ?, wait_ms = 0, receipt = NULL, held = 0, source = ? WHERE seq = ?",
-		q.deadLetters.Int64, now.UnixMilli(), q.id, m.seq)
-	return err
+// redrive moves a message to the dead-letter queue, and returns the delivery that
+// it is about. Its receipt handles end.
+func redrive(tx *sqlitedb.Tx, q queue, m row, now time.Time) (delivery string, err error) {
+	err = tx.QueryRow("UPDATE messages SET queue = ?, visible_at = ?, wait_ms = 0, receipt = NULL, held = 0, source = ? WHERE seq = ? RETURNING delivery",
+		q.deadLetters.Int64, now.UnixMilli(), q.id, m.seq).Scan(&delivery)
+	return delivery, err
 }
 
 // hand gives a message out with a new receipt handle.

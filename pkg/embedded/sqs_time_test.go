@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -227,6 +228,29 @@ func TestRetention(t *testing.T) {
 		t.Errorf("left is %v", got)
 	}
 	q.holds(t, q.deadLetter, 0, 0, 0)
+}
+
+// Nothing leaves the worker's hands in silence: what the queue moves is told.
+func TestMovedIsTold(t *testing.T) {
+	q := openQueues(t)
+	var told []string
+	q.Moved = func(deliveryID string, receives int64) { told = append(told, fmt.Sprint(deliveryID, " ", receives)) }
+	q.send(t, q.work, `{"deliveryId":"a"}`)
+	for range 3 {
+		q.receiveOne(t, q.work)
+		q.clock.advance(15 * time.Minute)
+	}
+	if len(told) != 0 {
+		t.Errorf("told too early: %q", told)
+	}
+	for range 2 {
+		if got := q.receive(t, q.work); len(got) != 0 {
+			t.Errorf("got %v", got)
+		}
+	}
+	if !slices.Equal(told, []string{"a 3"}) {
+		t.Errorf("told %q", told)
+	}
 }
 
 // One receive clears many exhausted messages out of the way of a good one.

@@ -3,6 +3,7 @@ package env_test
 import (
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"fairbridge/functions/internal/env"
+	"fairbridge/pkg/mapping"
 )
 
 // TestTemplateSetsWhatIsRead holds template.yaml's variables against those that
@@ -47,6 +49,43 @@ func TestTemplateSetsWhatIsRead(t *testing.T) {
 		got := slices.Sorted(maps.Keys(template.Resources[resource].Properties.Environment.Variables))
 		if want := slices.Sorted(maps.Keys(names)); !slices.Equal(got, want) {
 			t.Errorf("template.yaml sets %v for %s, which reads %v", got, resource, want)
+		}
+	}
+}
+
+// TestTemplateTakesTheSameBaseURL: a stack must not be deployed with an address that
+// its functions refuse.
+func TestTemplateTakesTheSameBaseURL(t *testing.T) {
+	text, err := os.ReadFile("../../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Parameters map[string]struct {
+			AllowedPattern string `yaml:"AllowedPattern"`
+		} `yaml:"Parameters"`
+	}
+	if err := yaml.Unmarshal(text, &template); err != nil {
+		t.Fatal(err)
+	}
+	pattern, err := regexp.Compile(template.Parameters["CentercodeBaseUrl"].AllowedPattern)
+	if err != nil || pattern.String() == "" {
+		t.Fatalf("the pattern is %q, %v", pattern, err)
+	}
+	config, err := mapping.Load(writeMapping(t, "fairbridge.yaml", mappingFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for url, taken := range map[string]bool{
+		"https://beta.example.com": true, "https://beta.example.com/": true, "https://beta.example.com:8443/a/apis/v1": true,
+		"https://beta.example.com/beta": true, "http://127.0.0.1:8080": true, "https://beta.example.com/ap/pi/abi": true,
+		"https://beta.example.com/api/v1": false, "https://beta.example.com/API": false, "https://beta.example.com/x/api": false,
+		"https://beta.example.com/api/v1/projects/DEMO/feedback/testfairy": false,
+		"https://beta.example.com/?apiKey=x":                               false, "http://beta.example.com": false, "beta.example.com": false,
+	} {
+		_, err := config.WithBaseURL(url)
+		if got := pattern.MatchString(url); got != taken || (err == nil) != taken {
+			t.Errorf("%s: the template takes it: %t, the functions: %v", url, got, err)
 		}
 	}
 }
