@@ -78,7 +78,7 @@ func TestStatusOfStores(t *testing.T) {
 	send(h.DeadLetterQueueURL, "dead")
 	send(h.WorkQueueURL, "replayed")
 	want("1 dead letter: "+h.Command("dlq list"),
-		"1 delivery is dead without a letter in the dead-letter queue: lost; somebody has deleted it, or it has expired, and the ledger has its message",
+		"1 delivery is dead without a letter in the dead-letter queue: lost; somebody has deleted it, or it has expired, and the ledger has its message: "+h.Command("show lost"),
 		"1 ticket without a name in the last 24 hours, of nameless: Centercode's answer did not say its id; with a lookup in the route it is found by itself")
 
 	// Another program has the address by now.

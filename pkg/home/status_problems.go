@@ -123,8 +123,9 @@ func (h *Home) triedProblems(s *Status, f findings, now time.Time) {
 			waits(len(secret), "feedback"), secret[0].Last.Text, h.Command("secrets list"))
 	}
 	if len(failing) > 0 {
-		s.problem("%s failing for more than an hour: %s (last at %s: %s)",
-			english.Plural(len(failing), "feedback is", "feedbacks are"), ids(failing), failing[0].Last.Stage, failing[0].Last.Text)
+		s.problem("%s failing for more than an hour: %s (last at %s: %s): %s",
+			english.Plural(len(failing), "feedback is", "feedbacks are"), ids(failing), failing[0].Last.Stage, failing[0].Last.Text,
+			h.Command("show "+ids(failing[:1])))
 	}
 	if s.Work != nil && !s.Work.Oldest.IsZero() && now.Sub(s.Work.Oldest) >= waitsLong && !held && len(failing) == 0 {
 		s.problem("the oldest feedback waits since %s, longer than usual: more arrives than is worked on, or it is tried again and again; the bridge's log says why",
@@ -142,8 +143,8 @@ func (h *Home) letterProblems(s *Status, f findings, now time.Time) {
 	}
 	without, unknown := h.differences(s, f, now)
 	if len(without) > 0 {
-		s.problem("%s without a letter in the dead-letter queue: %s; somebody has deleted it, or it has expired, and the ledger has its message",
-			english.Plural(len(without), "delivery is dead", "deliveries are dead"), ids(without))
+		s.problem("%s without a letter in the dead-letter queue: %s; somebody has deleted it, or it has expired, and the ledger has its message: %s",
+			english.Plural(len(without), "delivery is dead", "deliveries are dead"), ids(without), h.Command("show "+ids(without[:1])))
 	}
 	if unknown > 0 {
 		s.problem("%s that the ledger does not know as dead: %s", terminal.Count(unknown, "dead letter"), h.Command("dlq adopt"))

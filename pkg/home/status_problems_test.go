@@ -108,7 +108,7 @@ func TestProblems(t *testing.T) {
 				s.Work.Oldest = ago(2 * time.Hour)
 			},
 			found: findings{recent: []ledger.Entry{failing}, health: paused},
-			want:  []string{"1 feedback is failing for more than an hour: aaaaaaaaaaaa (last at create: HTTP 500)"},
+			want:  []string{"1 feedback is failing for more than an hour: aaaaaaaaaaaa (last at create: HTTP 500): fairbridge show aaaaaaaaaaaa --data f"},
 		},
 		"dead letters": {
 			status: func(s *Status) { queues(s, 0, 2) },
@@ -118,7 +118,7 @@ func TestProblems(t *testing.T) {
 		"a letter was deleted": {
 			found: findings{waiting: []ledger.Entry{dead("1"), dead("2")}, letters: letters(), queued: letters("2")},
 			want: []string{"1 delivery is dead without a letter in the dead-letter queue: 111111111111; " +
-				"somebody has deleted it, or it has expired, and the ledger has its message"},
+				"somebody has deleted it, or it has expired, and the ledger has its message: fairbridge show 111111111111 --data f"},
 		},
 		"one has died just now": {
 			found: findings{waiting: []ledger.Entry{{DeliveryID: "x", State: ledger.Dead, UpdatedAt: ago(time.Minute)}}, letters: letters()},
@@ -132,7 +132,7 @@ func TestProblems(t *testing.T) {
 			aws:   true,
 			found: findings{waiting: []ledger.Entry{dead("1"), dead("2"), dead("3"), dead("4")}},
 			want: []string{"4 deliveries are dead without a letter in the dead-letter queue: 111111111111, 222222222222, 333333333333 and 1 more; " +
-				"somebody has deleted it, or it has expired, and the ledger has its message"},
+				"somebody has deleted it, or it has expired, and the ledger has its message: fairbridge show 111111111111 --stack s"},
 		},
 		"replayed on AWS, and not taken up yet": {
 			aws: true, status: func(s *Status) { queues(s, 1, 0) },
