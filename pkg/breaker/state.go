@@ -240,14 +240,14 @@ func (s State) AsPaused(p Pause, now time.Time) State {
 }
 
 // AsResumed returns the state as a person ends the pause; a project that is not
-// well is tried at once. ok is false if there is nothing to end.
+// well is tried at once, whoever has the turn: a worker that died may have it. ok is false if there is nothing to end.
 func (s State) AsResumed(now time.Time) (_ State, ok bool) {
 	if s.Pause == nil && !s.Open() && s.Asked.IsZero() {
 		return s, false
 	}
 	s.Pause, s.Asked = nil, time.Time{}
 	if s.Open() {
-		s.NextTry = now
+		s.NextTry, s.Owner, s.TurnEnds = now, "", time.Time{}
 	}
 	return s, true
 }

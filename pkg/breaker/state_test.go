@@ -148,6 +148,10 @@ func TestPause(t *testing.T) {
 	if s := m(open.AsResumed(noon)); !s.Open() || s.TryIn(noon) != 0 {
 		t.Error("resume does not try at once")
 	}
+	taken := m(m(State{}.AsOpened(Fault{Status: 503}, noon.Add(-time.Hour))).AsTaken("one that died", noon))
+	if s := m(taken.AsResumed(noon)); s.TryIn(noon) != 0 {
+		t.Error("resume waits for whoever has the turn")
+	}
 	if _, ok := (State{}).AsResumed(noon); ok {
 		t.Error("there was nothing to resume")
 	}

@@ -87,6 +87,10 @@ const (
 	sentLate   = 0.05
 )
 
+// outage is how many requests Centercode is not well for: the breaker opens after
+// five in a row, and what follows comes one by one.
+const outage = 8
+
 func newPlan(s settings) (*plan, error) {
 	p := &plan{settings: s, lookups: map[int]string{}}
 	r := rand.New(rand.NewPCG(s.Seed, uint64(s.Deliveries)))
@@ -224,9 +228,9 @@ func (p *plan) schedule(r *rand.Rand) {
 	p.events = append(p.events, event{at: between(n/4, n*3/2), what: interrupt})
 	if p.Faults > 0 {
 		p.events = append(p.events,
-			event{at: between(n/4, n), what: turnBusy, requests: max(10, n/20)},
-			event{at: between(n/4, n), what: turnAway, requests: max(10, n/20)},
-			event{at: between(n/4, n), what: rotate, requests: max(10, n/25)},
+			event{at: between(n/4, n), what: turnBusy, requests: outage},
+			event{at: between(n/4, n), what: turnAway, requests: outage},
+			event{at: between(n/4, n), what: rotate, requests: outage},
 			event{at: between(n/4, n), what: redeliver}, event{at: between(n/4, n*3/2), what: redeliver})
 	}
 	slices.SortStableFunc(p.events, func(a, b event) int { return cmp.Compare(a.at, b.at) })

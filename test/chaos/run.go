@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"golang.org/x/sync/errgroup"
 
+	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/ledger"
@@ -30,7 +31,10 @@ import (
 const mostRounds = 12
 
 // longWait is what a run waits for a message at the most.
-const longWait = 2 * time.Second
+const longWait = time.Second
+
+// project is Centercode's.
+const project = "DEMO"
 
 // mapping is the bridge's fairbridge.yaml. An endpoint is configured since a
 // ticket that was looked up names none; its query tells the far end's faults whose
@@ -39,7 +43,7 @@ const mapping = `centercode: {baseUrl: %q}
 sources: {resolve: {%s: %q}}
 routes:
   - match: {event: feedback}
-    project: DEMO
+    project: ` + project + `
     source: testfairy
     fields:
       submitter: "{{ .email }}"
@@ -49,9 +53,11 @@ routes:
       - from: "{{ .screenshotUrl }}"
         element: screenshot
         endpoint: "/api/v1/projects/DEMO/feedback/{{ .ticketId }}/files/screenshot?delivery={{ .deliveryId }}"
+        onLostAnswer: park
       - from: "{{ .logUrl }}"
         element: log
         endpoint: "/api/v1/projects/DEMO/feedback/{{ .ticketId }}/files/log?delivery={{ .deliveryId }}"
+        onLostAnswer: park
 %s`
 
 const lookup = `    lookup: {package: deliveries, column: Delivery ID, ticketColumn: Ticket ID, settle: 1s}
@@ -68,6 +74,7 @@ type world struct {
 	sender   *sender
 	operator *operator
 	checker  *checker
+	health   *breaker.Breaker
 	saying   sync.Mutex // held while progress is written: an event can come at any time
 	progress io.Writer
 }
@@ -124,6 +131,9 @@ func (w *world) open(ctx context.Context, binary, dir string, log io.Writer) (er
 		return err
 	}
 	l := ledger.New(w.home.Ledger, time.Now, ledger.DefaultLease)
+	if w.health, err = breaker.New(breaker.Config{Store: w.home.Ledger, Now: time.Now}); err != nil {
+		return err
+	}
 	w.bridge = newBridge(binary, config, data, log)
 	w.sender = &sender{bridge: w.bridge, plan: w.plan, client: &http.Client{Timeout: 30 * time.Second}}
 	w.operator = &operator{far: w.far, ledger: l, letters: &deadletter.Queue{
@@ -207,21 +217,37 @@ func (w *world) settled(ctx context.Context) error {
 }
 
 // deliverEarly shows all messages when the bridge has nothing in hand and gets
-// none for longer than longWait.
+// none for longer than longWait. What waits because Centercode was not well is
+// tried at once, as a person can have it.
 func (w *world) deliverEarly(ctx context.Context) error {
-	return w.show(ctx, deliveredEarly, `NOT EXISTS (SELECT 1 FROM messages AS soon
+	state, err := w.health.State(ctx, project)
+	if err != nil {
+		return err
+	}
+	if state.Owner == "" {
+		if _, err := w.health.Resume(ctx, project); err != nil {
+			return err
+		}
+	}
+	n, err := w.show(ctx, deliveredEarly, `NOT EXISTS (SELECT 1 FROM messages AS soon
 		WHERE soon.queue = messages.queue AND (soon.held = 1 OR soon.visible_at < ?))`,
 		time.Now().Add(longWait).UnixMilli())
+	if n > 0 && err == nil { // whoever has the turn has died
+		_, err = w.health.Resume(ctx, project)
+	}
+	return err
 }
 
 // deliverTwice shows the messages that the bridge has in hand.
 func (w *world) deliverTwice(ctx context.Context) error {
-	return w.show(ctx, deliveredTwice, `held = 1`)
+	_, err := w.show(ctx, deliveredTwice, `held = 1`)
+	return err
 }
 
 // show makes messages of the work queue visible, for which the queue has no call.
-func (w *world) show(ctx context.Context, fault, which string, args ...any) error {
-	return w.home.DB.Write(ctx, func(tx *sqlitedb.Tx) error {
+// It returns how many.
+func (w *world) show(ctx context.Context, fault, which string, args ...any) (shown int64, err error) {
+	err = w.home.DB.Write(ctx, func(tx *sqlitedb.Tx) error {
 		now := time.Now().UnixMilli()
 		result, err := tx.Exec(`UPDATE messages SET visible_at = ? WHERE visible_at > ?
 			AND queue = (SELECT id FROM queues WHERE name = ?) AND `+which,
@@ -229,10 +255,11 @@ func (w *world) show(ctx context.Context, fault, which string, args ...any) erro
 		if err != nil {
 			return fmt.Errorf("show messages: %w", err)
 		}
-		n, err := result.RowsAffected()
-		w.far.count(fault, int(n))
+		shown, err = result.RowsAffected()
 		return err
 	})
+	w.far.count(fault, int(shown))
+	return shown, err
 }
 
 func (w *world) say(format string, args ...any) {
