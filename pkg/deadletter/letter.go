@@ -23,6 +23,8 @@ type Letter struct {
 	// moved keeps that time. 14 days after it SQS deletes the letter.
 	SentAt time.Time
 	Body   string
+	// Kept says that the queue does not have it any more: it is what the ledger keeps.
+	Kept bool
 	// Entry is, in an export, what the ledger has of the delivery; nil if nothing.
 	Entry *ledger.Entry
 }

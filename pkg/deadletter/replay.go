@@ -67,9 +67,11 @@ func (r *replay) batch(ctx context.Context, cases []Case) {
 	defer cancel()
 	held := cases[:0:0]
 	for _, c := range cases {
-		if err := r.secure(ctx, c.MessageID); err != nil {
-			r.tell(c, err)
-			continue
+		if !c.Kept {
+			if err := r.secure(ctx, c.MessageID); err != nil {
+				r.tell(c, err)
+				continue
+			}
 		}
 		held = append(held, c)
 	}
@@ -172,7 +174,9 @@ func (h *Hold) remove(ctx context.Context, cases []Case) []error {
 	var ids []string
 	var of []int // the case of each id
 	for i, c := range cases {
-		ids, of = append(ids, c.MessageID), append(of, i)
+		if !c.Kept {
+			ids, of = append(ids, c.MessageID), append(of, i)
+		}
 		for _, l := range c.Copies {
 			ids, of = append(ids, l.MessageID), append(of, i)
 		}

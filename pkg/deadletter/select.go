@@ -66,6 +66,11 @@ func (d *Desk) selectMore(ctx context.Context, hold *Hold, w Wish) (*Selection, 
 	if err != nil {
 		return nil, err
 	}
+	if !anyMore {
+		if err := d.addLost(ctx, &s); err != nil {
+			return nil, err
+		}
+	}
 	in := s.selection(ctx, d)
 	in.Hold, in.More, in.Absent = hold, anyMore, hold.Missing
 	return in, nil
@@ -113,6 +118,41 @@ func (d *Desk) Look(ctx context.Context, w Wish) (*Selection, error) {
 	in := s.selection(ctx, d)
 	in.Absent = max(0, depth.Total()-len(records))
 	return in, nil
+}
+
+// addLost adds the letters that are meant by their ids and that the queue does not
+// have, since somebody deleted them or their time was over, but the ledger.
+func (d *Desk) addLost(ctx context.Context, s *sifting) error {
+	lost := slices.ContainsFunc(s.wish.Filter.IDs, func(id string) bool {
+		return !slices.ContainsFunc(s.letters, func(l Letter) bool { return strings.HasPrefix(l.DeliveryID, strings.ToLower(id)) })
+	})
+	if !lost {
+		return nil
+	}
+	records, err := d.home.History.Waiting(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if slices.ContainsFunc(s.letters, func(l Letter) bool { return l.DeliveryID == r.ID }) ||
+			!slices.ContainsFunc(s.wish.Filter.IDs, func(id string) bool { return strings.HasPrefix(r.ID, strings.ToLower(id)) }) {
+			continue
+		}
+		e, err := ledger.Read(r)
+		if err != nil {
+			return err
+		}
+		l, err := d.keptLetter(ctx, r)
+		if err != nil {
+			return err
+		}
+		if l.Body == "" {
+			continue
+		}
+		l.Kept, l.Generation = true, max(l.Generation, e.Generation) // an import raises that
+		s.add(l)
+	}
+	return nil
 }
 
 // keptLetter is the letter of a dead delivery, as the ledger keeps it.
