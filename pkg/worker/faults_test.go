@@ -92,6 +92,9 @@ func TestFaults(t *testing.T) {
 				clean := &plan{}
 				s.run(t, store.open(t), clean)
 				for _, call := range clean.calls {
+					if store.name != "sqlite" && !strings.HasPrefix(call, "ledger.") && !strings.HasPrefix(call, "breaker.") {
+						continue // it is the same on every store
+					}
 					for _, form := range forms {
 						t.Run(fmt.Sprintf("%s %s", call, form), func(t *testing.T) {
 							p := &plan{at: call, form: form}

@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -51,6 +52,7 @@ func secret(text string) string {
 type world struct {
 	*testing.T
 	clock      *clock
+	file       *sqlitedb.DB
 	sqs        *embedded.SQS
 	store      ledger.Store
 	center     *centercodesim.Simulator
@@ -186,7 +188,7 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 	t.Cleanup(func() { w.must(file.Close()) })
 	w.store, err = sqlite.New(t.Context(), file)
 	w.must(err)
-	w.sqs = embedded.NewSQS(file, w.clock.Now)
+	w.file, w.sqs = file, embedded.NewSQS(file, w.clock.Now)
 	w.dead, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{
 		Name: "dead", VisibilityTimeout: 30 * time.Second, Retention: 14 * 24 * time.Hour})
 	w.must(err)
@@ -276,10 +278,9 @@ func (w *world) settle(p *plan) []worker.Outcome {
 	for range 500 {
 		messages := w.receive(w.work)
 		if len(messages) == 0 {
-			if w.count(w.work) == 0 {
+			if !w.sleep() {
 				return outcomes
 			}
-			w.clock.Advance(20 * time.Second)
 			continue
 		}
 		response, err := proc.handler.Handle(w.Context(), eventOf(messages))
@@ -296,6 +297,19 @@ func (w *world) settle(p *plan) []worker.Outcome {
 	}
 	w.Fatalf("not settled; the last outcomes: %+v", outcomes[max(0, len(outcomes)-3):])
 	return nil
+}
+
+// sleep moves the clock to when the next message of the work queue is visible. It
+// returns false if there is none.
+func (w *world) sleep() bool {
+	w.Helper()
+	var next sql.NullInt64
+	w.must(w.file.Read().QueryRowContext(w.Context(), `SELECT min(visible_at) FROM messages
+		WHERE queue = (SELECT id FROM queues WHERE name = 'work')`).Scan(&next))
+	if next.Valid {
+		w.clock.Advance(time.UnixMilli(next.Int64 + 1).Sub(w.clock.Now()))
+	}
+	return next.Valid
 }
 
 func (p *process) deleteAllBut(messages []types.Message, r events.SQSEventResponse) {
