@@ -155,6 +155,7 @@ func TestLargeBodyIsKept(t *testing.T) {
 func TestWhatIsRemembered(t *testing.T) {
 	w := newWorld(t, forFeedback)
 	w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 503})
+	received := w.clock.Now().UTC().Round(0)
 	id := w.send(feedback(1))
 	first := w.only(w.once())
 	if e := w.entry(id); e.Waited != first.RetryIn || e.Suspect {
@@ -166,7 +167,7 @@ func TestWhatIsRemembered(t *testing.T) {
 		e.Tried[1].Decision != ledger.DecisionCompleted {
 		t.Errorf("tried %+v", e.Tried)
 	}
-	want := ledger.About{Kind: "feedback", App: "Demo App", Session: "/projects/10-demo/builds/5/sessions/1",
+	want := ledger.About{ReceivedAt: received, Kind: "feedback", App: "Demo App", Session: "/projects/10-demo/builds/5/sessions/1",
 		Email: "alice@corporation.com", Text: "feedback 1"}
 	if e.About == nil || *e.About != want {
 		t.Errorf("about %+v, want %+v", e.About, want)
