@@ -16,6 +16,7 @@ import (
 	"fairbridge/pkg/attachment"
 	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/centercode"
+	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ingest"
@@ -198,6 +199,9 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if err := b.home.SQS.KeepWaits(ctx); err != nil {
 		return err
 	}
+	if err := b.adopt(ctx); err != nil {
+		return err
+	}
 	remembered := ledger.New(b.home.Ledger, time.Now, ledger.DefaultLease).Alone()
 	if err := remembered.KeepMapping(ctx, config.Hash(), string(config.Document())); err != nil {
 		return err
@@ -244,6 +248,20 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 		BatchSize: batchSize, MaximumConcurrency: c.Concurrency, Timeout: functionTimeout, Handler: work.Handle, Log: c.Log,
 	}
 	return nil
+}
+
+// adopt has the ledger know of the dead letters that it was not told of: above all,
+// those that an earlier version wrote. What it has done of them stays done, and a
+// later start does the others.
+func (b *Bridge) adopt(ctx context.Context) error {
+	desk := deadletter.New(deadletter.Config{Home: home.Folder(b.home)})
+	adopted, err := desk.AdoptUnknown(ctx, func(l deadletter.Letter, err error) {
+		b.log.Warn("a dead letter that the ledger does not know stays so; 'fairbridge dlq adopt' tries it again", "delivery_id", l.DeliveryID, "err", err)
+	})
+	if adopted > 0 {
+		b.log.Info("the ledger knows now of dead letters that it did not", "letters", adopted)
+	}
+	return err
 }
 
 // Serve runs the bridge until ctx ends, then finishes or hands back what is in

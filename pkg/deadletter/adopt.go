@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"golang.org/x/sync/errgroup"
 
 	"fairbridge/pkg/ledger"
@@ -61,6 +62,76 @@ func (d *Desk) Adopt(ctx context.Context, stays func(Letter, error)) (result Ado
 		})
 	}
 	return result, nil
+}
+
+// mostUnpacked is about how many bytes of bodies [Desk.AdoptUnknown] has in memory.
+const mostUnpacked = 32 << 20
+
+// AdoptUnknown has the ledger know of the letters in a folder's queue that it does
+// not know, as [Desk.Adopt] does, but takes none in hand and removes none: it is for
+// the start of a bridge, where an earlier version may have left letters and nobody
+// can wait. Deliveries that have a message in the work queue are left to the worker.
+// It returns how many letters were adopted; stays is told which were not, and why.
+func (d *Desk) AdoptUnknown(ctx context.Context, stays func(Letter, error)) (int, error) {
+	unknown, err := d.unknown(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var result Adopted
+	for len(unknown) > 0 {
+		var letters []Letter
+		size := 0
+		if err := d.peek(ctx, func(l Letter) bool {
+			if unknown[l.DeliveryID].MessageID == l.MessageID {
+				letters, size = append(letters, l), size+len(l.Body)
+				delete(unknown, l.DeliveryID)
+			}
+			return len(letters) < atOnce && size < mostUnpacked
+		}); err != nil {
+			return result.Letters, err
+		}
+		if len(letters) == 0 {
+			break // the others are gone since
+		}
+		d.adopt(ctx, Cases(letters), &result, stays) // what is of no use stays for Adopt
+	}
+	return result.Letters, ctx.Err()
+}
+
+// unknown is the newest letter, without its body, of each delivery that the ledger
+// does not know as dead with its message, and that is not on its way back.
+func (d *Desk) unknown(ctx context.Context) (map[string]Letter, error) {
+	records, err := d.home.History.Waiting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, r := range records {
+		e, err := ledger.Read(r)
+		if err != nil {
+			return nil, err
+		}
+		known[r.ID] = e.Letter > 0
+	}
+	again, err := d.home.Ages.Deliveries(ctx, d.home.WorkQueueURL)
+	if err != nil {
+		return nil, err
+	}
+	newest := map[string]Letter{}
+	err = d.peek(ctx, func(l Letter) bool {
+		l.Body = ""
+		_, returns := again[l.DeliveryID]
+		if before, seen := newest[l.DeliveryID]; !known[l.DeliveryID] && !returns && (!seen || newer(l, before)) {
+			newest[l.DeliveryID] = l
+		}
+		return true
+	})
+	return newest, err
+}
+
+// peek shows the letters in a folder's queue.
+func (d *Desk) peek(ctx context.Context, visit func(Letter) bool) error {
+	return d.home.Peeks.Peek(ctx, d.home.DeadLetterQueueURL, func(m types.Message) bool { return visit(letterOf(m)) })
 }
 
 // adopt returns the cases that are of no use.
