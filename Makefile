@@ -92,7 +92,7 @@ e2e: $(VENV)/emulator/installed $(VENV)/sam/installed ## deploy the stack on an 
 	go test -tags e2e -count=1 -timeout 8m ./test/e2e $(ARGS)
 
 .PHONY: chaos
-chaos: ## 1,000 deliveries through faults, kills and duplicates: nothing lost, nothing twice (ARGS="--seed 7 --park")
+chaos: ## 1,000 deliveries through faults, kills and duplicates: and storms: nothing lost, nothing twice (ARGS="--seed 7 --park", --short)
 	@go run ./test/chaos $(ARGS)
 
 .PHONY: fuzz-short

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -27,6 +28,9 @@ const (
 type bridge struct {
 	binary, config, data string
 	log                  io.Writer // what the processes print
+	// lost, if it is set, is told what a process said that ended by itself with
+	// exit code 1, and makes the next one possible.
+	lost func(said string) error
 
 	mu      sync.Mutex
 	cmd     *exec.Cmd
@@ -41,6 +45,8 @@ type bridge struct {
 	results map[string]int // what the workers reported, by result
 	faults  []string       // what a bridge must not do
 	last    []string       // the last lines printed, for the message if it ends
+	losses  int            // processes that ended by themselves, and were to
+	peak    int64          // the most memory that one of them had, in bytes
 }
 
 func newBridge(binary, config, data string, log io.Writer) *bridge {
@@ -82,6 +88,9 @@ func (b *bridge) once(ctx context.Context) error {
 	})
 	defer tooLate.Stop()
 
+	ended := make(chan struct{})
+	defer close(ended)
+	go b.weigh(cmd.Process.Pid, ended)
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 4<<20)
 	for lines.Scan() {
@@ -140,12 +149,16 @@ func (b *bridge) ended(err error) error {
 	defer b.mu.Unlock()
 	why, took := b.ending, time.Since(b.since)
 	b.cmd, b.ending = nil, ""
+	said := strings.Join(b.last, "\n")
 	var exit *exec.ExitError
 	switch {
+	case why == "" && b.lost != nil && errors.As(err, &exit) && exit.ExitCode() == 1:
+		b.losses++
+		return b.lost(said)
 	case err != nil && !errors.As(err, &exit):
 		return fmt.Errorf("wait for the bridge: %w", err)
 	case why == "":
-		return fmt.Errorf("the bridge ended by itself (%v):\n%s", err, strings.Join(b.last, "\n"))
+		return fmt.Errorf("the bridge ended by itself (%v):\n%s", err, said)
 	case why != interrupt:
 		b.kills++
 		return nil
@@ -158,6 +171,31 @@ func (b *bridge) ended(err error) error {
 		b.faults = append(b.faults, fmt.Sprintf("an interrupted bridge took %s to end", took.Round(time.Millisecond)))
 	}
 	return nil
+}
+
+// onLoss makes it right that a process ends by itself: do is told what it said, and
+// makes the next one possible.
+func (b *bridge) onLoss(do func(said string) error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lost = do
+}
+
+// lossesSoFar is how many processes have ended by themselves.
+func (b *bridge) lossesSoFar() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.losses
+}
+
+// signal sends a signal to the process that runs.
+func (b *bridge) signal(s os.Signal) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cmd == nil {
+		return errors.New("no bridge runs")
+	}
+	return b.cmd.Process.Signal(s)
 }
 
 func (b *bridge) fault(format string, args ...any) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -50,6 +51,8 @@ type farEnd struct {
 	// refuse is how many requests with the old key are still to come until the
 	// bridge gets the new one.
 	refuse int
+	// flows is the path of the source that sends without end, "" for none.
+	flows string
 }
 
 func newFarEnd(ctx context.Context, p *plan, happens func(happening)) (*farEnd, error) {
@@ -219,8 +222,28 @@ func (f *farEnd) last(name string, fault centercodesim.Fault, requests int) {
 func (f *farEnd) serveSource(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.fetched[r.URL.Path]++
+	flows := r.URL.Path == f.flows
 	f.mu.Unlock()
+	if flows {
+		w.Header().Set("Content-Type", "image/jpeg")
+		_, _ = io.Copy(w, zeros{}) // until nobody listens
+		return
+	}
 	f.source.Handler().ServeHTTP(w, r)
+}
+
+// endless lets the source at a path send without end; "" for none.
+func (f *farEnd) endless(path string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.flows = path
+}
+
+// requestsSoFar is how many Centercode has had.
+func (f *farEnd) requestsSoFar() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.requests
 }
 
 // faultsStruck are the faults that have struck, by their names.

@@ -4,9 +4,11 @@
 // replaced, and times in which Centercode answers nothing but 429 or 503. Then
 // each webhook that was answered 202 must be one ticket with each of its files
 // once, or a dead letter that says why, and once those are replayed, one ticket.
+// Storms follow, each over a bridge of its own: what can befall it from outside.
 //
 //	go run ./test/chaos --seed 7
 //	go run ./test/chaos --deliveries 5000 --park --json
+//	go run ./test/chaos --seed 7 --deliveries 10 --kills 0 --storms unlinked,flood
 //
 // The same seed gives the same plan. What a run makes of it depends on its timing
 // as well. The exit code is 1 if the promise is broken.
@@ -57,6 +59,8 @@ func command(ctx context.Context, args []string, out, progress io.Writer) (err e
 	flags.Float64Var(&s.Faults, "faults", 0.2, "the share of requests that are struck by a fault")
 	flags.IntVar(&s.Kills, "kills", 3, "how often the bridge is killed, -9")
 	flags.BoolVar(&s.Park, "park", false, "leave lost answers to a person; without it they are looked up")
+	names := flags.String("storms", "all", "what comes after it, each over a bridge of its own: all, none, or some of "+stormNames())
+	short := flags.Bool("short", false, "with --storms all: without those that take minutes")
 	asJSON := flags.Bool("json", false, "print the report as JSON")
 	dir := flags.String("dir", "", "a folder to make for the run, which is kept; without it a temporary one, kept if the promise is broken")
 	limit := flags.Duration("timeout", 15*time.Minute, "how long the run may take")
@@ -71,10 +75,16 @@ func command(ctx context.Context, args []string, out, progress io.Writer) (err e
 	if err := s.check(); err != nil {
 		return err
 	}
+	picked, err := chosen(*names, *short)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(progress, "seed %d\n", s.Seed)
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
-	r, err := inFolder(*dir, func(dir string) (*report, error) { return chaos(ctx, s, dir, progress) })
+	r, err := inFolder(*dir, func(dir string) (*report, error) {
+		return chaos(ctx, s, asked{picked, *names != "all"}, dir, progress)
+	})
 	if err != nil {
 		return err
 	}
@@ -91,8 +101,9 @@ func command(ctx context.Context, args []string, out, progress io.Writer) (err e
 	return nil
 }
 
-// chaos builds the command and carries out the plan of these settings.
-func chaos(ctx context.Context, s settings, dir string, progress io.Writer) (*report, error) {
+// chaos builds the command, carries out the plan of these settings, and lets the
+// storms come after it.
+func chaos(ctx context.Context, s settings, storms asked, dir string, progress io.Writer) (*report, error) {
 	p, err := newPlan(s)
 	if err != nil {
 		return nil, err
@@ -101,7 +112,12 @@ func chaos(ctx context.Context, s settings, dir string, progress io.Writer) (*re
 	if err != nil {
 		return nil, err
 	}
-	return run(ctx, p, binary, dir, progress)
+	r, err := run(ctx, p, binary, dir, progress)
+	if err != nil {
+		return nil, err
+	}
+	r.Storms, err = storms.run(ctx, s.Seed, binary, dir, progress)
+	return r, err
 }
 
 // inFolder gives a run a folder, and removes a temporary one unless there is

@@ -41,6 +41,7 @@ type report struct {
 	Requests     int            `json:"requests"` // at Centercode
 	Seconds      float64        `json:"seconds"`
 	Violations   []string       `json:"violations"`
+	Storms       []*stormReport `json:"storms"`
 	Data         string         `json:"data,omitempty"` // what is kept to look at
 }
 
@@ -56,7 +57,9 @@ func (r *report) violate(format string, args ...any) {
 	}
 }
 
-func (r *report) kept() bool { return len(r.Violations) == 0 }
+func (r *report) kept() bool {
+	return len(r.Violations) == 0 && !slices.ContainsFunc(r.Storms, func(s *stormReport) bool { return len(s.Violations) > 0 })
+}
 
 func (r *report) writeJSON(w io.Writer) error {
 	e := json.NewEncoder(w)
@@ -90,17 +93,44 @@ func (r *report) writeTable(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	if err := writeStorms(w, r.Storms); err != nil {
+		return err
+	}
 	var b strings.Builder
 	if r.kept() {
 		b.WriteString("\nthe promise is kept\n")
 	} else {
-		fmt.Fprintf(&b, "\nTHE PROMISE IS BROKEN, %d times; what is left is in %s\n", len(r.Violations), r.Data)
-		for _, v := range r.Violations[:min(len(r.Violations), mostViolations)] {
+		all := slices.Clone(r.Violations)
+		for _, s := range r.Storms {
+			for _, v := range s.Violations {
+				all = append(all, s.Name+": "+v)
+			}
+		}
+		fmt.Fprintf(&b, "\nTHE PROMISE IS BROKEN, %d times; what is left is in %s\n", len(all), r.Data)
+		for _, v := range all[:min(len(all), mostViolations)] {
 			b.WriteString("  " + v + "\n")
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func writeStorms(w io.Writer, storms []*stormReport) error {
+	if len(storms) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "STORM\tTICKETS\tLOST\tTWICE\tDEAD LETTERS\tREFUSED\tMEMORY\tTIME\t")
+	for _, s := range storms {
+		if s.Skipped != "" {
+			fmt.Fprintf(t, "%s\t\t\t\t\t\t\t\t%s\n", s.Name, s.Skipped)
+			continue
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d MB\t%.1fs\t%s\n",
+			s.Name, s.Tickets, s.Lost, s.Twice, s.DeadLetters, s.Refused, s.PeakBytes>>20, s.Seconds, s.Chosen)
+	}
+	return t.Flush()
 }
 
 func sum(counts map[string]int) (n int) {

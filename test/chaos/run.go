@@ -124,18 +124,23 @@ func (w *world) open(ctx context.Context, binary, dir string, log io.Writer) (er
 	if err := os.WriteFile(config, []byte(yaml), 0o600); err != nil {
 		return fmt.Errorf("write the bridge's mapping: %w", err)
 	}
-	if w.home, err = embedded.Open(ctx, data); err != nil {
+	w.bridge = newBridge(binary, config, data, log)
+	w.sender = &sender{bridge: w.bridge, plan: w.plan, client: &http.Client{Timeout: 30 * time.Second}}
+	if err := w.look(ctx); err != nil {
 		return err
 	}
-	if err := w.putKey(ctx, firstKey); err != nil {
+	return w.putKey(ctx, firstKey)
+}
+
+// look opens the bridge's folder beside it.
+func (w *world) look(ctx context.Context) (err error) {
+	if w.home, err = embedded.Open(ctx, w.bridge.data); err != nil {
 		return err
 	}
-	l := ledger.New(w.home.Ledger, time.Now, ledger.DefaultLease)
 	if w.health, err = breaker.New(breaker.Config{Store: w.home.Ledger, Now: time.Now}); err != nil {
 		return err
 	}
-	w.bridge = newBridge(binary, config, data, log)
-	w.sender = &sender{bridge: w.bridge, plan: w.plan, client: &http.Client{Timeout: 30 * time.Second}}
+	l := ledger.New(w.home.Ledger, time.Now, ledger.DefaultLease)
 	w.operator = &operator{far: w.far, ledger: l, letters: &deadletter.Queue{
 		API: w.home.SQS, URL: w.home.DeadLetterQueueURL, WorkURL: w.home.WorkQueueURL}}
 	w.checker = &checker{plan: w.plan, far: w.far, ledger: l, report: w.report, sums: map[string]string{}}
@@ -182,6 +187,12 @@ func (w *world) deliver(ctx context.Context) error {
 	if err := w.sender.send(ctx, w.plan.late); err != nil {
 		return err
 	}
+	return w.mend(ctx)
+}
+
+// mend waits until all is settled, checks it and looks after the dead letters,
+// until there are none.
+func (w *world) mend(ctx context.Context) error {
 	for {
 		if err := w.settled(ctx); err != nil {
 			return err

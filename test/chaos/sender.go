@@ -73,6 +73,13 @@ func (s *sender) one(ctx context.Context, d delivery) error {
 	}
 }
 
+// soFar is how many webhooks were accepted, and how many were not.
+func (s *sender) soFar() (accepted, refused int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepted, s.refused
+}
+
 func (s *sender) post(ctx context.Context, webhook string, payload []byte) (int, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, webhook, bytes.NewReader(payload))
 	if err != nil {

@@ -49,7 +49,9 @@ func TestInterruptedWhileFarEndsHang(t *testing.T) {
 				if err := w.sender.send(ctx, w.plan.sends); err != nil {
 					t.Fatal(err)
 				}
-				until(t, ctx, func() bool { return tc.hangs(w) })
+				if err := until(ctx, func() bool { return tc.hangs(w) }); err != nil {
+					t.Fatal(err)
+				}
 			})
 			for _, fault := range w.bridge.faults {
 				t.Error(fault)
@@ -99,20 +101,6 @@ func (w *world) once(t *testing.T, ctx context.Context, work func()) {
 		t.Fatal(err)
 	}
 	work()
-}
-
-// until waits for a condition at the far end, of which nothing tells.
-func until(t *testing.T, ctx context.Context, ok func() bool) {
-	t.Helper()
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			t.Fatal("it did not come so far")
-		}
-	}
 }
 
 func (f *farEnd) fetches() (n int) {

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// storm is what can befall a bridge from outside, for a run of its own.
+type storm struct {
+	name string
+	// deliveries is how many different webhooks are sent in it.
+	deliveries int
+	// long ones take minutes, and are no part of the short form.
+	long bool
+	// blow sends all webhooks of the plan, and lets happen what happens.
+	blow func(ctx context.Context, g *gale) error
+	// disk says that the bridge's folder is a small disk.
+	disk bool
+	// letters says that dead letters are to come of it.
+	letters bool
+	// leaves are words of what `status` must say needs a person at the end, each
+	// in one of its problems; there may be no other.
+	leaves []string
+}
+
+// errCannot says that this machine cannot have a storm.
+var errCannot = errors.New("not on this machine")
+
+// storms are all there are.
+var storms = []storm{
+	{name: "damaged", deliveries: 40, blow: damaged},
+	{name: "unlinked", deliveries: 60, blow: unlinked},
+	{name: "full", deliveries: 200, disk: true, blow: fullDisk, leaves: []string{"webhooks refused"}},
+	{name: "stopped", deliveries: 40, long: true, blow: stopped},
+	{name: "sources", deliveries: 20, blow: slowSources, letters: true},
+	{name: "flood", deliveries: 60, blow: flood},
+	{name: "outage", deliveries: 60, blow: centercodeAway},
+}
+
+// chosen are the storms of these names, "all" for all but the long ones if short.
+func chosen(names string, short bool) (picked []storm, err error) {
+	switch names {
+	case "none":
+		return nil, nil
+	case "all":
+		return slices.DeleteFunc(slices.Clone(storms), func(s storm) bool { return short && s.long }), nil
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		i := slices.IndexFunc(storms, func(s storm) bool { return s.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no storm %q: --storms takes all, none, or some of %s", name, stormNames())
+		}
+		picked = append(picked, storms[i])
+	}
+	return picked, nil
+}
+
+func stormNames() string {
+	names := make([]string, 0, len(storms))
+	for _, s := range storms {
+		names = append(names, s.name)
+	}
+	return strings.Join(names, ",")
+}
+
+// gale is a storm's run.
+type gale struct {
+	*world
+	dir   string
+	r     *rand.Rand
+	chose string // what the seed chose, for the report
+}
+
+// stormReport is what came of a storm.
+type stormReport struct {
+	Name        string   `json:"name"`
+	Seed        uint64   `json:"seed"`
+	Chosen      string   `json:"chosen,omitempty"`
+	Skipped     string   `json:"skipped,omitempty"` // why it could not be
+	Tickets     int      `json:"tickets"`
+	Refused     int      `json:"refused"`
+	Lost        int      `json:"lost"`
+	Twice       int      `json:"twice"`
+	DeadLetters int      `json:"deadLetters"`
+	Losses      int      `json:"losses"` // bridges that ended by themselves, as they must
+	PeakBytes   int64    `json:"peakBytes"`
+	Seconds     float64  `json:"seconds"`
+	Violations  []string `json:"violations"`
+}
+
+// asked are the storms of a run.
+type asked struct {
+	storms []storm
+	// byName says that each was asked for: one that this machine cannot have is
+	// then an error.
+	byName bool
+}
+
+// run lets the storms come one after the other.
+func (a asked) run(ctx context.Context, seed uint64, binary, dir string, progress io.Writer) (reports []*stormReport, err error) {
+	for _, s := range a.storms {
+		fmt.Fprintf(progress, "storm %s, seed %d\n", s.name, seed)
+		place := filepath.Join(dir, s.name)
+		if err := os.Mkdir(place, 0o700); err != nil {
+			return nil, fmt.Errorf("make a folder: %w", err)
+		}
+		limited, cancel := context.WithTimeout(ctx, stormLimit)
+		r, err := s.run(limited, seed, binary, place, progress)
+		cancel()
+		switch {
+		case errors.Is(err, errCannot) && !a.byName:
+			r = &stormReport{Name: s.name, Seed: seed, Skipped: err.Error()}
+		case err != nil:
+			return nil, fmt.Errorf("storm %s with seed %d: %w", s.name, seed, err)
+		}
+		reports = append(reports, r)
+	}
+	return reports, nil
+}
+
+// stormLimit is how long one may last.
+const stormLimit = 5 * time.Minute
+
+// run lets a storm come over a bridge of its own. The error means that it could
+// not be found out what came of it.
+func (s storm) run(ctx context.Context, seed uint64, binary, dir string, progress io.Writer) (_ *stormReport, err error) {
+	began := time.Now()
+	p, err := newPlan(settings{Seed: seed, Deliveries: s.deliveries})
+	if err != nil {
+		return nil, err
+	}
+	p.events = nil
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(s.name)) // never fails
+	g := &gale{world: &world{plan: p, report: newReport(p.settings), progress: progress}, dir: dir, r: rand.New(rand.NewPCG(seed, h.Sum64()))}
+	log, err := os.Create(filepath.Join(dir, "bridge.log"))
+	if err != nil {
+		return nil, fmt.Errorf("keep the bridge's output: %w", err)
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	if s.disk {
+		unmount, err := onSmallDisk(ctx, filepath.Join(dir, "data"))
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, unmount()) }()
+	}
+	if err := g.open(ctx, binary, dir, log); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, g.far.close(), g.home.Close()) }()
+
+	group, running := errgroup.WithContext(ctx)
+	stop, stopBridge := context.WithCancel(running)
+	group.Go(func() error { return g.bridge.run(stop) })
+	group.Go(func() error {
+		defer stopBridge()
+		if err := s.blow(running, g); err != nil {
+			return err
+		}
+		if err := g.mend(running); err != nil {
+			return err
+		}
+		return g.status(running, s.leaves)
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return g.judge(ctx, s, time.Since(began))
+}
+
+// judge holds what is left against what must be.
+func (g *gale) judge(ctx context.Context, s storm, took time.Duration) (*stormReport, error) {
+	if err := g.finish(ctx); err != nil {
+		return nil, err
+	}
+	if s.letters && sum(g.report.DeadLetters) == 0 {
+		g.report.violate("no dead letter came of what must be one")
+	}
+	if g.bridge.peak > mostMemory {
+		g.report.violate("the bridge took %d MB of memory, more than %d", g.bridge.peak>>20, mostMemory>>20)
+	}
+	return &stormReport{
+		Name: s.name, Seed: g.plan.Seed, Chosen: g.chose, Tickets: g.report.Tickets, Lost: g.report.Lost, Twice: g.report.Twice,
+		Refused: g.report.Refused, DeadLetters: sum(g.report.DeadLetters), Losses: g.bridge.losses, PeakBytes: g.bridge.peak,
+		Seconds: took.Seconds(), Violations: g.report.Violations,
+	}, nil
+}
+
+// status asks the command what needs a person, and compares that with what does.
+func (g *gale) status(ctx context.Context, leaves []string) error {
+	var said struct{ Problems []string }
+	out, err := g.command(ctx, "status", "--json", "--data", g.bridge.data, "--config", g.bridge.config)
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return err
+	}
+	if err := json.Unmarshal(out, &said); err != nil {
+		return fmt.Errorf("read what status says: %w: %s", err, out)
+	}
+	if failed := exit != nil; failed != (len(said.Problems) > 0) {
+		g.report.violate("status ends with %v and says %q", err, said.Problems)
+	}
+	for _, problem := range said.Problems {
+		if !slices.ContainsFunc(leaves, func(word string) bool { return strings.Contains(problem, word) }) {
+			g.report.violate("status says what is not so: %s", problem)
+		}
+	}
+	for _, word := range leaves {
+		if !slices.ContainsFunc(said.Problems, func(problem string) bool { return strings.Contains(problem, word) }) {
+			g.report.violate("status does not say %q: %q", word, said.Problems)
+		}
+	}
+	return nil
+}
+
+// command runs a verb of the command, and returns what it prints.
+func (g *gale) command(ctx context.Context, args ...string) ([]byte, error) {
+	out, err := exec.CommandContext(ctx, g.bridge.binary, args...).Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return out, fmt.Errorf("fairbridge %s: %w\n%s", args[0], exit, exit.Stderr)
+	}
+	return out, err
+}
+
+// half splits the webhooks of the plan in two.
+func (g *gale) half() (first, second []int) {
+	middle := len(g.plan.sends) / 2
+	return g.plan.sends[:middle], g.plan.sends[middle:]
+}
+
+// during sends webhooks while something else is done, and waits for both.
+func (g *gale) during(ctx context.Context, numbers []int, do func(context.Context) error) error {
+	group, both := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.sender.send(both, numbers) })
+	group.Go(func() error { return do(both) })
+	return group.Wait()
+}
