@@ -24,13 +24,7 @@ import (
 type watched struct {
 	Type       string `yaml:"Type"`
 	Properties struct {
-		watchedMetric `yaml:",inline"`
-		// Metrics are those of an expression.
-		Metrics []struct {
-			MetricStat struct {
-				Metric watchedMetric `yaml:"Metric"`
-			} `yaml:"MetricStat"`
-		} `yaml:"Metrics"`
+		watchedMetric         `yaml:",inline"`
 		FilterPattern         string `yaml:"FilterPattern"`
 		MetricTransformations []struct {
 			MetricNamespace string `yaml:"MetricNamespace"`
@@ -129,27 +123,22 @@ func TestAlarmsWatchWhatIsWritten(t *testing.T) {
 		if resource.Type != "AWS::CloudWatch::Alarm" {
 			continue
 		}
-		of := []watchedMetric{resource.Properties.watchedMetric}
-		for _, m := range resource.Properties.Metrics {
-			of = append(of, m.MetricStat.Metric)
+		m := resource.Properties.watchedMetric
+		if m.Namespace != telemetry.Namespace {
+			continue
 		}
-		for _, m := range of {
-			if m.Namespace != telemetry.Namespace {
-				continue
-			}
-			var dimensions []string
-			for _, d := range m.Dimensions {
-				dimensions = append(dimensions, d.Name+"="+d.Value)
-			}
-			watches := fmt.Sprint(m.Namespace, " ", m.MetricName, " ", dimensions)
-			if !slices.Contains(metrics, watches) {
-				t.Errorf("%s watches %s; written are\n%s", name, watches, strings.Join(metrics, "\n"))
-			}
-			own[name] = true
+		var dimensions []string
+		for _, d := range m.Dimensions {
+			dimensions = append(dimensions, d.Name+"="+d.Value)
 		}
+		watches := fmt.Sprint(m.Namespace, " ", m.MetricName, " ", dimensions)
+		if !slices.Contains(metrics, watches) {
+			t.Errorf("%s watches %s; written are\n%s", name, watches, strings.Join(metrics, "\n"))
+		}
+		own[name] = true
 	}
 	for _, name := range []string{"WrongTokenAlarm", "LostWebhooksAlarm", "ThrottledWebhooksAlarm", "AmbiguousDeliveriesAlarm",
-		"OldestMessageAlarm", "CentercodeUnavailableAlarm", "KeyRefusedAlarm", "PausedAlarm"} {
+		"LongRetryAlarm", "CentercodeUnavailableAlarm", "KeyRefusedAlarm", "PausedAlarm"} {
 		if !own[name] {
 			t.Errorf("there is no %s", name)
 		}
