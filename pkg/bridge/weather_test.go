@@ -134,8 +134,10 @@ func (s *sky) since(t time.Time) (n int) {
 	return n
 }
 
-// patient is the queue for a poller of days: it looks every five seconds, and not
-// ten times in one.
+// patience is how often a poller of days looks for messages: not ten times a second.
+const patience = 5 * time.Second
+
+// patient is the queue for such a poller.
 type patient struct{ *embedded.SQS }
 
 func (p patient) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
@@ -144,7 +146,7 @@ func (p patient) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput
 	out, err := p.SQS.ReceiveMessage(ctx, &now)
 	if err == nil && len(out.Messages) == 0 {
 		select {
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -348,7 +350,9 @@ func TestThreeDays(t *testing.T) {
 				s.sky.set(nil)
 				back := time.Now()
 				time.Sleep(5 * time.Minute)
-				s.returned(back, time.Minute)
+				// A probe comes each minute. This bridge looks for it less often than
+				// a real one, so that days pass quickly.
+				s.returned(back, time.Minute+s.bridge.waker.interval+patience)
 				ambiguous := 0
 				if tc.doubt {
 					ambiguous = 2 * concurrency * batchSize

@@ -13,9 +13,11 @@ import (
 // their turn.
 const wakesAtATime = 500
 
-// Wake makes messages visible that are hidden for longer, spread over a time from
-// now. Those are passed over that are gone, or were received again since the
-// receipt handle was theirs.
+// Wake makes messages visible that were received only to be held, spread over a time
+// from now. That receive is taken back: a delivery that is woken for each probe of a
+// Centercode that is away would otherwise use up maxReceiveCount within a day.
+// Messages that are gone, or were received again since the receipt handle was theirs,
+// are passed over.
 func (s *SQS) Wake(ctx context.Context, queueURL string, spread time.Duration, receiptHandles ...string) error {
 	q, err := s.queue(ctx, &queueURL)
 	if err != nil {
@@ -30,7 +32,7 @@ func (s *SQS) Wake(ctx context.Context, queueURL string, spread time.Duration, r
 				return err
 			}
 			in := rand.N(spread + 1).Milliseconds()
-			_, err = tx.Exec("UPDATE messages SET visible_at = ?1, wait_ms = ?2 WHERE seq = ?3 AND queue = ?4 AND receipt = ?5 AND visible_at > ?1",
+			_, err = tx.Exec("UPDATE messages SET visible_at = ?1, wait_ms = ?2, receives = max(receives - 1, 0) WHERE seq = ?3 AND queue = ?4 AND receipt = ?5 AND visible_at > ?1",
 				s.now().UnixMilli()+in, in, r.seq, q.id, r.nonce)
 			return err
 		})
