@@ -48,11 +48,6 @@ func (r *replayCall) run(ctx context.Context, d *desk) error {
 }
 
 func (t *replayTeller) replay(ctx context.Context, o deadletter.ReplayOptions) (err error) {
-	if t.call.wait {
-		if o.Watch, err = t.Watch(ctx); err != nil {
-			return err
-		}
-	}
 	result, err := t.Replay(ctx, o)
 	if result.NotReleased != nil {
 		t.say("%v", result.NotReleased)
@@ -66,13 +61,13 @@ func (t *replayTeller) replay(ctx context.Context, o deadletter.ReplayOptions) (
 		t.left = true
 		return nil
 	}
-	if err := t.tell(result); err != nil || o.Watch == nil {
+	if err := t.tell(result); err != nil || !t.call.wait {
 		return err
 	}
 	slices.SortFunc(result.Cases, func(a, b deadletter.Case) int {
 		return cmp.Or(a.DiedAt().Compare(b.DiedAt()), strings.Compare(a.DeliveryID, b.DeliveryID))
 	})
-	ends, err := o.Watch.Follow(ctx, result.Cases, t.call.timeout)
+	ends, err := t.Follow(ctx, result.Cases, t.call.timeout)
 	t.meter.clear()
 	for _, e := range ends {
 		t.left = t.left || !e.Completed
@@ -207,8 +202,6 @@ func endText(e deadletter.End) string {
 		return "completed"
 	case e.Completed:
 		return "completed, ticket " + terminal.Printable(e.TicketID)
-	case e.Tried > 0:
-		return fmt.Sprintf("tried %s, SQS makes it a dead letter again: %s", terminal.Count(e.Tried, "time"), deadletter.FaultText(e.Fault))
 	}
 	return "dead again: " + deadletter.FaultText(e.Fault)
 }

@@ -27,6 +27,10 @@ func newTaker(t *testing.T) *taker {
 	t.Helper()
 	k := &taker{status: http.StatusAccepted}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/healthz" {
+			_, _ = io.WriteString(w, "ok\n")
+			return
+		}
 		body, _ := io.ReadAll(r.Body) // what is missing shows in the test
 		k.mu.Lock()
 		k.requests = append(k.requests, r.Method+" "+r.URL.String()+" "+string(body))

@@ -313,9 +313,7 @@ func TestShow(t *testing.T) {
 // The ends of replayed deliveries come in the order of the cases.
 func TestFollow(t *testing.T) {
 	o := newOffice(t, rejected(t, 1), rejected(t, 2))
-	w, err := o.Watch(t.Context())
-	o.must(err)
-	done, err := o.Replay(t.Context(), deadletter.ReplayOptions{Watch: w})
+	done, err := o.Replay(t.Context(), deadletter.ReplayOptions{})
 	o.must(err)
 	c, err := o.ledger.Claim(t.Context(), idOf(2), ledger.Message{Generation: 1, Marked: true})
 	o.must(err)
@@ -323,11 +321,11 @@ func TestFollow(t *testing.T) {
 	o.must(c.Completed(t.Context()))
 	ctx, stop := context.WithCancel(t.Context())
 	stop() // one look, and then no more
-	ends, err := w.Follow(ctx, done.Cases, time.Minute)
+	ends, err := o.Follow(ctx, done.Cases, time.Minute)
 	if err != nil || len(ends) != 2 || ends[0].Ended {
 		t.Errorf("got %+v, %v", ends, err)
 	}
-	ends, err = w.Follow(t.Context(), done.Cases[1:], time.Minute)
+	ends, err = o.Follow(t.Context(), done.Cases[1:], time.Minute)
 	if err != nil || len(ends) != 1 || !ends[0].Completed || ends[0].TicketID != "77" {
 		t.Errorf("got %+v, %v", ends, err)
 	}

@@ -42,9 +42,6 @@ type ReplayOptions struct {
 	PerSecond float64
 	// Force replays what has been replayed [MostReplays] times as well.
 	Force bool
-	// Watch, if it is set, notes how the deliveries stand before they go, for
-	// [Watch.Follow].
-	Watch *Watch
 
 	// Confirm, if it is set, is asked before anything is changed. It sees all the
 	// letters that are meant, out of so many deliveries.
@@ -119,11 +116,6 @@ func (r *replaying) run(ctx context.Context, hold *Hold) error {
 		}
 		if !r.Settlement.none() {
 			if err := r.settle(ctx, cases[0].DeliveryID, r.Settlement); err != nil {
-				return err
-			}
-		}
-		if r.ReplayOptions.Watch != nil {
-			if err := r.ReplayOptions.Watch.note(ctx, cases); err != nil {
 				return err
 			}
 		}

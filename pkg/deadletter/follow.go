@@ -1,0 +1,86 @@
+package deadletter
+
+import (
+	"context"
+	"time"
+
+	"fairbridge/pkg/ledger"
+)
+
+// How often the ledger is asked: soon at first, then less and less.
+const (
+	firstLook = 100 * time.Millisecond
+	lastLook  = 2 * time.Second
+)
+
+// End is how a replayed delivery ended.
+type End struct {
+	DeliveryID string
+	// Ended is false if it had not ended in time.
+	Ended bool
+	// Completed says that all is done, as TicketID if its id is known.
+	Completed bool
+	TicketID  string
+	// Fault is the last one of what is dead again.
+	Fault ledger.Fault
+}
+
+// Follow waits until each delivery has ended, at most for so long, and returns how,
+// in the order of the cases. The error is the ledger's, if it could not be asked at
+// last.
+func (d *Desk) Follow(ctx context.Context, cases []Case, limit time.Duration) ([]End, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	ends := make(map[string]End, len(cases))
+	var err error
+	pending := cases
+	for pause := firstLook; len(pending) > 0; pause = min(2*pause, lastLook) {
+		var left []Case
+		known, lookErr := d.entries(ctx, deliveryIDs(pending))
+		if ctx.Err() == nil { // else it says no more than that time is up
+			err = lookErr
+		}
+		for _, c := range pending {
+			end := endOfCase(c, known[c.DeliveryID])
+			ends[c.DeliveryID] = end
+			if !end.Ended {
+				left = append(left, c)
+			}
+		}
+		if pending = left; len(pending) == 0 {
+			break
+		}
+		d.progress("ended", len(cases)-len(pending), len(cases))
+		select { // to the end of the limit, unlike sleep.For
+		case <-time.After(pause):
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	all := make([]End, len(cases))
+	for i, c := range cases {
+		all[i] = ends[c.DeliveryID]
+	}
+	return all, err
+}
+
+// endOfCase returns how a delivery ended, if it has.
+func endOfCase(c Case, e ledger.Entry) End {
+	end := End{DeliveryID: c.DeliveryID}
+	switch {
+	case e.State == ledger.Completed:
+		end.Ended, end.Completed, end.TicketID = true, true, e.TicketID
+	case e.State == ledger.Dead && e.Generation > c.Generation && e.Last != nil:
+		end.Ended, end.Fault = true, *e.Last
+	}
+	return end
+}
+
+func deliveryIDs(cases []Case) []string {
+	ids := make([]string, len(cases))
+	for i, c := range cases {
+		ids[i] = c.DeliveryID
+	}
+	return ids
+}
