@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// stamp is the time in the names of files that are kept.
-const stamp = "20060102T150405Z"
+// stamp is the time in the names of files that are kept, fine enough for two in a row.
+const stamp = "20060102T150405.000000Z"
 
 // Backup copies the database at from, as it is at this moment, to the new file to.
 // Other processes may go on writing. The copy is read through before it gets its
