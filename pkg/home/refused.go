@@ -12,7 +12,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/dustin/go-humanize/english"
 
 	"fairbridge/pkg/ingest"
@@ -79,10 +78,11 @@ func (l logRefusals) read(ctx context.Context, group, pattern string, parse func
 			return nil, err
 		}
 		for _, line := range out.Events {
-			refusal, err := parseLine(line, parse)
-			if err != nil {
-				return nil, err
+			refusal, err := parse(aws.ToString(line.Message))
+			if err != nil || refusal.Reason == "" {
+				continue // Lambda's own line, or of something that was not refused
 			}
+			refusal.At = time.UnixMilli(aws.ToInt64(line.Timestamp)).UTC()
 			all = append(all, refusal)
 		}
 		if in.NextToken = out.NextToken; in.NextToken == nil {
@@ -90,15 +90,6 @@ func (l logRefusals) read(ctx context.Context, group, pattern string, parse func
 		}
 	}
 	return nil, errLogTooLarge
-}
-
-func parseLine(line types.FilteredLogEvent, parse func(string) (ingest.Refusal, error)) (ingest.Refusal, error) {
-	refusal, err := parse(aws.ToString(line.Message))
-	if err != nil {
-		return refusal, fmt.Errorf("a line is not as FairBridge writes it: %w", err)
-	}
-	refusal.At = time.UnixMilli(aws.ToInt64(line.Timestamp)).UTC()
-	return refusal, nil
 }
 
 // parseOutcome reads a line of pkg/telemetry's.
@@ -113,9 +104,11 @@ func parseAccess(line string) (r ingest.Refusal, err error) {
 	if err := json.Unmarshal([]byte(line), &access); err != nil {
 		return r, err
 	}
-	r.Reason = ingest.ReasonHandlerFailed
-	if r.Status, err = strconv.Atoi(access.Status); r.Status == 429 {
+	switch r.Status, err = strconv.Atoi(access.Status); {
+	case r.Status == 429:
 		r.Reason = ingest.ReasonTooManyRequests
+	case r.Status >= 500:
+		r.Reason = ingest.ReasonHandlerFailed
 	}
 	return r, err
 }

@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -102,7 +104,9 @@ func TestRedrive(t *testing.T) {
 	bridge.accept(t, payload)
 	eventually(t, "Centercode has answered 500", func() bool { e := bridge.entry(t, id); return e.Last != nil && e.Last.Status == 500 && e.Owner == "" })
 
-	// The worker's own tries take minutes: the remaining receives are played.
+	// The worker tries for three days before that: a few receives are allowed and
+	// played here.
+	bridge.allowReceives(t, 8)
 	bridge.withoutWorker(t, func() {
 		message := bridge.receiveTooOften(t, id)
 		moved := bridge.letter(t, id)
@@ -127,6 +131,33 @@ func TestRedrive(t *testing.T) {
 	})
 	bridge.ticket(t, id)
 	bridge.checkNoLetters(t)
+}
+
+// allowReceives has the work queue hand a message out so often for the rest of the
+// test.
+func (w *world) allowReceives(t *testing.T, times int) {
+	t.Helper()
+	const name = string(types.QueueAttributeNameRedrivePolicy)
+	as := w.attributes(t, w.stack.WorkQueueURL)[name]
+	var policy map[string]any
+	if err := json.Unmarshal([]byte(as), &policy); err != nil {
+		t.Fatal(err)
+	}
+	set := func(ctx context.Context, policy string) {
+		_, err := w.sqs.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{
+			QueueUrl: &w.stack.WorkQueueURL, Attributes: map[string]string{name: policy},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	policy["maxReceiveCount"] = times
+	text, err := json.Marshal(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set(t.Context(), string(text))
+	t.Cleanup(func() { set(context.WithoutCancel(t.Context()), as) })
 }
 
 // receiveTooOften receives a delivery's message, which has been received at

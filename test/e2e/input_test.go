@@ -187,6 +187,6 @@ func TestForeignMessages(t *testing.T) {
 		if got := queue.ParseDeadLetter(letter.MessageAttributes); got.Reason != queue.ReasonMalformed || got.Stage != "decode" || got.Description == "" {
 			t.Errorf("%s: %+v", body, got)
 		}
-		bridge.remove(t, bridge.stack.DeadLetterQueueURL, letter)
+		bridge.mustRun(t, "", "dlq", "drop", queue.DeliveryID(body), "--because", "a test", "--stack", stackName, "--yes")
 	}
 }

@@ -69,6 +69,11 @@ func TestRolesAllowNoMore(t *testing.T) {
 		_, err := as.dynamodb.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: table, Key: entry})
 		return err
 	}
+	deletePart := func(ctx context.Context, as identity) error {
+		part := map[string]dynamodbtypes.AttributeValue{"id": &dynamodbtypes.AttributeValueMemberS{Value: "#letter/x/0"}}
+		_, err := as.dynamodb.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: table, Key: part})
+		return err
+	}
 	scan := func(ctx context.Context, as identity) error {
 		_, err := as.dynamodb.Scan(ctx, &dynamodb.ScanInput{TableName: table})
 		return err
@@ -90,6 +95,7 @@ func TestRolesAllowNoMore(t *testing.T) {
 			role: "WorkerRole",
 			allowed: map[string]func(context.Context, identity) error{
 				"read Centercode's key": read(secrets.CentercodeAPIKey), "read TestFairy's key": read(secrets.TestFairyAPIKey), "read the ledger": getItem,
+				"delete what a dead letter was": deletePart,
 			},
 			refused: map[string]func(context.Context, identity) error{
 				"read the token": read(secrets.WebhookToken), "write a secret": replaceKey, "send work": send(work),
