@@ -127,6 +127,19 @@ sent to    https://beta.example.com, project DEMO, source testfairy
 `+at(2*time.Second)+`  the ticket was asked for at https://beta.example.com, project DEMO, source testfairy
 `+at(5*time.Second)+`  an attempt completed it (3000 ms)
 `, "")
+	c, err := h.ledger.Claim(t.Context(), idOf(4), ledger.Message{})
+	h.must(err)
+	h.must(c.Creating(t.Context(), ledger.Where{BaseURL: "https://beta.example.com", Project: "DEMO", Source: "testfairy"}))
+	const files = "https://beta.example.com/api/v1/projects/DEMO/feedback/BUG-18/files/"
+	h.must(c.Created(t.Context(), "BUG-18", map[string]string{"screenshot": files + "screenshot", "log": files + "log"}, nil))
+	h.must(c.Completed(t.Context()))
+	if got := h.run("show", idOf(4)); !strings.HasSuffix(got.out, `
+The endpoint of a route's attachments, as Centercode's answer to this ticket has it:
+  log          endpoint: "/api/v1/projects/DEMO/feedback/{{ .ticketId }}/files/log"
+  screenshot   endpoint: "/api/v1/projects/DEMO/feedback/{{ .ticketId }}/files/screenshot"
+`) {
+		t.Errorf("got %s", got.out)
+	}
 	got := h.run("show", idOf(3))
 	for _, want := range []string{
 		"state      dead letter: it waits for a person\n",

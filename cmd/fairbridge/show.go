@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,6 +95,12 @@ func writeDelivery(out io.Writer, s *deliveries.Shown, at home.Place, now time.T
 	b.WriteString("\n")
 	for _, e := range s.Timeline {
 		fmt.Fprintf(&b, "%s  %s\n", e.At.Format(time.RFC3339), terminal.Printable(e.What))
+	}
+	if len(s.Endpoints) > 0 {
+		b.WriteString("\nThe endpoint of a route's attachments, as Centercode's answer to this ticket has it:\n")
+		for _, element := range slices.Sorted(maps.Keys(s.Endpoints)) {
+			fmt.Fprintf(&b, "  %-12s endpoint: %q\n", terminal.Printable(element), s.Endpoints[element])
+		}
 	}
 	if s.Payload != nil {
 		b.WriteString("\nThe payload, which waits in the queue:\n")

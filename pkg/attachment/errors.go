@@ -104,15 +104,19 @@ func temporary(reason, format string, args ...any) *Error {
 // not known to be final is worth a retry.
 func statusError(resp *http.Response, t target) *Error {
 	code := resp.StatusCode
+	wait := retryafter.Read(resp.Header, time.Now())
 	e := &Error{
 		Permanent:  code >= 400 && code < 500,
 		Status:     code,
-		RetryAfter: retryafter.Read(resp.Header, time.Now()),
+		RetryAfter: wait.Granted,
 		Reason:     "the source answered HTTP " + strconv.Itoa(code),
 		Err:        fmt.Errorf("get %s: %s", t, resp.Status),
 	}
 	if t.moved {
 		e.Reason += " after a redirect"
+	}
+	if cut := wait.String(); cut != "" {
+		e.Reason += "; " + cut
 	}
 	switch code {
 	case http.StatusUnauthorized, http.StatusForbidden:

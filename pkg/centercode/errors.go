@@ -28,8 +28,9 @@ type Error struct {
 	// Description is what the answer says of the fault, at most 1,000 characters.
 	Description string
 	// RetryAfter is the wait that the answer asks for, at most an hour; 0 if it
-	// asks for none.
+	// asks for none. Cut says so where it asks for more.
 	RetryAfter time.Duration
+	Cut        string
 	// Lost says that the request may have been carried out though its answer did
 	// not arrive or cannot be read: no answer after the request's header was
 	// written (of a file: after the end of its form was), a status that leaves a
@@ -47,7 +48,8 @@ type Error struct {
 	Err   error // the cause where there is one beyond the answer
 }
 
-// Error says what was being done, the status, the description and the cause.
+// Error says what was being done, the status, the description, a wait that was cut
+// and the cause.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Op)
@@ -56,6 +58,9 @@ func (e *Error) Error() string {
 	}
 	if e.Description != "" {
 		b.WriteString(": " + e.Description)
+	}
+	if e.Cut != "" {
+		b.WriteString("; " + e.Cut)
 	}
 	if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())

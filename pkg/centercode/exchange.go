@@ -138,7 +138,8 @@ func (x *call) read(ctx context.Context, cancel func(), resp *http.Response, lim
 
 // failed is the error that an answer outside 2xx stands for.
 func (x *call) failed(r reply) *Error {
-	e := &Error{Op: x.op, Status: r.status, RetryAfter: retryafter.Read(r.header, time.Now())}
+	wait := retryafter.Read(r.header, time.Now())
+	e := &Error{Op: x.op, Status: r.status, RetryAfter: wait.Granted, Cut: wait.String()}
 	e.OwnFault = r.status == http.StatusInternalServerError && r.broke == nil && inOwnForm(r.body)
 	e.Lost = !x.reads && leavesDoubt(r.status) && !e.OwnFault
 	text := describe(r.body)

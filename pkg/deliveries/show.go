@@ -19,6 +19,9 @@ type Shown struct {
 	Delivery
 	Timeline []Event      `json:"timeline"`
 	Ledger   ledger.Entry `json:"ledger"`
+	// Endpoints are those that an attachment's endpoint in fairbridge.yaml could be;
+	// see [Endpoints].
+	Endpoints map[string]string `json:"endpoints,omitempty"`
 	// Payload is the TestFairy event while its message waits in the work queue of a
 	// folder. On a stack, nobody looks at a message without receiving it.
 	Payload json.RawMessage `json:"payload,omitempty"`
@@ -37,7 +40,7 @@ func (f *Finder) Show(ctx context.Context, id string, progress func(looked int))
 	if err != nil {
 		return nil, err
 	}
-	s := &Shown{Delivery: d, Timeline: Timeline(e), Ledger: e}
+	s := &Shown{Delivery: d, Timeline: Timeline(e), Ledger: e, Endpoints: Endpoints(e)}
 	if f.home.Peeks != nil && e.State != ledger.Completed && e.State != ledger.Dead {
 		err = f.home.Peeks.Peek(ctx, f.home.WorkQueueURL, func(m types.Message) bool {
 			if envelope, err := queue.Decode(aws.ToString(m.Body)); err == nil && envelope.DeliveryID == e.DeliveryID {

@@ -318,6 +318,38 @@ func TestSizeIsDeclared(t *testing.T) {
 	}
 }
 
+// TestUploadInTheWayThatIsWanted: where Centercode refuses Expect (417) or wants a
+// length that the source did not give (411), the file is sent in that way at once.
+func TestUploadInTheWayThatIsWanted(t *testing.T) {
+	expects := func(c centercodesim.Call) bool { return c.Request.Header.Get("Expect") != "" }
+	noLength := func(c centercodesim.Call) bool { return c.Request.ContentLength < 0 }
+	refuse := func(status int, match func(centercodesim.Call) bool) centercodesim.Fault {
+		return centercodesim.Fault{Op: centercodesim.OpFile, Times: -1, Status: status, Match: match}
+	}
+	for name, tt := range map[string]struct {
+		source  testfairysim.Fault
+		refused []centercodesim.Fault
+		uploads int // of the large file
+	}{
+		"Expect refused":            {testfairysim.Fault{}, []centercodesim.Fault{refuse(417, expects)}, 2},
+		"length wanted":             {testfairysim.Fault{NoLength: true}, []centercodesim.Fault{refuse(411, noLength)}, 2},
+		"Expect refused and length": {testfairysim.Fault{NoLength: true}, []centercodesim.Fault{refuse(417, expects), refuse(411, noLength)}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, largeRoute)
+			w.testfairy.Inject(largePath, tt.source)
+			w.center.Inject(tt.refused...)
+			id := w.send(feedback(1))
+			if o := w.only(w.settle(nil)); o.Result != worker.Created || w.center.Requests().File != 1+tt.uploads {
+				t.Errorf("outcome %+v, requests %+v", o, w.center.Requests())
+			}
+			w.files(id, "screenshot", "log")
+			w.checkInvariants(id)
+		})
+	}
+}
+
 // TestRefusalCostsNoUpload: Centercode is asked before a large file is sent.
 func TestRefusalCostsNoUpload(t *testing.T) {
 	const path = "/generated/268435456.bin"

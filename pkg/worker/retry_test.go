@@ -9,6 +9,7 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
 	"fairbridge/pkg/worker"
 )
 
@@ -28,6 +29,10 @@ func TestRetryWaitsAsLongAsCentercodeAsks(t *testing.T) {
 			w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 500, RetryAfter: tc.retryAfter})
 			id := w.send(feedback(1))
 			o := w.only(w.once())
+			asksMore := strings.Contains(o.Err.Error(), "Retry-After asks for ") && strings.Contains(o.Err.Error(), " of which 1h0m0s is granted")
+			if asksMore != (tc.atLeast == time.Hour) || asksMore != strings.Contains(w.entry(id).Last.Text, "Retry-After asks for ") {
+				t.Errorf("what was asked for: outcome %v, the ledger has %+v", o.Err, w.entry(id).Last)
+			}
 			if o.Result != worker.Retry || o.Status != 500 || o.RetryIn < tc.atLeast || o.RetryIn > tc.atMost {
 				t.Fatalf("outcome %+v, want a retry in %s to %s", o, tc.atLeast, tc.atMost)
 			}
@@ -42,6 +47,20 @@ func TestRetryWaitsAsLongAsCentercodeAsks(t *testing.T) {
 			w.checkInvariants(id)
 		})
 	}
+}
+
+// A file's source that asks for more than is granted is told of likewise.
+func TestRetryWaitsAsLongAsASourceAsks(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	w.testfairy.Inject("/1.jpg", testfairysim.Fault{Times: 1, Status: 429, Header: http.Header{"Retry-After": {"86400"}}})
+	id := w.send(feedback(1))
+	o := w.only(w.once())
+	const told = "Retry-After asks for 24h0m0s, of which 1h0m0s is granted"
+	if o.Result != worker.Retry || o.RetryIn != time.Hour || !strings.Contains(o.Err.Error(), told) || !strings.Contains(w.entry(id).Last.Text, told) {
+		t.Errorf("outcome %+v, the ledger has %+v", o, w.entry(id).Last)
+	}
+	w.settle(nil)
+	w.checkInvariants(id)
 }
 
 // What keeps failing ends in the dead-letter queue when its patience does, with

@@ -31,8 +31,6 @@ const (
 	// DefaultPatience is how long the waits after a delivery's own failed attempts
 	// may be, taken together, before it becomes a dead letter.
 	DefaultPatience = 72 * time.Hour
-	// mostAsked is the longest wait that Retry-After is granted.
-	mostAsked = time.Hour
 	// longestHandBack bounds the wait of a message that is handed back by no fault
 	// of its delivery.
 	longestHandBack = 30 * time.Second

@@ -2,6 +2,8 @@
 package retryafter
 
 import (
+	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,16 +14,39 @@ import (
 // feedback for as long.
 const Most = time.Hour
 
+// forever is the longest time there is.
+const forever time.Duration = math.MaxInt64
+
+// Wait is how long to leave a server alone.
+type Wait struct {
+	// Granted is what is waited, at most [Most]; Asked is what the server asked for.
+	Granted, Asked time.Duration
+}
+
+// String says what was asked for where it is more than what is granted, else it is
+// "".
+func (w Wait) String() string {
+	if w.Asked <= w.Granted {
+		return ""
+	}
+	return fmt.Sprintf("Retry-After asks for %v, of which %v is granted", w.Asked, w.Granted)
+}
+
 // Read reads Retry-After, which is in seconds or an HTTP date (RFC 9110, section
 // 10.2.3). A date is taken against the answer's own Date, so that a clock that is
 // off at either end does not matter; now stands in for it. What cannot be read is
 // 0, and so is a date that has passed.
-func Read(h http.Header, now time.Time) time.Duration {
+func Read(h http.Header, now time.Time) Wait {
+	asked := read(h, now)
+	return Wait{Granted: min(asked, Most), Asked: asked}
+}
+
+func read(h http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if value != "" && strings.Trim(value, "0123456789") == "" {
 		seconds, err := strconv.ParseInt(value, 10, 64)
-		if err != nil || seconds > int64(Most/time.Second) {
-			return Most // all digits, so an error is a number too large
+		if err != nil || seconds > int64(forever/time.Second) {
+			return forever // all digits, so an error is a number too large
 		}
 		return time.Duration(seconds) * time.Second
 	}
@@ -32,5 +57,5 @@ func Read(h http.Header, now time.Time) time.Duration {
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		now = date
 	}
-	return min(max(until.Sub(now), 0), Most)
+	return max(until.Sub(now), 0)
 }

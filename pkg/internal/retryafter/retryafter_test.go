@@ -1,6 +1,8 @@
 package retryafter_test
 
 import (
+	"cmp"
+	"math"
 	"net/http"
 	"testing"
 	"time"
@@ -13,36 +15,41 @@ func TestRead(t *testing.T) {
 	tests := []struct {
 		value, date string
 		want        time.Duration
+		asked       time.Duration // if it is more
 	}{
-		{"", "", 0},
-		{"0", "", 0},
-		{"90", "", 90 * time.Second},
-		{" 90 ", "", 90 * time.Second},
-		{"3600", "", time.Hour},
-		{"3601", "", time.Hour},
-		{"99999999999999999999999", "", time.Hour},
-		{"-5", "", 0},
-		{"1.5", "", 0},
-		{"soon", "", 0},
-		{"Wed, 04 Mar 2026 05:07:07 GMT", "", time.Minute},
-		{"Wed, 04 Mar 2026 05:07:07 GMT", "Wed, 04 Mar 2026 05:05:07 GMT", 2 * time.Minute},
-		{"Wednesday, 04-Mar-26 05:07:07 GMT", "", time.Minute},
-		{"Wed, 04 Mar 2026 05:00:00 GMT", "", 0},
-		{"Wed, 04 Mar 2026 05:07:07 GMT", "yesterday", time.Minute},
-		{"Wed, 04 Mar 2026 05:07:07 GMT", "Wed, 04 Mar 2026 06:05:07 GMT", 0},
-		{"2026-03-04T05:07:07Z", "", 0},
-		{"+90", "", 0},
-		{"90 s", "", 0},
-		{"٣", "", 0},
-		{"Wed, 04 Mar 2099 05:07:07 GMT", "", time.Hour},
+		{"", "", 0, 0},
+		{"0", "", 0, 0},
+		{"90", "", 90 * time.Second, 0},
+		{" 90 ", "", 90 * time.Second, 0},
+		{"3600", "", time.Hour, 0},
+		{"3601", "", time.Hour, time.Hour + time.Second},
+		{"99999999999999999999999", "", time.Hour, math.MaxInt64},
+		{"-5", "", 0, 0},
+		{"1.5", "", 0, 0},
+		{"soon", "", 0, 0},
+		{"Wed, 04 Mar 2026 05:07:07 GMT", "", time.Minute, 0},
+		{"Wed, 04 Mar 2026 05:07:07 GMT", "Wed, 04 Mar 2026 05:05:07 GMT", 2 * time.Minute, 0},
+		{"Wednesday, 04-Mar-26 05:07:07 GMT", "", time.Minute, 0},
+		{"Wed, 04 Mar 2026 05:00:00 GMT", "", 0, 0},
+		{"Wed, 04 Mar 2026 05:07:07 GMT", "yesterday", time.Minute, 0},
+		{"Wed, 04 Mar 2026 05:07:07 GMT", "Wed, 04 Mar 2026 06:05:07 GMT", 0, 0},
+		{"2026-03-04T05:07:07Z", "", 0, 0},
+		{"+90", "", 0, 0},
+		{"90 s", "", 0, 0},
+		{"٣", "", 0, 0},
+		{"Thu, 05 Mar 2026 05:06:07 GMT", "", time.Hour, 24 * time.Hour},
 	}
 	for _, tt := range tests {
 		h := http.Header{"Retry-After": {tt.value}}
 		if tt.date != "" {
 			h.Set("Date", tt.date)
 		}
-		if got := retryafter.Read(h, now); got != tt.want {
-			t.Errorf("Retry-After %q at %q: %v, want %v", tt.value, tt.date, got, tt.want)
+		got := retryafter.Read(h, now)
+		if said := got.String(); (said != "") != (got.Asked > time.Hour) {
+			t.Errorf("Retry-After %q: asked for %v, which is told as %q", tt.value, got.Asked, said)
+		}
+		if asked := cmp.Or(tt.asked, tt.want); got.Granted != tt.want || got.Asked != asked {
+			t.Errorf("Retry-After %q at %q: %+v, want %v", tt.value, tt.date, got, tt.want)
 		}
 	}
 }
@@ -52,7 +59,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("Wed, 04 Mar 2026 05:07:07 GMT", "Wed, 04 Mar 2026 05:05:07 GMT")
 	f.Fuzz(func(t *testing.T, value, date string) {
 		h := http.Header{"Retry-After": {value}, "Date": {date}}
-		if got := retryafter.Read(h, time.Time{}); got < 0 || got > retryafter.Most {
+		if got := retryafter.Read(h, time.Time{}); got.Granted < 0 || got.Granted > retryafter.Most || got.Asked < got.Granted {
 			t.Errorf("%q at %q: %v", value, date, got)
 		}
 	})

@@ -1,0 +1,67 @@
+package deliveries
+
+import (
+	"net/url"
+	"strings"
+
+	"fairbridge/pkg/ledger"
+)
+
+// Endpoints proposes, by file element, the template of an attachment's endpoint in
+// fairbridge.yaml: where Centercode's answer to the ticket of a completed delivery
+// says that its files go, with .ticketId in the place of the ticket's id. An element
+// whose endpoint does not hold the id exactly once, as a whole part of its path or
+// query, is left out: nobody knows what another ticket's would be.
+func Endpoints(e ledger.Entry) map[string]string {
+	if e.State != ledger.Completed || e.TicketID == "" {
+		return nil
+	}
+	var site string
+	if e.Where != nil {
+		site = e.Where.BaseURL
+	}
+	var proposed map[string]string
+	for element, endpoint := range e.Files {
+		if template, ok := endpointTemplate(site, endpoint, e.TicketID); ok {
+			if proposed == nil {
+				proposed = map[string]string{}
+			}
+			proposed[element] = template
+		}
+	}
+	return proposed
+}
+
+// endpointTemplate puts .ticketId into an endpoint, which is given without its host
+// where that is the site's and the path alone means the same: to one that begins with
+// /projects/ or /feedback/, the client adds the API's own.
+func endpointTemplate(site, endpoint, ticketID string) (template string, ok bool) {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.User != nil {
+		return "", false
+	}
+	u.Fragment, u.RawFragment = "", ""
+	origin := (&url.URL{Scheme: u.Scheme, Host: u.Host}).String()
+	rest := strings.TrimPrefix(u.String(), origin)
+	lower := strings.ToLower(rest)
+	bare := !strings.HasPrefix(lower, "/projects/") && !strings.HasPrefix(lower, "/feedback/")
+	if base, err := url.Parse(site); err == nil && bare && base.Scheme == u.Scheme && strings.EqualFold(base.Host, u.Host) {
+		origin = ""
+	}
+	id := url.PathEscape(ticketID) // as mapping.Attachment.EndpointFor writes it
+	var b strings.Builder
+	found := 0
+	for rest != "" {
+		part, delimiter := rest, ""
+		if i := strings.IndexAny(rest, "/?&="); i >= 0 {
+			part, delimiter = rest[:i], rest[i:i+1]
+		}
+		rest = rest[len(part)+len(delimiter):]
+		if part == id {
+			part = "{{ .ticketId }}"
+			found++
+		}
+		b.WriteString(part + delimiter)
+	}
+	return origin + b.String(), found == 1
+}
