@@ -69,10 +69,10 @@ $(OUT)/foreground:
 # Go prints a package's line once those before it are done, and a first build
 # takes minutes: so something is said at once. TIMEOUT is for one package's
 # tests, after which go test prints what hangs.
-TIMEOUT ?= 5m
+TIMEOUT ?= 10m
 
 .PHONY: test
-test: ## run every test (TIMEOUT=5m for each package, ARGS="-run Lease")
+test: ## run every test (TIMEOUT=10m for each package, ARGS="-run Lease")
 	@echo "Testing every package; the first time, compiling what they need takes a few minutes"
 	@go test -timeout $(TIMEOUT) ./... $(ARGS)
 
