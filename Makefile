@@ -89,7 +89,7 @@ race: ## run every test under the race detector, in another order each time
 # Without the race detector: the code under test runs in other processes.
 .PHONY: e2e
 e2e: $(VENV)/emulator/installed $(VENV)/sam/installed ## deploy the stack on an AWS emulator here and drive it (ARGS="-v -run Redrive")
-	go test -tags e2e -count=1 -timeout 8m ./test/e2e $(ARGS)
+	go test -tags e2e -count=1 -timeout 15m ./test/e2e $(ARGS)
 
 .PHONY: chaos
 chaos: ## 1,000 deliveries through faults, kills and duplicates: and storms: nothing lost, nothing twice (ARGS="--seed 7 --park", --short)

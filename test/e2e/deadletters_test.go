@@ -114,7 +114,9 @@ func TestRedrive(t *testing.T) {
 			t.Errorf("its source is %q", source)
 		}
 		sameMessage(t, moved, message)
-		// What SQS moved has no reason; the last error is the ledger's.
+		// What SQS moved has no reason, and the ledger learns of it by a person's
+		// command; the last error is the ledger's.
+		bridge.mustRun(t, "", "dlq", "adopt", "--stack", stackName)
 		list := bridge.mustRun(t, "", "dlq", "list", "--stack", stackName, "--json")
 		if !strings.Contains(list, `"retries_exhausted"`) || !strings.Contains(list, `500`) {
 			t.Errorf("fairbridge dlq list: %s", list)

@@ -65,10 +65,6 @@ func TestRolesAllowNoMore(t *testing.T) {
 		_, err := as.dynamodb.GetItem(ctx, &dynamodb.GetItemInput{TableName: table, Key: entry})
 		return err
 	}
-	deleteItem := func(ctx context.Context, as identity) error {
-		_, err := as.dynamodb.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: table, Key: entry})
-		return err
-	}
 	deletePart := func(ctx context.Context, as identity) error {
 		part := map[string]dynamodbtypes.AttributeValue{"id": &dynamodbtypes.AttributeValueMemberS{Value: "#letter/x/0"}}
 		_, err := as.dynamodb.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: table, Key: part})
@@ -99,7 +95,9 @@ func TestRolesAllowNoMore(t *testing.T) {
 			},
 			refused: map[string]func(context.Context, identity) error{
 				"read the token": read(secrets.WebhookToken), "write a secret": replaceKey, "send work": send(work),
-				"receive dead letters": receive(dead), "delete an entry": deleteItem, "read the whole ledger": scan,
+				"receive dead letters": receive(dead), "read the whole ledger": scan,
+				// That it may delete no entry is a condition on the item's key, which the
+				// emulator does not know: TestPermissions holds it.
 			},
 		},
 	}

@@ -59,6 +59,8 @@ type statement struct {
 	Effect   string
 	Action   list
 	Resource list
+	// Condition is operator, key, values.
+	Condition map[string]map[string]list
 }
 
 // list is a string or a list of strings.
@@ -141,6 +143,10 @@ func TestPermissions(t *testing.T) {
 				allowed = append(allowed, s.Action...)
 				if s.Sid == "" || s.Effect != "Allow" {
 					t.Errorf("%s, policy %s: a statement has Sid %q and effect %q", role, policy.PolicyName, s.Sid, s.Effect)
+				}
+				if slices.Contains(s.Action, "dynamodb:DeleteItem") &&
+					!slices.Equal(s.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"], list{"#letter/*"}) {
+					t.Errorf("%s, policy %s: more than dead letters' messages may be deleted: %v", role, policy.PolicyName, s.Condition)
 				}
 				if slices.Contains(s.Resource, "*") && s.Sid != "SendTraces" {
 					t.Errorf("%s, policy %s: %s is allowed on every resource", role, policy.PolicyName, s.Action)
