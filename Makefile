@@ -79,7 +79,7 @@ test: ## run every test (TIMEOUT=10m for each package, ARGS="-run Lease")
 # The race detector makes the tests several times as slow, and needs cgo: a C
 # compiler and the C library's headers.
 .PHONY: race
-race: TIMEOUT = 15m
+race: TIMEOUT = 30m
 race: ## run every test under the race detector, in another order each time
 	@[ "$$(go env CGO_ENABLED)" = 1 ] && echo '#include <stdlib.h>' | $$(go env CC) -x c -fsyntax-only - 2>/dev/null || \
 	{ echo "make race: the race detector needs a C compiler and cgo (CGO_ENABLED=1)" >&2; exit 1; }

@@ -1,3 +1,6 @@
+// Package deadletter is an operator's work on dead letters, in a folder or on a
+// stack: to select and show them, to correct, replay, settle and drop them, and to
+// carry them to another home. The command and other front ends call the same [Desk].
 package deadletter
 
 import (
