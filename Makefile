@@ -79,12 +79,13 @@ test: ## run every test (TIMEOUT=10m for each package, ARGS="-run Lease")
 # The race detector makes the tests several times as slow, and needs cgo: a C
 # compiler and the C library's headers.
 .PHONY: race
+PACKAGES ?= ./...
 race: TIMEOUT = 30m
-race: ## run every test under the race detector, in another order each time
+race: ## run every test under the race detector, in another order each time (PACKAGES=./pkg/worker)
 	@[ "$$(go env CGO_ENABLED)" = 1 ] && echo '#include <stdlib.h>' | $$(go env CC) -x c -fsyntax-only - 2>/dev/null || \
 	{ echo "make race: the race detector needs a C compiler and cgo (CGO_ENABLED=1)" >&2; exit 1; }
-	@echo "Testing every package with the race detector; the first time, compiling what they need takes minutes"
-	@go test -race -shuffle=on -timeout $(TIMEOUT) ./... $(ARGS)
+	@echo "Testing with the race detector; the first time, compiling what they need takes minutes"
+	@go test -race -shuffle=on -timeout $(TIMEOUT) $(PACKAGES) $(ARGS)
 
 # Without the race detector: the code under test runs in other processes.
 .PHONY: e2e
