@@ -52,6 +52,11 @@ func (e Entry) Take(m Message, t Taking, now time.Time) (Entry, error) {
 		e.Replays++
 		e.Waited, e.Suspect, e.EndsAlone = 0, false, 0
 	}
+	if e.CreatingSince.After(now) {
+		// A clock wrote it that has gone back since: to look the ticket up must not
+		// wait until that time comes.
+		e.CreatingSince = now
+	}
 	e.Generation = max(e.Generation, m.Generation)
 	e.Attempts++
 	e.Owner, e.LeaseUntil, e.Alone = t.Owner, t.Until, t.Alone

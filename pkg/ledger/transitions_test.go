@@ -157,3 +157,17 @@ func FuzzTransitions(f *testing.F) {
 		}
 	})
 }
+
+// A request that was announced under a clock that has gone back since is as old as
+// the next attempt; one that was announced earlier stays as old as it is.
+func TestAnnouncedAheadOfTheClock(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, tc := range []struct{ announced, want time.Time }{
+		{now.Add(400 * 24 * time.Hour), now}, {now.Add(-time.Minute), now.Add(-time.Minute)}, {time.Time{}, time.Time{}},
+	} {
+		e, err := ledger.Entry{DeliveryID: "a", State: ledger.Creating, CreatingSince: tc.announced}.Take(ledger.Message{}, ledger.Taking{Owner: "b"}, now)
+		if err != nil || !e.CreatingSince.Equal(tc.want) {
+			t.Errorf("announced at %s: got %s, %v, want %s", tc.announced, e.CreatingSince, err, tc.want)
+		}
+	}
+}
