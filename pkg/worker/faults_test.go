@@ -46,8 +46,10 @@ var scenarios = []scenario{
 	{name: "parked", routes: parkRoute, upset: func(w *world) {
 		w.center.Inject(lostAnswer)
 	}},
+	// A 404 may be a file that is not there yet, and is tried again so often as chance
+	// has it; this is final at once.
 	{name: "source gone", routes: parkRoute,
-		upset: func(w *world) { w.testfairy.Inject("/1.jpg", testfairysim.Fault{Status: 404}) },
+		upset: func(w *world) { w.testfairy.Inject("/1.jpg", testfairysim.Fault{Status: 451}) },
 		mend:  func(w *world) { w.testfairy.Heal("/1.jpg") }},
 	{name: "with the session's log", routes: logRoute, withLog: true},
 	{name: "the session's log, TestFairy's key rotated", routes: logRoute, withLog: true,
