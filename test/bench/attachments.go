@@ -133,7 +133,7 @@ func (h *hauls) carry(tb testing.TB, binary string, size int64, event events.SQS
 	return done
 }
 
-// serveFile answers /N.png with N bytes.
+// serveFile answers /N.png with N bytes, which begin as those of a PNG do.
 func serveFile(w http.ResponseWriter, r *http.Request) {
 	size, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/"), ".png"), 10, 64)
 	if err != nil {
@@ -144,6 +144,7 @@ func serveFile(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "image/png")
 	w.Header().Set("ETag", `"1"`)
 	block := make([]byte, piece)
+	copy(block, "\x89PNG\r\n\x1a\n")
 	for size > 0 {
 		n, err := w.Write(block[:min(size, piece)])
 		if err != nil {
