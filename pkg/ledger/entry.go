@@ -100,7 +100,7 @@ type Entry struct {
 	// replayed.
 	Resume State `json:"resume,omitempty"`
 	// Letter is in how many items the ledger keeps the message of the last death;
-	// see [Ledger.Letter].
+	// see [Ledger.Letter]. Of a completed delivery they are removed.
 	Letter int `json:"letter,omitempty"`
 
 	// About is what the delivery is about, for people who ask for it.

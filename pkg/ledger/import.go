@@ -106,5 +106,8 @@ func (l *Ledger) importOnce(ctx context.Context, id string, other *Entry, genera
 	if err := l.put(ctx, next, r.Version); err != nil {
 		return Entry{}, false, err
 	}
+	if next.State == Completed {
+		l.forgetLetter(ctx, id, next.Letter)
+	}
 	return next, needed, nil
 }

@@ -102,6 +102,10 @@ func (l *Ledger) Look(ctx context.Context, id string, m Message) (*Delivery, err
 		return nil, err
 	}
 	if _, err := d.take(false); err != nil {
+		if d.entry.State == Completed {
+			// Who completed it may have died before: then its message comes again.
+			l.forgetLetter(ctx, id, d.entry.Letter)
+		}
 		return nil, err
 	}
 	return d, nil

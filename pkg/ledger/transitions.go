@@ -105,7 +105,7 @@ func (e Entry) AsNotSent() Entry {
 
 // AsCompleted returns the entry as nothing is left to do.
 func (e Entry) AsCompleted(a Attempt) Entry {
-	e.State, e.Attaching, e.Letter = Completed, "", 0
+	e.State, e.Attaching = Completed, ""
 	a.Decision = DecisionCompleted
 	return e.finished(a)
 }

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -128,8 +129,14 @@ func (s scenario) end(w *world, id string) {
 	if tickets := w.tickets(id); len(tickets) != 1 || len(tickets[0].Files) != 1 {
 		w.Errorf("in the end there is not one ticket with its file: %+v", tickets)
 	}
-	if e := w.entry(id); e.State != ledger.Completed || e.Letter != 0 {
+	e := w.entry(id)
+	if e.State != ledger.Completed {
 		w.Errorf("in the end the ledger has %+v", e)
+	}
+	for n := 1; n <= e.Letter; n++ {
+		if _, err := w.store.Get(w.Context(), fmt.Sprintf("#letter/%s/%d", id, n)); !errors.Is(err, ledger.ErrNotFound) {
+			w.Errorf("part %d of its letter: %v", n, err)
+		}
 	}
 }
 

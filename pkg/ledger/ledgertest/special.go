@@ -146,9 +146,11 @@ func RunLetters(t *testing.T, s ledger.Store) {
 		t.Fatal(err)
 	}
 	wantLetter(e, []byte{})
-	part, err := s.Get(t.Context(), "#letter/"+id+"/1")
-	if want := now.Add(ledger.RetainDone); err != nil || part.ExpiresAt.Unix() != want.Unix() {
-		t.Errorf("the letter of a dropped delivery expires at %s, %v; want %s", part.ExpiresAt, err, want)
+	for n := 1; n <= e.Letter; n++ {
+		part, err := s.Get(t.Context(), partOf(id, n))
+		if want := now.Add(ledger.RetainDone); err != nil || part.ExpiresAt.Unix() != want.Unix() {
+			t.Errorf("part %d of a dropped delivery's letter expires at %s, %v; want %s", n, part.ExpiresAt, err, want)
+		}
 	}
 
 	c, err := l.Claim(t.Context(), id, ledger.Message{Generation: e.Generation, Marked: true})
@@ -159,11 +161,8 @@ func RunLetters(t *testing.T, s ledger.Store) {
 		t.Fatal(err)
 	}
 	wantLetter(c.Entry(), nil)
-	for n := 1; n <= last.Letter; n++ {
-		if _, err := s.Get(t.Context(), fmt.Sprintf("#letter/%s/%d", id, n)); !errors.Is(err, ledger.ErrNotFound) {
-			t.Errorf("part %d of a completed delivery's letter: %v", n, err)
-		}
-	}
+	wantNoParts(t, s, id, last.Letter)
+	lettersEnd(t, s)
 
 	mapping := string(large[:100_000])
 	for range 2 {
@@ -173,5 +172,81 @@ func RunLetters(t *testing.T, s ledger.Store) {
 	}
 	if got, err := l.Mapping(t.Context(), id); err != nil || got != mapping {
 		t.Errorf("a mapping of %d bytes came back with %d, %v", len(mapping), len(got), err)
+	}
+}
+
+// lettersEnd has deliveries that have a letter end as completed in all ways, also
+// where the process that does it dies before the letter is removed.
+func lettersEnd(t *testing.T, s ledger.Store) {
+	l := ledger.New(s, time.Now, time.Minute)
+	died := func(id string) ledger.Entry {
+		c, err := l.Claim(t.Context(), id, ledger.Message{})
+		if err == nil {
+			err = errors.Join(c.KeepLetter(t.Context(), []byte("a letter")), c.Died(t.Context(), ledger.Fault{Reason: "rejected"}, false))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Entry()
+	}
+	replay := ledger.Message{Generation: 1, Marked: true}
+	replayed := func(l *ledger.Ledger, id string, complete func(*ledger.Claim) error) {
+		c, err := l.Claim(t.Context(), id, replay)
+		if err == nil {
+			err = complete(c)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, end := range map[string]func(id string, e ledger.Entry){
+		"with files": func(id string, _ ledger.Entry) {
+			replayed(l, id, func(c *ledger.Claim) error { return c.Completed(t.Context()) })
+		},
+		"without files": func(id string, _ ledger.Entry) {
+			replayed(l, id, func(c *ledger.Claim) error { return c.CreatedAndCompleted(t.Context(), "7") })
+		},
+		"killed before the letter goes": func(id string, _ ledger.Entry) {
+			replayed(ledger.New(deaf{s}, time.Now, time.Minute), id, func(c *ledger.Claim) error { return c.Completed(t.Context()) })
+			if _, err := s.Get(t.Context(), partOf(id, 1)); err != nil {
+				t.Errorf("the letter went: %v", err)
+			}
+			var done *ledger.DoneError
+			if _, err := l.Look(t.Context(), id, replay); !errors.As(err, &done) { // its message comes again
+				t.Errorf("Look: %v", err)
+			}
+		},
+		"completed in another home": func(id string, e ledger.Entry) {
+			e.State, e.TicketID = ledger.Completed, "7"
+			if _, needed, err := l.Import(t.Context(), id, &e, 1, ledger.Fault{Reason: "rejected"}, []byte("theirs")); err != nil || needed {
+				t.Errorf("Import: needed %t, %v", needed, err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			id := newID()
+			e := died(id)
+			end(id, e)
+			if e, err := l.Entry(t.Context(), id); err != nil || e.State != ledger.Completed {
+				t.Errorf("it is %s, %v", e.State, err)
+			}
+			wantNoParts(t, s, id, e.Letter)
+		})
+	}
+}
+
+// deaf is a store whose process dies before it removes anything.
+type deaf struct{ ledger.Store }
+
+func (deaf) Delete(context.Context, string) error { return errors.New("killed") }
+
+func partOf(id string, n int) string { return fmt.Sprintf("#letter/%s/%d", id, n) }
+
+func wantNoParts(t *testing.T, s ledger.Store, id string, parts int) {
+	t.Helper()
+	for n := 1; n <= parts; n++ {
+		if _, err := s.Get(t.Context(), partOf(id, n)); !errors.Is(err, ledger.ErrNotFound) {
+			t.Errorf("part %d of a completed delivery's letter: %v", n, err)
+		}
 	}
 }

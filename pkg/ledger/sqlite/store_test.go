@@ -189,18 +189,28 @@ func TestWhatIsNeededStays(t *testing.T) {
 	}
 	letter := func(id string) string { return "#letter/" + id + "/1" }
 	done, gone, dead := strings.Repeat("a", 64), strings.Repeat("b", 64), strings.Repeat("c", 64)
+	dropped, waited := strings.Repeat("d", 64), strings.Repeat("e", 64) // for: it has a message left
 	r := testRecord(done, 1, clock.Add(100*24*time.Hour))
 	put(t, s, r)
 	r.ID, r.State = dead, "dead"
 	put(t, s, r)
-	for _, id := range []string{done, gone, dead} {
+	for _, id := range []string{dropped, waited} {
+		r := testRecord(id, 1, clock)
+		r.State = "dropped"
+		put(t, s, r)
+	}
+	for _, id := range []string{done, gone, dead, dropped, waited} {
 		r := testRecord(letter(id), 1, clock)
 		r.State = "letter"
 		put(t, s, r)
 	}
 	if err := d.Write(t.Context(), func(tx *sqlitedb.Tx) error {
+		with := []string{waited}
 		for _, state := range states {
-			_, err := tx.Exec("INSERT INTO messages (queue, id, sent_at, visible_at, delivery) VALUES (9, 'm', 0, 0, ?)", "queued "+state)
+			with = append(with, "queued "+state)
+		}
+		for _, id := range with {
+			_, err := tx.Exec("INSERT INTO messages (queue, id, sent_at, visible_at, delivery) VALUES (9, 'm', 0, 0, ?)", id)
 			if err != nil {
 				return err
 			}
@@ -212,8 +222,9 @@ func TestWhatIsNeededStays(t *testing.T) {
 	clock = clock.Add(40 * 24 * time.Hour)
 	newStore(t, d, WithClock(func() time.Time { return clock }))
 
-	goes := []string{"completed", "dropped", letter(done), letter(gone)}
-	for _, id := range append(goes, "claimed", "creating", "created", "dead", "open", "queued completed", "queued dropped", letter(dead)) {
+	goes := []string{"completed", "dropped", letter(done), letter(gone), dropped, letter(dropped)}
+	for _, id := range append(goes, "claimed", "creating", "created", "dead", "open", "queued completed", "queued dropped", letter(dead),
+		waited, letter(waited)) {
 		_, err := s.Get(t.Context(), id)
 		if stays := !slices.Contains(goes, id); stays != (err == nil) {
 			t.Errorf("%s: %v; it stays: %t", id, err, stays)
