@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -161,6 +162,25 @@ type option func(*world)
 // onStore replaces the ledger's store.
 func onStore(s ledger.Store) option { return func(w *world) { w.store = s } }
 
+// blankDatabase returns the bytes of a new database. Thousands of worlds begin
+// with it, and to make one takes longer than most of them last.
+var blankDatabase = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "blank")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "fairbridge.db")
+	file, err := sqlitedb.Open(context.Background(), path)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
 // newWorld makes a world whose fairbridge.yaml has these routes.
 func newWorld(t *testing.T, routes string, options ...option) *world {
 	t.Helper()
@@ -183,7 +203,11 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 	w.sourceURL = source.URL
 	w.config = w.parse(routes)
 
-	file, err := sqlitedb.Open(t.Context(), filepath.Join(t.TempDir(), "fairbridge.db"))
+	path := filepath.Join(t.TempDir(), "fairbridge.db")
+	blank, err := blankDatabase()
+	w.must(err)
+	w.must(os.WriteFile(path, blank, 0o600))
+	file, err := sqlitedb.Open(t.Context(), path)
 	w.must(err)
 	t.Cleanup(func() { w.must(file.Close()) })
 	w.store, err = sqlite.New(t.Context(), file)

@@ -48,7 +48,6 @@ type Server struct {
 	mu       sync.Mutex
 	faults   map[string][]*Fault
 	editions map[string]int // how often a path's content was changed
-	pictures map[string][]byte
 	account  account
 }
 
@@ -58,7 +57,6 @@ func New(options Options) *Server {
 		options:  options,
 		faults:   map[string][]*Fault{},
 		editions: map[string]int{},
-		pictures: map[string][]byte{},
 		account:  account{webhooks: map[int]Webhook{}},
 	}
 	s.api = s.apiHandler()
@@ -125,9 +123,9 @@ func (s *Server) file(u *url.URL) (file, bool) {
 
 	switch suffix := strings.ToLower(path.Ext(u.Path)); {
 	case suffix == ".jpg" || suffix == ".jpeg":
-		f.contentType, f.content = "image/jpeg", bytes.NewReader(s.picture(seed, encodeJPEG))
+		f.contentType, f.content = "image/jpeg", bytes.NewReader(picture(seed, encodeJPEG))
 	case suffix == ".png":
-		f.contentType, f.content = "image/png", bytes.NewReader(s.picture(seed, encodePNG))
+		f.contentType, f.content = "image/png", bytes.NewReader(picture(seed, encodePNG))
 	case isSessionLog(u):
 		f.contentType, f.content = "text/plain; charset=utf-8", bytes.NewReader(sessionLog(seed))
 	default:
@@ -172,24 +170,29 @@ func (s *Server) Change(path string) {
 }
 
 // maxPictures bounds the pictures kept, up to 20 KB each. They are only kept
-// because a test asks for each a few times in a row.
+// because a test asks for the same one many times, of many simulators.
 const maxPictures = 64
 
+var pictures = struct {
+	sync.Mutex
+	bySeed map[string][]byte
+}{bySeed: map[string][]byte{}}
+
 // picture returns the encoded picture of a seed.
-func (s *Server) picture(seed string, encode func(seed string) []byte) []byte {
-	s.mu.Lock()
-	encoded, ok := s.pictures[seed]
-	s.mu.Unlock()
+func picture(seed string, encode func(seed string) []byte) []byte {
+	pictures.Lock()
+	encoded, ok := pictures.bySeed[seed]
+	pictures.Unlock()
 	if ok {
 		return encoded
 	}
 	encoded = encode(seed) // outside the lock: the same seed gives the same bytes
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.pictures) >= maxPictures {
-		clear(s.pictures)
+	pictures.Lock()
+	defer pictures.Unlock()
+	if len(pictures.bySeed) >= maxPictures {
+		clear(pictures.bySeed)
 	}
-	s.pictures[seed] = encoded
+	pictures.bySeed[seed] = encoded
 	return encoded
 }
 
