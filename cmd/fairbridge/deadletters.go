@@ -48,8 +48,11 @@ func withDesk(ctx context.Context, at *place, std streams, work func(*desk) erro
 		return err
 	}
 	m := newMeter(std.err)
-	d := &desk{Desk: deadletter.New(deadletter.Config{Home: t, Progress: m.show}), at: at, target: t, std: std, meter: m}
-	return errors.Join(work(d), t.Close())
+	d, err := deadletter.New(deadletter.Config{Home: t, Progress: m.show})
+	if err == nil {
+		err = work(&desk{Desk: d, at: at, target: t, std: std, meter: m})
+	}
+	return errors.Join(err, t.Close())
 }
 
 // say tells a person something that is no result.

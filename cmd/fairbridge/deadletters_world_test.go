@@ -20,6 +20,7 @@ import (
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/ledgertest"
 	"fairbridge/pkg/ledger/sqlite"
 	"fairbridge/pkg/queue"
 )
@@ -40,7 +41,7 @@ func newLetterHome(t *testing.T, letters ...deadletter.Letter) *letterHome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.ledger = ledger.New(store, time.Now, ledger.DefaultLease)
+	h.ledger = ledgertest.New(t, ledger.Config{Store: store})
 	h.put(letters...)
 	return h
 }

@@ -135,7 +135,11 @@ func withFinder(ctx context.Context, at *place, config string, work func(*home.H
 	if err != nil && (!errors.Is(err, fs.ErrNotExist) || config != defaultConfig) {
 		return errors.Join(err, t.Close())
 	}
-	return errors.Join(work(t, deliveries.New(deliveries.Config{Home: t, Mapping: m})), t.Close())
+	finder, err := deliveries.New(deliveries.Config{Home: t, Mapping: m})
+	if err == nil {
+		err = work(t, finder)
+	}
+	return errors.Join(err, t.Close())
 }
 
 func (f *finding) run(ctx context.Context, t *home.Home, finder *deliveries.Finder, std streams) error {

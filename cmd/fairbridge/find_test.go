@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/ledgertest"
 )
 
 // newFoundHome has two tickets and a dead letter, received at 10:00, 11:00 and 12:00.
@@ -16,7 +17,7 @@ func newFoundHome(t *testing.T) (*letterHome, time.Time) {
 	h := newLetterHome(t)
 	first := time.Now().UTC().Truncate(24 * time.Hour).Add(-14 * time.Hour)
 	at := first
-	l := ledger.New(h.home.Ledger, func() time.Time { return at }, ledger.DefaultLease).By(func(context.Context) string { return "ann" })
+	l := ledgertest.New(t, ledger.Config{Store: h.home.Ledger, Now: func() time.Time { return at }, Who: func(context.Context) string { return "ann" }})
 	const mapping = `centercode:
   baseUrl: https://beta.example.com
   ticketUrl: https://beta.example.com/{{ .project }}/{{ .ticketId }}

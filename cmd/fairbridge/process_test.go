@@ -23,6 +23,7 @@ import (
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/ledgertest"
 	"fairbridge/pkg/queue"
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
@@ -269,7 +270,7 @@ func openState(t *testing.T, data string) *state {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { home.Close() })
-	return &state{t: t, home: home, ledger: ledger.New(home.Ledger, time.Now, ledger.DefaultLease)}
+	return &state{t: t, home: home, ledger: ledgertest.New(t, ledger.Config{Store: home.Ledger})}
 }
 
 // settled waits until every delivery has ended.

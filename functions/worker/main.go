@@ -45,7 +45,10 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 		return nil, err
 	}
 	table := dynamo.New(newTable(settings.AWS), settings.LedgerTable)
-	remembered := ledger.New(table, time.Now, ledger.DefaultLease)
+	remembered, err := ledger.New(ledger.Config{Store: table})
+	if err != nil {
+		return nil, err
+	}
 	kept := make(chan error, 1) // meanwhile, as the secret
 	go func() { kept <- keepMapping(remembered, config) }()
 	client, err := centercode.New(centercode.Config{BaseURL: config.Centercode.BaseURL, Hosts: config.Centercode.Hosts})

@@ -202,7 +202,10 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if err := b.adopt(ctx); err != nil {
 		return err
 	}
-	remembered := ledger.New(b.home.Ledger, time.Now, ledger.DefaultLease).Alone()
+	remembered, err := ledger.New(ledger.Config{Store: b.home.Ledger, Alone: true})
+	if err != nil {
+		return err
+	}
 	if err := remembered.KeepMapping(ctx, config.Hash(), string(config.Document())); err != nil {
 		return err
 	}
@@ -254,7 +257,10 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 // those that an earlier version wrote. What it has done of them stays done, and a
 // later start does the others.
 func (b *Bridge) adopt(ctx context.Context) error {
-	desk := deadletter.New(deadletter.Config{Home: home.Folder(b.home)})
+	desk, err := deadletter.New(deadletter.Config{Home: home.Folder(b.home)})
+	if err != nil {
+		return err
+	}
 	adopted, err := desk.AdoptUnknown(ctx, func(l deadletter.Letter, err error) {
 		b.log.Warn("a dead letter that the ledger does not know stays so; 'fairbridge dlq adopt' tries it again", "delivery_id", l.DeliveryID, "err", err)
 	})

@@ -40,8 +40,8 @@ type Desk struct {
 	now      func() time.Time
 }
 
-// New returns a desk.
-func New(c Config) *Desk {
+// New returns a desk. The error is about c.
+func New(c Config) (*Desk, error) {
 	d := &Desk{home: c.Home, progress: c.Progress, now: c.Now}
 	if d.progress == nil {
 		d.progress = func(string, int, int) {}
@@ -49,18 +49,22 @@ func New(c Config) *Desk {
 	if d.now == nil {
 		d.now = time.Now
 	}
-	d.ledger = ledger.New(c.Home.Ledger, d.now, ledger.DefaultLease).By(func(ctx context.Context) string {
+	var err error
+	d.ledger, err = ledger.New(ledger.Config{Store: c.Home.Ledger, Now: d.now, Who: func(ctx context.Context) string {
 		if c.Who != "" {
 			return c.Who
 		}
 		return c.Home.Operator(ctx)
-	})
+	}})
+	if err != nil {
+		return nil, err
+	}
 	d.queue = &Queue{
 		API: c.Home.SQS, URL: c.Home.DeadLetterQueueURL, WorkURL: c.Home.WorkQueueURL,
 		Progress: func(taken, of int) { d.progress("reading dead letters", taken, of) },
 		Sends:    d.writeDown,
 	}
-	return d
+	return d, nil
 }
 
 // lookups is how many ledger entries are asked for at once.

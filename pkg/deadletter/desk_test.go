@@ -19,6 +19,7 @@ import (
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/ledgertest"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/preview"
 	"fairbridge/pkg/queue"
@@ -48,8 +49,7 @@ func newOffice(t *testing.T, letters ...deadletter.Letter) *office {
 		}
 	})
 	h := home.Folder(e)
-	o := &office{T: t, Desk: deadletter.New(deadletter.Config{Home: h}), home: h, embedded: e,
-		ledger: ledger.New(h.Ledger, time.Now, ledger.DefaultLease)}
+	o := (&office{T: t, home: h, embedded: e}).reopen(deadletter.Config{})
 	o.put(letters...)
 	return o
 }
@@ -57,7 +57,11 @@ func newOffice(t *testing.T, letters ...deadletter.Letter) *office {
 // reopen opens another desk in the same office.
 func (o *office) reopen(c deadletter.Config) *office {
 	c.Home = o.home
-	o.Desk, o.ledger = deadletter.New(c), ledger.New(o.home.Ledger, time.Now, ledger.DefaultLease)
+	var err error
+	if o.Desk, err = deadletter.New(c); err != nil {
+		o.Fatal(err)
+	}
+	o.ledger = ledgertest.New(o, ledger.Config{Store: o.home.Ledger})
 	return o
 }
 

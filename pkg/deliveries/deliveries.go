@@ -37,12 +37,13 @@ type Finder struct {
 	ran map[string]*mapping.Config
 }
 
-// New returns a finder.
-func New(c Config) *Finder {
-	return &Finder{
-		home: c.Home, ledger: ledger.New(c.Home.Ledger, time.Now, ledger.DefaultLease),
-		mapping: c.Mapping, ran: map[string]*mapping.Config{},
+// New returns a finder. The error is about c.
+func New(c Config) (*Finder, error) {
+	l, err := ledger.New(ledger.Config{Store: c.Home.Ledger})
+	if err != nil {
+		return nil, err
 	}
+	return &Finder{home: c.Home, ledger: l, mapping: c.Mapping, ran: map[string]*mapping.Config{}}, nil
 }
 
 // Delivery is what the ledger has of a delivery, for people and their programs.

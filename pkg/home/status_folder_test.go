@@ -14,6 +14,7 @@ import (
 
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/ledgertest"
 	"fairbridge/pkg/queue"
 )
 
@@ -24,7 +25,7 @@ func TestStatusOfStores(t *testing.T) {
 	folder := t.TempDir()
 	h := open(t, folder)
 	long := time.Now().Add(-time.Hour)
-	store := ledger.New(h.Ledger, func() time.Time { return long }, time.Minute)
+	store := ledgertest.New(t, ledger.Config{Store: h.Ledger, Now: func() time.Time { return long }, Lease: time.Minute})
 	send := func(url, id string) {
 		t.Helper()
 		in := &sqs.SendMessageBatchInput{QueueUrl: aws.String(url), Entries: []types.SendMessageBatchRequestEntry{{

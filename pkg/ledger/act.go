@@ -11,13 +11,6 @@ import (
 // queue.
 const ActionReplayed = "replayed it"
 
-// By says who the person is behind what is done here, for the entries' Actions. who
-// is asked when there is something to write down. It returns l.
-func (l *Ledger) By(who func(context.Context) string) *Ledger {
-	l.who = who
-	return l
-}
-
 func (l *Ledger) action(ctx context.Context, now time.Time, what string) Action {
 	a := Action{At: now, What: what}
 	if l.who != nil {

@@ -11,8 +11,7 @@ import (
 
 // What a person does is written down whatever a worker does meanwhile, and stays.
 func TestAct(t *testing.T) {
-	b := newBench(t)
-	b.By(func(context.Context) string { return "ada" })
+	b := newBench(t, ledger.Config{Who: func(context.Context) string { return "ada" }})
 	b.must(b.Act(t.Context(), "d1", "looked at it"))
 	if _, err := b.Entry(t.Context(), "d1"); err == nil {
 		t.Error("an entry was made of nothing")

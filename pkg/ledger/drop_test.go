@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/ledgertest"
 )
 
 func TestDrop(t *testing.T) {
@@ -132,7 +133,7 @@ func TestDropRacesWithAClaim(t *testing.T) {
 	b.store.fault = func(int, ledger.Record) (error, error) {
 		if !raced {
 			raced = true
-			other := ledger.New(&memory{records: b.store.records}, func() time.Time { return b.now }, 2*time.Minute)
+			other := ledgertest.New(t, ledger.Config{Store: &memory{records: b.store.records}, Now: func() time.Time { return b.now }, Lease: 2 * time.Minute})
 			if _, err := other.Claim(t.Context(), "d1", message(1)); err != nil {
 				t.Error(err)
 			}

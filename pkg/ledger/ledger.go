@@ -8,6 +8,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -44,18 +45,36 @@ type Ledger struct {
 	who func(context.Context) string
 }
 
-// New returns a ledger over store that reads the time from now and holds claims
-// for lease.
-func New(store Store, now func() time.Time, lease time.Duration) *Ledger {
-	return &Ledger{store: store, now: now, lease: lease, instance: rand.Text()}
+// Config is what a [Ledger] is made of.
+type Config struct {
+	// Store keeps the records. It has to be there.
+	Store Store
+	// Now is the clock; the default is time.Now.
+	Now func() time.Time
+	// Lease is how long a delivery stays with a worker that is not heard of; the
+	// default is [DefaultLease].
+	Lease time.Duration
+	// Alone says that nobody else works on this ledger, as the lock of the embedded
+	// home ensures: a lease that an earlier process left does not have to run out.
+	Alone bool
+	// Who names the person behind what is done here, for the entries' Actions; nil
+	// if that is nobody. It is called when there is something to write down.
+	Who func(context.Context) string
 }
 
-// Alone says that nobody else works on this ledger, as the lock of the embedded
-// home ensures: a lease that an earlier process left does not have to run out.
-// It returns l.
-func (l *Ledger) Alone() *Ledger {
-	l.alone, l.renewed = true, map[string]time.Time{}
-	return l
+// New returns a ledger. It reads nothing yet. The error is about c.
+func New(c Config) (*Ledger, error) {
+	if c.Store == nil {
+		return nil, errors.New("make a ledger: Config.Store is missing")
+	}
+	l := &Ledger{
+		store: c.Store, now: c.Now, lease: cmp.Or(c.Lease, DefaultLease), instance: rand.Text(),
+		alone: c.Alone, renewed: map[string]time.Time{}, who: c.Who,
+	}
+	if l.now == nil {
+		l.now = time.Now
+	}
+	return l, nil
 }
 
 // Lease is how long a claim lasts if it is not renewed.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/ledgertest"
 )
 
 // memory is the least that keeps the Store contract, with faults.
@@ -75,14 +76,26 @@ type bench struct {
 
 var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-func newBench(t *testing.T) *bench {
+// newBench makes a bench with a ledger, whose config may have more than a bench
+// has.
+func newBench(t *testing.T, more ...ledger.Config) *bench {
 	b := &bench{
 		t:     t,
 		store: &memory{records: map[string]ledger.Record{}},
 		now:   began.Add(time.Second),
 	}
-	b.Ledger = ledger.New(b.store, func() time.Time { return b.now }, 2*time.Minute)
+	b.Ledger = b.open(more...)
 	return b
+}
+
+// open returns another ledger over the bench's store.
+func (b *bench) open(more ...ledger.Config) *ledger.Ledger {
+	var c ledger.Config
+	if len(more) > 0 {
+		c = more[0]
+	}
+	c.Store, c.Now = b.store, func() time.Time { return b.now }
+	return ledgertest.New(b.t, c)
 }
 
 // message is one of a generation; the first was sent as the test began.
@@ -190,7 +203,7 @@ func TestClaimIsHeldUntilItsLeaseEnds(t *testing.T) {
 func TestAloneTheLeaseOfADeadProcessIsNotWaitedFor(t *testing.T) {
 	b := newBench(t)
 	b.claim(0)
-	again := ledger.New(b.store, func() time.Time { return b.now }, 2*time.Minute).Alone()
+	again := b.open(ledger.Config{Alone: true})
 	if _, err := again.Claim(t.Context(), "d1", message(0)); err != nil {
 		t.Fatalf("claim after a restart: %v", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/ledgertest"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/testfairy"
@@ -56,7 +57,7 @@ func newBubble(t *testing.T, routes string) *bubble {
 	health, err := breaker.New(breaker.Config{Store: b, Now: time.Now})
 	b.must(err)
 	b.handler, err = worker.New(worker.Config{
-		Breaker: health, Ledger: ledger.New(workersStore{b}, time.Now, ledger.DefaultLease), Mapper: config, Centercode: b, Sources: b,
+		Breaker: health, Ledger: ledgertest.New(t, ledger.Config{Store: workersStore{b}}), Mapper: config, Centercode: b, Sources: b,
 		Secrets: &keys{cached: apiKey, stored: apiKey}, Queue: b, Reporter: b, Now: time.Now,
 		WorkQueueURL: "work", DeadLetterQueueURL: "dead",
 	})
@@ -119,7 +120,7 @@ func (b *bubble) entry(deliveryID string) ledger.Entry {
 }
 
 // another is the ledger of another worker.
-func (b *bubble) another() *ledger.Ledger { return ledger.New(b, time.Now, ledger.DefaultLease) }
+func (b *bubble) another() *ledger.Ledger { return ledgertest.New(b, ledger.Config{Store: b}) }
 
 // Put implements [ledger.Store].
 func (b *bubble) Put(_ context.Context, r ledger.Record) error {

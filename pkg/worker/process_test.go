@@ -15,6 +15,7 @@ import (
 	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/ledgertest"
 	"fairbridge/pkg/worker"
 )
 
@@ -97,7 +98,7 @@ func (w *world) start(p *plan) *process {
 	health, err := breaker.New(breaker.Config{Store: faultyRecords{proc}, Now: w.clock.Now})
 	w.must(err)
 	proc.handler, err = worker.New(worker.Config{
-		Breaker: health, Ledger: ledger.New(faultyStore{proc}, w.clock.Now, ledger.DefaultLease),
+		Breaker: health, Ledger: ledgertest.New(w, ledger.Config{Store: faultyStore{proc}, Now: w.clock.Now}),
 		Mapper: w.config, Centercode: client, Sources: faultySources{proc, fetcher}, Secrets: faultySecrets{proc},
 		Queue: faultyQueue{proc}, Reporter: proc, Now: w.clock.Now,
 		WorkQueueURL: w.work, DeadLetterQueueURL: w.dead, HoldAtMost: w.holdAtMost, Patience: w.patience,

@@ -23,6 +23,7 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/ledgertest"
 	"fairbridge/pkg/ledger/sqlite"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/queue"
@@ -423,7 +424,7 @@ func (w *world) entry(deliveryID string) ledger.Entry {
 }
 
 func (w *world) ledger() *ledger.Ledger {
-	return ledger.New(w.store, w.clock.Now, ledger.DefaultLease)
+	return ledgertest.New(w, ledger.Config{Store: w.store, Now: w.clock.Now})
 }
 
 // checkInvariants holds the whole persisted state against the promise: each

@@ -140,7 +140,10 @@ func (w *world) look(ctx context.Context) (err error) {
 	if w.health, err = breaker.New(breaker.Config{Store: w.home.Ledger, Now: time.Now}); err != nil {
 		return err
 	}
-	l := ledger.New(w.home.Ledger, time.Now, ledger.DefaultLease)
+	l, err := ledger.New(ledger.Config{Store: w.home.Ledger})
+	if err != nil {
+		return err
+	}
 	w.operator = &operator{far: w.far, ledger: l, letters: &deadletter.Queue{
 		API: w.home.SQS, URL: w.home.DeadLetterQueueURL, WorkURL: w.home.WorkQueueURL}}
 	w.checker = &checker{plan: w.plan, far: w.far, ledger: l, report: w.report, sums: map[string]string{}}

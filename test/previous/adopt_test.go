@@ -17,6 +17,7 @@ import (
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/ledgertest"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/queue"
 )
@@ -101,7 +102,7 @@ func adopted(t *testing.T, folder string) map[string]int64 {
 	for _, r := range records {
 		waiting[r.ID] = r
 	}
-	kept := ledger.New(h.Ledger, nil, ledger.DefaultLease)
+	kept := ledgertest.New(t, ledger.Config{Store: h.Ledger})
 	versions := map[string]int64{}
 	for _, d := range readDeliveries(t) {
 		want := want(t, d.Name).letter
@@ -151,7 +152,11 @@ func dieAdopting(t *testing.T, folder string, writes int) (whole bool) {
 	h := home.Folder(e)
 	defer h.Close()
 	h.Ledger = &mortal{Store: h.Ledger, left: writes, die: die}
-	n, err := deadletter.New(deadletter.Config{Home: h}).AdoptUnknown(ctx, func(deadletter.Letter, error) {})
+	desk, err := deadletter.New(deadletter.Config{Home: h})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := desk.AdoptUnknown(ctx, func(deadletter.Letter, error) {})
 	if err == nil && n == 0 {
 		t.Error("there was nothing to adopt")
 	}

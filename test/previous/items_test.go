@@ -13,6 +13,7 @@ import (
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/ledger/dynamo/dynamotest"
+	"fairbridge/pkg/ledger/ledgertest"
 )
 
 // TestItems reads the items that the earlier version put into DynamoDB: they are
@@ -25,7 +26,7 @@ func TestItems(t *testing.T) {
 		putItem(t, server.URL, item)
 	}
 	later := func() time.Time { return killed.Add(time.Hour) } // no lease lasts so long
-	stored := ledger.New(dynamo.New(server.Client(), "ledger"), later, ledger.DefaultLease)
+	stored := ledgertest.New(t, ledger.Config{Store: dynamo.New(server.Client(), "ledger"), Now: later})
 
 	entries := storedEntries(t)
 	if len(entries) != len(items) {

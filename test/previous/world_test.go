@@ -27,6 +27,7 @@ import (
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/ledgertest"
 	"fairbridge/pkg/ledger/sqlite"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/secrets"
@@ -92,9 +93,8 @@ func open(t *testing.T, restarted bool) *world {
 	})
 	store, err := sqlite.New(t.Context(), w.home.DB, sqlite.WithClock(w.clock.Now))
 	w.must(err)
-	w.ledger = ledger.New(store, w.clock.Now, ledger.DefaultLease)
+	w.ledger = ledgertest.New(t, ledger.Config{Store: store, Now: w.clock.Now, Alone: restarted})
 	if restarted {
-		w.ledger.Alone()
 		released, err := w.home.SQS.ReleaseInFlight(t.Context(), w.home.WorkQueueURL)
 		w.must(err)
 		if released != 7 {

@@ -142,7 +142,7 @@ func TestPutFaults(t *testing.T) {
 
 func TestLedgerSurvivesLostReplies(t *testing.T) {
 	srv := dynamotest.Start(t, table)
-	l := ledger.New(dynamo.New(srv.Client(), table), time.Now, time.Minute)
+	l := ledgertest.New(t, ledger.Config{Store: dynamo.New(srv.Client(), table), Lease: time.Minute})
 	lost := dynamotest.Fault{CarriedOut: true}
 	srv.Fail(lost)
 	claim, err := l.Claim(t.Context(), "0a1b", ledger.Message{})

@@ -17,6 +17,16 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
+// New returns a ledger over a store that is there.
+func New(t testing.TB, c ledger.Config) *ledger.Ledger {
+	t.Helper()
+	l, err := ledger.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 // Run runs the suite. newStore makes the store of one test; the stores may
 // share a table, since every test uses ids of its own.
 func Run(t *testing.T, newStore func(t *testing.T) ledger.Store) {

@@ -113,7 +113,7 @@ func wantWaiting(t *testing.T, index Index, want []ledger.Record, known ...ledge
 // RunLetters has deliveries die, with messages of all sizes, and come back.
 func RunLetters(t *testing.T, s ledger.Store) {
 	now := time.Now()
-	l := ledger.New(s, func() time.Time { return now }, time.Minute)
+	l := New(t, ledger.Config{Store: s, Now: func() time.Time { return now }, Lease: time.Minute})
 	hard := make([]byte, 750_000) // a million characters that do not compress further
 	_, _ = rand.Read(hard)
 	large := []byte(base64.StdEncoding.EncodeToString(hard))
@@ -178,7 +178,7 @@ func RunLetters(t *testing.T, s ledger.Store) {
 // lettersEnd has deliveries that have a letter end as completed in all ways, also
 // where the process that does it dies before the letter is removed.
 func lettersEnd(t *testing.T, s ledger.Store) {
-	l := ledger.New(s, time.Now, time.Minute)
+	l := New(t, ledger.Config{Store: s, Lease: time.Minute})
 	died := func(id string) ledger.Entry {
 		c, err := l.Claim(t.Context(), id, ledger.Message{})
 		if err == nil {
@@ -207,7 +207,7 @@ func lettersEnd(t *testing.T, s ledger.Store) {
 			replayed(l, id, func(c *ledger.Claim) error { return c.CreatedAndCompleted(t.Context(), "7") })
 		},
 		"killed before the letter goes": func(id string, _ ledger.Entry) {
-			replayed(ledger.New(deaf{s}, time.Now, time.Minute), id, func(c *ledger.Claim) error { return c.Completed(t.Context()) })
+			replayed(New(t, ledger.Config{Store: deaf{s}, Lease: time.Minute}), id, func(c *ledger.Claim) error { return c.Completed(t.Context()) })
 			if _, err := s.Get(t.Context(), partOf(id, 1)); err != nil {
 				t.Errorf("the letter went: %v", err)
 			}
