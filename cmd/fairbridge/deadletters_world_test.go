@@ -37,7 +37,7 @@ func newLetterHome(t *testing.T, letters ...deadletter.Letter) *letterHome {
 	t.Helper()
 	data := filepath.Join(t.TempDir(), "home")
 	h := &letterHome{t: t, data: data, home: openHome(t, data)}
-	store, err := sqlite.New(t.Context(), h.home.DB)
+	store, err := sqlite.New(t.Context(), sqlite.Config{DB: h.home.DB})
 	if err != nil {
 		t.Fatal(err)
 	}

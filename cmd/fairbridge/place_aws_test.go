@@ -69,7 +69,7 @@ func newCloud(t *testing.T) *cloud {
 
 func openHome(t *testing.T, dir string) *embedded.Home {
 	t.Helper()
-	h, err := embedded.Open(t.Context(), dir)
+	h, err := embedded.Open(t.Context(), embedded.Config{Folder: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

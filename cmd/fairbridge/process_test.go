@@ -265,7 +265,7 @@ type state struct {
 
 func openState(t *testing.T, data string) *state {
 	t.Helper()
-	home, err := embedded.Open(t.Context(), data)
+	home, err := embedded.Open(t.Context(), embedded.Config{Folder: data})
 	if err != nil {
 		t.Fatal(err)
 	}

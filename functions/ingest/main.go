@@ -33,7 +33,10 @@ func newHandler(log *slog.Logger) (*ingest.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	stored := secrets.New(parameters.New(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log))
+	stored, err := secrets.New(secrets.Config{API: parameters.New(settings.AWS), Prefix: settings.SecretsPrefix, Log: log})
+	if err != nil {
+		return nil, err
+	}
 	fetched := stored.Prefetch(context.Background(), secrets.WebhookToken)
 	config, err := settings.LoadMapping()
 	if err != nil {

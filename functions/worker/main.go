@@ -38,7 +38,10 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	stored := secrets.New(parameters.New(settings.AWS), settings.SecretsPrefix, secrets.WithLogger(log))
+	stored, err := secrets.New(secrets.Config{API: parameters.New(settings.AWS), Prefix: settings.SecretsPrefix, Log: log})
+	if err != nil {
+		return nil, err
+	}
 	fetched := stored.Prefetch(context.Background(), secrets.CentercodeAPIKey)
 	config, err := settings.LoadMapping()
 	if err != nil {

@@ -118,7 +118,7 @@ func Open(ctx context.Context, c Config) (*Bridge, error) {
 }
 
 func (b *Bridge) open(ctx context.Context, c Config) (err error) {
-	if b.home, err = embedded.Open(ctx, c.Folder); err != nil {
+	if b.home, err = embedded.Open(ctx, embedded.Config{Folder: c.Folder}); err != nil {
 		return err
 	}
 	if err := b.home.Lock(); err != nil {
@@ -164,7 +164,10 @@ func (b *Bridge) Simulator() string {
 // wire puts the handlers together.
 func (b *Bridge) wire(ctx context.Context, c Config) error {
 	config := c.Mapping
-	stored := secrets.New(parameterstore.New(b.home.SSM), secrets.DefaultPrefix, secrets.WithLogger(c.Log))
+	stored, err := secrets.New(secrets.Config{API: parameterstore.New(b.home.SSM), Log: c.Log})
+	if err != nil {
+		return err
+	}
 	key := worker.Secrets(stored)
 	sources := worker.SourceConfig(config)
 	baseURL := config.Centercode.BaseURL

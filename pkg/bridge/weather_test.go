@@ -212,7 +212,7 @@ func newStation(t *testing.T) *station {
 	ctx, cancel := context.WithCancel(t.Context())
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	b := &Bridge{log: log}
-	b.home, err = embedded.Open(ctx, t.TempDir())
+	b.home, err = embedded.Open(ctx, embedded.Config{Folder: t.TempDir()})
 	s.must(err)
 	h := home.Folder(b.home)
 	s.must(h.PutSecret(ctx, secrets.CentercodeAPIKey, "key"))

@@ -39,7 +39,7 @@ type office struct {
 
 func newOffice(t *testing.T, letters ...deadletter.Letter) *office {
 	t.Helper()
-	e, err := embedded.Open(t.Context(), t.TempDir())
+	e, err := embedded.Open(t.Context(), embedded.Config{Folder: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func (nobody) Report(context.Context, ingest.Outcome) {}
 // Retry-After, and is remembered as refused; once there is room it is taken. In the
 // queue is what was answered 202 and nothing else.
 func TestFullDiskIsSaid(t *testing.T) {
-	h := openHome(t, t.TempDir())
+	h := openHome(t, embedded.Config{Folder: t.TempDir()})
 	accept, err := ingest.New(ingest.Config{
 		QueueURL: h.WorkQueueURL, Sender: h.SQS, Secrets: rightToken{}, Routes: everyKind{}, Reporter: h.Refusals.Reporting(nobody{}),
 	})

@@ -53,36 +53,33 @@ type Home struct {
 	locks locks
 }
 
-// Option changes how [Open] opens a home.
-type Option func(*options)
-
-type options struct {
-	now      func() time.Time
-	getenv   func(string) string
-	existing bool
+// Config says which home [Open] opens, and how.
+type Config struct {
+	// Folder is where the home is.
+	Folder string
+	// Existing makes Open fail, with an error that wraps fs.ErrNotExist, where there
+	// is no home yet: for commands that look at one, so that a mistyped folder is
+	// not answered with an empty home.
+	Existing bool
+	// Now is the clock of all that the home keeps; the default is time.Now.
+	Now func() time.Time
+	// Getenv returns the environment variables that replace parameters; the default
+	// is os.Getenv.
+	Getenv func(string) string
 }
 
-// WithClock gives the time to all that the home keeps; the default is time.Now.
-func WithClock(now func() time.Time) Option { return func(o *options) { o.now = now } }
-
-// WithGetenv gives the environment variables that stand before parameters; the
-// default is os.Getenv.
-func WithGetenv(getenv func(string) string) Option { return func(o *options) { o.getenv = getenv } }
-
-// Existing makes Open fail, with an error that wraps fs.ErrNotExist, where there
-// is no home yet: for commands that look at one, so that a mistyped folder is
-// not answered with an empty home.
-func Existing() Option { return func(o *options) { o.existing = true } }
-
-// Open opens the home in dir and makes what is missing of it, the folder too.
-// Any number of processes may have it open; see [Home.Lock].
-func Open(ctx context.Context, dir string, opts ...Option) (_ *Home, err error) {
-	o := options{now: time.Now, getenv: os.Getenv}
-	for _, opt := range opts {
-		opt(&o)
+// Open opens a home and makes what is missing of it, the folder too. Any number of
+// processes may have it open; see [Home.Lock].
+func Open(ctx context.Context, c Config) (_ *Home, err error) {
+	if c.Now == nil {
+		c.Now = time.Now
 	}
+	if c.Getenv == nil {
+		c.Getenv = os.Getenv
+	}
+	dir := c.Folder
 	file := filepath.Join(dir, databaseFile)
-	if o.existing && !Exists(dir) {
+	if c.Existing && !Exists(dir) {
 		return nil, fmt.Errorf("there is no FairBridge home in %s: %w", dir, fs.ErrNotExist)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -92,7 +89,7 @@ func Open(ctx context.Context, dir string, opts ...Option) (_ *Home, err error) 
 	if h.DB, err = sqlitedb.Open(ctx, file); err != nil {
 		return nil, explain(dir, fmt.Errorf("open home: %w", err))
 	}
-	if err := h.fill(ctx, o); err != nil {
+	if err := h.fill(ctx, c); err != nil {
 		return nil, explain(dir, fmt.Errorf("open home %s: %w", dir, errors.Join(err, h.DB.Close())))
 	}
 	h.locks = newLocks(filepath.Dir(h.DB.Path()))
@@ -110,10 +107,10 @@ func Exists(dir string) bool {
 	return false
 }
 
-func (h *Home) fill(ctx context.Context, o options) (err error) {
-	h.SQS, h.SSM = NewSQS(h.DB, o.now), NewSSM(h.DB, o.now, o.getenv)
-	h.Refusals = newRefusals(h.DB, o.now)
-	if h.Ledger, err = sqlite.New(ctx, h.DB, sqlite.WithClock(o.now)); err != nil {
+func (h *Home) fill(ctx context.Context, c Config) (err error) {
+	h.SQS, h.SSM = NewSQS(h.DB, c.Now), NewSSM(h.DB, c.Now, c.Getenv)
+	h.Refusals = newRefusals(h.DB, c.Now)
+	if h.Ledger, err = sqlite.New(ctx, sqlite.Config{DB: h.DB, Now: c.Now}); err != nil {
 		return err
 	}
 	if h.DeadLetterQueueURL, err = h.SQS.CreateQueue(ctx, deadLetterQueue); err != nil {

@@ -28,9 +28,9 @@ func asJSON(t *testing.T, v any) string {
 	return string(b)
 }
 
-func openHome(t *testing.T, dir string, opts ...embedded.Option) *embedded.Home {
+func openHome(t *testing.T, c embedded.Config) *embedded.Home {
 	t.Helper()
-	h, err := embedded.Open(t.Context(), dir, opts...)
+	h, err := embedded.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,9 +41,9 @@ func openHome(t *testing.T, dir string, opts ...embedded.Option) *embedded.Home 
 func TestHome(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "home")
 	c := newClock()
-	h := openHome(t, dir, embedded.WithClock(c.now), embedded.WithGetenv(func(name string) string {
+	h := openHome(t, embedded.Config{Folder: dir, Now: c.now, Getenv: func(name string) string {
 		return map[string]string{"FAIRBRIDGE_CENTERCODE_API_KEY": "key"}[name]
-	}))
+	}})
 	out, err := h.SQS.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &h.WorkQueueURL, AttributeNames: []types.QueueAttributeName{"All"}})
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func TestHome(t *testing.T) {
 
 func TestOneHomeOneRun(t *testing.T) {
 	dir := t.TempDir()
-	first, second := openHome(t, dir), openHome(t, dir)
+	first, second := openHome(t, embedded.Config{Folder: dir}), openHome(t, embedded.Config{Folder: dir})
 	if err := first.Lock(); err != nil {
 		t.Fatal(err)
 	}
@@ -98,12 +98,12 @@ func TestOneHomeOneRun(t *testing.T) {
 
 func TestExistingHome(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "mistyped")
-	if _, err := embedded.Open(t.Context(), dir, embedded.Existing()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := embedded.Open(t.Context(), embedded.Config{Folder: dir, Existing: true}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the folder has been made: %v", err)
 	}
-	openHome(t, dir)
-	openHome(t, dir, embedded.Existing())
+	openHome(t, embedded.Config{Folder: dir})
+	openHome(t, embedded.Config{Folder: dir, Existing: true})
 }

@@ -33,7 +33,7 @@ func written(t *testing.T, r *embedded.Refusals) {
 // it is there for whoever opens the folder next.
 func TestRefusalsAreRemembered(t *testing.T) {
 	dir := t.TempDir()
-	home, err := embedded.Open(t.Context(), dir)
+	home, err := embedded.Open(t.Context(), embedded.Config{Folder: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestRefusalsAreRemembered(t *testing.T) {
 	if err := home.Close(); err != nil {
 		t.Fatal(err)
 	}
-	home, err = embedded.Open(t.Context(), dir, embedded.Existing())
+	home, err = embedded.Open(t.Context(), embedded.Config{Folder: dir, Existing: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestRefusalsAreRemembered(t *testing.T) {
 // What could not be written is kept until it can be, and no more of it than is
 // remembered anyway.
 func TestRefusalsThatCannotBeWritten(t *testing.T) {
-	home, err := embedded.Open(t.Context(), t.TempDir())
+	home, err := embedded.Open(t.Context(), embedded.Config{Folder: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestRefusalsThatCannotBeWritten(t *testing.T) {
 // A running bridge writes by itself; an outcome that is no refusal is only
 // passed on.
 func TestRefusalsReport(t *testing.T) {
-	home, err := embedded.Open(t.Context(), t.TempDir())
+	home, err := embedded.Open(t.Context(), embedded.Config{Folder: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,11 +12,7 @@ import (
 )
 
 func openFolder(ctx context.Context, c Config) (*Home, error) {
-	var options []embedded.Option
-	if !c.Create {
-		options = append(options, embedded.Existing())
-	}
-	e, err := embedded.Open(ctx, c.Folder, options...)
+	e, err := embedded.Open(ctx, embedded.Config{Folder: c.Folder, Existing: !c.Create})
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func TestHealthInWords(t *testing.T) {
 
 // TestAStackIsPausedForATime: its messages do not live for ever.
 func TestAStackIsPausedForATime(t *testing.T) {
-	e, err := embedded.Open(t.Context(), t.TempDir())
+	e, err := embedded.Open(t.Context(), embedded.Config{Folder: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,7 +90,11 @@ func (h *Home) Overriding(name string) string {
 
 // Secret returns the value of a secret; its error is pkg/secrets'.
 func (h *Home) Secret(ctx context.Context, name string) (string, error) {
-	return secrets.New(parameterstore.New(h.SSM), h.SecretsPrefix).Get(ctx, name)
+	stored, err := secrets.New(secrets.Config{API: parameterstore.New(h.SSM), Prefix: h.SecretsPrefix})
+	if err != nil {
+		return "", err
+	}
+	return stored.Get(ctx, name)
 }
 
 // PutSecret stores a secret, in place of what there may be.

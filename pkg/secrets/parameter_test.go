@@ -41,7 +41,7 @@ func TestGetParameter(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := New(tt.answer, "/team/bridge").Get(t.Context(), CentercodeAPIKey)
+			got, err := newStore(t, Config{API: tt.answer, Prefix: "/team/bridge"}).Get(t.Context(), CentercodeAPIKey)
 			if got != tt.want || !errors.Is(err, tt.is) {
 				t.Fatalf("Get = %q, %v; want %q, %v", got, err, tt.want, tt.is)
 			}

@@ -6,6 +6,7 @@
 package secrets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,24 +84,32 @@ type entry struct {
 	retryAt time.Time // a read failed since: not before this again
 }
 
-// Option changes a [Store] that is being made.
-type Option func(*Store)
+// Config is what a [Store] is made of.
+type Config struct {
+	// API is where the parameters are. It has to be there.
+	API API
+	// Prefix is what the parameters' names begin with; the default is
+	// [DefaultPrefix].
+	Prefix string
+	// Now is the clock; the default is time.Now.
+	Now func() time.Time
+	// Log gets the failed reads that an older value hides; nil for none.
+	Log *slog.Logger
+}
 
-// WithClock replaces time.Now.
-func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
-
-// WithLogger sets where a failed read is told of that an older value hides.
-// Without it nobody is told.
-func WithLogger(log *slog.Logger) Option { return func(s *Store) { s.log = log } }
-
-// New makes a store over the parameters under prefix, for example
-// [DefaultPrefix]. It reads nothing yet.
-func New(api API, prefix string, opts ...Option) *Store {
-	s := &Store{api: api, prefix: prefix, now: time.Now, log: slog.New(slog.DiscardHandler), cache: map[string]entry{}}
-	for _, opt := range opts {
-		opt(s)
+// New returns a store. It reads nothing yet. The error is about c.
+func New(c Config) (*Store, error) {
+	if c.API == nil {
+		return nil, errors.New("make a store of secrets: Config.API is missing")
 	}
-	return s
+	s := &Store{api: c.API, prefix: cmp.Or(c.Prefix, DefaultPrefix), now: c.Now, log: c.Log, cache: map[string]entry{}}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	return s, nil
 }
 
 // ParameterName is the full name of a secret's SSM parameter. The prefix may

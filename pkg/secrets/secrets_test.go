@@ -49,9 +49,20 @@ func newNumbered() (*numbered, *Store) {
 	n.answer = func(_ context.Context, read int) (string, error) {
 		return fmt.Sprintf("%s-%d\n", secretValue, read), n.fault
 	}
-	return n, New(n, DefaultPrefix,
-		WithClock(func() time.Time { return n.clock }),
-		WithLogger(slog.New(slog.NewTextHandler(&n.logs, nil))))
+	s, err := New(Config{API: n, Now: func() time.Time { return n.clock }, Log: slog.New(slog.NewTextHandler(&n.logs, nil))})
+	if err != nil {
+		panic(err) // the API is there
+	}
+	return n, s
+}
+
+func newStore(t *testing.T, c Config) *Store {
+	t.Helper()
+	s, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func TestCache(t *testing.T) {
@@ -181,7 +192,7 @@ func TestConcurrentReadsAreJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		api := &fakeSSM{answer: func(context.Context, int) (string, error) { <-release; return secretValue, nil }}
-		s := New(api, DefaultPrefix)
+		s := newStore(t, Config{API: api})
 		first, cancelFirst := context.WithCancel(t.Context())
 		var firstErr error
 		var wg sync.WaitGroup
@@ -231,7 +242,7 @@ func TestPrefetch(t *testing.T) {
 					}
 					return secretValue, nil
 				}}
-				s := New(f, DefaultPrefix)
+				s := newStore(t, Config{API: f})
 				ended := s.Prefetch(t.Context(), WebhookToken)
 				synctest.Wait()
 				if tc.wait {
@@ -256,7 +267,7 @@ func TestFreshDoesNotTakeAReadThatBeganTooEarly(t *testing.T) {
 			}
 			return "new", nil
 		}}
-		s := New(api, DefaultPrefix)
+		s := newStore(t, Config{API: api})
 		var wg sync.WaitGroup
 		var got, fresh string
 		wg.Go(func() { got, _ = s.Get(t.Context(), CentercodeAPIKey) })
@@ -280,7 +291,7 @@ func TestSilentSSMIsGivenUp(t *testing.T) {
 			<-ctx.Done()
 			return "", ctx.Err()
 		}}
-		s := New(api, DefaultPrefix)
+		s := newStore(t, Config{API: api})
 		if _, err := s.Get(t.Context(), WebhookToken); err != nil {
 			t.Fatal(err)
 		}

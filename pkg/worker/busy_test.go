@@ -73,7 +73,7 @@ func TestRefusedKeyIsReadAfreshOnce(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					b := newBubble(t, parkRoute)
 					parameters := &parameterStore{value: "first"}
-					b.handler.Secrets = parameters.secrets()
+					b.handler.Secrets = parameters.secrets(t)
 					taken := "first"
 					b.create = func(_ context.Context, _, key string) error {
 						if key != taken {
@@ -122,7 +122,13 @@ type parameterStore struct {
 	reads int
 }
 
-func (p *parameterStore) secrets() *secrets.Store { return secrets.New(p, secrets.DefaultPrefix) }
+func (p *parameterStore) secrets(t *testing.T) *secrets.Store {
+	s, err := secrets.New(secrets.Config{API: p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
 
 // GetParameter implements [secrets.API].
 func (p *parameterStore) GetParameter(ctx context.Context, _ string) (string, error) {

@@ -211,7 +211,7 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 	file, err := sqlitedb.Open(t.Context(), path)
 	w.must(err)
 	t.Cleanup(func() { w.must(file.Close()) })
-	w.store, err = sqlite.New(t.Context(), file)
+	w.store, err = sqlite.New(t.Context(), sqlite.Config{DB: file})
 	w.must(err)
 	w.file, w.sqs = file, embedded.NewSQS(file, w.clock.Now)
 	w.dead, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{

@@ -80,9 +80,13 @@ func startInserts(tb testing.TB, l *lab) func(n int) time.Duration {
 func startHome(tb testing.TB, config *mapping.Config) string {
 	home := openHome(tb, tb.TempDir())
 	tb.Cleanup(func() { closeHome(tb, home) })
+	stored, err := secrets.New(secrets.Config{API: parameterstore.New(home.SSM)})
+	if err != nil {
+		tb.Fatal(err)
+	}
 	accept, err := ingest.New(ingest.Config{
 		QueueURL: home.WorkQueueURL, Sender: home.SQS, Routes: config,
-		Secrets: secrets.New(parameterstore.New(home.SSM), secrets.DefaultPrefix), Reporter: silent{},
+		Secrets: stored, Reporter: silent{},
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -52,7 +52,7 @@ func (l *lab) deadHome(tb testing.TB, n int) string {
 }
 
 func openHome(tb testing.TB, folder string) *embedded.Home {
-	home, err := embedded.Open(tb.Context(), folder, embedded.WithGetenv(homeEnvironment))
+	home, err := embedded.Open(tb.Context(), embedded.Config{Folder: folder, Getenv: homeEnvironment})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -134,7 +134,7 @@ func (w *world) open(ctx context.Context, binary, dir string, log io.Writer) (er
 
 // look opens the bridge's folder beside it.
 func (w *world) look(ctx context.Context) (err error) {
-	if w.home, err = embedded.Open(ctx, w.bridge.data); err != nil {
+	if w.home, err = embedded.Open(ctx, embedded.Config{Folder: w.bridge.data}); err != nil {
 		return err
 	}
 	if w.health, err = breaker.New(breaker.Config{Store: w.home.Ledger, Now: time.Now}); err != nil {

@@ -143,7 +143,7 @@ func want(t *testing.T, name string) left {
 // says that it came to its end.
 func dieAdopting(t *testing.T, folder string, writes int) (whole bool) {
 	t.Helper()
-	e, err := embedded.Open(t.Context(), folder)
+	e, err := embedded.Open(t.Context(), embedded.Config{Folder: folder})
 	if err != nil {
 		t.Fatal(err)
 	}

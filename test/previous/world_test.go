@@ -83,15 +83,15 @@ func open(t *testing.T, restarted bool) *world {
 	dir := t.TempDir()
 	load(t, filepath.Join(dir, "fairbridge.db"))
 	var err error
-	w.home, err = embedded.Open(t.Context(), dir, embedded.Existing(), embedded.WithClock(w.clock.Now),
-		embedded.WithGetenv(func(string) string { return "" }))
+	w.home, err = embedded.Open(t.Context(), embedded.Config{
+		Folder: dir, Existing: true, Now: w.clock.Now, Getenv: func(string) string { return "" }})
 	w.must(err)
 	t.Cleanup(func() {
 		if err := w.home.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	store, err := sqlite.New(t.Context(), w.home.DB, sqlite.WithClock(w.clock.Now))
+	store, err := sqlite.New(t.Context(), sqlite.Config{DB: w.home.DB, Now: w.clock.Now})
 	w.must(err)
 	w.ledger = ledgertest.New(t, ledger.Config{Store: store, Now: w.clock.Now, Alone: restarted})
 	if restarted {
@@ -182,10 +182,11 @@ func (w *world) work(edit func(string) string) {
 	w.must(err)
 	health, err := breaker.New(breaker.Config{Store: w.home.Ledger, Now: w.clock.Now})
 	w.must(err)
+	stored, err := secrets.New(secrets.Config{API: parameterstore.New(w.home.SSM)})
+	w.must(err)
 	handler, err := worker.New(worker.Config{
 		Breaker: health, Ledger: w.ledger, Mapper: config, Centercode: w.client, Sources: fetcher,
-		Secrets: secrets.New(parameterstore.New(w.home.SSM), secrets.DefaultPrefix),
-		Queue:   w.home.SQS, Reporter: reporter{w.T}, Now: w.clock.Now,
+		Secrets: stored, Queue: w.home.SQS, Reporter: reporter{w.T}, Now: w.clock.Now,
 		WorkQueueURL: w.home.WorkQueueURL, DeadLetterQueueURL: w.home.DeadLetterQueueURL,
 	})
 	w.must(err)

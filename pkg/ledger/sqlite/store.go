@@ -22,20 +22,23 @@ type Store struct {
 
 var _ ledger.Store = (*Store)(nil)
 
-// Option changes a [Store] that is being made.
-type Option func(*Store)
-
-// WithClock replaces time.Now, by which records expire and [Store.Recent] sorts.
-func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
+// Config is what a [Store] is made of.
+type Config struct {
+	// DB is the open file. It has to be there.
+	DB *sqlitedb.DB
+	// Now is the clock by which records expire and [Store.Recent] sorts; the default
+	// is time.Now.
+	Now func() time.Time
+}
 
 // New returns the store in an open file, and removes some of what has expired;
 // see [Store.Put].
-func New(ctx context.Context, d *sqlitedb.DB, opts ...Option) (*Store, error) {
-	s := &Store{db: d, now: time.Now}
-	for _, opt := range opts {
-		opt(s)
+func New(ctx context.Context, c Config) (*Store, error) {
+	s := &Store{db: c.DB, now: c.Now}
+	if s.now == nil {
+		s.now = time.Now
 	}
-	err := d.Write(ctx, func(tx *sqlitedb.Tx) error { return s.prune.run(tx, s.now(), "") })
+	err := c.DB.Write(ctx, func(tx *sqlitedb.Tx) error { return s.prune.run(tx, s.now(), "") })
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}

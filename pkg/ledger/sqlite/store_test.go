@@ -28,9 +28,9 @@ func openDB(t *testing.T, path string) *sqlitedb.DB {
 	return d
 }
 
-func newStore(t *testing.T, d *sqlitedb.DB, opts ...Option) *Store {
+func newStore(t *testing.T, c Config) *Store {
 	t.Helper()
-	s, err := New(t.Context(), d, opts...)
+	s, err := New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,22 +39,22 @@ func newStore(t *testing.T, d *sqlitedb.DB, opts ...Option) *Store {
 
 func TestContract(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T) ledger.Store {
-		return newStore(t, openDB(t, filepath.Join(t.TempDir(), "ledger.db")))
+		return newStore(t, Config{DB: openDB(t, filepath.Join(t.TempDir(), "ledger.db"))})
 	})
 }
 
 func TestIndex(t *testing.T) {
-	s := newStore(t, openDB(t, filepath.Join(t.TempDir(), "ledger.db")))
+	s := newStore(t, Config{DB: openDB(t, filepath.Join(t.TempDir(), "ledger.db"))})
 	ledgertest.RunIndex(t, s, s)
 }
 
 func TestSearch(t *testing.T) {
-	s := newStore(t, openDB(t, filepath.Join(t.TempDir(), "ledger.db")))
+	s := newStore(t, Config{DB: openDB(t, filepath.Join(t.TempDir(), "ledger.db"))})
 	ledgertest.RunSearch(t, s, s, true)
 }
 
 func TestLetters(t *testing.T) {
-	ledgertest.RunLetters(t, newStore(t, openDB(t, filepath.Join(t.TempDir(), "ledger.db"))))
+	ledgertest.RunLetters(t, newStore(t, Config{DB: openDB(t, filepath.Join(t.TempDir(), "ledger.db"))}))
 }
 
 // TestContractAcrossProcesses runs the suite over two handles of one file, as
@@ -62,7 +62,7 @@ func TestLetters(t *testing.T) {
 func TestContractAcrossProcesses(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T) ledger.Store {
 		path := filepath.Join(t.TempDir(), "ledger.db")
-		return &turns{stores: [2]*Store{newStore(t, openDB(t, path)), newStore(t, openDB(t, path))}}
+		return &turns{stores: [2]*Store{newStore(t, Config{DB: openDB(t, path)}), newStore(t, Config{DB: openDB(t, path)})}}
 	})
 }
 
@@ -73,11 +73,11 @@ func TestSurvivesReopening(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := testRecord("a", 1, time.Unix(4_000_000_000, 0))
-	put(t, newStore(t, d), r)
+	put(t, newStore(t, Config{DB: d}), r)
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	got, err := newStore(t, openDB(t, path)).Get(t.Context(), "a")
+	got, err := newStore(t, Config{DB: openDB(t, path)}).Get(t.Context(), "a")
 	if err != nil || got.Version != 1 || string(got.Doc) != string(r.Doc) {
 		t.Errorf("Get = %+v, %v", got, err)
 	}
@@ -88,7 +88,7 @@ func TestClosedFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newStore(t, d)
+	s := newStore(t, Config{DB: d})
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -101,14 +101,14 @@ func TestClosedFile(t *testing.T) {
 	if _, err := s.Recent(t.Context(), 1); err == nil {
 		t.Error("Recent: no error")
 	}
-	if _, err := New(t.Context(), d); !errors.Is(err, sqlitedb.ErrClosed) {
+	if _, err := New(t.Context(), Config{DB: d}); !errors.Is(err, sqlitedb.ErrClosed) {
 		t.Errorf("New: %v", err)
 	}
 }
 
 func TestRecent(t *testing.T) {
 	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s := newStore(t, openDB(t, filepath.Join(t.TempDir(), "ledger.db")), WithClock(func() time.Time { return clock }))
+	s := newStore(t, Config{DB: openDB(t, filepath.Join(t.TempDir(), "ledger.db")), Now: func() time.Time { return clock }})
 	for _, r := range []ledger.Record{
 		testRecord("a", 1, clock.Add(time.Hour)),
 		testRecord("b", 1, clock.Add(time.Hour)),
@@ -136,7 +136,7 @@ func TestRecent(t *testing.T) {
 func TestPruning(t *testing.T) {
 	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	d := openDB(t, filepath.Join(t.TempDir(), "ledger.db"))
-	s := newStore(t, d, WithClock(func() time.Time { return clock }))
+	s := newStore(t, Config{DB: d, Now: func() time.Time { return clock }})
 	const old = pruneAtMost + 10
 	for i := range old {
 		put(t, s, testRecord(fmt.Sprint("old ", i), 1, clock.Add(time.Minute)))
@@ -156,7 +156,7 @@ func TestPruning(t *testing.T) {
 		{"at most so many, not the one just written", 0, func(t *testing.T) { put(t, s, testRecord("old 0", 2, clock.Add(-time.Hour))) }, 11},
 		{"the next one goes on", 0, func(t *testing.T) { put(t, s, testRecord("new", 2, clock.Add(24*time.Hour))) }, 1},
 		{"not due again", pruneEvery - 1, func(t *testing.T) { put(t, s, testRecord("short", 1, clock.Add(-time.Minute))) }, 2},
-		{"on opening", 0, func(t *testing.T) { newStore(t, d, WithClock(func() time.Time { return clock })) }, 1},
+		{"on opening", 0, func(t *testing.T) { newStore(t, Config{DB: d, Now: func() time.Time { return clock }}) }, 1},
 	}
 	for _, step := range steps {
 		t.Run(step.name, func(t *testing.T) {
@@ -178,7 +178,7 @@ func TestPruning(t *testing.T) {
 func TestWhatIsNeededStays(t *testing.T) {
 	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	d := openDB(t, filepath.Join(t.TempDir(), "ledger.db"))
-	s := newStore(t, d, WithClock(func() time.Time { return clock }))
+	s := newStore(t, Config{DB: d, Now: func() time.Time { return clock }})
 	states := []string{"claimed", "creating", "created", "dead", "open", "completed", "dropped"}
 	for _, state := range states {
 		for _, prefix := range []string{"", "queued "} {
@@ -220,7 +220,7 @@ func TestWhatIsNeededStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock = clock.Add(40 * 24 * time.Hour)
-	newStore(t, d, WithClock(func() time.Time { return clock }))
+	newStore(t, Config{DB: d, Now: func() time.Time { return clock }})
 
 	goes := []string{"completed", "dropped", letter(done), letter(gone), dropped, letter(dropped)}
 	for _, id := range append(goes, "claimed", "creating", "created", "dead", "open", "queued completed", "queued dropped", letter(dead),
