@@ -12,7 +12,7 @@ import (
 func TestAdopt(t *testing.T) {
 	moved := func(n int) deadletter.Letter {
 		l := rejected(t, n, "")
-		l.DeadLetter = queue.DeadLetter{DeliveryID: l.DeliveryID, Event: l.Event, Reason: queue.ReasonRetriesExhausted}
+		l.DeadLetter = queue.DeadLetter{DeliveryID: l.DeliveryID, Event: l.Event, Reason: queue.ReasonWorkerDied}
 		return l
 	}
 	h := newLetterHome(t,

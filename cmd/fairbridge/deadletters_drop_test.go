@@ -60,7 +60,7 @@ func TestExportDropImport(t *testing.T) {
 			t.Errorf("an old copy of %d: %v", n, err)
 		}
 	}
-	if got := h.dlq("list"); !strings.HasSuffix(got.out, "\n3 dead letters: 2 rejected, 1 retries_exhausted\n") {
+	if got := h.dlq("list"); !strings.HasSuffix(got.out, "\n3 dead letters: 2 rejected, 1 worker_died\n") {
 		t.Errorf("%+v", got)
 	}
 	h.dlq("replay", "--all", "--yes").want(t, exitDone, "3 dead letters replayed\n", "")

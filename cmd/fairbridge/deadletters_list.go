@@ -26,8 +26,8 @@ func newDeadLettersList(std streams) *cobra.Command {
 		Use:   "list",
 		Short: "List the dead letters and why they are there",
 		Long: `Lists the deliveries that are dead letters, the longest dead first. None is
-received: others do not notice. What SQS itself moved, after too many tries, is
-retries_exhausted; its last error is the ledger's.`,
+received: others do not notice. What SQS itself moved, after too many receives,
+is worker_died; its last error is the ledger's.`,
 		Example: `  fairbridge dlq list
   fairbridge dlq list --stack fairbridge --reason rejected --since 7d
   fairbridge dlq list --match 'email~@example\.com$' --match '@description~submitter'

@@ -35,9 +35,9 @@ func TestWriteLettersTable(t *testing.T) {
 2d   attachment_source  attach  403     漢字アプリ[31m  aaaaaaaaaaaaaaaaaaaaaaaaaaaaa…  one two 🙂🙂 and so on and on…  12        d4735e3a265e  xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
 2d   mapping            map     -       -               -                               java.lang.NullPointerException  1         4e07408562be  line 9: fields.severity: is empty
 2d   rejected           create  400     -               bob@corporation.com             feedback 4                      1         4b227777d4dd  (copies: 2)
-2d   retries_exhausted  -       -       Demo App        alice@corporation.com           feedback 5                      0         ef2d127de37b  -
+2d   worker_died        -       -       Demo App        alice@corporation.com           feedback 5                      0         ef2d127de37b  -
 
-6 dead letters: 2 rejected, 1 attachment_source, 1 malformed, 1 mapping, 1 retries_exhausted
+6 dead letters: 2 rejected, 1 attachment_source, 1 malformed, 1 mapping, 1 worker_died
 `)
 }
 
@@ -84,25 +84,25 @@ func TestListTellsTheLastErrorOfWhatSQSMoved(t *testing.T) {
 	list := h.dlq("list").out
 	for _, want := range []string{
 		"  1         6b86b273ff34  status 400: The submitter is no user of the project.\n",
-		"  retries_exhausted  create  503     Demo App  alice@corporation.com  feedback 2  1         d4735e3a265e  create ticket: status 503: busy\n",
+		"  worker_died  create  503     Demo App  alice@corporation.com  feedback 2  1         d4735e3a265e  create ticket: status 503: busy\n",
 		"  1         4e07408562be  done already, as ticket 77\n",
 		"  0         4b227777d4dd  -\n",
-		"\n4 dead letters: 3 retries_exhausted, 1 rejected\n",
+		"\n4 dead letters: 3 worker_died, 1 rejected\n",
 	} {
 		if !strings.Contains(list, want) {
 			t.Errorf("no line %q in\n%s", want, list)
 		}
 	}
 	for filter, want := range map[string]string{
-		"--status=5xx":                        "1 dead letter of 4: 1 retries_exhausted\n",
-		"--stage=create":                      "2 dead letters of 4: 1 rejected, 1 retries_exhausted\n",
-		"--match=@description~busy":           "1 dead letter of 4: 1 retries_exhausted\n",
-		"--reason=retries_exhausted":          "3 dead letters of 4: 3 retries_exhausted\n",
-		dated("--since=2026-01-02T23:04:05Z"): "3 dead letters of 4: 3 retries_exhausted\n", // SQS's were sent just now
+		"--status=5xx":                        "1 dead letter of 4: 1 worker_died\n",
+		"--stage=create":                      "2 dead letters of 4: 1 rejected, 1 worker_died\n",
+		"--match=@description~busy":           "1 dead letter of 4: 1 worker_died\n",
+		"--reason=worker_died":                "3 dead letters of 4: 3 worker_died\n",
+		dated("--since=2026-01-02T23:04:05Z"): "3 dead letters of 4: 3 worker_died\n", // SQS's were sent just now
 		dated("--until=2026-01-02T23:04:05Z"): "1 dead letter of 4: 1 rejected\n",
-		"--app=Demo*":                         "4 dead letters: 3 retries_exhausted, 1 rejected\n",
-		"--match=text=feedback 2":             "1 dead letter of 4: 1 retries_exhausted\n",
-		"--match=text~feedback [14]$":         "2 dead letters of 4: 1 rejected, 1 retries_exhausted\n",
+		"--app=Demo*":                         "4 dead letters: 3 worker_died, 1 rejected\n",
+		"--match=text=feedback 2":             "1 dead letter of 4: 1 worker_died\n",
+		"--match=text~feedback [14]$":         "2 dead letters of 4: 1 rejected, 1 worker_died\n",
 		"--app=Other":                         "none of 4 dead letters is meant\n",
 	} {
 		if got := h.dlq("list", filter); got.code != exitDone || !strings.HasSuffix(got.out, want) {

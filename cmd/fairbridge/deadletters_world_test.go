@@ -188,7 +188,7 @@ func rejected(t *testing.T, n int, fields string) deadletter.Letter {
 func moved(t *testing.T, n int) deadletter.Letter {
 	t.Helper()
 	l := rejected(t, n, "")
-	l.DeadLetter = queue.DeadLetter{DeliveryID: l.DeliveryID, Event: l.Event, Reason: queue.ReasonRetriesExhausted}
+	l.DeadLetter = queue.DeadLetter{DeliveryID: l.DeliveryID, Event: l.Event, Reason: queue.ReasonWorkerDied}
 	return l
 }
 

@@ -93,12 +93,13 @@ func (r *runbook) deliver() {
 	}
 }
 
-// exhaust does what SQS does after the last receive, when the first try has
-// failed: the message moves, with the attributes that it has.
+// exhaust has the delivery die as after its last try, when the first has failed.
 func (r *runbook) exhaust() {
 	r.t.Helper()
-	r.bridge.until("a failed try", func() bool {
-		e, err := r.state.ledger.Entry(r.t.Context(), r.id)
+	var e ledger.Entry
+	r.bridge.until("a failed try", func() (failed bool) {
+		var err error
+		e, err = r.state.ledger.Entry(r.t.Context(), r.id)
 		return err == nil && e.Last != nil && e.Owner == ""
 	})
 	if code := r.bridge.interrupt(); code != exitDone {
@@ -108,19 +109,25 @@ func (r *runbook) exhaust() {
 	if _, err := r.state.home.SQS.PurgeQueue(r.t.Context(), &sqs.PurgeQueueInput{QueueUrl: aws.String(r.state.home.WorkQueueURL)}); err != nil {
 		r.t.Fatal(err)
 	}
-	r.send(r.body(), queue.DeliveryAttributes(r.id, "feedback"), r.state.home.DeadLetterQueueURL)
+	r.die(queue.ReasonRetriesExhausted, queue.Stage(e.Last.Stage), e.Last.Status)
 	r.restart()
 }
 
-// bury makes a dead letter as a worker does.
+// bury makes a dead letter of a delivery that nobody has seen.
 func (r *runbook) bury(reason queue.Reason, stage queue.Stage) {
 	r.t.Helper()
 	r.id = idOf(1)
-	l := queue.DeadLetter{DeliveryID: r.id, Event: "feedback", Reason: reason, Stage: stage, Generation: 1, FailedAt: time.Now()}
+	r.die(reason, stage, 0)
+}
+
+// die has the delivery die as a worker does it.
+func (r *runbook) die(reason queue.Reason, stage queue.Stage, status int) {
+	r.t.Helper()
+	l := queue.DeadLetter{DeliveryID: r.id, Event: "feedback", Reason: reason, Stage: stage, Status: status, Generation: 1, FailedAt: time.Now()}
 	r.send(r.body(), l.Attributes(), r.state.home.DeadLetterQueueURL)
 	c, err := r.state.ledger.Claim(r.t.Context(), r.id, ledger.Message{})
 	if err == nil {
-		err = c.Died(r.t.Context(), ledger.Fault{Reason: string(reason), Stage: string(stage), Text: "a test", At: l.FailedAt}, true)
+		err = c.Died(r.t.Context(), ledger.Fault{Reason: string(reason), Stage: string(stage), Status: status, Text: "a test", At: l.FailedAt}, true)
 	}
 	if err != nil {
 		r.t.Fatal(err)

@@ -115,7 +115,7 @@ var (
 		},
 	}
 	AdviceDied = Advice{
-		"Five attempts in a row ended without a word while the delivery was all that its worker had in hand: it is likely to be what ends them, such as by the memory that it needs.",
+		"Five attempts in a row ended without a word while the delivery was all that its worker had in hand, or SQS gave its message up: it is likely to be what ends its workers, such as by the memory that it needs.",
 		[]Step{
 			{"Read in the worker's log how it ended, and mend that. Then replay it.", replayID},
 		},

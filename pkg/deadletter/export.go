@@ -85,6 +85,9 @@ func readLetter(line []byte) (Letter, error) {
 		return Letter{}, fmt.Errorf("not a dead letter: %s", queue.JSONFault(err))
 	}
 	l := Letter{DeadLetter: e.DeadLetter, SentAt: e.SentAt, Body: e.Body}
+	if l.Reason == queue.ReasonRetriesExhausted && l.FailedAt.IsZero() {
+		l.Reason = queue.ReasonWorkerDied // as an earlier version called what SQS moved
+	}
 	if e.Entry != nil {
 		if err := json.Unmarshal(e.Entry, &l.Entry); err != nil || l.Entry == nil {
 			return Letter{}, errors.New("entry is none of the ledger's")

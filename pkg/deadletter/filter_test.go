@@ -76,7 +76,7 @@ func TestFilter(t *testing.T) {
 			t.Errorf("%s: %v", tc.name, got)
 		}
 	}
-	moved := Letter{DeadLetter: queue.DeadLetter{DeliveryID: id, Reason: queue.ReasonRetriesExhausted}}
+	moved := Letter{DeadLetter: queue.DeadLetter{DeliveryID: id, Reason: queue.ReasonWorkerDied}}
 	f := Filter{Stages: []queue.Stage{"create"}, Statuses: []string{"503"}, Match: conditions(t, "@description~x", "build=7")}
 	if f.Selects(moved, event) || !f.WithoutFault().Selects(moved, event) || len(f.Match) != 2 {
 		t.Error("what SQS moved is passed over before the ledger is asked")

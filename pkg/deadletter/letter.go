@@ -45,7 +45,7 @@ func letterOf(m types.Message) Letter {
 		// SQS's own redrive sends a letter with the attributes that it has. If it
 		// then runs out of receives they tell of the time before.
 		l.DeadLetter = queue.DeadLetter{
-			DeliveryID: l.DeliveryID, Event: l.Event, Reason: queue.ReasonRetriesExhausted, Generation: l.Generation, Replays: l.Replays,
+			DeliveryID: l.DeliveryID, Event: l.Event, Reason: queue.ReasonWorkerDied, Generation: l.Generation, Replays: l.Replays,
 		}
 	}
 	return l
@@ -53,9 +53,7 @@ func letterOf(m types.Message) Letter {
 
 // Moved says whether no worker wrote the letter: SQS moved the message itself,
 // after too many receives. What went wrong last is in the ledger.
-func (l Letter) Moved() bool {
-	return l.Reason == queue.ReasonRetriesExhausted && l.FailedAt.IsZero()
-}
+func (l Letter) Moved() bool { return l.Reason == queue.ReasonWorkerDied && l.FailedAt.IsZero() }
 
 // DiedAt is when the delivery became a dead letter or, for one that SQS moved,
 // when its message was sent.

@@ -23,7 +23,7 @@ func TestWhatSQSMoved(t *testing.T) {
 			t.Fatal(err)
 		}
 		l := letterOf(w.all(w.dead)[0])
-		if l.Reason != queue.ReasonRetriesExhausted || l.DeliveryID != plain.DeliveryID || l.ReplayCount() != 0 || !l.DiedAt().Equal(l.SentAt) {
+		if l.Reason != queue.ReasonWorkerDied || l.DeliveryID != plain.DeliveryID || l.ReplayCount() != 0 || !l.DiedAt().Equal(l.SentAt) {
 			t.Errorf("moved on its first way: %+v", l)
 		}
 		// SQS's redrive keeps a letter's attributes. When it runs out of receives
@@ -32,7 +32,7 @@ func TestWhatSQSMoved(t *testing.T) {
 			MessageAttributes: redriven.attributes(), Body: &redriven.Body,
 			Attributes: map[string]string{"DeadLetterQueueSourceArn": "arn:aws:sqs:x", "SentTimestamp": "1000"},
 		})
-		if l.Reason != queue.ReasonRetriesExhausted || l.Description != "" || l.Status != 0 || l.Generation != 1 || l.ReplayCount() != 1 {
+		if l.Reason != queue.ReasonWorkerDied || l.Description != "" || l.Status != 0 || l.Generation != 1 || l.ReplayCount() != 1 {
 			t.Errorf("moved after a redrive: %+v", l)
 		}
 	})

@@ -143,7 +143,7 @@ func (s *sifting) add(l Letter) {
 	if s.wish.Payloads || s.wish.Filter.NeedsPayload() {
 		one.event, _ = l.Payload() // what cannot be decoded has no fields
 	}
-	if l.Reason == queue.ReasonRetriesExhausted {
+	if l.Moved() {
 		one.meant = s.wish.Filter.WithoutFault().Selects(l, one.event)
 	} else {
 		one.meant = s.wish.Filter.Selects(l, one.event)
@@ -173,7 +173,7 @@ func (s *sifting) selection(ctx context.Context, d *Desk) *Selection {
 	}
 	in.LedgerErr = d.lastErrors(ctx, in.Cases)
 	in.Cases = slices.DeleteFunc(in.Cases, func(c Case) bool {
-		return c.Reason == queue.ReasonRetriesExhausted && !s.wish.Filter.Selects(c.Letter, c.Webhook)
+		return c.Moved() && !s.wish.Filter.Selects(c.Letter, c.Webhook)
 	})
 	return in
 }
@@ -182,13 +182,13 @@ func (s *sifting) selection(ctx context.Context, d *Desk) *Selection {
 func (d *Desk) lastErrors(ctx context.Context, cases []Case) error {
 	var ids []string
 	for _, c := range cases {
-		if c.Reason == queue.ReasonRetriesExhausted {
+		if c.Moved() {
 			ids = append(ids, c.DeliveryID)
 		}
 	}
 	known, err := d.entries(ctx, ids)
 	for i := range cases {
-		if e, ok := known[cases[i].DeliveryID]; ok && cases[i].Reason == queue.ReasonRetriesExhausted {
+		if e, ok := known[cases[i].DeliveryID]; ok && cases[i].Moved() {
 			describeMoved(&cases[i].Letter, e)
 		}
 	}

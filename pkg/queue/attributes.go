@@ -27,7 +27,7 @@ const (
 	ReasonAmbiguous          Reason = "ambiguous"           // the answer was lost: there may be a ticket
 	ReasonAttachmentSource   Reason = "attachment_source"   // the file cannot be had; the ticket stays
 	ReasonRetriesExhausted   Reason = "retries_exhausted"   // it was tried for as long as retry.for says
-	ReasonWorkerDied         Reason = "worker_died"         // its workers ended without a word, again and again
+	ReasonWorkerDied         Reason = "worker_died"         // it ended its workers without a word, or SQS gave it up
 	ReasonAttachmentEndpoint Reason = "attachment_endpoint" // Centercode named no place for the file; the ticket stays
 	ReasonHeldTooLong        Reason = "held_too_long"       // the queue would soon have forgotten it
 )

@@ -11,7 +11,6 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/queue"
 )
 
 // checker holds everything that is written anywhere against the promise.
@@ -101,9 +100,9 @@ func (c *checker) explained(l deadletter.Case, e ledger.Entry) {
 	c.report.DeadLetters[string(l.Reason)]++
 	c.report.Copies += len(l.Copies)
 	switch {
-	case l.Reason == queue.ReasonRetriesExhausted && (e.Last == nil || e.Last.Text == ""):
-		c.report.violate("nobody knows why delivery %s ran out of retries: the ledger has %s", l.DeliveryID, shown(e))
-	case l.Reason != queue.ReasonRetriesExhausted && (l.Stage == "" || l.Description == ""):
+	case l.Moved() && (e.Last == nil || e.Last.Text == ""):
+		c.report.violate("nobody knows why the queue gave delivery %s up: the ledger has %s", l.DeliveryID, shown(e))
+	case !l.Moved() && (l.Stage == "" || l.Description == ""):
 		c.report.violate("a dead letter does not say why: %+v", l.DeadLetter)
 	}
 	if text := fmt.Sprintf("%+v", l.DeadLetter); strings.Contains(text, firstKey) || strings.Contains(text, secondKey) {

@@ -163,9 +163,9 @@ func TestBrokenPromisesAreSeen(t *testing.T) {
 			return []deadletter.Case{{Letter: deadletter.Letter{DeadLetter: queue.DeadLetter{
 				DeliveryID: j.plan.deliveries[0].id, Reason: queue.ReasonRejected}}}}
 		}, "does not say why", 0, 0},
-		{"retries that nobody can explain", func(j *judged) []deadletter.Case {
+		{"receives that nobody can explain", func(j *judged) []deadletter.Case {
 			return []deadletter.Case{{Letter: deadletter.Letter{DeadLetter: queue.DeadLetter{
-				DeliveryID: j.plan.deliveries[0].id, Reason: queue.ReasonRetriesExhausted}}}}
+				DeliveryID: j.plan.deliveries[0].id, Reason: queue.ReasonWorkerDied}}}}
 		}, "nobody knows why", 0, 0},
 		{"a key in a letter", func(j *judged) []deadletter.Case {
 			return []deadletter.Case{{Letter: deadletter.Letter{DeadLetter: queue.DeadLetter{

@@ -118,7 +118,7 @@ func TestRedrive(t *testing.T) {
 		// command; the last error is the ledger's.
 		bridge.mustRun(t, "", "dlq", "adopt", "--stack", stackName)
 		list := bridge.mustRun(t, "", "dlq", "list", "--stack", stackName, "--json")
-		if !strings.Contains(list, `"retries_exhausted"`) || !strings.Contains(list, `500`) {
+		if !strings.Contains(list, `"worker_died"`) || !strings.Contains(list, `500`) {
 			t.Errorf("fairbridge dlq list: %s", list)
 		}
 
