@@ -58,8 +58,9 @@ func (c *clock) back(to time.Time) {
 // would move the waits a second time. It first shortens waits that are longer than
 // they were set, as after a clock that was set while nobody worked here.
 func (s *SQS) KeepWaits(ctx context.Context) error {
+	begin := s.now()
 	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
-		_, err := tx.Exec("UPDATE messages SET visible_at = ?1 + wait_ms WHERE visible_at > ?1 + wait_ms", s.now().UnixMilli())
+		_, err := tx.Exec("UPDATE messages SET visible_at = ?1 + wait_ms WHERE visible_at > ?1 + wait_ms", begin.UnixMilli())
 		return err
 	})
 	if err != nil {
@@ -67,22 +68,25 @@ func (s *SQS) KeepWaits(ctx context.Context) error {
 	}
 	s.clock.mu.Lock()
 	defer s.clock.mu.Unlock()
-	s.clock.on = true
+	s.clock.on, s.clock.last = true, begin
 	return nil
 }
 
 // keepWaits moves the waits by what the clock was set since the last look: what
-// was hidden then is hidden for the rest of its time. What was told to wait after
-// that knows the clock as it is.
+// was hidden then is hidden for the rest of its time, and what was due is due, though
+// its time is to come once more. What was told to wait after that knows the clock as
+// it is; of that, a clock that was set back can make visible early what was hidden
+// between the setting and this look, as SQS may too.
 func (s *SQS) keepWaits(ctx context.Context) error {
 	j, jumped := s.clock.look(s.now())
 	if !jumped {
 		return nil
 	}
+	before := j.last.Add(j.passed) // now, on the clock as it was
 	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		_, err := tx.Exec(`UPDATE messages SET visible_at = visible_at + ?1, received_at = received_at + ?1
 			WHERE visible_at > ?2 AND visible_at - wait_ms <= ?3`,
-			j.by.Milliseconds(), j.last.UnixMilli(), j.last.Add(j.passed).UnixMilli())
+			j.by.Milliseconds(), min(j.last.UnixMilli(), before.Add(j.by).UnixMilli()), before.UnixMilli())
 		return err
 	})
 	if err != nil {

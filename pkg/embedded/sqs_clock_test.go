@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -125,6 +126,57 @@ func TestClockIsSetMeanwhile(t *testing.T) {
 				t.Errorf("received %v; want what was hidden", bodies(got))
 			}
 		})
+	}
+}
+
+// What is due when the clock is set back does not wait until that time has come once
+// more: what was sent a moment or an hour ago and was not received, nor what was
+// hidden and is no more.
+func TestClockIsSetBackBeforeReceive(t *testing.T) {
+	for _, ago := range []time.Duration{0, time.Second, time.Hour} {
+		for _, restarted := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s ago, restarted %t", ago, restarted), func(t *testing.T) {
+				m := newMachine(t)
+				m.send("hidden for a second")
+				m.hide(m.receive()[0], time.Second)
+				m.send("at once")
+				m.up += ago
+				if restarted {
+					m.restart(m.sqs.db)
+				}
+				m.set = -5 * 365 * 24 * time.Hour
+				want := 2
+				if ago == 0 {
+					want = 1
+				}
+				if got := m.receive(); len(got) != want {
+					t.Errorf("received %v; want %d", bodies(got), want)
+				}
+				m.up += time.Second
+				if got := m.receive(); len(got) != 2-want {
+					t.Errorf("received %v a second later", bodies(got))
+				}
+			})
+		}
+	}
+}
+
+// A clock may be set before the first look at a queue.
+func TestClockIsSetAtTheStart(t *testing.T) {
+	m := newMachine(t)
+	m.restart(m.sqs.db)
+	_, err := m.sqs.SendMessageBatch(m.Context(), &sqs.SendMessageBatchInput{QueueUrl: &m.url, Entries: []types.SendMessageBatchRequestEntry{
+		{Id: aws.String("a"), MessageBody: aws.String("at once")},
+		{Id: aws.String("b"), MessageBody: aws.String("in a minute"), DelaySeconds: 60},
+	}})
+	m.must(err)
+	m.set = -5 * 365 * 24 * time.Hour
+	if got := m.receive(); len(got) != 1 {
+		t.Errorf("received %v; want what waits for nothing", bodies(got))
+	}
+	m.up += time.Minute
+	if got := m.receive(); len(got) != 1 || aws.ToString(got[0].Body) != "in a minute" {
+		t.Errorf("received %v; want what has waited", bodies(got))
 	}
 }
 

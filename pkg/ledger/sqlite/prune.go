@@ -15,31 +15,61 @@ const (
 	// pruneAtMost is how many records one pruning removes: a few milliseconds,
 	// for which the writes that share the transaction wait.
 	pruneAtMost = 500
+	// expiryStep is the most by which the clock of the expiry goes on from one look
+	// to the next. A clock that was set years ahead, or is put right after it was
+	// years behind, so brings a record one day closer to its end, not to it. A
+	// machine that is off for long keeps its records for longer.
+	expiryStep = 24 * time.Hour
+	// expiryEvery is how often that clock's look is written down.
+	expiryEvery = time.Hour
 )
+
+// ahead is how far the wall clock is ahead of the one by which records expire.
+const ahead = `(SELECT ahead FROM expiry)`
+
+// keepExpiry looks at the clock, as every write must before it says when a record
+// expires.
+func keepExpiry(tx *sqlitedb.Tx, now time.Time) error {
+	var at, by int64
+	if err := tx.QueryRow(`SELECT at, ahead FROM expiry`).Scan(&at, &by); err != nil {
+		return fmt.Errorf("look at the clock of the expiry: %w", err)
+	}
+	next := now.Unix() - by
+	if at != 0 {
+		next = min(max(next, at), at+int64(expiryStep/time.Second))
+		if now.Unix()-next == by && next < at+int64(expiryEvery/time.Second) {
+			return nil
+		}
+	}
+	if _, err := tx.Exec(`UPDATE expiry SET at = ?1, ahead = ?2 - ?1`, next, now.Unix()); err != nil {
+		return fmt.Errorf("set the clock of the expiry: %w", err)
+	}
+	return nil
+}
 
 // pruner removes expired records now and then.
 type pruner struct {
-	next atomic.Int64 // when it is due, in nanoseconds since 1970
+	last atomic.Int64 // when it had removed all, in nanoseconds since 1970
 }
 
-// runIfDue prunes if it is time to.
+// runIfDue prunes if it is time to, or the clock has been set back.
 func (p *pruner) runIfDue(tx *sqlitedb.Tx, now time.Time, except string) error {
-	if now.UnixNano() < p.next.Load() {
+	if since := now.UnixNano() - p.last.Load(); since >= 0 && since < int64(pruneEvery) {
 		return nil
 	}
 	return p.run(tx, now, except)
 }
 
-// run removes the records that expired before now, the oldest first, but not
+// run removes the records that have expired, the oldest first, but not
 // the one with the id except: that one has just been written. The parts of a
 // letter go when their delivery is completed or forgotten.
 func (p *pruner) run(tx *sqlitedb.Tx, now time.Time, except string) error {
 	removed := int64(0)
 	for _, which := range []string{
 		// The states are those that ledger.Ended means.
-		`expires_at < ?1 AND id <> ?2 AND state IN ('completed', 'dropped')
+		`expires_at < ?1 - ` + ahead + ` AND id <> ?2 AND state IN ('completed', 'dropped')
 			AND NOT EXISTS (SELECT 1 FROM messages WHERE delivery = ledger.id AND delivery <> '')`,
-		`expires_at < ?1 AND id <> ?2 AND id LIKE '#letter/%' AND NOT EXISTS
+		`expires_at < ?1 - ` + ahead + ` AND id <> ?2 AND id LIKE '#letter/%' AND NOT EXISTS
 			(SELECT 1 FROM ledger AS l WHERE l.id = substr(ledger.id, 9, 64) AND l.state <> 'completed')`,
 	} {
 		result, err := tx.Exec(`DELETE FROM ledger WHERE rowid IN (
@@ -54,7 +84,7 @@ func (p *pruner) run(tx *sqlitedb.Tx, now time.Time, except string) error {
 		removed = max(removed, n)
 	}
 	if removed < pruneAtMost {
-		p.next.Store(now.Add(pruneEvery).UnixNano())
+		p.last.Store(now.UnixNano())
 	}
 	return nil
 }

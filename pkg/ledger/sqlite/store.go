@@ -38,7 +38,13 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	err := c.DB.Write(ctx, func(tx *sqlitedb.Tx) error { return s.prune.run(tx, s.now(), "") })
+	now := s.now()
+	err := c.DB.Write(ctx, func(tx *sqlitedb.Tx) error {
+		if err := keepExpiry(tx, now); err != nil {
+			return err
+		}
+		return s.prune.run(tx, now, "")
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
@@ -51,7 +57,8 @@ func New(ctx context.Context, c Config) (*Store, error) {
 // Once an hour a Put also removes records that have expired, in its own
 // transaction: at most 500, and the next Put goes on if there are more. Only
 // deliveries that have ended expire, and of them only those that have no message
-// in any queue of the file: whatever comes late is recognised.
+// in any queue of the file: whatever comes late is recognised. A clock that is set
+// makes nothing expire.
 func (s *Store) Put(ctx context.Context, r ledger.Record) error {
 	now := s.now()
 	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
@@ -76,12 +83,15 @@ func (s *Store) Put(ctx context.Context, r ledger.Record) error {
 
 // write reports whether the stored version let r in.
 func write(tx *sqlitedb.Tx, r ledger.Record, now time.Time) (bool, error) {
+	if err := keepExpiry(tx, now); err != nil {
+		return false, err
+	}
 	var result sql.Result
 	var err error
 	if r.Version == 1 {
 		result, err = tx.Exec(insert+` ON CONFLICT (id) DO NOTHING`, values(r, now)...)
 	} else {
-		result, err = tx.Exec(`UPDATE ledger SET version = ?2, state = ?3, expires_at = ?4, doc = ?5, updated_at = ?6,
+		result, err = tx.Exec(`UPDATE ledger SET version = ?2, state = ?3, expires_at = ?4 - `+ahead+`, doc = ?5, updated_at = ?6,
 			attention = ?7, since = ?8, data = ?9, received = ?10, kind = ?11, app = ?12, session = ?13, email = ?14, text = ?15,
 			ticket = ?16, reason = ?17 WHERE id = ?1 AND version = ?2 - 1`, values(r, now)...)
 	}
@@ -94,7 +104,7 @@ func write(tx *sqlitedb.Tx, r ledger.Record, now time.Time) (bool, error) {
 
 const insert = `INSERT INTO ledger (id, version, state, expires_at, doc, updated_at, attention, since, data,
 		received, kind, app, session, email, text, ticket, reason)
-	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)`
+	VALUES (?1, ?2, ?3, ?4 - ` + ahead + `, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)`
 
 func values(r ledger.Record, now time.Time) []any {
 	attention := sql.NullString{String: r.Attention, Valid: r.Attention != ""}
@@ -105,8 +115,12 @@ func values(r ledger.Record, now time.Time) []any {
 
 // Set writes r over whatever is stored.
 func (s *Store) Set(ctx context.Context, r ledger.Record) error {
+	now := s.now()
 	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
-		_, err := tx.Exec(`INSERT OR REPLACE`+insert[len("INSERT"):], values(r, s.now())...)
+		if err := keepExpiry(tx, now); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`INSERT OR REPLACE`+insert[len("INSERT"):], values(r, now)...)
 		return err
 	})
 	if err != nil {
@@ -173,7 +187,7 @@ func (s *Store) list(ctx context.Context, what, which string, args ...any) (reco
 	return records, rows.Err()
 }
 
-const columns = `id, version, state, expires_at, doc, attention, since, data`
+const columns = `id, version, state, expires_at + ` + ahead + `, doc, attention, since, data`
 
 type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row

@@ -219,8 +219,10 @@ func TestWhatIsNeededStays(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	clock = clock.Add(40 * 24 * time.Hour)
-	newStore(t, Config{DB: d, Now: func() time.Time { return clock }})
+	for range 40 {
+		clock = clock.Add(24 * time.Hour)
+		newStore(t, Config{DB: d, Now: func() time.Time { return clock }})
+	}
 
 	goes := []string{"completed", "dropped", letter(done), letter(gone), dropped, letter(dropped)}
 	for _, id := range append(goes, "claimed", "creating", "created", "dead", "open", "queued completed", "queued dropped", letter(dead),
@@ -234,6 +236,42 @@ func TestWhatIsNeededStays(t *testing.T) {
 		if ledger.Ended(state) != slices.Contains(goes, state) {
 			t.Errorf("%s ends here and goes there, or does not", state)
 		}
+	}
+}
+
+// A clock that is set forgets nothing: entries are kept for as long as the bridge
+// has run since, or has stood still for a day at most.
+func TestClockThatIsSet(t *testing.T) {
+	const day = 24 * time.Hour
+	right := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, set := range map[string][2]time.Duration{ // when the entry is written, and afterwards
+		"it was right": {}, "years ahead, put right": {5 * 365 * day, 0}, "years behind, put right": {-5 * 365 * day, 0},
+		"set on": {0, 400 * day}, "set back": {0, -400 * day}, "since 1970, put right": {-right.Sub(time.Unix(60, 0)), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := openDB(t, filepath.Join(t.TempDir(), "ledger.db"))
+			passed, wrong := time.Duration(0), time.Duration(0)
+			clock := func() time.Time { return right.Add(passed + wrong) }
+			s := newStore(t, Config{DB: d, Now: clock}) // before it is set
+			wrong = set[0]
+			record := testRecord("done", 1, clock().Add(ledger.RetainDone))
+			put(t, s, record)
+			if got, err := s.Get(t.Context(), "done"); err != nil || !got.ExpiresAt.Equal(record.ExpiresAt) {
+				t.Errorf("it expires at %s, %v; want %s", got.ExpiresAt, err, record.ExpiresAt)
+			}
+			wrong = set[1]
+			for n := range 50 {
+				put(t, s, testRecord(fmt.Sprint("other ", n), 1, clock().Add(ledger.RetainDone)))
+				_, err := s.Get(t.Context(), "done")
+				if stays := passed <= ledger.RetainDone-2*day; err != nil && stays {
+					t.Fatalf("gone after %s: %v", passed, err)
+				}
+				if goes := passed > ledger.RetainDone+day; err == nil && goes {
+					t.Fatalf("still there after %s", passed)
+				}
+				passed += day
+			}
+		})
 	}
 }
 

@@ -29,6 +29,16 @@ UPDATE ledger SET state = 'dropped' WHERE state = 'dead' AND json_extract(doc, '
 UPDATE ledger SET attention = 'person', since = updated_at / 1000 WHERE state = 'dead';
 CREATE INDEX ledger_attention ON ledger (since) WHERE attention IS NOT NULL;
 
+-- Entries of the ledger expire by a clock that never goes back, nor on by more than a
+-- day from one look to the next: at is its last look, and the wall clock is ahead of
+-- it. Both are in seconds; ledger.expires_at is by this clock.
+CREATE TABLE expiry (
+	one INTEGER PRIMARY KEY CHECK (one = 1),
+	at INTEGER NOT NULL, -- 0: not looked at yet
+	ahead INTEGER NOT NULL
+) STRICT;
+INSERT INTO expiry VALUES (1, 0, 0);
+
 -- The last webhooks that were refused, a hundred of strangers and a hundred of
 -- others, and how many there have been. at and last_at are milliseconds since
 -- 1970; fields is a JSON list of names, '' for none.
