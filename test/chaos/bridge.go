@@ -28,6 +28,7 @@ const (
 type bridge struct {
 	binary, config, data string
 	log                  io.Writer // what the processes print
+	env                  []string  // added to the environment
 	// lost, if it is set, is told what a process said that ended by itself with
 	// exit code 1, and makes the next one possible.
 	lost func(said string) error
@@ -74,6 +75,9 @@ func (b *bridge) once(ctx context.Context) error {
 		return fmt.Errorf("start the bridge: %w", err)
 	}
 	cmd.Stderr = cmd.Stdout
+	cmd.Env = append(os.Environ(), b.env...)
+	// A Ctrl-C at the terminal is the run's, which ends its bridge.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the bridge: %w", err)
 	}

@@ -18,7 +18,7 @@ var binary string
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "chaos-test-")
 	if err == nil {
-		binary, err = build(context.Background(), dir)
+		binary, err = build(context.Background(), dir, "fairbridge")
 	}
 	code := 1
 	if err == nil {

@@ -108,7 +108,7 @@ func chaos(ctx context.Context, s settings, storms asked, dir string, progress i
 	if err != nil {
 		return nil, err
 	}
-	binary, err := build(ctx, dir)
+	binary, err := build(ctx, dir, "fairbridge")
 	if err != nil {
 		return nil, err
 	}

@@ -306,9 +306,10 @@ func (w *world) finish(ctx context.Context) error {
 }
 
 // build builds the command into a folder.
-func build(ctx context.Context, dir string) (binary string, err error) {
-	binary = filepath.Join(dir, "fairbridge")
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "fairbridge/cmd/fairbridge").CombinedOutput()
+func build(ctx context.Context, dir, name string, flags ...string) (binary string, err error) {
+	binary = filepath.Join(dir, name)
+	args := append(append([]string{"build"}, flags...), "-o", binary, "fairbridge/cmd/fairbridge")
+	out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build the command: %w\n%s", err, out)
 	}

@@ -23,12 +23,14 @@ type storm struct {
 	name string
 	// deliveries is how many different webhooks are sent in it.
 	deliveries int
-	// long ones take minutes, and are no part of the short form.
+	// long ones take minutes, or what they need to be built, and are no part of the
+	// short form.
 	long bool
 	// blow sends all webhooks of the plan, and lets happen what happens.
 	blow func(ctx context.Context, g *gale) error
-	// disk says that the bridge's folder is a small disk.
-	disk bool
+	// clock says that the bridge has a clock that can be set, disk that its folder
+	// is a small disk.
+	clock, disk bool
 	// letters says that dead letters are to come of it.
 	letters bool
 	// leaves are words of what `status` must say needs a person at the end, each
@@ -44,6 +46,8 @@ var storms = []storm{
 	{name: "damaged", deliveries: 40, blow: damaged},
 	{name: "unlinked", deliveries: 60, blow: unlinked},
 	{name: "full", deliveries: 200, disk: true, blow: fullDisk, leaves: []string{"webhooks refused"}},
+	{name: "clock", deliveries: 60, clock: true, long: true, // another package time: all is compiled anew
+		blow: clockJumps},
 	{name: "stopped", deliveries: 40, long: true, blow: stopped},
 	{name: "sources", deliveries: 20, blow: slowSources, letters: true},
 	{name: "flood", deliveries: 60, blow: flood},
@@ -81,6 +85,7 @@ type gale struct {
 	*world
 	dir   string
 	r     *rand.Rand
+	clock *clock // nil without one
 	chose string // what the seed chose, for the report
 }
 
@@ -111,14 +116,24 @@ type asked struct {
 
 // run lets the storms come one after the other.
 func (a asked) run(ctx context.Context, seed uint64, binary, dir string, progress io.Writer) (reports []*stormReport, err error) {
+	setClock := ""
 	for _, s := range a.storms {
+		of := binary
+		if s.clock {
+			if setClock == "" {
+				if setClock, err = buildWrongClock(ctx, dir); err != nil {
+					return nil, err
+				}
+			}
+			of = setClock
+		}
 		fmt.Fprintf(progress, "storm %s, seed %d\n", s.name, seed)
 		place := filepath.Join(dir, s.name)
 		if err := os.Mkdir(place, 0o700); err != nil {
 			return nil, fmt.Errorf("make a folder: %w", err)
 		}
 		limited, cancel := context.WithTimeout(ctx, stormLimit)
-		r, err := s.run(limited, seed, binary, place, progress)
+		r, err := s.run(limited, seed, of, place, progress)
 		cancel()
 		switch {
 		case errors.Is(err, errCannot) && !a.byName:
@@ -162,6 +177,13 @@ func (s storm) run(ctx context.Context, seed uint64, binary, dir string, progres
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, g.far.close(), g.home.Close()) }()
+	if s.clock {
+		if g.clock, err = newClock(dir); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, g.clock.file.Close()) }()
+		g.bridge.env = []string{clockFile + "=" + g.clock.file.Name()}
+	}
 
 	group, running := errgroup.WithContext(ctx)
 	stop, stopBridge := context.WithCancel(running)

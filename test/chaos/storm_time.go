@@ -8,6 +8,54 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
+// clockJumps sets the clock, forwards and back, while webhooks come and a few
+// requests fail. No wait gets longer by it, no lease and no delivery is lost, and
+// none forgotten. No webhook comes twice: a copy waits for the end of the first
+// one's lease, minutes, whatever the clock does.
+func clockJumps(ctx context.Context, g *gale) error {
+	g.far.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 503, RetryAfter: "1", Times: 4})
+	jumps := []time.Duration{time.Hour, -time.Hour, 400 * 24 * time.Hour, -24 * time.Hour, 5 * time.Minute, -5 * 365 * 24 * time.Hour}
+	g.r.Shuffle(len(jumps), func(i, j int) { jumps[i], jumps[j] = jumps[j], jumps[i] })
+	sends := make([]int, len(g.plan.deliveries))
+	for i := range sends {
+		sends[i] = i
+	}
+	share := len(sends) / len(jumps)
+	for i, jump := range jumps {
+		g.say("  the clock is set by %s", jump)
+		if err := g.clock.set(jump); err != nil {
+			return err
+		}
+		if err := g.sender.send(ctx, sends[i*share:(i+1)*share]); err != nil {
+			return err
+		}
+		// Started again in the midst of it, too.
+		if i == len(jumps)/2 {
+			g.bridge.end(killBefore)
+		}
+	}
+	// With the clock wrong everything must come to its end, and again when it is right.
+	if err := g.home.Settled(ctx); err != nil {
+		return err
+	}
+	return g.rightClock(ctx)
+}
+
+// rightClock sets the clock right and starts the bridge again: what it keeps must
+// not wait for a time that the wrong clock has seen.
+func (g *gale) rightClock(ctx context.Context) error {
+	if err := g.clock.set(0); err != nil {
+		return err
+	}
+	before, err := g.bridge.ready(ctx, "")
+	if err != nil {
+		return err
+	}
+	g.bridge.end(interrupt)
+	_, err = g.bridge.ready(ctx, before)
+	return err
+}
+
 // beyondLease is longer than a worker has a delivery in hand without being heard of.
 const beyondLease = 130 * time.Second
 
