@@ -11,6 +11,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"fairbridge/pkg/bridge"
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/terminal"
 	"fairbridge/pkg/worker"
@@ -42,6 +43,21 @@ type worked struct{ *lines }
 // Report implements [worker.Reporter].
 func (l worked) Report(_ context.Context, o worker.Outcome) {
 	l.write(workerLine(o), workerRecord(o))
+}
+
+// reread tells that the mapping file was read again.
+func (l *lines) reread(_ context.Context, r bridge.Reread) {
+	record := map[string]any{"stage": "mapping", "result": "taken", "file": r.File}
+	line := fmt.Sprintf("%-12s %s has changed, and runs from now on: %s", "mapping", r.File, terminal.Count(r.Routes, "route"))
+	if r.Err != nil {
+		record["result"] = "refused"
+		setError(record, r.Err)
+		line = fmt.Sprintf("%-12s %s has changed and cannot run, so the one of before goes on: %s", "mapping", r.File, terminal.Printable(r.Err.Error()))
+	} else {
+		record["hash"], record["routes"] = r.Hash, r.Routes
+		line += fmt.Sprintf("  [%.12s]", r.Hash)
+	}
+	l.write(line, record)
 }
 
 func (l *lines) write(line string, record map[string]any) {

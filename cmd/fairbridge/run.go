@@ -30,7 +30,10 @@ func newRun(std streams) *cobra.Command {
 		Long: `Runs the webhook, the queue, the ledger, the secrets and the worker in this
 process, with one SQLite file in the data folder. What was answered 202 is on
 disk: after a crash, start it again. While fairbridge.yaml names no
-centercode.baseUrl, tickets go to a Centercode simulator whose page shows them.`,
+centercode.baseUrl, tickets go to a Centercode simulator whose page shows them.
+
+The file is read again when it changes. If it is wrong then, what ran goes on, and
+the output and 'fairbridge status' say why.`,
 		Example: `  fairbridge run
   fairbridge run --config fairbridge.yaml --listen 0.0.0.0:8080 --data /var/lib/fairbridge
   fairbridge run --json | jq 'select(.result == "dead_letter")'`,
@@ -39,6 +42,7 @@ centercode.baseUrl, tickets go to a Centercode simulator whose page shows them.`
 			if c.Mapping, err = loadConfig(config); err != nil {
 				return err
 			}
+			c.File = config
 			if c.Concurrency < 1 || c.Concurrency > 1000 {
 				return usage("--concurrency must be 1 to 1000")
 			}
@@ -67,7 +71,7 @@ centercode.baseUrl, tickets go to a Centercode simulator whose page shows them.`
 // runBridge shows the webhook's token only if it may: what is no terminal may be a
 // journal that others read.
 func runBridge(ctx context.Context, c bridge.Config, showToken bool, out *lines) (err error) {
-	c.Ingested, c.Worked = ingested{out}, worked{out}
+	c.Ingested, c.Worked, c.Reread = ingested{out}, worked{out}, out.reread
 	b, err := bridge.Open(ctx, c)
 	if err != nil {
 		if ctx.Err() != nil {

@@ -11,9 +11,7 @@ import (
 
 	"fairbridge/functions/internal/env"
 	"fairbridge/functions/internal/parameters"
-	"fairbridge/pkg/attachment"
 	"fairbridge/pkg/breaker"
-	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/mapping"
@@ -53,12 +51,8 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 		return nil, err
 	}
 	kept := make(chan error, 1) // meanwhile, as the secret
-	go func() { kept <- keepMapping(remembered, config) }()
-	client, err := centercode.New(centercode.Config{BaseURL: config.Centercode.BaseURL, Hosts: config.Centercode.Hosts})
-	if err != nil {
-		return nil, err
-	}
-	sources, err := attachment.New(worker.SourceConfig(config))
+	go func() { kept <- nowRuns(remembered, config) }()
+	runs, err := worker.NewMapping(worker.MappingConfig{Config: config})
 	if err != nil {
 		return nil, err
 	}
@@ -72,27 +66,20 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	}
 	return worker.New(worker.Config{
 		WorkQueueURL: settings.QueueURL, DeadLetterQueueURL: settings.DeadLetterQueueURL,
+		Mapping:    runs,
 		Ledger:     remembered,
 		Breaker:    health,
-		Patience:   config.Retry.For,
-		Mapper:     config,
-		Centercode: client,
-		Sources:    sources,
 		Secrets:    stored,
 		Queue:      newQueue(settings.AWS),
 		Reporter:   telemetry.Worker{Log: log},
 		Now:        time.Now,
 		HoldAtMost: worker.HoldAtMost,
-
-		BaseURL:     config.Centercode.BaseURL,
-		MappingHash: config.Hash(),
-		ForgetTexts: config.Ledger.Remember == mapping.RememberIDs,
 	})
 }
 
-// keepMapping writes down which mapping runs here. The handler does without.
-func keepMapping(l *ledger.Ledger, config *mapping.Config) error {
+// nowRuns writes down which mapping runs here. The handler does without.
+func nowRuns(l *ledger.Ledger, config *mapping.Config) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	return l.KeepMapping(ctx, config.Hash(), string(config.Document()))
+	return l.NowRuns(ctx, ledger.Running{Hash: config.Hash()}, string(config.Document()))
 }

@@ -13,9 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"fairbridge/pkg/attachment"
 	"fairbridge/pkg/breaker"
-	"fairbridge/pkg/centercode"
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/home"
@@ -38,10 +36,13 @@ const (
 	closingMargin = 2 * time.Second
 )
 
-// Config is what a bridge is made of. All but Bodies and Connections is
-// required.
+// Config is what a bridge is made of. All but File, Bodies, Connections and Reread
+// is required.
 type Config struct {
 	Mapping *mapping.Config
+	// File is where the mapping was read from; while the bridge runs it is read
+	// again whenever it changes. "" for a mapping that stays.
+	File string
 	// Folder is the data folder: the queue, the ledger, the secrets and, if there
 	// is one, what the simulator keeps. It is made if it is missing.
 	Folder string
@@ -63,6 +64,8 @@ type Config struct {
 	// Ingested and Worked are told what became of each webhook and message.
 	Ingested ingest.Reporter
 	Worked   worker.Reporter
+	// Reread is told when the mapping file was read again.
+	Reread func(context.Context, Reread)
 	// Log gets what goes wrong around the deliveries: a full disk, say.
 	Log *slog.Logger
 
@@ -98,6 +101,7 @@ type Bridge struct {
 	server    *http.Server
 	poller    *embedded.Poller
 	waker     *waker
+	reader    *reader // nil if the mapping stays
 	webhook   string
 	log       *slog.Logger
 }
@@ -168,27 +172,19 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	key := worker.Secrets(stored)
-	sources := worker.SourceConfig(config)
-	baseURL := config.Centercode.BaseURL
+	remembered, err := ledger.New(ledger.Config{Store: b.home.Ledger, Alone: true})
+	if err != nil {
+		return err
+	}
+	runs := &loaded{file: c.File, ledger: remembered, key: stored, simulator: b.simulator, http: c.centercode}
 	if b.simulator != nil {
-		baseURL, key, sources.Resolve = b.simulator.url, simulatorSecrets{}, b.simulator.resolve()
-	} else if _, err := key.Get(ctx, secrets.CentercodeAPIKey); err != nil {
-		return err
+		runs.key = simulatorSecrets{}
 	}
-	if config.UsesAccount() {
-		if _, err := key.Get(ctx, secrets.TestFairyAPIKey); err != nil {
-			return err
-		}
-	}
-	client, err := centercode.New(centercode.Config{BaseURL: baseURL, HTTP: c.centercode, Hosts: config.Centercode.Hosts})
+	m, err := runs.prepare(ctx, config)
 	if err != nil {
 		return err
 	}
-	fetcher, err := attachment.New(sources)
-	if err != nil {
-		return err
-	}
+	runs.config.Store(config)
 	// The lock says that no other process works here: what an earlier one had
 	// in hand when it ended is taken up at once.
 	if _, err := b.home.SQS.ReleaseInFlight(ctx, b.home.WorkQueueURL); err != nil {
@@ -205,13 +201,6 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if err := b.adopt(ctx); err != nil {
 		return err
 	}
-	remembered, err := ledger.New(ledger.Config{Store: b.home.Ledger, Alone: true})
-	if err != nil {
-		return err
-	}
-	if err := remembered.KeepMapping(ctx, config.Hash(), string(config.Document())); err != nil {
-		return err
-	}
 	health, err := breaker.New(breaker.Config{Store: b.home.Ledger, Now: time.Now})
 	if err != nil {
 		return err
@@ -224,18 +213,18 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 			b.waker.projects = append(b.waker.projects, route.Project)
 		}
 	}
-	work, err := worker.New(worker.Config{
-		Ledger: remembered, Breaker: health, Patience: config.Retry.For, Mapper: config, Centercode: client,
-		Sources: fetcher, Secrets: key, Queue: b.home.SQS, Reporter: b.waker, Now: time.Now,
+	runs.work, err = worker.New(worker.Config{
+		Mapping: m, Ledger: remembered, Breaker: health, Secrets: runs.key, Queue: b.home.SQS, Reporter: b.waker, Now: time.Now,
 		WorkQueueURL: b.home.WorkQueueURL, DeadLetterQueueURL: b.home.DeadLetterQueueURL, Margin: closingMargin,
-		// The simulator's address changes with each start, and it is the same one.
-		BaseURL: config.Centercode.BaseURL, MappingHash: config.Hash(), ForgetTexts: config.Ledger.Remember == mapping.RememberIDs,
 	})
 	if err != nil {
 		return err
 	}
+	if c.File != "" {
+		b.reader = &reader{loaded: runs, log: c.Log, tell: c.Reread}
+	}
 	accept, err := ingest.New(ingest.Config{
-		QueueURL: b.home.WorkQueueURL, Sender: b.home.SQS, Routes: config,
+		QueueURL: b.home.WorkQueueURL, Sender: b.home.SQS, Routes: runs,
 		Secrets: stored, Reporter: b.home.Refusals.Reporting(c.Ingested),
 	})
 	if err != nil {
@@ -251,7 +240,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	b.server = embedded.NewServer(listener, c.Log)
 	b.poller = &embedded.Poller{
 		SQS: b.home.SQS, QueueURL: b.home.WorkQueueURL, Function: "worker",
-		BatchSize: batchSize, MaximumConcurrency: c.Concurrency, Timeout: functionTimeout, Handler: work.Handle, Log: c.Log,
+		BatchSize: batchSize, MaximumConcurrency: c.Concurrency, Timeout: functionTimeout, Handler: runs.work.Handle, Log: c.Log,
 	}
 	return nil
 }
@@ -291,6 +280,9 @@ func (b *Bridge) Serve(ctx context.Context) error {
 	})
 	group.Go(func() error { return b.poller.Run(running) })
 	group.Go(func() error { return b.waker.Run(running) })
+	if b.reader != nil {
+		group.Go(func() error { return b.reader.Run(running) })
+	}
 	group.Go(func() error { return b.home.Refusals.Run(running, b.log) })
 	group.Go(func() error { return b.home.Watch(running) })
 	return b.home.Explain(group.Wait())

@@ -37,14 +37,14 @@ var (
 		"No route in fairbridge.yaml wants the event.",
 		[]Step{
 			{"Add a route that matches it; one with `ignore: true` if nobody wants such events.", ""},
-			{"Deploy the new fairbridge.yaml or restart the bridge, and replay.", replayID},
+			{"Deploy the new fairbridge.yaml (a bridge on this machine reads it by itself), and replay.", replayID},
 		},
 	}
 	AdviceMapping = Advice{
 		"The route cannot map the event: a template fails, a required value is empty, or a choice is not in its list. The problem names the line of fairbridge.yaml.",
 		[]Step{
-			{"Correct fairbridge.yaml, and see the request that it makes now.", "dlq replay {id} --dry-run"},
-			{"Deploy it or restart the bridge, and replay.", replayID},
+			{"Correct fairbridge.yaml, and see the request that it makes now.", "dlq replay {id} --dry-run --config fairbridge.yaml"},
+			{"Deploy it (a bridge on this machine reads it by itself), and replay.", replayID},
 			{"Or correct the payload.", "dlq replay {id} --set FIELD=VALUE --wait"},
 		},
 	}
@@ -53,27 +53,27 @@ var (
 		[]Step{
 			{"An invalid submitter: make the tester a user of the project, or give the External Source a Default Submitter, and replay.", replayID},
 			{"Or send it in somebody else's name.", "dlq replay {id} --set email=SOMEBODY@EXAMPLE.COM --wait"},
-			{"A value that the form does not take: correct fairbridge.yaml, deploy it or restart the bridge, and replay.", replayID},
+			{"A value that the form does not take: correct fairbridge.yaml, deploy it (a bridge on this machine reads it by itself), and replay.", replayID},
 		},
 	}
 	AdviceRejectedFile = Advice{
 		"Centercode made the ticket and refused a file for it.",
 		[]Step{
-			{"Give the attachment the form field, the file name or the endpoint that Centercode takes, in fairbridge.yaml; deploy it or restart the bridge, and replay: only what is missing is sent.", replayID},
+			{"Give the attachment the form field, the file name or the endpoint that Centercode takes, in fairbridge.yaml; deploy it (a bridge on this machine reads it by itself), and replay: only what is missing is sent.", replayID},
 			{"Or do without the file: empty the field that it comes from.", "dlq replay {id} --set screenshotUrl= --wait"},
 		},
 	}
 	AdviceNotFound = Advice{
 		"Centercode knows no such endpoint: the key of the project or of the External Source has changed, and so the endpoint has.",
 		[]Step{
-			{"Copy the keys out of the endpoint in Centercode into `project` and `source` in fairbridge.yaml, and look at the URL.", "dlq replay {id} --dry-run"},
-			{"Deploy it or restart the bridge, and replay all that failed so.", "dlq replay --reason not_found --yes --wait"},
+			{"Copy the keys out of the endpoint in Centercode into `project` and `source` in fairbridge.yaml, and look at the URL.", "dlq replay {id} --dry-run --config fairbridge.yaml"},
+			{"Deploy it (a bridge on this machine reads it by itself), and replay all that failed so.", "dlq replay --reason not_found --yes --wait"},
 		},
 	}
 	AdviceNotFoundFile = Advice{
 		"Centercode made the ticket, but does not know the endpoint of its file, or the ticket has been deleted.",
 		[]Step{
-			{"Correct the attachment's `element` or `endpoint` in fairbridge.yaml; deploy it or restart the bridge, and replay: only what is missing is sent.", replayID},
+			{"Correct the attachment's `element` or `endpoint` in fairbridge.yaml; deploy it (a bridge on this machine reads it by itself), and replay: only what is missing is sent.", replayID},
 			{"If the ticket was deleted on purpose, drop the letter.", "dlq drop {id} --because 'the ticket was deleted'"},
 		},
 	}
@@ -104,7 +104,7 @@ var (
 		"The ticket is made, but Centercode's answer named no endpoint for a file. The problem quotes the answer's keys.",
 		[]Step{
 			{"Name the attachment's `element` in fairbridge.yaml as Centercode does, or give it an `endpoint`.", ""},
-			{"Deploy it or restart the bridge, and replay all that failed so: only what is missing is sent.", "dlq replay --reason attachment_endpoint --yes --wait"},
+			{"Deploy it (a bridge on this machine reads it by itself), and replay all that failed so: only what is missing is sent.", "dlq replay --reason attachment_endpoint --yes --wait"},
 			{"If the answer named no ticket either (the ledger has none), find it in Centercode and say which it is.", "dlq replay {id} --as-created TICKET --wait"},
 		},
 	}

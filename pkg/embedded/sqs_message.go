@@ -14,8 +14,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-
-	envelope "fairbridge/pkg/queue"
 )
 
 // SQS's quotas, from the developer guide's page "message quotas".
@@ -44,13 +42,19 @@ func (c content) size() int {
 	return n
 }
 
-// delivery is the delivery that a message is about, as all who read it have it: what
-// the ledger keeps as long as there is such a message.
+// delivery is the delivery that a message of FairBridge's is about, "" for any
+// other: what the ledger keeps as long as there is such a message.
 func (c content) delivery() string {
-	if id := aws.ToString(c.attributes["deliveryId"].StringValue); envelope.IsDeliveryID(id) {
+	if id := aws.ToString(c.attributes["deliveryId"].StringValue); id != "" {
 		return id
 	}
-	return envelope.DeliveryID(c.body)
+	var envelope struct {
+		DeliveryID string `json:"deliveryId"`
+	}
+	if json.Unmarshal([]byte(c.body), &envelope) != nil {
+		return ""
+	}
+	return envelope.DeliveryID
 }
 
 // check returns SQS's error for what must not stand in a message.

@@ -94,7 +94,8 @@ type Ages interface {
 	// if there is none.
 	Oldest(ctx context.Context, queueURL string) (time.Time, error)
 	// Deliveries returns the ids of the deliveries that have a message in a queue,
-	// with when the last of those was sent.
+	// with when the last of those was sent. A message that is none of ours counts
+	// under "".
 	Deliveries(ctx context.Context, queueURL string) (map[string]time.Time, error)
 }
 

@@ -122,7 +122,7 @@ type Where struct {
 	// it cannot be looked up, it is believed to have made no ticket.
 	Denied bool `json:"denied,omitempty"`
 	// Mapping is the hash of the mapping that made the request; see
-	// [Ledger.KeepMapping].
+	// [Ledger.NowRuns].
 	Mapping string `json:"mapping,omitempty"`
 }
 

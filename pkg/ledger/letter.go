@@ -141,9 +141,8 @@ func (l *Ledger) retainLetter(ctx context.Context, id string, parts int) error {
 	return nil
 }
 
-// KeepMapping writes down the mapping that a hash stands for, unless it is there:
-// entries name it, and a dry run renders with what runs.
-func (l *Ledger) KeepMapping(ctx context.Context, hash, text string) error {
+// keepMapping writes down the mapping that a hash stands for, unless it is there.
+func (l *Ledger) keepMapping(ctx context.Context, hash, text string) error {
 	id := mappingPrefix + hash
 	_, err := l.store.Get(ctx, id)
 	if !errors.Is(err, ErrNotFound) {

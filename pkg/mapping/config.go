@@ -144,6 +144,16 @@ func Schema() []byte {
 // Load reads the mapping file at path. The error is Problems if the file can be
 // read but is not right.
 func Load(path string) (*Config, error) {
+	data, err := Read(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, data)
+}
+
+// Read returns the content of the mapping file at path, for Parse; of one that is
+// too long, enough for Parse to say so.
+func Read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the mapping file: %w", err)
@@ -153,7 +163,7 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the mapping file: %w", err)
 	}
-	return Parse(path, data)
+	return data, nil
 }
 
 // Parse reads a mapping file's content. name stands for the file in messages.

@@ -57,7 +57,8 @@ func newBubble(t *testing.T, routes string) *bubble {
 	health, err := breaker.New(breaker.Config{Store: b, Now: time.Now})
 	b.must(err)
 	b.handler, err = worker.New(worker.Config{
-		Breaker: health, Ledger: ledgertest.New(t, ledger.Config{Store: workersStore{b}}), Mapper: config, Centercode: b, Sources: b,
+		Mapping: worker.Mapping{Mapper: config, Centercode: b, Sources: b},
+		Breaker: health, Ledger: ledgertest.New(t, ledger.Config{Store: workersStore{b}}),
 		Secrets: &keys{cached: apiKey, stored: apiKey}, Queue: b, Reporter: b, Now: time.Now,
 		WorkQueueURL: "work", DeadLetterQueueURL: "dead",
 	})

@@ -20,6 +20,8 @@ import (
 // delivery is one message in one attempt.
 type delivery struct {
 	*Handler
+	// Mapping is the one that it was begun with.
+	*Mapping
 	// invocation is the context that the work's is made of. Its deadline can
 	// move, when the embedded home stops.
 	invocation context.Context
@@ -79,7 +81,7 @@ func (h *Handler) deliver(ctx context.Context, shared *gate, message events.SQSM
 		receives = 1
 	}
 	d := &delivery{
-		Handler: h, invocation: ctx, gate: shared, message: message, receives: receives, began: h.Now(),
+		Handler: h, Mapping: h.mapping.Load(), invocation: ctx, gate: shared, message: message, receives: receives, began: h.Now(),
 		out: Outcome{MessageID: message.MessageId, Attempt: receives},
 	}
 	work, stop := h.working(ctx)

@@ -305,7 +305,9 @@ func TestBugIsARetryOfItsRecordOnly(t *testing.T) {
 		w.send(feedback(n))
 	}
 	proc := w.start(nil)
-	proc.handler.Mapper = panicking{proc.handler.Mapper}
+	buggy := proc.handler.Mapping
+	buggy.Mapper = panicking{buggy.Mapper}
+	w.must(proc.handler.Use(buggy))
 	response, err := proc.handler.Handle(t.Context(), eventOf(w.receive(w.work)))
 	w.must(err)
 	if len(response.BatchItemFailures) != 1 || len(w.center.Tickets()) != 4 {
@@ -319,14 +321,55 @@ func TestBugIsARetryOfItsRecordOnly(t *testing.T) {
 	w.settle(nil)
 }
 
+// changing is a mapper that another takes the place of while it maps.
+type changing struct {
+	worker.Mapper
+	meanwhile func()
+}
+
+func (c changing) Map(in mapping.Input) (mapping.Request, error) {
+	c.meanwhile()
+	return c.Mapper.Map(in)
+}
+
+// A delivery ends by the mapping that it was begun with: its request, where that
+// goes, and what the ledger says of it. The next one goes by the new mapping.
+func TestMappingChangesBetweenDeliveries(t *testing.T) {
+	w := newWorld(t, forFeedback)
+	proc := w.start(nil)
+	before := proc.handler.Mapping
+	after := before
+	after.MappingHash, after.BaseURL = "another hash", "http://127.0.0.1:9"
+	after.Mapper = w.parse(strings.ReplaceAll(forFeedback, "DEMO", "OTHER"))
+	changes := before
+	changes.Mapper = changing{before.Mapper, func() { w.must(proc.handler.Use(after)) }}
+	w.must(proc.handler.Use(changes))
+	for _, want := range []ledger.Where{
+		{BaseURL: before.BaseURL, Project: "DEMO", Source: "testfairy", Mapping: before.MappingHash},
+		{BaseURL: after.BaseURL, Project: "OTHER", Source: "testfairy", Mapping: after.MappingHash},
+	} {
+		id := w.send(`{"event":"feedback","text":"for ` + want.Project + `"}`)
+		_, err := proc.handler.Handle(t.Context(), eventOf(w.receive(w.work)))
+		w.must(err)
+		if e := w.entry(id); e.Where == nil || *e.Where != want {
+			t.Errorf("the ticket was asked for at %+v; want %+v", e.Where, want)
+		}
+		if tickets := w.tickets(id); len(tickets) != 1 || tickets[0].Project != want.Project {
+			t.Errorf("tickets %+v; want one in %s", tickets, want.Project)
+		}
+	}
+}
+
 func TestNewNamesWhatIsMissing(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	whole := w.start(nil).handler.Config
 	for name, spoil := range map[string]func(*worker.Config){
-		"a part":                 func(c *worker.Config) { c.Ledger = nil },
-		"URL of the work queue":  func(c *worker.Config) { c.WorkQueueURL = "" },
-		"URL of the dead-letter": func(c *worker.Config) { c.DeadLetterQueueURL = "" },
-		"a margin of -1s":        func(c *worker.Config) { c.Margin = -time.Second },
+		"a part":                           func(c *worker.Config) { c.Ledger = nil },
+		"URL of the work queue":            func(c *worker.Config) { c.WorkQueueURL = "" },
+		"URL of the dead-letter":           func(c *worker.Config) { c.DeadLetterQueueURL = "" },
+		"a margin of -1s":                  func(c *worker.Config) { c.Margin = -time.Second },
+		"part is missing from its mapping": func(c *worker.Config) { c.Mapping.Sources = nil },
+		"a patience of -1s":                func(c *worker.Config) { c.Mapping.Patience = -time.Second },
 	} {
 		c := whole
 		spoil(&c)

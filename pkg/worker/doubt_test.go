@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"fairbridge/pkg/attachment"
 	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
@@ -230,7 +231,9 @@ func TestPanicIsLoggedWithItsStack(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	id := w.send(feedback(1))
 	proc := w.start(nil)
-	proc.handler.Sources = nil
+	buggy := proc.handler.Mapping
+	buggy.Sources = (*attachment.Fetcher)(nil)
+	w.must(proc.handler.Use(buggy))
 	if _, err := proc.handler.Handle(t.Context(), eventOf(w.receive(w.work))); err != nil {
 		t.Fatal(err)
 	}

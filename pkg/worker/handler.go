@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -77,34 +78,22 @@ type Secrets interface {
 // Config is all that a [Handler] works with. Every field up to the URLs
 // is needed.
 type Config struct {
-	Ledger     *ledger.Ledger
-	Breaker    *breaker.Breaker
-	Mapper     Mapper
-	Centercode Centercode
-	Sources    Sources
-	Secrets    Secrets
-	Queue      Queue
-	Reporter   Reporter
-	Now        func() time.Time
+	// Mapping is the one that the handler begins with; see [Handler.Use].
+	Mapping  Mapping
+	Ledger   *ledger.Ledger
+	Breaker  *breaker.Breaker
+	Secrets  Secrets
+	Queue    Queue
+	Reporter Reporter
+	Now      func() time.Time
 
 	WorkQueueURL, DeadLetterQueueURL string
-
-	// BaseURL is the address that Centercode's requests go to, and MappingHash
-	// names the mapping: both are written into the ledger beside each request.
-	// They may be empty.
-	BaseURL, MappingHash string
-	// ForgetTexts keeps the ledger from remembering what a tester wrote, and who
-	// it was.
-	ForgetTexts bool
 
 	// HoldAtMost is how old a message may become that is put back: an older one
 	// becomes a dead letter, before the queue forgets it. 0 is for a queue that
 	// keeps its messages for ever.
 	HoldAtMost time.Duration
 
-	// Patience is how long the waits after a delivery's own failed attempts may be,
-	// taken together; 0 means [DefaultPatience].
-	Patience time.Duration
 	// Margin is how long before its deadline an invocation stops working; 0
 	// means [DefaultMargin].
 	Margin time.Duration
@@ -114,6 +103,8 @@ type Config struct {
 // than what the breaker counts, and several may run at once.
 type Handler struct {
 	Config
+	// mapping is the one that deliveries are begun with.
+	mapping atomic.Pointer[Mapping]
 	// room is where deliveries are worked on: all beside each other, or one alone.
 	room *semaphore.Weighted
 }
@@ -121,8 +112,7 @@ type Handler struct {
 // New checks c and returns the handler.
 func New(c Config) (*Handler, error) {
 	switch {
-	case c.Ledger == nil, c.Breaker == nil, c.Mapper == nil, c.Centercode == nil, c.Sources == nil,
-		c.Secrets == nil, c.Queue == nil, c.Reporter == nil, c.Now == nil:
+	case c.Ledger == nil, c.Breaker == nil, c.Secrets == nil, c.Queue == nil, c.Reporter == nil, c.Now == nil:
 		return nil, errors.New("worker: a part is missing from its configuration")
 	case c.WorkQueueURL == "":
 		return nil, errors.New("worker: no URL of the work queue")
@@ -130,11 +120,13 @@ func New(c Config) (*Handler, error) {
 		return nil, errors.New("worker: no URL of the dead-letter queue")
 	case c.Margin < 0:
 		return nil, fmt.Errorf("worker: a margin of %s", c.Margin)
-	case c.Patience < 0:
-		return nil, fmt.Errorf("worker: a patience of %s", c.Patience)
 	}
-	c.Margin, c.Patience = cmp.Or(c.Margin, DefaultMargin), cmp.Or(c.Patience, DefaultPatience)
-	return &Handler{Config: c, room: semaphore.NewWeighted(everybody)}, nil
+	c.Margin = cmp.Or(c.Margin, DefaultMargin)
+	h := &Handler{Config: c, room: semaphore.NewWeighted(everybody)}
+	if err := h.Use(c.Mapping); err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 // Handle delivers a batch, its records side by side, and names those that the

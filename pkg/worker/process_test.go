@@ -99,10 +99,12 @@ func (w *world) start(p *plan) *process {
 	w.must(err)
 	proc.handler, err = worker.New(worker.Config{
 		Breaker: health, Ledger: ledgertest.New(w, ledger.Config{Store: faultyStore{proc}, Now: w.clock.Now}),
-		Mapper: w.config, Centercode: client, Sources: faultySources{proc, fetcher}, Secrets: faultySecrets{proc},
-		Queue: faultyQueue{proc}, Reporter: proc, Now: w.clock.Now,
-		WorkQueueURL: w.work, DeadLetterQueueURL: w.dead, HoldAtMost: w.holdAtMost, Patience: w.patience,
-		BaseURL: w.centerURL, MappingHash: "a hash",
+		Mapping: worker.Mapping{
+			Mapper: w.config, Centercode: client, Sources: faultySources{proc, fetcher},
+			Patience: w.patience, BaseURL: w.centerURL, MappingHash: "a hash",
+		},
+		Secrets: faultySecrets{proc}, Queue: faultyQueue{proc}, Reporter: proc, Now: w.clock.Now,
+		WorkQueueURL: w.work, DeadLetterQueueURL: w.dead, HoldAtMost: w.holdAtMost,
 	})
 	w.must(err)
 	return proc

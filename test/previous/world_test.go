@@ -185,7 +185,8 @@ func (w *world) work(edit func(string) string) {
 	stored, err := secrets.New(secrets.Config{API: parameterstore.New(w.home.SSM)})
 	w.must(err)
 	handler, err := worker.New(worker.Config{
-		Breaker: health, Ledger: w.ledger, Mapper: config, Centercode: w.client, Sources: fetcher,
+		Mapping: worker.Mapping{Mapper: config, Centercode: w.client, Sources: fetcher},
+		Breaker: health, Ledger: w.ledger,
 		Secrets: stored, Queue: w.home.SQS, Reporter: reporter{w.T}, Now: w.clock.Now,
 		WorkQueueURL: w.home.WorkQueueURL, DeadLetterQueueURL: w.home.DeadLetterQueueURL,
 	})

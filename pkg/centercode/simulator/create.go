@@ -78,7 +78,7 @@ func (s *Simulator) create(c Call, body []byte) reply {
 	s.mu.Lock()
 	s.tickets[id] = r
 	s.mu.Unlock()
-	return s.options.Shape.answer(c, id, s.options)
+	return s.options.Shape.answer(c, id, s.form())
 }
 
 // submitter says whom a ticket goes to; ok is false if to nobody.

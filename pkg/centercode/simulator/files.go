@@ -34,7 +34,8 @@ func (s *Simulator) serveFile(w http.ResponseWriter, r *http.Request) {
 // takeFile reads a form with one file and adds the file to its ticket.
 func (s *Simulator) takeFile(c Call) reply {
 	r, ok := s.ticket(c.TicketID)
-	known := s.options.FileElements == nil || slices.Contains(s.options.FileElements, c.Element)
+	elements := s.form().FileElements
+	known := elements == nil || slices.Contains(elements, c.Element)
 	if !ok || !known || r.Project != c.Project {
 		return reply{status: http.StatusNotFound, body: []byte(notFound)}
 	}

@@ -20,6 +20,7 @@ type Simulator struct {
 
 	mu       sync.Mutex
 	keys     []string
+	elements []string // of the form
 	lastID   int
 	tickets  map[string]*record
 	faults   []*plannedFault
@@ -71,7 +72,7 @@ type Requests struct {
 func New(options Options) (*Simulator, error) {
 	s := &Simulator{
 		options: options.withDefaults(),
-		keys:    slices.Clone(options.APIKeys),
+		keys:    slices.Clone(options.APIKeys), elements: slices.Clone(options.FileElements),
 		closed:  make(chan struct{}),
 		tickets: make(map[string]*record),
 	}
@@ -96,6 +97,23 @@ func (s *Simulator) SetAPIKeys(keys ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keys = slices.Clone(keys)
+}
+
+// SetFileElements changes the form's file elements, as somebody does who edits the
+// form.
+func (s *Simulator) SetFileElements(elements []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.elements = slices.Clone(elements)
+}
+
+// form is the options with the file elements that the form has now.
+func (s *Simulator) form() Options {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.options
+	o.FileElements = s.elements
+	return o
 }
 
 // Tickets returns all tickets, oldest first. Their Fields and Body are shared

@@ -46,6 +46,7 @@ func Run(t *testing.T, newStore func(t *testing.T) ledger.Store) {
 		{"an expired record counts until it is removed", expired},
 		{"Set replaces whatever is there", set},
 		{"Delete removes what is there", remove},
+		{"which mapping runs is written down", running},
 		{"a cancelled context ends a call", cancelled},
 		{"of racing creators one wins", racingCreators},
 		{"of racing writers of one version one wins", racingWriters},

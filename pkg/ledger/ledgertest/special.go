@@ -164,15 +164,6 @@ func RunLetters(t *testing.T, s ledger.Store) {
 	wantNoParts(t, s, id, last.Letter)
 	lettersEnd(t, s)
 
-	mapping := string(large[:100_000])
-	for range 2 {
-		if err := l.KeepMapping(t.Context(), id, mapping); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, err := l.Mapping(t.Context(), id); err != nil || got != mapping {
-		t.Errorf("a mapping of %d bytes came back with %d, %v", len(mapping), len(got), err)
-	}
 }
 
 // lettersEnd has deliveries that have a letter end as completed in all ways, also

@@ -32,28 +32,22 @@ func decodeAnswer(body []byte) (fields map[string]json.RawMessage, message strin
 	return nil, message, errNotJSON
 }
 
-// listIn finds a list in an answer: an array, or an object of id to entry, under
-// its name or one that wraps it.
-func listIn(fields map[string]json.RawMessage, name string) (json.RawMessage, error) {
-	if list, found := fields[name]; found {
-		return list, nil
-	}
+// decodeWebhooks finds the list in an answer: an array, or an object of id to
+// webhook, under "webhooks" or a name that wraps it.
+func decodeWebhooks(fields map[string]json.RawMessage) ([]Webhook, error) {
+	list, found := fields["webhooks"]
 	for _, wrapper := range []string{"data", "result"} {
 		var inner map[string]json.RawMessage
 		switch {
-		case json.Unmarshal(fields[wrapper], &inner) == nil && inner[name] != nil:
-			return inner[name], nil
+		case found:
+		case json.Unmarshal(fields[wrapper], &inner) == nil && inner["webhooks"] != nil:
+			list, found = inner["webhooks"], true
 		case isArray(fields[wrapper]):
-			return fields[wrapper], nil
+			list, found = fields[wrapper], true
 		}
 	}
-	return nil, errShape
-}
-
-func decodeWebhooks(fields map[string]json.RawMessage) ([]Webhook, error) {
-	list, err := listIn(fields, "webhooks")
-	if err != nil {
-		return nil, err
+	if !found {
+		return nil, errShape
 	}
 	entries, ids, err := entriesOf(list)
 	if err != nil {
