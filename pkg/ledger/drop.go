@@ -84,8 +84,10 @@ func (l *Ledger) drop(ctx context.Context, id string, generation int, why string
 	}
 	e = e.AsDropped(generation, why, now).AsActed(l.action(ctx, now, "dropped it"))
 	e.UpdatedAt = now
-	if err := l.put(ctx, e, r.Version); err != nil {
+	// First, so that what a person wants gone is gone in time even if this dies in
+	// between. Whoever has the delivery die anew keeps its letter for as long as ever.
+	if err := l.retainLetter(ctx, id, e.Letter); err != nil {
 		return err
 	}
-	return l.retainLetter(ctx, id, e.Letter)
+	return l.put(ctx, e, r.Version)
 }

@@ -280,6 +280,28 @@ func TestReplayGoesOnWhereTheDeliveryDied(t *testing.T) {
 	}
 }
 
+// What another does to the entry in between, such as a person in the console, is not
+// lost, nor does it keep a settlement from being written.
+func TestSettleRaces(t *testing.T) {
+	b := newBench(t)
+	c := b.claim(0)
+	b.must(c.Creating(t.Context(), ledger.Where{}))
+	b.must(c.Died(t.Context(), ledger.Fault{Reason: "ambiguous"}, false))
+	raced := false
+	b.store.fault = func(int, ledger.Record) (error, error) {
+		if !raced {
+			raced = true
+			other := ledgertest.New(t, ledger.Config{Store: &memory{records: b.store.records}, Now: func() time.Time { return b.now }})
+			b.must(other.Act(t.Context(), "d1", "looked at it"))
+		}
+		return nil, nil
+	}
+	b.must(b.SettleCreated(t.Context(), "d1", "99"))
+	if e := b.entry(); e.Resume != ledger.Created || e.TicketID != "99" || len(e.Actions) != 2 || e.Actions[0].What != "looked at it" {
+		t.Errorf("got %+v", e)
+	}
+}
+
 func TestSettle(t *testing.T) {
 	park := func(t *testing.T, attach bool) *bench {
 		b := newBench(t)

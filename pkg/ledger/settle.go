@@ -73,6 +73,16 @@ func (l *Ledger) SettleNotCreated(ctx context.Context, id string) error {
 }
 
 func (l *Ledger) settle(ctx context.Context, id, what string, edit func(Entry) (Entry, bool)) error {
+	for range races {
+		err := l.settleOnce(ctx, id, what, edit)
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("settle delivery %s: %w", id, ErrConflict)
+}
+
+func (l *Ledger) settleOnce(ctx context.Context, id, what string, edit func(Entry) (Entry, bool)) error {
 	r, err := l.store.Get(ctx, id)
 	if err != nil {
 		return fmt.Errorf("settle delivery %s: %w", id, err)
