@@ -104,6 +104,7 @@ func TestPayloads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	files = append(files, "new-platform/upload.json", "new-platform/download.json")
 	ids := map[string]string{}
 	for _, name := range files {
 		event, err := testfairy.Decode(read(t, name))
@@ -114,7 +115,7 @@ func TestPayloads(t *testing.T) {
 		if odd := event.Odd(); len(odd) > 0 {
 			t.Errorf("%s: odd %v", name, odd)
 		}
-		if kind, _, _ := strings.Cut(strings.TrimSuffix(name, ".json"), "-"); name != "new-udid.json" && string(event.Kind) != kind {
+		if kind, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(name), ".json"), "-"); name != "new-udid.json" && string(event.Kind) != kind {
 			t.Errorf("%s is a %q", name, event.Kind)
 		}
 		if url := event.Text("screenshotUrl"); url != "" && !regexp.MustCompile(`^https://app\.testfairy\.com/.*\.(jpg|png)$`).MatchString(url) {

@@ -33,7 +33,16 @@ func generated(t *testing.T) map[string][]byte {
 		"feedback-empty-email.json":        variant(t, "feedback.json", fields{"email": ""}),
 		"feedback-no-screenshot.json":      variant(t, "feedback.json", fields{"screenshotUrl": nil}),
 		"feedback-control-characters.json": controlCharacters(t),
-		"new-udid.json":                    []byte(`{"event":"new-udid","timestamp":"2015-07-01 17:21:00","udid":"00008030-001A2B3C4D5E6F70","email":"alice@corporation.com"}` + "\n"),
+		"new-udid.json":                    []byte(`{"event":"new-udid","timestamp":"2015-07-01 17:21:00","udid":"00008030-001A2B3C4D5E6F70","device":"iPhone 12","email":"alice@corporation.com","platform":"ios"}` + "\n"),
+
+		"new-platform/upload.json": variant(t, "upload.json", fields{
+			"build": "1", "platform": "android", "buildId": 584120, "changeLog": "Landscape works now", "communityUrl": nil,
+			"landingPageUrl": "https://mobile.saucelabs.com/landing/demoapp", "landingPageBuildUrl": "https://mobile.saucelabs.com/landing/demoapp/584120",
+			"appUrl": "https://mobile.saucelabs.com/app/10",
+		}),
+		"new-platform/download.json": variant(t, "download.json", fields{
+			"build": "1", "platform": "android", "buildId": 584120, "ipAddress": "54.227.255.225", "referer": nil, "buildUrl": nil,
+		}),
 
 		"odd/wrong-types.json": variant(t, "feedback.json", fields{
 			"timestamp": []int{2015, 7, 1}, "version": true, "build": []int{1}, "appName": fields{"en": "Demo App"}, "filesize": "550 KB",

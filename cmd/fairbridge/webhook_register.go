@@ -77,7 +77,11 @@ for that there is --show-token.`,
 			if err != nil {
 				return err
 			}
-			return r.register(ctx, std.out, client, dryRun)
+			err = r.register(ctx, std.out, client, dryRun)
+			if slices.Contains(events, "feedback") && (errors.Is(err, api.ErrGone) || client.Ending().Deprecated) {
+				fmt.Fprintln(std.err, "fairbridge: "+newPlatform)
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "the webhook's name in TestFairy (default: FairBridge, with the stack's name)")
@@ -91,6 +95,11 @@ for that there is --show-token.`,
 	at.flags(cmd)
 	return cmd
 }
+
+// newPlatform is what is said where the REST API is not that of the classic TestFairy.
+const newPlatform = "this seems to be Sauce Labs' new platform. It has webhooks for upload, download and new-udid, and none for feedback: " +
+	"no feedback will come from it. Register at the classic TestFairy that your app reports to (--testfairy legacy, or its URL), " +
+	"or type the webhook into its dashboard (--print)."
 
 // register brings TestFairy to what it is to be, and looks whether it is.
 func (r registration) register(ctx context.Context, out io.Writer, client *api.Client, dryRun bool) error {

@@ -4,6 +4,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"fairbridge/pkg/secrets"
 	testfairysim "fairbridge/pkg/testfairy/simulator"
@@ -83,6 +84,39 @@ func TestWebhookRegister(t *testing.T) {
 		"Changed: webhook 1 \"FairBridge (fairbridge-prod)\", feedback to https://new.example.com/webhooks/testfairy, projects 12, 34 (changed: address)\n", "")
 	want.URL = "https://new.example.com/webhooks/testfairy?token=N3W"
 	wantWebhooks()
+}
+
+// TestWebhookOnTheNewPlatform: it has none for feedback, which is said whether it
+// refuses the webhook or seems to take it.
+func TestWebhookOnTheNewPlatform(t *testing.T) {
+	newDashboard(t)
+	for _, tt := range []struct {
+		options testfairysim.Options
+		path    string
+		fault   testfairysim.Fault
+		args    []string
+		code    int
+		said    bool
+	}{
+		{testfairysim.Options{NewPlatform: true, Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)}, "", testfairysim.Fault{}, nil, exitLeft, true},
+		{testfairysim.Options{Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)}, "", testfairysim.Fault{}, nil, exitDone, true},
+		{testfairysim.Options{Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)}, "", testfairysim.Fault{}, []string{"--events", "upload"}, exitDone, false},
+		{testfairysim.Options{}, "/api/1/webhooks/", testfairysim.Fault{Status: 410}, nil, exitLeft, true},
+		{testfairysim.Options{}, "/api/1/webhooks/", testfairysim.Fault{Status: 500}, nil, exitLeft, false},
+		{testfairysim.Options{}, "", testfairysim.Fault{}, nil, exitDone, false},
+	} {
+		server := testfairysim.New(tt.options)
+		if tt.path != "" {
+			server.Inject(tt.path, tt.fault)
+		}
+		srv := httptest.NewServer(server.Handler())
+		t.Cleanup(srv.Close)
+		t.Setenv(baseVariable, srv.URL)
+		got := webhookCommand(t, append([]string{"register"}, tt.args...)...)
+		if got.code != tt.code || strings.Contains(got.err, "none for feedback: no feedback will come from it") != tt.said {
+			t.Errorf("%+v %q: %+v", tt.options, tt.path, got)
+		}
+	}
 }
 
 func TestWebhookOfAnotherIsLeftAlone(t *testing.T) {

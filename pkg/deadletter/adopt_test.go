@@ -3,9 +3,16 @@ package deadletter_test
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
 )
 
 // Of several letters the newest is adopted, what is on its way back or done is left
@@ -39,4 +46,35 @@ func TestAdoptUnknown(t *testing.T) {
 	if depth, err := o.home.Depth(t.Context(), o.home.DeadLetterQueueURL); err != nil || depth.Waiting != 7 {
 		t.Errorf("%+v letters, %v; want 7 that are visible", depth, err)
 	}
+}
+
+// Somebody else's message has one id for all: whoever lists, adopts, replays or asks
+// for the status means the same.
+func TestForeignMessageIsOneDelivery(t *testing.T) {
+	o := newOffice(t)
+	_, err := o.home.SQS.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: &o.home.DeadLetterQueueURL,
+		Entries: []types.SendMessageBatchRequestEntry{{Id: aws.String("1"), MessageBody: aws.String("hello")}}})
+	o.must(err)
+	id := queue.DeliveryID("hello")
+	// An hour ago: a difference between queue and ledger has lasted.
+	o.reopen(deadletter.Config{Now: func() time.Time { return time.Now().Add(-time.Hour) }})
+	if n, err := o.AdoptUnknown(t.Context(), func(_ deadletter.Letter, err error) { t.Error(err) }); err != nil || n != 1 {
+		t.Errorf("%d adopted, %v", n, err)
+	}
+	agree := func(letters int) {
+		t.Helper()
+		if listed, err := o.Look(t.Context(), deadletter.Wish{}); err != nil || len(listed.Cases) != letters || letters > 0 && listed.Cases[0].DeliveryID != id {
+			t.Errorf("listed %+v, %v", listed, err)
+		}
+		for _, p := range o.home.Status(t.Context(), home.StatusOptions{}).Problems {
+			if strings.Contains(p, "without a letter") || strings.Contains(p, "does not know") {
+				t.Errorf("the status says %q", p)
+			}
+		}
+	}
+	agree(1)
+	if done, err := o.Replay(t.Context(), deadletter.ReplayOptions{Filter: deadletter.Filter{IDs: []string{id[:8]}}}); err != nil || len(done.Cases) != 1 {
+		t.Errorf("replayed %+v, %v", done, err)
+	}
+	agree(0)
 }

@@ -54,6 +54,8 @@ type Hold struct {
 
 	mu   sync.Mutex
 	held map[string]lease // by message id
+	// seen are the deliveries whose letters have been in hand.
+	seen map[string]bool
 }
 
 // lease is one letter's receipt handle, and until when it is sure to hold.
@@ -65,7 +67,7 @@ type lease struct {
 
 func newHold(ctx context.Context, q *Queue) *Hold {
 	ctx, stop := context.WithCancel(ctx)
-	h := &Hold{q: q, stop: stop, stopped: make(chan struct{}), held: map[string]lease{}}
+	h := &Hold{q: q, stop: stop, stopped: make(chan struct{}), held: map[string]lease{}, seen: map[string]bool{}}
 	go func() {
 		defer close(h.stopped)
 		every := time.NewTicker(renewEvery)
@@ -139,6 +141,25 @@ func (h *Hold) add(id, receipt string, until time.Time) bool {
 		h.visited.Add(1)
 	}
 	return !known
+}
+
+// see notes that a delivery's letter has been in hand. Nil has none.
+func (h *Hold) see(delivery string) {
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.seen[delivery] = true
+}
+
+func (h *Hold) saw(delivery string) bool {
+	if h == nil {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.seen[delivery]
 }
 
 // drop lets go of letters without a word to the queue.

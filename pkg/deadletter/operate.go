@@ -1,6 +1,7 @@
 package deadletter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -242,9 +243,17 @@ func (r *replaying) correct(cases []Case) []Case {
 	return right
 }
 
+// errWentOn says that a letter which no queue has was replayed by another, or dropped.
+var errWentOn = errors.New("is no dead letter any more")
+
 // writeDown has the ledger remember that a person replays a letter, and what was
 // corrected in it: the fields' names, since what they held is in the message.
 func (d *Desk) writeDown(ctx context.Context, c Case) error {
+	if c.Kept { // nobody has it in hand: a person was asked, and others may have been faster
+		if e, err := d.ledger.Entry(ctx, c.DeliveryID); err != nil || !waitsSince(e, c.Generation) {
+			return cmp.Or(err, errWentOn)
+		}
+	}
 	did := []string{ledger.ActionReplayed}
 	if len(c.corrected) > 0 {
 		var fields []string

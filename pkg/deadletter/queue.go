@@ -181,7 +181,9 @@ func (q *Queue) receive(ctx context.Context, h *Hold, wait int32) ([]Letter, err
 	letters := make([]Letter, 0, len(out.Messages))
 	for _, m := range out.Messages {
 		if h.add(aws.ToString(m.MessageId), aws.ToString(m.ReceiptHandle), began.Add(firstHold)) {
-			letters = append(letters, letterOf(m))
+			l := letterOf(m)
+			h.see(l.DeliveryID)
+			letters = append(letters, l)
 		}
 	}
 	return letters, nil

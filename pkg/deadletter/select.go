@@ -3,14 +3,12 @@ package deadletter
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"golang.org/x/sync/errgroup"
 
 	"fairbridge/pkg/ledger"
@@ -63,13 +61,11 @@ func (d *Desk) Select(ctx context.Context, w Wish) (*Selection, error) {
 func (d *Desk) selectMore(ctx context.Context, hold *Hold, w Wish) (*Selection, error) {
 	s := sifting{wish: w, known: map[string]sifted{}}
 	anyMore, err := hold.Take(ctx, w.Most, s.add)
+	if err == nil && !anyMore {
+		anyMore, err = d.addLost(ctx, &s, hold)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if !anyMore {
-		if err := d.addLost(ctx, &s); err != nil {
-			return nil, err
-		}
 	}
 	in := s.selection(ctx, d)
 	in.Hold, in.More, in.Absent = hold, anyMore, hold.Missing
@@ -77,16 +73,20 @@ func (d *Desk) selectMore(ctx context.Context, hold *Hold, w Wish) (*Selection, 
 }
 
 // Look finds the letters that are meant without taking one in hand: whoever works
-// with the queue does not notice. In a folder they are what the queue has. On a
-// stack they are what the ledger has of deliveries that wait for a person: those
-// that it does not know are Absent, as those that SQS moved before [Desk.Adopt].
+// with the queue does not notice. In a folder they are what the queue has, and what
+// the ledger has of those that are gone from it. On a stack they are what the ledger
+// has of deliveries that wait for a person: those that it does not know are Absent,
+// as those that SQS moved before [Desk.Adopt].
 func (d *Desk) Look(ctx context.Context, w Wish) (*Selection, error) {
 	s := sifting{wish: w, known: map[string]sifted{}}
 	if d.home.Peeks != nil {
-		err := d.home.Peeks.Peek(ctx, d.home.DeadLetterQueueURL, func(m types.Message) bool {
-			s.add(letterOf(m))
+		err := d.peek(ctx, func(l Letter) bool {
+			s.add(l)
 			return true
 		})
+		if err == nil {
+			_, err = d.addLost(ctx, &s, nil)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -100,19 +100,7 @@ func (d *Desk) Look(ctx context.Context, w Wish) (*Selection, error) {
 	if err != nil {
 		return nil, err
 	}
-	var readers errgroup.Group
-	readers.SetLimit(lookups)
-	for i, r := range records {
-		readers.Go(func() error {
-			l, err := d.keptLetter(ctx, r)
-			if err == nil {
-				s.add(l)
-				d.progress("reading dead letters", i+1, len(records))
-			}
-			return err
-		})
-	}
-	if err := readers.Wait(); err != nil {
+	if err := d.addKept(ctx, &s, records, d.keptLetter); err != nil {
 		return nil, err
 	}
 	in := s.selection(ctx, d)
@@ -120,64 +108,21 @@ func (d *Desk) Look(ctx context.Context, w Wish) (*Selection, error) {
 	return in, nil
 }
 
-// addLost adds the letters that are meant by their ids and that the queue does not
-// have, since somebody deleted them or their time was over, but the ledger.
-func (d *Desk) addLost(ctx context.Context, s *sifting) error {
-	lost := slices.ContainsFunc(s.wish.Filter.IDs, func(id string) bool {
-		return !slices.ContainsFunc(s.letters, func(l Letter) bool { return strings.HasPrefix(l.DeliveryID, strings.ToLower(id)) })
-	})
-	if !lost {
-		return nil
-	}
-	records, err := d.home.History.Waiting(ctx)
-	if err != nil {
-		return err
-	}
-	for _, r := range records {
-		if slices.ContainsFunc(s.letters, func(l Letter) bool { return l.DeliveryID == r.ID }) ||
-			!slices.ContainsFunc(s.wish.Filter.IDs, func(id string) bool { return strings.HasPrefix(r.ID, strings.ToLower(id)) }) {
-			continue
-		}
-		e, err := ledger.Read(r)
-		if err != nil {
+// addKept adds what read makes of records; nil for nothing.
+func (d *Desk) addKept(ctx context.Context, s *sifting, records []ledger.Record, read func(context.Context, ledger.Record) (*Letter, error)) error {
+	var readers errgroup.Group
+	readers.SetLimit(lookups)
+	for i, r := range records {
+		readers.Go(func() error {
+			l, err := read(ctx, r)
+			if err == nil && l != nil {
+				s.add(*l)
+			}
+			d.progress("reading dead letters", i+1, len(records))
 			return err
-		}
-		l, err := d.keptLetter(ctx, r)
-		if err != nil {
-			return err
-		}
-		if l.Body == "" {
-			continue
-		}
-		l.Kept, l.Generation = true, max(l.Generation, e.Generation) // an import raises that
-		s.add(l)
+		})
 	}
-	return nil
-}
-
-// keptLetter is the letter of a dead delivery, as the ledger keeps it.
-func (d *Desk) keptLetter(ctx context.Context, r ledger.Record) (Letter, error) {
-	e, err := ledger.Read(r)
-	if err != nil {
-		return Letter{}, err
-	}
-	text, err := d.ledger.Letter(ctx, e)
-	if err == nil {
-		var line queue.Line
-		if err := json.Unmarshal(text, &line); err != nil {
-			return Letter{}, fmt.Errorf("read the letter of delivery %s: %w", shortID(e.DeliveryID), err)
-		}
-		return Letter{DeadLetter: line.DeadLetter, MessageID: e.DeliveryID, SentAt: line.SentAt, Body: line.Body}, nil
-	}
-	if !errors.Is(err, ledger.ErrNoLetter) {
-		return Letter{}, err
-	}
-	l := Letter{MessageID: e.DeliveryID}
-	l.DeliveryID, l.Generation, l.Replays, l.Attempts, l.FailedAt = e.DeliveryID, e.Generation, e.Replays, e.Attempts, r.Since
-	if e.Last != nil {
-		l.Reason, l.Stage, l.Status, l.Description = queue.Reason(e.Last.Reason), queue.Stage(e.Last.Stage), e.Last.Status, e.Last.Text
-	}
-	return l, nil
+	return readers.Wait()
 }
 
 // sifting keeps of many letters what is wanted of them. Several goroutines add.

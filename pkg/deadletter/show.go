@@ -96,6 +96,9 @@ func endOf(e ledger.Entry) string {
 	if e.Last != nil && e.State != ledger.Completed {
 		text += ": " + FaultText(*e.Last)
 	}
+	if e.ReplayedSince() {
+		text += "; it was replayed since, and waits for a worker"
+	}
 	return text
 }
 

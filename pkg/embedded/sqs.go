@@ -46,8 +46,7 @@ type SQS struct {
 	clock clock
 
 	// Moved is told of each message that was received too often, once it is in the
-	// dead-letter queue; deliveryID is "" if it is none of ours. It is set before
-	// the first receive, or nil.
+	// dead-letter queue. It is set before the first receive, or nil.
 	Moved func(deliveryID string, receives int64)
 
 	mu     sync.Mutex

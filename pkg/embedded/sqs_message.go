@@ -14,6 +14,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	envelope "fairbridge/pkg/queue"
 )
 
 // SQS's quotas, from the developer guide's page "message quotas".
@@ -42,19 +44,13 @@ func (c content) size() int {
 	return n
 }
 
-// delivery is the delivery that a message of FairBridge's is about, "" for any
-// other: what the ledger keeps as long as there is such a message.
+// delivery is the delivery that a message is about, as all who read it have it: what
+// the ledger keeps as long as there is such a message.
 func (c content) delivery() string {
-	if id := aws.ToString(c.attributes["deliveryId"].StringValue); id != "" {
+	if id := aws.ToString(c.attributes["deliveryId"].StringValue); envelope.IsDeliveryID(id) {
 		return id
 	}
-	var envelope struct {
-		DeliveryID string `json:"deliveryId"`
-	}
-	if json.Unmarshal([]byte(c.body), &envelope) != nil {
-		return ""
-	}
-	return envelope.DeliveryID
+	return envelope.DeliveryID(c.body)
 }
 
 // check returns SQS's error for what must not stand in a message.

@@ -31,8 +31,7 @@ func (s *SQS) Oldest(ctx context.Context, queueURL string) (time.Time, error) {
 }
 
 // Deliveries returns the ids of the deliveries that have a message in a queue, with
-// when the last of those was sent. A message that says of no delivery counts under
-// "". Nothing is received.
+// when the last of those was sent. Nothing is received.
 func (s *SQS) Deliveries(ctx context.Context, queueURL string) (found map[string]time.Time, err error) {
 	defer func() {
 		if err != nil {

@@ -1,8 +1,16 @@
 package embedded_test
 
 import (
+	"encoding/json"
+	"maps"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	envelope "fairbridge/pkg/queue"
 )
 
 func TestOldest(t *testing.T) {
@@ -30,19 +38,43 @@ func TestOldest(t *testing.T) {
 	}
 }
 
+// A message is found under the id that its readers have for it: that of its
+// attribute, of its body, or the body's own hash if it is somebody else's.
 func TestDeliveries(t *testing.T) {
 	q := openQueues(t)
-	q.send(t, q.work, `{"deliveryId":"a"}`)
+	ours := func(id string) string {
+		body, err := envelope.Envelope{DeliveryID: id, ReceivedAt: q.clock.now(), Event: json.RawMessage("{}")}.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return body
+	}
+	attribute := func(id string) map[string]types.MessageAttributeValue {
+		return map[string]types.MessageAttributeValue{"deliveryId": {DataType: aws.String("String"), StringValue: &id}}
+	}
+	q.send(t, q.work, ours(idOf("a")))
 	q.clock.advance(time.Hour)
-	last := q.clock.now()
-	q.send(t, q.work, `{"deliveryId":"a"}`)
-	q.send(t, q.work, "x")
+	last := q.clock.now().Truncate(time.Millisecond)
+	for _, m := range []struct {
+		body, attribute string
+	}{{ours(idOf("a")), ""}, {"x", ""}, {"x", "not an id"}, {"y", idOf("b")}} {
+		in := &sqs.SendMessageInput{QueueUrl: &q.work, MessageBody: &m.body}
+		if m.attribute != "" {
+			in.MessageAttributes = attribute(m.attribute)
+		}
+		if _, err := q.SendMessage(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
 	q.receive(t, q.work) // being received does not change it
 	got, err := q.Deliveries(t.Context(), q.work)
-	if err != nil || len(got) != 2 || got["a"].Before(last.Truncate(time.Millisecond)) || got[""].IsZero() {
+	want := map[string]time.Time{idOf("a"): last.UTC(), idOf("x"): last.UTC(), idOf("b"): last.UTC()}
+	if err != nil || !maps.Equal(got, want) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	if _, err := q.Deliveries(t.Context(), "embedded://sqs/none"); err == nil {
 		t.Error("a queue that is not there is no error")
 	}
 }
+
+func idOf(body string) string { return envelope.DeliveryID(body) }

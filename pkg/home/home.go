@@ -94,8 +94,7 @@ type Ages interface {
 	// if there is none.
 	Oldest(ctx context.Context, queueURL string) (time.Time, error)
 	// Deliveries returns the ids of the deliveries that have a message in a queue,
-	// with when the last of those was sent. A message that is none of ours counts
-	// under "".
+	// with when the last of those was sent.
 	Deliveries(ctx context.Context, queueURL string) (map[string]time.Time, error)
 }
 

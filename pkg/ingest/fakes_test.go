@@ -107,7 +107,7 @@ func newBench(t testing.TB) *bench {
 		QueueURL: "https://sqs.example.com/1/work",
 		Sender:   b.queue,
 		Secrets:  b.secrets,
-		Routes:   wants{testfairy.KindFeedback, "new-udid"},
+		Routes:   wants{testfairy.KindFeedback, "mood"},
 		Reporter: b.reports,
 		Timeout:  time.Second,
 		Now:      func() time.Time { return b.now },

@@ -91,7 +91,7 @@ func TestAnswers(t *testing.T) {
 		{name: "as long as may be once decompressed", body: compressed(exactly), status: 202},
 		{name: "called compressed, and is not", body: feedback, change: header("content-encoding", "gzip"), status: 202},
 		{name: "in capitals", body: `{"event":" FeedBack\n","text":"CANARY"}`, status: 202},
-		{name: "a kind that is not known, but a route names it", body: `{"event":"New-UDID","email":7}`, status: 202},
+		{name: "a kind that is not known, but a route names it", body: `{"event":"Mood","email":7}`, status: 202},
 		{name: "nested as deep as may be", body: `{"event":"feedback","text":"CANARY","a":` + strings.Repeat("[", 99) + strings.Repeat("]", 99) + `}`, status: 202},
 		{name: "odd fields", body: `{"event":"feedback","text":"CANARY","email":"canary","screenshotUrl":"::canary","build":[1],"canary":{}}`, status: 202, names: []string{"build", "screenshotUrl", "email"}},
 		{name: "nothing said", body: `{"event":"feedback"}`, status: 202, names: []string{"text"}},

@@ -14,8 +14,9 @@ import (
 var documented = map[testfairy.Kind][]string{
 	testfairy.KindFeedback: {"event", "timestamp", "version", "build", "appName", "filesize", "buildUrl", "iconUrl", "sessionUrl", "screenshotUrl", "correlationId", "email", "rawDeviceName", "ipAddress", "text"},
 	testfairy.KindCrash:    {"event", "timestamp", "version", "build", "appName", "filesize", "buildUrl", "iconUrl", "email", "deviceName", "rawDeviceName", "crashMessage", "ipAddress"},
-	testfairy.KindUpload:   {"event", "timestamp", "version", "build", "appName", "filesize", "iconUrl", "communityUrl"},
-	testfairy.KindDownload: {"event", "timestamp", "version", "build", "appName", "filesize", "buildUrl", "iconUrl", "testerEmail", "referer"},
+	testfairy.KindUpload:   {"event", "timestamp", "version", "build", "appName", "filesize", "iconUrl", "communityUrl", "platform", "buildId", "landingPageUrl", "landingPageBuildUrl", "appUrl", "changeLog"},
+	testfairy.KindDownload: {"event", "timestamp", "version", "build", "appName", "filesize", "buildUrl", "iconUrl", "testerEmail", "referer", "platform", "buildId", "ipAddress"},
+	testfairy.KindNewUDID:  {"event", "timestamp", "udid", "device", "email", "platform"},
 }
 
 // ownFields returns the event's fields that are not documented for its kind:

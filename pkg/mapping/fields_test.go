@@ -19,13 +19,19 @@ func TestDocumentedFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	for kind, fields := range documented {
-		payload, err := os.ReadFile(filepath.Join("..", "..", "events", string(kind)+".json"))
-		if err != nil {
-			t.Fatal(err)
+		all := map[string]any{}
+		for _, folder := range []string{"", "new-platform"} {
+			payload, err := os.ReadFile(filepath.Join("..", "..", "events", folder, string(kind)+".json"))
+			if err != nil && folder == "" {
+				t.Fatal(err)
+			}
+			if err == nil {
+				maps.Copy(all, event(t, string(payload)).Fields)
+			}
 		}
-		has := slices.Sorted(maps.Keys(event(t, string(payload)).Fields))
+		has := slices.Sorted(maps.Keys(all))
 		if want := slices.Sorted(slices.Values(fields)); !slices.Equal(has, want) {
-			t.Errorf("%s: the payload has %q, the table %q", kind, has, want)
+			t.Errorf("%s: the payloads have %q, the table %q", kind, has, want)
 		}
 		line := "- " + string(kind) + ": `" + strings.Join(fields[1:], "` `") + "`\n"
 		if !strings.Contains(string(docs), line) {

@@ -109,7 +109,7 @@ var routeKind = strictyaml.Described(strictyaml.Object("a route", append([]stric
 
 // eventKinds are the documented kinds of events.
 var eventKinds = []string{
-	string(testfairy.KindFeedback), string(testfairy.KindCrash), string(testfairy.KindUpload), string(testfairy.KindDownload),
+	string(testfairy.KindFeedback), string(testfairy.KindCrash), string(testfairy.KindUpload), string(testfairy.KindDownload), string(testfairy.KindNewUDID),
 }
 
 // eventKind is a kind of event in small letters. TestFairy may have others than

@@ -26,19 +26,20 @@ type Kind string
 // KindOf returns the kind that a name stands for.
 func KindOf(name string) Kind { return Kind(strings.ToLower(strings.TrimSpace(name))) }
 
-// The kinds whose payloads TestFairy documents. Its REST API also names
-// "new-udid", whose payload it does not document.
+// The kinds whose payloads TestFairy documents. Its new platform, Sauce Labs'
+// Mobile App Distribution, sends the last three only.
 const (
 	KindFeedback Kind = "feedback"
 	KindCrash    Kind = "crash"
 	KindUpload   Kind = "upload"
 	KindDownload Kind = "download"
+	KindNewUDID  Kind = "new-udid"
 )
 
 // Known reports whether k is a documented kind.
 func (k Kind) Known() bool {
 	switch k {
-	case KindFeedback, KindCrash, KindUpload, KindDownload:
+	case KindFeedback, KindCrash, KindUpload, KindDownload, KindNewUDID:
 		return true
 	}
 	return false

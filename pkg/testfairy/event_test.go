@@ -45,7 +45,7 @@ func TestDecodeTolerates(t *testing.T) {
 		{name: "lone surrogate escape stays", body: `{"event":"x","text":"a\ud83d"}`, wantText: "a\uFFFD"},
 		{name: "escaped backslash before the closing quote", body: `{"event":"x","text":"\\","b":"\\\""}`, wantText: `\`},
 		{name: "last of a duplicate key", body: `{"event":"crash","event":"x","text":"a","text":"b"}`, wantText: "b"},
-		{name: "unknown kind", body: `{"event":"new-udid"}`},
+		{name: "unknown kind", body: `{"event":"mood"}`},
 		{name: "as deep as allowed", body: `{"event":"x","a":` + strings.Repeat("[", 99) + strings.Repeat("]", 99) + `}`},
 		{name: "brackets in a string do not nest", body: `{"event":"x","text":"` + strings.Repeat("[", 200) + `"}`, wantText: strings.Repeat("[", 200)},
 	}
@@ -137,12 +137,12 @@ func TestKinds(t *testing.T) {
 }
 
 func TestKnown(t *testing.T) {
-	for _, kind := range []testfairy.Kind{"feedback", "crash", "upload", "download"} {
+	for _, kind := range []testfairy.Kind{"feedback", "crash", "upload", "download", "new-udid"} {
 		if !kind.Known() {
 			t.Errorf("%q is not known", kind)
 		}
 	}
-	for _, kind := range []testfairy.Kind{"", "new-udid", "Feedback"} {
+	for _, kind := range []testfairy.Kind{"", "mood", "Feedback"} {
 		if kind.Known() {
 			t.Errorf("%q is known", kind)
 		}

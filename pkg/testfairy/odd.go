@@ -43,10 +43,26 @@ var checks = map[Kind][]fieldCheck{
 		fieldCheck{"buildUrl", checkURL},
 		fieldCheck{"testerEmail", checkEmail},
 		fieldCheck{"referer", checkText}, // a browser's word: any text
+		fieldCheck{"platform", checkText},
+		fieldCheck{"buildId", checkText},
+		fieldCheck{"ipAddress", checkText},
 	),
 	KindUpload: withBuildChecks(
 		fieldCheck{"communityUrl", checkURL},
+		fieldCheck{"platform", checkText},
+		fieldCheck{"buildId", checkText},
+		fieldCheck{"landingPageUrl", checkURL},
+		fieldCheck{"landingPageBuildUrl", checkURL},
+		fieldCheck{"appUrl", checkURL},
+		fieldCheck{"changeLog", checkText},
 	),
+	KindNewUDID: {
+		{"timestamp", checkText},
+		{"udid", checkText},
+		{"device", checkText},
+		{"email", checkEmail},
+		{"platform", checkText},
+	},
 }
 
 // withBuildChecks puts the checks of the fields that every kind has in front.

@@ -27,7 +27,7 @@ func TestOdd(t *testing.T) {
 		{name: "everything null but the text", body: `{"event":"feedback","timestamp":null,"version":null,"build":null,"appName":null,"filesize":null,"buildUrl":null,"iconUrl":null,"sessionUrl":null,"screenshotUrl":null,"correlationId":null,"email":null,"rawDeviceName":null,"ipAddress":null,"text":"a"}`},
 		{name: "everything empty but the text", body: `{"event":"feedback","timestamp":"","version":"","build":"","appName":"","filesize":" ","buildUrl":"","iconUrl":"","sessionUrl":"","screenshotUrl":" ","correlationId":"","email":" ","rawDeviceName":"","ipAddress":"","text":"a"}`},
 		{name: "an app's own fields hold anything", body: `{"event":"feedback","text":"a","rating":5,"custom":{"a":[1]},"crashMessage":{}}`},
-		{name: "unknown kinds are not checked", body: `{"event":"new-udid","email":5,"text":{}}`},
+		{name: "unknown kinds are not checked", body: `{"event":"mood","email":5,"text":{}}`},
 		{name: "a crash needs nothing", body: `{"event":"crash"}`},
 		{name: "an upload needs nothing", body: `{"event":"upload"}`},
 		{name: "a referer is any text", body: `{"event":"download","referer":"android-app://com.example"}`},
@@ -46,6 +46,8 @@ func TestOdd(t *testing.T) {
 			want: []testfairy.Oddity{{Field: "email", Problem: badEmail}, {Field: "deviceName", Problem: badText}, {Field: "crashMessage", Problem: badText}}},
 		{name: "download", body: `{"event":"download","testerEmail":"nobody","referer":{}}`,
 			want: []testfairy.Oddity{{Field: "testerEmail", Problem: badEmail}, {Field: "referer", Problem: badText}}},
+		{name: "a new UDID", body: `{"event":"new-udid","udid":[],"device":{},"email":"alice","platform":true}`,
+			want: []testfairy.Oddity{{Field: "udid", Problem: badText}, {Field: "device", Problem: badText}, {Field: "email", Problem: badEmail}, {Field: "platform", Problem: badText}}},
 		{name: "upload", body: `{"event":"upload","communityUrl":"tsfr.io/myapp"}`,
 			want: []testfairy.Oddity{{Field: "communityUrl", Problem: badURL}}},
 	}

@@ -32,22 +32,28 @@ func decodeAnswer(body []byte) (fields map[string]json.RawMessage, message strin
 	return nil, message, errNotJSON
 }
 
-// decodeWebhooks finds the list in an answer: an array, or an object of id to
-// webhook, under "webhooks" or a name that wraps it.
-func decodeWebhooks(fields map[string]json.RawMessage) ([]Webhook, error) {
-	list, found := fields["webhooks"]
+// listIn finds a list in an answer: an array, or an object of id to entry, under
+// its name or one that wraps it.
+func listIn(fields map[string]json.RawMessage, name string) (json.RawMessage, error) {
+	if list, found := fields[name]; found {
+		return list, nil
+	}
 	for _, wrapper := range []string{"data", "result"} {
 		var inner map[string]json.RawMessage
 		switch {
-		case found:
-		case json.Unmarshal(fields[wrapper], &inner) == nil && inner["webhooks"] != nil:
-			list, found = inner["webhooks"], true
+		case json.Unmarshal(fields[wrapper], &inner) == nil && inner[name] != nil:
+			return inner[name], nil
 		case isArray(fields[wrapper]):
-			list, found = fields[wrapper], true
+			return fields[wrapper], nil
 		}
 	}
-	if !found {
-		return nil, errShape
+	return nil, errShape
+}
+
+func decodeWebhooks(fields map[string]json.RawMessage) ([]Webhook, error) {
+	list, err := listIn(fields, "webhooks")
+	if err != nil {
+		return nil, err
 	}
 	entries, ids, err := entriesOf(list)
 	if err != nil {

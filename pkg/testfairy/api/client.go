@@ -1,5 +1,6 @@
-// Package api is a client of TestFairy's REST API, as far as the
-// bridge's command needs it: the account's webhooks.
+// Package api is a client of TestFairy's REST API, as far as the bridge needs it:
+// the account's webhooks, and its latest feedbacks. That API may go; what is left
+// of it on Sauce Labs' new platform says so in its headers, see [Ending].
 //
 // The documentation names the fields of an answer but not all of its shape, so
 // the answers are read tolerantly, with bounds, and what cannot be understood
@@ -16,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"fairbridge/pkg/internal/loopback"
@@ -32,8 +34,9 @@ const (
 const (
 	// callTimeout bounds one call with its answer.
 	callTimeout = 30 * time.Second
-	// maxAnswer bounds an answer, in bytes; a webhook takes some 300.
-	maxAnswer = 1 << 20
+	// maxAnswer bounds an answer, in bytes; a webhook takes some 300. maxFeedbacks
+	// does that of a hundred feedbacks, each of which may have a long text.
+	maxAnswer, maxFeedbacks = 1 << 20, 16 << 20
 )
 
 // ErrInvalidBase says that a base URL cannot be used.
@@ -60,6 +63,7 @@ type Client struct {
 	base        *url.URL
 	credentials Credentials
 	http        *http.Client
+	ending      atomic.Pointer[Ending]
 }
 
 // New returns a client. baseURL is [US], [EU], [Legacy] or another https URL
@@ -91,11 +95,23 @@ func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "TestFai
 // LogValue implements [slog.LogValuer].
 func (c *Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
 
-// call makes one call below /api/1/ and returns the fields of its answer. The
-// error is an [*Error]. form is the body, nil for none.
-func (c *Client) call(ctx context.Context, op, method, path string, form url.Values) (map[string]json.RawMessage, error) {
+// request is a call below /api/1/.
+type request struct {
+	// op says what it does.
+	op, method, path string
+	query            url.Values
+	// form is the body, nil for none.
+	form url.Values
+	// most bounds the answer, in bytes.
+	most int64
+}
+
+// call makes one call and returns the fields of its answer. The error is an
+// [*Error].
+func (c *Client) call(ctx context.Context, r request) (map[string]json.RawMessage, error) {
+	form := r.form
 	fail := func(status int, message string, err error) error {
-		return &Error{Op: op, Status: status, Message: c.clean(message, form), Err: err}
+		return &Error{Op: r.op, Status: status, Message: c.clean(message, form), Err: err}
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -103,7 +119,9 @@ func (c *Client) call(ctx context.Context, op, method, path string, form url.Val
 	if form != nil {
 		body = strings.NewReader(form.Encode())
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base.JoinPath("api/1", path).String(), body)
+	where := c.base.JoinPath("api/1", r.path)
+	where.RawQuery = r.query.Encode()
+	req, err := http.NewRequestWithContext(ctx, r.method, where.String(), body)
 	if err != nil {
 		return nil, fail(0, "", err)
 	}
@@ -120,15 +138,17 @@ func (c *Client) call(ctx context.Context, op, method, path string, form url.Val
 		return nil, fail(0, "", err)
 	}
 	defer resp.Body.Close()
+	ending := endingOf(resp.Header)
+	c.ending.Store(&ending)
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		return nil, fail(resp.StatusCode, "", errRedirect)
 	}
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, r.most+1))
 	if err != nil {
 		return nil, fail(resp.StatusCode, "", fmt.Errorf("read the answer: %w", err))
 	}
-	if len(answer) > maxAnswer {
-		return nil, fail(resp.StatusCode, "", errTooLong)
+	if int64(len(answer)) > r.most {
+		return nil, fail(resp.StatusCode, "", fmt.Errorf("the answer is longer than %d bytes", r.most))
 	}
 	fields, message, err := decodeAnswer(answer)
 	switch {

@@ -18,9 +18,10 @@ var (
 	ErrCredentials = errors.New("user or API key refused")
 	// ErrFailed says that TestFairy answered "status": "fail".
 	ErrFailed = errors.New(`answered "fail"`)
+	// ErrGone says that TestFairy no longer has a list.
+	ErrGone = errors.New("it is not there any more")
 
 	errRedirect = errors.New("the answer is a redirect, which is not followed; is the base URL right?")
-	errTooLong  = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
 	errNotJSON  = errors.New("the answer is not JSON as documented; is the base URL right?")
 	errShape    = errors.New("the answer is not of a known shape")
 )

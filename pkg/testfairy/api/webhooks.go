@@ -81,10 +81,11 @@ func (w Webhook) form() url.Values {
 	return form
 }
 
-// Webhooks lists the account's webhooks in TestFairy's order.
+// Webhooks lists the account's webhooks in TestFairy's order. The error wraps
+// [ErrGone] if there is no such list any more.
 func (c *Client) Webhooks(ctx context.Context) ([]Webhook, error) {
 	const op = "list webhooks"
-	fields, err := c.call(ctx, op, http.MethodGet, "webhooks/", nil)
+	fields, err := c.list(ctx, request{op: op, path: "webhooks/", most: maxAnswer})
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +100,7 @@ func (c *Client) Webhooks(ctx context.Context) ([]Webhook, error) {
 // whether two may have the same URL, so list them first. What id the new one
 // got, the list says: the answer to this call is not documented.
 func (c *Client) AddWebhook(ctx context.Context, w Webhook) error {
-	_, err := c.call(ctx, "add webhook", http.MethodPost, "webhook/", w.form())
+	_, err := c.call(ctx, request{op: "add webhook", method: http.MethodPost, path: "webhook/", form: w.form(), most: maxAnswer})
 	return err
 }
 
@@ -109,6 +110,6 @@ func (c *Client) ChangeWebhook(ctx context.Context, w Webhook) error {
 	if !validID.MatchString(w.ID) {
 		return &Error{Op: "change webhook", Err: errShape}
 	}
-	_, err := c.call(ctx, "change webhook "+w.ID, http.MethodPost, "webhook/"+w.ID+"/", w.form())
+	_, err := c.call(ctx, request{op: "change webhook " + w.ID, method: http.MethodPost, path: "webhook/" + w.ID + "/", form: w.form(), most: maxAnswer})
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // account is what the REST API reads and changes, guarded by Server.mu.
@@ -37,6 +38,10 @@ func (s *Server) apiHandler() http.Handler {
 			w.Header().Set("WWW-Authenticate", `Basic realm="TestFairy"`)
 			answerFail(w, http.StatusUnauthorized, "wrong credentials")
 			return
+		}
+		if !s.options.Sunset.IsZero() {
+			w.Header().Set("Deprecation", "true")
+			w.Header().Set("Sunset", s.options.Sunset.UTC().Format(http.TimeFormat))
 		}
 		mux.ServeHTTP(w, r)
 	})
@@ -74,7 +79,7 @@ func encode(answer map[string]any) []byte {
 // Feedback is an entry of the REST API's list of feedbacks, with the fields of
 // the documented sample.
 type Feedback struct {
-	RecordedAt    string `json:"recordedAt"` // also sent as recorded_at
+	RecordedAt    string `json:"recordedAt"` // recorded_at is by another clock
 	Text          string `json:"text"`       // what the tester wrote
 	FeedbackID    string `json:"feedbackId"` // the webhook does not carry it
 	ScreenshotURL string `json:"screenshotUrl"`
@@ -85,10 +90,15 @@ type Feedback struct {
 	SessionID     string `json:"session_id"`
 }
 
+// otherClock is how far recorded_at is from recordedAt in the documented sample: the
+// two are of different time zones.
+const otherClock = -10 * time.Hour
+
 // maxFeedbacks is how many feedbacks the API lists: the latest 100.
 const maxFeedbacks = 100
 
-// AddFeedback puts a feedback in front of the API's list.
+// AddFeedback puts a feedback in front of the API's list. On the new platform there
+// is no such list, and it stays empty.
 func (s *Server) AddFeedback(feedback Feedback) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,12 +111,19 @@ func (s *Server) listFeedbacks(w http.ResponseWriter, _ *http.Request) {
 		Feedback
 		RecordedAtAgain string `json:"recorded_at"`
 	}
+	entries := []entry{}
 	s.mu.Lock()
-	entries := make([]entry, len(s.account.feedbacks))
-	for i, feedback := range s.account.feedbacks {
-		entries[i] = entry{feedback, feedback.RecordedAt}
+	for _, feedback := range s.account.feedbacks {
+		again := feedback.RecordedAt
+		if t, err := time.Parse(time.DateTime, again); err == nil {
+			again = t.Add(otherClock).Format(time.DateTime)
+		}
+		entries = append(entries, entry{feedback, again})
 	}
 	s.mu.Unlock()
+	if s.options.NewPlatform {
+		entries = entries[:0]
+	}
 	answerOK(w, map[string]any{"feedbacks": entries})
 }
 

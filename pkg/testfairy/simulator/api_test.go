@@ -2,11 +2,13 @@ package simulator_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
@@ -112,8 +114,27 @@ func TestAPIFeedbacks(t *testing.T) {
 		t.Fatalf("%d feedbacks, want 100", len(list))
 	}
 	latest, _ := list[0].(map[string]any)
-	if latest["feedbackId"] != "100" || latest["recorded_at"] != "2015-07-01 17:21:00" || latest["recordedAt"] != "2015-07-01 17:21:00" {
+	if latest["feedbackId"] != "100" || latest["recorded_at"] != "2015-07-01 07:21:00" || latest["recordedAt"] != "2015-07-01 17:21:00" {
 		t.Errorf("latest: %v", latest)
+	}
+}
+
+func TestNewPlatform(t *testing.T) {
+	sim, base := start(t, testfairysim.Options{NewPlatform: true, Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)})
+	sim.AddFeedback(testfairysim.Feedback{FeedbackID: "1"})
+	if _, answer := call(t, "GET", base+"/api/1/feedbacks/", nil); fmt.Sprint(answer["feedbacks"]) != "[]" {
+		t.Errorf("it lists %v", answer)
+	}
+	if status, _ := call(t, "POST", base+"/api/1/webhook/", url.Values{"webhook-url": {"https://example.com/"}}); status != 404 {
+		t.Errorf("it took a webhook: %d", status)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/api/1/webhooks/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.SetBasicAuth("x", "y")
+	if got := do(t, request); got.Header.Get("Deprecation") != "true" || got.Header.Get("Sunset") != "Thu, 31 Dec 2026 00:00:00 GMT" {
+		t.Errorf("headers %v", got.Header)
 	}
 }
 

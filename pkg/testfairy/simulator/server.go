@@ -37,6 +37,11 @@ type Options struct {
 	// RequireLogin hides the files from everyone without the credentials: they
 	// are redirected to a sign-in page.
 	RequireLogin bool
+	// Sunset, if it is set, is when the REST API goes, as its answers' headers say.
+	Sunset time.Time
+	// NewPlatform makes it Sauce Labs' Mobile App Distribution, in what is left
+	// there of the REST API: no list of feedbacks, no webhook for one.
+	NewPlatform bool
 }
 
 // Server is a simulated TestFairy. Its methods may be called at any time and

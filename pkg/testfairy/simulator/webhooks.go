@@ -40,6 +40,10 @@ func (s *Server) listWebhooks(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) addWebhook(w http.ResponseWriter, r *http.Request) {
+	if s.options.NewPlatform {
+		answerFail(w, http.StatusNotFound, "not found")
+		return
+	}
 	webhook := Webhook{Status: "true"}
 	form, err := readForm(w, r)
 	webhook.set(form)

@@ -1,0 +1,46 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// Ending is what an answer's headers say of the end of the REST API: Deprecation
+// (https://www.rfc-editor.org/rfc/rfc9745) and Sunset
+// (https://www.rfc-editor.org/rfc/rfc8594). Those of Sauce Labs' new platform do.
+type Ending struct {
+	// Deprecated says that the API is to go.
+	Deprecated bool
+	// Sunset is when; zero if that is not said.
+	Sunset time.Time
+}
+
+// Ending returns what the last answer said; nothing before there was one.
+func (c *Client) Ending() Ending {
+	if e := c.ending.Load(); e != nil {
+		return *e
+	}
+	return Ending{}
+}
+
+func endingOf(h http.Header) Ending {
+	deprecation := h.Get("Deprecation")
+	sunset, err := http.ParseTime(h.Get("Sunset"))
+	if err != nil {
+		sunset = time.Time{}
+	}
+	return Ending{Deprecated: deprecation != "" && deprecation != "false" || h.Get("Sunset") != "", Sunset: sunset.UTC()}
+}
+
+// list reads a list, and tells where there is none any more.
+func (c *Client) list(ctx context.Context, r request) (map[string]json.RawMessage, error) {
+	r.method = http.MethodGet
+	fields, err := c.call(ctx, r)
+	if e, ok := errors.AsType[*Error](err); ok && (e.Status == http.StatusNotFound || e.Status == http.StatusGone) {
+		e.Err = ErrGone
+	}
+	return fields, err
+}

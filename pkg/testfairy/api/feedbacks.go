@@ -1,0 +1,104 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+// MostFeedbacks is how many feedbacks TestFairy lists: the latest.
+const MostFeedbacks = 100
+
+// Feedback is an entry of TestFairy's list of feedbacks. What is missing is "".
+type Feedback struct {
+	// ID is TestFairy's; no webhook has it.
+	ID string
+	// RecordedAt are the times of two clocks, of other zones than is said, in
+	// TestFairy's words.
+	RecordedAt [2]string
+	// Text is what the tester wrote, Email who it was.
+	Text, Email string
+	// ScreenshotURL may be signed, and expire.
+	ScreenshotURL string
+	// ProjectID, BuildID and SessionID are those of the session's page.
+	ProjectID, BuildID, SessionID string
+}
+
+// Feedbacks lists the account's latest feedbacks, at most [MostFeedbacks], in
+// TestFairy's order. The error wraps [ErrGone] if there is no such list any more:
+// 404, 410, or an empty list of an API that is to go.
+func (c *Client) Feedbacks(ctx context.Context) ([]Feedback, error) {
+	const op = "list feedbacks"
+	fields, err := c.list(ctx, request{op: op, path: "feedbacks/", most: maxFeedbacks})
+	if err != nil {
+		return nil, err
+	}
+	list, err := listIn(fields, "feedbacks")
+	var entries []json.RawMessage
+	var ids []string
+	if err == nil {
+		entries, ids, err = entriesOf(list)
+	}
+	if err == nil && len(entries) == 0 && c.Ending().Deprecated {
+		err = ErrGone
+	}
+	var all []Feedback
+	for i, entry := range entries {
+		f, shape := decodeFeedback(entry, ids[i])
+		if shape != nil {
+			err = fmt.Errorf("feedback %d of %d: %w", i+1, len(entries), shape)
+			break
+		}
+		all = append(all, f)
+	}
+	if err != nil {
+		return nil, &Error{Op: op, Status: http.StatusOK, Err: err}
+	}
+	return all, nil
+}
+
+func decodeFeedback(raw json.RawMessage, id string) (Feedback, error) {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(raw, &fields) != nil || fields == nil {
+		return Feedback{}, errShape
+	}
+	var written string // as it is: space in it may matter
+	if json.Unmarshal(fields["text"], &written) != nil {
+		written = text(fields["text"])
+	}
+	get := func(name string) string { return text(fields[name]) }
+	return Feedback{
+		ID: cmp.Or(get("feedbackId"), id), RecordedAt: [2]string{get("recorded_at"), get("recordedAt")},
+		Text: written, Email: get("reported_by"), ScreenshotURL: get("screenshotUrl"),
+		ProjectID: get("projectId"), BuildID: get("buildId"), SessionID: get("session_id"),
+	}, nil
+}
+
+// Session returns what TestFairy says of a session that is text or a number, by the
+// names that it has there. They are not documented.
+func (c *Client) Session(ctx context.Context, project, build, session string) (map[string]string, error) {
+	path, err := url.JoinPath("projects", url.PathEscape(project), "builds", url.PathEscape(build), "sessions", url.PathEscape(session), "/")
+	if err != nil {
+		return nil, &Error{Op: "read session", Err: errShape}
+	}
+	fields, err := c.call(ctx, request{op: "read session", method: http.MethodGet, path: path, query: url.Values{"fields": {"meta"}}, most: maxAnswer})
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	for _, name := range []string{"session", "meta"} { // one within the other, if they are there
+		var inner map[string]json.RawMessage
+		if json.Unmarshal(fields[name], &inner) == nil && inner != nil {
+			fields = inner
+		}
+		for field, value := range fields {
+			if value := text(value); value != "" {
+				all[field] = value
+			}
+		}
+	}
+	return all, nil
+}
