@@ -51,7 +51,7 @@ func TestWalk(t *testing.T) {
 				s.walk(t, store.open(t), clean, waysBack[0])
 				points := []string{"nowhere"}
 				for _, call := range clean.calls {
-					if name, _, _ := strings.Cut(call, "#"); changes(name) {
+					if changes(nameOf(call)) {
 						points = append(points, call)
 					}
 				}
@@ -68,6 +68,12 @@ func TestWalk(t *testing.T) {
 			})
 		}
 	}
+}
+
+// nameOf is a call without its number.
+func nameOf(call string) string {
+	name, _, _ := strings.Cut(call, "#")
+	return name
 }
 
 // changes says whether a call changes anything outside of the worker.
