@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/home"
-	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/preview"
 )
 
@@ -68,20 +66,18 @@ func (d *desk) print(format string, args ...any) error {
 	return err
 }
 
-// checkerHere is the checker of the fairbridge.yaml that the flag names, or that
-// lies here. Without either it is nil: a bridge on AWS has its own.
-func (d *desk) checkerHere(cmd *cobra.Command, config string) (*preview.Checker, error) {
-	c, err := mapping.Load(config)
-	if errors.Is(err, fs.ErrNotExist) && !cmd.Flags().Changed("config") {
-		return nil, nil
-	}
-	if err != nil {
+// tryFlag names a mapping file to try.
+func tryFlag(cmd *cobra.Command, config *string) {
+	configFlag(cmd, config)
+	cmd.Flags().Lookup("config").Usage = "show what this file would make of it, whatever runs"
+}
+
+// checker makes requests by the mapping that the bridge runs, or by the file that
+// the flag names. It is nil where no mapping is known.
+func (d *desk) checker(cmd *cobra.Command, config string) (*preview.Checker, error) {
+	m, err := d.target.Mapping(cmd.Context(), config, cmd.Flags().Changed("config"))
+	if err != nil || m.Config == nil {
 		return nil, err
 	}
-	if d.target.CentercodeBaseURL != "" {
-		stack := *c
-		stack.Centercode.BaseURL = d.target.CentercodeBaseURL
-		c = &stack
-	}
-	return preview.New(preview.Config{Mapping: c})
+	return preview.New(preview.Config{Mapping: m.Config, By: m.By})
 }

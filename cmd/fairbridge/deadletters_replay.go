@@ -40,7 +40,7 @@ letter whose ticket is in doubt (reason ambiguous): look in Centercode first.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDesk(cmd.Context(), &r.at, std, func(d *desk) (err error) {
 				if len(r.sets) > 0 || r.dryRun {
-					if r.options.Checker, err = d.checkerHere(cmd, r.config); err != nil {
+					if r.options.Checker, err = d.checker(cmd, r.config); err != nil {
 						return err
 					}
 				}
@@ -69,7 +69,7 @@ type replayCall struct {
 func (r *replayCall) flags(cmd *cobra.Command) {
 	r.at.flags(cmd)
 	r.selection.flags(cmd)
-	configFlag(cmd, &r.config)
+	tryFlag(cmd, &r.config)
 	f := cmd.Flags()
 	f.BoolVar(&r.all, "all", false, "every dead letter")
 	f.BoolVar(&r.dryRun, "dry-run", false, "print the requests that would be made, and send nothing")

@@ -91,7 +91,7 @@ func (t *replayTeller) dryRun(ctx context.Context, o deadletter.ReplayOptions) e
 		}
 		t.left = t.left || len(r.Problems) > 0
 	}
-	return t.print("\n%s would be replayed\n", terminal.Count(len(requests), "dead letter"))
+	return t.print("\n%s would be replayed, by %s\n", terminal.Count(len(requests), "dead letter"), terminal.Printable(o.Checker.By()))
 }
 
 // explainSettlement says how to go on where there is nothing to settle.

@@ -56,13 +56,13 @@ func TestDryRun(t *testing.T) {
 `+idOf(4)+`
   ignored: it is done already, as ticket of unknown id
 
-4 dead letters would be replayed
+4 dead letters would be replayed, by `+f.config+` as it is now: no bridge runs in this folder
 `, "BASE", base), "")
 	if got := h.dlq("replay", idOf(3), "--create-again", "--dry-run", "--config", f.config); got.code != exitDone || strings.Contains(got.out, "PROBLEM") {
 		t.Errorf("settled: %+v", got)
 	}
 	if got := h.dlq("replay", idOf(3), "--as-created", "5", "--dry-run", "--config", f.config); got.code != exitDone ||
-		got.out != idOf(3)+" (ticket 5 is made, what it lacks is sent)\n\n1 dead letter would be replayed\n" {
+		got.out != idOf(3)+" (ticket 5 is made, what it lacks is sent)\n\n1 dead letter would be replayed, by "+f.config+" as it is now: no bridge runs in this folder\n" {
 		t.Errorf("settled: %+v", got)
 	}
 	if e := h.entry(idOf(3)); e.Resume != ledger.Creating {

@@ -27,7 +27,8 @@ func newDeadLettersShow(std streams) *cobra.Command {
 		Use:   "show DELIVERY-ID",
 		Short: "Show all that is known of a dead letter, and what to do",
 		Long: `Shows a dead letter: what went wrong and what to do, the payload, the request that
-fairbridge.yaml makes of it, and the ledger's history. The first characters of
+the mapping that runs makes of it, and the ledger's history. --config shows what
+another fairbridge.yaml would make. The first characters of
 the delivery id are enough. The letter is not received.`,
 		Example: `  fairbridge dlq show 3f9a2c41
   fairbridge dlq show 3f9a2c41 --stack fairbridge --config prod.yaml
@@ -41,7 +42,7 @@ the delivery id are enough. The letter is not received.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
-				c, err := d.checkerHere(cmd, config)
+				c, err := d.checker(cmd, config)
 				if err != nil {
 					return err
 				}
@@ -61,7 +62,7 @@ the delivery id are enough. The letter is not received.`,
 		},
 	}
 	at.flags(cmd)
-	configFlag(cmd, &config)
+	tryFlag(cmd, &config)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as one JSON object")
 	return cmd
 }
@@ -106,7 +107,7 @@ func writeShown(out io.Writer, s *deadletter.Shown, at home.Place, now time.Time
 	}
 	writePayload(&b, s)
 	if s.Request != nil {
-		b.WriteString("\nA replay would send:\n")
+		fmt.Fprintf(&b, "\nA replay would send, by %s:\n", terminal.Printable(s.Request.Mapping))
 		if err := writeReplayed(&b, *s.Request, false); err != nil {
 			return err
 		}

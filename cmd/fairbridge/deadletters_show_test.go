@@ -34,7 +34,7 @@ func TestWriteShownLetter(t *testing.T) {
 	}
 	shown := &deadletter.Shown{
 		Letter: c.Record(), Advice: deadletter.AdviceFor(l, entry, true), Payload: e.Event, Ledger: &entry,
-		Request: &deadletter.Request{Payload: l.DeliveryID, Attachments: []preview.File{{Element: "screenshot", URL: "https://app.testfairy.com/1.jpg"}}},
+		Request: &deadletter.Request{Payload: l.DeliveryID, Mapping: "the mapping that runs", Attachments: []preview.File{{Element: "screenshot", URL: "https://app.testfairy.com/1.jpg"}}},
 	}
 	var b strings.Builder
 	if err := writeShown(&b, shown, at, letterTime.Add(3*time.Hour)); err != nil {
@@ -67,7 +67,7 @@ The payload:
 }
 2026-01-02T03:05:05Z: email was "nobody"
 
-A replay would send:
+A replay would send, by the mapping that runs:
 6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
 
   attachment screenshot from https://app.testfairy.com/1.jpg

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -21,7 +20,6 @@ import (
 	"fairbridge/pkg/deliveries"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
@@ -131,11 +129,11 @@ func withFinder(ctx context.Context, at *place, config string, work func(*home.H
 	if err != nil {
 		return err
 	}
-	m, err := mapping.Load(config)
-	if err != nil && (!errors.Is(err, fs.ErrNotExist) || config != defaultConfig) {
+	m, err := t.Mapping(ctx, config, config != defaultConfig)
+	if err != nil {
 		return errors.Join(err, t.Close())
 	}
-	finder, err := deliveries.New(deliveries.Config{Home: t, Mapping: m})
+	finder, err := deliveries.New(deliveries.Config{Home: t, Mapping: m.Config})
 	if err == nil {
 		err = work(t, finder)
 	}

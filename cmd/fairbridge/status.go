@@ -24,10 +24,10 @@ func newStatus(std streams) *cobra.Command {
 		Use:   "status",
 		Short: "Show how the bridge is, and what needs a person",
 		Long: `Shows the queues, the dead letters, the secrets, whether Centercode answers from
-here (no key is sent), what is held, and the last deliveries. Nothing is changed,
+here (no key is sent), which mapping runs, what is held, and the last deliveries. Nothing is changed,
 and nothing is received from a queue. The exit code is 1 if something needs a
 person: a bridge in a folder that does not run while feedback waits; a key that is
-missing or refused; a Centercode that does not answer, or is not responding to the
+missing or refused; a fairbridge.yaml that cannot run as it is now; a Centercode that does not answer, or is not responding to the
 bridge for 15 minutes; feedback that waits or fails for more than an hour, or is
 paused for a day; dead letters, and those that the queue or the ledger does not know
 of; a look-up that cannot work; and of the last 24 hours tickets without a name, and
@@ -94,6 +94,7 @@ func writeStatus(out io.Writer, s *home.Status, now time.Time) error {
 	if s.Runs == nil || *s.Runs {
 		line("webhook", s.Webhook)
 	}
+	line("mapping", mappingText(s.Mapping))
 	line("work queue", depthText(s.Work, now))
 	line("dead letters", lettersText(s.DeadLetters, now))
 	line("Centercode", centercodeText(s.Centercode))
@@ -151,6 +152,20 @@ func writeDeliveries(out io.Writer, s *home.Status, now time.Time) error {
 		fmt.Fprintln(out, "The ledger is large: these are the last of a part of it. The dashboard has all.")
 	}
 	return nil
+}
+
+func mappingText(m *home.MappingStatus) string {
+	if m == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%.12s, since %s", m.Hash, m.Since.UTC().Format(time.RFC3339))
+	if m.File != "" {
+		text += ", " + m.File
+	}
+	if m.Differs {
+		text += ", which differs"
+	}
+	return terminal.Printable(text)
 }
 
 func depthText(q *home.QueueDepth, now time.Time) string {

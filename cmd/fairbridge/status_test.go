@@ -223,9 +223,11 @@ This needs a person:
 		{home.Status{
 			Data: ".fairbridge", Runs: aws.Bool(true), Webhook: "http://127.0.0.1:8080/webhooks/testfairy",
 			Work: &home.QueueDepth{}, DeadLetters: &home.QueueDepth{},
+			Mapping:    &home.MappingStatus{Hash: id("c"), Since: now, File: "/a/fairbridge.yaml", Differs: true},
 			Centercode: home.CentercodeStatus{Note: "none is configured in fairbridge.yaml: tickets go to the simulator"},
 		}, `bridge        folder .fairbridge, running
 webhook       http://127.0.0.1:8080/webhooks/testfairy
+mapping       cccccccccccc, since 2026-01-02T03:04:05Z, /a/fairbridge.yaml, which differs
 work queue    0 waiting, 0 in work, 0 delayed
 dead letters  0
 Centercode    none is configured in fairbridge.yaml: tickets go to the simulator

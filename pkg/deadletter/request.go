@@ -16,7 +16,8 @@ import (
 // read.
 type Request struct {
 	Payload     string          `json:"payload"`
-	Route       int             `json:"route,omitempty"` // counted from 1
+	Mapping     string          `json:"mapping,omitempty"` // by which it was made, in words
+	Route       int             `json:"route,omitempty"`   // counted from 1
 	Method      string          `json:"method,omitempty"`
 	URL         string          `json:"url,omitempty"`
 	Body        json.RawMessage `json:"body,omitempty"`
@@ -54,7 +55,7 @@ func problemsOf(err error) []string {
 
 // Preview returns what a replay of a letter would send, by what the ledger knows.
 func Preview(c *preview.Checker, l Letter, e ledger.Entry) (Request, error) {
-	result := Request{Payload: l.DeliveryID}
+	result := Request{Payload: l.DeliveryID, Mapping: c.By()}
 	state := e.Progress()
 	switch {
 	case e.State == ledger.Completed:

@@ -15,6 +15,7 @@ import (
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/dynamo"
+	"fairbridge/pkg/mapping"
 )
 
 // Status is what can be told of a bridge. What could not be read is nil or
@@ -23,14 +24,17 @@ type Status struct {
 	Stack string `json:"stack,omitempty"`
 	Data  string `json:"data,omitempty"`
 	// Runs says whether the bridge of a data folder runs and answers.
-	Runs        *bool            `json:"runs,omitempty"`
-	Webhook     string           `json:"webhook,omitempty"` // without the token
-	Dashboard   string           `json:"dashboard,omitempty"`
-	Work        *QueueDepth      `json:"workQueue"`
-	DeadLetters *QueueDepth      `json:"deadLetterQueue"`
-	Secrets     []SecretState    `json:"secrets"`
-	Centercode  CentercodeStatus `json:"centercode"`
-	Deliveries  []DeliveryStatus `json:"deliveries"`
+	Runs        *bool       `json:"runs,omitempty"`
+	Webhook     string      `json:"webhook,omitempty"` // without the token
+	Dashboard   string      `json:"dashboard,omitempty"`
+	Work        *QueueDepth `json:"workQueue"`
+	DeadLetters *QueueDepth `json:"deadLetterQueue"`
+	// Mapping is the one that runs or, of a folder in which no bridge runs, ran
+	// last; nil where that is not known.
+	Mapping    *MappingStatus   `json:"mapping,omitempty"`
+	Secrets    []SecretState    `json:"secrets"`
+	Centercode CentercodeStatus `json:"centercode"`
+	Deliveries []DeliveryStatus `json:"deliveries"`
 	// Partial says that the ledger was too large to be read whole.
 	Partial bool `json:"deliveriesPartial,omitempty"`
 	// Refused are the last hundred webhooks that were refused, and counts.
@@ -97,30 +101,35 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 		s.Data = h.Folder
 	}
 	var f findings
-	var workErr, deadErr, secretsErr, centercodeErr, recentErr, waitingErr, namelessErr, healthErr, queuesErr, refusedErr error
+	var workErr, deadErr, secretsErr, mappingErr, centercodeErr, recentErr, waitingErr, namelessErr, healthErr, queuesErr, refusedErr error
 	var all sync.WaitGroup
 	all.Go(func() { s.Work, workErr = h.Depth(ctx, h.WorkQueueURL) })
 	all.Go(func() { s.DeadLetters, deadErr = h.Depth(ctx, h.DeadLetterQueueURL) })
 	all.Go(func() { s.Secrets, secretsErr = h.Secrets(ctx) })
-	all.Go(func() { s.Centercode, centercodeErr = h.askCentercode(ctx, o.Config) })
+	all.Go(func() {
+		if !h.OnAWS() {
+			s.Runs = aws.Bool(answers(ctx, h.Webhook))
+		}
+		var runs *mapping.Config
+		s.Mapping, runs, mappingErr = h.mappingStatus(ctx, o.Config)
+		if s.Runs != nil && !*s.Runs {
+			runs = nil
+		}
+		s.Centercode, centercodeErr = h.askCentercode(ctx, runs, o.Config)
+	})
 	all.Go(func() { f.recent, s.Partial, recentErr = h.recent(ctx, max(o.Last, lookedAt)) })
 	all.Go(func() { f.waiting, waitingErr = h.noted(ctx, ledger.AttentionPerson) })
 	all.Go(func() { f.nameless, namelessErr = h.noted(ctx, ledger.AttentionNameless) })
 	all.Go(func() { f.health, healthErr = h.health(ctx) })
 	all.Go(func() { f.queued, f.letters, queuesErr = h.inQueues(ctx) })
 	all.Go(func() { s.Refused, refusedErr = h.refused(ctx) })
-	all.Go(func() {
-		if !h.OnAWS() {
-			s.Runs = aws.Bool(answers(ctx, h.Webhook))
-		}
-	})
 	all.Wait()
 
 	s.Deliveries = deliveries(f.recent, o.Last)
 	if h.problems(s, f, time.Now()) {
 		centercodeErr = nil // that is what was said
 	}
-	for _, err := range []error{centercodeErr, workErr, deadErr, secretsErr, recentErr, waitingErr, namelessErr, healthErr, queuesErr, refusedErr} {
+	for _, err := range []error{mappingErr, centercodeErr, workErr, deadErr, secretsErr, recentErr, waitingErr, namelessErr, healthErr, queuesErr, refusedErr} {
 		if err != nil {
 			s.problem("%v", err)
 		}

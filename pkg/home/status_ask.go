@@ -19,11 +19,15 @@ import (
 const answerTimeout = 10 * time.Second
 
 // askCentercode finds out whether the site answers from this machine. Any answer
-// below 500 will do: the path and the key are the worker's business.
-func (h *Home) askCentercode(ctx context.Context, config string) (CentercodeStatus, error) {
+// below 500 will do: the path and the key are the worker's business. runs is the
+// mapping that runs; nil for the one of the file.
+func (h *Home) askCentercode(ctx context.Context, runs *mapping.Config, config string) (CentercodeStatus, error) {
 	s := CentercodeStatus{BaseURL: h.CentercodeBaseURL}
 	if s.BaseURL == "" {
-		c, err := mapping.Load(config)
+		c, err := runs, error(nil)
+		if c == nil {
+			c, err = mapping.Load(config)
+		}
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			s.Note = "not asked: its address is in fairbridge.yaml, and there is no " + config + " here (--config)"

@@ -46,6 +46,7 @@ type findings struct {
 func (h *Home) problems(s *Status, f findings, now time.Time) (away bool) {
 	h.notRunning(s)
 	h.missingSecrets(s)
+	s.tellMapping(h)
 	away = s.tellHealth(h, f.health, now)
 	h.triedProblems(s, f, now)
 	h.letterProblems(s, f, now)

@@ -22,12 +22,15 @@ type Checker struct {
 	config  *mapping.Config
 	client  *centercode.Client
 	fetcher *attachment.Fetcher
+	by      string
 	now     func() time.Time
 }
 
 // Config is what a [Checker] needs.
 type Config struct {
 	Mapping *mapping.Config
+	// By says in words which mapping it is.
+	By string
 	// Now is what .receivedAt of a payload becomes; the default is time.Now.
 	Now func() time.Time
 }
@@ -51,11 +54,14 @@ func New(config Config) (*Checker, error) {
 	if now == nil {
 		now = time.Now
 	}
-	return &Checker{config: c, client: client, fetcher: fetcher, now: now}, nil
+	return &Checker{config: c, client: client, fetcher: fetcher, by: config.By, now: now}, nil
 }
 
 // Mapping is the checker's.
 func (c *Checker) Mapping() *mapping.Config { return c.config }
+
+// By says in words which mapping it is.
+func (c *Checker) By() string { return c.by }
 
 // Payload takes one through what ingest does, and then through the mapping.
 func (c *Checker) Payload(p Payload) (Preview, error) {

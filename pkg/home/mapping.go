@@ -1,0 +1,147 @@
+package home
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/mapping"
+)
+
+// Mapping is the mapping by which what a bridge would do is shown.
+type Mapping struct {
+	// Config is nil if none is known: no bridge has run, and there is no file.
+	Config *mapping.Config
+	// Runs says that it is the one that the bridge runs.
+	Runs bool
+	// By says in words which one it is.
+	By string
+}
+
+// Mapping returns the mapping that the bridge runs or, where none does, the one of
+// the file that its next start reads: by default the one that ran last had. With
+// given, a person wants to know what the file would do, whatever runs. The error is
+// about the file if it is given, or the ledger's.
+func (h *Home) Mapping(ctx context.Context, file string, given bool) (Mapping, error) {
+	l, err := ledger.New(ledger.Config{Store: h.Ledger})
+	if err != nil {
+		return Mapping{}, err
+	}
+	running, known, err := h.ran(ctx, l)
+	if err != nil {
+		return Mapping{}, err
+	}
+	here, fileErr := h.load(file)
+	runs := known != nil && (h.OnAWS() || answers(ctx, h.Webhook))
+	const none = "no bridge runs in this folder"
+	switch {
+	case given && fileErr != nil:
+		return Mapping{}, fileErr
+	case given && runs && here.Hash() == running.Hash:
+		return Mapping{Config: here, Runs: true, By: file + ", which is what runs"}, nil
+	case given && (runs || h.OnAWS()):
+		return Mapping{Config: here, By: file + ", which is not what runs"}, nil
+	case runs:
+		m := Mapping{Config: known, Runs: true, By: fmt.Sprintf("the mapping that runs since %s (%.12s)", moment(running.Since), running.Hash)}
+		if here != nil && here.Hash() != running.Hash {
+			m.By += fmt.Sprintf("; %s here is another, which --config %s tries", file, file)
+		}
+		return m, nil
+	case here != nil && h.OnAWS():
+		return Mapping{Config: here, By: file + " here: the ledger does not say yet which mapping runs"}, nil
+	case here != nil:
+		return Mapping{Config: here, By: file + " as it is now: " + none}, nil
+	case known != nil && errors.Is(fileErr, fs.ErrNotExist):
+		return Mapping{Config: known, By: fmt.Sprintf("the mapping that ran last (%.12s): %s", running.Hash, none)}, nil
+	case errors.Is(fileErr, fs.ErrNotExist):
+		return Mapping{}, nil
+	}
+	return Mapping{}, fileErr
+}
+
+// ran returns the mapping that runs, or ran last; nil if that is not known.
+func (h *Home) ran(ctx context.Context, l *ledger.Ledger) (ledger.Running, *mapping.Config, error) {
+	running, err := l.Running(ctx)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return ledger.Running{}, nil, nil
+	}
+	if err != nil {
+		return ledger.Running{}, nil, err
+	}
+	text, err := l.Mapping(ctx, running.Hash)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return running, nil, nil
+	}
+	if err != nil {
+		return running, nil, err
+	}
+	config, err := mapping.Parse("the mapping that runs", []byte(text))
+	if err != nil {
+		return running, nil, fmt.Errorf("the mapping that runs is not one for this version of fairbridge; name a file with --config: %w", err)
+	}
+	return running, config, nil
+}
+
+// load reads a mapping file as it would run in this home.
+func (h *Home) load(file string) (*mapping.Config, error) {
+	c, err := mapping.Load(file)
+	if err != nil || h.CentercodeBaseURL == "" {
+		return c, err
+	}
+	return c.WithBaseURL(h.CentercodeBaseURL)
+}
+
+// MappingStatus says which mapping a bridge runs.
+type MappingStatus struct {
+	Hash  string    `json:"hash"`
+	Since time.Time `json:"since"`
+	// File is what it is compared with: the one that it was read from or, of a
+	// stack, the one on this machine; "" if that is not there.
+	File string `json:"file,omitempty"`
+	// Differs says that the file is not what runs, and Problem why it cannot.
+	Differs bool   `json:"differs,omitempty"`
+	Problem string `json:"problem,omitempty"`
+}
+
+// mappingStatus returns what is known of the mapping that runs, and the mapping; nil
+// if that is nothing.
+func (h *Home) mappingStatus(ctx context.Context, file string) (*MappingStatus, *mapping.Config, error) {
+	l, err := ledger.New(ledger.Config{Store: h.Ledger})
+	if err != nil {
+		return nil, nil, err
+	}
+	running, config, err := h.ran(ctx, l)
+	if config == nil {
+		return nil, nil, err
+	}
+	if !h.OnAWS() && running.File != "" {
+		file = running.File
+	}
+	s := &MappingStatus{Hash: running.Hash, Since: running.Since, File: file, Problem: running.Problem}
+	here, err := h.load(file)
+	switch {
+	case h.OnAWS() && errors.Is(err, fs.ErrNotExist):
+		s.File = ""
+	case err != nil || here.Hash() != running.Hash:
+		s.Differs = true
+	}
+	return s, config, nil
+}
+
+// tellMapping makes a problem or a note of a file that is not what runs.
+func (s *Status) tellMapping(h *Home) {
+	m := s.Mapping
+	switch {
+	case m == nil || !m.Differs:
+	case h.OnAWS():
+		s.Notes = append(s.Notes, fmt.Sprintf("%s here is not what runs: a deployment brings it", m.File))
+	case s.Runs == nil || !*s.Runs:
+	case m.Problem != "":
+		s.problem("%s cannot run as it is now, and the mapping of before goes on: %s", m.File, m.Problem)
+	default:
+		s.Notes = append(s.Notes, fmt.Sprintf("%s has changed, and is about to run", m.File))
+	}
+}
