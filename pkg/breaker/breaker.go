@@ -49,9 +49,15 @@ type project struct {
 	// failures counts those in a row, by what this process has heard.
 	failures int
 	of       map[string]bool
-	// probed is when this process probed last because an answer was lost, and
-	// what came of it.
-	probed time.Time
+	// look is the last probe of this process because an answer was lost; nil
+	// before the first.
+	look *look
+}
+
+// look is a probe, and what came of it once done is closed.
+type look struct {
+	done   chan struct{}
+	at     time.Time
 	unwell *Fault
 }
 
@@ -250,8 +256,19 @@ func (b *Breaker) opens(name string) bool {
 }
 
 // read returns what is known of a project, from the store if that is not fresh.
+// While this process probes because an answer was lost, nobody knows.
 func (b *Breaker) read(ctx context.Context, name string) (State, error) {
 	p := b.project(name)
+	p.mu.Lock()
+	under := p.look
+	p.mu.Unlock()
+	if under != nil {
+		select {
+		case <-under.done:
+		case <-ctx.Done():
+			return State{}, ctx.Err()
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if age := b.Now().Sub(p.readAt); p.known && age >= 0 && age <= fresh {
@@ -325,13 +342,32 @@ func (b *Breaker) probe(ctx context.Context, s Subject) *Fault {
 func (b *Breaker) probeOnce(ctx context.Context, s Subject) *Fault {
 	p := b.project(s.Project)
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if age := b.Now().Sub(p.probed); age >= 0 && age <= fresh && !p.probed.IsZero() {
-		return p.unwell
+	l := p.look
+	mine := l == nil || l.stale(b.Now())
+	if mine {
+		l = &look{done: make(chan struct{})}
+		p.look = l
 	}
-	p.unwell = b.probe(ctx, s)
-	p.probed = b.Now()
-	return p.unwell
+	p.mu.Unlock()
+	if mine {
+		defer close(l.done)
+		l.unwell = b.probe(ctx, s)
+		l.at = b.Now()
+		return l.unwell
+	}
+	<-l.done // a probe has its own bound
+	return l.unwell
+}
+
+// stale says that a probe has ended, and says nothing of now.
+func (l *look) stale(now time.Time) bool {
+	select {
+	case <-l.done:
+		age := now.Sub(l.at)
+		return age < 0 || age > fresh
+	default:
+		return false
+	}
 }
 
 // Standing says what the deliveries of a project that wait can expect: to go, or

@@ -180,6 +180,10 @@ func (s State) AsFailed(owner string, f Fault, now time.Time) (_ State, ok bool)
 		s.Lost++
 		return s.waiting(f, step(afterLost, s.Lost-1), now), true
 	}
+	if f.KeyRefused() {
+		// It has done nothing, and whoever puts the key right waits for it.
+		return s.waiting(f, step(afterProbe, s.Probes), now), true
+	}
 	s.Failed++
 	return s.waiting(f, step(afterFailed, s.Failed-1), now), true
 }

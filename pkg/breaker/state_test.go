@@ -46,6 +46,7 @@ func TestSchedules(t *testing.T) {
 	}{
 		{"did nothing", Fault{Status: 503}, []time.Duration{1, 2, 4, 8, 15, 15}},
 		{"lost", Fault{Status: 502, Lost: true}, []time.Duration{15, 60, 240, 240}},
+		{"key refused", Fault{Status: 401}, []time.Duration{1, 1, 1, 1, 1, 1}},
 	} {
 		s := s
 		for i, want := range tc.want {
