@@ -206,7 +206,8 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 		return err
 	}
 	b.waker = &waker{
-		next: c.Worked, health: health, sqs: b.home.SQS, queueURL: b.home.WorkQueueURL, log: c.Log, interval: wakeInterval, held: map[string]map[string]string{},
+		next: c.Worked, health: health, sqs: b.home.SQS, queueURL: b.home.WorkQueueURL, log: c.Log, interval: wakeInterval,
+		held: map[string]map[string]string{}, since: map[string]time.Time{},
 	}
 	for _, route := range config.Routes {
 		if !route.Ignore {

@@ -14,7 +14,8 @@ import (
 
 const (
 	wakeInterval = 2 * time.Second
-	// wakeSpread is over how long those are spread that may go at the same time.
+	// wakeSpread is over how long those are spread at most that may go at the same
+	// time.
 	wakeSpread = time.Minute
 )
 
@@ -31,8 +32,9 @@ type waker struct {
 	// interval is how often it is looked whether what is held may go.
 	interval time.Duration
 
-	mu   sync.Mutex
-	held map[string]map[string]string // receipt handles, by project and message
+	mu    sync.Mutex
+	held  map[string]map[string]string // receipt handles, by project and message
+	since map[string]time.Time         // of the hold, by project
 }
 
 // Report implements [worker.Reporter]: it hears what is held.
@@ -50,6 +52,7 @@ func (w *waker) Report(ctx context.Context, o worker.Outcome) {
 		w.held[o.Hold.Project] = map[string]string{}
 	}
 	maps.Copy(w.held[o.Hold.Project], o.Receipts)
+	w.since[o.Hold.Project] = o.Hold.Since
 }
 
 // Run wakes until ctx ends. What an earlier process held is held anew, so that it
@@ -75,7 +78,7 @@ func (w *waker) Run(ctx context.Context) error {
 			case err != nil:
 				w.complain(ctx, err)
 			case well:
-				w.complain(ctx, w.sqs.Wake(ctx, w.queueURL, wakeSpread, w.take(project, -1)...))
+				w.complain(ctx, w.sqs.Wake(ctx, w.queueURL, w.spread(project), w.take(project, -1)...))
 			case due:
 				w.complain(ctx, w.sqs.Wake(ctx, w.queueURL, 0, w.take(project, 1)...))
 			}
@@ -99,6 +102,14 @@ func (w *waker) waiting() (projects []string) {
 		}
 	}
 	return projects
+}
+
+// spread is over how long a project's deliveries are spread that may go again: no
+// longer than they could not.
+func (w *waker) spread(project string) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return min(max(time.Since(w.since[project]), 0), wakeSpread)
 }
 
 // take takes up to n receipt handles of a project, all if n is negative.
