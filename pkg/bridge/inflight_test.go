@@ -1,0 +1,40 @@
+package bridge
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestMoreThanCanBeInFlight: SQS hands out 120,000 messages at most, and what waits
+// for Centercode is in flight. Newer ones wait unreceived, and nothing is lost.
+func TestMoreThanCanBeInFlight(t *testing.T) {
+	limit := scaled(120, 120_000)
+	synctest.Test(t, func(t *testing.T) {
+		s := newStation(t, site{stack: true, inFlight: limit})
+		defer s.stop()
+		s.sky.set(weathers["503"])
+		s.send(limit + limit/12)
+		time.Sleep(time.Hour) // until waits are long
+		waited := 0
+		for range 20 {
+			time.Sleep(time.Minute)
+			held, err := s.queue.count(t.Context(), "visible_at > ? AND receives > 0")
+			s.must(err)
+			waiting, err := s.queue.count(t.Context(), "visible_at <= ?")
+			s.must(err)
+			if held > limit {
+				t.Errorf("%d messages in flight, at most %d", held, limit)
+			}
+			if waiting > 0 {
+				waited++
+			}
+		}
+		t.Logf("at %d of 20 looks others wait until one may be in flight", waited)
+		if waited < 5 {
+			t.Error("hardly anything ever waits for that")
+		}
+		s.clears(func() { s.sky.set(nil) })
+		s.check(0)
+	})
+}

@@ -1,0 +1,285 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	centercodesim "fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/home"
+	"fairbridge/pkg/ingest"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/worker"
+)
+
+// full says whether the weather is to be that of the whole three days, with ten
+// thousand feedbacks: some minutes instead of some seconds.
+func full() bool { return os.Getenv("FAIRBRIDGE_WEATHER") == "full" }
+
+// scaled is a number in the usual form, or in the full one.
+func scaled[N any](usual, whole N) N {
+	if full() {
+		return whole
+	}
+	return usual
+}
+
+const (
+	// concurrency is how many batches are worked on at once.
+	concurrency = 5
+	// tick is how often a folder's queue and waker look for what is due: not ten
+	// times a second, so that days pass quickly.
+	tick = 10 * time.Second
+	// longestHold is for how long a message is held at most.
+	longestHold = 15 * time.Minute
+)
+
+const weatherRoutes = `centercode: {baseUrl: "http://127.0.0.1:9"}
+routes:
+  - match: {event: feedback}
+    project: DEMO
+    source: testfairy
+    fields: {summary: "{{ .text }}", deliveryId: "{{ .deliveryId }}"}
+%[1]s  - match: {event: crash}
+    project: BROKEN
+    source: testfairy
+    fields: {summary: "{{ .text }}", deliveryId: "{{ .deliveryId }}"}
+%[1]s`
+
+const lookUp = "    lookup: {package: deliveries, column: Delivery ID, ticketColumn: Ticket ID, settle: 1m}\n"
+
+// site is where a station is.
+type site struct {
+	// stack is a home like AWS's: see lambda. Without it, it is a folder.
+	stack bool
+	// lookedUp has a look-up configured.
+	lookedUp bool
+	// fresh gives each batch a worker process of its own.
+	fresh bool
+	// inFlight is how many messages the queue hands out at most; 0 is any number.
+	inFlight int
+}
+
+// homes are the two that a bridge lives in.
+var homes = map[string]site{"folder": {}, "stack": {stack: true}}
+
+// station is a whole bridge under a sky: listener, queue, worker and simulator.
+type station struct {
+	*testing.T
+	site
+	sky    *sky
+	center *centercodesim.Simulator
+	home   *embedded.Home
+	bridge *Bridge
+	queue  *dueQueue
+	lambda *lambda
+	token  string
+	stop   func()
+	sent   int
+
+	mu      sync.Mutex
+	results map[worker.Result]int
+	tickets []time.Time
+	// took is how long each feedback took to become a ticket, by the project.
+	took   map[string][]time.Duration
+	warned map[string]int
+}
+
+func newStation(t *testing.T, at site) *station {
+	t.Helper()
+	center, err := centercodesim.New(centercodesim.Options{APIKeys: []string{"key"}, PageRows: 1000})
+	s := &station{
+		T: t, site: at, sky: &sky{}, center: center,
+		results: map[worker.Result]int{}, warned: map[string]int{}, took: map[string][]time.Duration{},
+	}
+	s.must(err)
+	s.sky.center = center.Handler()
+	route := ""
+	if at.lookedUp {
+		route = lookUp
+	}
+	config, err := mapping.Parse("fairbridge.yaml", fmt.Appendf(nil, weatherRoutes, route))
+	s.must(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
+	s.home, err = embedded.Open(ctx, embedded.Config{Folder: t.TempDir()})
+	s.must(err)
+	h := home.Folder(s.home)
+	s.must(h.PutSecret(ctx, secrets.CentercodeAPIKey, "key"))
+	s.token, err = h.GenerateToken(ctx)
+	s.must(err)
+	s.bridge = &Bridge{log: log, home: s.home}
+	s.must(s.bridge.wire(ctx, Config{
+		Mapping: config, Concurrency: concurrency, Ingested: unheard{}, Worked: s, Log: log, centercode: &http.Client{Transport: s.sky},
+	}))
+	s.home.SQS.Moved = func(id string, receives int64) { t.Errorf("the queue gave %s up after %d receives", id, receives) }
+	s.queue = newDueQueue(s.home, at.inFlight)
+	s.bridge.poller.SQS = s.queue
+	var running sync.WaitGroup
+	if at.stack {
+		s.lambda = newLambda(s, config)
+		s.bridge.poller.Handler = s.lambda.handle
+	} else {
+		s.queue.atMost, s.bridge.waker.interval = tick, tick
+		running.Go(func() { s.must(s.bridge.waker.Run(ctx)) })
+	}
+	running.Go(func() { s.must(s.bridge.poller.Run(ctx)) })
+	s.stop = func() {
+		cancel()
+		running.Wait()
+		s.must(s.home.Close())
+	}
+	return s
+}
+
+func (s *station) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// Report implements [worker.Reporter].
+func (s *station) Report(_ context.Context, o worker.Outcome) {
+	s.queue.ring()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.results[o.Result]++
+	if o.Result == worker.Created {
+		s.tickets = append(s.tickets, time.Now())
+		s.took[string(o.Kind)] = append(s.took[string(o.Kind)], o.Age+o.Took)
+	}
+	if o.Warning != nil {
+		s.warned[o.Warning.Error()]++
+	}
+}
+
+type unheard struct{}
+
+func (unheard) Report(context.Context, ingest.Outcome) {}
+
+// send sends webhooks through the listener.
+func (s *station) send(n int) {
+	s.Helper()
+	s.sendEvent("feedback", n)
+}
+
+func (s *station) sendEvent(event string, n int) {
+	s.Helper()
+	for range n {
+		s.sent++
+		body := fmt.Sprintf(`{"event":%q,"text":"feedback %d"}`, event, s.sent)
+		rec := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodPost, "/webhooks/testfairy?"+url.Values{"token": {s.token}}.Encode(), strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		s.bridge.server.Handler.ServeHTTP(rec, r)
+		if rec.Code != http.StatusAccepted {
+			s.Fatalf("webhook %d: %d %s", s.sent, rec.Code, rec.Body)
+		}
+	}
+	s.queue.ring()
+}
+
+// sendOver sends webhooks, evenly spread over a time.
+func (s *station) sendOver(n int, over time.Duration) {
+	s.Helper()
+	for range n {
+		s.send(1)
+		time.Sleep(over / time.Duration(n))
+	}
+}
+
+// check holds what came of it all against the promise: each feedback is one
+// ticket, or one of at most so many dead letters of answers that were lost.
+func (s *station) check(ambiguous int) {
+	s.Helper()
+	made := map[string]int{}
+	for _, t := range s.center.Tickets() {
+		made[fmt.Sprint(t.Fields["deliveryId"])]++
+	}
+	for id, n := range made {
+		if n > 1 {
+			s.Errorf("delivery %s has become %d tickets", id, n)
+		}
+	}
+	records, err := s.home.Ledger.Recent(s.Context(), -1)
+	s.must(err)
+	ended, dead := 0, 0
+	for _, r := range records {
+		if !ledger.IsDelivery(r.ID) {
+			continue
+		}
+		e, err := ledger.Read(r)
+		s.must(err)
+		switch {
+		case e.State == ledger.Dead && e.Last.Reason == "ambiguous":
+			dead++
+		case e.State == ledger.Completed && made[r.ID] == 1:
+			ended++
+		default:
+			s.Errorf("delivery %s ended as %s, with %d tickets: %+v", r.ID, e.State, made[r.ID], e.Last)
+		}
+	}
+	if ended+dead != s.sent || dead > ambiguous {
+		s.Errorf("of %d feedbacks %d are tickets, %d dead letters (at most %d)", s.sent, ended, dead, ambiguous)
+	}
+	for warning, n := range s.warned {
+		s.Errorf("%d times: %s", n, warning)
+	}
+	s.Logf("%d feedbacks: %d tickets, %d ambiguous; %v; %d requests", s.sent, ended, dead, s.results, len(s.sky.requests))
+}
+
+// returned says how soon tickets were made when Centercode was back, and holds the
+// first and the last against these bounds.
+func (s *station) returned(back time.Time, firstWithin, lastWithin time.Duration) {
+	s.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var first, last time.Duration
+	for _, at := range s.tickets {
+		if after := at.Sub(back); after > 0 {
+			last = after
+			if first == 0 {
+				first = after
+			}
+		}
+	}
+	s.Logf("the first ticket %s after Centercode is back, the last %s", first.Round(time.Second), last.Round(time.Second))
+	if first == 0 || first > firstWithin || last > lastWithin {
+		s.Errorf("the first ticket came %s after Centercode was back, at most %s; the last %s, at most %s", first, firstWithin, last, lastWithin)
+	}
+}
+
+// clears lets Centercode be well again, sees what waits become tickets, and holds
+// how soon against the promise. A probe can be under way for ten seconds, and the next
+// one comes a minute later. In a folder the first is made then, and the others are
+// spread over a minute. On a stack whatever comes by itself does the probe, and the
+// last comes after its longest wait; a minute is for what is worked on.
+func (s *station) clears(fair func()) {
+	s.Helper()
+	waiting := s.queue.depth(s.Context())
+	fair()
+	back := time.Now()
+	probe := 70 * time.Second
+	first, last := probe+2*tick, probe+time.Minute+4*tick
+	if s.stack {
+		// Waits end at random, so that the gap until the next one is longer than the
+		// mean gap, at times: five times so long, with one in a hundred.
+		first = probe + 5*longestHold/time.Duration(max(waiting, 1)) + s.queue.atLeast
+		last = first + longestHold + time.Minute
+	}
+	time.Sleep(last + time.Minute)
+	s.returned(back, first, last)
+	s.Logf("%d waited: their waits end every %s on average", waiting, (longestHold / time.Duration(max(waiting, 1))).Round(time.Second))
+}
