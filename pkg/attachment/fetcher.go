@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"time"
 
@@ -110,9 +109,7 @@ type Fetcher struct {
 // a Resolve entry that is not on loopback.
 func New(c Config) (*Fetcher, error) {
 	c = withDefaults(c)
-	guardian := newGuardian()
-	public := newDialer(func(a netip.AddrPort) error { return publicAddr(guardian, a) }, c.ConnectTimeout)
-	return newFetcher(c, public, newDialer(loopbackAddr, c.ConnectTimeout))
+	return newFetcher(c, newDialer(PublicAddr(), c.ConnectTimeout), newDialer(loopbackAddr, c.ConnectTimeout))
 }
 
 func newFetcher(c Config, public, loopback *dialer) (*Fetcher, error) {

@@ -28,15 +28,20 @@ func newGuardian() *ssrf.Guardian {
 	)
 }
 
-// publicAddr returns an error for an address that a public source cannot have.
-func publicAddr(g *ssrf.Guardian, addr netip.AddrPort) error {
-	if err := g.SafeAddrPort(addr); err != nil {
-		return fmt.Errorf("%w: %w", errForbidden, err)
+// PublicAddr returns what tells an address that no public host can have: on this
+// machine, in a private network, of a cloud's own services, or with another port than
+// 443. Every host that is somebody else's word is held to it, after DNS.
+func PublicAddr() func(netip.AddrPort) error {
+	guardian := newGuardian()
+	return func(addr netip.AddrPort) error {
+		if err := guardian.SafeAddrPort(addr); err != nil {
+			return fmt.Errorf("%w: %w", errForbidden, err)
+		}
+		if isISATAP(addr.Addr()) {
+			return fmt.Errorf("%w: %s carries an IPv4 address (ISATAP)", errForbidden, addr.Addr())
+		}
+		return nil
 	}
-	if isISATAP(addr.Addr()) {
-		return fmt.Errorf("%w: %s carries an IPv4 address (ISATAP)", errForbidden, addr.Addr())
-	}
-	return nil
 }
 
 // isISATAP reports whether addr's interface id embeds an IPv4 address, which

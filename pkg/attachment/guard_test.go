@@ -117,7 +117,7 @@ func TestAddresses(t *testing.T) {
 func TestMappedAddressItself(t *testing.T) {
 	t.Parallel()
 	for _, addr := range []string{"[::ffff:127.0.0.1]:443", "[::ffff:93.184.215.14]:443"} {
-		if err := publicAddr(newGuardian(), netip.MustParseAddrPort(addr)); !errors.Is(err, errForbidden) {
+		if err := PublicAddr()(netip.MustParseAddrPort(addr)); !errors.Is(err, errForbidden) {
 			t.Errorf("%s: %v", addr, err)
 		}
 	}
@@ -198,8 +198,7 @@ func TestSocketGuard(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	guardian := newGuardian()
-	d := newDialer(func(a netip.AddrPort) error { return publicAddr(guardian, a) }, time.Second)
+	d := newDialer(PublicAddr(), time.Second)
 	if _, err := d.dial(t.Context(), "tcp", listener.Addr().String()); !errors.Is(err, errForbidden) {
 		t.Errorf("public dialer on loopback: %v", err)
 	}
@@ -218,9 +217,8 @@ func TestSocketGuard(t *testing.T) {
 func TestOtherPort(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	guardian := newGuardian()
 	d := &dialer{
-		allow:  func(a netip.AddrPort) error { return publicAddr(guardian, a) },
+		allow:  PublicAddr(),
 		lookup: w.lookup, dial: w.dial, timeout: time.Second,
 	}
 	for _, port := range []string{"80", "22", "8443", "0", "65536", "https"} {

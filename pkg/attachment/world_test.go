@@ -100,9 +100,8 @@ func (w *world) fetcher(t testing.TB, o Config) *Fetcher {
 	t.Helper()
 	o.RootCAs = w.ca.pool
 	o = withDefaults(o)
-	guardian := newGuardian()
 	public := &dialer{
-		allow:   func(a netip.AddrPort) error { return publicAddr(guardian, a) },
+		allow:   PublicAddr(),
 		lookup:  w.lookup,
 		dial:    w.dial,
 		timeout: o.ConnectTimeout,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -25,6 +26,12 @@ type Config struct {
 	// where an answer names them. "host", or "host:port" where the port is neither
 	// BaseURL's nor the scheme's own.
 	Hosts []string
+	// Allow returns an error for an address to which no file may go when an upload is
+	// sent on to a host that is not Centercode's. It is asked at each connection,
+	// after DNS. nil: an upload is sent on to Centercode's own hosts only. Where
+	// Centercode is on loopback, as the simulator is, what it sends on may be there
+	// too, and is not asked about.
+	Allow func(netip.AddrPort) error
 	// TempDir holds a file of unknown size that Centercode takes only with its
 	// length, while it is sent; "" is [os.TempDir].
 	TempDir string
@@ -35,6 +42,7 @@ type Client struct {
 	base    *url.URL // no trailing slash, query, fragment or user
 	hosts   []string
 	http    *http.Client
+	others  *http.Client // for uploads that are sent on to hosts not Centercode's; nil for none
 	tempDir string
 	secret  atomic.Pointer[secret] // of the latest API key
 }
@@ -52,7 +60,16 @@ func New(c Config) (*Client, error) {
 		own.Transport = NewTransport()
 	}
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{base: base, hosts: c.Hosts, http: &own, tempDir: c.TempDir}, nil
+	client := &Client{base: base, hosts: c.Hosts, http: &own, tempDir: c.TempDir}
+	if c.Allow != nil {
+		others, guarded := own, newGuarded(c.Allow)
+		if t, ok := own.Transport.(*http.Transport); ok {
+			guarded.TLSClientConfig = t.TLSClientConfig
+		}
+		others.Transport = guarded
+		client.others = &others
+	}
+	return client, nil
 }
 
 // parseBase reads a base URL. Its errors do not quote it: it may hold a secret

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"fairbridge/pkg/internal/clip"
 	"fairbridge/pkg/internal/lazyregexp"
 	"fairbridge/pkg/internal/printable"
 )
@@ -22,12 +21,12 @@ const maxForeign = 200
 // describe finds the words in the body of an error, and nothing else of it.
 // Centercode's own errors are JSON with status and description; in front of it
 // may stand a proxy that answers in its own JSON, an HTML page, plain text or
-// nothing.
-func describe(body []byte) string {
+// nothing. What is cut short holds no part of the key: it is taken out before.
+func (x *call) describe(body []byte) string {
 	body = bytes.TrimSpace(trimBOM(body))
 	var root any
 	if json.Unmarshal(body, &root) == nil {
-		return describeJSON(root)
+		return x.describeJSON(root)
 	}
 	text := strings.ToValidUTF8(string(body), "\uFFFD")
 	switch {
@@ -36,7 +35,7 @@ func describe(body []byte) string {
 	case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
 		return "something that begins as JSON and cannot be read"
 	}
-	return oneLine(text, maxForeign)
+	return x.clip(text, maxForeign)
 }
 
 // wordNames are the fields that an error's words stand in: Centercode's first,
@@ -49,9 +48,9 @@ var wordPlaces = []string{"error", "errors", "fault", "result", "response", "met
 
 // describeJSON reads the words of the outermost field that has some, else where
 // the answer has values, but none of those.
-func describeJSON(root any) string {
+func (x *call) describeJSON(root any) string {
 	if text, ok := root.(string); ok {
-		return oneLine(text, maxForeign)
+		return x.clip(text, maxForeign)
 	}
 	level := []any{root}
 	for range 3 { // {"errors": [{"description": "..."}]}
@@ -122,7 +121,5 @@ func stripHTML(page string) string {
 	return html.UnescapeString(page)
 }
 
-// oneLine makes text one line of at most limit characters.
-func oneLine(text string, limit int) string {
-	return clip.Text(strings.Join(strings.Fields(printable.Line(text)), " "), limit, "…")
-}
+// oneLine makes text one line.
+func oneLine(text string) string { return strings.Join(strings.Fields(printable.Line(text)), " ") }

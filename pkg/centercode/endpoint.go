@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"fairbridge/pkg/internal/clip"
 	"fairbridge/pkg/internal/lazyregexp"
 	"fairbridge/pkg/internal/loopback"
 )
@@ -174,7 +175,7 @@ func (c *Client) endpointURL(raw string) (*url.URL, error) {
 // withoutQuery is an endpoint as an error may show it.
 func withoutQuery(raw string) string {
 	before, _, _ := strings.Cut(raw, "?")
-	return Redact(oneLine(before, maxEndpoint))
+	return clip.Text(Redact(oneLine(before)), maxEndpoint, "…")
 }
 
 // withPath returns u with an escaped path. It does not resolve the path against

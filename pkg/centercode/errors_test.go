@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html"
 	"io"
 	"net/url"
@@ -33,14 +34,15 @@ func TestDescribe(t *testing.T) {
 		{"broken UTF-8", "a\xffb", "a\uFFFDb"},
 		{"nothing", "", ""},
 	}
+	x := &call{key: newSecret("sesame-sesame")}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := oneLine(describe([]byte(tt.body)), maxDescription); got != tt.want {
+			if got := x.description(x.describe([]byte(tt.body))); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}
-	long := oneLine(strings.Repeat("é", 2000), maxDescription)
+	long := x.description(strings.Repeat("é", 2000))
 	if n := len([]rune(long)); n != maxDescription || !strings.HasSuffix(long, "…") {
 		t.Errorf("clipped to %d characters", n)
 	}
@@ -178,12 +180,42 @@ func TestEchoesAreRedacted(t *testing.T) {
 	}
 }
 
+// TestCutKey: wherever a text is cut, no part of the key is left, however it is
+// spelt.
+func TestCutKey(t *testing.T) {
+	x := &call{key: newSecret("sesame/opens-it")}
+	for _, spelt := range []string{"sesame/opens-it", "SESAME/OPENS-IT", "sesame%2Fopens-it", "s e s a m e / o p e n s - i t",
+		"sesame/\u200bopens-it", "sesame/\x00opens-it", "sesame/<b>opens</b>-it"} {
+		for around, limit := range map[string]int{"%s": maxForeign, "<html><p>%s</p>": maxForeign, `"%s"`: maxForeign, `{"description":"%s"}`: maxDescription} {
+			for before := limit - 45; before < limit; before += 3 {
+				body := fmt.Sprintf(around, strings.Repeat("-", before)+spelt+strings.Repeat("+", 100))
+				got := strings.ToLower(x.description(x.describe([]byte(body))))
+				if strings.Contains(got, "ses") || strings.Contains(got, "s e") {
+					t.Fatalf("%q behind %d bytes left %q", spelt, before, got[before:])
+				}
+			}
+		}
+	}
+	var page packagePage
+	page.Fields = append(page.Fields, struct {
+		Name string `json:"name"`
+	}{strings.Repeat("-", 52) + "sesame/opens-it"})
+	if _, err := page.column("none"); err == nil || strings.Contains(x.description(err.Error()), "ses") {
+		t.Errorf("a column's name left %q", x.description(err.Error()))
+	}
+	for before := range maxEndpoint {
+		if got := withoutQuery(strings.Repeat("-", before) + "https://user:sesame@host/"); strings.Contains(got, "user") {
+			t.Fatalf("an endpoint left %q", got)
+		}
+	}
+}
+
 func FuzzDescribe(f *testing.F) {
 	f.Add([]byte(`{"status":400,"description":"no ?apiKey=sesame-sesame"}`))
 	f.Add([]byte("<html><script>x</script><p>sesame-sesame"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		x := &call{key: newSecret("sesame-sesame")}
-		got := x.clip(describe(body))
+		got := x.description(x.describe(body))
 		if len([]rune(got)) > maxDescription || strings.Contains(got, "sesame-sesame") || strings.ContainsAny(got, "\n\r\x00") {
 			t.Errorf("%q became %q", body, got)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -80,7 +81,7 @@ var errTooLong = errors.New("the answer is longer")
 func (c *Client) exchange(ctx context.Context, x *call, req *http.Request, limit int64) (reply, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	resp, err := c.send(ctx, x, req)
+	resp, err := x.send(ctx, c.http, req)
 	if err != nil {
 		return reply{}, err
 	}
@@ -89,7 +90,7 @@ func (c *Client) exchange(ctx context.Context, x *call, req *http.Request, limit
 }
 
 // send sends a request. Its error is an *Error.
-func (c *Client) send(ctx context.Context, x *call, req *http.Request) (*http.Response, error) {
+func (x *call) send(ctx context.Context, by *http.Client, req *http.Request) (*http.Response, error) {
 	// A request whose header has not left cannot have been carried out. A new
 	// connection starts afresh: net/http repeats a request by itself only when
 	// nothing of it was written.
@@ -97,7 +98,14 @@ func (c *Client) send(ctx context.Context, x *call, req *http.Request) (*http.Re
 		GetConn:      func(string) { x.begun.Store(false) },
 		WroteHeaders: func() { x.begun.Store(true) },
 	}
-	resp, err := c.http.Do(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	resp, err := by.Do(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	if errors.Is(err, errForbidden) {
+		why := errForbidden
+		if dialled, ok := errors.AsType[*net.OpError](err); ok {
+			why = dialled.Err // without the URL
+		}
+		return nil, x.cannotSend(fmt.Errorf("an answer sends the file on to %s: %w", req.URL.Host, why))
+	}
 	if err != nil {
 		return nil, &Error{Op: x.op, Lost: x.begun.Load() && !x.reads, Err: x.key.redactError(ctxError(ctx, err))}
 	}
@@ -142,14 +150,14 @@ func (x *call) failed(r reply) *Error {
 	e := &Error{Op: x.op, Status: r.status, RetryAfter: wait.Granted, Cut: wait.String()}
 	e.OwnFault = r.status == http.StatusInternalServerError && r.broke == nil && inOwnForm(r.body)
 	e.Lost = !x.reads && leavesDoubt(r.status) && !e.OwnFault
-	text := describe(r.body)
+	text := x.describe(r.body)
 	switch {
 	case r.status/100 == 3:
 		text = "a redirect that is not followed; is the base URL right? Location: " + r.header.Get("Location")
 	case r.status == http.StatusForbidden && isPage(r.body):
 		text = "a web page, so a firewall in front of Centercode has refused the request, not Centercode: " + text
 	}
-	e.Description = x.clip(text)
+	e.Description = x.description(text)
 	return e
 }
 
@@ -169,22 +177,25 @@ func (x *call) refused(r reply) *Error {
 				id = "without an id"
 			}
 			return &Error{Op: x.op, Status: r.status, Lost: true,
-				Description: x.clip(fmt.Sprintf("the answer names a ticket (%s) or a file's endpoint, and also says that the request failed: %s", id, describe(r.body)))}
+				Description: x.description(fmt.Sprintf("the answer names a ticket (%s) or a file's endpoint, and also says that the request failed: %s", id, x.describe(r.body)))}
 		}
 	}
 	if status == 0 {
-		return &Error{Op: x.op, Status: r.status, Final: true, Description: x.clip(describe(r.body))}
+		return &Error{Op: x.op, Status: r.status, Final: true, Description: x.description(x.describe(r.body))}
 	}
 	inner := r
 	inner.status = status
 	return x.failed(inner)
 }
 
-// clip makes text from outside fit for an error: no secret, one line, at most
-// 1,000 characters.
-func (x *call) clip(text string) string {
+// description makes text from outside fit for an error's description.
+func (x *call) description(text string) string { return x.clip(text, maxDescription) }
+
+// clip makes text from outside one line of at most limit characters, without a
+// secret or a part of one.
+func (x *call) clip(text string, limit int) string {
 	// Once more after it is one line: what was left out may have stood in a key.
-	return clip.Text(x.key.redact(oneLine(x.key.redact(text), 10*maxDescription)), maxDescription, "…")
+	return clip.Text(x.key.redact(oneLine(x.key.redact(text))), limit, "…")
 }
 
 // isPage reports whether a body is markup: Centercode's own answers are JSON.

@@ -37,7 +37,7 @@ func (c *Client) FindTicket(ctx context.Context, l Lookup) (ticketID string, fou
 	x := c.begin(OpFindTicket, l.APIKey)
 	x.reads = true
 	unfit := func(status int, text string) *Error {
-		return &Error{Op: x.op, Status: status, Final: true, Description: x.clip(text)}
+		return &Error{Op: x.op, Status: status, Final: true, Description: x.description(text)}
 	}
 	for n := 1; n <= maxPackagePages; n++ {
 		page, status, err := c.packagePage(ctx, x, l, n)
@@ -86,7 +86,7 @@ func (c *Client) packagePage(ctx context.Context, x *call, l Lookup, n int) (pag
 		// What is JSON is Centercode's word; a page of something in between may
 		// be another one next time.
 		e.Final = json.Valid(answer.body)
-		e.Description = x.clip("the answer is not a page of a data package: " + describe(answer.body))
+		e.Description = x.description("the answer is not a page of a data package: " + x.describe(answer.body))
 		return packagePage{}, 0, e
 	}
 	return page, answer.status, nil
@@ -157,7 +157,7 @@ func (p packagePage) column(name string) (int, error) {
 		if field.Name == name {
 			return i, nil
 		}
-		names = append(names, strconv.Quote(oneLine(field.Name, 60)))
+		names = append(names, strconv.Quote(field.Name))
 	}
 	for i, field := range p.Fields {
 		if strings.EqualFold(strings.TrimSpace(field.Name), strings.TrimSpace(name)) {

@@ -153,12 +153,12 @@ func (u *upload) changeFor(resp *http.Response, req *http.Request) func(context.
 			return nil
 		}
 	case (status == http.StatusTemporaryRedirect || status == http.StatusPermanentRedirect) && u.moves < maxMoves:
-		to, err := u.movedTo(resp, req)
+		to, by, err := u.movedTo(resp, req)
 		if err != nil {
 			return nil
 		}
 		return func(ctx context.Context) error {
-			u.target = to
+			u.target, u.by = to, by
 			u.moves++
 			return u.rewind(ctx, status)
 		}
@@ -184,20 +184,25 @@ func (u *upload) rewind(ctx context.Context, status int) error {
 	return e
 }
 
-// movedTo is where an answer sends the file: an https URL, or one that is as safe
-// as the base URL.
-func (u *upload) movedTo(resp *http.Response, req *http.Request) (*url.URL, error) {
-	to, err := resp.Location() // against the request's URL
+// movedTo is where an answer sends the file, and what reaches that: an https URL, or
+// one that is as safe as the base URL.
+func (u *upload) movedTo(resp *http.Response, req *http.Request) (to *url.URL, by *http.Client, err error) {
+	to, err = resp.Location() // against the request's URL
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if to.Host == "" || to.User != nil || to.Scheme != "https" && !(req.URL.Scheme == "http" && to.Scheme == "http" && loopback.IsHost(to.Hostname())) {
-		return nil, errors.New("not a place for a file")
+	within := loopback.IsHost(req.URL.Hostname()) && loopback.IsHost(to.Hostname())
+	by = u.client.others
+	if within || u.client.isOwn(to) {
+		by = u.client.http
+	}
+	if by == nil || to.Host == "" || to.User != nil || to.Scheme != "https" && !(req.URL.Scheme == "http" && to.Scheme == "http" && within) {
+		return nil, nil, errors.New("not a place for a file")
 	}
 	to.Fragment = ""
 	if query := to.Query(); query.Has("apiKey") { // repeated
 		query.Del("apiKey")
 		to.RawQuery = query.Encode()
 	}
-	return to, nil
+	return to, by, nil
 }

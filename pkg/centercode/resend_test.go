@@ -5,12 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"fairbridge/pkg/attachment"
 	"fairbridge/pkg/centercode"
 	centercodesim "fairbridge/pkg/centercode/simulator"
 )
@@ -142,6 +147,85 @@ func TestAddFileMoved(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestAddFileMovedElsewhere: from a Centercode that is out in the world, a file is
+// sent on to another host only where that may be, after DNS and at each move, and
+// without the key; its own hosts are not asked about.
+func TestAddFileMovedElsewhere(t *testing.T) {
+	var arrived, key string
+	store := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if to := r.URL.Query().Get("on"); to != "" {
+			w.Header().Set("Location", to)
+			w.WriteHeader(http.StatusTemporaryRedirect)
+			return
+		}
+		if f, _, err := r.FormFile("file"); err == nil {
+			arrived, key = sha(f), r.URL.Query().Get("apiKey")
+		}
+	}))
+	defer store.Close()
+	public := attachment.PublicAddr()
+	onlyStore := func(addr netip.AddrPort) error {
+		if addr.String() == store.Listener.Addr().String() {
+			return nil
+		}
+		return public(addr)
+	}
+	for _, tc := range []struct {
+		name, location string
+		allow          func(netip.AddrPort) error
+		hosts          []string
+		key, fault     string // with which it arrives, or why it does not
+	}{
+		{"allowed", store.URL + "/x", onlyStore, nil, "", ""},
+		{"Centercode's own", store.URL + "/x", public, []string{store.Listener.Addr().String()}, apiKey, ""},
+		{"this machine", store.URL + "/x", public, nil, "", "no file may go to its address"},
+		{"a private network", "https://10.1.2.3/x", public, nil, "", "10.1.2.3"},
+		{"a cloud's metadata", "https://169.254.169.254/x", public, nil, "", "169.254.169.254"},
+		{"a name of this machine", "https://localhost/x", public, nil, "", "no file may go to its address"},
+		{"in two moves", store.URL + "/x?on=" + url.QueryEscape("https://[fd00:ec2::254]/y"), onlyStore, nil, "", "fd00:ec2::254"},
+		{"no encryption", "http://127.0.0.1/x", onlyStore, nil, "", "status 307"},
+		{"nothing is allowed", store.URL + "/x", nil, nil, "", "status 307"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			arrived, key = "", ""
+			beta := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Location", tc.location)
+				w.WriteHeader(http.StatusTemporaryRedirect)
+			}))
+			defer beta.Close()
+			// Centercode has a name and an address that are public, as it seems.
+			transport := store.Client().Transport.(*http.Transport).Clone()
+			transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if addr == "example.com:443" {
+					addr = beta.Listener.Addr().String()
+				}
+				return new(net.Dialer).DialContext(ctx, network, addr)
+			}
+			c, err := centercode.New(centercode.Config{BaseURL: "https://example.com", HTTP: &http.Client{Transport: transport}, Hosts: tc.hosts, Allow: tc.allow})
+			if err != nil {
+				t.Fatal(err)
+			}
+			opened, closed := 0, 0
+			_, err = c.AddFile(t.Context(), reopening(file("/x", 100_000, pattern(100_000)), 100_000, &opened, &closed))
+			if tc.fault == "" {
+				if err != nil || arrived != sha(pattern(100_000)) || key != tc.key {
+					t.Errorf("arrived %t with the key %q: %v", arrived != "", key, err)
+				}
+				return
+			}
+			e := apiError(t, err)
+			forbidden := tc.fault != "status 307"
+			if e.Lost && forbidden || arrived != "" || !strings.Contains(e.Error(), tc.fault) || opened != closed {
+				t.Errorf("got %v", e)
+			}
+			// Where an address is forbidden, it stays so, and Centercode is well.
+			if e.Permanent() != forbidden || e.NotWell() == forbidden {
+				t.Errorf("permanent %t, not well %t: %v", e.Permanent(), e.NotWell(), e)
+			}
+		})
 	}
 }
 

@@ -84,7 +84,7 @@ func (c *Client) readTicket(x *call, project string, r reply) (Ticket, error) {
 		return nameless, nil
 	}
 	if err != nil {
-		return Ticket{}, &Error{Op: x.op, Status: r.status, Lost: true, Description: x.clip("the answer is not JSON: " + describe(r.body))}
+		return Ticket{}, &Error{Op: x.op, Status: r.status, Lost: true, Description: x.description("the answer is not JSON: " + x.describe(r.body))}
 	}
 	ticket := Ticket{ID: x.plainID(a.id), Files: make(map[string]string)}
 	if ticket.ID == "" {
@@ -102,7 +102,7 @@ func (c *Client) readTicket(x *call, project string, r reply) (Ticket, error) {
 		ticket.Files[element] = endpoint
 	}
 	for _, key := range a.keys {
-		ticket.AnswerKeys = append(ticket.AnswerKeys, oneLine(x.key.redact(key), maxKeyPath))
+		ticket.AnswerKeys = append(ticket.AnswerKeys, x.clip(key, maxKeyPath))
 	}
 	return ticket, nil
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -49,9 +52,38 @@ const (
 // Its TLSClientConfig may be set before the first request; a Clone of it keeps
 // using the original's.
 func NewTransport() *http.Transport {
+	t := newTransport(&net.Dialer{Timeout: dialTimeout})
+	t.Proxy = http.ProxyFromEnvironment
+	return t
+}
+
+// errForbidden says that a file was to go to an address that it must not go to.
+var errForbidden = errors.New("no file may go to its address (centercode.hosts in fairbridge.yaml names the hosts that are Centercode's)")
+
+// newGuarded returns a transport that connects only to addresses that allow
+// returns nil for, without a proxy, which would choose the address itself.
+func newGuarded(allow func(netip.AddrPort) error) *http.Transport {
+	return newTransport(&net.Dialer{Timeout: dialTimeout, ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
+		addr, err := netip.ParseAddrPort(address)
+		if err == nil {
+			err = allow(addr)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", errForbidden, err)
+		}
+		return nil
+	}})
+}
+
+func newTransport(d *net.Dialer) *http.Transport {
 	t := &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dial,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			raw, err := d.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return &wideConn{Conn: raw, piece: pieceSize, closed: make(chan struct{})}, nil
+		},
 		TLSHandshakeTimeout:    handshakeTimeout,
 		ResponseHeaderTimeout:  headerTimeout,
 		ExpectContinueTimeout:  continueTimeout,
@@ -62,22 +94,12 @@ func NewTransport() *http.Transport {
 		DisableCompression:     true,
 	}
 	t.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		return dialTLS(ctx, network, addr, t.TLSClientConfig)
+		return dialTLS(ctx, d, network, addr, t.TLSClientConfig)
 	}
 	return t
 }
 
-func dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	d := net.Dialer{Timeout: dialTimeout}
-	raw, err := d.DialContext(ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	return &wideConn{Conn: raw, piece: pieceSize, closed: make(chan struct{})}, nil
-}
-
-func dialTLS(ctx context.Context, network, addr string, config *tls.Config) (net.Conn, error) {
-	d := net.Dialer{Timeout: dialTimeout}
+func dialTLS(ctx context.Context, d *net.Dialer, network, addr string, config *tls.Config) (net.Conn, error) {
 	raw, err := d.DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, err

@@ -68,7 +68,7 @@ func (c *Client) AddFile(ctx context.Context, r FileRequest) (written int64, err
 	if err != nil {
 		return 0, x.cannotSend(fmt.Errorf("file endpoint: %s %w", withoutQuery(r.Endpoint), err))
 	}
-	u := &upload{client: c, call: x, request: r, target: target, asks: true,
+	u := &upload{client: c, call: x, request: r, target: target, by: c.http, asks: true,
 		file: &content{body: r.Body, size: r.Size, reopen: r.Reopen}}
 	defer u.file.close()
 	if err := u.file.peek(); err != nil {
@@ -90,8 +90,9 @@ type upload struct {
 	file    *content
 
 	target *url.URL
-	asks   bool // with Expect, if the file is large enough
-	moves  int  // how often target was changed
+	by     *http.Client // what reaches target
+	asks   bool         // with Expect, if the file is large enough
+	moves  int          // how often target was changed
 	// written is how many bytes of the file the latest request has read.
 	written int64
 }
@@ -122,7 +123,7 @@ func (u *upload) send(ctx context.Context) (again bool, err error) {
 	// gets the body anew, and it can have it as long as nothing was read.
 	req.GetBody = body.again
 
-	resp, err := u.client.send(sending, u.call, req)
+	resp, err := u.call.send(sending, u.by, req)
 	var change func(context.Context) error
 	if err == nil {
 		if change = u.changeFor(resp, req); change == nil {
@@ -180,7 +181,7 @@ func (x *call) added(ctx context.Context, cancel func(), resp *http.Response) er
 		return &Error{Op: x.op, Status: r.status, Lost: true, Err: r.broke}
 	case isPage(r.body):
 		return &Error{Op: x.op, Status: r.status, Lost: true,
-			Description: x.clip("the answer is a web page: " + describe(r.body))}
+			Description: x.description("the answer is a web page: " + x.describe(r.body))}
 	}
 	return nil
 }

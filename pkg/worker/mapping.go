@@ -50,6 +50,7 @@ func NewMapping(c MappingConfig) (Mapping, error) {
 	config := c.Config
 	client, err := centercode.New(centercode.Config{
 		BaseURL: cmp.Or(c.Simulator, config.Centercode.BaseURL), HTTP: c.HTTP, Hosts: config.Centercode.Hosts,
+		Allow: attachment.PublicAddr(),
 	})
 	if err != nil {
 		return Mapping{}, err
