@@ -81,7 +81,7 @@ that says why and can be replayed.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newRun(std), newDemo(std), newInit(std), newCheck(std), newSend(std),
-		newBackup(std), newRestore(std), newFind(std), newShow(std), newDeadLetters(std), newStatus(std),
+		newBackup(std), newRestore(std), newFind(std), newShow(std), newStats(std), newDeadLetters(std), newStatus(std),
 		newPause(std), newResume(std), newSecrets(std), newWebhook(std), newVersion(std),
 	)
 	return root

@@ -244,20 +244,12 @@ func writeFoundCSV(w *csv.Writer) func(deliveries.Delivery) error {
 		row := []string{d.DeliveryID, d.ReceivedAt.Format(time.RFC3339), d.Kind, d.App, d.Version, d.Build, d.Session, d.From, d.Text,
 			d.State, d.Reason, status, d.Problem, d.Project, d.TicketID, d.TicketURL, strconv.Itoa(d.Attempts), d.UpdatedAt.Format(time.RFC3339)}
 		for i, cell := range row {
-			row[i] = notFormula(cell)
+			row[i] = terminal.CSVCell(cell)
 		}
 		_ = w.Write(row)
 		w.Flush()
 		return w.Error()
 	}
-}
-
-// notFormula keeps a spreadsheet from taking what a tester wrote for a formula.
-func notFormula(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
 }
 
 // terminalWidth is how many columns a terminal has; what is none has room.

@@ -20,6 +20,20 @@ import (
 // Printable makes a text one line in which nothing is acted on.
 func Printable(text string) string { return printable.Line(text) }
 
+// Width is how many columns of a terminal a text takes.
+func Width(text string) int {
+	n := 0
+	for _, r := range text {
+		// To find graphemes takes long, and nearly all texts have one for each of
+		// these.
+		if !(r >= ' ' && r <= '~' || r > 0xad && r < 0x300 || r == '…') {
+			return uniseg.StringWidth(text)
+		}
+		n++
+	}
+	return n
+}
+
 // Shorten cuts a text to so many columns of a terminal.
 func Shorten(s string, most int) string {
 	if uniseg.StringWidth(s) <= most {
@@ -56,6 +70,14 @@ func JSON(data []byte) []byte {
 		}
 	}
 	return []byte(b.String())
+}
+
+// CSVCell keeps a spreadsheet from taking a text for a formula.
+func CSVCell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
 }
 
 // WriteTable writes rows in columns as wide as what is in them: wide characters

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/deliveries"
+	"fairbridge/pkg/deliveries/report"
+	"fairbridge/pkg/home"
+)
+
+func newStats(std streams) *cobra.Command {
+	var at place
+	var since, until, by string
+	var asJSON, asCSV bool
+	var q deliveries.StatsQuery
+	cmd := &cobra.Command{
+		Use:   "stats",
+		Short: "Count what was received and what became of it, and how long it took",
+		Long: `Counts the deliveries by when their webhooks came: how many were received; how many
+of them are tickets, still on their way, dead letters, dropped, or ignored by their
+route; and the webhooks that were refused. P50 and P95 are how long it took from the
+webhook to the ticket with its files: half of them, and 19 in 20, took no longer.
+
+What is done is remembered for 35 days, and refused webhooks are the last hundred, on
+a stack those of seven days. On a stack the whole table is read, as by 'find'.`,
+		Example: `  fairbridge stats
+  fairbridge stats --since 30d --by day
+  fairbridge stats --since 2026-01-31 --until 2026-02-01 --by hour --csv > hours.csv
+  fairbridge stats --by app --json | jq '.rows[] | select(.dead > 0)'`,
+		Args: exactly(),
+		PreRunE: func(*cobra.Command, []string) (err error) {
+			now := time.Now()
+			q = deliveries.StatsQuery{By: deliveries.By(by), Until: now, Location: time.Local}
+			if q.Since, err = deadletter.ParseTime(since, now); err != nil {
+				return usage("--since: %w", err)
+			}
+			if until != "" {
+				if q.Until, err = deadletter.ParseTime(until, now); err != nil {
+					return usage("--until: %w", err)
+				}
+			}
+			switch {
+			case by != "" && !slices.Contains(deliveries.Bys(), q.By):
+				return usage("--by %q: it is one of %s", by, joined(deliveries.Bys()))
+			case !q.Since.Before(q.Until):
+				return usage("--since is not before --until")
+			case asJSON && asCSV:
+				return usage("--json and --csv exclude each other")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withFinder(cmd.Context(), &at, defaultConfig, func(_ *home.Home, finder *deliveries.Finder) error {
+				m := newMeter(std.err)
+				q.Progress = func(n int) { m.count("deliveries looked at", n) }
+				s, err := finder.Stats(cmd.Context(), q)
+				m.clear()
+				switch {
+				case err != nil:
+					return err
+				case asJSON:
+					enc := json.NewEncoder(std.out)
+					enc.SetIndent("", "  ")
+					return enc.Encode(s)
+				case asCSV:
+					return report.WriteStatsCSV(std.out, s)
+				}
+				width := 0
+				if isTerminal(std.out) {
+					width = terminalWidth(std.out)
+				}
+				return report.WriteStats(std.out, s, width)
+			})
+		},
+	}
+	at.flags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&since, "since", "7d", "those received at that time or later: 2026-01-31, 2026-01-31T08:00:00Z, or 36h, 7d (ago)")
+	flags.StringVar(&until, "until", "", "those received before that time")
+	flags.StringVar(&by, "by", "", "a row for each of these: "+joined(deliveries.Bys()))
+	flags.BoolVar(&asJSON, "json", false, "one JSON object")
+	flags.BoolVar(&asCSV, "csv", false, "comma-separated values, with a line of names")
+	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(strings.Split(joined(deliveries.Bys()), ", "), cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}

@@ -1,0 +1,219 @@
+package deliveries
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"fairbridge/pkg/ledger"
+)
+
+// By is what statistics are told apart by.
+type By string
+
+// The values of [StatsQuery].By; "" is for one row of all.
+const (
+	ByApp  By = "app"
+	ByDay  By = "day"
+	ByHour By = "hour"
+)
+
+// Bys are the values of [StatsQuery].By.
+func Bys() []By { return []By{ByApp, ByDay, ByHour} }
+
+// StatsQuery says of which deliveries statistics are made.
+type StatsQuery struct {
+	// Since and Until bound when the webhook came: not before Since, and before
+	// Until. Both are needed.
+	Since, Until time.Time
+	By           By
+	// Location is where days and hours begin; nil for UTC.
+	Location *time.Location
+	// Progress, if it is set, is told how many records have been looked at, where
+	// that takes long.
+	Progress func(looked int)
+}
+
+// Stats are counts of deliveries by when they were received.
+type Stats struct {
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
+	By    By        `json:"by,omitempty"`
+	// Rows are in the order of time, those of apps the most frequent first. There
+	// is one for each day or hour.
+	Rows  []StatsRow `json:"rows,omitempty"`
+	Total StatsRow   `json:"total"`
+	// RefusedMore says that more webhooks were refused than are remembered.
+	RefusedMore bool `json:"refusedMore,omitempty"`
+}
+
+// StatsRow counts what became of some deliveries: each that was received is one of
+// the five that follow.
+type StatsRow struct {
+	// Key is the app's name, or the day or hour as 2006-01-02 or 2006-01-02 15:00.
+	Key      string `json:"key,omitempty"`
+	Received int    `json:"received"`
+	Tickets  int    `json:"tickets"`
+	Waiting  int    `json:"waiting"` // on its way
+	Dead     int    `json:"dead"`
+	Dropped  int    `json:"dropped"`
+	Ignored  int    `json:"ignored"` // by its route
+	// Refused counts webhooks that were refused, and not most likely a stranger's.
+	// Nobody knows of which app they were.
+	Refused int `json:"refused"`
+	// P50 and P95 are how long it took from the webhook to the ticket with its
+	// files: half of them, and 19 in 20, took no longer. 0 without tickets.
+	P50 Milliseconds `json:"p50Ms"`
+	P95 Milliseconds `json:"p95Ms"`
+
+	took []time.Duration
+}
+
+// Milliseconds is a duration that is a number of milliseconds in JSON.
+type Milliseconds time.Duration
+
+// MarshalJSON implements [json.Marshaler].
+func (m Milliseconds) MarshalJSON() ([]byte, error) {
+	return json.Marshal(time.Duration(m).Milliseconds())
+}
+
+// add counts a delivery.
+func (r *StatsRow) add(e ledger.Entry) {
+	r.Received++
+	switch {
+	case e.Dropped():
+		r.Dropped++
+	case e.State == ledger.Dead:
+		r.Dead++
+	case e.State != ledger.Completed:
+		r.Waiting++
+	case e.Where == nil && e.TicketID == "":
+		r.Ignored++
+	default:
+		r.Tickets++
+		r.took = append(r.took, max(doneAt(e).Sub(e.Received()), 0))
+	}
+}
+
+// doneAt is when a delivery was completed.
+func doneAt(e ledger.Entry) time.Time {
+	for _, a := range slices.Backward(e.Tried) {
+		if a.Decision == ledger.DecisionCompleted {
+			return a.At.Add(time.Duration(a.Took) * time.Millisecond)
+		}
+	}
+	return e.UpdatedAt // an attempt that the ledger does not remember
+}
+
+// finish makes the percentiles, by the nearest rank.
+func (r *StatsRow) finish() {
+	slices.Sort(r.took)
+	rank := func(percent int) Milliseconds {
+		if len(r.took) == 0 {
+			return 0
+		}
+		return Milliseconds(r.took[(len(r.took)*percent+99)/100-1])
+	}
+	r.P50, r.P95 = rank(50), rank(95)
+	r.took = nil
+}
+
+// Stats counts the deliveries that were received in a time.
+func (f *Finder) Stats(ctx context.Context, q StatsQuery) (*Stats, error) {
+	if q.Location == nil {
+		q.Location = time.UTC
+	}
+	s := &Stats{Since: q.Since.UTC(), Until: q.Until.UTC(), By: q.By}
+	rows := map[string]*StatsRow{}
+	row := func(key string) *StatsRow {
+		if rows[key] == nil {
+			rows[key] = &StatsRow{Key: key}
+		}
+		return rows[key]
+	}
+	for _, key := range q.keys() {
+		row(key)
+	}
+	search := ledger.Query{Since: q.Since, Until: q.Until, Progress: q.Progress}
+	err := f.home.History.Search(ctx, search, func(e ledger.Entry) bool {
+		s.Total.add(e)
+		switch {
+		case q.By == ByApp && e.About != nil:
+			row(e.About.App).add(e)
+		case q.By == ByApp:
+			row("").add(e)
+		case q.By != "":
+			row(q.key(e.Received())).add(e)
+		}
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := f.addRefused(ctx, q, s, row); err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		r.finish()
+		s.Rows = append(s.Rows, *r)
+	}
+	slices.SortFunc(s.Rows, func(a, b StatsRow) int {
+		if q.By == ByApp && a.Received != b.Received {
+			return cmp.Compare(b.Received, a.Received)
+		}
+		return cmp.Compare(a.Key, b.Key)
+	})
+	s.Total.finish()
+	return s, nil
+}
+
+// remembered is how many refused webhooks a home remembers.
+const remembered = 100
+
+// addRefused counts the webhooks that were refused.
+func (f *Finder) addRefused(ctx context.Context, q StatsQuery, s *Stats, row func(string) *StatsRow) error {
+	refused, err := f.home.Refusals.Refused(ctx)
+	if err != nil {
+		return fmt.Errorf("count the webhooks that were refused: %w", err)
+	}
+	known := 0
+	for _, r := range refused.Last {
+		if r.Reason.Strange() {
+			continue
+		}
+		known++
+		if r.At.Before(q.Since) || !r.At.Before(q.Until) {
+			continue
+		}
+		s.Total.Refused++
+		s.RefusedMore = known >= remembered // and so the one that was forgotten may be as young
+		if q.By == ByDay || q.By == ByHour {
+			row(q.key(r.At)).Refused++
+		}
+	}
+	return nil
+}
+
+// key is the row of a time.
+func (q StatsQuery) key(t time.Time) string {
+	if q.By == ByHour {
+		return t.In(q.Location).Format("2006-01-02 15:00")
+	}
+	return t.In(q.Location).Format(time.DateOnly)
+}
+
+// keys are the rows that there are whatever was received.
+func (q StatsQuery) keys() (keys []string) {
+	if q.By != ByDay && q.By != ByHour {
+		return nil
+	}
+	for t := q.Since; t.Before(q.Until); t = t.Add(time.Hour) {
+		if key := q.key(t); len(keys) == 0 || keys[len(keys)-1] != key {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
