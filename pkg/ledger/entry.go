@@ -99,8 +99,8 @@ type Entry struct {
 	// Resume is the state that a dead delivery goes on from when it is
 	// replayed.
 	Resume State `json:"resume,omitempty"`
-	// Letter is in how many items the ledger keeps the message of the last death;
-	// see [Ledger.Letter]. Of a completed delivery they are removed.
+	// Letter is in how many items, at most, the ledger keeps the message of the last
+	// death; see [Ledger.Letter]. Of a completed delivery they are removed.
 	Letter int `json:"letter,omitempty"`
 
 	// About is what the delivery is about, for people who ask for it.

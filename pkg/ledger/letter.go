@@ -18,6 +18,9 @@ const (
 	mappingPrefix = "#mapping/"
 	// maxPart is what a part has at most, in bytes: DynamoDB takes items of 400 KB.
 	maxPart = 300_000
+	// mostParts is how many parts a letter has at most: a message of 1 MiB that does
+	// not pack, and what is said of it.
+	mostParts = 4
 	// maxUnpacked bounds what is read back: a message of 1 MiB, as JSON.
 	maxUnpacked = 8 << 20
 )

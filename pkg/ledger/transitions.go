@@ -42,6 +42,7 @@ func (e Entry) Take(m Message, t Taking, now time.Time) (Entry, error) {
 			Text: "an attempt ended without a word: its worker died, or could not reach the ledger"}
 		e = e.tried(Attempt{At: e.UpdatedAt, Decision: DecisionSilent})
 		e.Suspect = true
+		e.Letter = max(e.Letter, mostParts) // it may have died before it said so
 		if e.Alone {
 			e.EndsAlone++
 		}

@@ -68,6 +68,24 @@ func lettersEnd(t *testing.T, s ledger.Store) {
 			wantNoParts(t, s, id, e.Letter)
 		})
 	}
+	t.Run("killed before it died", func(t *testing.T) {
+		id := newID()
+		c, err := l.Claim(t.Context(), id, ledger.Message{})
+		if err == nil {
+			err = c.KeepLetter(t.Context(), []byte("a letter"))
+		}
+		later := New(t, ledger.Config{Store: s, Now: func() time.Time { return time.Now().Add(time.Hour) }})
+		if err == nil {
+			c, err = later.Claim(t.Context(), id, ledger.Message{})
+		}
+		if err == nil {
+			err = c.Completed(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantNoParts(t, s, id, 1)
+	})
 	dropKilled(t, s, died)
 }
 
