@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +46,13 @@ func TestRejected(t *testing.T) {
 	bridge.mustRun(t, "", "dlq", "replay", id, "--stack", stackName, "--set", "severity=High", "--yes", "--wait")
 	if ticket := bridge.ticket(t, id); ticket.Fields["severity"] != "High" {
 		t.Errorf("the ticket has %s", ticket.Body)
+	}
+	// Who did that is on record: the AWS identity.
+	history := bridge.mustRun(t, "", "show", id, "--stack", stackName)
+	for _, did := range []string{"corrected severity", "replayed it"} {
+		if !regexp.MustCompile(`arn:aws:\S+ ` + did).MatchString(history) {
+			t.Errorf("fairbridge show does not say who %s: %s", did, history)
+		}
 	}
 	bridge.checkNoLetters(t)
 }
