@@ -15,8 +15,10 @@ LAMBDA_GOARCH ?= arm64
 # The mapping file that the Lambda packages carry, as fairbridge.yaml.
 FAIRBRIDGE_CONFIG ?= fairbridge.yaml
 
-# samconfig.toml's environment for package and deploy: default, dev or prod.
+# samconfig.toml's environment for package, deploy and undeploy (default, dev or
+# prod), and the name of its stack.
 ENV ?= default
+STACK ?= $(shell sed -n '/^\[$(ENV)\.global/,/^\[/s/^stack_name = "\(.*\)"/\1/p' samconfig.toml)
 ARGS ?=
 FUZZTIME ?= 5s
 PYTHON ?= python3
@@ -26,10 +28,10 @@ VENV := $(OUT)/venv
 CFN_LINT := $(VENV)/lint/bin/cfn-lint
 CHECKOV := $(VENV)/checkov/bin/checkov
 SAM := $(VENV)/sam/bin/sam
-# SAM's usage reports are switched off; AWS's own tools want some region named,
-# even where none is asked.
+# SAM's usage reports are switched off. AWS's own tools want some region named
+# where none is asked; a deploy goes to that of the account's profile.
 export SAM_CLI_TELEMETRY := 0
-export AWS_DEFAULT_REGION ?= us-east-1
+lint validate: export AWS_DEFAULT_REGION ?= us-east-1
 
 .PHONY: help
 help: ## list the targets
@@ -171,9 +173,16 @@ package: $(VENV)/sam/installed ## sam build and upload; the template to deploy i
 	$(SAM) package --config-env $(ENV) --output-template-file $(OUT)/packaged.yaml
 
 .PHONY: deploy
-deploy: $(VENV)/sam/installed ## sam build and deploy (ENV=prod; ARGS=--guided the first time)
+deploy: $(VENV)/sam/installed $(FAIRBRIDGE) ## sam build and deploy (ENV=prod; ARGS=--guided the first time)
+	@name='$(STACK)'; [ $${#name} -le 57 ] || \
+	{ echo "make deploy: $$name is $${#name} characters long; the names of its functions leave a stack 57" >&2; exit 1; }
 	$(SAM) build --config-env $(ENV)
-	$(SAM) deploy --config-env $(ENV) $(ARGS)
+	$(SAM) deploy --config-env $(ENV) --stack-name '$(STACK)' $(ARGS)
+	$(FAIRBRIDGE) check --stack '$(STACK)'
+
+.PHONY: undeploy
+undeploy: $(FAIRBRIDGE) ## delete the stack, unless feedback would be lost with it (ENV=prod; ARGS="--export FILE")
+	$(FAIRBRIDGE) undeploy --stack '$(STACK)' $(ARGS)
 
 # --- tools -------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ func TestFunctions(t *testing.T) {
 	t.Run("webhook to ticket", func(t *testing.T) { testWebhookToTicket(t, ingest, worker) })
 	t.Run("partial batch", func(t *testing.T) { testPartialBatch(t, ingest, worker) })
 	t.Run("rejected webhook", func(t *testing.T) { testRejectedWebhook(t, ingest) })
+	t.Run("warm", func(t *testing.T) { testWarm(t, ingest, worker) })
 	t.Run("init", func(t *testing.T) { testInit(t, ingest, worker) })
 	t.Run("init without SSM", func(t *testing.T) { testInitWithoutSSM(t, ingest) })
 }

@@ -2,8 +2,6 @@ package functions_test
 
 import (
 	"context"
-	"crypto/md5"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -44,6 +42,8 @@ type world struct {
 	centercode *centercodesim.Simulator
 	testfairy  *testfairysim.Server
 	env        map[string]string // of both functions
+	// closeConnections closes those to what plays AWS.
+	closeConnections func()
 }
 
 func newWorld(t *testing.T) *world {
@@ -92,15 +92,20 @@ routes:
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wire := serve(t, awstest.Server{
+	wire, ledger := httptest.NewServer(awstest.Server{
 		"AmazonSQS.SendMessage":             awstest.Call(w.queues.SendMessage),
 		"AmazonSQS.ChangeMessageVisibility": awstest.Call(w.queues.ChangeMessageVisibility),
 		"AmazonSSM.GetParameter":            awstest.Call(parameters.GetParameter),
-	})
+	}), dynamotest.Start(t, "ledger")
+	t.Cleanup(wire.Close)
+	w.closeConnections = func() {
+		wire.CloseClientConnections()
+		ledger.CloseClientConnections()
+	}
 	w.env = map[string]string{
-		"AWS_ENDPOINT_URL_SQS":             wire,
-		"AWS_ENDPOINT_URL_SSM":             wire,
-		"AWS_ENDPOINT_URL_DYNAMODB":        dynamotest.Start(t, "ledger").URL,
+		"AWS_ENDPOINT_URL_SQS":             wire.URL,
+		"AWS_ENDPOINT_URL_SSM":             wire.URL,
+		"AWS_ENDPOINT_URL_DYNAMODB":        ledger.URL,
 		"FAIRBRIDGE_CONFIG":                path,
 		"FAIRBRIDGE_QUEUE_URL":             w.work,
 		"FAIRBRIDGE_DEAD_LETTER_QUEUE_URL": w.dead,
@@ -160,7 +165,7 @@ func (w *world) deliver(t *testing.T, worker *lambdatest.Function) (received int
 	t.Helper()
 	var batch events.SQSEvent
 	for _, m := range w.receive(t, w.work) {
-		batch.Records = append(batch.Records, record(m))
+		batch.Records = append(batch.Records, lambdatest.Record(m))
 	}
 	if len(batch.Records) == 0 {
 		return 0, nil
@@ -188,26 +193,6 @@ func (w *world) receive(t *testing.T, url string) []types.Message {
 		t.Fatal(err)
 	}
 	return out.Messages
-}
-
-// record is a message as Lambda hands it over.
-func record(m types.Message) events.SQSMessage {
-	sum := md5.Sum([]byte(aws.ToString(m.Body)))
-	r := events.SQSMessage{
-		MessageId:         aws.ToString(m.MessageId),
-		ReceiptHandle:     aws.ToString(m.ReceiptHandle),
-		Body:              aws.ToString(m.Body),
-		Md5OfBody:         hex.EncodeToString(sum[:]),
-		Attributes:        m.Attributes,
-		MessageAttributes: map[string]events.SQSMessageAttribute{},
-		EventSource:       "aws:sqs",
-		EventSourceARN:    "arn:aws:sqs:eu-central-1:123456789012:work",
-		AWSRegion:         "eu-central-1",
-	}
-	for name, a := range m.MessageAttributes {
-		r.MessageAttributes[name] = events.SQSMessageAttribute{DataType: aws.ToString(a.DataType), StringValue: a.StringValue}
-	}
-	return r
 }
 
 // deadLetters are what is in the dead-letter queue.

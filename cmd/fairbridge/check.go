@@ -19,7 +19,9 @@ import (
 
 // checkOptions are what a person can ask of check.
 type checkOptions struct {
-	data     string // a folder to look through; empty: the mapping file is checked
+	// at is a folder to look through, or a stack; where neither flag is given the
+	// mapping file is checked.
+	at       place
 	config   string
 	old      string // of --diff; empty: no comparison
 	payloads []string
@@ -46,7 +48,8 @@ payload. That a route has moved in the file is no difference.
 
 With --data DIR it reads through what the bridge in that folder keeps, the mapping
 file aside, and changes nothing; the bridge may run. It says what is damaged, and
-how to get back what can be had.
+how to get back what can be had. With --stack NAME it looks whether the ledger's
+table has what the bridge needs, which one that an earlier stack has left may not.
 
 The exit code is 1 if the file or a payload has a problem, with --strict also if
 there are warnings, and with --exit-code also if --diff finds a difference. It
@@ -54,6 +57,7 @@ is 2 if the check could not be made.`,
 		Example: `  fairbridge check
   fairbridge check --payload events/feedback.json
   fairbridge check --data .fairbridge
+  fairbridge check --stack fairbridge
   fairbridge check --payload events --strict
   fairbridge check --payload events --json | jq '.payloads[] | select(.outcome == "dead_letter")'
   git show main:fairbridge.yaml >old.yaml && fairbridge check --payload events --diff old.yaml`,
@@ -69,7 +73,16 @@ is 2 if the check could not be made.`,
 				if cmd.Flags().NFlag() > 1 || len(more) > 0 {
 					return usage("check: --data is about a folder and goes with nothing else")
 				}
-				return checkFolder(cmd.Context(), std, o.data)
+				return checkFolder(cmd.Context(), std, o.at.Folder)
+			}
+			if err := o.at.check(); err != nil {
+				return err
+			}
+			if o.at.OnAWS() {
+				if len(o.payloads) > 0 || o.old != "" || cmd.Flags().Changed("config") {
+					return usage("check: --stack is about the ledger's table and goes with no file")
+				}
+				return checkStack(cmd.Context(), std, &o.at)
 			}
 			if len(o.payloads) == 0 && (o.old != "" || o.verbose) {
 				return usage("check: --diff and --verbose are about payloads; name them with --payload")
@@ -82,8 +95,7 @@ is 2 if the check could not be made.`,
 	}
 	configFlag(cmd, &o.config)
 	flags := cmd.Flags()
-	flags.StringVar(&o.data, "data", "", "a data folder to read through, in place of the mapping file")
-	_ = cmd.MarkFlagDirname("data")
+	o.at.flags(cmd)
 	flags.StringArrayVar(&o.payloads, "payload", nil, "file or folder of payloads; more may follow")
 	flags.StringVar(&o.old, "diff", "", "another mapping file, to compare with")
 	flags.BoolVar(&o.exitCode, "exit-code", false, "exit with 1 if --diff finds a difference")

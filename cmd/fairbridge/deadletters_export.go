@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -39,33 +40,11 @@ keep that.`,
 		},
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
-				in, err := d.Select(cmd.Context(), deadletter.Wish{Filter: filter, Bodies: true})
-				if err != nil {
-					return err
+				_, left, err := d.export(cmd.Context(), filter, ids, file)
+				if err == nil && left {
+					err = errSaid
 				}
-				if err := in.Hold.Release(cmd.Context()); err != nil {
-					return err
-				}
-				left, err := d.absent(cmd.Context(), in, ids, false)
-				if err != nil {
-					return err
-				}
-				whole, held, err := d.Export(cmd.Context(), in.Cases)
-				if err != nil {
-					return err
-				}
-				for _, c := range held {
-					left = true
-					d.say("%s was not exported: a worker has it in hand", shortID(c.DeliveryID))
-				}
-				if err := exportTo(file, std.out, whole); err != nil {
-					return err
-				}
-				d.say("%s exported", terminal.Count(len(whole), "dead letter"))
-				if left {
-					return errSaid
-				}
-				return nil
+				return err
 			})
 		},
 	}
@@ -73,6 +52,34 @@ keep that.`,
 	s.flags(cmd)
 	cmd.Flags().StringVarP(&file, "output", "o", "-", "file to write, which must not exist; - is standard output")
 	return cmd
+}
+
+// export writes the dead letters that a filter means, and says of what was left
+// out.
+func (d *desk) export(ctx context.Context, filter deadletter.Filter, ids []string, file string) (exported int, left bool, err error) {
+	in, err := d.Select(ctx, deadletter.Wish{Filter: filter, Bodies: true})
+	if err != nil {
+		return 0, false, err
+	}
+	if err := in.Hold.Release(ctx); err != nil {
+		return 0, false, err
+	}
+	if left, err = d.absent(ctx, in, ids, false); err != nil {
+		return 0, left, err
+	}
+	whole, held, err := d.Export(ctx, in.Cases)
+	if err != nil {
+		return 0, left, err
+	}
+	for _, c := range held {
+		left = true
+		d.say("%s was not exported: a worker has it in hand", shortID(c.DeliveryID))
+	}
+	if err := exportTo(file, d.std.out, whole); err != nil {
+		return 0, left, err
+	}
+	d.say("%s exported", terminal.Count(len(whole), "dead letter"))
+	return len(whole), left, nil
 }
 
 // exportTo writes to a file for its owner alone, or to out.

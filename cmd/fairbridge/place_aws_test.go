@@ -7,12 +7,15 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"fairbridge/pkg/awstest"
@@ -27,11 +30,14 @@ const stackName = "fairbridge-prod"
 // cloud plays the AWS account of a deployed bridge over HTTP, for the real SDK
 // clients: CloudFormation, and SQS and SSM out of an embedded home.
 type cloud struct {
-	stack stacktest.Stack
-	home  *embedded.Home
+	stack   stacktest.Stack
+	home    *embedded.Home
+	policy  string       // of the work queue
+	policed func(string) // is told of each change of it
 
 	mu     sync.Mutex
 	items  []map[string]any // of the ledger's table, on the wire
+	table  map[string]any   // that table, as DescribeTable shows it
 	logs   map[string][]map[string]any
 	denied string // a target that is refused, such as AmazonSSM.GetParameter
 	calls  []string
@@ -40,7 +46,7 @@ type cloud struct {
 // newCloud starts an account with the stack, and points the environment at it.
 func newCloud(t *testing.T) *cloud {
 	t.Helper()
-	c := &cloud{home: openHome(t, t.TempDir())}
+	c := &cloud{home: openHome(t, t.TempDir()), table: ledgerTable()}
 	c.stack = stacktest.Stack{
 		Name: stackName, Status: "CREATE_COMPLETE",
 		Outputs: map[string]string{
@@ -79,6 +85,27 @@ func openHome(t *testing.T, dir string) *embedded.Home {
 		}
 	})
 	return h
+}
+
+// attributes are the embedded home's, with the policy, which that has not.
+func (c *cloud) attributes(ctx context.Context, in *sqs.GetQueueAttributesInput, o ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
+	out, err := c.home.SQS.GetQueueAttributes(ctx, in, o...)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil && slices.Contains(in.AttributeNames, sqstypes.QueueAttributeNamePolicy) && c.policy != "" {
+		out.Attributes[string(sqstypes.QueueAttributeNamePolicy)] = c.policy
+	}
+	return out, err
+}
+
+func (c *cloud) setAttributes(_ context.Context, in *sqs.SetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.SetQueueAttributesOutput, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.policy = in.Attributes[string(sqstypes.QueueAttributeNamePolicy)]
+	if c.policed != nil {
+		c.policed(c.policy)
+	}
+	return &sqs.SetQueueAttributesOutput{}, nil
 }
 
 // put stores a secret of the stack.
@@ -137,18 +164,46 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case denied:
 		awstest.Refuse(w, "AccessDeniedException", "you may not")
 	case target == "CloudFormation":
-		stacktest.New(c.stack).ServeHTTP(w, r)
+		stacktest.New(&c.stack).ServeHTTP(w, r)
 	default:
 		awstest.Server{
-			"DynamoDB_20120810.Scan":        awstest.Call(c.scan),
-			"DynamoDB_20120810.Query":       awstest.Call(c.query),
-			"DynamoDB_20120810.GetItem":     awstest.Call(c.get),
-			"AmazonSQS.GetQueueAttributes":  awstest.Call(c.home.SQS.GetQueueAttributes),
-			"AmazonSSM.PutParameter":        awstest.Call(c.home.SSM.PutParameter),
-			"AmazonSSM.GetParameter":        awstest.Call(c.home.SSM.GetParameter),
-			"Logs_20140328.FilterLogEvents": awstest.Call(c.filter),
+			"DynamoDB_20120810.Scan":               awstest.Call(c.scan),
+			"DynamoDB_20120810.Query":              awstest.Call(c.query),
+			"DynamoDB_20120810.GetItem":            awstest.Call(c.get),
+			"DynamoDB_20120810.DescribeTable":      table(c.table),
+			"DynamoDB_20120810.DescribeTimeToLive": table(map[string]any{"TimeToLiveDescription": map[string]string{"AttributeName": "expiresAt", "TimeToLiveStatus": "ENABLED"}}),
+			"DynamoDB_20120810.DescribeContinuousBackups": table(map[string]any{"ContinuousBackupsDescription": map[string]any{
+				"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": map[string]string{"PointInTimeRecoveryStatus": "ENABLED"}}}),
+			"AmazonSQS.GetQueueAttributes":           awstest.Call(c.attributes),
+			"AmazonSQS.SetQueueAttributes":           awstest.Call(c.setAttributes),
+			"AmazonSQS.ReceiveMessage":               awstest.Call(c.home.SQS.ReceiveMessage),
+			"AmazonSQS.ChangeMessageVisibilityBatch": awstest.Call(c.home.SQS.ChangeMessageVisibilityBatch),
+			"AmazonSSM.PutParameter":                 awstest.Call(c.home.SSM.PutParameter),
+			"AmazonSSM.GetParameter":                 awstest.Call(c.home.SSM.GetParameter),
+			"Logs_20140328.FilterLogEvents":          awstest.Call(c.filter),
 		}.ServeHTTP(w, r)
 	}
+}
+
+// table answers a question about the ledger's table.
+func table(answer map[string]any) http.Handler {
+	return awstest.Call(func(context.Context, *struct{ TableName string }, ...struct{}) (*map[string]any, error) {
+		return &answer, nil
+	})
+}
+
+// ledgerTable is a table as template.yaml makes it.
+func ledgerTable() map[string]any {
+	key := func(name, kind string) map[string]string {
+		return map[string]string{"AttributeName": name, "KeyType": kind}
+	}
+	return map[string]any{"Table": map[string]any{
+		"TableName": "ledger", "KeySchema": []any{key("id", "HASH")},
+		"GlobalSecondaryIndexes": []any{map[string]any{
+			"IndexName": "attention", "IndexStatus": "ACTIVE", "KeySchema": []any{key("attention", "HASH"), key("since", "RANGE")},
+			"Projection": map[string]string{"ProjectionType": "ALL"},
+		}},
+	}}
 }
 
 // scanned is a part of the ledger's table.

@@ -100,7 +100,7 @@ func writeStatus(out io.Writer, s *home.Status, now time.Time) error {
 	line("Centercode", centercodeText(s.Centercode))
 	for _, secret := range s.Secrets {
 		text := secret.String()
-		if !secret.Exists && secret.Name == secrets.TestFairyAPIKey {
+		if !secret.Exists && !secret.Hidden && secret.Name == secrets.TestFairyAPIKey {
 			text += " (needed for session logs and 'fairbridge webhook' only)"
 		}
 		line(secret.Name, text)

@@ -107,7 +107,7 @@ func TestStatusIsPartlyRefused(t *testing.T) {
 	c.stack.Parameters["CentercodeBaseUrl"] = "http://127.0.0.1:1"
 	c.put(t, secrets.CentercodeAPIKey, "k3y")
 	c.put(t, secrets.WebhookToken, "t0ken")
-	for _, target := range []string{"DynamoDB_20120810.Scan", "DynamoDB_20120810.Query", "DynamoDB_20120810.GetItem", "AmazonSSM.GetParameter", "AmazonSQS.GetQueueAttributes"} {
+	for _, target := range []string{"DynamoDB_20120810.Scan", "DynamoDB_20120810.Query", "DynamoDB_20120810.GetItem", "DynamoDB_20120810.DescribeTable", "AmazonSQS.GetQueueAttributes"} {
 		c.denied = target
 		got := runCommand(t, "", "status", "--stack", stackName)
 		if got.code != exitLeft || got.err != "" || !strings.Contains(got.out, "AccessDeniedException") ||

@@ -13,6 +13,8 @@ import (
 
 	"fairbridge/pkg/internal/shellword"
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/dynamo"
+	"fairbridge/pkg/stack"
 )
 
 // DefaultFolder is the data folder where none is named.
@@ -43,6 +45,16 @@ func (p Place) Command(words string) string {
 		}
 	}
 	return words
+}
+
+// awsCommand adds to a command line of the AWS CLI where the place is.
+func (p Place) awsCommand(line string) string {
+	for _, option := range []struct{ flag, value string }{{"--region", p.Region}, {"--profile", p.Profile}} {
+		if option.value != "" {
+			line += " " + option.flag + " " + shellword.Quote(option.value)
+		}
+	}
+	return line
 }
 
 // folderToName is the folder, if a command line has to name it.
@@ -129,9 +141,16 @@ type Home struct {
 	Ages Ages
 	// Peeks is nil on AWS.
 	Peeks Peeks
+	// Tables is what the ledger's table is examined with, LedgerTable its name;
+	// both are nothing on this machine.
+	Tables      dynamo.TableAPI
+	LedgerTable string
 
 	// identity asks AWS who works here; nil on this machine.
 	identity func(context.Context) (string, error)
+	// stacks and policies take a stack down; nil on this machine.
+	stacks   stack.DeleteAPI
+	policies policies
 	close    func() error
 }
 

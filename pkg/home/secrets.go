@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/smithy-go"
 
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/secrets/parameterstore"
@@ -31,6 +32,8 @@ var (
 type SecretState struct {
 	Name   string `json:"name"`
 	Exists bool   `json:"exists"`
+	// Hidden says that who asks may not see whether it exists.
+	Hidden bool `json:"hidden,omitempty"`
 	// Since is when the value was stored, Version counts the values.
 	Since   time.Time `json:"since,omitzero"`
 	Version int64     `json:"version,omitempty"`
@@ -43,6 +46,8 @@ func (s SecretState) String() string {
 	switch {
 	case s.Variable != "":
 		return "in the environment variable " + s.Variable
+	case s.Hidden:
+		return "not for these AWS credentials to see"
 	case !s.Exists:
 		return "missing"
 	}
@@ -61,7 +66,10 @@ func (h *Home) Secrets(ctx context.Context) ([]SecretState, error) {
 			Name: aws.String(secrets.ParameterName(h.SecretsPrefix, name)), WithDecryption: aws.Bool(false),
 		})
 		var missing *types.ParameterNotFound
+		refused, isRefused := errors.AsType[smithy.APIError](err)
 		switch {
+		case isRefused && refused.ErrorCode() == "AccessDeniedException":
+			states = append(states, SecretState{Name: name, Hidden: true})
 		case errors.As(err, &missing):
 			states = append(states, SecretState{Name: name})
 		case err != nil:

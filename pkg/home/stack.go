@@ -66,15 +66,17 @@ func openStack(ctx context.Context, p Place) (*Home, error) {
 	}
 	finding, cancel := context.WithTimeout(ctx, awsTimeout)
 	defer cancel()
-	s, err := stack.Describe(finding, cloudformation.NewFromConfig(cfg), p.Stack)
+	stacks := cloudformation.NewFromConfig(cfg)
+	s, err := stack.Describe(finding, stacks, p.Stack)
 	if err != nil {
 		return nil, &StackError{Stack: p.Stack, Region: cfg.Region, Err: err}
 	}
-	db := dynamodb.NewFromConfig(cfg)
+	db, queues := dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg)
 	return &Home{
-		Place: p,
-		SQS:   sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg),
+		Place: p, stacks: stacks, policies: queues,
+		SQS: queues, SSM: ssm.NewFromConfig(cfg),
 		Ledger: dynamo.New(db, s.LedgerTable), History: dynamo.NewHistory(db, s.LedgerTable),
+		Tables: db, LedgerTable: s.LedgerTable,
 		WorkQueueURL: s.WorkQueueURL, DeadLetterQueueURL: s.DeadLetterQueueURL, SecretsPrefix: s.SecretsPrefix,
 		Webhook: s.WebhookURL, CentercodeBaseURL: s.CentercodeBaseURL, Dashboard: s.DashboardURL,
 		Refusals: logRefusals{logs: cloudwatchlogs.NewFromConfig(cfg), stack: s.Name, now: time.Now},

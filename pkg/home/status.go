@@ -101,7 +101,7 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 		s.Data = h.Folder
 	}
 	var f findings
-	var workErr, deadErr, secretsErr, mappingErr, centercodeErr, recentErr, waitingErr, namelessErr, healthErr, queuesErr, refusedErr error
+	var workErr, deadErr, secretsErr, mappingErr, centercodeErr, recentErr, waitingErr, namelessErr, healthErr, queuesErr, refusedErr, tableErr error
 	var all sync.WaitGroup
 	all.Go(func() { s.Work, workErr = h.Depth(ctx, h.WorkQueueURL) })
 	all.Go(func() { s.DeadLetters, deadErr = h.Depth(ctx, h.DeadLetterQueueURL) })
@@ -123,13 +123,14 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 	all.Go(func() { f.health, healthErr = h.health(ctx) })
 	all.Go(func() { f.queued, f.letters, queuesErr = h.inQueues(ctx) })
 	all.Go(func() { s.Refused, refusedErr = h.refused(ctx) })
+	all.Go(func() { f.lacks, tableErr = h.TableLacks(ctx) })
 	all.Wait()
 
 	s.Deliveries = deliveries(f.recent, o.Last)
 	if h.problems(s, f, time.Now()) {
 		centercodeErr = nil // that is what was said
 	}
-	for _, err := range []error{mappingErr, centercodeErr, workErr, deadErr, secretsErr, recentErr, waitingErr, namelessErr, healthErr, queuesErr, refusedErr} {
+	for _, err := range []error{mappingErr, centercodeErr, workErr, deadErr, secretsErr, recentErr, waitingErr, namelessErr, healthErr, queuesErr, refusedErr, tableErr} {
 		if err != nil {
 			s.problem("%v", err)
 		}

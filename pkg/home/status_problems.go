@@ -39,12 +39,15 @@ type findings struct {
 	queued, letters map[string]time.Time
 	// health is how the Centercode projects are.
 	health []breaker.State
+	// lacks are what the ledger's table does not have.
+	lacks []string
 }
 
 // problems adds what needs a person to the status: what, why, and what to do. It
 // returns whether Centercode is known not to respond.
 func (h *Home) problems(s *Status, f findings, now time.Time) (away bool) {
 	h.notRunning(s)
+	s.Problems = append(s.Problems, f.lacks...)
 	h.missingSecrets(s)
 	s.tellMapping(h)
 	away = s.tellHealth(h, f.health, now)
@@ -71,7 +74,7 @@ func (h *Home) missingSecrets(s *Status) {
 	for _, secret := range s.Secrets {
 		// A bridge that runs here would not have started without: it has the
 		// secret in its own environment.
-		if running := s.Runs != nil && *s.Runs; secret.Exists || running || !h.needs(secret.Name, s.Centercode.BaseURL) {
+		if running := s.Runs != nil && *s.Runs; secret.Exists || secret.Hidden || running || !h.needs(secret.Name, s.Centercode.BaseURL) {
 			continue
 		}
 		how := "secrets put " + secret.Name

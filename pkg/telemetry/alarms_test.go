@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -19,40 +20,167 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// watched is the part of a resource of the template that says which metric an
-// alarm watches, or a metric filter makes.
-type watched struct {
-	Type       string `yaml:"Type"`
-	Properties struct {
-		watchedMetric         `yaml:",inline"`
-		FilterPattern         string `yaml:"FilterPattern"`
-		MetricTransformations []struct {
-			MetricNamespace string `yaml:"MetricNamespace"`
-			MetricName      string `yaml:"MetricName"`
-			Dimensions      []struct {
-				Key   string `yaml:"Key"`
-				Value string `yaml:"Value"`
-			} `yaml:"Dimensions"`
-		} `yaml:"MetricTransformations"`
-		AccessLogSettings struct {
-			Format string `yaml:"Format"`
-		} `yaml:"AccessLogSettings"`
-	} `yaml:"Properties"`
-}
-
-type watchedMetric struct {
+// alarm is what an alarm of the template watches, and when it fires. Intrinsic
+// functions are read as their arguments: !Ref WorkerFunction is "WorkerFunction".
+type alarm struct {
 	Namespace  string `yaml:"Namespace"`
 	MetricName string `yaml:"MetricName"`
 	Dimensions []struct {
 		Name  string `yaml:"Name"`
 		Value string `yaml:"Value"`
 	} `yaml:"Dimensions"`
+	Statistic          string `yaml:"Statistic"`
+	Period             int    `yaml:"Period"`
+	EvaluationPeriods  int    `yaml:"EvaluationPeriods"`
+	ComparisonOperator string `yaml:"ComparisonOperator"`
+	Threshold          any    `yaml:"Threshold"` // a number, or a parameter's name
+	TreatMissingData   string `yaml:"TreatMissingData"`
 }
 
-// written are the metrics of an outcome's line as an alarm names them:
-// namespace, name, and the dimensions with their values but the service's, which
-// is the function.
-func written(t *testing.T, function string, report func(context.Context, *slog.Logger)) (metrics []string) {
+// filter makes a metric of lines of a log.
+type filter struct {
+	FilterPattern         string `yaml:"FilterPattern"`
+	MetricTransformations []struct {
+		MetricNamespace string `yaml:"MetricNamespace"`
+		MetricName      string `yaml:"MetricName"`
+		Dimensions      []struct {
+			Key   string `yaml:"Key"`
+			Value string `yaml:"Value"`
+		} `yaml:"Dimensions"`
+	} `yaml:"MetricTransformations"`
+}
+
+// watching is the part of the template that the alarms are made of.
+type watching struct {
+	alarms     map[string]alarm
+	filters    map[string]filter
+	accessLog  string // the format of a line
+	parameters map[string]any
+}
+
+func readAlarms(t *testing.T) watching {
+	t.Helper()
+	text, err := os.ReadFile("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Parameters map[string]struct {
+			Default any `yaml:"Default"`
+		} `yaml:"Parameters"`
+		Resources map[string]struct {
+			Type       string    `yaml:"Type"`
+			Properties yaml.Node `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal(text, &template); err != nil {
+		t.Fatal(err)
+	}
+	w := watching{alarms: map[string]alarm{}, filters: map[string]filter{}, parameters: map[string]any{}}
+	for name, p := range template.Parameters {
+		w.parameters[name] = p.Default
+	}
+	for name, r := range template.Resources {
+		var err error
+		switch r.Type {
+		case "AWS::CloudWatch::Alarm":
+			var a alarm
+			err = r.Properties.Decode(&a)
+			w.alarms[name] = a
+		case "AWS::Logs::MetricFilter":
+			var f filter
+			err = r.Properties.Decode(&f)
+			w.filters[name] = f
+		case "AWS::Serverless::HttpApi":
+			var api struct {
+				AccessLogSettings struct {
+					Format string `yaml:"Format"`
+				} `yaml:"AccessLogSettings"`
+			}
+			err = r.Properties.Decode(&api)
+			w.accessLog = api.AccessLogSettings.Format
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+// metric is the alarm's as the tests name it: namespace, name, dimensions.
+func (a alarm) metric() string {
+	var dimensions []string
+	for _, d := range a.Dimensions {
+		dimensions = append(dimensions, d.Name+"="+d.Value)
+	}
+	return fmt.Sprint(a.Namespace, " ", a.MetricName, " ", dimensions)
+}
+
+// period is what CloudWatch has of one period: the values of each metric.
+type period map[string][]float64
+
+// state is the alarm's after a period, by what it was before.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+func (w watching) state(t *testing.T, a alarm, before string, p period) string {
+	t.Helper()
+	if a.EvaluationPeriods != 1 {
+		t.Fatalf("%d periods are not played here", a.EvaluationPeriods)
+	}
+	values := p[a.metric()]
+	if len(values) == 0 {
+		switch a.TreatMissingData {
+		case "notBreaching":
+			return "OK"
+		case "ignore":
+			return before
+		}
+		t.Fatalf("missing data are %q", a.TreatMissingData)
+	}
+	var value float64
+	switch a.Statistic {
+	case "Sum":
+		for _, v := range values {
+			value += v
+		}
+	case "Maximum":
+		value = slices.Max(values)
+	default:
+		t.Fatalf("the statistic is %q", a.Statistic)
+	}
+	threshold, isNumber := number(a.Threshold)
+	if !isNumber {
+		threshold, isNumber = number(w.parameters[fmt.Sprint(a.Threshold)])
+	}
+	if !isNumber {
+		t.Fatalf("the threshold is %v", a.Threshold)
+	}
+	breaches := value > threshold
+	switch a.ComparisonOperator {
+	case "GreaterThanOrEqualToThreshold":
+		breaches = value >= threshold
+	case "GreaterThanThreshold":
+	default:
+		t.Fatalf("the operator is %q", a.ComparisonOperator)
+	}
+	if breaches {
+		return "ALARM"
+	}
+	return "OK"
+}
+
+func number(v any) (float64, bool) {
+	switch v := v.(type) {
+	case int:
+		return float64(v), true
+	case float64:
+		return v, true
+	}
+	return 0, false
+}
+
+// add adds the metrics of an outcome's line, as a function of the template logs
+// it. The dimension service is the function.
+func (p period) add(t *testing.T, function string, report func(context.Context, *slog.Logger)) {
 	t.Helper()
 	line := logged(t, report)
 	for _, d := range line["_aws"].(map[string]any)["CloudWatchMetrics"].([]any) {
@@ -67,93 +195,141 @@ func written(t *testing.T, function string, report func(context.Context, *slog.L
 				dimensions = append(dimensions, fmt.Sprintf("%s=%s", name, value))
 			}
 			for _, m := range directive["Metrics"].([]any) {
-				metrics = append(metrics, fmt.Sprint(directive["Namespace"], " ", m.(map[string]any)["Name"], " ", dimensions))
+				name := m.(map[string]any)["Name"].(string)
+				metric := fmt.Sprint(directive["Namespace"], " ", name, " ", dimensions)
+				p[metric] = append(p[metric], line[name].(float64))
 			}
 		}
 	}
-	return metrics
 }
 
-// TestAlarmsWatchWhatIsWritten holds each of the template's alarms on FairBridge's
-// own metrics against the metrics that the code, or a metric filter, writes: an
-// alarm on one that nobody writes never fires.
-func TestAlarmsWatchWhatIsWritten(t *testing.T) {
-	text, err := os.ReadFile("../../template.yaml")
-	if err != nil {
-		t.Fatal(err)
+func webhooks(t *testing.T, outcomes ...ingest.Outcome) period {
+	p := period{}
+	for _, o := range outcomes {
+		p.add(t, "IngestFunction", func(ctx context.Context, log *slog.Logger) { telemetry.Ingest{Log: log}.Report(ctx, o) })
 	}
-	var template struct {
-		Resources map[string]watched `yaml:"Resources"`
+	return p
+}
+
+func deliveries(t *testing.T, outcomes ...worker.Outcome) period {
+	p := period{}
+	for _, o := range outcomes {
+		p.add(t, "WorkerFunction", func(ctx context.Context, log *slog.Logger) { telemetry.Worker{Log: log}.Report(ctx, o) })
 	}
-	if err := yaml.Unmarshal(text, &template); err != nil {
-		t.Fatal(err)
+	return p
+}
+
+// access is what the metric filters make of one answer of the API.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+func (w watching) access(t *testing.T, status string) period {
+	t.Helper()
+	p := period{}
+	_, service, found := strings.Cut(w.accessLog, `"service":"`)
+	service, _, _ = strings.Cut(service, `"`)
+	if !found || !strings.Contains(w.accessLog, `"status":"$context.status"`) {
+		t.Fatalf("the access log has no status and service: %s", w.accessLog)
 	}
-	var metrics []string
-	for _, o := range []ingest.Outcome{
-		{Result: ingest.Rejected, Status: 401, Reason: ingest.ReasonWrongToken},
-		{Result: ingest.Rejected, Status: 413, Reason: ingest.ReasonTooLarge},
-	} {
-		metrics = append(metrics, written(t, "IngestFunction", func(ctx context.Context, log *slog.Logger) {
-			telemetry.Ingest{Log: log}.Report(ctx, o)
-		})...)
-	}
-	for _, o := range []worker.Outcome{
-		{Result: worker.Dead, Reason: queue.ReasonAmbiguous},
-		{Result: worker.Held, Age: time.Hour, Hold: breaker.Hold{Open: true, KeyRefused: true}},
-		{Result: worker.Held, Age: time.Hour, Hold: breaker.Hold{Paused: true}},
-	} {
-		metrics = append(metrics, written(t, "WorkerFunction", func(ctx context.Context, log *slog.Logger) {
-			telemetry.Worker{Log: log}.Report(ctx, o)
-		})...)
-	}
-	access := template.Resources["WebhookApi"].Properties.AccessLogSettings.Format
-	for name, resource := range template.Resources {
-		for _, made := range resource.Properties.MetricTransformations {
-			field := strings.TrimPrefix(made.Dimensions[0].Value, "$.")
-			if !strings.Contains(access, fmt.Sprintf("%q:", field)) || !strings.Contains(access, `"status":"$context.status"`) {
-				t.Errorf("%s reads %s, which the access log does not have: %s", name, field, access)
+	for name, f := range w.filters {
+		for _, made := range f.MetricTransformations {
+			if len(made.Dimensions) != 1 || made.Dimensions[0].Value != "$.service" {
+				t.Fatalf("%s has the dimensions %v", name, made.Dimensions)
 			}
-			_, service, _ := strings.Cut(access, fmt.Sprintf("%q:\"", field))
-			service, _, _ = strings.Cut(service, `"`)
-			metrics = append(metrics, fmt.Sprint(made.MetricNamespace, " ", made.MetricName, " [", made.Dimensions[0].Key, "=", service, "]"))
+			if f.FilterPattern == `{ $.status = "`+status+`" }` {
+				metric := fmt.Sprint(made.MetricNamespace, " ", made.MetricName, " [", made.Dimensions[0].Key, "=", service, "]")
+				p[metric] = append(p[metric], 1)
+			}
 		}
 	}
-	own := map[string]bool{}
-	for name, resource := range template.Resources {
-		if resource.Type != "AWS::CloudWatch::Alarm" {
-			continue
-		}
-		m := resource.Properties.watchedMetric
-		if m.Namespace != telemetry.Namespace {
-			continue
-		}
-		var dimensions []string
-		for _, d := range m.Dimensions {
-			dimensions = append(dimensions, d.Name+"="+d.Value)
-		}
-		watches := fmt.Sprint(m.Namespace, " ", m.MetricName, " ", dimensions)
-		if !slices.Contains(metrics, watches) {
-			t.Errorf("%s watches %s; written are\n%s", name, watches, strings.Join(metrics, "\n"))
-		}
-		own[name] = true
+	return p
+}
+
+// TestAlarms trips each alarm of the template once. What FairBridge counts itself
+// is taken from the lines that the code writes; what AWS counts is named as AWS
+// documents it: an alarm on a metric that nobody writes never fires.
+func TestAlarms(t *testing.T) {
+	w := readAlarms(t)
+	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+	// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+	// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+	const (
+		letters        = "AWS/SQS ApproximateNumberOfMessagesVisible [QueueName=DeadLetterQueue.QueueName]"
+		oldest         = "AWS/SQS ApproximateAgeOfOldestMessage [QueueName=WorkQueue.QueueName]"
+		serverErrors   = "AWS/ApiGateway 5xx [ApiId=WebhookApi]"
+		ingestErrors   = "AWS/Lambda Errors [FunctionName=IngestFunction]"
+		workerErrors   = "AWS/Lambda Errors [FunctionName=WorkerFunction]"
+		ingestThrottle = "AWS/Lambda Throttles [FunctionName=IngestFunction]"
+		workerThrottle = "AWS/Lambda Throttles [FunctionName=WorkerFunction]"
+		ingestDuration = "AWS/Lambda Duration [FunctionName=IngestFunction]"
+		workerDuration = "AWS/Lambda Duration [FunctionName=WorkerFunction]"
+	)
+	held := func(age time.Duration, h breaker.Hold) worker.Outcome {
+		h.Since = time.Now().Add(-age)
+		return worker.Outcome{Result: worker.Held, Age: age, Hold: h, Receipts: map[string]string{"1": "handle"}}
 	}
-	for _, name := range []string{"WrongTokenAlarm", "LostWebhooksAlarm", "ThrottledWebhooksAlarm", "AmbiguousDeliveriesAlarm",
-		"LongRetryAlarm", "CentercodeUnavailableAlarm", "KeyRefusedAlarm", "PausedAlarm"} {
-		if !own[name] {
-			t.Errorf("there is no %s", name)
+	rejected := func(reason ingest.Reason) ingest.Outcome {
+		return ingest.Outcome{Result: ingest.Rejected, Status: 400, Reason: reason}
+	}
+	accepted := webhooks(t, ingest.Outcome{Result: ingest.Accepted, Status: 202}, rejected(ingest.ReasonUnknownPath))
+	created := deliveries(t, worker.Outcome{Result: worker.Created, Age: 2 * time.Hour})
+	tests := map[string]struct{ ill, well period }{
+		"DeadLettersAlarm":    {period{letters: {0, 1, 1}}, period{letters: {0, 0}}},
+		"NewDeadLettersAlarm": {deliveries(t, worker.Outcome{Result: worker.Dead, Reason: queue.ReasonRejected}), created},
+		"AmbiguousDeliveriesAlarm": {deliveries(t, worker.Outcome{Result: worker.Dead, Reason: queue.ReasonAmbiguous}),
+			deliveries(t, worker.Outcome{Result: worker.Dead, Reason: queue.ReasonRejected})},
+		"OldestMessageAlarm": {period{oldest: {10, 3601}}, period{oldest: {10, 3599}}},
+		"LongRetryAlarm": {deliveries(t, worker.Outcome{Result: worker.Retry, Age: 3601 * time.Second}, worker.Outcome{Result: worker.Retry}),
+			deliveries(t, worker.Outcome{Result: worker.Retry, Age: time.Minute}, held(time.Hour, breaker.Hold{Open: true}))},
+		"CentercodeUnavailableAlarm": {deliveries(t, held(16*time.Minute, breaker.Hold{Open: true})),
+			deliveries(t, held(14*time.Minute, breaker.Hold{Open: true}), held(time.Hour, breaker.Hold{Paused: true}))},
+		"KeyRefusedAlarm": {deliveries(t, held(time.Minute, breaker.Hold{Open: true, KeyRefused: true})),
+			deliveries(t, held(time.Minute, breaker.Hold{Open: true}))},
+		"PausedAlarm": {deliveries(t, held(25*time.Hour, breaker.Hold{Paused: true})),
+			deliveries(t, held(23*time.Hour, breaker.Hold{Paused: true}), held(25*time.Hour, breaker.Hold{Open: true}))},
+		"WrongTokenAlarm": {webhooks(t, rejected(ingest.ReasonWrongToken)), accepted},
+		"LostWebhooksAlarm": {webhooks(t, rejected(ingest.ReasonTooLarge)),
+			webhooks(t, rejected(ingest.ReasonWrongToken), rejected(ingest.ReasonNoToken))},
+		"ThrottledWebhooksAlarm": {w.access(t, "429"), w.access(t, "401")},
+		"ApiServerErrorsAlarm":   {period{serverErrors: {1}}, period{serverErrors: {0}}},
+		"IngestErrorsAlarm":      {period{ingestErrors: {0, 1}}, period{ingestErrors: {0, 0}}},
+		"WorkerErrorsAlarm":      {period{workerErrors: {0, 1}}, period{workerErrors: {0, 0}}},
+		"IngestThrottlesAlarm":   {period{ingestThrottle: {1}}, period{ingestThrottle: {0}}},
+		"WorkerThrottlesAlarm":   {period{workerThrottle: {1}}, period{workerThrottle: {0}}},
+		"IngestDurationAlarm":    {period{ingestDuration: {5, 7001}}, period{ingestDuration: {5, 7000}}},
+		"WorkerDurationAlarm":    {period{workerDuration: {5, 840001}}, period{workerDuration: {5, 840000}}},
+	}
+	if have, want := slices.Sorted(maps.Keys(w.alarms)), slices.Sorted(maps.Keys(tests)); !slices.Equal(have, want) {
+		t.Errorf("the template has the alarms\n%q\ntripped are\n%q", have, want)
+	}
+	for name, test := range tests {
+		a := w.alarms[name]
+		if got := w.state(t, a, "OK", test.ill); got != "ALARM" {
+			t.Errorf("%s (%s) is %s after %v", name, a.metric(), got, test.ill)
+		}
+		if got := w.state(t, a, "ALARM", test.well); got != "OK" {
+			t.Errorf("%s (%s) is %s after %v", name, a.metric(), got, test.well)
+		}
+		// Letters lie where they are, also when SQS has stopped counting them.
+		want := "OK"
+		if name == "DeadLettersAlarm" {
+			want = "ALARM"
+		}
+		if got := w.state(t, a, "ALARM", period{}); got != want {
+			t.Errorf("%s is %s once nothing is counted any more", name, got)
 		}
 	}
-	// Every reason that comes with a right token is counted as lost, no other.
+}
+
+// TestLost: every reason that comes with a right token is counted as lost, no
+// other.
+func TestLost(t *testing.T) {
 	for reason, lost := range map[ingest.Reason]bool{
 		ingest.ReasonTooLarge: true, ingest.ReasonTooLargeForQueue: true, ingest.ReasonNotJSON: true, ingest.ReasonTooDeep: true,
 		ingest.ReasonBadBase64: true, ingest.ReasonBadGzip: true,
 		ingest.ReasonWrongToken: false, ingest.ReasonNoToken: false, ingest.ReasonUnknownPath: false, ingest.ReasonMethod: false,
 	} {
-		got := written(t, "IngestFunction", func(ctx context.Context, log *slog.Logger) {
-			telemetry.Ingest{Log: log}.Report(ctx, ingest.Outcome{Result: ingest.Rejected, Status: 400, Reason: reason})
-		})
-		if slices.Contains(got, "FairBridge Lost [service=IngestFunction]") != lost {
-			t.Errorf("%s: %q", reason, got)
+		got := webhooks(t, ingest.Outcome{Result: ingest.Rejected, Status: 400, Reason: reason})
+		if (got["FairBridge Lost [service=IngestFunction]"] != nil) != lost {
+			t.Errorf("%s: %v", reason, got)
 		}
 	}
 }

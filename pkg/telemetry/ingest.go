@@ -14,9 +14,10 @@ type Ingest struct {
 }
 
 // Report implements [ingest.Reporter]. Received counts every request; what is
-// neither Ignored, Rejected nor Failed was accepted. Rejected and Failed are
-// counted by reason, too. Lost counts what was rejected though it had the right
-// token: it came from TestFairy, which is not known to send anything twice.
+// neither Ignored, Rejected nor Failed was accepted. Of what was rejected,
+// WrongToken may come from TestFairy, and Lost does, since it had the right token;
+// TestFairy is not known to send anything twice. The reason is in the line: as a
+// dimension, each would be a metric to pay for.
 func (i Ingest) Report(ctx context.Context, o ingest.Outcome) {
 	l := line{message: "webhook"}
 	l.count("Received", count, 1)
@@ -25,13 +26,16 @@ func (i Ingest) Report(ctx context.Context, o ingest.Outcome) {
 		l.count("Ignored", count, 1)
 	case ingest.Rejected:
 		l.level = slog.LevelWarn
-		l.metrics = append(l.metrics, metric{name: "Rejected", unit: count, value: 1, perReason: true})
-		if !o.Reason.Strange() && o.Reason != ingest.ReasonWrongToken {
+		l.count("Rejected", count, 1)
+		switch {
+		case o.Reason == ingest.ReasonWrongToken:
+			l.count("WrongToken", count, 1)
+		case !o.Reason.Strange():
 			l.count("Lost", count, 1)
 		}
 	case ingest.Failed:
 		l.level = slog.LevelError
-		l.metrics = append(l.metrics, metric{name: "Failed", unit: count, value: 1, perReason: true})
+		l.count("Failed", count, 1)
 	}
 	l.add(slog.String("correlation_id", o.DeliveryID), o.DeliveryID != "")
 	l.add(slog.String("decision", string(o.Result)), true)

@@ -144,7 +144,7 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range sections(sampleReport()) {
+	for name, content := range sections(sampleReport(), template(t)) {
 		if _, err := replaceSection(page, name, content); err != nil {
 			t.Error(err)
 		}
@@ -164,11 +164,36 @@ func TestCost(t *testing.T) {
 		"Lambda, worker":   0.2 + 1.834, // 550 ms of 256 MB
 		"SQS":              1.6,
 		"DynamoDB, writes": 2.5,
-		"CloudWatch Logs":  0.765,
+		"CloudWatch Logs":  0.72,
 	} {
 		if diff := got[service] - want; diff > 0.001 || diff < -0.001 {
 			t.Errorf("%s costs %.4f, want %.3f", service, got[service], want)
 		}
+	}
+}
+
+func template(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestFixedCost: what the documentation says of a month is what the template
+// makes.
+func TestFixedCost(t *testing.T) {
+	page, err := os.ReadFile("../../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := replaceSection(page, "fixed", fixed(template(t)).monthly())
+	if err != nil || string(want) != string(page) {
+		t.Errorf("docs/performance.md does not have, %v:\n%s", err, fixed(template(t)).monthly())
+	}
+	if got := fixed(template(t)); got[0].dollars < 1 || got[3].dollars <= 0 {
+		t.Errorf("the alarms and the queue cost %+v", got)
 	}
 }
 

@@ -19,7 +19,53 @@ const (
 	perGBLogged     = 0.50         // https://aws.amazon.com/cloudwatch/pricing/
 	perTrace        = 5.00 / 1e6   // https://aws.amazon.com/xray/pricing/
 	perGBOut        = 0.09         // to the Internet: https://aws.amazon.com/ec2/pricing/on-demand/
+
+	// A month each, for the first ten thousand: https://aws.amazon.com/cloudwatch/pricing/
+	perAlarm     = 0.10
+	perDashboard = 3.00
+	perMetric    = 0.30
 )
+
+const (
+	// everyTicket are the metrics that a ticket with a screenshot counts: Received,
+	// TicketsCreated, WebhookToTicket, Attachments and AttachmentBytes. Each other one
+	// is paid for by the hours in which what it counts has happened.
+	everyTicket = 5
+	// polls are how often the five pollers of an event source mapping ask an idle
+	// queue in a month, each for 20 s.
+	polls = 5 * 30 * 24 * 3600 / 20
+)
+
+// fixed is what a stack costs in a month in which nothing goes wrong, however few
+// feedbacks there are, reckoned from the text of its template.
+func fixed(template string) bill {
+	alarms := strings.Count(template, "Type: AWS::CloudWatch::Alarm\n")
+	mappings := strings.Count(template, "Type: SQS\n")
+	return bill{
+		{"CloudWatch alarms", fmt.Sprint(alarms), float64(alarms) * perAlarm},
+		{"CloudWatch dashboard", "1", perDashboard},
+		{"CloudWatch metrics", fmt.Sprintf("%d that every ticket counts", everyTicket), everyTicket * perMetric},
+		{"SQS", fmt.Sprintf("%d requests to an idle queue", mappings*polls), float64(mappings*polls) * perQueueRequest},
+	}
+}
+
+// monthly is the bill as a table.
+func (b bill) monthly() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "| service | a month | $ |\n| --- | --- | ---: |\n")
+	b.lines(&out)
+	return out.String()
+}
+
+// lines writes the expenses and their sum.
+func (b bill) lines(out *strings.Builder) {
+	sum := 0.0
+	for _, e := range b {
+		sum += e.dollars
+		fmt.Fprintf(out, "| %s | %s | %.2f |\n", e.service, e.reckoned, e.dollars)
+	}
+	fmt.Fprintf(out, "| **in all** | | **%.2f** |\n", sum)
+}
 
 // What template.yaml says.
 const (
@@ -38,7 +84,7 @@ const (
 	waitQueue      = 10.0  // ms, for a call to SQS
 	waitTable      = 10.0  // ms, for a write to DynamoDB
 	waitCentercode = 500.0 // ms, for a new ticket
-	accessLogLine  = 330.0 // bytes, in the API's access log
+	accessLogLine  = 240.0 // bytes, in the API's access log
 	storedEntry    = 1e3   // bytes in the table
 	storedMonths   = 35.0 / 30
 	ticketBytes    = 2e3 // to Centercode, with its headers and TLS
@@ -88,13 +134,8 @@ func (r report) cost() bill {
 // markdown is the bill as a table, with what goes on top of it.
 func (b bill) markdown() string {
 	var out strings.Builder
-	sum := 0.0
 	fmt.Fprintf(&out, "| service | a feedback | a million, $ |\n| --- | --- | ---: |\n")
-	for _, e := range b {
-		sum += e.dollars
-		fmt.Fprintf(&out, "| %s | %s | %.2f |\n", e.service, e.reckoned, e.dollars)
-	}
-	fmt.Fprintf(&out, "| **in all** | | **%.2f** |\n", sum)
+	b.lines(&out)
 	fmt.Fprintf(&out, "| each %.0f KB of attachments, on top | traffic to Centercode | %.2f |\n", screenshot/1e3, screenshot/1e3*perGBOut)
 	fmt.Fprintf(&out, "| X-Ray, on top | at most 2 traces | up to %.2f |\n", 2e6*perTrace)
 	fmt.Fprintf(&out, "\nList prices of us-east-1, without free tiers, looked up on %s.\n", pricesOf)

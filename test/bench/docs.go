@@ -19,7 +19,11 @@ func (l *lab) writeDocs(r report) error {
 	if err != nil {
 		return fmt.Errorf("read the documentation: %w", err)
 	}
-	for name, content := range sections(r) {
+	template, err := os.ReadFile(filepath.Join(l.root, "template.yaml"))
+	if err != nil {
+		return fmt.Errorf("read the template: %w", err)
+	}
+	for name, content := range sections(r, string(template)) {
 		if text, err = replaceSection(text, name, content); err != nil {
 			return fmt.Errorf("%s: %w", docsFile, err)
 		}
@@ -31,11 +35,11 @@ func (l *lab) writeDocs(r report) error {
 }
 
 // sections are what the command writes, by the names of their markers.
-func sections(r report) map[string]string {
+func sections(r report, template string) map[string]string {
 	var table strings.Builder
 	writeMarkdown(&table, r)
 	fmt.Fprintf(&table, "\nMeasured on %s: %s\n", r.Date, r.noise())
-	return map[string]string{"table": table.String(), "cost": r.cost().markdown()}
+	return map[string]string{"table": table.String(), "cost": r.cost().markdown(), "fixed": fixed(template).monthly()}
 }
 
 // replaceSection puts content between the markers of a name.

@@ -34,7 +34,7 @@ func run(m *testing.M) (code int) {
 	}
 	bridge = w
 	if code = m.Run(); code != 0 {
-		fmt.Fprintf(os.Stderr, "e2e: the emulator's log, with what the functions wrote, is %s\n", w.emulator.log)
+		fmt.Fprintf(os.Stderr, "e2e: the emulator's log, with what the functions wrote, is %s\n", w.emulator.Log)
 	}
 	return code
 }

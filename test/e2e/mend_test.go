@@ -13,6 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"fairbridge/pkg/stack"
 )
@@ -25,6 +28,14 @@ func (w *world) mendStack(ctx context.Context, name string) (s stack.Stack, mapp
 		return s, "", err
 	}
 	if err := w.makeRoutes(ctx, s); err != nil {
+		return s, "", err
+	}
+	if err := w.openQueues(ctx, s); err != nil {
+		return s, "", err
+	}
+	// The emulator makes a table without its time to live and its backups: they are
+	// added as a person is told to.
+	if _, err := w.addLacks(ctx, s.LedgerTable); err != nil {
 		return s, "", err
 	}
 	mapping, err = w.mendMapping(ctx, name)
@@ -86,6 +97,36 @@ func (w *world) makeRoutes(ctx context.Context, s stack.Stack) error {
 		}
 	}
 	return nil
+}
+
+// openQueues takes from the queues the policy that refuses plain HTTP: the emulator
+// obeys it, and speaks nothing else. TestQueuesRefusePlainHTTP puts it back.
+func (w *world) openQueues(ctx context.Context, s stack.Stack) error {
+	for _, url := range []string{s.WorkQueueURL, s.DeadLetterQueueURL} {
+		out, err := w.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+			QueueUrl: &url, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNamePolicy},
+		}, overTLS)
+		if err != nil {
+			return err
+		}
+		w.queuePolicy = out.Attributes[string(sqstypes.QueueAttributeNamePolicy)]
+		if err := w.setPolicy(ctx, url, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) setPolicy(ctx context.Context, queueURL, policy string) error {
+	_, err := w.sqs.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{
+		QueueUrl: &queueURL, Attributes: map[string]string{string(sqstypes.QueueAttributeNamePolicy): policy},
+	}, overTLS)
+	return err
+}
+
+// overTLS has the emulator believe that a proxy has taken TLS off a call.
+func overTLS(o *sqs.Options) {
+	o.APIOptions = append(o.APIOptions, smithyhttp.AddHeaderValue("X-Forwarded-Proto", "https"))
 }
 
 // mendMapping makes a number of the event source mapping's MaximumConcurrency:

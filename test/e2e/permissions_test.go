@@ -117,6 +117,27 @@ func TestRolesAllowNoMore(t *testing.T) {
 	}
 }
 
+// TestQueuesRefusePlainHTTP: what a role may do it may not do without TLS.
+func TestQueuesRefusePlainHTTP(t *testing.T) {
+	as, queue := bridge.assume(t, "WorkerRole"), &bridge.stack.DeadLetterQueueURL
+	if bridge.queuePolicy == "" {
+		t.Fatal("the queue had no policy")
+	}
+	if err := bridge.setPolicy(t.Context(), *queue, bridge.queuePolicy); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := bridge.setPolicy(context.WithoutCancel(t.Context()), *queue, ""); err != nil {
+			t.Error(err)
+		}
+	})
+	var refusal smithy.APIError
+	_, err := as.sqs.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue, MessageBody: aws.String("x")})
+	if !errors.As(err, &refusal) || !strings.HasPrefix(refusal.ErrorCode(), "AccessDenied") {
+		t.Errorf("it was sent over plain HTTP: %v", err)
+	}
+}
+
 // assume takes on the role of a function. Its trust is Lambda's alone, so the
 // account's root lets itself in first.
 func (w *world) assume(t *testing.T, logicalID string) identity {

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"fairbridge/pkg/stack"
 )
 
@@ -27,12 +25,26 @@ func TestReadme(t *testing.T) {
 	sent := deliveryID(t, bridge.payload(t, "feedback-no-screenshot.json"))
 	before := len(bridge.tickets(sent)) // of the other stack
 	var deployed stack.Stack
+	var left string // the ledger, once the stack has come back
+	var err error
 	commands := section(t, "## Deploy to AWS")
 	for _, command := range commands {
+		if command == "sam deploy --guided" && deployed.Name != "" {
+			// On AWS the table of a new stack has another name; the emulator would give
+			// it the old one's.
+			left = bridge.renameTable(t, deployed.LedgerTable)
+			reader.answer("Parameter LedgerTableName", left)
+		}
 		reader.run(t, command)
 		switch {
+		case strings.HasPrefix(command, "fairbridge undeploy"):
+			if _, err := stack.Describe(t.Context(), bridge.cloudformation, name); err == nil {
+				t.Error("the stack is still there")
+			}
+			if !strings.Contains(reader.said.String(), "LedgerTableName="+deployed.LedgerTable+"\n") {
+				t.Errorf("the ledger's table is not named:\n%s", reader.said)
+			}
 		case command == "sam deploy --guided":
-			var err error
 			if deployed, _, err = bridge.mendStack(t.Context(), name); err != nil {
 				t.Fatal(err)
 			}
@@ -42,15 +54,16 @@ func TestReadme(t *testing.T) {
 			t.Errorf("%s printed\n%s", command, reader.said)
 		}
 	}
-	if len(bridge.tickets(sent)) != before+1 {
-		t.Errorf("no ticket after %q", commands)
+	if left == "" || deployed.LedgerTable != left {
+		t.Fatalf("the stack that came back has the ledger %q, want %q", deployed.LedgerTable, left)
 	}
-	if _, err := stack.Describe(t.Context(), bridge.cloudformation, name); err == nil {
-		t.Error("the stack is still there")
+	// What the first stack has made, the second does not make again.
+	reader.run(t, "fairbridge send events/feedback-no-screenshot.json --stack "+name)
+	eventually(t, "the work queue is empty", func() bool { return bridge.depth(t, deployed.WorkQueueURL) == 0 })
+	if n := len(bridge.tickets(sent)) - before; n != 1 {
+		t.Errorf("%d tickets after %q", n, commands)
 	}
-	if _, err := bridge.dynamodb.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &deployed.LedgerTable}); err != nil {
-		t.Errorf("the ledger's table does not outlive the stack: %v", err)
-	}
+	reader.run(t, "make undeploy ARGS='--yes --keep-webhook --settle 1s'")
 }
 
 // section returns the commands of a section of the README.
@@ -128,6 +141,11 @@ func (w *world) copyRepository(t *testing.T, to string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// answer has a question answered from now on.
+func (r *reader) answer(question, answer string) {
+	r.answers = slices.Insert(r.answers, 0, struct{ question, answer string }{question, answer})
 }
 
 // run runs a command, which must end well, and answers its questions.

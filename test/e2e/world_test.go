@@ -52,6 +52,8 @@ type world struct {
 	config  *mapping.Config // what the functions were built with
 	stack   stack.Stack
 	mapping string // the id of the event source mapping that feeds the worker
+	// queuePolicy is the dead-letter queue's, which the emulator cannot be run with.
+	queuePolicy string
 }
 
 // newWorld deploys the bridge. Whatever the error, the world is to be closed.
@@ -162,8 +164,8 @@ func (w *world) close() error {
 	if w.gateway != nil {
 		errs = append(errs, w.gateway.close())
 	}
-	if w.emulator != nil {
-		errs = append(errs, w.emulator.stop())
+	if w.emulator != nil && w.emulator.Program != nil {
+		errs = append(errs, w.emulator.Stop())
 	}
 	if w.files != nil {
 		errs = append(errs, w.files.Close())
@@ -179,12 +181,8 @@ func (w *world) close() error {
 
 // emulatorLog is the end of what the emulator wrote.
 func (w *world) emulatorLog() string {
-	if w.emulator == nil {
+	if w.emulator == nil || w.emulator.Program == nil {
 		return ""
 	}
-	log, err := os.ReadFile(w.emulator.log)
-	if err != nil {
-		return err.Error()
-	}
-	return string(log[max(0, len(log)-4096):])
+	return w.emulator.Tail()
 }

@@ -1,7 +1,8 @@
 // Package stacktest plays CloudFormation over HTTP, for tests that drive the
 // real SDK client, or the whole command, without a network.
 //
-// It speaks the query protocol for DescribeStacks and refuses everything else.
+// It speaks the query protocol for DescribeStacks and DeleteStack, and refuses
+// everything else.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
 package stacktest
 
@@ -23,10 +24,13 @@ type Stack struct {
 }
 
 // Server is a region with some stacks.
-type Server struct{ stacks []Stack }
+type Server struct{ stacks []*Stack }
 
-// New returns the server of the stacks.
-func New(stacks ...Stack) *Server { return &Server{stacks: stacks} }
+// New returns the server of the stacks. One that is deleted gets the status
+// DELETE_COMPLETE, and is found by its id alone.
+func New(stacks ...*Stack) *Server { return &Server{stacks: stacks} }
+
+const gone = "DELETE_COMPLETE"
 
 // Handles says whether a request is CloudFormation's, for a server that plays
 // several services.
@@ -41,8 +45,13 @@ type described struct {
 	} `xml:"DescribeStacksResult"`
 }
 
+type deleted struct {
+	XMLName xml.Name `xml:"DeleteStackResponse"`
+}
+
 type member struct {
 	StackName    string
+	StackId      string
 	StackStatus  string
 	CreationTime string
 	Outputs      []output    `xml:"Outputs>member"`
@@ -67,20 +76,26 @@ func Failure(code, message string) any {
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-	if r.FormValue("Action") != "DescribeStacks" {
-		answer(w, http.StatusBadRequest, Failure("InvalidAction", "only DescribeStacks is here"))
-		return
-	}
 	name := r.FormValue("StackName")
-	found := slices.IndexFunc(s.stacks, func(stack Stack) bool {
-		return stack.Name == name || strings.Contains(name, ":stack/"+stack.Name+"/")
+	found := slices.IndexFunc(s.stacks, func(stack *Stack) bool {
+		return stack.Name == name && stack.Status != gone || strings.Contains(name, ":stack/"+stack.Name+"/")
 	})
 	if found < 0 {
 		answer(w, http.StatusBadRequest, Failure("ValidationError", fmt.Sprintf("Stack with id %s does not exist", name)))
 		return
 	}
 	stack := s.stacks[found]
-	m := member{StackName: stack.Name, StackStatus: cmp.Or(stack.Status, "CREATE_COMPLETE"), CreationTime: "2026-01-02T03:04:05Z"}
+	switch r.FormValue("Action") {
+	case "DescribeStacks":
+	case "DeleteStack":
+		stack.Status = gone
+		answer(w, http.StatusOK, deleted{})
+		return
+	default:
+		answer(w, http.StatusBadRequest, Failure("InvalidAction", "only DescribeStacks and DeleteStack are here"))
+		return
+	}
+	m := member{StackName: stack.Name, StackId: "arn:aws:cloudformation:eu-central-1:123456789012:stack/" + stack.Name + "/1", StackStatus: cmp.Or(stack.Status, "CREATE_COMPLETE"), CreationTime: "2026-01-02T03:04:05Z"}
 	for _, key := range slices.Sorted(maps.Keys(stack.Outputs)) {
 		m.Outputs = append(m.Outputs, output{key, stack.Outputs[key]})
 	}

@@ -104,6 +104,15 @@ func (c *Client) AddWebhook(ctx context.Context, w Webhook) error {
 	return err
 }
 
+// DeleteWebhook deletes the webhook with an ID.
+func (c *Client) DeleteWebhook(ctx context.Context, id string) error {
+	if !validID.MatchString(id) {
+		return &Error{Op: "delete webhook", Err: errShape}
+	}
+	_, err := c.call(ctx, request{op: "delete webhook " + id, method: http.MethodDelete, path: "webhook/" + id + "/", most: maxAnswer})
+	return err
+}
+
 // ChangeWebhook makes the webhook with w's ID like w. Empty ProjectIDs are not
 // sent, so that a webhook keeps those it has.
 func (c *Client) ChangeWebhook(ctx context.Context, w Webhook) error {

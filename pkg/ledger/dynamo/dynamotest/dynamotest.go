@@ -26,6 +26,8 @@ import (
 type Server struct {
 	// URL is the endpoint, on loopback.
 	URL string
+	// CloseClientConnections closes every connection to the server.
+	CloseClientConnections func()
 
 	http  *http.Client
 	table string
@@ -58,7 +60,7 @@ func Start(tb testing.TB, table string) *Server {
 	s := &Server{table: table, items: map[string]item{}, before: map[string]item{}}
 	srv := httptest.NewServer(s)
 	tb.Cleanup(srv.Close)
-	s.URL, s.http = srv.URL, srv.Client()
+	s.URL, s.http, s.CloseClientConnections = srv.URL, srv.Client(), srv.CloseClientConnections
 	return s
 }
 

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/home"
+)
+
+// settling is how long SQS may need until it obeys a changed attribute everywhere.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+const settling = time.Minute
+
+// undeployCall is what 'undeploy' was asked to do.
+type undeployCall struct {
+	at     place
+	who    account
+	export string
+	keep   bool // the webhook at TestFairy
+	reopen bool
+	yes    bool
+	settle time.Duration
+}
+
+func newUndeploy(std streams) *cobra.Command {
+	c := undeployCall{}
+	cmd := &cobra.Command{
+		Use:   "undeploy --stack NAME",
+		Short: "Delete a stack, unless feedback would be lost with it",
+		Long: `Deletes a stack of a bridge on AWS. While feedback waits, or is a dead letter, it
+refuses, and nothing is changed; with --export FILE the dead letters are written
+there first, as 'dlq export' does, and do not count any more.
+
+The webhook is removed from TestFairy, or what to do there is said. Then the work
+queue refuses to take more, and what came last is waited for; if it becomes a dead
+letter the stack goes on as before.
+
+The ledger's table and the secrets stay. It says how the next stack takes them over.`,
+		Example: `  fairbridge undeploy --stack fairbridge --user you@example.com
+  fairbridge undeploy --stack fairbridge --export letters.jsonl`,
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case !c.at.OnAWS():
+				return usage("undeploy is for a stack; name it with --stack")
+			case c.settle < 0:
+				return usage("--settle must not be negative")
+			case !c.yes && !c.reopen && !isTerminal(std.in):
+				return usage("there is nobody to ask here: add --yes")
+			}
+			return withDesk(cmd.Context(), &c.at, std, func(d *desk) error { return c.run(cmd.Context(), d) })
+		},
+	}
+	c.at.flags(cmd)
+	c.who.flags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&c.export, "export", "", "file for the dead letters, which must not exist")
+	flags.BoolVar(&c.keep, "keep-webhook", false, "leave the webhook at TestFairy, for a stack with the same domain")
+	flags.BoolVar(&c.reopen, "reopen", false, "only have the webhook take feedback again, after an undeploy that was killed")
+	flags.DurationVar(&c.settle, "settle", settling, "how long to look for what came last")
+	flags.BoolVar(&c.yes, "yes", false, "do not ask")
+	return cmd
+}
+
+func (c *undeployCall) run(ctx context.Context, d *desk) error {
+	if c.reopen {
+		return d.target.Reopen(ctx)
+	}
+	exported, err := c.rescue(ctx, d)
+	if err != nil {
+		return err
+	}
+	if !c.yes {
+		yes, err := d.ask(ctx, fmt.Sprintf("Delete the stack %s?", c.at.Stack))
+		if err != nil {
+			return err
+		}
+		if !yes {
+			d.say("nothing was deleted")
+			return errSaid
+		}
+	}
+	if err := c.removeWebhook(ctx, d); err != nil {
+		return err
+	}
+	err = d.target.Undeploy(ctx, home.UndeployOptions{
+		Exported: exported, Settle: c.settle, Patience: 15 * time.Minute, Every: min(5*time.Second, c.settle/4+time.Millisecond),
+		Progress: func(text string) { d.say("%s", text) },
+	})
+	if left, ok := errors.AsType[*home.LeftError](err); ok {
+		d.say("the stack goes on as before; %s gives TestFairy the webhook again", c.at.Command("webhook register"))
+		return c.refuse(d, left.Left)
+	}
+	if err != nil {
+		return err
+	}
+	return d.print(`%s is deleted.
+
+What stays is the ledger's table %s, with all dead letters that it knew, and the
+secrets under %s. To come back, deploy with the parameter LedgerTableName=%s
+For good: aws dynamodb delete-table --table-name %s
+`, c.at.Stack, d.target.LedgerTable, d.target.SecretsPrefix, d.target.LedgerTable, d.target.LedgerTable)
+}
+
+// rescue exports the dead letters if that is wanted, and refuses if anything else
+// would be lost.
+func (c *undeployCall) rescue(ctx context.Context, d *desk) (exported int, err error) {
+	left, err := d.target.Left(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if left.Dead > 0 && c.export != "" {
+		var absent bool
+		if exported, absent, err = d.export(ctx, deadletter.Filter{}, nil, c.export); err != nil {
+			return 0, err
+		}
+		if absent {
+			return 0, errSaid
+		}
+	}
+	if left.Dead = max(left.Dead-exported, 0); left.Any() {
+		return 0, c.refuse(d, left)
+	}
+	return exported, nil
+}
+
+// refuse says what would be lost, and what to do.
+func (c *undeployCall) refuse(d *desk, left home.Left) error {
+	if left.Waiting > 0 {
+		d.say("%d waiting in the queue would be lost with it: wait until they are tickets; %s", left.Waiting, c.at.Command("status"))
+	}
+	if left.Dead > 0 {
+		d.say("%d dead letters would be lost with it: %s, or take them along with --export FILE", left.Dead, c.at.Command("dlq list"))
+	}
+	return errSaid
+}
+
+// removeWebhook removes the stack's webhook from TestFairy, or says what a person
+// has to do there.
+func (c *undeployCall) removeWebhook(ctx context.Context, d *desk) error {
+	if c.keep {
+		return nil
+	}
+	r, err := findRegistration(ctx, d.target, &c.at, "", "")
+	if err != nil {
+		return err
+	}
+	client, err := c.who.client(ctx, d.target, &c.at)
+	if errors.Is(err, errNoAccount) {
+		d.say("%v", err)
+		d.say("remove the webhook yourself: Preferences > Integrations in TestFairy's dashboard, %q to %s", r.name, r.address)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	all, err := client.Webhooks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, w := range all {
+		if !r.is(w) {
+			continue
+		}
+		if err := client.DeleteWebhook(ctx, w.ID); err != nil {
+			return err
+		}
+		d.say("removed from TestFairy: %s", describe(w))
+	}
+	return nil
+}
