@@ -43,14 +43,8 @@ the output and 'fairbridge status' say why.`,
 				return err
 			}
 			c.File = config
-			if c.Concurrency < 1 || c.Concurrency > 1000 {
-				return usage("--concurrency must be 1 to 1000")
-			}
-			if c.Bodies < 1 || c.Bodies > 10_000 {
-				return usage("--bodies must be 1 to 10000")
-			}
-			if c.Connections < 1 || c.Connections > 1_000_000 {
-				return usage("--connections must be 1 to 1000000")
+			if err := checkLimits(c); err != nil {
+				return err
 			}
 			c.Log = slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 			return runBridge(cmd.Context(), c, showToken || isTerminal(std.out), &lines{out: std.out, now: time.Now, asJSON: asJSON})
@@ -63,9 +57,30 @@ the output and 'fairbridge status' say why.`,
 	cmd.Flags().IntVar(&c.Concurrency, "concurrency", 4, "batches of up to 10 deliveries that are worked on at once")
 	cmd.Flags().IntVar(&c.Bodies, "bodies", embedded.DefaultBodies, "webhooks of the greatest length that may be in memory at once; more of shorter ones")
 	cmd.Flags().IntVar(&c.Connections, "connections", embedded.DefaultConnections, "connections for webhooks that are held at once")
+	cmd.Flags().DurationVar(&c.Idle, "idle", embedded.DefaultIdle, "how long a connection for webhooks is kept without a request")
+	cmd.Flags().IntVar(&c.Uploads, "uploads", 0, "files that are on their way to Centercode at once; 0 for one a delivery, 10 times --concurrency")
 	cmd.Flags().BoolVar(&showToken, "show-token", false, "show the webhook's token where the output is no terminal, too")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line instead of text")
 	return cmd
+}
+
+// checkLimits says which of the limits is beyond what makes sense.
+func checkLimits(c bridge.Config) error {
+	for _, limit := range []struct {
+		flag               string
+		value, least, most int
+	}{
+		{"concurrency", c.Concurrency, 1, 1000}, {"bodies", c.Bodies, 1, 10_000},
+		{"connections", c.Connections, 1, 1_000_000}, {"uploads", c.Uploads, 0, 10_000},
+	} {
+		if limit.value < limit.least || limit.value > limit.most {
+			return usage("--%s must be %d to %d", limit.flag, limit.least, limit.most)
+		}
+	}
+	if c.Idle < time.Second || c.Idle > time.Hour {
+		return usage("--idle must be 1s to 1h")
+	}
+	return nil
 }
 
 // runBridge shows the webhook's token only if it may: what is no terminal may be a
@@ -84,12 +99,18 @@ func runBridge(ctx context.Context, c bridge.Config, showToken bool, out *lines)
 	if !showToken {
 		webhook, _, _ = strings.Cut(webhook, "?")
 	}
+	deliveries, uploads := b.AtOnce()
 	if out.asJSON {
-		ready := map[string]any{"stage": "ready", "webhook": webhook}
+		ready := map[string]any{"stage": "ready", "webhook": webhook, "limits": map[string]any{
+			"connections": c.Connections, "idleMs": c.Idle.Milliseconds(), "bodies": c.Bodies, "deliveries": deliveries, "uploads": uploads,
+		}}
 		set(ready, "simulator", b.Simulator())
 		out.write("", ready)
 	} else {
 		announce(out.out, webhook, b.Simulator(), home.Place{Folder: c.Folder})
+		fmt.Fprintf(out.out, "At once at most: %d connections (each idle for %s), %d webhooks of 1 MB in memory, %d deliveries, %d uploads.\n",
+			c.Connections, c.Idle, c.Bodies, deliveries, uploads)
+		fmt.Fprintln(out.out, "Ctrl-C finishes what is in hand and ends.")
 	}
 	return b.Serve(ctx)
 }
@@ -121,7 +142,6 @@ func announce(out io.Writer, webhook, simulator string, at home.Place) {
 		fmt.Fprintf(out, "Its token is not shown here; to see it: %s\n", at.Command("webhook register --print --show-token --url "+webhook))
 		fmt.Fprintf(out, "Try it: %s\n", at.Command("send events/feedback.json"))
 	}
-	fmt.Fprintln(out, "Ctrl-C finishes what is in hand and ends.")
 }
 
 func configFlag(cmd *cobra.Command, config *string) {

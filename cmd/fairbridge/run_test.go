@@ -175,6 +175,42 @@ func (s *stopper) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// TestLimitsOfRun: a limit that makes no sense is a wrong call, and the start says
+// what the limits are.
+func TestLimitsOfRun(t *testing.T) {
+	config := simulated(t)
+	run := func(out io.Writer, flags ...string) (int, string) {
+		var problems strings.Builder
+		args := append([]string{"run", "--config", config, "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--simulator", "127.0.0.1:0"}, flags...)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		if s, ok := out.(*stopper); ok {
+			s.stop = stop
+		}
+		return execute(ctx, args, streams{in: strings.NewReader(""), out: out, err: &problems}), problems.String()
+	}
+	for _, wrong := range []string{"--concurrency=0", "--bodies=0", "--connections=0", "--uploads=-1", "--idle=0s", "--idle=2h", "--uploads=10001"} {
+		flag, _, _ := strings.Cut(wrong, "=")
+		if code, said := run(io.Discard, wrong); code != exitUsage || !strings.Contains(said, flag+" must be") {
+			t.Errorf("%s: exit code %d, %s", wrong, code, said)
+		}
+	}
+	for _, tc := range []struct {
+		flags []string
+		want  string
+	}{
+		{nil, "512 connections (each idle for 1m0s), 16 webhooks of 1 MB in memory, 40 deliveries, 40 uploads."},
+		{[]string{"--connections=9", "--idle=5s", "--bodies=2", "--concurrency=3", "--uploads=7"},
+			"9 connections (each idle for 5s), 2 webhooks of 1 MB in memory, 30 deliveries, 7 uploads."},
+		{[]string{"--json", "--idle=5s", "--uploads=7"}, `"limits":{"bodies":16,"connections":512,"deliveries":40,"idleMs":5000,"uploads":7}`},
+	} {
+		var out stopper
+		if code, said := run(&out, tc.flags...); code != exitDone || !strings.Contains(out.String(), tc.want) {
+			t.Errorf("%v: exit code %d, %s, want %q in %s", tc.flags, code, said, tc.want, out.String())
+		}
+	}
+}
+
 // TestTokenIsShownToNoJournal: what is no terminal gets the webhook's URL without
 // its token, and the command that shows it.
 func TestTokenIsShownToNoJournal(t *testing.T) {

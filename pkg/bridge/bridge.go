@@ -3,6 +3,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,8 +37,8 @@ const (
 	closingMargin = 2 * time.Second
 )
 
-// Config is what a bridge is made of. All but File, Bodies, Connections and Reread
-// is required.
+// Config is what a bridge is made of. All but File, Bodies, Connections, Idle,
+// Uploads and Reread is required.
 type Config struct {
 	Mapping *mapping.Config
 	// File is where the mapping was read from; while the bridge runs it is read
@@ -61,6 +62,12 @@ type Config struct {
 	// Connections is how many connections the webhook's address holds at once. 0
 	// means [embedded.DefaultConnections].
 	Connections int
+	// Idle is how long a connection to the webhook's address is kept without a
+	// request. 0 means [embedded.DefaultIdle].
+	Idle time.Duration
+	// Uploads is how many files may be on their way to Centercode at once. 0 means
+	// one a delivery in hand.
+	Uploads int
 	// Ingested and Worked are told what became of each webhook and message.
 	Ingested ingest.Reporter
 	Worked   worker.Reporter
@@ -103,6 +110,7 @@ type Bridge struct {
 	waker     *waker
 	reader    *reader // nil if the mapping stays
 	webhook   string
+	uploads   int // as configured
 	log       *slog.Logger
 }
 
@@ -111,7 +119,7 @@ type Bridge struct {
 // [embedded.ErrLocked] if another process runs a bridge in the folder,
 // [secrets.ErrNotFound] if a secret is missing, or is a [*ListenError].
 func Open(ctx context.Context, c Config) (*Bridge, error) {
-	b := &Bridge{log: c.Log}
+	b := &Bridge{log: c.Log, uploads: c.Uploads}
 	if err := b.open(ctx, c); err != nil {
 		if b.home != nil {
 			err = b.home.Explain(err)
@@ -165,6 +173,13 @@ func (b *Bridge) Simulator() string {
 	return b.simulator.url
 }
 
+// AtOnce is how many deliveries are worked on at once at the most, and of how many of
+// them a file is on its way.
+func (b *Bridge) AtOnce() (deliveries, uploads int) {
+	deliveries = b.poller.MaximumConcurrency * batchSize
+	return deliveries, min(cmp.Or(b.uploads, deliveries), deliveries)
+}
+
 // wire puts the handlers together.
 func (b *Bridge) wire(ctx context.Context, c Config) error {
 	config := c.Mapping
@@ -216,7 +231,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	}
 	runs.work, err = worker.New(worker.Config{
 		Mapping: m, Ledger: remembered, Breaker: health, Secrets: runs.key, Queue: b.home.SQS, Reporter: b.waker, Now: time.Now,
-		WorkQueueURL: b.home.WorkQueueURL, DeadLetterQueueURL: b.home.DeadLetterQueueURL, Margin: closingMargin,
+		WorkQueueURL: b.home.WorkQueueURL, DeadLetterQueueURL: b.home.DeadLetterQueueURL, Margin: closingMargin, Uploads: c.Uploads,
 	})
 	if err != nil {
 		return err
@@ -239,6 +254,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 		return err
 	}
 	b.server = embedded.NewServer(listener, c.Log)
+	b.server.IdleTimeout = cmp.Or(c.Idle, b.server.IdleTimeout)
 	b.poller = &embedded.Poller{
 		SQS: b.home.SQS, QueueURL: b.home.WorkQueueURL, Function: "worker",
 		BatchSize: batchSize, MaximumConcurrency: c.Concurrency, Timeout: functionTimeout, Handler: runs.work.Handle, Log: c.Log,

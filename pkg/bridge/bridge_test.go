@@ -3,11 +3,15 @@ package bridge_test
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
+	"time"
 
 	"fairbridge/pkg/bridge"
 	"fairbridge/pkg/embedded"
@@ -80,6 +84,43 @@ func TestServe(t *testing.T) {
 	}
 	if o := <-told.worked; o.Result != worker.Created || o.TicketID == "" {
 		t.Errorf("got %+v", o)
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLimits: an idle connection ends when it is to, and what works at once is said.
+func TestLimits(t *testing.T) {
+	c, _ := config(t, routes)
+	c.Idle, c.Uploads, c.Concurrency = 50*time.Millisecond, 3, 2
+	b := open(t, c)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- b.Serve(ctx) }()
+	if deliveries, uploads := b.AtOnce(); deliveries != 20 || uploads != 3 {
+		t.Errorf("%d deliveries and %d uploads at once", deliveries, uploads)
+	}
+	address, err := url.Parse(b.Webhook())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	// The default would keep it for a minute.
+	if err := conn.SetReadDeadline(time.Now().Add(embedded.DefaultIdle / 2)); err != nil {
+		t.Fatal(err)
+	}
+	all, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(all), "HTTP/1.1 200") {
+		t.Errorf("got %q, %v", all, err)
 	}
 	stop()
 	if err := <-served; err != nil {

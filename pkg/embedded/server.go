@@ -22,11 +22,14 @@ const (
 	// writeTimeout is for all that follows the head: the body, the wait for its
 	// turn, the handler's 30 s, and the answer.
 	writeTimeout = 2 * time.Minute
-	idleTimeout  = time.Minute
 )
 
+// DefaultIdle is how long a connection is kept that asks for nothing.
+const DefaultIdle = time.Minute
+
 // NewServer is the HTTP server for a listener: it bounds what a connection may
-// take without a token. log gets what is wrong with connections; nil for none.
+// take without a token, and keeps it for [DefaultIdle] without a request. log gets
+// what is wrong with connections; nil for none.
 func NewServer(l *Listener, log *slog.Logger) *http.Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -36,7 +39,7 @@ func NewServer(l *Listener, log *slog.Logger) *http.Server {
 		ReadHeaderTimeout: headTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
+		IdleTimeout:       DefaultIdle,
 		MaxHeaderBytes:    maxRequestHead,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}

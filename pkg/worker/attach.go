@@ -58,6 +58,12 @@ func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment
 	if err != nil {
 		return err
 	}
+	if d.uploads != nil {
+		if err := d.uploads.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		defer d.uploads.Release(1)
+	}
 	if err := d.stillWell(ctx); err != nil {
 		return err
 	}

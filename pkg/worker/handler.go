@@ -97,6 +97,9 @@ type Config struct {
 	// Margin is how long before its deadline an invocation stops working; 0
 	// means [DefaultMargin].
 	Margin time.Duration
+
+	// Uploads is how many files may be on their way at once; 0 means one a delivery.
+	Uploads int
 }
 
 // Handler is the worker's Lambda handler. Between invocations it keeps no more
@@ -107,6 +110,8 @@ type Handler struct {
 	mapping atomic.Pointer[Mapping]
 	// room is where deliveries are worked on: all beside each other, or one alone.
 	room *semaphore.Weighted
+	// uploads bounds the files on their way; nil for as many as there are deliveries.
+	uploads *semaphore.Weighted
 }
 
 // New checks c and returns the handler.
@@ -120,9 +125,14 @@ func New(c Config) (*Handler, error) {
 		return nil, errors.New("worker: no URL of the dead-letter queue")
 	case c.Margin < 0:
 		return nil, fmt.Errorf("worker: a margin of %s", c.Margin)
+	case c.Uploads < 0:
+		return nil, fmt.Errorf("worker: %d uploads at once", c.Uploads)
 	}
 	c.Margin = cmp.Or(c.Margin, DefaultMargin)
 	h := &Handler{Config: c, room: semaphore.NewWeighted(everybody)}
+	if c.Uploads > 0 {
+		h.uploads = semaphore.NewWeighted(int64(c.Uploads))
+	}
 	if err := h.Use(c.Mapping); err != nil {
 		return nil, err
 	}

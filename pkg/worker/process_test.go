@@ -90,7 +90,11 @@ func (w *world) start(p *plan) *process {
 	proc := &process{world: w, plan: p}
 	transport := centercode.NewTransport()
 	w.Cleanup(transport.CloseIdleConnections)
-	client, err := centercode.New(centercode.Config{BaseURL: w.centerURL, Hosts: w.hosts, HTTP: &http.Client{Transport: proc.wire(transport)}})
+	wire := proc.wire(transport)
+	if w.through != nil {
+		wire = w.through(wire)
+	}
+	client, err := centercode.New(centercode.Config{BaseURL: w.centerURL, Hosts: w.hosts, HTTP: &http.Client{Transport: wire}})
 	w.must(err)
 	fetcher, err := attachment.New(attachment.Config{
 		Resolve: w.config.Sources.Resolve, MaxBytes: w.config.Sources.MaxBytes, Now: w.clock.Now})
@@ -104,7 +108,7 @@ func (w *world) start(p *plan) *process {
 			Patience: w.patience, BaseURL: w.centerURL, MappingHash: "a hash",
 		},
 		Secrets: faultySecrets{proc}, Queue: faultyQueue{proc}, Reporter: proc, Now: w.clock.Now,
-		WorkQueueURL: w.work, DeadLetterQueueURL: w.dead, HoldAtMost: w.holdAtMost,
+		WorkQueueURL: w.work, DeadLetterQueueURL: w.dead, HoldAtMost: w.holdAtMost, Uploads: w.uploads,
 	})
 	w.must(err)
 	return proc

@@ -69,6 +69,10 @@ type world struct {
 	hosts      []string // that count as Centercode's
 	// patience is the workers'; 0 is the default.
 	patience time.Duration
+	// uploads is how many a worker has at once; 0 is the default.
+	uploads int
+	// through is what requests to Centercode go through; nil for nothing.
+	through func(http.RoundTripper) http.RoundTripper
 }
 
 // clock is moved by hand, so that a test waits for hours in no time.
