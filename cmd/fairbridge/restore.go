@@ -19,8 +19,8 @@ func newRestore(std streams) *cobra.Command {
 		Short: "Put a backup in the place of the bridge on this machine",
 		Long: `Reads the backup through and puts it in the data folder, which may be empty, or
 that of a bridge that is stopped: what was there is kept under another name. It
-takes what 'fairbridge backup' made, and what SQLite's .recover made of a damaged
-file.
+takes what 'fairbridge backup' made, and what SQLite's own command could still read
+of a damaged file, as docs/operations.md says.
 
 A copy does not know what was done after it was made. What it has as waiting is
 worked on again, also where there is a ticket by now; so restore the latest, and

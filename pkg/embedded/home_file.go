@@ -93,8 +93,5 @@ func explain(dir string, err error) error {
 	}
 	return &explainedError{err, fmt.Sprintf(`Nothing is accepted into it. Copy the folder %[1]s as it is; then put a backup in its place with
   fairbridge restore BACKUP --data %[1]s
-or what SQLite's own command, in the build of sqlite.org, can still read of it with
-  sqlite3 %[2]s .recover | sqlite3 recovered.db
-  fairbridge restore recovered.db --data %[1]s
-docs/operations.md says more`, folder, shellword.Quote(filepath.Join(dir, databaseFile)))}
+docs/operations.md says how to get back what can still be read without one`, folder)}
 }

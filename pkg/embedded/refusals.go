@@ -28,8 +28,9 @@ const (
 // there have been for each reason.
 //
 // Anybody can be refused, so it does not write for each: one write is on its way
-// at a time, with all that came while the one before it was. A crash takes those
-// along, which nobody was promised anything about.
+// at a time, with all that came while the one before it was. Those that could not be
+// written, since the disk is full, are as soon as another webhook is accepted, or a
+// second later. A crash takes along what is not written; the log has it.
 type Refusals struct {
 	db   *sqlitedb.DB
 	now  func() time.Time
@@ -55,6 +56,19 @@ func (r *Refusals) Add(refusal ingest.Refusal) {
 	defer r.mu.Unlock()
 	r.keep(refusal)
 	r.count(ingest.RefusalCount{Status: refusal.Status, Reason: refusal.Reason, Count: 1, Last: refusal.At})
+	r.ring()
+}
+
+// again has what could not be written tried once more.
+func (r *Refusals) again() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.counts) > 0 {
+		r.ring()
+	}
+}
+
+func (r *Refusals) ring() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -102,6 +116,8 @@ type reporting struct {
 func (r reporting) Report(ctx context.Context, o ingest.Outcome) {
 	if refusal, ok := o.Refusal(r.refusals.now()); ok {
 		r.refusals.Add(refusal)
+	} else if o.Result == ingest.Accepted {
+		r.refusals.again() // it was written, so the disk has room
 	}
 	r.next.Report(ctx, o)
 }
