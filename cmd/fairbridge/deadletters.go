@@ -10,6 +10,7 @@ import (
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/preview"
+	"fairbridge/pkg/terminal"
 )
 
 func newDeadLetters(std streams) *cobra.Command {
@@ -36,7 +37,7 @@ type desk struct {
 	at     *place
 	target *home.Home
 	std    streams
-	meter  *meter
+	meter  *terminal.Meter
 }
 
 // withDesk runs work at an open desk.
@@ -45,8 +46,8 @@ func withDesk(ctx context.Context, at *place, std streams, work func(*desk) erro
 	if err != nil {
 		return err
 	}
-	m := newMeter(std.err)
-	d, err := deadletter.New(deadletter.Config{Home: t, Progress: m.show})
+	m := terminal.NewMeter(std.err)
+	d, err := deadletter.New(deadletter.Config{Home: t, Progress: m.Show})
 	if err == nil {
 		err = work(&desk{Desk: d, at: at, target: t, std: std, meter: m})
 	}
@@ -55,13 +56,13 @@ func withDesk(ctx context.Context, at *place, std streams, work func(*desk) erro
 
 // say tells a person something that is no result.
 func (d *desk) say(format string, args ...any) {
-	d.meter.clear()
+	d.meter.Clear()
 	fmt.Fprintf(d.std.err, "fairbridge: "+format+"\n", args...)
 }
 
 // print writes a result.
 func (d *desk) print(format string, args ...any) error {
-	d.meter.clear()
+	d.meter.Clear()
 	_, err := fmt.Fprintf(d.std.out, format, args...)
 	return err
 }

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"fairbridge/pkg/terminal"
 )
 
 // ask puts a question to a person and says whether the answer was yes. Where
 // there is none to ask it is an error, for the call lacks --yes.
 func (d *desk) ask(ctx context.Context, question string) (bool, error) {
-	if !isTerminal(d.std.in) {
+	if !terminal.Is(d.std.in) {
 		return false, usage("there is nobody to ask here: look first (--dry-run or 'dlq list'), then add --yes")
 	}
 	return askOn(ctx, d.std.in, d.std.err, question)

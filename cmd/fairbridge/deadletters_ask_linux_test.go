@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"fairbridge/pkg/terminal"
 )
 
 // A person is shown the letters and asked; only a yes is a yes.
@@ -41,13 +43,13 @@ func TestAskedOnATerminal(t *testing.T) {
 // typed runs a verb with a person at the terminal, who types an answer.
 func (h *letterHome) typed(answer string, args ...string) ran {
 	h.t.Helper()
-	keyboard, terminal := openTerminal(h.t)
+	keyboard, pty := openTerminal(h.t)
 	if _, err := keyboard.WriteString(answer); err != nil {
 		h.t.Fatal(err)
 	}
 	var out, errOut bytes.Buffer
 	args = append(append([]string{"dlq"}, args...), "--data", h.data)
-	code := execute(h.t.Context(), args, streams{in: terminal, out: &out, err: &errOut})
+	code := execute(h.t.Context(), args, streams{in: pty, out: &out, err: &errOut})
 	return ran{code, out.String(), errOut.String()}
 }
 
@@ -66,23 +68,19 @@ func TestAnInterruptEndsTheQuestion(t *testing.T) {
 	}
 }
 
-// A meter is drawn on a terminal only, and taken away before anything else.
-func TestMeter(t *testing.T) {
-	_, terminal := openTerminal(t)
-	if m := newMeter(&bytes.Buffer{}); m.out != nil {
-		t.Error("a meter on what is no terminal")
+// Colours are for a terminal only, and NO_COLOR takes them away.
+func TestColors(t *testing.T) {
+	_, pty := openTerminal(t)
+	t.Setenv("TERM", "xterm")
+	for noColor, want := range map[string]bool{"": true, "1": false} {
+		t.Setenv("NO_COLOR", noColor)
+		if got := terminal.ScreenOf(pty).Colors; got != want {
+			t.Errorf("NO_COLOR=%s: %v", noColor, got)
+		}
 	}
-	if m := newMeter(terminal); m.out == nil {
-		t.Error("no meter on a terminal")
-	}
-	var b bytes.Buffer
-	m := &meter{out: &b}
-	m.clear()
-	m.show("replaying", 1, 20)
-	m.show("replaying", 2, 20) // too soon to be drawn
-	m.clear()
-	m.clear()
-	if want := "\r\x1b[Kreplaying: 1 of 20\r\x1b[K"; b.String() != want {
-		t.Errorf("drew %q, want %q", b.String(), want)
+	t.Setenv("NO_COLOR", "")
+	t.Setenv("TERM", "dumb")
+	if terminal.ScreenOf(pty).Colors {
+		t.Error("colours on a dumb terminal")
 	}
 }

@@ -27,7 +27,7 @@ const (
 func completeIDs(at *place, s *selection, most int) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		const directive = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
-		if most > 0 && len(given) >= most || s.filtered() || s.all {
+		if most > 0 && len(given) >= most || s.Any() || s.all {
 			return nil, directive
 		}
 		var ids []cobra.Completion
@@ -72,7 +72,7 @@ func completeAssignment(at *place) cobra.CompletionFunc {
 		var fields []cobra.Completion
 		for _, field := range slices.Sorted(maps.Keys(values)) {
 			if _, err := deadletter.ParseAssignment(field + "="); err == nil && strings.HasPrefix(field, typed) {
-				fields = append(fields, cobra.CompletionWithDesc(field+"=", terminal.Shorten(terminal.Printable(values[field]), textWidth)))
+				fields = append(fields, cobra.CompletionWithDesc(field+"=", terminal.Shorten(terminal.Printable(values[field]), 30)))
 			}
 		}
 		return fields, directive
@@ -88,7 +88,7 @@ func isGiven(ids []string, delivery string) bool {
 func gist(l deadletter.Letter) string {
 	c := deadletter.Case{Letter: l}
 	c.Webhook, _ = l.Payload() // what cannot be decoded says nothing
-	return terminal.Shorten(terminal.Printable(strings.TrimSuffix(string(l.Reason)+": "+cmp.Or(c.Saying(), l.Description), ": ")), problemWidth)
+	return terminal.Shorten(terminal.Printable(strings.TrimSuffix(string(l.Reason)+": "+cmp.Or(c.Saying(), l.Description), ": ")), 80)
 }
 
 // look shows dead letters to visit, until it returns false. What cannot be read in

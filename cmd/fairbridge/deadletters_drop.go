@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,12 +19,16 @@ func newDeadLettersDrop(std streams) *cobra.Command {
 		Long: `Deletes dead letters: those named by their delivery id (its first characters are
 enough), those that a filter means, or all. The ledger keeps the reason for 35
 days, and a copy of a dropped letter that turns up later is passed over. To have
-them back export them first: what is imported again can be replayed.`,
+them back export them first: what is imported again can be replayed.
+
+--done deletes only letters about which nothing is left to do, old copies of
+deliveries that are completed or were dropped, and needs no reason.`,
 		Example: `  fairbridge dlq drop 3f9a2c41 --because "a tester's joke"
+  fairbridge dlq drop --done
   fairbridge dlq drop --reason unroutable --app 'Old App*' --because 'the app is gone' --yes`,
 		ValidArgsFunction: completeIDs(&c.at, &c.selection, 0),
 		PreRunE: func(_ *cobra.Command, ids []string) error {
-			c.ids = ids
+			c.IDs = ids
 			return c.check(std)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -35,6 +38,7 @@ them back export them first: what is imported again can be replayed.`,
 	c.at.flags(cmd)
 	c.selection.flags(cmd)
 	cmd.Flags().BoolVar(&c.all, "all", false, "every dead letter")
+	cmd.Flags().BoolVar(&c.done, "done", false, "letters whose delivery is completed or dropped already")
 	cmd.Flags().StringVar(&c.because, "because", "", "why, in your words (required)")
 	cmd.Flags().BoolVar(&c.yes, "yes", false, "do not ask")
 	_ = cmd.RegisterFlagCompletionFunc("because", cobra.NoFileCompletions)
@@ -44,31 +48,37 @@ them back export them first: what is imported again can be replayed.`,
 // dropCall is what 'dlq drop' was asked to do.
 type dropCall struct {
 	selection
-	at      place
-	because string
-	yes     bool
-	filter  deadletter.Filter
-	left    bool
+	at        place
+	because   string
+	yes, done bool
+	filter    deadletter.Filter
+	left      bool
 }
 
 func (c *dropCall) check(std streams) (err error) {
+	if c.done {
+		if len(c.IDs) > 0 || c.Any() || c.all || c.because != "" {
+			return usage("--done says which and why by itself; give it alone")
+		}
+		return nil
+	}
 	if err := c.one("drop"); err != nil {
 		return err
 	}
-	if c.filter, err = c.selection.filter(time.Now()); err != nil {
+	if c.filter, err = readWords(c.Words); err != nil {
 		return err
 	}
 	if c.because = queue.Describe(c.because); c.because == "" {
 		return usage("say why with --because; the ledger keeps it")
 	}
-	if !c.yes && !isTerminal(std.in) {
+	if !c.yes && !terminal.Is(std.in) {
 		return usage("there is nobody to ask here: look first with 'dlq list', then add --yes")
 	}
 	return nil
 }
 
 func (c *dropCall) run(ctx context.Context, d *desk) (err error) {
-	in, err := d.Select(ctx, deadletter.Wish{Filter: c.filter, Payloads: !c.yes})
+	in, err := d.Select(ctx, deadletter.Wish{Filter: c.filter, Payloads: !c.yes && !c.done, Entries: !c.yes || c.done})
 	if err != nil {
 		return err
 	}
@@ -81,12 +91,19 @@ func (c *dropCall) run(ctx context.Context, d *desk) (err error) {
 			err = errSaid
 		}
 	}()
-	if c.left, err = d.absent(ctx, in, c.ids, false); err != nil {
+	if c.left, err = d.absent(ctx, in, c.IDs, false); err != nil {
 		return err
 	}
+	stays := func(l deadletter.Case, err error) {
+		d.say("%s stays: %v", shortID(l.DeliveryID), err)
+		c.left = true
+	}
+	if c.done {
+		return d.print("%s dropped that were done already\n", terminal.Count(d.DropDone(ctx, in, stays), "dead letter"))
+	}
 	if len(in.Cases) > 0 && !c.yes {
-		d.meter.clear()
-		if err := writeLetters(d.std.out, in.Cases, in.Deliveries, time.Now()); err != nil {
+		d.meter.Clear()
+		if err := pageOf(d.std.out, d.at.Place).List(in); err != nil {
 			return err
 		}
 		yes, err := d.ask(ctx, fmt.Sprintf("Drop %s for good?", terminal.Count(len(in.Cases), "dead letter")))
@@ -99,9 +116,6 @@ func (c *dropCall) run(ctx context.Context, d *desk) (err error) {
 			return nil
 		}
 	}
-	dropped := d.Drop(ctx, in, c.because, func(l deadletter.Case, err error) {
-		d.say("%s stays: %v", shortID(l.DeliveryID), err)
-		c.left = true
-	})
+	dropped := d.Drop(ctx, in, c.because, stays)
 	return d.print("%s dropped\n", terminal.Count(dropped, "dead letter"))
 }

@@ -35,6 +35,21 @@ func TestDropLeavesWhatAWorkerHasInHand(t *testing.T) {
 	wantDeliveries(t, "left", h.dead(), 1)
 }
 
+// What is done already goes without a reason, with its copies; all else stays.
+func TestDropDone(t *testing.T) {
+	h := newLetterHome(t, rejected(t, 1, ""), rejected(t, 2, ""), rejected(t, 2, ""), rejected(t, 3, ""), rejected(t, 4, ""), rejected(t, 5, ""))
+	h.must(h.claim(idOf(2), 1).Completed(t.Context()))
+	h.must(h.ledger.Drop(t.Context(), idOf(3), 1, "a joke"))
+	h.must(h.claim(idOf(4), 0).Died(t.Context(), faultOf("create", 400, "no"), true))
+	h.claim(idOf(5), 1) // a worker has it in hand
+	h.dlq("drop", "--done").want(t, exitDone, "2 dead letters dropped that were done already\n", "")
+	h.dlq("drop", "--done").want(t, exitDone, "0 dead letters dropped that were done already\n", "")
+	if e := h.entry(idOf(2)); e.State != ledger.Completed || e.Last != nil {
+		t.Errorf("the ledger has %+v", e)
+	}
+	wantDeliveries(t, "left", h.dead(), 1, 4, 5)
+}
+
 // What was exported and dropped can be had back, and is then done as if it had
 // never been away; a copy that was not exported is passed over.
 func TestExportDropImport(t *testing.T) {
@@ -60,7 +75,7 @@ func TestExportDropImport(t *testing.T) {
 			t.Errorf("an old copy of %d: %v", n, err)
 		}
 	}
-	if got := h.dlq("list"); !strings.HasSuffix(got.out, "\n3 dead letters: 2 rejected, 1 worker_died\n") {
+	if got := h.dlq("list", "--each"); !strings.HasSuffix(got.out, "\n3 dead letters: 2 rejected, 1 worker_died\n") {
 		t.Errorf("%+v", got)
 	}
 	h.dlq("replay", "--all", "--yes").want(t, exitDone, "3 dead letters replayed\n", "")

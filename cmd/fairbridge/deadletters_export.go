@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,11 +30,11 @@ keep that.`,
   fairbridge dlq export --stack fairbridge --reason rejected | jq -r .body`,
 		ValidArgsFunction: completeIDs(&at, &s, 0),
 		PreRunE: func(_ *cobra.Command, ids []string) (err error) {
-			s.ids = ids
-			if len(ids) > 0 && s.filtered() {
+			s.IDs = ids
+			if len(ids) > 0 && s.Any() {
 				return usage("delivery ids and filters exclude each other")
 			}
-			filter, err = s.filter(time.Now())
+			filter, err = readWords(s.Words)
 			return err
 		},
 		RunE: func(cmd *cobra.Command, ids []string) error {

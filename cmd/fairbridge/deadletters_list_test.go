@@ -5,74 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"fairbridge/pkg/deadletter"
-	"fairbridge/pkg/queue"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/terminal"
 )
-
-func TestWriteLettersTable(t *testing.T) {
-	plain := rejected(t, 1, "")
-	hard := rejected(t, 2, `"email":"`+strings.Repeat("a", 40)+`@example.com","appName":"漢字アプリ\u001b[31m","text":"one\ntwo 🙂🙂 and so on and on and on"`)
-	hard.Reason, hard.Stage, hard.Status, hard.Attempts = queue.ReasonAttachmentSource, "attach", 403, 12
-	hard.Description = strings.Repeat("x", 100)
-	crash := rejected(t, 3, `"event":"crash","crashMessage":"java.lang.NullPointerException","email":null`)
-	crash.Body = strings.Replace(crash.Body, `"text":"feedback 3",`, "", 1)
-	crash.Reason, crash.Stage, crash.Status, crash.Description = queue.ReasonMapping, "map", 0, "line 9: fields.severity: is empty"
-	download := rejected(t, 4, `"event":"download","testerEmail":"bob@corporation.com"`)
-	download.Description = ""
-	foreign := deadletter.Letter{
-		DeadLetter: queue.DeadLetter{DeliveryID: strings.Repeat("f", 64), Reason: queue.ReasonMalformed, Stage: "decode", FailedAt: letterTime},
-		Body:       "hello",
-	}
-	none := moved(t, 5)
-	cases := []deadletter.Case{caseOf(foreign), caseOf(plain), caseOf(hard), caseOf(crash), caseOf(download, download), caseOf(none)}
-	var b strings.Builder
-	if err := writeLetters(&b, cases, 6, letterTime.Add(49*time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	wantLines(t, b.String(), `AGE  REASON             STAGE   STATUS  APP             SUBMITTER                       TEXT                            ATTEMPTS  DELIVERY      PROBLEM
-2d   malformed          decode  -       -               -                               -                               0         ffffffffffff  -
-2d   rejected           create  400     Demo App        alice@corporation.com           feedback 1                      1         6b86b273ff34  status 400: The submitter is no user of the project.
-2d   attachment_source  attach  403     漢字アプリ[31m  aaaaaaaaaaaaaaaaaaaaaaaaaaaaa…  one two 🙂🙂 and so on and on…  12        d4735e3a265e  xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
-2d   mapping            map     -       -               -                               java.lang.NullPointerException  1         4e07408562be  line 9: fields.severity: is empty
-2d   rejected           create  400     -               bob@corporation.com             feedback 4                      1         4b227777d4dd  (copies: 2)
-2d   worker_died        -       -       Demo App        alice@corporation.com           feedback 5                      0         ef2d127de37b  -
-
-6 dead letters: 2 rejected, 1 attachment_source, 1 malformed, 1 mapping, 1 worker_died
-`)
-}
-
-func TestWriteLettersCounts(t *testing.T) {
-	odd := rejected(t, 1, "")
-	odd.Reason = "of\u202e later"
-	for _, tc := range []struct {
-		cases      []deadletter.Case
-		deliveries int
-		want       string
-	}{
-		{nil, 0, "no dead letters\n"},
-		{nil, 1, "none of 1 dead letter is meant\n"},
-		{nil, 9, "none of 9 dead letters is meant\n"},
-		{[]deadletter.Case{caseOf(rejected(t, 1, ""))}, 1, "\n1 dead letter: 1 rejected\n"},
-		{[]deadletter.Case{caseOf(odd)}, 1, "\n1 dead letter: 1 of later\n"},
-		{[]deadletter.Case{caseOf(rejected(t, 1, ""))}, 9, "\n1 dead letter of 9: 1 rejected\n"},
-	} {
-		var b strings.Builder
-		if err := writeLetters(&b, tc.cases, tc.deliveries, letterTime); err != nil || !strings.HasSuffix(b.String(), tc.want) {
-			t.Errorf("%d of %d: %q, want %q", len(tc.cases), tc.deliveries, b.String(), tc.want)
-		}
-	}
-}
-
-func TestAge(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		-time.Second: "0s", 0: "0s", 59 * time.Second: "59s", time.Minute: "1m", 59 * time.Minute: "59m",
-		time.Hour: "1h", 47 * time.Hour: "47h", 48 * time.Hour: "2d", 14 * 24 * time.Hour: "14d",
-	} {
-		if got := age(d); got != want {
-			t.Errorf("%s is %s, want %s", d, got, want)
-		}
-	}
-}
 
 func TestListTellsTheLastErrorOfWhatSQSMoved(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), moved(t, 2), moved(t, 3), moved(t, 4))
@@ -81,13 +16,13 @@ func TestListTellsTheLastErrorOfWhatSQSMoved(t *testing.T) {
 	h.must(done.Created(t.Context(), "77", nil, nil))
 	h.must(done.Completed(t.Context()))
 
-	list := h.dlq("list").out
+	list := h.dlq("list", "--each").out
 	for _, want := range []string{
 		"  1         6b86b273ff34  status 400: The submitter is no user of the project.\n",
-		"  worker_died  create  503     Demo App  alice@corporation.com  feedback 2  1         d4735e3a265e  create ticket: status 503: busy\n",
-		"  1         4e07408562be  done already, as ticket 77\n",
+		"  worker_died   create  503     Demo App  alice@corporation.com  feedback 2  1         d4735e3a265e  create ticket: status 503: busy\n",
+		"  done already  -       -       Demo App  alice@corporation.com  feedback 3  1         4e07408562be  done already, as ticket 77\n",
 		"  0         4b227777d4dd  -\n",
-		"\n4 dead letters: 3 worker_died, 1 rejected\n",
+		"\n4 dead letters: 2 worker_died, 1 rejected, 1 done already\n",
 	} {
 		if !strings.Contains(list, want) {
 			t.Errorf("no line %q in\n%s", want, list)
@@ -97,15 +32,15 @@ func TestListTellsTheLastErrorOfWhatSQSMoved(t *testing.T) {
 		"--status=5xx":                        "1 dead letter of 4: 1 worker_died\n",
 		"--stage=create":                      "2 dead letters of 4: 1 rejected, 1 worker_died\n",
 		"--match=@description~busy":           "1 dead letter of 4: 1 worker_died\n",
-		"--reason=worker_died":                "3 dead letters of 4: 3 worker_died\n",
-		dated("--since=2026-01-02T23:04:05Z"): "3 dead letters of 4: 3 worker_died\n", // SQS's were sent just now
+		"--reason=worker_died":                "3 dead letters of 4: 2 worker_died, 1 done already\n",
+		dated("--since=2026-01-02T23:04:05Z"): "3 dead letters of 4: 2 worker_died, 1 done already\n", // SQS's were sent just now
 		dated("--until=2026-01-02T23:04:05Z"): "1 dead letter of 4: 1 rejected\n",
-		"--app=Demo*":                         "4 dead letters: 3 worker_died, 1 rejected\n",
+		"--app=Demo*":                         "4 dead letters: 2 worker_died, 1 rejected, 1 done already\n",
 		"--match=text=feedback 2":             "1 dead letter of 4: 1 worker_died\n",
 		"--match=text~feedback [14]$":         "2 dead letters of 4: 1 rejected, 1 worker_died\n",
 		"--app=Other":                         "none of 4 dead letters is meant\n",
 	} {
-		if got := h.dlq("list", filter); got.code != exitDone || !strings.HasSuffix(got.out, want) {
+		if got := h.dlq("list", "--each", filter); got.code != exitDone || !strings.HasSuffix(got.out, want) {
 			t.Errorf("%s: %+v, want %q", filter, got, want)
 		}
 	}
@@ -127,6 +62,42 @@ func TestListAsJSON(t *testing.T) {
 	newLetterHome(t).dlq("list", "--json").want(t, exitDone, "", "")
 }
 
+// What the list counts is what status counts: deliveries, those that are done among
+// them.
+func TestListByCause(t *testing.T) {
+	h := newLetterHome(t, rejected(t, 1, ""), rejected(t, 2, ""), rejected(t, 2, ""), rejected(t, 3, ""))
+	for n := 1; n < 3; n++ {
+		c := h.claim(idOf(n), 0)
+		h.must(c.Creating(t.Context(), ledger.Where{Project: "DEMO", Source: "testfairy"}))
+		h.must(c.Died(t.Context(), faultOf("create", 400, "no"), true))
+	}
+	h.must(h.claim(idOf(3), 1).Completed(t.Context()))
+	since := letterTime.Add(time.Second).Local().Format("2006-01-02 15:04")
+	if now := time.Now(); since[:10] == now.Format(time.DateOnly) {
+		since = since[11:]
+	}
+	want := "2 x rejected 400 at DEMO/testfairy, since " + since + `
+    status 400: The submitter is no user of the project.
+    newest d4735e3a265e, AGE ago
+
+1 x done already
+    their deliveries are completed or dropped
+    fairbridge dlq drop --done --data DATA
+
+3 dead letters: 2 rejected, 1 done already
+With copies the queue has 4.
+fairbridge dlq list --each --data DATA
+`
+	h.dlq("list").want(t, exitDone, strings.NewReplacer("DATA", h.data, "AGE", terminal.Age(time.Since(letterTime.Add(2*time.Second)))).Replace(want), "")
+	if got := runCommand(t, "", "status", "--data", h.data); !strings.Contains(got.out, "\n  3 dead letters: fairbridge dlq list --data "+h.data+"\n") {
+		t.Errorf("status counts otherwise: %+v", got)
+	}
+	got := h.dlq("list", "--csv", "--limit", "1")
+	if got.code != exitDone || strings.Count(got.out, "\n") != 2 || !strings.Contains(got.out, "\n"+idOf(1)+",") {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestSelectionUsage(t *testing.T) {
 	h := newLetterHome(t)
 	for _, tc := range []struct{ args, want string }{
@@ -136,6 +107,8 @@ func TestSelectionUsage(t *testing.T) {
 		{"list --since yesterday", `--since: "yesterday" is no time`},
 		{"list --until 2026", `--until: "2026" is no time`},
 		{"list --match email", `--match: "email" is not FIELD=VALUE`},
+		{"list --json --csv", "--json and --csv exclude each other"},
+		{"list --limit -1", "--limit must be 0 or more"},
 		{"list extra", `unexpected "extra"`},
 		{"show", "needs a delivery id"},
 		{"show 6b86b", `"6b86b" is no delivery id; give at least its first 6 characters`},
@@ -156,6 +129,7 @@ func TestSelectionUsage(t *testing.T) {
 		{"replay 6b86b273 6b86b274 --create-again", "settle one delivery"},
 		{"replay --all --yes --create-again", "settle one delivery"},
 		{"drop", "say which to drop"},
+		{"drop --done --all", "--done says which and why by itself"},
 		{"drop 6b86b273 --yes", "say why with --because"},
 		{"drop 6b86b273 --because x", "there is nobody to ask here"},
 		{"export 6b86b273 --reason mapping", "exclude each other"},

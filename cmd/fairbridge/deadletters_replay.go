@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/terminal"
 )
 
 func newDeadLettersReplay(std streams) *cobra.Command {
@@ -34,7 +35,7 @@ letter whose ticket is in doubt (reason ambiguous): look in Centercode first.`,
   fairbridge dlq replay 3f9a2c41 --as-created 4711`,
 		ValidArgsFunction: completeIDs(&r.at, &r.selection, 0),
 		PreRunE: func(_ *cobra.Command, ids []string) error {
-			r.ids = ids
+			r.IDs = ids
 			return r.check(std)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -93,7 +94,7 @@ func (r *replayCall) check(std streams) (err error) {
 	if err := r.one("replay"); err != nil {
 		return err
 	}
-	if r.options.Filter, err = r.selection.filter(time.Now()); err != nil {
+	if r.options.Filter, err = readWords(r.Words); err != nil {
 		return err
 	}
 	for _, s := range r.sets {
@@ -110,11 +111,11 @@ func (r *replayCall) check(std streams) (err error) {
 	switch settle := r.asCreated != "" || r.createAgain; {
 	case r.asCreated != "" && r.createAgain:
 		return usage("--as-created and --create-again exclude each other")
-	case settle && len(r.ids) != 1:
+	case settle && len(r.IDs) != 1:
 		return usage("--as-created and --create-again settle one delivery; give its id")
 	case r.timeout <= 0:
 		return usage("--timeout must be more than nothing")
-	case r.asks() && !isTerminal(std.in):
+	case r.asks() && !terminal.Is(std.in):
 		return usage("there is nobody to ask here: look first (--dry-run), then add --yes")
 	}
 	r.options.Force = r.force
@@ -125,7 +126,7 @@ func (r *replayCall) check(std streams) (err error) {
 // asks says whether a person is asked first: what was named letter by letter and
 // goes as it is needs no question.
 func (r *replayCall) asks() bool {
-	return !r.yes && !r.dryRun && (len(r.ids) == 0 || len(r.sets) > 0)
+	return !r.yes && !r.dryRun && (len(r.IDs) == 0 || len(r.sets) > 0)
 }
 
 // parseRate reads 20/s, 100/m, 500/h or 20, and gives it a second. "" is 0.

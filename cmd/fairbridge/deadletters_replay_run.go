@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/queue"
@@ -68,7 +67,7 @@ func (t *replayTeller) replay(ctx context.Context, o deadletter.ReplayOptions) (
 		return cmp.Or(a.DiedAt().Compare(b.DiedAt()), strings.Compare(a.DeliveryID, b.DeliveryID))
 	})
 	ends, err := t.Follow(ctx, result.Cases, t.call.timeout)
-	t.meter.clear()
+	t.meter.Clear()
 	for _, e := range ends {
 		t.left = t.left || !e.Completed
 	}
@@ -84,7 +83,7 @@ func (t *replayTeller) dryRun(ctx context.Context, o deadletter.ReplayOptions) e
 	if err != nil {
 		return explainSettlement(err)
 	}
-	t.meter.clear()
+	t.meter.Clear()
 	for i, r := range requests {
 		if err := writeReplayed(t.std.out, r, i > 0); err != nil {
 			return err
@@ -107,12 +106,12 @@ func explainSettlement(err error) error {
 }
 
 func (t *replayTeller) looked(ctx context.Context, in *deadletter.Selection) (err error) {
-	t.left, err = t.absent(ctx, in, t.call.ids, t.left)
+	t.left, err = t.absent(ctx, in, t.call.IDs, t.left)
 	return err
 }
 
 func (t *replayTeller) edited(c deadletter.Case, changes []queue.Edit, err error) {
-	t.meter.clear()
+	t.meter.Clear()
 	if _, misspelt := errors.AsType[*deadletter.NewFieldError](err); misspelt {
 		t.say("%s stays: %v; '--new-field' adds it", shortID(c.DeliveryID), err)
 		t.left = true
@@ -126,8 +125,8 @@ func (t *replayTeller) edited(c deadletter.Case, changes []queue.Edit, err error
 }
 
 func (t *replayTeller) confirm(ctx context.Context, cases []deadletter.Case, deliveries int) (bool, error) {
-	t.meter.clear()
-	if err := writeLetters(t.std.out, cases, deliveries, time.Now()); err != nil {
+	t.meter.Clear()
+	if err := pageOf(t.std.out, t.at.Place).List(&deadletter.Selection{Cases: cases, Deliveries: deliveries}); err != nil {
 		return false, err
 	}
 	return t.ask(ctx, fmt.Sprintf("Replay %s?", terminal.Count(len(cases), "dead letter")))

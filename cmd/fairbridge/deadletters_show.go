@@ -36,8 +36,8 @@ the delivery id are enough. The letter is not received.`,
 		Args:              exactly("a delivery id, see 'fairbridge dlq list'"),
 		ValidArgsFunction: completeIDs(&at, &s, 1),
 		PreRunE: func(_ *cobra.Command, ids []string) (err error) {
-			s.ids = ids
-			filter, err = s.filter(time.Now())
+			s.IDs = ids
+			filter, err = readWords(s.Words)
 			return err
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,7 +47,7 @@ the delivery id are enough. The letter is not received.`,
 					return err
 				}
 				shown, err := d.Show(cmd.Context(), filter, c)
-				d.meter.clear()
+				d.meter.Clear()
 				if err != nil {
 					return err
 				}

@@ -1,26 +1,24 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/deliveries"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
 
@@ -59,7 +57,7 @@ order: a million deliveries take a few minutes and cost some US cents.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.read(args, time.Now()); err != nil {
+			if err := f.read(args); err != nil {
 				return err
 			}
 			return withFinder(cmd.Context(), &at, f.config, func(t *home.Home, finder *deliveries.Finder) error {
@@ -86,7 +84,7 @@ order: a million deliveries take a few minutes and cost some US cents.`,
 	return cmd
 }
 
-func (f *finding) read(args []string, now time.Time) (err error) {
+func (f *finding) read(args []string) error {
 	if len(args) > 0 {
 		f.query.Text = args[0]
 	}
@@ -95,23 +93,18 @@ func (f *finding) read(args []string, now time.Time) (err error) {
 			return usage("there is no state %q; the states are %s", s, strings.Join(ledger.Standings(), ", "))
 		}
 	}
-	if f.query.Reason != "" && !slices.Contains(queue.Reasons(), queue.Reason(f.query.Reason)) {
-		return usage("there is no reason %q; the reasons are %s", f.query.Reason, joined(queue.Reasons()))
+	words := deadletter.Words{Since: f.since, Until: f.until}
+	if f.query.Reason != "" {
+		words.Reasons = []string{f.query.Reason}
 	}
+	filter, err := readWords(words)
+	if err != nil {
+		return err
+	}
+	f.query.Since, f.query.Until = filter.Since, filter.Until
 	// The path of a session's address is what is remembered.
 	if _, after, ok := strings.Cut(f.query.Session, "://"); ok {
 		_, f.query.Session, _ = strings.Cut(after, "/")
-	}
-	for _, bound := range []struct {
-		flag, text string
-		time       *time.Time
-	}{{"since", f.since, &f.query.Since}, {"until", f.until, &f.query.Until}} {
-		if bound.text == "" {
-			continue
-		}
-		if *bound.time, err = deadletter.ParseTime(bound.text, now); err != nil {
-			return usage("--%s: %w", bound.flag, err)
-		}
 	}
 	switch {
 	case f.limit < 1:
@@ -141,16 +134,16 @@ func withFinder(ctx context.Context, at *place, config string, work func(*home.H
 }
 
 func (f *finding) run(ctx context.Context, t *home.Home, finder *deliveries.Finder, std streams) error {
-	m := newMeter(std.err)
-	f.query.Progress = func(n int) { m.count("deliveries looked at", n) }
+	m := terminal.NewMeter(std.err)
+	f.query.Progress = func(n int) { m.Count("deliveries looked at", n) }
 	out := f.output(std.out)
 	found := 0
 	more, err := finder.Find(ctx, f.query, f.limit, func(d deliveries.Delivery) error {
-		m.clear()
+		m.Clear()
 		found++
 		return out(d)
 	})
-	m.clear()
+	m.Clear()
 	switch {
 	case err != nil:
 		return err
@@ -175,7 +168,7 @@ func (f *finding) output(out io.Writer) func(deliveries.Delivery) error {
 	case f.asCSV:
 		return writeFoundCSV(csv.NewWriter(out))
 	}
-	return (&foundTable{out: out, width: terminalWidth(out)}).write
+	return (&foundTable{out: out, width: cmp.Or(terminal.ScreenOf(out).Width, 160)}).write
 }
 
 // foundTable writes deliveries as they are found, so its columns do not know what
@@ -250,14 +243,4 @@ func writeFoundCSV(w *csv.Writer) func(deliveries.Delivery) error {
 		w.Flush()
 		return w.Error()
 	}
-}
-
-// terminalWidth is how many columns a terminal has; what is none has room.
-func terminalWidth(out io.Writer) int {
-	if f, ok := out.(*os.File); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-			return width
-		}
-	}
-	return 160
 }

@@ -45,7 +45,7 @@ docs/mapping.md says all it can do.`,
 			if err := f.checkFlags(); err != nil {
 				return err
 			}
-			if isTerminal(std.in) && isTerminal(std.err) {
+			if terminal.Is(std.in) && terminal.Is(std.err) {
 				if err := askFor(cmd, std, &f); err != nil {
 					return err
 				}

@@ -16,6 +16,7 @@ import (
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/terminal"
 )
 
 const defaultConfig = "fairbridge.yaml"
@@ -47,7 +48,7 @@ the output and 'fairbridge status' say why.`,
 				return err
 			}
 			c.Log = slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-			return runBridge(cmd.Context(), c, showToken || isTerminal(std.out), &lines{out: std.out, now: time.Now, asJSON: asJSON})
+			return runBridge(cmd.Context(), c, showToken || terminal.Is(std.out), &lines{out: std.out, now: time.Now, asJSON: asJSON})
 		},
 	}
 	configFlag(cmd, &config)

@@ -15,6 +15,7 @@ import (
 
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/terminal"
 )
 
 // maxSecret is what an SSM parameter of the standard tier holds, in bytes.
@@ -164,7 +165,7 @@ func warnOverridden(out io.Writer, t *home.Home, name string) {
 func readSecret(ctx context.Context, std streams, name string) (string, error) {
 	var value []byte
 	var err error
-	if isTerminal(std.in) {
+	if terminal.Is(std.in) {
 		fmt.Fprintf(std.err, "Value of %s (not shown): ", name)
 		value, err = readHidden(ctx, int(std.in.(*os.File).Fd()))
 		fmt.Fprintln(std.err)

@@ -35,13 +35,13 @@ letter, 'fairbridge dlq show' also shows the payload and what a replay would sen
   fairbridge show 3f9a2c41 --json | jq .timeline`,
 		Args: exactly("a delivery id, see 'fairbridge find'"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args[0]) < shortestID || strings.Trim(strings.ToLower(args[0]), "0123456789abcdef") != "" {
-				return usage("%q is no delivery id; give at least its first %d characters", args[0], shortestID)
+			if err := deadletter.CheckID(args[0]); err != nil {
+				return usageError{err}
 			}
 			return withFinder(cmd.Context(), &at, config, func(_ *home.Home, finder *deliveries.Finder) error {
-				m := newMeter(std.err)
-				s, err := finder.Show(cmd.Context(), args[0], func(n int) { m.count("deliveries looked at", n) })
-				m.clear()
+				m := terminal.NewMeter(std.err)
+				s, err := finder.Show(cmd.Context(), args[0], func(n int) { m.Count("deliveries looked at", n) })
+				m.Clear()
 				if err != nil {
 					return err
 				}

@@ -12,6 +12,7 @@ import (
 	"fairbridge/pkg/deliveries"
 	"fairbridge/pkg/deliveries/report"
 	"fairbridge/pkg/home"
+	"fairbridge/pkg/terminal"
 )
 
 func newStats(std streams) *cobra.Command {
@@ -47,7 +48,7 @@ a stack those of seven days. On a stack the whole table is read, as by 'find'.`,
 			}
 			switch {
 			case by != "" && !slices.Contains(deliveries.Bys(), q.By):
-				return usage("--by %q: it is one of %s", by, joined(deliveries.Bys()))
+				return usage("--by %q: it is one of %s", by, strings.Join(texts(deliveries.Bys()), ", "))
 			case !q.Since.Before(q.Until):
 				return usage("--since is not before --until")
 			case asJSON && asCSV:
@@ -57,10 +58,10 @@ a stack those of seven days. On a stack the whole table is read, as by 'find'.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withFinder(cmd.Context(), &at, defaultConfig, func(_ *home.Home, finder *deliveries.Finder) error {
-				m := newMeter(std.err)
-				q.Progress = func(n int) { m.count("deliveries looked at", n) }
+				m := terminal.NewMeter(std.err)
+				q.Progress = func(n int) { m.Count("deliveries looked at", n) }
 				s, err := finder.Stats(cmd.Context(), q)
-				m.clear()
+				m.Clear()
 				switch {
 				case err != nil:
 					return err
@@ -71,11 +72,7 @@ a stack those of seven days. On a stack the whole table is read, as by 'find'.`,
 				case asCSV:
 					return report.WriteStatsCSV(std.out, s)
 				}
-				width := 0
-				if isTerminal(std.out) {
-					width = terminalWidth(std.out)
-				}
-				return report.WriteStats(std.out, s, width)
+				return report.WriteStats(std.out, s, terminal.ScreenOf(std.out).Width)
 			})
 		},
 	}
@@ -83,9 +80,9 @@ a stack those of seven days. On a stack the whole table is read, as by 'find'.`,
 	flags := cmd.Flags()
 	flags.StringVar(&since, "since", "7d", "those received at that time or later: 2026-01-31, 2026-01-31T08:00:00Z, or 36h, 7d (ago)")
 	flags.StringVar(&until, "until", "", "those received before that time")
-	flags.StringVar(&by, "by", "", "a row for each of these: "+joined(deliveries.Bys()))
+	flags.StringVar(&by, "by", "", "a row for each of these: "+strings.Join(texts(deliveries.Bys()), ", "))
 	flags.BoolVar(&asJSON, "json", false, "one JSON object")
 	flags.BoolVar(&asCSV, "csv", false, "comma-separated values, with a line of names")
-	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(strings.Split(joined(deliveries.Bys()), ", "), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(texts(deliveries.Bys()), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

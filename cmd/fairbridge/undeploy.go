@@ -10,6 +10,7 @@ import (
 
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/home"
+	"fairbridge/pkg/terminal"
 )
 
 // settling is how long SQS may need until it obeys a changed attribute everywhere.
@@ -50,7 +51,7 @@ The ledger's table and the secrets stay. It says how the next stack takes them o
 				return usage("undeploy is for a stack; name it with --stack")
 			case c.settle < 0:
 				return usage("--settle must not be negative")
-			case !c.yes && !c.reopen && !isTerminal(std.in):
+			case !c.yes && !c.reopen && !terminal.Is(std.in):
 				return usage("there is nobody to ask here: add --yes")
 			}
 			return withDesk(cmd.Context(), &c.at, std, func(d *desk) error { return c.run(cmd.Context(), d) })

@@ -135,12 +135,12 @@ var (
 	}
 	AdviceLeftover = Advice{
 		"The delivery is completed: this letter is an old copy, and to replay it does nothing.",
-		[]Step{{"Drop it.", "dlq drop {id} --because 'an old copy'"}},
+		[]Step{{"Drop it, and all others that are done.", "dlq drop --done"}},
 	}
 	AdviceDropped = Advice{
 		"The ledger says that it was dropped: the command died before it deleted the letter. To replay it does nothing.",
 		[]Step{
-			{"Drop it again.", "dlq drop {id} --because 'it was dropped'"},
+			{"Drop it again, and all others that are done.", "dlq drop --done"},
 			{"Or have it back: keep it in a file,", "dlq export {id} --output letter.jsonl"},
 			{"put it into the queue as a new letter,", "dlq import letter.jsonl"},
 			{"and replay that.", replayID},
@@ -210,5 +210,5 @@ func (s Step) CommandFor(at home.Place, id string) string {
 	if s.Command == "" {
 		return ""
 	}
-	return at.Command(strings.ReplaceAll(s.Command, "{id}", shortID(id)))
+	return at.Command(strings.ReplaceAll(s.Command, "{id}", queue.ShortID(id)))
 }

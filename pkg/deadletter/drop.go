@@ -47,3 +47,20 @@ func (d *Desk) Drop(ctx context.Context, in *Selection, because string, stays fu
 	})
 	return dropped
 }
+
+// DropDone deletes the letters of a selection about which nothing is left to do, see
+// [Case.Done], and leaves all others. It needs the cases' entries, and returns how
+// many deliveries' letters went; stays is told, one after the other, which did not,
+// and why.
+func (d *Desk) DropDone(ctx context.Context, in *Selection, stays func(Case, error)) (dropped int) {
+	done := slices.DeleteFunc(slices.Clone(in.Cases), func(c Case) bool { return !c.Done() })
+	in.Hold.Remove(ctx, done, func(c Case, err error) {
+		if err != nil {
+			stays(c, err)
+			return
+		}
+		dropped++
+		d.progress("dropping", dropped, len(done))
+	})
+	return dropped
+}

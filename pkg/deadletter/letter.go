@@ -25,7 +25,8 @@ type Letter struct {
 	Body   string
 	// Kept says that the queue does not have it any more: it is what the ledger keeps.
 	Kept bool
-	// Entry is, in an export, what the ledger has of the delivery; nil if nothing.
+	// Entry is what the ledger has of the delivery, where it was asked for; nil if
+	// that is nothing.
 	Entry *ledger.Entry
 }
 

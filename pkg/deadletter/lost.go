@@ -117,7 +117,7 @@ func (d *Desk) keptLetter(ctx context.Context, r ledger.Record) (*Letter, error)
 	if err == nil {
 		var line queue.Line
 		if err := json.Unmarshal(text, &line); err != nil {
-			return nil, fmt.Errorf("read the letter of delivery %s: %w", shortID(e.DeliveryID), err)
+			return nil, fmt.Errorf("read the letter of delivery %s: %w", queue.ShortID(e.DeliveryID), err)
 		}
 		return &Letter{DeadLetter: line.DeadLetter, MessageID: e.DeliveryID, SentAt: line.SentAt, Body: line.Body}, nil
 	}

@@ -148,7 +148,7 @@ func (r *replaying) toGo(ctx context.Context, in *Selection) ([]Case, error) {
 }
 
 func (r *replaying) wish() Wish {
-	w := Wish{Filter: r.Filter, Payloads: r.Confirm != nil, Bodies: true}
+	w := Wish{Filter: r.Filter, Payloads: r.Confirm != nil, Entries: r.Confirm != nil, Bodies: true}
 	if len(r.Filter.IDs) == 0 && r.Confirm == nil {
 		w.Most = atOnce
 	}
@@ -322,7 +322,7 @@ func (d *Desk) DryRun(ctx context.Context, o ReplayOptions) ([]Request, error) {
 		}
 		entry, _ = o.Settlement.apply(entry, d.now())
 		if requests[i], err = Preview(o.Checker, c.Letter, entry); err != nil {
-			return nil, fmt.Errorf("preview the replay of %s: %w", shortID(c.DeliveryID), err)
+			return nil, fmt.Errorf("preview the replay of %s: %w", queue.ShortID(c.DeliveryID), err)
 		}
 	}
 	return requests, nil

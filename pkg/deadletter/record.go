@@ -15,28 +15,36 @@ type Record struct {
 	Stage       queue.Stage  `json:"stage,omitempty"`
 	Status      int          `json:"status,omitempty"`
 	Description string       `json:"description,omitempty"`
-	Event       string       `json:"event,omitempty"`
-	App         string       `json:"app,omitempty"`
-	Submitter   string       `json:"submitter,omitempty"`
-	Text        string       `json:"text,omitempty"`
-	Attempts    int          `json:"attempts"`
-	Replays     int          `json:"replays"`
-	Generation  int          `json:"generation"`
-	Copies      int          `json:"copies"`
-	DiedAt      time.Time    `json:"diedAt"`
-	SentAt      time.Time    `json:"sentAt"`
-	MessageID   string       `json:"messageId"`
+	// Project and Source are where the request for the ticket went, Done says that
+	// nothing is left to do: as far as the ledger was asked.
+	Project    string    `json:"project,omitempty"`
+	Source     string    `json:"source,omitempty"`
+	Done       bool      `json:"done,omitempty"`
+	Event      string    `json:"event,omitempty"`
+	App        string    `json:"app,omitempty"`
+	Submitter  string    `json:"submitter,omitempty"`
+	Text       string    `json:"text,omitempty"`
+	Attempts   int       `json:"attempts"`
+	Replays    int       `json:"replays"`
+	Generation int       `json:"generation"`
+	Copies     int       `json:"copies"`
+	DiedAt     time.Time `json:"diedAt"`
+	SentAt     time.Time `json:"sentAt"`
+	MessageID  string    `json:"messageId"`
 	// Edits are what people have corrected in the payload.
 	Edits []queue.Edit `json:"edits,omitempty"`
 }
 
-// Record returns what is known of a case without the ledger.
+// Record returns what is known of a case.
 func (c Case) Record() Record {
 	r := Record{
 		DeliveryID: c.DeliveryID, Reason: c.Reason, Stage: c.Stage, Status: c.Status, Description: c.Description,
 		Event: cmp.Or(c.Event, string(c.Webhook.Kind)), App: c.Webhook.Text("appName"), Submitter: c.Submitter(), Text: c.Saying(),
 		Attempts: c.Attempts, Replays: c.ReplayCount(), Generation: c.Generation, Copies: c.Count(),
-		DiedAt: c.DiedAt(), SentAt: c.SentAt, MessageID: c.MessageID,
+		DiedAt: c.DiedAt(), SentAt: c.SentAt, MessageID: c.MessageID, Done: c.Done(),
+	}
+	if c.Entry != nil && c.Entry.Where != nil {
+		r.Project, r.Source = c.Entry.Where.Project, c.Entry.Where.Source
 	}
 	if e, err := queue.Decode(c.Body); err == nil {
 		r.Edits = e.Edits

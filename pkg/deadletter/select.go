@@ -17,9 +17,6 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// shortID is enough of a delivery id to name it.
-func shortID(id string) string { return id[:min(12, len(id))] }
-
 // Selection is dead letters, and of them those that are meant.
 type Selection struct {
 	// Hold has them in hand; nil if they were only looked at.
@@ -42,6 +39,8 @@ type Wish struct {
 	// Payloads and Bodies are kept only where they are needed: there may be very
 	// many letters.
 	Payloads, Bodies bool
+	// Entries says that a case's Entry is needed.
+	Entries bool
 	// Most is how many letters are taken in hand at once, 0 for all.
 	Most int
 }
@@ -172,6 +171,9 @@ func (s *sifting) selection(ctx context.Context, d *Desk) *Selection {
 		}
 	}
 	in.LedgerErr = d.lastErrors(ctx, in.Cases)
+	if s.wish.Entries {
+		in.LedgerErr = cmp.Or(in.LedgerErr, d.know(ctx, in.Cases))
+	}
 	in.Cases = slices.DeleteFunc(in.Cases, func(c Case) bool {
 		return c.Moved() && !s.wish.Filter.Selects(c.Letter, c.Webhook)
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
 
@@ -74,11 +75,11 @@ func (s Settlement) check(id string, e ledger.Entry, known bool, now time.Time) 
 	case s.none(), !known && s.CreateAgain:
 		return nil
 	case !known:
-		return &NotInDoubtError{Problem: fmt.Sprintf("the ledger knows nothing of delivery %s, so there is nothing to settle", shortID(id))}
+		return &NotInDoubtError{Problem: fmt.Sprintf("the ledger knows nothing of delivery %s, so there is nothing to settle", queue.ShortID(id))}
 	case e.HeldAt(now):
-		return fmt.Errorf("delivery %s is in a worker's hands until %s: try again then", shortID(id), e.LeaseUntil.UTC().Format(time.RFC3339))
+		return fmt.Errorf("delivery %s is in a worker's hands until %s: try again then", queue.ShortID(id), e.LeaseUntil.UTC().Format(time.RFC3339))
 	case s.AsCreated != "" && e.TicketID != "" && e.TicketID != s.AsCreated:
-		return fmt.Errorf("the ticket of delivery %s is %s, not %s", shortID(id), terminal.Printable(e.TicketID), s.AsCreated)
+		return fmt.Errorf("the ticket of delivery %s is %s, not %s", queue.ShortID(id), terminal.Printable(e.TicketID), s.AsCreated)
 	}
 	if _, settled := s.apply(e, now); !settled {
 		return s.notInDoubt(e)
@@ -95,7 +96,7 @@ func (s Settlement) notInDoubt(e ledger.Entry) error {
 		return nil
 	case state == ledger.Created || state == ledger.Completed:
 		return &NotInDoubtError{Problem: fmt.Sprintf("delivery %s is not in doubt: ticket %s is made",
-			shortID(e.DeliveryID), cmp.Or(terminal.Printable(e.TicketID), "of unknown id"))}
+			queue.ShortID(e.DeliveryID), cmp.Or(terminal.Printable(e.TicketID), "of unknown id"))}
 	}
-	return &NotInDoubtError{Problem: fmt.Sprintf("delivery %s is not in doubt: its ticket is not made", shortID(e.DeliveryID)), NotMade: true}
+	return &NotInDoubtError{Problem: fmt.Sprintf("delivery %s is not in doubt: its ticket is not made", queue.ShortID(e.DeliveryID)), NotMade: true}
 }

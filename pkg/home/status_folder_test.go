@@ -79,7 +79,7 @@ func TestStatusOfStores(t *testing.T) {
 	claim("lost", died)
 	send(h.DeadLetterQueueURL, "dead")
 	send(h.WorkQueueURL, "replayed")
-	want("1 dead letter: "+h.Command("dlq list"),
+	want("2 dead letters: "+h.Command("dlq list"),
 		"1 delivery is dead without a letter in the dead-letter queue: "+idOf("lost")[:12]+"; somebody has deleted it, or it has expired, and the ledger has its message: "+h.Command("show "+idOf("lost")[:12]),
 		"1 ticket without a name in the last 24 hours, of "+idOf("nameless")[:12]+": Centercode's answer did not say its id; with a lookup in the route it is found by itself")
 

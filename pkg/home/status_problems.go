@@ -142,10 +142,14 @@ func (h *Home) letterProblems(s *Status, f findings, now time.Time) {
 	if s.DeadLetters == nil || s.Work == nil {
 		return // that they cannot be counted is said
 	}
-	if n := s.DeadLetters.Total(); n > 0 {
+	without, unknown := h.differences(s, f, now)
+	n := s.DeadLetters.Total()
+	if f.letters != nil {
+		n = len(f.letters) + len(without) // deliveries, as 'dlq list' counts: copies are not more to do
+	}
+	if n > 0 {
 		s.problem("%s: %s", terminal.Count(n, "dead letter"), h.Command("dlq list"))
 	}
-	without, unknown := h.differences(s, f, now)
 	if len(without) > 0 {
 		s.problem("%s without a letter in the dead-letter queue: %s; somebody has deleted it, or it has expired, and the ledger has its message: %s",
 			english.Plural(len(without), "delivery is dead", "deliveries are dead"), ids(without), h.Command("show "+ids(without[:1])))

@@ -117,7 +117,7 @@ func TestProblems(t *testing.T) {
 		},
 		"a letter was deleted": {
 			found: findings{waiting: []ledger.Entry{dead("1"), dead("2")}, letters: letters(), queued: letters("2")},
-			want: []string{"1 delivery is dead without a letter in the dead-letter queue: 111111111111; " +
+			want: []string{"1 dead letter: fairbridge dlq list --data f", "1 delivery is dead without a letter in the dead-letter queue: 111111111111; " +
 				"somebody has deleted it, or it has expired, and the ledger has its message: fairbridge show 111111111111 --data f"},
 		},
 		"one has died just now": {

@@ -103,6 +103,9 @@ func IsDeliveryID(s string) bool {
 	return err == nil && len(raw) == sha256.Size
 }
 
+// ShortID is enough of a delivery id to name it.
+func ShortID(id string) string { return id[:min(12, len(id))] }
+
 // DeliveryID returns the delivery id of a message: the envelope's, or the SHA-256
 // of a body that is no envelope. What is not ours has no delivery id; its content
 // stands in, so that its dead letter is written once as well.

@@ -4,9 +4,9 @@ package terminal
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -36,7 +36,7 @@ func Width(text string) int {
 
 // Shorten cuts a text to so many columns of a terminal.
 func Shorten(s string, most int) string {
-	if uniseg.StringWidth(s) <= most {
+	if Width(s) <= most {
 		return s
 	}
 	var b strings.Builder
@@ -80,36 +80,9 @@ func CSVCell(text string) string {
 	return text
 }
 
-// WriteTable writes rows in columns as wide as what is in them: wide characters
-// count as a terminal shows them. An empty cell is a dash.
-func WriteTable(out io.Writer, rows [][]string) error {
-	var widths []int
-	for _, row := range rows {
-		for i, cell := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], uniseg.StringWidth(Dash(cell)))
-		}
-	}
-	var b strings.Builder
-	for _, row := range rows {
-		for i, cell := range row {
-			cell = Dash(cell)
-			b.WriteString(cell)
-			if i < len(row)-1 {
-				b.WriteString(strings.Repeat(" ", widths[i]-uniseg.StringWidth(cell)+2))
-			}
-		}
-		b.WriteByte('\n')
-	}
-	_, err := io.WriteString(out, b.String())
-	return err
-}
-
 // Pad fills a text up to so many columns of a terminal.
 func Pad(s string, width int) string {
-	return s + strings.Repeat(" ", max(0, width-uniseg.StringWidth(s)))
+	return s + strings.Repeat(" ", max(0, width-Width(s)))
 }
 
 // Dash is a text, or a dash if it is empty.
@@ -118,6 +91,19 @@ func Dash(s string) string {
 		return "-"
 	}
 	return s
+}
+
+// Age is roughly how long ago something was.
+func Age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", max(0, int(d.Seconds())))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }
 
 // Count is "1 letter" or "2 letters".

@@ -1,7 +1,6 @@
 package terminal_test
 
 import (
-	"strings"
 	"testing"
 
 	"fairbridge/pkg/terminal"
@@ -41,16 +40,6 @@ func TestShorten(t *testing.T) {
 		if got := terminal.Shorten(tc.in, 5); got != tc.want {
 			t.Errorf("%q became %q, want %q", tc.in, got, tc.want)
 		}
-	}
-}
-
-func TestWriteTable(t *testing.T) {
-	var out strings.Builder
-	if err := terminal.WriteTable(&out, [][]string{{"A", "B"}, {"日本", ""}, {"", "x"}}); err != nil {
-		t.Fatal(err)
-	}
-	if want := "A     B\n日本  -\n-     x\n"; out.String() != want {
-		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
 }
 

@@ -1,0 +1,142 @@
+package deadletter
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"fairbridge/pkg/internal/lazyregexp"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+)
+
+// Group is dead letters with one cause: who mends it can replay all of them.
+type Group struct {
+	Reason queue.Reason `json:"reason,omitempty"`
+	Stage  queue.Stage  `json:"stage,omitempty"`
+	Status int          `json:"status,omitempty"`
+	// Project and Source are where the request for the ticket went, as far as the
+	// ledger knows.
+	Project string `json:"project,omitempty"`
+	Source  string `json:"source,omitempty"`
+	// Problem is that of the letter that died last. Those of the others differ from it
+	// in what is quoted, addresses, ids, long numbers or numbered parts of a path at
+	// most.
+	Problem string `json:"problem,omitempty"`
+	// Done says that nothing is left to do, see [Case.Done], whatever the cause was.
+	Done  bool `json:"done,omitempty"`
+	Count int  `json:"count"`
+	// Since is when the first of them died, and Newest when the last did.
+	Since  time.Time `json:"since"`
+	Newest time.Time `json:"newest"`
+	// IDs are the deliveries, the longest dead first.
+	IDs []string `json:"ids"`
+}
+
+// particulars is what the problems of two letters with the same cause may differ in:
+// what is quoted, addresses, ids, long numbers, and numbered parts of a path.
+var particulars = lazyregexp.New(`"[^"]*"|\S+@\S+|\b[0-9a-fA-F]{8,}\b|[0-9]{4,}|/[^/\s:?]*[0-9][^/\s:?]*`)
+
+// cause is what the letters of a group have in common.
+type cause struct {
+	reason          queue.Reason
+	stage           queue.Stage
+	status          int
+	project, source string
+	problem         string
+	done            bool
+}
+
+func causeOf(c Case, problem string) cause {
+	if c.Done() {
+		return cause{done: true}
+	}
+	of := cause{reason: c.Reason, stage: c.Stage, status: c.Status, problem: problem}
+	if c.Entry != nil && c.Entry.Where != nil {
+		of.project, of.source = c.Entry.Where.Project, c.Entry.Where.Source
+	}
+	return of
+}
+
+// Groups puts cases with one cause together: the largest group first, what is done
+// last. The cases are in the order of their deaths, as those of a [Selection], and
+// have what the ledger knows of them, see [Wish.Entries].
+func Groups(cases []Case) []Group {
+	at := map[cause]int{}
+	problems := map[string]string{} // most are the same
+	var groups []Group
+	for _, c := range cases {
+		problem, known := problems[c.Description]
+		if !known {
+			problem = particulars().ReplaceAllString(c.Description, "…")
+			problems[c.Description] = problem
+		}
+		of := causeOf(c, problem)
+		i, known := at[of]
+		if !known {
+			i = len(groups)
+			at[of] = i
+			groups = append(groups, Group{
+				Reason: of.reason, Stage: of.stage, Status: of.status, Project: of.project, Source: of.source,
+				Done: of.done, Since: c.DiedAt(),
+			})
+		}
+		g := &groups[i]
+		g.Count++
+		g.Newest = c.DiedAt()
+		g.IDs = append(g.IDs, c.DeliveryID)
+		if !g.Done {
+			g.Problem = c.Description
+		}
+	}
+	slices.SortStableFunc(groups, func(a, b Group) int {
+		switch {
+		case a.Done != b.Done && a.Done:
+			return 1
+		case a.Done != b.Done:
+			return -1
+		}
+		return cmp.Or(cmp.Compare(b.Count, a.Count), a.Since.Compare(b.Since))
+	})
+	return groups
+}
+
+// Done says that nothing is left to do about a letter: its delivery is completed, or
+// was dropped, and the letter is an old copy. It needs the case's Entry.
+func (c Case) Done() bool {
+	return c.Entry != nil && (c.Entry.State == ledger.Completed || c.Entry.Dropped() && c.Generation < c.Entry.Generation)
+}
+
+// know gives cases what the ledger has of their deliveries. Those that wait for a
+// person, nearly all, are one call.
+func (d *Desk) know(ctx context.Context, cases []Case) error {
+	records, err := d.home.History.Waiting(ctx)
+	if err != nil {
+		return err
+	}
+	waiting := make(map[string]ledger.Record, len(records))
+	for _, r := range records {
+		waiting[r.ID] = r
+	}
+	var others []string
+	for i := range cases {
+		r, ok := waiting[cases[i].DeliveryID]
+		if !ok {
+			others = append(others, cases[i].DeliveryID)
+			continue
+		}
+		e, err := ledger.Read(r)
+		if err != nil {
+			return err
+		}
+		cases[i].Entry = &e
+	}
+	known, err := d.entries(ctx, others)
+	for i := range cases {
+		if e, ok := known[cases[i].DeliveryID]; ok {
+			cases[i].Entry = &e
+		}
+	}
+	return err
+}

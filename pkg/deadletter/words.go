@@ -1,0 +1,105 @@
+package deadletter
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fairbridge/pkg/queue"
+)
+
+// shortestID is how much of a delivery id must be given.
+const shortestID = 6
+
+// Words are a [Filter] as a person writes it.
+type Words struct {
+	IDs, Reasons, Stages, Statuses, Apps []string
+	// Since and Until are as [ParseTime] reads them, "" for none.
+	Since, Until string
+	// Match are as [ParseCondition] reads them.
+	Match []string
+}
+
+// WordError says that a word of a filter cannot be understood.
+type WordError struct {
+	// Word is which: status, since, until or match; "" if Err says so.
+	Word string
+	Err  error
+}
+
+// Error implements error.
+func (e *WordError) Error() string { return strings.TrimPrefix(e.Word+": "+e.Err.Error(), ": ") }
+
+// Unwrap returns why.
+func (e *WordError) Unwrap() error { return e.Err }
+
+// Any says whether there is more than ids.
+func (w Words) Any() bool {
+	return len(w.Reasons)+len(w.Statuses)+len(w.Stages)+len(w.Apps)+len(w.Match) > 0 || w.Since != "" || w.Until != ""
+}
+
+// CheckID returns a [*WordError] if a text is neither a delivery id nor enough of the
+// beginning of one.
+func CheckID(id string) error {
+	if len(id) < shortestID || strings.Trim(strings.ToLower(id), "0123456789abcdef") != "" {
+		return &WordError{Err: fmt.Errorf("%q is no delivery id; give at least its first %d characters", id, shortestID)}
+	}
+	return nil
+}
+
+// Filter reads the words. The error is a [*WordError].
+func (w Words) Filter(now time.Time) (Filter, error) {
+	f := Filter{IDs: w.IDs, Statuses: w.Statuses, Apps: w.Apps}
+	for _, id := range w.IDs {
+		if err := CheckID(id); err != nil {
+			return f, err
+		}
+	}
+	var err error
+	if f.Reasons, err = oneOf("reason", w.Reasons, queue.Reasons()); err != nil {
+		return f, err
+	}
+	if f.Stages, err = oneOf("stage", w.Stages, queue.Stages()); err != nil {
+		return f, err
+	}
+	for _, status := range w.Statuses {
+		if err := CheckStatus(status); err != nil {
+			return f, &WordError{"status", err}
+		}
+	}
+	for _, bound := range []struct {
+		word, text string
+		time       *time.Time
+	}{{"since", w.Since, &f.Since}, {"until", w.Until, &f.Until}} {
+		if bound.text == "" {
+			continue
+		}
+		if *bound.time, err = ParseTime(bound.text, now); err != nil {
+			return f, &WordError{bound.word, err}
+		}
+	}
+	for _, m := range w.Match {
+		c, err := ParseCondition(m)
+		if err != nil {
+			return f, &WordError{"match", err}
+		}
+		f.Match = append(f.Match, c)
+	}
+	return f, nil
+}
+
+// oneOf reads words each of which must be one of those that there are.
+func oneOf[S ~string](what string, words []string, all []S) (read []S, err error) {
+	for _, word := range words {
+		if !slices.Contains(all, S(word)) {
+			names := make([]string, len(all))
+			for i, one := range all {
+				names[i] = string(one)
+			}
+			return nil, &WordError{Err: fmt.Errorf("there is no %s %q; the %ss are %s", what, word, what, strings.Join(names, ", "))}
+		}
+		read = append(read, S(word))
+	}
+	return read, nil
+}
