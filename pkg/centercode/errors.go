@@ -19,7 +19,10 @@ const (
 // Error is a request to Centercode that failed. Neither it nor what it wraps
 // shows a query string or the API key.
 type Error struct {
-	Op string // OpCreateTicket, OpAddFile or OpFindTicket
+	Op string // OpCreateTicket, OpAddFile, OpFindTicket or OpProbe
+	// Request is the method and path of the request, without a query; "" if none was
+	// made.
+	Request string
 	// Status is the answer's HTTP status, 0 if there was no answer. It is 2xx
 	// when the answer says success but cannot be understood, or refuses without a
 	// status of its own; a refusal's own status stands in for the 2xx that it came
@@ -48,13 +51,17 @@ type Error struct {
 	Err   error // the cause where there is one beyond the answer
 }
 
-// Error says what was being done, the status, the description, a wait that was cut
-// and the cause.
+// Error says what was answered to which request or, without an answer, what was being
+// done; then the description, a wait that was cut and the cause.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString(e.Op)
-	if e.Status != 0 {
-		fmt.Fprintf(&b, ": status %d", e.Status)
+	switch {
+	case e.Status == 0:
+		b.WriteString(strings.TrimSuffix(e.Op+": "+e.Request, ": "))
+	case e.Request == "":
+		fmt.Fprintf(&b, "%s: status %d", e.Op, e.Status)
+	default:
+		fmt.Fprintf(&b, "Centercode answered %d to %s", e.Status, e.Request)
 	}
 	if e.Description != "" {
 		b.WriteString(": " + e.Description)

@@ -55,6 +55,9 @@ func TestErrorText(t *testing.T) {
 		want string
 	}{
 		{&Error{Op: OpCreateTicket, Status: 400, Description: "The submitter is unknown."}, "create ticket: status 400: The submitter is unknown."},
+		{&Error{Op: OpCreateTicket, Request: "POST /v1/projects/DEMO/feedback/testfairy", Status: 404, Description: "The requested resource could not be found."},
+			"Centercode answered 404 to POST /v1/projects/DEMO/feedback/testfairy: The requested resource could not be found."},
+		{&Error{Op: OpCreateTicket, Request: "POST /v1/x", Err: io.ErrUnexpectedEOF}, "create ticket: POST /v1/x: unexpected EOF"},
 		{&Error{Op: OpAddFile, Err: newSecret("sesame-sesame").redactError(refused)}, "add file: connection refused"},
 		{&Error{Op: OpAddFile, Status: 200, Err: io.ErrUnexpectedEOF}, "add file: status 200: unexpected EOF"},
 		{&Error{Op: OpFindTicket, Description: "GET https://h.example/x?page=1&apiKey=k failed"}, "find ticket: GET https://h.example/x?REDACTED failed"},

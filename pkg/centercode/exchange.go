@@ -28,7 +28,11 @@ type call struct {
 	op    string  // as in Error.Op
 	key   *secret // the API key, to be taken out of what comes back
 	reads bool    // changes nothing at the far end, so its answer cannot be lost
-	begun atomic.Bool
+	// method and target are those of the latest request; target is nil if there was none.
+	method string
+	target *url.URL
+	own    bool // target is one of Centercode's own URLs
+	begun  atomic.Bool
 }
 
 // begin starts an operation.
@@ -41,14 +45,16 @@ func (c *Client) begin(op, apiKey string) *call {
 	return &call{op: op, key: key}
 }
 
-// request makes a request to one of Centercode's own URLs, with the API key. Its
+// ownRequest makes a request to one of Centercode's own URLs, with the API key. Its
 // error is an *Error.
-func (x *call) request(ctx context.Context, method string, u *url.URL, body io.Reader) (*http.Request, error) {
+func (x *call) ownRequest(ctx context.Context, method string, u *url.URL, body io.Reader) (*http.Request, error) {
 	target := *u
 	q := target.Query()
 	q.Set("apiKey", x.key.value)
 	target.RawQuery = q.Encode()
-	return x.plainRequest(ctx, method, &target, body)
+	req, err := x.plainRequest(ctx, method, &target, body)
+	x.own = true
+	return req, err
 }
 
 // plainRequest makes a request without the API key. Its error is an *Error.
@@ -57,14 +63,27 @@ func (x *call) plainRequest(ctx context.Context, method string, u *url.URL, body
 	if err != nil {
 		return nil, x.cannotSend(err)
 	}
+	x.method, x.target, x.own = method, u, false
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "FairBridge")
 	return req, nil
 }
 
+// request is the latest request as in Error.Request.
+func (x *call) request() string {
+	if x.target == nil {
+		return ""
+	}
+	where := x.target.EscapedPath()
+	if !x.own {
+		where = x.target.Scheme + "://" + x.target.Host + where
+	}
+	return x.method + " " + x.clip(where, maxForeign)
+}
+
 // cannotSend is the error of a request that could never be sent.
 func (x *call) cannotSend(err error) *Error {
-	return &Error{Op: x.op, Final: true, Err: x.key.redactError(err)}
+	return &Error{Op: x.op, Request: x.request(), Final: true, Err: x.key.redactError(err)}
 }
 
 // reply is a success that was read.
@@ -107,7 +126,7 @@ func (x *call) send(ctx context.Context, by *http.Client, req *http.Request) (*h
 		return nil, x.cannotSend(fmt.Errorf("an answer sends the file on to %s: %w", req.URL.Host, why))
 	}
 	if err != nil {
-		return nil, &Error{Op: x.op, Lost: x.begun.Load() && !x.reads, Err: x.key.redactError(ctxError(ctx, err))}
+		return nil, &Error{Op: x.op, Request: x.request(), Lost: x.begun.Load() && !x.reads, Err: x.key.redactError(ctxError(ctx, err))}
 	}
 	return resp, nil
 }
@@ -147,7 +166,7 @@ func (x *call) read(ctx context.Context, cancel func(), resp *http.Response, lim
 // failed is the error that an answer outside 2xx stands for.
 func (x *call) failed(r reply) *Error {
 	wait := retryafter.Read(r.header, time.Now())
-	e := &Error{Op: x.op, Status: r.status, RetryAfter: wait.Granted, Cut: wait.String()}
+	e := &Error{Op: x.op, Request: x.request(), Status: r.status, RetryAfter: wait.Granted, Cut: wait.String()}
 	e.OwnFault = r.status == http.StatusInternalServerError && r.broke == nil && inOwnForm(r.body)
 	e.Lost = !x.reads && leavesDoubt(r.status) && !e.OwnFault
 	text := x.describe(r.body)
@@ -176,12 +195,12 @@ func (x *call) refused(r reply) *Error {
 			if id == "" {
 				id = "without an id"
 			}
-			return &Error{Op: x.op, Status: r.status, Lost: true,
+			return &Error{Op: x.op, Request: x.request(), Status: r.status, Lost: true,
 				Description: x.description(fmt.Sprintf("the answer names a ticket (%s) or a file's endpoint, and also says that the request failed: %s", id, x.describe(r.body)))}
 		}
 	}
 	if status == 0 {
-		return &Error{Op: x.op, Status: r.status, Final: true, Description: x.description(x.describe(r.body))}
+		return &Error{Op: x.op, Request: x.request(), Status: r.status, Final: true, Description: x.description(x.describe(r.body))}
 	}
 	inner := r
 	inner.status = status

@@ -37,7 +37,7 @@ func (c *Client) FindTicket(ctx context.Context, l Lookup) (ticketID string, fou
 	x := c.begin(OpFindTicket, l.APIKey)
 	x.reads = true
 	unfit := func(status int, text string) *Error {
-		return &Error{Op: x.op, Status: status, Final: true, Description: x.description(text)}
+		return &Error{Op: x.op, Request: x.request(), Status: status, Final: true, Description: x.description(text)}
 	}
 	for n := 1; n <= maxPackagePages; n++ {
 		page, status, err := c.packagePage(ctx, x, l, n)
@@ -67,7 +67,7 @@ func (c *Client) packagePage(ctx context.Context, x *call, l Lookup, n int) (pag
 		return packagePage{}, 0, x.cannotSend(fmt.Errorf("data package endpoint: %w", err))
 	}
 	u.RawQuery = "page=" + strconv.Itoa(n)
-	req, err := x.request(ctx, http.MethodGet, u, nil)
+	req, err := x.ownRequest(ctx, http.MethodGet, u, nil)
 	if err != nil {
 		return packagePage{}, 0, err
 	}
@@ -75,7 +75,7 @@ func (c *Client) packagePage(ctx context.Context, x *call, l Lookup, n int) (pag
 	if err != nil {
 		return packagePage{}, 0, err
 	}
-	e := &Error{Op: x.op, Status: answer.status}
+	e := &Error{Op: x.op, Request: x.request(), Status: answer.status}
 	if answer.broke != nil {
 		if e.Err = answer.broke; errors.Is(e.Err, errTooLong) {
 			e.Final, e.Description = true, "leave columns out of the data package"

@@ -34,7 +34,7 @@ func (c *Client) Probe(ctx context.Context, p ProbeRequest) error {
 	if p.Package != "" {
 		u.RawQuery = "page=1"
 	}
-	req, err := x.request(ctx, http.MethodGet, u, nil)
+	req, err := x.ownRequest(ctx, http.MethodGet, u, nil)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (c *Client) Probe(ctx context.Context, p ProbeRequest) error {
 	case errors.As(err, &failed) && (!failed.NotWell() || failed.Status/100 == 3):
 		return nil
 	case err == nil && p.Package != "" && isPage(answer.body):
-		return &Error{Op: x.op, Status: answer.status, Description: "a web page where a data package was expected"}
+		return &Error{Op: x.op, Request: x.request(), Status: answer.status, Description: "a web page where a data package was expected"}
 	}
 	return err
 }

@@ -147,7 +147,7 @@ func (u *upload) changeFor(resp *http.Response, req *http.Request) func(context.
 			case read != nil:
 				return sourceFault(ctx, read)
 			case write != nil:
-				return &Error{Op: u.call.op, Status: status, Description: noLength,
+				return &Error{Op: u.call.op, Request: u.call.request(), Status: status, Description: noLength,
 					Err: fmt.Errorf("put the file into a temporary one: %w", write)}
 			}
 			return nil
@@ -177,7 +177,7 @@ func (u *upload) rewind(ctx context.Context, status int) error {
 	if !errors.Is(err, errGone) {
 		return sourceFault(ctx, err)
 	}
-	e := &Error{Op: u.call.op, Status: status, Err: err}
+	e := &Error{Op: u.call.op, Request: u.call.request(), Status: status, Err: err}
 	if status == http.StatusLengthRequired {
 		e.Description = noLength
 	}

@@ -186,8 +186,8 @@ func TestAddFileMovedElsewhere(t *testing.T) {
 		{"a cloud's metadata", "https://169.254.169.254/x", public, nil, "", "169.254.169.254"},
 		{"a name of this machine", "https://localhost/x", public, nil, "", "no file may go to its address"},
 		{"in two moves", store.URL + "/x?on=" + url.QueryEscape("https://[fd00:ec2::254]/y"), onlyStore, nil, "", "fd00:ec2::254"},
-		{"no encryption", "http://127.0.0.1/x", onlyStore, nil, "", "status 307"},
-		{"nothing is allowed", store.URL + "/x", nil, nil, "", "status 307"},
+		{"no encryption", "http://127.0.0.1/x", onlyStore, nil, "", "answered 307"},
+		{"nothing is allowed", store.URL + "/x", nil, nil, "", "answered 307"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			arrived, key = "", ""
@@ -217,7 +217,7 @@ func TestAddFileMovedElsewhere(t *testing.T) {
 				return
 			}
 			e := apiError(t, err)
-			forbidden := tc.fault != "status 307"
+			forbidden := tc.fault != "answered 307"
 			if e.Lost && forbidden || arrived != "" || !strings.Contains(e.Error(), tc.fault) || opened != closed {
 				t.Errorf("got %v", e)
 			}

@@ -57,7 +57,7 @@ func (c *Client) CreateTicket(ctx context.Context, r CreateRequest) (Ticket, err
 	}
 	// A bytes.Reader lets net/http start again by itself on a connection that
 	// turned out to be closed before anything was written.
-	req, err := x.request(ctx, http.MethodPost, u, bytes.NewReader(r.Body))
+	req, err := x.ownRequest(ctx, http.MethodPost, u, bytes.NewReader(r.Body))
 	if err != nil {
 		return Ticket{}, err
 	}
@@ -77,14 +77,14 @@ func (c *Client) readTicket(x *call, project string, r reply) (Ticket, error) {
 	case r.broke != nil && certain, r.broke == nil && len(r.body) == 0:
 		return nameless, nil
 	case r.broke != nil:
-		return Ticket{}, &Error{Op: x.op, Status: r.status, Lost: true, Err: r.broke}
+		return Ticket{}, &Error{Op: x.op, Request: x.request(), Status: r.status, Lost: true, Err: r.broke}
 	}
 	a, err := readAnswer(r.body)
 	if err != nil && certain {
 		return nameless, nil
 	}
 	if err != nil {
-		return Ticket{}, &Error{Op: x.op, Status: r.status, Lost: true, Description: x.description("the answer is not JSON: " + x.describe(r.body))}
+		return Ticket{}, &Error{Op: x.op, Request: x.request(), Status: r.status, Lost: true, Description: x.description("the answer is not JSON: " + x.describe(r.body))}
 	}
 	ticket := Ticket{ID: x.plainID(a.id), Files: make(map[string]string)}
 	if ticket.ID == "" {

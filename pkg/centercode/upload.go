@@ -108,7 +108,7 @@ func (u *upload) send(ctx context.Context) (again bool, err error) {
 	}
 	newRequest := u.call.plainRequest
 	if u.client.isOwn(u.target) {
-		newRequest = u.call.request
+		newRequest = u.call.ownRequest
 	}
 	req, err := newRequest(sending, http.MethodPost, u.target, body.newHandle())
 	if err != nil {
@@ -178,9 +178,9 @@ func (x *call) added(ctx context.Context, cancel func(), resp *http.Response) er
 	case err != nil || certain:
 		return err
 	case r.broke != nil:
-		return &Error{Op: x.op, Status: r.status, Lost: true, Err: r.broke}
+		return &Error{Op: x.op, Request: x.request(), Status: r.status, Lost: true, Err: r.broke}
 	case isPage(r.body):
-		return &Error{Op: x.op, Status: r.status, Lost: true,
+		return &Error{Op: x.op, Request: x.request(), Status: r.status, Lost: true,
 			Description: x.description("the answer is a web page: " + x.describe(r.body))}
 	}
 	return nil

@@ -153,7 +153,7 @@ func TestReasons(t *testing.T) {
 		{"choice not in its list", strings.Replace(parkRoute, `summary: "{{ .text }}"`, `summary: {choice: "{{ .text }}", allowed: [a, b]}`, 1), nil,
 			queue.ReasonMapping, "map", "summary"},
 		{"rejected", parkRoute, status(422), queue.ReasonRejected, "create", "422"},
-		{"not found", parkRoute, status(404), queue.ReasonNotFound, "create", "status 404"},
+		{"not found", parkRoute, status(404), queue.ReasonNotFound, "create", "Centercode answered 404 to POST /api/v1/projects/DEMO/feedback/testfairy: The server was asked to fail."},
 		{"no answer", parkRoute, func(w *world) { w.center.Inject(lostAnswer) }, queue.ReasonAmbiguous, "create", "answer was lost"},
 		{"a gateway's timeout", parkRoute, status(504), queue.ReasonAmbiguous, "create", "504"},
 		{"a success that is a web page", parkRoute,
