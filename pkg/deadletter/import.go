@@ -2,7 +2,9 @@ package deadletter
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -42,6 +44,9 @@ func (d *Desk) Import(ctx context.Context, letters []Letter, failed func(Letter,
 		})
 	}
 	_ = group.Wait() // each reports for itself
+	slices.SortFunc(needed, func(a, b Letter) int {
+		return cmp.Or(a.DiedAt().Compare(b.DiedAt()), cmp.Compare(a.DeliveryID, b.DeliveryID))
+	})
 	d.queue.Add(ctx, needed, func(l Letter, err error) {
 		if err != nil {
 			failed(l, err)
