@@ -63,7 +63,7 @@ is 2 if the check could not be made.`,
   git show main:fairbridge.yaml >old.yaml && fairbridge check --payload events --diff old.yaml`,
 		Args: func(_ *cobra.Command, more []string) error {
 			if len(more) > 0 && len(o.payloads) == 0 {
-				return usage("check: unexpected %q; a payload comes after --payload, the mapping file after --config", more[0])
+				return usage("unexpected %q; a payload comes after --payload, the mapping file after --config", more[0])
 			}
 			return nil
 		},
@@ -71,7 +71,7 @@ is 2 if the check could not be made.`,
 			o.payloads = append(o.payloads, more...)
 			if cmd.Flags().Changed("data") {
 				if cmd.Flags().NFlag() > 1 || len(more) > 0 {
-					return usage("check: --data is about a folder and goes with nothing else")
+					return usage("--data is about a folder and goes with nothing else")
 				}
 				return checkFolder(cmd.Context(), std, o.at.Folder)
 			}
@@ -80,15 +80,15 @@ is 2 if the check could not be made.`,
 			}
 			if o.at.OnAWS() {
 				if len(o.payloads) > 0 || o.old != "" || cmd.Flags().Changed("config") {
-					return usage("check: --stack is about the ledger's table and goes with no file")
+					return usage("--stack is about the ledger's table and goes with no file")
 				}
 				return checkStack(cmd.Context(), std, &o.at)
 			}
 			if len(o.payloads) == 0 && (o.old != "" || o.verbose) {
-				return usage("check: --diff and --verbose are about payloads; name them with --payload")
+				return usage("--diff and --verbose are about payloads; name them with --payload")
 			}
 			if o.exitCode && o.old == "" {
-				return usage("check: --exit-code is about --diff")
+				return usage("--exit-code is about --diff")
 			}
 			return o.run(std, time.Now())
 		},

@@ -21,7 +21,7 @@ func TestCheckStack(t *testing.T) {
 		t.Errorf("problems are %q", s.Problems)
 	}
 	runCommand(t, "", "check", "--stack", stackName, "--payload", "x").want(t, exitUsage, "",
-		"fairbridge: check: --stack is about the ledger's table and goes with no file\nSee 'fairbridge check --help'.\n")
+		"fairbridge: --stack is about the ledger's table and goes with no file\nSee 'fairbridge check --help'.\n")
 }
 
 // TestStatusWithoutSecrets: whoever may not see the secrets is told of all the rest,

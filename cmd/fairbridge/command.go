@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // The exit codes, which scripts may rely on.
@@ -15,6 +16,9 @@ const (
 	exitDone  = 0 // all done
 	exitLeft  = 1 // something failed or was left over
 	exitUsage = 2 // the call itself was wrong
+	// exitPipe is that of a process that SIGPIPE ended, as a shell tells it: nobody
+	// reads the output any more.
+	exitPipe = 128 + 13
 )
 
 // streams are the process's standard streams.
@@ -47,6 +51,8 @@ func execute(ctx context.Context, args []string, std streams) int {
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.Is(err, syscall.EPIPE):
+		return exitPipe // what was in hand is put back; there is nobody to be told
 	case errors.Is(err, errSaid):
 		return exitLeft
 	case errors.As(err, &wrong):
@@ -76,7 +82,7 @@ that says why and can be replayed.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("{{.Version}}")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
 	root.AddCommand(
 		newRun(std), newDemo(std), newInit(std), newCheck(std), newSend(std),
 		newBackup(std), newRestore(std), newFind(std), newShow(std), newStats(std), newDeadLetters(std), newStatus(std),
@@ -97,20 +103,31 @@ func noCommand(cmd *cobra.Command, args []string) error {
 	return usage("there is no command %q", args[0])
 }
 
-// exactly is cobra.ExactArgs with a message that names what is missing.
+// flagError says of a flag's value what it must be, in words of its own.
+func flagError(err error) error {
+	wrong, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err
+	}
+	must := map[string]string{
+		"int": "a whole number", "bool": "true or false", "duration": "a duration such as 90s, 30m or 2h",
+	}[wrong.GetFlag().Value.Type()]
+	if must == "" {
+		return fmt.Errorf("--%s: %q: %w", wrong.GetFlag().Name, wrong.GetValue(), wrong.Unwrap())
+	}
+	return fmt.Errorf("--%s must be %s, not %q", wrong.GetFlag().Name, must, wrong.GetValue())
+}
+
+// exactly is cobra.ExactArgs with a message that names what is missing. The hint below
+// it names the command.
 func exactly(names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
+	return func(_ *cobra.Command, args []string) error {
 		if len(args) < len(names) {
-			return usage("%s needs %s", nameOf(cmd), names[len(args)])
+			return usage("give %s", names[len(args)])
 		}
 		if len(args) > len(names) {
-			return usage("%s: unexpected %q", nameOf(cmd), args[len(names)])
+			return usage("unexpected %q", args[len(names)])
 		}
 		return nil
 	}
-}
-
-// nameOf is how a command is called, without the program's name.
-func nameOf(cmd *cobra.Command) string {
-	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 }

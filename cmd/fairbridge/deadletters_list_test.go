@@ -110,7 +110,7 @@ func TestSelectionUsage(t *testing.T) {
 		{"list --json --csv", "--json and --csv exclude each other"},
 		{"list --limit -1", "--limit must be 0 or more"},
 		{"list extra", `unexpected "extra"`},
-		{"show", "needs a delivery id"},
+		{"show", "give a delivery id, see 'fairbridge dlq list'\nSee 'fairbridge dlq show --help'.\n"},
 		{"show 6b86b", `"6b86b" is no delivery id; give at least its first 6 characters`},
 		{"show ../../x", `"../../x" is no delivery id`},
 		{"replay", "say which to replay: delivery ids, a filter such as --reason, or --all"},
@@ -124,6 +124,10 @@ func TestSelectionUsage(t *testing.T) {
 		{"replay 6b86b273 --rate 0/s", "is no rate"},
 		{"replay 6b86b273 --rate 5/d", "is no rate"},
 		{"replay 6b86b273 --rate NaN", "is no rate"},
+		{"replay 6b86b273 --first 1", "--first takes the first of a filter or of --all"},
+		{"replay --all --first -1 --yes", "--first must be 1 or more"},
+		{"replay --all --first one", "fairbridge: --first must be a whole number, not \"one\"\nSee 'fairbridge dlq replay --help'.\n"},
+		{"replay 6b86b273 --timeout long", "--timeout must be a duration such as 90s, 30m or 2h, not \"long\"\n"},
 		{"replay 6b86b273 --timeout 0s", "--timeout must be more than nothing"},
 		{"replay 6b86b273 --as-created 1 --create-again", "exclude each other"},
 		{"replay 6b86b273 6b86b274 --create-again", "settle one delivery"},
@@ -133,7 +137,7 @@ func TestSelectionUsage(t *testing.T) {
 		{"drop 6b86b273 --yes", "say why with --because"},
 		{"drop 6b86b273 --because x", "there is nobody to ask here"},
 		{"export 6b86b273 --reason mapping", "exclude each other"},
-		{"import", "needs the file that 'fairbridge dlq export' wrote"},
+		{"import", "give the file that 'fairbridge dlq export' wrote"},
 	} {
 		got := h.dlq(strings.Fields(tc.args)...)
 		if got.code != exitUsage || got.out != "" || !strings.Contains(got.err, tc.want) {

@@ -27,10 +27,13 @@ replayed 3 times already needs --force.
 
 --set corrects the payload, which stays the same delivery; the correction travels
 with the message as a record of it. --as-created and --create-again settle a
-letter whose ticket is in doubt (reason ambiguous): look in Centercode first.`,
+letter whose ticket is in doubt (reason ambiguous): look in Centercode first.
+
+--first 1 tries the one of them that is dead the longest, waits for its end, and says
+how to go on with the rest. --wait ends with a count of how they ended.`,
 		Example: `  fairbridge dlq replay 3f9a2c41 --wait
   fairbridge dlq replay 3f9a2c41 --set email=qa@example.com --dry-run
-  fairbridge dlq replay --reason attachment_source --since 7d
+  fairbridge dlq replay --reason attachment_source --since 7d --first 1
   fairbridge dlq replay --stack fairbridge --all --yes --rate 20/s --wait
   fairbridge dlq replay 3f9a2c41 --as-created 4711`,
 		ValidArgsFunction: completeIDs(&r.at, &r.selection, 0),
@@ -62,6 +65,7 @@ type replayCall struct {
 	newField                              bool
 	dryRun, yes, wait, force, createAgain bool
 	timeout                               time.Duration
+	first                                 int
 
 	// What check reads out of them.
 	options deadletter.ReplayOptions
@@ -79,12 +83,13 @@ func (r *replayCall) flags(cmd *cobra.Command) {
 	f.StringVar(&r.rate, "rate", "", "at most so many, such as 20/s or 100/m (default: as fast as possible)")
 	f.BoolVar(&r.yes, "yes", false, "do not ask")
 	f.BoolVar(&r.wait, "wait", false, "follow each to its end")
+	f.IntVar(&r.first, "first", 0, "only so many of them, the longest dead first; follow each to its end")
 	f.DurationVar(&r.timeout, "timeout", 30*time.Minute, "how long --wait waits at most")
 	f.BoolVar(&r.force, "force", false, fmt.Sprintf("also what has been replayed %d times already", deadletter.MostReplays))
 	f.StringVar(&r.asCreated, "as-created", "", "the lost request was carried out: it made this ticket, or the ticket has the file")
 	f.BoolVar(&r.createAgain, "create-again", false, "the lost request did nothing: send it again")
 	_ = cmd.RegisterFlagCompletionFunc("set", completeAssignment(&r.at))
-	for _, name := range []string{"rate", "timeout", "as-created"} {
+	for _, name := range []string{"rate", "timeout", "as-created", "first"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
 	}
 }
@@ -113,6 +118,10 @@ func (r *replayCall) check(std streams) (err error) {
 		return usage("--as-created and --create-again exclude each other")
 	case settle && len(r.IDs) != 1:
 		return usage("--as-created and --create-again settle one delivery; give its id")
+	case r.first < 0:
+		return usage("--first must be 1 or more")
+	case r.first > 0 && len(r.IDs) > 0:
+		return usage("--first takes the first of a filter or of --all; delivery ids say which by themselves")
 	case r.timeout <= 0:
 		return usage("--timeout must be more than nothing")
 	case r.asks() && !terminal.Is(std.in):

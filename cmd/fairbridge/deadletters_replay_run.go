@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/deadletter/report"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
@@ -34,11 +34,17 @@ func (r *replayCall) run(ctx context.Context, d *desk) error {
 	if r.asks() {
 		o.Confirm = t.confirm
 	}
+	rest := 0
 	var err error
+	if r.first > 0 {
+		if o, rest, err = d.First(ctx, r.first, o); err != nil {
+			return err
+		}
+	}
 	if r.dryRun {
 		err = t.dryRun(ctx, o)
 	} else {
-		err = t.replay(ctx, o)
+		err = t.replay(ctx, o, rest)
 	}
 	if err == nil && t.left {
 		return errSaid
@@ -46,7 +52,8 @@ func (r *replayCall) run(ctx context.Context, d *desk) error {
 	return err
 }
 
-func (t *replayTeller) replay(ctx context.Context, o deadletter.ReplayOptions) (err error) {
+// replay replays what is meant. rest is how many letters more are meant than are tried.
+func (t *replayTeller) replay(ctx context.Context, o deadletter.ReplayOptions, rest int) (err error) {
 	result, err := t.Replay(ctx, o)
 	if result.NotReleased != nil {
 		t.say("%v", result.NotReleased)
@@ -60,7 +67,7 @@ func (t *replayTeller) replay(ctx context.Context, o deadletter.ReplayOptions) (
 		t.left = true
 		return nil
 	}
-	if err := t.tell(result); err != nil || !t.call.wait {
+	if err := t.tell(result); err != nil || !t.call.wait && t.call.first == 0 {
 		return err
 	}
 	slices.SortFunc(result.Cases, func(a, b deadletter.Case) int {
@@ -71,7 +78,29 @@ func (t *replayTeller) replay(ctx context.Context, o deadletter.ReplayOptions) (
 	for _, e := range ends {
 		t.left = t.left || !e.Completed
 	}
-	return errors.Join(writeEnds(t.std.out, ends), err)
+	err = errors.Join(report.WriteEnds(t.std.out, ends), err)
+	if len(ends) > 0 {
+		t.say("%v", deadletter.TallyOf(ends))
+	}
+	if rest > 0 {
+		t.goOn(rest, ends)
+	}
+	return err
+}
+
+// goOn says how to go on with the rest after a trial.
+func (t *replayTeller) goOn(rest int, ends []deadletter.End) {
+	for _, e := range ends {
+		if !e.Completed {
+			t.say("the other %d stay as they are; what is wrong with this one: %s", rest, t.at.Command("dlq show "+shortID(e.DeliveryID)))
+			return
+		}
+	}
+	args := append([]string{"dlq", "replay"}, t.call.Args()...)
+	for _, s := range t.call.sets {
+		args = append(args, "--set", s)
+	}
+	t.say("the other %d: %s", rest, t.at.CommandLine(append(args, "--wait")...))
 }
 
 // dryRun prints the requests that a replay would make.
@@ -110,18 +139,18 @@ func (t *replayTeller) looked(ctx context.Context, in *deadletter.Selection) (er
 	return err
 }
 
-func (t *replayTeller) edited(c deadletter.Case, changes []queue.Edit, err error) {
+func (t *replayTeller) edited(c deadletter.Case, changes []queue.Edit, err error) error {
 	t.meter.Clear()
 	if _, misspelt := errors.AsType[*deadletter.NewFieldError](err); misspelt {
 		t.say("%s stays: %v; '--new-field' adds it", shortID(c.DeliveryID), err)
 		t.left = true
-		return
+		return nil
 	}
-	writeChanges(t.std.out, c.DeliveryID, changes)
 	if err != nil {
 		t.say("%s stays: %v", shortID(c.DeliveryID), err)
 		t.left = true
 	}
+	return report.WriteChanges(t.std.out, c.DeliveryID, changes)
 }
 
 func (t *replayTeller) confirm(ctx context.Context, cases []deadletter.Case, deliveries int) (bool, error) {
@@ -181,39 +210,4 @@ func (t *replayTeller) tell(r deadletter.Replayed) error {
 		summary += fmt.Sprintf(", %s removed", terminal.Count(r.Copies, "copy"))
 	}
 	return t.print("%s\n", summary)
-}
-
-// writeEnds says how each delivery ended.
-func writeEnds(out io.Writer, ends []deadletter.End) error {
-	var b strings.Builder
-	for _, e := range ends {
-		fmt.Fprintf(&b, "%s  %s\n", shortID(e.DeliveryID), endText(e))
-	}
-	_, err := io.WriteString(out, b.String())
-	return err
-}
-
-func endText(e deadletter.End) string {
-	switch {
-	case !e.Ended:
-		return "has not ended yet"
-	case e.Completed && e.TicketID == "":
-		return "completed"
-	case e.Completed:
-		return "completed, ticket " + terminal.Printable(e.TicketID)
-	}
-	return "dead again: " + deadletter.FaultText(e.Fault)
-}
-
-func writeChanges(out io.Writer, id string, changes []queue.Edit) {
-	fmt.Fprintln(out, shortID(id))
-	if len(changes) == 0 {
-		fmt.Fprintln(out, "  nothing to change")
-	}
-	for _, c := range changes {
-		if string(c.Old) != "null" {
-			fmt.Fprintf(out, "- %s: %s\n", terminal.Printable(c.Field), terminal.Shorten(terminal.Printable(string(c.Old)), 200))
-		}
-		fmt.Fprintf(out, "+ %s: %s\n", terminal.Printable(c.Field), terminal.Shorten(terminal.Printable(string(c.New)), 200))
-	}
 }

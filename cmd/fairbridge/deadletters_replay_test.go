@@ -99,6 +99,29 @@ func TestReplayTooOftenOfWhatWasMoved(t *testing.T) {
 		"fairbridge: 6b86b273ff34 has been replayed 3 times already: mend the cause, then add --force\n")
 }
 
+// One is tried, and then the rest; a trial that fails leaves the rest as it is.
+func TestReplayFirst(t *testing.T) {
+	f, h := newFarEnd(t, ""), newLetterHome(t, several(t, 4)...)
+	f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 400, Times: 1})
+	startBridge(t, f, h.data)
+	first := shortID(idOf(0))
+	got := h.dlq("replay", "--status", "400", "--first", "1", "--yes")
+	if got.code != exitLeft || !strings.HasPrefix(got.out, "1 dead letter replayed\n"+first+"  dead again: rejected at create (HTTP 400): Centercode answered 400 to POST /") ||
+		got.err != "fairbridge: 0 completed, 1 dead again (1 rejected)\n"+
+			"fairbridge: the other 3 stay as they are; what is wrong with this one: fairbridge dlq show "+first+" --data "+h.data+"\n" {
+		t.Errorf("%+v", got)
+	}
+	got = h.dlq("replay", "--status", "400", "--app", "Demo*", "--first", "1", "--yes")
+	if got.code != exitDone || !strings.Contains(got.out, "  completed, ticket ") ||
+		got.err != "fairbridge: 1 completed\nfairbridge: the other 3: fairbridge dlq replay --status 400 --app 'Demo*' --wait --data "+h.data+"\n" {
+		t.Errorf("%+v", got)
+	}
+	got = h.dlq("replay", "--all", "--yes", "--wait")
+	if got.code != exitDone || got.err != "fairbridge: 3 completed\n" {
+		t.Errorf("%+v", got)
+	}
+}
+
 // Very many letters go a part at a time; a copy that comes in a later part goes
 // as well.
 func TestReplayOfVeryMany(t *testing.T) {

@@ -38,5 +38,5 @@ func TestWait(t *testing.T) {
 		shortID(idOf(2))+"  dead again: rejected at create (HTTP 400): Still not.\n"+
 		shortID(idOf(4))+"  completed\n"+
 		shortID(idOf(5))+"  has not ended yet\n"+
-		shortID(idOf(3))+"  has not ended yet\n", "")
+		shortID(idOf(3))+"  has not ended yet\n", "fairbridge: 2 completed, 1 dead again (1 rejected), 2 still on their way\n")
 }

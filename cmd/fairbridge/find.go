@@ -52,7 +52,7 @@ order: a million deliveries take a few minutes and cost some US cents.`,
   fairbridge find --state dead --csv > dead.csv`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usage("find: give one text, in quotes if it has spaces")
+				return usage("give one text, in quotes if it has spaces")
 			}
 			return nil
 		},

@@ -79,7 +79,7 @@ func TestSecretsPutRefuses(t *testing.T) {
 		args        string
 		want        string
 	}{
-		{"no name", "x", "", "secrets put needs a name: centercode-api-key, testfairy-api-key, webhook-token"},
+		{"no name", "x", "", "give a name: centercode-api-key, testfairy-api-key, webhook-token"},
 		{"another name", "x", "api-key", `there is no secret "api-key"; the names are centercode-api-key, testfairy-api-key, webhook-token`},
 		{"a value", "x", "webhook-token s3cret", "the value is not an argument; the shell keeps that one in its history now, so take another value"},
 		{"nothing", " \r\n", "webhook-token", "the value of webhook-token is empty"},

@@ -36,7 +36,7 @@ URL with its token; --url, --stack and --data go before it.`,
   fairbridge send events/*.json --url https://bridge.example.com/webhooks/testfairy`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("send needs the file of a payload, for example events/feedback.json")
+				return usage("give the file of a payload, for example events/feedback.json")
 			}
 			return nil
 		},

@@ -132,5 +132,5 @@ func TestSendUsage(t *testing.T) {
 		}
 	}
 	runCommand(t, "", "send").want(t, exitUsage, "",
-		"fairbridge: send needs the file of a payload, for example events/feedback.json\nSee 'fairbridge send --help'.\n")
+		"fairbridge: give the file of a payload, for example events/feedback.json\nSee 'fairbridge send --help'.\n")
 }

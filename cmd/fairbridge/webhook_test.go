@@ -228,7 +228,7 @@ func TestWebhookUsage(t *testing.T) {
 		{"register --url https://x/?token=" + webhookToken, "--url must come without a query; the token is added from the secrets"},
 		{"register --testfairy http://mobile.saucelabs.com", "--testfairy must be us, eu, legacy or an https URL"},
 		{"list --testfairy asia", "--testfairy must be us, eu, legacy or an https URL"},
-		{"register x", `webhook register: unexpected "x"`},
+		{"register x", `unexpected "x"`},
 	}
 	for _, test := range tests {
 		webhookCommand(t, strings.Fields(test.args)...).want(t, exitUsage, "", "fairbridge: "+test.want+"\nSee 'fairbridge webhook "+strings.Fields(test.args)[0]+" --help'.\n")

@@ -223,11 +223,12 @@ func TestReplayCorrects(t *testing.T) {
 	var told []error
 	options := deadletter.ReplayOptions{
 		Sets: []deadletter.Assignment{{Field: "text", Value: "feedback 9"}}, Checker: checker(t),
-		Edited: func(_ deadletter.Case, changes []queue.Edit, err error) {
+		Edited: func(_ deadletter.Case, changes []queue.Edit, err error) error {
 			if len(changes) != 1 {
 				t.Errorf("changed %+v", changes)
 			}
 			told = append(told, err)
+			return nil
 		},
 	}
 	if got, err := o.Replay(t.Context(), options); err != nil || len(got.Cases) != 0 || len(o.ids()) != 1 {

@@ -2,9 +2,14 @@ package deadletter
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
 )
 
 // How often the ledger is asked: soon at first, then less and less.
@@ -83,4 +88,47 @@ func deliveryIDs(cases []Case) []string {
 		ids[i] = c.DeliveryID
 	}
 	return ids
+}
+
+// Tally counts how deliveries ended.
+type Tally struct {
+	Completed int `json:"completed"`
+	// Again are those that are dead again, by reason.
+	Again map[queue.Reason]int `json:"again,omitempty"`
+	// Going are those that had not ended in time.
+	Going int `json:"going"`
+}
+
+// TallyOf counts ends.
+func TallyOf(ends []End) Tally {
+	t := Tally{Again: map[queue.Reason]int{}}
+	for _, e := range ends {
+		switch {
+		case !e.Ended:
+			t.Going++
+		case e.Completed:
+			t.Completed++
+		default:
+			t.Again[queue.Reason(e.Fault.Reason)]++
+		}
+	}
+	return t
+}
+
+// String is the tally in words.
+func (t Tally) String() string {
+	text := fmt.Sprintf("%d completed", t.Completed)
+	again := 0
+	var reasons []string
+	for _, r := range slices.Sorted(maps.Keys(t.Again)) {
+		again += t.Again[r]
+		reasons = append(reasons, fmt.Sprintf("%d %s", t.Again[r], r))
+	}
+	if again > 0 {
+		text += fmt.Sprintf(", %d dead again (%s)", again, strings.Join(reasons, ", "))
+	}
+	if t.Going > 0 {
+		text += fmt.Sprintf(", %d still on their way", t.Going)
+	}
+	return text
 }

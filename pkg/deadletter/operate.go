@@ -51,8 +51,8 @@ type ReplayOptions struct {
 	// replay.
 	Looked func(context.Context, *Selection) error
 	// Edited is told what Sets changed in a letter, and why it stays if it is not
-	// right afterwards.
-	Edited func(Case, []queue.Edit, error)
+	// right afterwards. An error ends the replay.
+	Edited func(Case, []queue.Edit, error) error
 	// Stays is told why a letter was not replayed as it should: [ErrTooOften],
 	// [ErrForgotten],
 	// [ErrNotRemoved], the end of the context or a fault of the queue.
@@ -75,6 +75,30 @@ type Replayed struct {
 	Declined bool
 	// NotReleased says why letters that stay are not visible at once.
 	NotReleased error
+}
+
+// First narrows a replay down to the first n of the letters that are meant and would
+// go, the longest dead first, for a trial before the rest. It looks, and takes nothing
+// in hand. rest is how many more are meant; with none to go the error says so.
+func (d *Desk) First(ctx context.Context, n int, o ReplayOptions) (_ ReplayOptions, rest int, err error) {
+	in, err := d.Look(ctx, Wish{Filter: o.Filter, Entries: true})
+	if err != nil {
+		return o, 0, err
+	}
+	var ids []string
+	for _, c := range in.Cases {
+		if c.Done() || !o.Force && c.ReplayCount() >= MostReplays {
+			continue
+		}
+		if rest++; len(ids) < n {
+			ids = append(ids, c.DeliveryID)
+		}
+	}
+	if len(ids) == 0 {
+		return o, 0, errors.New("none of the dead letters that are meant can be tried")
+	}
+	o.Filter = Filter{IDs: ids}
+	return o, rest - len(ids), nil
 }
 
 // replaying is one call of [Desk.Replay].
@@ -144,7 +168,10 @@ func (r *replaying) toGo(ctx context.Context, in *Selection) ([]Case, error) {
 		}
 	}
 	cases, err := r.remembered(ctx, r.notTooOften(r.once(ctx, in)))
-	return r.correct(cases), err
+	if err != nil {
+		return nil, err
+	}
+	return r.correct(cases)
 }
 
 func (r *replaying) wish() Wish {
@@ -225,22 +252,24 @@ func (r *replaying) remembered(ctx context.Context, cases []Case) ([]Case, error
 }
 
 // correct applies the corrections. What is not right afterwards is left out.
-func (r *replaying) correct(cases []Case) []Case {
+func (r *replaying) correct(cases []Case) ([]Case, error) {
 	if len(r.Sets) == 0 {
-		return cases
+		return cases, nil
 	}
 	var right []Case
 	for _, c := range cases {
 		changes, err := Edit(&c.Letter, r.Sets, r.Checker, r.now())
 		if r.Edited != nil {
-			r.Edited(c, changes, err)
+			if err := r.Edited(c, changes, err); err != nil {
+				return nil, err
+			}
 		}
 		if err == nil {
 			c.corrected = changes
 			right = append(right, c)
 		}
 	}
-	return right
+	return right, nil
 }
 
 // errWentOn says that a letter which no queue has was replayed by another, or dropped.

@@ -39,6 +39,29 @@ func (w Words) Any() bool {
 	return len(w.Reasons)+len(w.Statuses)+len(w.Stages)+len(w.Apps)+len(w.Match) > 0 || w.Since != "" || w.Until != ""
 }
 
+// Args are the words as a command line has them, without the ids; --all if there are
+// none.
+func (w Words) Args() (args []string) {
+	add := func(flag string, values ...string) {
+		for _, v := range values {
+			if v != "" {
+				args = append(args, flag, v)
+			}
+		}
+	}
+	add("--reason", w.Reasons...)
+	add("--status", w.Statuses...)
+	add("--stage", w.Stages...)
+	add("--app", w.Apps...)
+	add("--since", w.Since)
+	add("--until", w.Until)
+	add("--match", w.Match...)
+	if len(args) == 0 {
+		return []string{"--all"}
+	}
+	return args
+}
+
 // CheckID returns a [*WordError] if a text is neither a delivery id nor enough of the
 // beginning of one.
 func CheckID(id string) error {

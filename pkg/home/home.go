@@ -5,6 +5,7 @@ package home
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -55,6 +56,15 @@ func (p Place) awsCommand(line string) string {
 		}
 	}
 	return line
+}
+
+// CommandLine is Command for words that may need quotes.
+func (p Place) CommandLine(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = shellword.Quote(word)
+	}
+	return p.Command(strings.Join(quoted, " "))
 }
 
 // folderToName is the folder, if a command line has to name it.
