@@ -86,7 +86,7 @@ that says why and can be replayed.`,
 	root.AddCommand(
 		newRun(std), newDemo(std), newInit(std), newCheck(std), newSend(std),
 		newBackup(std), newRestore(std), newFind(std), newShow(std), newStats(std), newDeadLetters(std), newStatus(std),
-		newPause(std), newResume(std), newUndeploy(std), newSecrets(std), newWebhook(std), newVersion(std),
+		newReconcile(std), newPause(std), newResume(std), newUndeploy(std), newSecrets(std), newWebhook(std), newVersion(std),
 	)
 	return root
 }

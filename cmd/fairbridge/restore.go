@@ -10,6 +10,7 @@ import (
 
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/home"
+	"fairbridge/pkg/ledger"
 )
 
 func newRestore(std streams) *cobra.Command {
@@ -55,6 +56,13 @@ func tellCopy(ctx context.Context, std streams, folder string) (err error) {
 		return p.explain(err)
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
+	l, err := ledger.New(ledger.Config{Store: h.Ledger})
+	if err == nil {
+		err = l.NoteRestored(ctx)
+	}
+	if err != nil {
+		return err
+	}
 	work, err := h.Depth(ctx, h.WorkQueueURL)
 	if err != nil {
 		return err

@@ -191,6 +191,12 @@ var runbookCases = []runbookCase{
 			made, _ := r.ticket()
 			r.do(2, "TICKET", made.ID)
 		}, files: screenshot},
+	{name: "the webhook of what was reconciled", reason: queue.ReasonAmbiguous, stage: "create", advice: deadletter.AdviceTwin,
+		make: func(r *runbook) { r.reconciled(); r.deliver() },
+		cure: replayStep(0), none: true},
+	{name: "the same words as what was reconciled", reason: queue.ReasonAmbiguous, stage: "create", advice: deadletter.AdviceTwin,
+		make: func(r *runbook) { r.reconciled(); r.deliver() },
+		cure: replayStep(1), files: screenshot},
 	{name: "Centercode was down", reason: queue.ReasonRetriesExhausted, stage: "create", advice: deadletter.AdviceExhausted,
 		cause: func(r *runbook) {
 			r.f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 503, Times: -1})

@@ -17,6 +17,7 @@ import (
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/testfairy"
 )
 
 // runbook is one case of docs/dead-letters.md: a bridge that runs, a delivery
@@ -90,6 +91,18 @@ func (r *runbook) deliver() {
 	var accepted bool
 	if r.id, accepted = deliver(r.t.Context(), r.bridge.webhook, runbookPayload); !accepted {
 		r.t.Fatal("the webhook was not accepted")
+	}
+}
+
+// reconciled has the ledger remember that the feedback was reconciled.
+func (r *runbook) reconciled() {
+	r.t.Helper()
+	event, err := testfairy.Decode([]byte(runbookPayload))
+	if err == nil {
+		_, err = r.state.ledger.Reconcile(r.t.Context(), event.Likeness(), ledger.Reconciled{Deliveries: map[string]string{"7": idOf(9)}})
+	}
+	if err != nil {
+		r.t.Fatal(err)
 	}
 }
 

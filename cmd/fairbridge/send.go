@@ -90,6 +90,11 @@ func findWebhook(ctx context.Context, at *place, address string) (string, error)
 		return "", err
 	}
 	defer t.Close()
+	return webhookOf(ctx, t, at, address)
+}
+
+// webhookOf returns the URL of an open bridge's webhook, with the token.
+func webhookOf(ctx context.Context, t *home.Home, at *place, address string) (string, error) {
 	if address == "" {
 		address = t.Webhook
 	}

@@ -24,8 +24,10 @@ func newStatus(std streams) *cobra.Command {
 		Use:   "status",
 		Short: "Show how the bridge is, and what needs a person",
 		Long: `Shows the queues, the dead letters, the secrets, whether Centercode answers from
-here (no key is sent), which mapping runs, what is held, and the last deliveries. Nothing is changed,
-and nothing is received from a queue. The exit code is 1 if something needs a
+here (no key is sent), which mapping runs, what is held, and the last deliveries; and
+when TestFairy's REST API ends, if it says so to the account of ` + userVariable + ` or
+fairbridge.yaml. Nothing is changed, and nothing is received from a queue. The exit
+code is 1 if something needs a
 person: a bridge in a folder that does not run while feedback waits; a key that is
 missing or refused; a fairbridge.yaml that cannot run as it is now; a Centercode that does not answer, or is not responding to the
 bridge for 15 minutes; feedback that waits or fails for more than an hour, or is
@@ -51,7 +53,9 @@ those of the last seven days.`,
 			if refused {
 				return showRefused(cmd.Context(), std.out, t, asJSON)
 			}
-			s := t.Status(cmd.Context(), home.StatusOptions{Config: config, Last: limit})
+			s := t.Status(cmd.Context(), home.StatusOptions{
+				Config: config, Last: limit, TestFairy: outlook(cmd.Context(), t, &at, config),
+			})
 			if asJSON {
 				enc := json.NewEncoder(std.out)
 				enc.SetIndent("", "  ")
@@ -101,7 +105,7 @@ func writeStatus(out io.Writer, s *home.Status, now time.Time) error {
 	for _, secret := range s.Secrets {
 		text := secret.String()
 		if !secret.Exists && !secret.Hidden && secret.Name == secrets.TestFairyAPIKey {
-			text += " (needed for session logs and 'fairbridge webhook' only)"
+			text += " (needed for session logs, 'fairbridge webhook' and 'fairbridge reconcile' only)"
 		}
 		line(secret.Name, text)
 	}

@@ -207,7 +207,7 @@ work queue          3 waiting, 2 in work, 1 delayed, the oldest from 1h ago
 dead letters        2
 Centercode          https://beta.example.com answers (HTTP 200, 87 ms)
 centercode-api-key  since 2026-01-02 03:04:05 UTC (version 2)
-testfairy-api-key   missing (needed for session logs and 'fairbridge webhook' only)
+testfairy-api-key   missing (needed for session logs, 'fairbridge webhook' and 'fairbridge reconcile' only)
 webhook-token       missing
 dashboard           https://console.example.com/
 

@@ -7,13 +7,18 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/home"
+	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/testfairy/api"
 )
+
+// outlookTimeout is what TestFairy has to say when its REST API ends.
+const outlookTimeout = 10 * time.Second
 
 // The environment variables of TestFairy's account.
 const (
@@ -72,6 +77,27 @@ func (a *account) client(ctx context.Context, t *home.Home, at *place) (*api.Cli
 		return nil, usage("--testfairy must be us, eu, legacy or an https URL")
 	}
 	return client, err
+}
+
+// outlook returns what asks TestFairy when its REST API ends: with the account of the
+// environment, or of a mapping file. It is nil without one.
+func outlook(ctx context.Context, t *home.Home, at *place, config string) func(context.Context) string {
+	who := account{user: os.Getenv(userVariable), base: os.Getenv(baseVariable)}
+	if m, err := mapping.Load(config); err == nil && who.user == "" {
+		who = account{user: m.TestFairy.User, base: m.TestFairy.BaseURL}
+	}
+	if who.base == "" {
+		who.base = "us"
+	}
+	client, err := who.client(ctx, t, at)
+	if err != nil {
+		return nil
+	}
+	return func(ctx context.Context) string {
+		ctx, cancel := context.WithTimeout(ctx, outlookTimeout)
+		defer cancel()
+		return client.Outlook(ctx)
+	}
 }
 
 // registration is the webhook as it is to be in TestFairy.

@@ -92,6 +92,13 @@ var (
 			{"It has not: send it again.", "dlq replay {id} --create-again --wait"},
 		},
 	}
+	AdviceTwin = Advice{
+		"'fairbridge reconcile' has sent a feedback of the same session with the same text, which had not come: this is its webhook, late, or the tester has said the same twice. The problem names the other delivery.",
+		[]Step{
+			{"Look at both. It is the same feedback: drop this one.", "dlq drop {id} --because 'reconciled'"},
+			{"It is another: make its ticket.", "dlq replay {id} --create-again --wait"},
+		},
+	}
 	AdviceSource = Advice{
 		"The ticket is made, but a file cannot be had from where it is: it has expired or was deleted, asks for a login, is too large, or its host is not on the list.",
 		[]Step{
@@ -152,7 +159,7 @@ var (
 func EveryAdvice() []Advice {
 	return []Advice{
 		AdviceMalformed, AdviceUnroutable, AdviceMapping, AdviceRejected, AdviceRejectedFile, AdviceNotFound, AdviceNotFoundFile,
-		AdviceAmbiguous, AdviceAmbiguousFile, AdviceSource, AdviceEndpoint, AdviceExhausted, AdviceDied, AdviceHeld, AdviceKey, AdviceLeftover, AdviceDropped,
+		AdviceAmbiguous, AdviceAmbiguousFile, AdviceTwin, AdviceSource, AdviceEndpoint, AdviceExhausted, AdviceDied, AdviceHeld, AdviceKey, AdviceLeftover, AdviceDropped,
 	}
 }
 
@@ -167,6 +174,8 @@ func AdviceFor(l Letter, e ledger.Entry, known bool) Advice {
 		return AdviceDropped
 	case known && e.Attaching != "":
 		return AdviceAmbiguousFile
+	case known && e.Twin != "":
+		return AdviceTwin
 	case known && state == ledger.Creating:
 		return AdviceAmbiguous
 	case known && state == ledger.Created:

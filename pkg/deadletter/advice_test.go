@@ -30,6 +30,7 @@ func TestAdviceIsForTheCase(t *testing.T) {
 		{"a file's endpoint not found", queue.ReasonNotFound, "attach", 404, nil, AdviceNotFoundFile},
 		{"ambiguous", queue.ReasonAmbiguous, "create", 0, nil, AdviceAmbiguous},
 		{"a file ambiguous", queue.ReasonAmbiguous, "attach", 0, nil, AdviceAmbiguousFile},
+		{"reconciled", queue.ReasonAmbiguous, "create", 0, &ledger.Entry{State: ledger.Dead, Resume: ledger.Claimed, Twin: "another"}, AdviceTwin},
 		{"source", queue.ReasonAttachmentSource, "attach", 404, nil, AdviceSource},
 		{"endpoint", queue.ReasonAttachmentEndpoint, "attach", 0, nil, AdviceEndpoint},
 		{"held too long", queue.ReasonHeldTooLong, "create", 503, nil, AdviceHeld},

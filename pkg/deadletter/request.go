@@ -63,6 +63,8 @@ func Preview(c *preview.Checker, l Letter, e ledger.Entry) (Request, error) {
 		return result, nil
 	case state == ledger.Creating:
 		result.Problems = append(result.Problems, "there may be a ticket already: say --as-created TICKET or --create-again")
+	case e.Twin != "":
+		result.Problems = append(result.Problems, "reconcile has sent delivery "+e.Twin+", which may be the same feedback: drop this one, or say --create-again")
 	case e.Attaching != "":
 		result.Problems = append(result.Problems, fmt.Sprintf("the ticket may have the file %s already: say --as-created TICKET or --create-again", e.Attaching))
 	}

@@ -60,7 +60,11 @@ func Timeline(e ledger.Entry) []Event {
 			all = append(all, Event{At: at.UTC(), What: fmt.Sprintf(format, args...)})
 		}
 	}
-	add(e.Received(), "the webhook came")
+	if e.About != nil && e.About.Reconciled {
+		add(e.Received(), "'fairbridge reconcile' sent it: its webhook had not come")
+	} else {
+		add(e.Received(), "the webhook came")
+	}
 	for _, a := range e.Tried {
 		add(a.At.Add(time.Duration(a.Took)*time.Millisecond), "%s", attemptText(a))
 	}

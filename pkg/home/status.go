@@ -83,6 +83,10 @@ type StatusOptions struct {
 	// Config is the mapping file that has Centercode's address, unless the stack
 	// has it. It may be missing.
 	Config string
+	// TestFairy asks TestFairy what is to be known of it, "" for nothing; nil if there
+	// is no account to ask with. That it cannot be asked is no problem: the bridge
+	// works without.
+	TestFairy func(context.Context) string
 	// Last is how many of the last deliveries are told, 0 for none.
 	Last int
 }
@@ -124,7 +128,16 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 	all.Go(func() { f.queued, f.letters, queuesErr = h.inQueues(ctx) })
 	all.Go(func() { s.Refused, refusedErr = h.refused(ctx) })
 	all.Go(func() { f.lacks, tableErr = h.TableLacks(ctx) })
+	var testFairy string
+	all.Go(func() {
+		if o.TestFairy != nil {
+			testFairy = o.TestFairy(ctx)
+		}
+	})
 	all.Wait()
+	if testFairy != "" {
+		s.Notes = append(s.Notes, testFairy)
+	}
 
 	s.Deliveries = deliveries(f.recent, o.Last)
 	if h.problems(s, f, time.Now()) {

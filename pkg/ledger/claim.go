@@ -75,6 +75,11 @@ func (c *Claim) Attached(ctx context.Context, name string, a Attachment) error {
 	})
 }
 
+// Twin says that the delivery may be the webhook of one that reconcile sent.
+func (c *Claim) Twin(ctx context.Context, of string) error {
+	return c.change(ctx, func(e Entry, _ time.Time) Entry { return e.AsTwin(of) })
+}
+
 // Completed says that nothing is left to do.
 func (c *Claim) Completed(ctx context.Context) error {
 	return c.change(ctx, func(e Entry, now time.Time) Entry { return e.AsCompleted(c.attempt(now)) })

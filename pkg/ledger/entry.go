@@ -72,6 +72,12 @@ type Entry struct {
 	// Attached are the attachments that Centercode has.
 	Attached map[string]Attachment `json:"attached,omitempty"`
 
+	// Twin is the delivery that reconcile sent of the same session and text: this one
+	// is its webhook, or another feedback of the same words. Apart says that a person
+	// has said the latter.
+	Twin  string `json:"twin,omitempty"`
+	Apart bool   `json:"apart,omitempty"`
+
 	// Attempts counts how often a worker had the delivery in hand, Replays how
 	// often a dead letter came back, Generation how often it became one.
 	Attempts   int `json:"attempts"`
@@ -186,6 +192,8 @@ type About struct {
 	Email   string `json:"email,omitempty"`
 	// Text is the beginning of what the tester wrote.
 	Text string `json:"text,omitempty"`
+	// Reconciled says that no webhook came: reconcile sent what the REST API has.
+	Reconciled bool `json:"reconciled,omitempty"`
 }
 
 // Fault is the last thing that went wrong, redacted.
@@ -216,10 +224,10 @@ func (e Entry) Progress() State {
 	return e.State
 }
 
-// InDoubt says whether a request is announced whose answer is not known: the one
-// for the ticket, or an upload.
+// InDoubt says whether a request is announced whose answer is not known, the one
+// for the ticket or an upload, or whether a twin may have the ticket.
 func (e Entry) InDoubt() bool {
-	return e.State != Completed && (e.Progress() == Creating || e.Attaching != "")
+	return e.State != Completed && (e.Progress() == Creating || e.Attaching != "" || e.Twin != "")
 }
 
 // Nameless says whether Centercode has a ticket of the delivery, and nothing will

@@ -26,6 +26,9 @@ type Query struct {
 	// Since and Until bound when the webhook came: not before Since, and before
 	// Until.
 	Since, Until time.Time
+	// Consistent finds all that was written before the search, which on a stack costs
+	// twice as much.
+	Consistent bool
 	// Progress, if it is set, is told how many records have been looked at, where
 	// that takes long. Calls come one after the other.
 	Progress func(looked int)

@@ -22,8 +22,8 @@ func (e Entry) SettledCreated(ticketID string, now time.Time) (_ Entry, settled 
 	if e.State == Completed || !e.InDoubt() && !nameless {
 		return e, false
 	}
-	if state == Creating || nameless {
-		e, e.TicketID = e.at(Created), ticketID
+	if state == Creating || nameless || e.Twin != "" {
+		e, e.TicketID, e.Twin = e.at(Created), ticketID, ""
 	}
 	if e.Attaching != "" {
 		e = e.AsAttached(e.Attaching, Attachment{At: now})
@@ -41,7 +41,8 @@ func (e Entry) SettledNotCreated() (_ Entry, settled bool) {
 	if e.Progress() == Creating {
 		e = e.at(Claimed)
 	}
-	e.Attaching = ""
+	e.Apart = e.Apart || e.Twin != ""
+	e.Attaching, e.Twin = "", ""
 	return e, true
 }
 

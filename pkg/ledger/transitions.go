@@ -104,6 +104,13 @@ func (e Entry) AsNotSent() Entry {
 	return e
 }
 
+// AsTwin returns the entry as a person has to say whether it is the webhook of a
+// delivery that reconcile sent.
+func (e Entry) AsTwin(of string) Entry {
+	e.Twin = of
+	return e
+}
+
 // AsCompleted returns the entry as nothing is left to do.
 func (e Entry) AsCompleted(a Attempt) Entry {
 	e.State, e.Attaching = Completed, ""

@@ -26,11 +26,12 @@ func ownFields(e testfairy.Event) map[string]any {
 	for _, name := range documented[e.Kind] {
 		delete(own, name)
 	}
+	delete(own, testfairy.FieldReconciled)
 	return own
 }
 
 // added has the fields that FairBridge adds to every event.
-var added = []string{"deliveryId", "receivedAt", "ticketId"}
+var added = []string{"deliveryId", "receivedAt", "ticketId", testfairy.FieldReconciled}
 
 // reading is a place where a template reads a field of the event.
 type reading struct {

@@ -161,7 +161,7 @@ var topKind = strictyaml.Object("the file", []strictyaml.Key[top]{
 var centercodeKind = strictyaml.Object("centercode", []strictyaml.Key[Centercode]{
 	strictyaml.Into("baseUrl", "The site's address, https only, without /api/v1. The environment may name it in place of the file.",
 		baseURLKind, func(c *Centercode) *string { return &c.BaseURL }),
-	strictyaml.Into("hosts", "Further hosts that count as Centercode's, with the port where it is not 443: the API key may go there. For a site that names its file endpoints under another host than baseUrl's.",
+	strictyaml.Into("hosts", "Further hosts that count as Centercode's, with the port where it is not 443: the API key may go there. For a site that names its file endpoints under another host than baseUrl's, or sends uploads on to a host in a private network.",
 		strictyaml.ListOf(centercodeHostKind, 1), func(c *Centercode) *[]string { return &c.Hosts }),
 	strictyaml.Into("ticketUrl", "A template for the address of a ticket's page, where people can follow a link to it. It may read .ticketId and .project, the key of the ticket's project.",
 		ticketURLKind, func(c *Centercode) *expression { return &c.ticketURL }),

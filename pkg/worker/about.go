@@ -25,6 +25,7 @@ func aboutOf(e testfairy.Event, withoutTexts bool) ledger.About {
 	about := ledger.About{
 		Kind: string(e.Kind), App: field("appName", mostField), Version: field("version", mostField), Build: field("build", mostField),
 	}
+	about.Reconciled = e.Text(testfairy.FieldReconciled) != ""
 	if session, err := url.Parse(e.Text("sessionUrl")); err == nil {
 		about.Session = clip.Bytes(session.Path, 2*mostField, "")
 	}

@@ -57,6 +57,7 @@ func TestDecide(t *testing.T) {
 		{"has to wait", &waitError{}, decision{action: handBack}},
 		{"has to wait by its own doing", &waitError{own: true}, decision{action: handBack, costs: true}},
 		{"kills its workers", &diedError{times: 5}, buried(queue.ReasonWorkerDied, 0)},
+		{"reconciled before it came", &twinError{of: "another"}, buried(queue.ReasonAmbiguous, 0)},
 		{"cut off before it was sent", &centercode.Error{Err: context.Canceled}, decision{action: retry}},
 		{"unknown", errors.New("what is this"), decision{action: retry}},
 	}

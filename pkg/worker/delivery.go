@@ -34,8 +34,10 @@ type delivery struct {
 	receivedAt time.Time
 	known      *ledger.Delivery
 	about      ledger.About
-	claim      *ledger.Claim
-	request    mapping.Request
+	// likeness is the event's: a twin shares it.
+	likeness string
+	claim    *ledger.Claim
+	request  mapping.Request
 	// pass lets it be worked on; nil where that was not asked.
 	pass *breaker.Pass
 	// share is how much of the room it has.
@@ -205,6 +207,7 @@ func (d *delivery) prepare(envelope queue.Envelope, malformed error, stage *queu
 		return about, err
 	}
 	d.out.Kind = event.Kind
+	d.likeness = event.Likeness()
 	about = aboutOf(event, d.ForgetTexts)
 	about.ReceivedAt = d.receivedAt
 

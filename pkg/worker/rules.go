@@ -24,6 +24,7 @@ type failure struct {
 	endpoint *endpointError
 	syntax   *testfairy.SyntaxError
 	died     *diedError
+	twin     *twinError
 }
 
 func takeApart(err error) *failure {
@@ -37,6 +38,7 @@ func takeApart(err error) *failure {
 	errors.As(err, &f.endpoint)
 	errors.As(err, &f.syntax)
 	errors.As(err, &f.died)
+	errors.As(err, &f.twin)
 	return f
 }
 
@@ -96,6 +98,12 @@ var rules = []rule{
 		then:     "dead letter `worker_died`",
 		fits:     func(f *failure) bool { return f.died != nil },
 		decision: decision{action: bury, reason: queue.ReasonWorkerDied},
+	}, {
+		what: "`fairbridge reconcile` has sent a feedback of the same session with the same text, and then its webhook comes, or another feedback of the same words",
+		then: "dead letter `ambiguous`: a person says which it is",
+		fits: func(f *failure) bool { return f.twin != nil },
+
+		decision: decision{action: bury, reason: queue.ReasonAmbiguous},
 	}, {
 		what: "the attachment's source answers 403, 404 or 410 more than 15 minutes after the webhook, or another 4xx (but 408, 421, 425, 429), " +
 			"or 400, 401 or 403 to a signed URL that has expired; the file is larger than the limit, is not allowed, " +

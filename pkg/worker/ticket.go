@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,9 @@ const keyAge = 10 * time.Second
 func (d *delivery) ticket(ctx context.Context) error {
 	entry := d.claim.Entry()
 	d.out.TicketID = entry.TicketID
+	if err := d.notTwice(ctx, entry); err != nil {
+		return failed(queue.StageCreate, err)
+	}
 	if entry.State == ledger.Creating {
 		found, err := d.resolve(ctx, entry)
 		if err != nil {
@@ -37,6 +41,28 @@ func (d *delivery) ticket(ctx context.Context) error {
 		}
 	}
 	return failed(queue.StageLookUp, d.name(ctx))
+}
+
+// notTwice keeps a webhook that comes late from becoming a second ticket, where
+// reconcile has sent its feedback meanwhile. The delivery is in the ledger by now:
+// reconcile looks for it there after it has written down what it sends.
+func (d *delivery) notTwice(ctx context.Context, entry ledger.Entry) error {
+	if d.likeness == "" || entry.State != ledger.Claimed || entry.Apart {
+		return nil
+	}
+	twin, err := d.Ledger.TwinOf(ctx, d.likeness, d.out.DeliveryID)
+	if err == nil && twin != "" {
+		err = cmp.Or(d.claim.Twin(ctx, twin), error(&twinError{of: twin}))
+	}
+	return err
+}
+
+// twinError says that reconcile has sent a delivery that may be the same feedback.
+type twinError struct{ of string }
+
+func (e *twinError) Error() string {
+	return "'fairbridge reconcile' has sent a feedback of the same session with the same text, as delivery " + e.of +
+		": it is the same one and its webhook came late, or the tester has said the same twice"
 }
 
 // name looks for the id of a ticket that is there, though the answer did not say

@@ -101,6 +101,9 @@ func scanInput(table string, q ledger.Query) *dynamodb.ScanInput {
 		},
 		ExpressionAttributeValues: map[string]types.AttributeValue{":prefix": text("#")},
 	}
+	if q.Consistent {
+		in.ConsistentRead = aws.Bool(true)
+	}
 	filters := []string{"NOT begins_with(#id, :prefix)"}
 	if q.ID != "" {
 		filters[0] = "begins_with(#id, :prefix)"

@@ -88,6 +88,14 @@ func New(baseURL string, credentials Credentials, hc *http.Client) (*Client, err
 	return &Client{base: base, credentials: credentials, http: &own}, nil
 }
 
+// Pages is where the pages of the account are, above /projects.
+func (c *Client) Pages() string {
+	if c.base.Scheme+"://"+c.base.Host == Legacy {
+		return "https://app.testfairy.com"
+	}
+	return strings.TrimSuffix(c.base.String(), "/")
+}
+
 // Format implements [fmt.Formatter]: fmt would print the credentials, since it
 // calls no methods of what is in unexported fields.
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "TestFairy at "+c.base.Host) }

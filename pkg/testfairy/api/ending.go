@@ -18,6 +18,22 @@ type Ending struct {
 	Sunset time.Time
 }
 
+// Outlook asks TestFairy for no more than that, and says what follows from it; "" if
+// no end is in sight, or TestFairy does not say.
+func (c *Client) Outlook(ctx context.Context) string {
+	_, err := c.Webhooks(ctx)
+	const without = "'fairbridge reconcile', session logs and 'fairbridge webhook' need it, and webhooks do not"
+	switch e := c.Ending(); {
+	case !e.Sunset.IsZero():
+		return "TestFairy says that its REST API ends on " + e.Sunset.Format(time.DateOnly) + ": " + without
+	case e.Deprecated:
+		return "TestFairy says that its REST API will end: " + without
+	case errors.Is(err, ErrGone):
+		return "TestFairy's REST API is gone: " + without
+	}
+	return ""
+}
+
 // Ending returns what the last answer said; nothing before there was one.
 func (c *Client) Ending() Ending {
 	if e := c.ending.Load(); e != nil {

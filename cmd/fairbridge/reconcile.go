@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/reconcile"
+	"fairbridge/pkg/terminal"
+	"fairbridge/pkg/testfairy/api"
+)
+
+// reconciling is a call of 'fairbridge reconcile'.
+type reconciling struct {
+	at                            place
+	who                           account
+	since                         string
+	from                          time.Time // of since
+	asJSON, dryRun, yes, backfill bool
+	std                           streams
+}
+
+func newReconcile(std streams) *cobra.Command {
+	c := reconciling{std: std}
+	cmd := &cobra.Command{
+		Use:   "reconcile",
+		Short: "Find feedback whose webhook never came, and send it",
+		Long: `Compares TestFairy's list of feedbacks with what the bridge knows, and shows what
+is not there: missing, whose webhook never came; recent, which may still come;
+dead, a dead letter; unknown, which may be older than what the ledger remembers;
+ambiguous, where a delivery may be it, or another like it. After your yes the
+missing ones are sent through the bridge's webhook, once each, as ordinary
+deliveries with the field "reconciled". What is ambiguous is never sent, what is
+unknown only with --backfill. A webhook that comes after that becomes a dead
+letter, never a second ticket.
+
+TestFairy lists its 100 latest feedbacks only, so run it within that time. It needs
+the account's email address (--user or ` + userVariable + `) and its API key, as 'fairbridge
+webhook' does, and for sending a bridge that runs. The exit code is 1 if something
+is left: not sent, or ambiguous.`,
+		Example: `  fairbridge reconcile --dry-run --user you@example.com
+  fairbridge reconcile --stack fairbridge-prod --since 2d --yes
+  fairbridge reconcile --dry-run --json | jq 'select(.state == "missing")'`,
+		Args: exactly(),
+		PreRunE: func(*cobra.Command, []string) (err error) {
+			if c.since != "" {
+				if c.from, err = deadletter.ParseTime(c.since, time.Now()); err != nil {
+					return usage("--since: %w", err)
+				}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
+	}
+	cmd.Flags().StringVar(&c.since, "since", "", "those recorded at that time or later: 2026-01-31, 2026-01-31T08:00:00Z, or 36h, 2d (ago)")
+	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "show what is there and what is not, and send nothing")
+	cmd.Flags().BoolVar(&c.yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&c.backfill, "backfill", false, "send what is unknown as well: only if you know that it has no tickets")
+	cmd.Flags().BoolVar(&c.asJSON, "json", false, "one JSON object a line")
+	c.who.flags(cmd)
+	c.at.flags(cmd)
+	return cmd
+}
+
+func (c *reconciling) run(ctx context.Context) error {
+	if !c.dryRun && !c.yes && !terminal.Is(c.std.in) {
+		return usage("there is nobody to ask here: look first with --dry-run, then add --yes")
+	}
+	t, err := c.at.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	client, err := c.who.client(ctx, t, &c.at)
+	if err != nil {
+		return err
+	}
+	webhook := ""
+	if !c.dryRun {
+		if webhook, err = webhookOf(ctx, t, &c.at, ""); err != nil {
+			return err
+		}
+	}
+	config, err := reconcile.OfHome(t, webhook)
+	if err != nil {
+		return err
+	}
+	m := terminal.NewMeter(c.std.err)
+	config.TestFairy, config.Pages = client, client.Pages()
+	config.Progress = func(n int) { m.Count("deliveries looked at", n) }
+	r, err := reconcile.New(config)
+	if err != nil {
+		return err
+	}
+	report, err := r.Look(ctx)
+	m.Clear()
+	if errors.Is(err, api.ErrGone) {
+		return errors.New(reconcile.Gone)
+	}
+	if err != nil {
+		return err
+	}
+	return c.act(ctx, r, report, m)
+}
+
+// act shows the report, and sends what is to be sent.
+func (c *reconciling) act(ctx context.Context, r *reconcile.Reconciler, report *reconcile.Report, m *terminal.Meter) error {
+	items := report.Since(c.from)
+	if !c.asJSON {
+		if err := writeReconciled(c.std.out, report, items); err != nil {
+			return err
+		}
+	}
+	sendable := len(report.Sendable(c.from, c.backfill))
+	sent := 0
+	var failed error
+	if yes, err := c.agreed(ctx, sendable); err != nil {
+		return err
+	} else if yes {
+		failed = r.Send(ctx, report, c.from, c.backfill, func(i *reconcile.Item) {
+			m.Clear()
+			if i.Sent {
+				sent++
+				m.Show("sending", sent, sendable)
+			} else {
+				fmt.Fprintf(c.std.err, "fairbridge: feedback %s is not sent: %s\n", terminal.Printable(i.FeedbackID), terminal.Printable(i.Why))
+			}
+		})
+		m.Clear()
+	}
+	if err := c.tell(items, sendable, sent); err != nil {
+		return errors.Join(failed, err)
+	}
+	if failed != nil {
+		return failed
+	}
+	for _, i := range items {
+		if i.State == reconcile.Missing || i.State == reconcile.Ambiguous {
+			return errSaid
+		}
+	}
+	return nil
+}
+
+// agreed asks whether so many are to be sent.
+func (c *reconciling) agreed(ctx context.Context, sendable int) (bool, error) {
+	switch {
+	case sendable == 0 || c.dryRun:
+		return false, nil
+	case c.yes:
+		return true, nil
+	}
+	return askOn(ctx, c.std.in, c.std.err, fmt.Sprintf("Send %s to the bridge?", terminal.Count(sendable, "feedback")))
+}
+
+// tell says what came of it.
+func (c *reconciling) tell(items []*reconcile.Item, sendable, sent int) error {
+	if c.asJSON {
+		enc := json.NewEncoder(c.std.out)
+		enc.SetEscapeHTML(false)
+		for _, i := range items {
+			if err := enc.Encode(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var err error
+	switch {
+	case sendable == 0:
+	case c.dryRun:
+		_, err = fmt.Fprintf(c.std.out, "\n%s would be sent\n", terminal.Count(sendable, "feedback"))
+	default:
+		_, err = fmt.Fprintf(c.std.out, "\n%s sent\n", terminal.Count(sent, "feedback"))
+	}
+	return err
+}
+
+// writeReconciled is the report for a person: how many there are of each state, and
+// all that is not simply there.
+func writeReconciled(out io.Writer, report *reconcile.Report, items []*reconcile.Item) error {
+	if len(report.Items) == 0 {
+		_, err := fmt.Fprintln(out, "TestFairy lists no feedback.")
+		return err
+	}
+	seen := terminal.Count(len(report.Items), "feedback")
+	if report.Full {
+		seen = "only its 100 latest feedbacks"
+	}
+	fmt.Fprintf(out, "TestFairy lists %s, back to %s by its clock; the ledger goes back to %s.\n\n",
+		seen, terminal.Printable(report.Oldest), report.Begins.UTC().Format("2006-01-02 15:04 UTC"))
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	count := map[reconcile.State]int{}
+	for _, i := range items {
+		count[i.State]++
+	}
+	for _, s := range reconcile.States() {
+		if count[s] > 0 {
+			fmt.Fprintf(w, "%s\t%d\n", s, count[s])
+		}
+	}
+	if count[reconcile.Present] < len(items) {
+		fmt.Fprintln(w, "\nRECORDED\tSTATE\tDELIVERY\tFROM\tWHAT")
+	}
+	for _, i := range items {
+		if i.State == reconcile.Present {
+			continue
+		}
+		text := i.Text
+		if i.Why != "" {
+			text = i.Why + ": " + text
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", terminal.Dash(terminal.Printable(i.RecordedAt)), i.State, terminal.Dash(shortID(i.DeliveryID)),
+			terminal.Dash(terminal.Shorten(terminal.Printable(i.From), 40)), terminal.Dash(terminal.Shorten(terminal.Printable(text), 100)))
+	}
+	return w.Flush()
+}

@@ -1,0 +1,116 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+const reconciledPrefix = "#reconciled/"
+
+// Reconciled is what 'fairbridge reconcile' sends of the feedbacks that share a
+// likeness (see testfairy.Likeness): their webhooks have not come. It is written
+// down first, so that a webhook that comes after all is recognised, and so that who
+// takes it up again, after a death or beside another, sends the same payloads.
+type Reconciled struct {
+	// Deliveries are the delivery ids, by TestFairy's id of the feedback.
+	Deliveries map[string]string `json:"deliveries"`
+	// At is when it was written down, SentAt when the bridge had taken all of it.
+	At     time.Time `json:"at"`
+	SentAt time.Time `json:"sentAt,omitzero"`
+	// Payloads are what is sent, by TestFairy's id. They are kept until then.
+	Payloads map[string]json.RawMessage `json:"-"`
+}
+
+// Reconciled returns what was written down under a likeness, or [ErrNotFound].
+func (l *Ledger) Reconciled(ctx context.Context, likeness string) (Reconciled, error) {
+	r, err := l.store.Get(ctx, reconciledPrefix+likeness)
+	if err != nil {
+		return Reconciled{}, fmt.Errorf("read what was reconciled: %w", err)
+	}
+	return readReconciled(r)
+}
+
+func readReconciled(record Record) (r Reconciled, err error) {
+	if err = json.Unmarshal(record.Doc, &r); err == nil && len(record.Data) > 0 {
+		var payloads []byte
+		if payloads, err = unpack(record.Data); err == nil {
+			err = json.Unmarshal(payloads, &r.Payloads)
+		}
+	}
+	if err != nil {
+		return Reconciled{}, fmt.Errorf("read what was reconciled: %w", err)
+	}
+	return r, nil
+}
+
+// Reconcile writes down what is sent next, unless there is something under the
+// likeness. It returns what is there: only that may be sent.
+func (l *Ledger) Reconcile(ctx context.Context, likeness string, r Reconciled) (Reconciled, error) {
+	record, err := l.reconciled(likeness, r)
+	for range puts {
+		if err != nil {
+			break
+		}
+		err = l.store.Put(ctx, record)
+		var there *ConflictError
+		if errors.As(err, &there) { // perhaps ours: the reply to an earlier try was lost
+			return readReconciled(there.Current)
+		}
+		if err == nil {
+			return r, nil
+		}
+	}
+	return Reconciled{}, fmt.Errorf("write down what is reconciled: %w", err)
+}
+
+// ReconcileSent writes down that the bridge has taken all that was to be sent.
+func (l *Ledger) ReconcileSent(ctx context.Context, likeness string, r Reconciled) error {
+	r.SentAt, r.Payloads = l.now().UTC(), nil
+	record, err := l.reconciled(likeness, r)
+	if err == nil {
+		err = l.store.Set(ctx, record)
+	}
+	if err != nil {
+		return fmt.Errorf("write down what was reconciled: %w", err)
+	}
+	return nil
+}
+
+func (l *Ledger) reconciled(likeness string, r Reconciled) (Record, error) {
+	doc, err := json.Marshal(r)
+	var payloads, packed []byte
+	if err == nil && r.Payloads != nil {
+		if payloads, err = json.Marshal(r.Payloads); err == nil {
+			packed, err = pack(payloads)
+		}
+	}
+	if err == nil && len(packed) > maxPart {
+		err = errors.New("it is too long")
+	}
+	return Record{
+		ID: reconciledPrefix + likeness, Version: 1, State: "reconciled", Doc: doc, Data: packed,
+		ExpiresAt: l.now().Add(RetainOpen).UTC().Truncate(time.Second),
+	}, err
+}
+
+// TwinOf returns the delivery that was reconciled under a likeness, if id is none of
+// those; "" if there is none. A delivery that was in somebody's hands before that
+// does not know of it: who reconciles looks for such after it is written down.
+func (l *Ledger) TwinOf(ctx context.Context, likeness, id string) (string, error) {
+	r, err := l.Reconciled(ctx, likeness)
+	ids := slices.Sorted(maps.Values(r.Deliveries))
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return "", nil
+	case err != nil:
+		return "", err
+	case len(ids) == 0 || slices.Contains(ids, id):
+		return "", nil
+	}
+	return ids[0], nil
+}

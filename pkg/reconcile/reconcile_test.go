@@ -1,0 +1,267 @@
+package reconcile_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/ledgertest"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/reconcile"
+	"fairbridge/pkg/testfairy/api"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
+)
+
+// begun is a world whose ledger knows of a feedback two days ago.
+func begun(t *testing.T, forgetful bool) *world {
+	w := newWorld(t, forgetful)
+	w.deliver(w.say("first", "1", "the first", "a@b.c"))
+	w.settle()
+	w.now = w.now.Add(48 * time.Hour)
+	return w
+}
+
+// What never came becomes a ticket, once, with what can be had of its app.
+func TestMissingIsSent(t *testing.T) {
+	w := begun(t, false)
+	lost := w.say("lost", "2", "it crashes\r\nwhen I tap", "d@e.f")
+	w.now = w.now.Add(time.Minute)
+	w.deliver(w.say("came", "3", "it is slow", "d@e.f"))
+	w.settle()
+	w.wantStates(w.look(), "first present", "lost recent", "came present")
+	w.now = w.now.Add(time.Hour) // the clocks do not tell that; that a later one came does
+	report, err := w.send(false)
+	w.must(err)
+	w.wantStates(report, "first present", "lost on its way", "came present")
+	for range 2 { // a second run finds nothing to do
+		w.settle()
+		report, err = w.send(true)
+		w.must(err)
+		w.wantStates(report, "first present", "lost present", "came present")
+	}
+	if w.tickets(lost) != 1 {
+		t.Fatalf("%d tickets", w.tickets(lost))
+	}
+	for _, ticket := range w.center.Tickets() {
+		if ticket.Fields["reconciled"] == "lost" && ticket.Fields["app"] != "Demo App 1.2 7 samsung gt-i9100t" {
+			t.Errorf("the ticket has %v", ticket.Fields)
+		}
+	}
+	e, err := ledger.Read(mustGet(w, report.Items[1].DeliveryID))
+	if w.must(err); e.About == nil || !e.About.Reconciled || e.About.Session != "/projects/10/builds/5/sessions/2" {
+		t.Errorf("the ledger has %+v", e.About)
+	}
+}
+
+func mustGet(w *world, id string) ledger.Record {
+	w.Helper()
+	r, err := w.store.Get(w.Context(), id)
+	w.must(err)
+	return r
+}
+
+// A webhook that comes after its feedback was reconciled needs a person, who says
+// whether it is the same one.
+func TestLateWebhook(t *testing.T) {
+	w := begun(t, false)
+	late := w.say("late", "2", "it crashes", "d@e.f")
+	w.now = w.now.Add(24 * time.Hour)
+	_, err := w.send(false)
+	w.must(err)
+	w.settle()
+	w.deliver(late)
+	w.settle()
+	e, _ := w.entry(late)
+	if w.tickets(late) != 1 || e.State != ledger.Dead || e.Last.Reason != string(queue.ReasonAmbiguous) || !strings.Contains(e.Last.Text, "'fairbridge reconcile' has sent") {
+		t.Errorf("%d tickets, the ledger has %+v, %+v", w.tickets(late), e, e.Last)
+	}
+	w.wantStates(w.look(), "first present", "late present")
+
+	// It is sent again without a word of a person's, and with one.
+	l := ledger.Message{Generation: e.Generation, Marked: true, SentAt: w.now.Add(time.Second)}
+	taken, err := e.Take(l, ledger.Taking{Owner: "o"}, w.now)
+	if w.must(err); taken.Twin == "" || !taken.InDoubt() {
+		t.Errorf("replayed it is no twin any more: %+v", taken)
+	}
+	for name, settle := range map[string]func() (ledger.Entry, bool){
+		"the same": func() (ledger.Entry, bool) { return e.SettledCreated("T-1", w.now) },
+		"another":  e.SettledNotCreated,
+	} {
+		settled, ok := settle()
+		if !ok || settled.InDoubt() || settled.Twin != "" || settled.Apart != (name == "another") || (settled.Progress() == ledger.Created) != (name == "the same") {
+			t.Errorf("%s: %+v", name, settled)
+		}
+	}
+}
+
+// Nobody knows which of two that are alike came.
+func TestTwins(t *testing.T) {
+	w := begun(t, false)
+	one := w.say("one", "2", "it crashes", "d@e.f")
+	w.say("two", "2", "it crashes", "d@e.f")
+	both := []*feedback{w.say("three", "3", "again", "d@e.f"), w.say("four", "3", "again", "d@e.f")}
+	w.say("sessionless", "", "again", "d@e.f")
+	other := w.say("another's", "", "again", "g@h.i")
+	w.deliver(one)
+	w.deliver(other)
+	w.settle()
+	w.now = w.now.Add(24 * time.Hour)
+	report, err := w.send(false)
+	w.must(err)
+	w.wantStates(report, "first present", "one ambiguous", "two ambiguous", "three on its way", "four on its way", "sessionless on its way", "another's present")
+	w.settle()
+	for _, f := range both {
+		if w.tickets(f) != 1 {
+			t.Errorf("%s has %d tickets", f.id, w.tickets(f))
+		}
+	}
+	// A third of the same words, beside two that were reconciled.
+	w.say("five", "3", "again", "d@e.f")
+	w.now = w.now.Add(24 * time.Hour)
+	report = w.look()
+	if got := states(report)["five"]; got != reconcile.Ambiguous {
+		t.Errorf("the third is %s", got)
+	}
+}
+
+// What TestFairy may tell in other words than its webhook is never sent.
+func TestDoubtIsNotSent(t *testing.T) {
+	for name, tell := range map[string]func(*world) *feedback{
+		"escaped":         func(w *world) *feedback { return w.say("x", "2", "a &amp; b", "d@e.f") },
+		"another session": func(w *world) *feedback { return w.say("x", "s-77", "a & b", "d@e.f") },
+		"no session":      func(w *world) *feedback { return w.say("x", "", "a & b", "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := begun(t, false)
+			w.deliver(&feedback{webhook: []byte(`{"event":"feedback","text":"a & b","email":"d@e.f","sessionUrl":"` + page("2") + `"}`)})
+			w.settle()
+			tell(w)
+			w.now = w.now.Add(24 * time.Hour)
+			report, err := w.send(true)
+			w.must(err)
+			w.wantStates(report, "first present", "x ambiguous")
+		})
+	}
+}
+
+// A new ledger beside an old account sends nothing, nor does one that is restarted,
+// forgets what was said, or has deliveries of which nothing is remembered.
+func TestOldAccount(t *testing.T) {
+	for name, tc := range map[string]struct {
+		forgetful bool
+		then      func(w *world)
+	}{
+		"empty":     {false, func(*world) {}},
+		"in use":    {false, func(w *world) { w.deliver(w.say("new", "900", "new", "a@b.c")); w.settle() }},
+		"forgetful": {true, func(w *world) { w.deliver(w.say("new", "900", "new", "a@b.c")); w.settle() }},
+		"restored": {false, func(w *world) {
+			w.must(ledgertest.New(w, ledger.Config{Store: w.store, Now: func() time.Time { return w.now }}).NoteRestored(w.Context()))
+		}},
+		"from before": {false, func(w *world) { w.must(w.store.Put(w.Context(), old(w.now, w.now.Add(time.Hour)))) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, tc.forgetful)
+			if name == "from before" || name == "restored" {
+				w.deliver(w.say("known", "1", "known", "a@b.c"))
+				w.settle()
+			}
+			for n := range 98 {
+				w.now = w.now.Add(7 * time.Hour)
+				w.say(fmt.Sprint(n), fmt.Sprint(100+n), "said "+fmt.Sprint(n%50), "d@e.f")
+			}
+			w.now = w.now.Add(time.Hour)
+			tc.then(w)
+			before := len(w.center.Tickets())
+			w.now = w.now.Add(4 * time.Hour)
+			report, err := w.send(false)
+			w.must(err)
+			w.settle()
+			if n := len(w.center.Tickets()); n != before {
+				t.Errorf("%d tickets were made", n-before)
+			}
+			for id, state := range states(report) {
+				if state != reconcile.Unknown && state != reconcile.Recent && id != "new" && id != "known" {
+					t.Errorf("%s is %s", id, state)
+				}
+			}
+		})
+	}
+}
+
+// old is an entry as an earlier version wrote it.
+func old(from, to time.Time) ledger.Record {
+	return ledger.Record{ID: strings.Repeat("a", 64), Version: 1, State: "completed", ExpiresAt: to.Add(ledger.RetainDone),
+		Doc: fmt.Appendf(nil, `{"state":"completed","firstSeen":%q,"updatedAt":%q}`, from.Format(time.RFC3339), to.Format(time.RFC3339))}
+}
+
+// A backfill sends what the ledger cannot tell, and sends it once.
+func TestBackfill(t *testing.T) {
+	w := newWorld(t, false)
+	f := w.say("old", "2", "it crashes", "d@e.f")
+	w.now = w.now.Add(24 * time.Hour)
+	for _, backfill := range []bool{false, true, true, false} {
+		_, err := w.send(backfill)
+		w.must(err)
+		w.settle()
+		if want := map[bool]int{true: 1}[backfill || w.tickets(f) > 0]; w.tickets(f) != want {
+			t.Fatalf("backfill %t: %d tickets, want %d", backfill, w.tickets(f), want)
+		}
+	}
+	// The ledger has forgotten the delivery, and TestFairy lists it still.
+	w.now = w.now.Add(60 * 24 * time.Hour)
+	for _, i := range w.look().Items {
+		w.must(w.store.Delete(w.Context(), i.DeliveryID))
+	}
+	report, err := w.send(true)
+	w.must(err)
+	w.settle()
+	w.wantStates(report, "old present")
+	if w.tickets(f) != 1 {
+		t.Errorf("%d tickets", w.tickets(f))
+	}
+}
+
+// With ledger.remember: ids there are only sessions to go by.
+func TestForgetful(t *testing.T) {
+	w := begun(t, true)
+	w.deliver(w.say("came", "2", "it crashes", "d@e.f"))
+	w.deliver(w.say("one", "3", "it crashes", "d@e.f"))
+	w.say("two", "3", "it is slow", "d@e.f")
+	w.say("lost", "4", "it crashes", "d@e.f")
+	w.settle()
+	w.now = w.now.Add(24 * time.Hour)
+	report, err := w.send(false)
+	w.must(err)
+	w.wantStates(report, "first present", "came present", "one ambiguous", "two ambiguous", "lost unknown")
+}
+
+// Only the latest hundred can be seen, which is said.
+func TestOnlyAHundred(t *testing.T) {
+	w := begun(t, false)
+	for n := range 100 {
+		w.now = w.now.Add(time.Minute)
+		w.say(fmt.Sprint(n), fmt.Sprint(100+n), "said", "d@e.f")
+	}
+	w.now = w.now.Add(24 * time.Hour)
+	report := w.look()
+	if !report.Full || len(report.Items) != 100 || report.Oldest != report.Items[99].RecordedAt || report.Items[99].FeedbackID != "0" {
+		t.Errorf("%d items, full %t, since %s", len(report.Items), report.Full, report.Oldest)
+	}
+	if n := len(report.Sendable(time.Time{}, false)); n != 100 {
+		t.Errorf("%d would be sent", n)
+	}
+	if n := len(report.Sendable(w.now.Add(-13*time.Hour), false)); n >= 100 {
+		t.Errorf("%d would be sent of the last hours", n)
+	}
+}
+
+func TestGone(t *testing.T) {
+	w := begun(t, false)
+	w.testfairy = testfairysim.New(testfairysim.Options{NewPlatform: true, Sunset: w.now})
+	if _, err := w.reconciler().Look(t.Context()); !errors.Is(err, api.ErrGone) {
+		t.Errorf("got %v", err)
+	}
+}

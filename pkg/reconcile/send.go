@@ -1,0 +1,143 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fairbridge/pkg/internal/sleep"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/testfairy"
+)
+
+// ErrWaiting says that messages wait that nobody has looked at, any of which may be
+// what seems to be missing.
+var ErrWaiting = errors.New("webhooks wait in the queue that nobody has looked at yet")
+
+// ErrRefused is wrapped by what [Config.Send] returns for a payload that will not be
+// taken, whatever becomes of others.
+var ErrRefused = errors.New("the bridge does not take it")
+
+// Sendable are the items that are sent: those that are missing and, as a backfill,
+// those of which the ledger cannot tell; not those that are certainly older than since.
+func (r *Report) Sendable(since time.Time, backfill bool) (items []*Item) {
+	for _, i := range r.Since(since) {
+		if i.State == Missing || backfill && i.State == Unknown {
+			items = append(items, i)
+		}
+	}
+	return items
+}
+
+// Send sends what is sendable. It writes down first what it sends, and then looks
+// into the ledger again: a webhook that has come until then is found there, and one
+// that comes later finds what was written down and becomes a dead letter. A run that
+// died is taken up by the next one with the same payloads. tell is told of each item
+// that was sent, or why it was not. The error is [ErrWaiting], TestFairy's, the
+// ledger's or the webhook's: what was not sent until then is still missing.
+func (r *Reconciler) Send(ctx context.Context, report *Report, since time.Time, backfill bool, tell func(*Item)) error {
+	waiting, err := r.Waiting(ctx)
+	if err != nil {
+		return err
+	}
+	if waiting > 0 {
+		return fmt.Errorf("%w: %d", ErrWaiting, waiting)
+	}
+	wanted := report.Sendable(since, backfill)
+	groups := map[string][]*Item{}
+	var likenesses []string
+	for _, i := range wanted {
+		if groups[i.likeness] == nil {
+			likenesses = append(likenesses, i.likeness)
+		}
+		groups[i.likeness] = append(groups[i.likeness], i)
+	}
+	announced := map[string]ledger.Reconciled{}
+	for _, likeness := range likenesses {
+		if announced[likeness], err = r.announce(ctx, likeness, groups[likeness]); err != nil {
+			return err
+		}
+	}
+	if err := r.judge(ctx, report); err != nil {
+		return err
+	}
+	still := report.Sendable(since, backfill)
+	for _, likeness := range likenesses {
+		if err := r.send(ctx, likeness, groups[likeness], announced[likeness], still, tell); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// announce writes down what is sent of the feedbacks that share a likeness, unless an
+// earlier run has.
+func (r *Reconciler) announce(ctx context.Context, likeness string, items []*Item) (ledger.Reconciled, error) {
+	was, err := r.Ledger.Reconciled(ctx, likeness)
+	if !errors.Is(err, ledger.ErrNotFound) {
+		return was, err
+	}
+	next := ledger.Reconciled{Deliveries: map[string]string{}, At: r.Now().UTC(), Payloads: map[string]json.RawMessage{}}
+	for _, i := range items {
+		payload, err := r.payload(ctx, i)
+		if err != nil {
+			return next, err
+		}
+		event, err := testfairy.Decode(payload)
+		if err != nil {
+			return next, err
+		}
+		next.Deliveries[i.FeedbackID], next.Payloads[i.FeedbackID] = event.DeliveryID(), event.JSON
+	}
+	return r.Ledger.Reconcile(ctx, likeness, next)
+}
+
+// payload makes an item's payload, with what can be had of its app and device. That
+// it cannot be had keeps nothing from being sent.
+func (r *Reconciler) payload(ctx context.Context, i *Item) ([]byte, error) {
+	var session map[string]string
+	if ids := strings.Split(i.session, "/"); len(ids) == 3 {
+		if err := sleep.For(ctx, r.Pause); err != nil {
+			return nil, err
+		}
+		session, _ = r.TestFairy.Session(ctx, ids[0], ids[1], ids[2])
+	}
+	return i.payload(i.app, session)
+}
+
+// send sends those of the items that are still missing, and writes down that all were.
+func (r *Reconciler) send(ctx context.Context, likeness string, items []*Item, announced ledger.Reconciled, still []*Item, tell func(*Item)) error {
+	all := true
+	for _, i := range items {
+		payload := announced.Payloads[i.FeedbackID]
+		if !slices.Contains(still, i) || payload == nil {
+			all = false
+			tell(i)
+			continue
+		}
+		if err := sleep.For(ctx, r.Pause); err != nil {
+			return err
+		}
+		err := r.Config.Send(ctx, payload)
+		switch {
+		case errors.Is(err, ErrRefused):
+			all, i.Why = false, err.Error()
+		case err != nil:
+			return err
+		default:
+			i.Sent, i.State, i.DeliveryID = true, OnItsWay, announced.Deliveries[i.FeedbackID]
+		}
+		tell(i)
+	}
+	if !all {
+		return nil // the next run goes on with it
+	}
+	// What has been sent is written down even if somebody presses Ctrl-C.
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return r.Ledger.ReconcileSent(closing, likeness, announced)
+}
