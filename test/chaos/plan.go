@@ -21,6 +21,8 @@ type settings struct {
 	Kills      int     `json:"kills"`
 	// Park leaves lost answers to a person; otherwise they are looked up.
 	Park bool `json:"park"`
+	// Padding is how many bytes each webhook has that no ticket is made of.
+	Padding int `json:"padding,omitempty"`
 }
 
 func (s settings) check() error {
@@ -125,6 +127,9 @@ func (p *plan) delivery(r *rand.Rand, n int) (delivery, error) {
 	}
 	fields := map[string]string{
 		"event": string(testfairy.KindFeedback), "email": "alice@corporation.com", "text": d.text, "appName": "Demo App",
+	}
+	if p.Padding > 0 {
+		fields["padding"] = strings.Repeat("-", p.Padding)
 	}
 	for element, path := range d.sources {
 		fields[element+"Url"] = "https://" + sourceHost + path

@@ -26,6 +26,8 @@ type storm struct {
 	// long ones take minutes, or what they need to be built, and are no part of the
 	// short form.
 	long bool
+	// padding is by how many bytes each of them is longer.
+	padding int
 	// blow sends all webhooks of the plan, and lets happen what happens.
 	blow func(ctx context.Context, g *gale) error
 	// clock says that the bridge has a clock that can be set, disk that its folder
@@ -45,7 +47,7 @@ var errCannot = errors.New("not on this machine")
 var storms = []storm{
 	{name: "damaged", deliveries: 40, blow: damaged},
 	{name: "unlinked", deliveries: 60, blow: unlinked},
-	{name: "full", deliveries: 200, disk: true, blow: fullDisk, leaves: []string{"webhooks refused"}},
+	{name: "full", deliveries: 100, padding: 20_000, disk: true, blow: fullDisk, leaves: []string{"webhooks refused"}},
 	{name: "clock", deliveries: 60, clock: true, long: true, // another package time: all is compiled anew
 		blow: clockJumps},
 	{name: "stopped", deliveries: 40, long: true, blow: stopped},
@@ -153,7 +155,7 @@ const stormLimit = 5 * time.Minute
 // not be found out what came of it.
 func (s storm) run(ctx context.Context, seed uint64, binary, dir string, progress io.Writer) (_ *stormReport, err error) {
 	began := time.Now()
-	p, err := newPlan(settings{Seed: seed, Deliveries: s.deliveries})
+	p, err := newPlan(settings{Seed: seed, Deliveries: s.deliveries, Padding: s.padding})
 	if err != nil {
 		return nil, err
 	}

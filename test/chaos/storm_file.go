@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -152,7 +153,7 @@ func (g *gale) spoiled(ctx context.Context, h harm, before int, numbers []int) e
 }
 
 // roomOfDisk is the size of the disk that gets full, in MB.
-const roomOfDisk = 12
+const roomOfDisk = 24
 
 // onSmallDisk makes a disk of the bridge's folder: a tmpfs, for which it takes root.
 func onSmallDisk(ctx context.Context, folder string) (unmount func() error, err error) {
@@ -167,44 +168,50 @@ func onSmallDisk(ctx context.Context, folder string) (unmount func() error, err 
 	}, nil
 }
 
-// fullDisk fills the disk, time and again, while webhooks come. None is taken that
-// is not kept, and all are once there is room.
+// fullDisk fills the disk, time and again, while webhooks come and none is worked off:
+// what goes makes room for what comes. None is taken that is not kept, and all are
+// once there is room.
 func fullDisk(ctx context.Context, g *gale) error {
 	first, second := g.half()
 	if err := g.sender.send(ctx, first); err != nil {
 		return err
 	}
-	sending, sent := context.WithCancel(ctx)
+	g.far.center.Inject(centercodesim.Fault{Status: 503, Times: -1})
+	var over atomic.Bool
 	group, both := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		defer sent()
-		return g.sender.send(both, second)
+		// Copies, too, until there has been no room for more.
+		for {
+			if err := g.sender.send(both, second); err != nil || over.Load() {
+				return err
+			}
+		}
 	})
 	group.Go(func() error {
-		ctx := both
 		for range 3 {
 			ballast := filepath.Join(g.bridge.data, "ballast")
 			_, before := g.sender.soFar()
 			if err := fill(ballast); err != nil {
 				return err
 			}
-			// Until it has been felt, or all are accepted in what room there was.
 			felt := func() bool {
 				_, refused := g.sender.soFar()
-				return refused > before+5 || sending.Err() != nil
+				return refused > before+5
 			}
-			if err := until(ctx, felt); err != nil {
+			if err := until(both, felt); err != nil {
 				return err
 			}
 			if err := os.Remove(ballast); err != nil {
 				return err
 			}
 		}
+		over.Store(true)
 		return nil
 	})
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	g.far.center.Heal()
 	// What was in hand could not be given back: it would wait for the end of its
 	// lease, minutes, or for the next start. What was refused is written down.
 	g.bridge.end(interrupt)
