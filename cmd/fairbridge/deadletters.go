@@ -25,7 +25,7 @@ left, 2 if the call was wrong.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		newDeadLettersList(std), newDeadLettersShow(std), newDeadLettersReplay(std),
+		newDeadLettersList(std), newDeadLettersShow(std), newDeadLettersEdit(std), newDeadLettersReplay(std),
 		newDeadLettersDrop(std), newDeadLettersExport(std), newDeadLettersImport(std), newDeadLettersAdopt(std),
 	)
 	return cmd

@@ -79,3 +79,37 @@ func TestReplayCorrectsForTheMapping(t *testing.T) {
 	h.dlq("replay", id, "--yes", "--config", config, "--set", "severity=Low").want(t, exitDone,
 		id+"\n+ severity: \"Low\"\n1 dead letter replayed\n", "")
 }
+
+// What an editor leaves is checked and replayed as what --set sets; the payload is left
+// nowhere else.
+func TestEdit(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	config := simulated(t)
+	h := newLetterHome(t, rejected(t, 1, `"email":"nobody","appName":"Demo App"`))
+	id := shortID(idOf(1))
+	const difference = "\n- email: \"nobody\"\n+ email: \"qa@example.com\"\n"
+	edit := func(editor string, args ...string) ran {
+		t.Setenv("VISUAL", editor)
+		return h.dlq(append([]string{"edit", id, "--yes", "--config", config}, args...)...)
+	}
+	edit("true").want(t, exitDone, "nothing was changed\n", "")
+	edit("exit 3; :").want(t, exitLeft, "", "fairbridge: edit the payload with \"exit 3; :\" ($VISUAL, $EDITOR): exit status 3\n")
+	edit("echo {>").want(t, exitLeft, "", "fairbridge: line 2: this is no JSON: unexpected end of JSON input\n")
+	edit("sed -i s/email/emial/").want(t, exitLeft, "0 dead letters replayed\n",
+		"fairbridge: "+id+" stays: the event has no field emial (did you mean email?); '--new-field' adds it\n")
+	edit("sed -i s/nobody/a,b/").want(t, exitLeft, id+"\n- email: \"nobody\"\n+ email: \"a,b\"\n0 dead letters replayed\n",
+		"fairbridge: "+id+" stays: email is not one bare email address\n")
+	got := edit("sed -i s/nobody/qa@example.com/", "--dry-run")
+	if got.code != exitDone || !strings.HasPrefix(got.out, id+difference) || !strings.Contains(got.out, "\n1 dead letter would be replayed, by "+config) {
+		t.Errorf("%+v", got)
+	}
+	edit("sed -i s/nobody/qa@example.com/").want(t, exitDone, id+difference+"1 dead letter replayed\n", "")
+	e, err := queue.Decode(aws.ToString(h.messages(h.home.WorkQueueURL)[0].Body))
+	if err != nil || len(e.Edits) != 1 || string(e.Edits[0].Old) != `"nobody"` || e.DeliveryID != idOf(1) {
+		t.Errorf("sent %+v, %v", e, err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}

@@ -67,6 +67,9 @@ type replayCall struct {
 	timeout                               time.Duration
 	first                                 int
 
+	// edits says that the corrections come out of an editor.
+	edits bool
+
 	// What check reads out of them.
 	options deadletter.ReplayOptions
 }
@@ -135,7 +138,7 @@ func (r *replayCall) check(std streams) (err error) {
 // asks says whether a person is asked first: what was named letter by letter and
 // goes as it is needs no question.
 func (r *replayCall) asks() bool {
-	return !r.yes && !r.dryRun && (len(r.IDs) == 0 || len(r.sets) > 0)
+	return !r.yes && !r.dryRun && (len(r.IDs) == 0 || len(r.sets) > 0 || r.edits)
 }
 
 // parseRate reads 20/s, 100/m, 500/h or 20, and gives it a second. "" is 0.

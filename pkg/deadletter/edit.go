@@ -15,9 +15,12 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// Assignment is a correction: a field of the payload and its new value, as text.
+// Assignment is a correction: a field of the payload and its new value.
 type Assignment struct {
-	Field, Value string
+	Field string
+	// Value is the new value, as text, unless JSON is it.
+	Value string
+	JSON  json.RawMessage
 	// New lets the event get a field that no event is known to have.
 	New bool
 }
@@ -58,7 +61,12 @@ func Edit(l *Letter, sets []Assignment, c *preview.Checker, now time.Time) (chan
 	}
 	before := len(envelope.Edits)
 	for _, s := range sets {
-		if _, err := envelope.Set(s.Field, s.Value, now); err != nil {
+		if s.JSON != nil {
+			_, err = envelope.Put(s.Field, s.JSON, now)
+		} else {
+			_, err = envelope.Set(s.Field, s.Value, now)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

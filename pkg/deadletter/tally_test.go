@@ -10,7 +10,9 @@ import (
 
 func TestTally(t *testing.T) {
 	completed, going := deadletter.End{Ended: true, Completed: true}, deadletter.End{}
-	again := func(reason string) deadletter.End { return deadletter.End{Ended: true, Fault: ledger.Fault{Reason: reason}} }
+	again := func(reason string) deadletter.End {
+		return deadletter.End{Ended: true, Fault: ledger.Fault{Reason: reason}}
+	}
 	for want, ends := range map[string][]deadletter.End{
 		"0 completed": nil,
 		"2 completed, 3 dead again (1 mapping, 2 rejected), 1 still on their way": {completed, again("rejected"), going, again("mapping"), again("rejected"), completed},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -26,22 +27,29 @@ type Edit struct {
 	New json.RawMessage `json:"new"`
 }
 
-// Set gives a field of the event a new value, which is text, and notes the edit.
-// The rest of the event stays byte for byte, and so does the delivery id: it is
-// the same delivery. changed is false if the field has that value already.
+// Set gives a field of the event a new value, which is text, as [Envelope.Put] does.
 func (e *Envelope) Set(field, value string, at time.Time) (changed bool, err error) {
-	if field == "" || !utf8.ValidString(field) || !utf8.ValidString(value) {
+	if !utf8.ValidString(value) {
+		return false, fmt.Errorf("set %q: the value is not UTF-8", field)
+	}
+	return e.Put(field, quote(value), at)
+}
+
+// Put gives a field of the event a new value, which is JSON, and notes the edit. The
+// rest of the event stays byte for byte, and so does the delivery id: it is the same
+// delivery. changed is false if the field has that value already.
+func (e *Envelope) Put(field string, value json.RawMessage, at time.Time) (changed bool, err error) {
+	if field == "" || !utf8.ValidString(field) || !utf8.Valid(value) {
 		return false, fmt.Errorf("set %q: the name is empty, or it or the value is not UTF-8", field)
 	}
 	start, end, found, err := locate(e.Event, field)
 	if err != nil {
 		return false, fmt.Errorf("set %s: the event is not JSON: %w", field, err)
 	}
-	edit := Edit{At: at.UTC().Truncate(time.Second), Field: field, Old: json.RawMessage("null"), New: quote(value)}
+	edit := Edit{At: at.UTC().Truncate(time.Second), Field: field, Old: json.RawMessage("null"), New: escapeNonCharacters(value)}
 	insert := edit.New
 	if found {
-		var text *string
-		if json.Unmarshal(e.Event[start:end], &text) == nil && text != nil && *text == value {
+		if SameJSON(e.Event[start:end], value) {
 			return false, nil
 		}
 		edit.Old = shortened(e.Event[start:end])
@@ -54,6 +62,20 @@ func (e *Envelope) Set(field, value string, at time.Time) (changed bool, err err
 	e.Event = slices.Concat(e.Event[:start], insert, e.Event[end:])
 	e.Edits = append(slices.Clip(e.Edits), edit)
 	return true, nil
+}
+
+// SameJSON says whether two texts are the same JSON, however they spell it; a number
+// is another one if its digits are.
+func SameJSON(a, b []byte) bool {
+	var values [2]any
+	for i, text := range [][]byte{a, b} {
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber()
+		if d.Decode(&values[i]) != nil {
+			return false
+		}
+	}
+	return reflect.DeepEqual(values[0], values[1])
 }
 
 // locate finds the value of a field of a JSON object, or else the place of the
