@@ -49,7 +49,7 @@ without a resume: the messages of its queue do not live for ever.`,
 			if !s.Pause.Until.IsZero() {
 				until = "until " + s.Pause.Until.Local().Format(time.RFC3339)
 			}
-			_, err = fmt.Fprintf(std.out, "paused %s\n", until)
+			_, err = fmt.Fprintf(std.out, "paused %s\nNo request begins any more; those that are under way end.\n", until)
 			return err
 		},
 	}

@@ -39,3 +39,38 @@ func TestCommandsBesideARunningBridge(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 }
+
+// A bridge that runs holds what arrives once it is paused, says so, and goes on when
+// that ends.
+func TestPauseBesideARunningBridge(t *testing.T) {
+	newCloud(t) // for the environment
+	f := newFarEnd(t, lookUp)
+	data := filepath.Join(t.TempDir(), "home")
+	p := startBridge(t, f, data)
+	must := func(args ...string) {
+		t.Helper()
+		if did := runCommand(t, "", append(args, "--data", data)...); did.code != exitDone {
+			t.Fatalf("%v: %+v", args, did)
+		}
+	}
+	must("pause", "--because", "an upgrade")
+	must("send", "../../events/feedback.json")
+	p.until("the feedback is held", func() bool {
+		return strings.Contains(p.out.String(), `"result":"held"`)
+	})
+	s := statusOf(t, exitDone, "--data", data, "--config", f.config)
+	if len(s.Notes) != 1 || !strings.Contains(s.Notes[0], "everything is paused") || !strings.Contains(s.Notes[0], "1 feedbacks wait") {
+		t.Errorf("the notes are %q", s.Notes)
+	}
+	if n := len(f.center.Tickets()); n != 0 {
+		t.Errorf("%d tickets while all is paused", n)
+	}
+	must("resume")
+	openState(t, data).settled()
+	if n := len(f.center.Tickets()); n != 1 {
+		t.Errorf("%d tickets", n)
+	}
+	if code := p.interrupt(); code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+}

@@ -14,6 +14,8 @@ import (
 const (
 	// fresh is how old what is known of a project may be before a request.
 	fresh = 2 * time.Second
+	// Known is after how long every worker goes by what was written.
+	Known = fresh + time.Second
 	// inARow is how many failures open a project, of at least ofDeliveries.
 	inARow       = 5
 	ofDeliveries = 3

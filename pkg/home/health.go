@@ -8,6 +8,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"fairbridge/pkg/breaker"
+	"fairbridge/pkg/internal/sleep"
 )
 
 const (
@@ -36,7 +37,8 @@ type PauseError struct{ Reason string }
 // Error implements error.
 func (e *PauseError) Error() string { return e.Reason }
 
-// Pause holds what is to be delivered. Webhooks are still taken.
+// Pause holds what is to be delivered. Webhooks are still taken. It returns when
+// every worker knows: no request begins any more.
 func (h *Home) Pause(ctx context.Context, p PauseRequest, now time.Time) (breaker.State, error) {
 	b, err := h.breaker()
 	if err != nil {
@@ -63,7 +65,11 @@ func (h *Home) Pause(ctx context.Context, p PauseRequest, now time.Time) (breake
 				last.Format(time.RFC3339))}
 		}
 	}
-	return b.Pause(ctx, p.Project, pause)
+	s, err := b.Pause(ctx, p.Project, pause)
+	if err != nil {
+		return s, err
+	}
+	return s, sleep.For(ctx, breaker.Known)
 }
 
 // Resume ends a pause, and has a project that is not well tried at once.
@@ -121,8 +127,12 @@ func (s *Status) tellHealth(h *Home, states []breaker.State, now time.Time) (awa
 			if who == "" {
 				who = "somebody"
 			}
-			tell(now.Sub(p.At), pauseNeeds, fmt.Sprintf("paused%s by %s since %s, %s (%s): %s",
-				project, who, p.At.UTC().Format(time.RFC3339), until, p.Why, waiting))
+			what := "everything"
+			if state.Project != breaker.All {
+				what = "project " + state.Project
+			}
+			tell(now.Sub(p.At), pauseNeeds, fmt.Sprintf("%s is paused by %s since %s, %s (%s): %s",
+				what, who, p.At.UTC().Format(time.RFC3339), until, p.Why, waiting))
 		}
 		if state.Open() {
 			away = true
@@ -135,8 +145,12 @@ func (s *Status) tellHealth(h *Home, states []breaker.State, now time.Time) (awa
 			if state.Fault.KeyRefused() {
 				needs = 0 // that does not end by itself
 			}
-			tell(now.Sub(state.Since), needs, fmt.Sprintf("Centercode%s %s: %s, the next probe is in %s; nothing is given up while this lasts.",
-				project, what, waiting, state.TryIn(now).Round(time.Second)))
+			probe := "the next probe is in " + state.TryIn(now).Round(time.Second).String()
+			if state.Paused(now) || states[0].Project == breaker.All && states[0].Paused(now) {
+				probe = "there is no probe before the pause ends"
+			}
+			tell(now.Sub(state.Since), needs, fmt.Sprintf("Centercode%s %s: %s, %s; nothing is given up while this lasts.",
+				project, what, waiting, probe))
 		}
 	}
 	if h.OnAWS() && s.Work != nil && s.Work.InWork >= mostInFlight*9/10 {

@@ -3,6 +3,7 @@ package home
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fairbridge/pkg/breaker"
@@ -30,8 +31,8 @@ func TestHealthInWords(t *testing.T) {
 		{"away", open, 0, "Centercode is not responding since 10:02 (502): 1,240 feedbacks wait, the next probe is in 40s; nothing is given up while this lasts.", ""},
 		{"away for a quarter of an hour", open, 15 * time.Minute, "", "Centercode is not responding since 10:02 (502)"},
 		{"the key", refused, time.Minute, "", "Centercode has refused the API key since 10:02 (401; fairbridge secrets put centercode-api-key)"},
-		{"paused", paused, time.Hour, "paused by ana since 2026-11-28T10:02:00Z, until 2026-11-30T10:02:00Z (an upgrade): 1,240 feedbacks wait", ""},
-		{"paused for a day", paused, 24 * time.Hour, "", "paused by ana"},
+		{"paused", paused, time.Hour, "everything is paused by ana since 2026-11-28T10:02:00Z, until 2026-11-30T10:02:00Z (an upgrade): 1,240 feedbacks wait", ""},
+		{"paused for a day", paused, 24 * time.Hour, "", "everything is paused by ana"},
 		{"the pause is over", paused, 48 * time.Hour, "", ""},
 	} {
 		s := &Status{Work: &QueueDepth{InWork: 1240}}
@@ -45,7 +46,17 @@ func TestHealthInWords(t *testing.T) {
 			t.Errorf("%s: away: %t", tc.name, away)
 		}
 	}
-	s := &Status{Work: &QueueDepth{InWork: 119_000}}
+	// A pause of all hides neither a project's own nor that it is not well.
+	own := open
+	own.Pause = paused.Pause
+	s := &Status{}
+	s.tellHealth(&Home{}, []breaker.State{paused, own}, now.Add(time.Minute))
+	for i, want := range []string{"everything is paused by ana", "project DEMO is paused by ana", "Centercode is not responding since 10:02 (502): what arrives waits, there is no probe before the pause ends"} {
+		if len(s.Notes) != 3 || !strings.HasPrefix(s.Notes[i], want) {
+			t.Errorf("want %q in %q", want, s.Notes)
+		}
+	}
+	s = &Status{Work: &QueueDepth{InWork: 119_000}}
 	if s.tellHealth(&Home{Place: Place{Stack: "prod"}}, nil, now); len(s.Notes) != 1 || !strings.Contains(s.Notes[0], "120,000") {
 		t.Errorf("a queue that is full in flight: %q", s.Notes)
 	}
@@ -53,29 +64,31 @@ func TestHealthInWords(t *testing.T) {
 
 // TestAStackIsPausedForATime: its messages do not live for ever.
 func TestAStackIsPausedForATime(t *testing.T) {
-	e, err := embedded.Open(t.Context(), embedded.Config{Folder: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	h := Folder(e)
-	h.Stack = "prod"
-	now := time.Now()
-	week := breaker.LongestPause
-	for _, tc := range []struct {
-		at    time.Duration
-		lasts time.Duration
-		taken bool
-	}{
-		{0, 0, false},
-		{0, week + time.Hour, false},
-		{0, 24 * time.Hour, true},
-		{12 * time.Hour, week, false}, // counted from the first start
-		{12 * time.Hour, 6 * 24 * time.Hour, true},
-	} {
-		_, err := h.Pause(t.Context(), PauseRequest{Because: "x", For: tc.lasts}, now.Add(tc.at))
-		if (err == nil) != tc.taken {
-			t.Errorf("at %s for %s: %v", tc.at, tc.lasts, err)
+	synctest.Test(t, func(t *testing.T) {
+		e, err := embedded.Open(t.Context(), embedded.Config{Folder: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		defer e.Close()
+		h := Folder(e)
+		h.Stack = "prod"
+		now := time.Now()
+		week := breaker.LongestPause
+		for _, tc := range []struct {
+			at    time.Duration
+			lasts time.Duration
+			taken bool
+		}{
+			{0, 0, false},
+			{0, week + time.Hour, false},
+			{0, 24 * time.Hour, true},
+			{12 * time.Hour, week, false}, // counted from the first start
+			{12 * time.Hour, 6 * 24 * time.Hour, true},
+		} {
+			_, err := h.Pause(t.Context(), PauseRequest{Because: "x", For: tc.lasts}, now.Add(tc.at))
+			if (err == nil) != tc.taken {
+				t.Errorf("at %s for %s: %v", tc.at, tc.lasts, err)
+			}
+		}
+	})
 }
