@@ -19,6 +19,9 @@ const (
 	// inARow is how many failures open a project, of at least ofDeliveries.
 	inARow       = 5
 	ofDeliveries = 3
+	// lately is for how long a success says that an answer that is lost is no sign of
+	// an outage. Where so much happens, five failures in a row come soon enough.
+	lately = 10 * time.Second
 	// probing is how long a probe may take, writing a change of the record.
 	probing = 10 * time.Second
 	writing = 5 * time.Second
@@ -48,9 +51,11 @@ type project struct {
 	record record
 	readAt time.Time
 	known  bool
-	// failures counts those in a row, by what this process has heard.
+	// failures counts those in a row, by what this process has heard, and wellAt is
+	// when it has heard a success.
 	failures int
 	of       map[string]bool
+	wellAt   time.Time
 	// look is the last probe of this process because an answer was lost; nil
 	// before the first.
 	look *look
@@ -205,7 +210,8 @@ func (p *Pass) Well(ctx context.Context) error {
 }
 
 // Unwell says that Centercode did not answer, or as one that is not well. After a
-// lost answer it probes at once: where little happens, nobody else would notice.
+// lost answer it probes at once, unless a success was heard lately: where little
+// happens, nobody else would notice.
 func (p *Pass) Unwell(ctx context.Context, f Fault) error {
 	if p == nil {
 		return nil
@@ -220,7 +226,7 @@ func (p *Pass) Unwell(ctx context.Context, f Fault) error {
 	case known.Open():
 	case p.b.opens(p.subject.Project):
 		edit = func(s State, now time.Time) (State, bool) { return s.AsOpened(f, now) }
-	case f.Lost:
+	case f.Lost && !p.b.wellLately(p.subject.Project):
 		if !f.LookUp {
 			edit = func(s State, now time.Time) (State, bool) { return s.AsDoubted(f, now) }
 		}
@@ -241,13 +247,22 @@ func (b *Breaker) heard(name, delivery string) State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if delivery == "" {
-		p.failures = 0
+		p.failures, p.wellAt = 0, b.Now()
 		clear(p.of)
 	} else {
 		p.failures++
 		p.of[delivery] = true
 	}
 	return p.record.State
+}
+
+// wellLately says whether this process has heard a success lately.
+func (b *Breaker) wellLately(name string) bool {
+	p := b.project(name)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	age := b.Now().Sub(p.wellAt)
+	return age >= 0 && age <= lately
 }
 
 func (b *Breaker) opens(name string) bool {

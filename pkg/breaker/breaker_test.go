@@ -190,6 +190,42 @@ func TestALostAnswerIsProbedAtOnce(t *testing.T) {
 	}
 }
 
+// TestALostAnswerAmongTickets is no sign of an outage: where much happens, five in a
+// row are.
+func TestALostAnswerAmongTickets(t *testing.T) {
+	s, now := newShelf(), noon
+	b := newBreaker(t, s, func() time.Time { return now })
+	lost := func(delivery string) {
+		t.Helper()
+		pass, _ := ask(t, b, delivery, &bad)
+		fail(t, pass, Fault{Status: 502, Lost: true})
+	}
+	for i := range 10 {
+		pass, _ := ask(t, b, fmt.Sprint("made ", i), nil)
+		well(t, pass)
+		now = now.Add(5 * time.Second)
+		lost(fmt.Sprint("lost ", i))
+	}
+	if open(t, b) || s.puts > 0 {
+		t.Errorf("open: %t with %d writes", open(t, b), s.puts)
+	}
+	for i := range 4 {
+		lost(fmt.Sprint("lost too ", i))
+	}
+	if !open(t, b) {
+		t.Error("five in a row do not open it")
+	}
+
+	b = newBreaker(t, newShelf(), func() time.Time { return now })
+	pass, _ := ask(t, b, "made", nil)
+	well(t, pass)
+	now = now.Add(11 * time.Second)
+	lost("lost")
+	if !open(t, b) {
+		t.Error("a success long ago keeps it from probing")
+	}
+}
+
 // TestATurnIsGivenBack by a delivery that never asked Centercode for anything.
 func TestATurnIsGivenBack(t *testing.T) {
 	s, now := newShelf(), noon

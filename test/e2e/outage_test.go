@@ -1,0 +1,66 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"fairbridge/pkg/breaker"
+	centercodesim "fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/ledger/dynamo"
+)
+
+// outage is how long Centercode is away: a sixth of four minutes. What waits does so
+// for a quarter of the outage so far, so that its waits are as much shorter.
+const outage = 40 * time.Second
+
+// TestOutage: Centercode is away while feedbacks arrive. Nothing is given up, and when
+// it is back everything becomes a ticket by itself. All tests see it, so it is none
+// of those that run side by side.
+func TestOutage(t *testing.T) {
+	health, err := breaker.New(breaker.Config{Store: dynamo.New(bridge.dynamodb, bridge.stack.LedgerTable), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func() bool {
+		t.Helper()
+		state, err := health.State(t.Context(), "DEMO")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state.Open()
+	}
+	bridge.centercode.Inject(centercodesim.Fault{Status: 503, Times: -1})
+	defer bridge.centercode.Heal()
+	began := time.Now()
+	var ids []string
+	arrive := func(n int) {
+		t.Helper()
+		for range n {
+			ids = append(ids, bridge.accept(t, bridge.feedback(t, map[string]any{"appName": "Looked up"})))
+		}
+	}
+	arrive(10)
+	eventually(t, "it is known that Centercode is away", open)
+	arrive(10)
+	// It is 1 if something else needs a person: that is not asked here.
+	status, _ := bridge.command(t.Context(), "", "status", "--stack", stackName)
+	if !strings.Contains(string(status), "Centercode is not responding since") || !strings.Contains(string(status), "nothing is given up while this lasts") {
+		t.Errorf("the status is\n%s", status)
+	}
+	eventually(t, "the outage is over", func() bool { return time.Since(began) >= outage })
+	requests := bridge.centercode.Requests()
+	bridge.centercode.Heal()
+	back := time.Now()
+	for _, id := range ids {
+		bridge.ticket(t, id)
+	}
+	t.Logf("%d requests for tickets and %d probes in %s; the last of %d tickets %s after Centercode is back",
+		requests.Create, requests.Package, outage, len(ids), time.Since(back).Round(time.Second))
+	if open() {
+		t.Error("Centercode is still said to be away")
+	}
+	bridge.checkNoLetters(t)
+}
