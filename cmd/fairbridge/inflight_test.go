@@ -36,8 +36,9 @@ const (
 )
 
 // TestKilledWithFortyInFlight kills the bridge while all that it has in hand is in
-// a request. With a look-up that leaves nothing to a person; without one only the
-// tickets whose own request was under way, and no file.
+// a request, and twice more while the next one takes that up again. With a look-up
+// that leaves nothing to a person; without one only the tickets whose own request was
+// under way, and no file.
 func TestKilledWithFortyInFlight(t *testing.T) {
 	for _, tc := range []struct {
 		name, extra string
@@ -59,6 +60,12 @@ func TestKilledWithFortyInFlight(t *testing.T) {
 			p := startBridge(t, f, data)
 			p.until("forty requests under way", func() bool { return h.count() == inFlight })
 			p.kill()
+			for range 2 {
+				h.forget()
+				p = startBridge(t, f, data)
+				p.until("one of them is under way again", func() bool { return h.count() > 0 })
+				p.kill()
+			}
 			h.release()
 
 			again := startBridge(t, f, data)
@@ -90,7 +97,7 @@ func TestKilledWithFortyInFlight(t *testing.T) {
 					t.Errorf("killed at stage %d: %d files", stage, len(ticket.Files))
 				}
 			}
-			t.Logf("%d in flight at kill -9: %d dead letters", inFlight, len(letters))
+			t.Logf("%d in flight at the first of three kill -9: %d dead letters", inFlight, len(letters))
 		})
 	}
 }
@@ -131,6 +138,13 @@ func (h *holding) count() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.held)
+}
+
+// forget counts anew.
+func (h *holding) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.held)
 }
 
 // release lets go of what hangs, unanswered, and of nothing that comes.

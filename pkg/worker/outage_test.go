@@ -1,9 +1,14 @@
 package worker_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
 	"fairbridge/pkg/worker"
 )
 
@@ -35,5 +40,59 @@ func TestOutage(t *testing.T) {
 	}
 	if n := w.count(w.dead); n != 0 {
 		t.Errorf("%d dead letters: %+v", n, w.letters())
+	}
+}
+
+// A TestFairy that is down is not Centercode's breaker: each ticket is made, others
+// are whole meanwhile, and the file follows when TestFairy is back. If that takes
+// longer than the delivery's patience, the ticket stays and a person is told.
+func TestTestFairyIsDown(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		lasts time.Duration
+		dead  int
+	}{{"for an hour", time.Hour, 0}, {"for longer than patience", 4 * time.Hour, 6}} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t, parkRoute)
+			w.patience = 2 * time.Hour
+			var ids []string
+			for n := range 6 {
+				w.testfairy.Inject(fmt.Sprintf("/%d.jpg", n), testfairysim.Fault{Status: 503})
+				ids = append(ids, w.send(feedback(n)))
+			}
+			for end := w.clock.Now().Add(tc.lasts); w.clock.Now().Before(end) && w.count(w.work) > 0; w.sleep() {
+				w.once()
+			}
+			whole := w.send(feedback(6))
+			w.once()
+			w.files(whole, "screenshot")
+			for _, id := range ids {
+				if n := len(w.tickets(id)); n != 1 {
+					t.Errorf("%d tickets of %s while TestFairy is down", n, id)
+				}
+			}
+			if _, err := w.store.Get(t.Context(), "#breaker/DEMO"); !errors.Is(err, ledger.ErrNotFound) {
+				t.Errorf("Centercode is said to be away: %v", err)
+			}
+			for n := range 6 {
+				w.testfairy.Heal(fmt.Sprintf("/%d.jpg", n))
+			}
+			w.settle(nil)
+			w.checkInvariants(ids...)
+			letters := w.letters()
+			for _, l := range letters {
+				if l.Reason != queue.ReasonAttachmentSource {
+					t.Errorf("a dead letter: %+v", l)
+				}
+			}
+			if len(letters) != tc.dead {
+				t.Errorf("%d dead letters, want %d", len(letters), tc.dead)
+			}
+			if tc.dead == 0 {
+				for _, id := range ids {
+					w.files(id, "screenshot")
+				}
+			}
+		})
 	}
 }
