@@ -442,10 +442,33 @@ func (b *Breaker) States(ctx context.Context) ([]State, error) {
 // Pause holds a project, or [All] of them, until p says.
 func (b *Breaker) Pause(ctx context.Context, name string, p Pause) (State, error) {
 	b.note(ctx, name)
+	b.forget(name)
 	return b.change(ctx, name, func(s State, now time.Time) (State, bool) { return s.AsPaused(p, now), true })
 }
 
 // Resume ends a pause. A project that is not well is tried at once.
 func (b *Breaker) Resume(ctx context.Context, name string) (State, error) {
+	b.forget(name)
 	return b.change(ctx, name, func(s State, now time.Time) (State, bool) { return s.AsResumed(now) })
+}
+
+// forget has the record read again: a person means what is stored now.
+func (b *Breaker) forget(name string) {
+	p := b.project(name)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known = false
+}
+
+// Alone says that no other process works on these records, as the lock of the
+// embedded home ensures: whoever has a turn is dead, and it is given back.
+func (b *Breaker) Alone(ctx context.Context) error {
+	states, err := b.States(ctx)
+	for _, state := range states {
+		if state.Owner == "" || err != nil {
+			continue
+		}
+		_, err = b.change(ctx, state.Project, func(s State, now time.Time) (State, bool) { return s.AsReturned(state.Owner, now) })
+	}
+	return err
 }

@@ -248,6 +248,47 @@ func TestATurnIsGivenBack(t *testing.T) {
 	}
 }
 
+// TestATurnOfAProcessThatDied is given back by the next one, where that is alone.
+func TestATurnOfAProcessThatDied(t *testing.T) {
+	s, now := newShelf(), noon
+	clock := func() time.Time { return now }
+	b := newBreaker(t, s, clock)
+	for _, delivery := range []string{"a", "b", "c", "d", "e"} {
+		pass, _ := ask(t, b, delivery, nil)
+		fail(t, pass, bad)
+	}
+	_, _ = ask(t, b, "f", nil) // the record's project is noted when one is held
+	now = now.Add(5 * time.Second)
+	if first, _ := ask(t, b, "a", nil); !first.First() {
+		t.Fatal("nobody goes first")
+	}
+	next := newBreaker(t, s, clock)
+	if err := next.Alone(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(5 * time.Second)
+	if first, _ := ask(t, next, "b", nil); !first.First() {
+		t.Error("the next process waits for a turn of the dead")
+	}
+}
+
+// TestResumeMeansWhatIsStored, whatever the process that resumes knows.
+func TestResumeMeansWhatIsStored(t *testing.T) {
+	s := newShelf()
+	clock := func() time.Time { return noon }
+	person, b := newBreaker(t, s, clock), newBreaker(t, s, clock)
+	if _, err := person.Resume(t.Context(), "P"); err != nil {
+		t.Fatal(err)
+	}
+	for _, delivery := range []string{"a", "b", "c", "d", "e"} {
+		pass, _ := ask(t, b, delivery, nil)
+		fail(t, pass, bad)
+	}
+	if state, err := person.Resume(t.Context(), "P"); err != nil || !state.Open() || state.TryIn(noon) != 0 {
+		t.Errorf("resumed as %+v, %v", state, err)
+	}
+}
+
 // TestAStoreThatIsDown lets deliveries go, and says so.
 func TestAStoreThatIsDown(t *testing.T) {
 	s := newShelf()

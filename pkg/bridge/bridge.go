@@ -220,6 +220,9 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
+	if err := health.Alone(ctx); err != nil {
+		return err
+	}
 	b.waker = &waker{
 		next: c.Worked, health: health, sqs: b.home.SQS, queueURL: b.home.WorkQueueURL, log: c.Log, interval: wakeInterval,
 		held: map[string]map[string]string{}, since: map[string]time.Time{},
