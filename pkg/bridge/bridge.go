@@ -220,8 +220,8 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	if err := health.Alone(ctx); err != nil {
-		return err
+	if err := health.Alone(ctx); err != nil { // it ends by itself, if later
+		c.Log.Warn("the turn of an earlier process, to try Centercode, was not given back", "err", err)
 	}
 	b.waker = &waker{
 		next: c.Worked, health: health, sqs: b.home.SQS, queueURL: b.home.WorkQueueURL, log: c.Log, interval: wakeInterval,
