@@ -90,6 +90,24 @@ race: ## run every test under the race detector, in another order each time (PAC
 	@go test -race -shuffle=on -timeout $(TIMEOUT) $(PACKAGES) $(ARGS)
 
 # Without the race detector: the code under test runs in other processes.
+# The console's pages in a real Chromium, with axe-core for what people with
+# disabilities need of them. Both are installed if they are missing.
+AXE := $(OUT)/axe/node_modules/axe-core/axe.min.js
+
+.PHONY: browser
+browser: $(AXE) ## drive the console's pages in Chromium (ARGS="-v -run Journey")
+	@command -v chromium >/dev/null || { \
+		echo "installing chromium"; \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qq -y --no-install-recommends chromium fonts-liberation >/dev/null; }
+	AXE=$(abspath $(AXE)) go test -tags browser -count=1 -parallel 1 -timeout 5m -run 'Browser' ./pkg/console $(ARGS)
+
+$(AXE): tools/package.json tools/package-lock.json
+	@echo "installing axe-core into $(OUT)/axe"
+	@rm -rf $(OUT)/axe && mkdir -p $(OUT)/axe && cp tools/package.json tools/package-lock.json $(OUT)/axe/
+	@cd $(OUT)/axe && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
 .PHONY: e2e
 e2e: $(VENV)/emulator/installed $(VENV)/sam/installed ## deploy the stack on an AWS emulator here and drive it (ARGS="-v -run Redrive")
 	go test -tags e2e -count=1 -timeout 15m ./test/e2e $(ARGS)
@@ -115,9 +133,9 @@ bench: ## measure what it costs, beside a floor in the same run (ARGS=--short, -
 lint: $(VENV)/lint/installed ## gofmt, go vet, staticcheck, govulncheck, cfn-lint
 	@unformatted=$$(gofmt -l $(wildcard cmd events functions pkg test tools)); \
 	if [ -n "$$unformatted" ]; then printf 'gofmt would change:\n%s\n' "$$unformatted"; exit 1; fi
-	go vet -tags e2e ./...
+	go vet -tags e2e,browser ./...
 	go -C tools vet ./...
-	$(GOTOOL) staticcheck -tags e2e ./...
+	$(GOTOOL) staticcheck -tags e2e,browser ./...
 	@$(MAKE) --no-print-directory vulncheck
 	$(CFN_LINT)
 

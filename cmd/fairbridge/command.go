@@ -74,7 +74,8 @@ that says why and can be replayed.`,
   fairbridge demo                                   see every sample payload go through
   fairbridge check --payload events/feedback.json   the request Centercode would get
   fairbridge find tester@example.com                what became of a tester's feedback
-  fairbridge dlq list                               what needs a person, and why`,
+  fairbridge dlq list                               what needs a person, and why
+  fairbridge console                                the same in a browser`,
 		Version:       versionText(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -85,7 +86,7 @@ that says why and can be replayed.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
 	root.AddCommand(
 		newRun(std), newDemo(std), newInit(std), newCheck(std), newSend(std),
-		newBackup(std), newRestore(std), newFind(std), newShow(std), newStats(std), newDeadLetters(std), newStatus(std),
+		newBackup(std), newRestore(std), newFind(std), newShow(std), newStats(std), newDeadLetters(std), newStatus(std), newConsole(std),
 		newReconcile(std), newPause(std), newResume(std), newUndeploy(std), newSecrets(std), newWebhook(std), newVersion(std),
 	)
 	return root

@@ -3,15 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -166,7 +163,7 @@ func (f *finding) output(out io.Writer) func(deliveries.Delivery) error {
 		enc.SetEscapeHTML(false)
 		return func(d deliveries.Delivery) error { return enc.Encode(d) }
 	case f.asCSV:
-		return writeFoundCSV(csv.NewWriter(out))
+		return deliveries.CSV(out)
 	}
 	return (&foundTable{out: out, width: cmp.Or(terminal.ScreenOf(out).Width, 160)}).write
 }
@@ -220,27 +217,4 @@ func (t *foundTable) row(id, received, state, ticket, app, from, what string) er
 	}
 	_, err := fmt.Fprintln(t.out, strings.TrimRight(b.String(), " "))
 	return err
-}
-
-func writeFoundCSV(w *csv.Writer) func(deliveries.Delivery) error {
-	begun := false
-	return func(d deliveries.Delivery) error {
-		if !begun {
-			begun = true
-			_ = w.Write([]string{"deliveryId", "receivedAt", "kind", "app", "version", "build", "session", "from", "text",
-				"state", "reason", "status", "problem", "project", "ticketId", "ticketUrl", "attempts", "updatedAt"})
-		}
-		status := ""
-		if d.Status != 0 {
-			status = strconv.Itoa(d.Status)
-		}
-		row := []string{d.DeliveryID, d.ReceivedAt.Format(time.RFC3339), d.Kind, d.App, d.Version, d.Build, d.Session, d.From, d.Text,
-			d.State, d.Reason, status, d.Problem, d.Project, d.TicketID, d.TicketURL, strconv.Itoa(d.Attempts), d.UpdatedAt.Format(time.RFC3339)}
-		for i, cell := range row {
-			row[i] = terminal.CSVCell(cell)
-		}
-		_ = w.Write(row)
-		w.Flush()
-		return w.Error()
-	}
 }

@@ -163,7 +163,7 @@ func launch(t *testing.T, f *farEnd, data, env string) (*process, error) {
 		t.Fatal(err)
 	}
 	p := &process{t: t, out: &record{news: make(chan struct{}, 1)}, ended: make(chan error, 1)}
-	p.cmd = exec.Command(self, "run", "--json", "--show-token", "--config", f.config, "--data", data, "--listen", "127.0.0.1:0")
+	p.cmd = exec.Command(self, "run", "--json", "--show-token", "--config", f.config, "--data", data, "--listen", "127.0.0.1:0", "--console", "off")
 	p.cmd.Env = append(os.Environ(), asCommand+"=1", "FAIRBRIDGE_CENTERCODE_API_KEY="+centercodeKey, env)
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {

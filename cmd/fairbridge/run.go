@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/bridge"
+	"fairbridge/pkg/console"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/mapping"
@@ -25,6 +26,7 @@ func newRun(std streams) *cobra.Command {
 	var config string
 	var asJSON, showToken bool
 	var c bridge.Config
+	var page besideBridge
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the whole bridge on this machine",
@@ -32,6 +34,7 @@ func newRun(std streams) *cobra.Command {
 process, with one SQLite file in the data folder. What was answered 202 is on
 disk: after a crash, start it again. While fairbridge.yaml names no
 centercode.baseUrl, tickets go to a Centercode simulator whose page shows them.
+It serves the pages of 'fairbridge console', too.
 
 The file is read again when it changes. If it is wrong then, what ran goes on, and
 the output and 'fairbridge status' say why.`,
@@ -48,13 +51,15 @@ the output and 'fairbridge status' say why.`,
 				return err
 			}
 			c.Log = slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-			return runBridge(cmd.Context(), c, showToken || terminal.Is(std.out), &lines{out: std.out, now: time.Now, asJSON: asJSON})
+			page.given = cmd.Flags().Changed("console")
+			return runBridge(cmd.Context(), c, page, showToken || terminal.Is(std.out), &lines{out: std.out, now: time.Now, asJSON: asJSON})
 		},
 	}
 	configFlag(cmd, &config)
 	dataFlag(cmd, &c.Folder)
 	cmd.Flags().StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address for webhooks; port 0 takes a free one")
 	cmd.Flags().StringVar(&c.Simulator, "simulator", "127.0.0.1:8081", "address for the simulator, which runs if no Centercode is configured")
+	cmd.Flags().StringVar(&page.address, "console", defaultConsole, "address for browsers, see 'fairbridge console', or off")
 	cmd.Flags().IntVar(&c.Concurrency, "concurrency", 4, "batches of up to 10 deliveries that are worked on at once")
 	cmd.Flags().IntVar(&c.Bodies, "bodies", embedded.DefaultBodies, "webhooks of the greatest length that may be in memory at once; more of shorter ones")
 	cmd.Flags().IntVar(&c.Connections, "connections", embedded.DefaultConnections, "connections for webhooks that are held at once")
@@ -86,7 +91,7 @@ func checkLimits(c bridge.Config) error {
 
 // runBridge shows the webhook's token only if it may: what is no terminal may be a
 // journal that others read.
-func runBridge(ctx context.Context, c bridge.Config, showToken bool, out *lines) (err error) {
+func runBridge(ctx context.Context, c bridge.Config, page besideBridge, showToken bool, out *lines) (err error) {
 	c.Ingested, c.Worked, c.Reread = ingested{out}, worked{out}, out.reread
 	b, err := bridge.Open(ctx, c)
 	if err != nil {
@@ -100,20 +105,31 @@ func runBridge(ctx context.Context, c bridge.Config, showToken bool, out *lines)
 	if !showToken {
 		webhook, _, _ = strings.Cut(webhook, "?")
 	}
-	deliveries, uploads := b.AtOnce()
-	if out.asJSON {
-		ready := map[string]any{"stage": "ready", "webhook": webhook, "limits": map[string]any{
-			"connections": c.Connections, "idleMs": c.Idle.Milliseconds(), "bodies": c.Bodies, "deliveries": deliveries, "uploads": uploads,
-		}}
-		set(ready, "simulator", b.Simulator())
-		out.write("", ready)
-	} else {
-		announce(out.out, webhook, b.Simulator(), home.Place{Folder: c.Folder})
-		fmt.Fprintf(out.out, "At once at most: %d connections (each idle for %s), %d webhooks of 1 MB in memory, %d deliveries, %d uploads.\n",
-			c.Connections, c.Idle, c.Bodies, deliveries, uploads)
-		fmt.Fprintln(out.out, "Ctrl-C finishes what is in hand and ends.")
-	}
-	return b.Serve(ctx)
+	pages := console.Config{Config: c.File, Simulator: b.Simulator(), Log: c.Log}
+	return page.serve(ctx, pages, c.Folder, func(ctx context.Context, served *console.Console) error {
+		address := ""
+		if served != nil {
+			// The link is for a terminal, as the token is.
+			if address = served.URL(); terminal.Is(out.out) {
+				address = served.Link()
+			}
+		}
+		deliveries, uploads := b.AtOnce()
+		if out.asJSON {
+			ready := map[string]any{"stage": "ready", "webhook": webhook, "limits": map[string]any{
+				"connections": c.Connections, "idleMs": c.Idle.Milliseconds(), "bodies": c.Bodies, "deliveries": deliveries, "uploads": uploads,
+			}}
+			set(ready, "simulator", b.Simulator())
+			set(ready, "console", address)
+			out.write("", ready)
+		} else {
+			announce(out.out, webhook, b.Simulator(), address, home.Place{Folder: c.Folder})
+			fmt.Fprintf(out.out, "At once at most: %d connections (each idle for %s), %d webhooks of 1 MB in memory, %d deliveries, %d uploads.\n",
+				c.Connections, c.Idle, c.Bodies, deliveries, uploads)
+			fmt.Fprintln(out.out, "Ctrl-C finishes what is in hand and ends.")
+		}
+		return b.Serve(ctx)
+	})
 }
 
 // explainStart says what to do about a bridge that does not start.
@@ -132,7 +148,7 @@ func explainStart(err error, folder string) error {
 }
 
 // announce prints what a person needs to try the bridge.
-func announce(out io.Writer, webhook, simulator string, at home.Place) {
+func announce(out io.Writer, webhook, simulator, page string, at home.Place) {
 	if simulator != "" {
 		fmt.Fprintf(out, "No centercode.baseUrl is configured: tickets go to the simulator, %s\n", simulator)
 	}
@@ -142,6 +158,12 @@ func announce(out io.Writer, webhook, simulator string, at home.Place) {
 	} else {
 		fmt.Fprintf(out, "Its token is not shown here; to see it: %s\n", at.Command("webhook register --print --show-token --url "+webhook))
 		fmt.Fprintf(out, "Try it: %s\n", at.Command("send events/feedback.json"))
+	}
+	switch {
+	case strings.Contains(page, "?"):
+		fmt.Fprintf(out, "Console, once within ten minutes: %s\n", page)
+	case page != "":
+		fmt.Fprintf(out, "Console: %s; a link that lets you in: %s\n", page, at.Command("console --open"))
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -140,7 +142,7 @@ func TestInterruptWhileItStarts(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), after)
 		var problems bytes.Buffer
 		code := execute(ctx, []string{
-			"run", "--config", config, "--data", data, "--listen", "127.0.0.1:0", "--simulator", "127.0.0.1:0",
+			"run", "--config", config, "--data", data, "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0", "--simulator", "127.0.0.1:0",
 		}, streams{in: strings.NewReader(""), out: io.Discard, err: &problems})
 		stop()
 		if code != exitDone || problems.Len() != 0 {
@@ -154,7 +156,7 @@ func TestSecondBridgeIsRefused(t *testing.T) {
 	f, data := newFarEnd(t, ""), t.TempDir()
 	startBridge(t, f, data)
 	var out strings.Builder
-	code := execute(t.Context(), []string{"run", "--config", f.config, "--data", data, "--listen", "127.0.0.1:0"},
+	code := execute(t.Context(), []string{"run", "--config", f.config, "--data", data, "--listen", "127.0.0.1:0", "--console", "off"},
 		streams{in: strings.NewReader(""), out: io.Discard, err: &out})
 	if code != exitLeft || !strings.Contains(out.String(), "another") {
 		t.Errorf("exit code %d: %s", code, out.String())
@@ -221,7 +223,7 @@ func TestTokenIsShownToNoJournal(t *testing.T) {
 	}{{nil, false}, {[]string{"--json"}, false}, {[]string{"--show-token"}, true}, {[]string{"--json", "--show-token"}, true}} {
 		ctx, stop := context.WithCancel(t.Context())
 		out, problems := stopper{stop: stop}, bytes.Buffer{}
-		args := append([]string{"run", "--config", config, "--data", data, "--listen", "127.0.0.1:0", "--simulator", "127.0.0.1:0"}, tc.flags...)
+		args := append([]string{"run", "--config", config, "--data", data, "--listen", "127.0.0.1:0", "--console", "off", "--simulator", "127.0.0.1:0"}, tc.flags...)
 		code := execute(ctx, args, streams{in: strings.NewReader(""), out: &out, err: &problems})
 		stop()
 		if code != exitDone {
@@ -243,4 +245,58 @@ func TestTokenIsShownToNoJournal(t *testing.T) {
 			t.Errorf("%s: exit code %d, %s%s", command, got.code, got.out, got.err)
 		}
 	}
+}
+
+// TestRunServesTheConsole: the bridge's output names it, and a link only where there
+// is a terminal; another process of this user makes one.
+func TestRunServesTheConsole(t *testing.T) {
+	config, data := simulated(t), t.TempDir()
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var problems bytes.Buffer
+	ready := make(chan string, 1)
+	out := &stopper{}
+	out.stop = func() {
+		select {
+		case ready <- out.String():
+		default:
+		}
+	}
+	ended := make(chan int, 1)
+	args := []string{"run", "--config", config, "--data", data, "--listen", "127.0.0.1:0", "--simulator", "127.0.0.1:0", "--console"}
+	go func() {
+		ended <- execute(ctx, append(args, "127.0.0.1:0"), streams{in: strings.NewReader(""), out: out, err: &problems})
+	}()
+	var said string
+	select {
+	case said = <-ready:
+	case code := <-ended:
+		t.Fatalf("exit code %d: %s", code, problems.String())
+	}
+	if strings.Contains(said, "once=") || !strings.Contains(said, "Console: http://127.0.0.1:") || !strings.Contains(said, "fairbridge console --open --data "+data) {
+		t.Errorf("got %s", said)
+	}
+	got := runCommand(t, "", "console", "--open", "--data", data)
+	resp, err := http.Get(strings.TrimSpace(got.out))
+	if err != nil {
+		t.Fatalf("exit code %d, %s: %v", got.code, got.err, err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || len(resp.Cookies()) != 1 {
+		t.Errorf("the link: got %d, %v", resp.StatusCode, resp.Cookies())
+	}
+	stop()
+	if code := <-ended; code != exitDone {
+		t.Errorf("exit code %d: %s", code, problems.String())
+	}
+	runCommand(t, "", "console", "--open", "--data", data).want(t, exitLeft, "", "fairbridge: no console runs in "+data+"; start one: fairbridge console --data "+data+"\n")
+	runCommand(t, "", append(args, taken.Addr().String())...).want(t, exitLeft, "",
+		"fairbridge: listen for browsers: listen tcp "+taken.Addr().String()+": bind: address already in use; choose another address with --console, or --console off\n")
+	runCommand(t, "", append(args, "0.0.0.0:0")...).want(t, exitLeft, "",
+		"fairbridge: listen for browsers at 0.0.0.0:0: a console that others reach needs a password; store one: fairbridge secrets put console-password --data "+data+"\n")
 }

@@ -21,7 +21,8 @@ with --stack, as SecureStrings in the SSM Parameter Store.
 
   ` + secrets.CentercodeAPIKey + `   makes tickets
   ` + secrets.WebhookToken + `        what TestFairy carries to be let in
-  ` + secrets.TestFairyAPIKey + `    registers the webhook, and reads sessions' logs`,
+  ` + secrets.TestFairyAPIKey + `    registers the webhook, and reads sessions' logs
+  ` + secrets.ConsolePassword + `     lets somebody into a console that others reach`,
 		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"fairbridge/pkg/console"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/terminal"
@@ -31,7 +32,7 @@ func newSecretsPut(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "put NAME",
 		Short: "Store a secret, read from the terminal without echo, or from standard input",
-		Long: `Stores one of ` + strings.Join(secrets.Names(), ", ") + `.
+		Long: `Stores one of ` + strings.Join(secretNames(), ", ") + `.
 The value is never an argument, so that it is in no shell's history, and never
 printed.
 
@@ -49,13 +50,13 @@ feedback: --rotate makes a new one and lets the previous one in as well; then
 				// It is not repeated here.
 				return usage("the value is not an argument; the shell keeps that one in its history now, so take another value")
 			}
-			return exactly("a name: "+strings.Join(secrets.Names(), ", "))(cmd, args)
+			return exactly("a name: "+strings.Join(secretNames(), ", "))(cmd, args)
 		},
-		ValidArgs: secrets.Names(),
+		ValidArgs: secretNames(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
-			if !slices.Contains(secrets.Names(), name) {
-				return usage("there is no secret %q; the names are %s", name, strings.Join(secrets.Names(), ", "))
+			if !slices.Contains(secretNames(), name) {
+				return usage("there is no secret %q; the names are %s", name, strings.Join(secretNames(), ", "))
 			}
 			if err := change.check(name); err != nil {
 				return err
@@ -72,6 +73,9 @@ feedback: --rotate makes a new one and lets the previous one in as well; then
 			if err != nil {
 				return err
 			}
+			if name == secrets.ConsolePassword {
+				return putPassword(cmd.Context(), std.err, t, value)
+			}
 			if err := t.PutSecret(cmd.Context(), name, value); err != nil {
 				return err
 			}
@@ -86,6 +90,22 @@ feedback: --rotate makes a new one and lets the previous one in as well; then
 	cmd.Flags().BoolVar(&change.rotate, "rotate", false, "make a new webhook token, and let the previous one in as well")
 	cmd.Flags().BoolVar(&change.dropPrevious, "drop-previous", false, "let only the newest webhook token in")
 	return cmd
+}
+
+// secretNames are those that can be stored.
+func secretNames() []string { return append(secrets.Names(), secrets.ConsolePassword) }
+
+// putPassword keeps what a password is checked with, and not the password.
+func putPassword(ctx context.Context, out io.Writer, t *home.Home, password string) error {
+	hash, err := console.HashPassword(password)
+	if err != nil {
+		return usageError{err}
+	}
+	if err := t.PutSecret(ctx, secrets.ConsolePassword, hash); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Stored %s. A console takes it when it is started.\n", secrets.ConsolePassword)
+	return nil
 }
 
 func (c tokenChange) check(name string) error {

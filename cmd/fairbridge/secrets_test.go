@@ -79,8 +79,8 @@ func TestSecretsPutRefuses(t *testing.T) {
 		args        string
 		want        string
 	}{
-		{"no name", "x", "", "give a name: centercode-api-key, testfairy-api-key, webhook-token"},
-		{"another name", "x", "api-key", `there is no secret "api-key"; the names are centercode-api-key, testfairy-api-key, webhook-token`},
+		{"no name", "x", "", "give a name: centercode-api-key, testfairy-api-key, webhook-token, console-password"},
+		{"another name", "x", "api-key", `there is no secret "api-key"; the names are centercode-api-key, testfairy-api-key, webhook-token, console-password`},
 		{"a value", "x", "webhook-token s3cret", "the value is not an argument; the shell keeps that one in its history now, so take another value"},
 		{"nothing", " \r\n", "webhook-token", "the value of webhook-token is empty"},
 		{"too long", strings.Repeat("x", 4097), "webhook-token", "the value of webhook-token is longer than 4096 bytes"},

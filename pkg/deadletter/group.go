@@ -3,6 +3,9 @@ package deadletter
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"time"
 
@@ -13,6 +16,8 @@ import (
 
 // Group is dead letters with one cause: who mends it can replay all of them.
 type Group struct {
+	// Key names the cause in an address: it stays while letters come and go.
+	Key    string       `json:"-"`
 	Reason queue.Reason `json:"reason,omitempty"`
 	Stage  queue.Stage  `json:"stage,omitempty"`
 	Status int          `json:"status,omitempty"`
@@ -48,6 +53,11 @@ type cause struct {
 	done            bool
 }
 
+func (c cause) key() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{c.reason, c.stage, c.status, c.project, c.source, c.problem, c.done}))
+	return hex.EncodeToString(sum[:8])
+}
+
 func causeOf(c Case, problem string) cause {
 	if c.Done() {
 		return cause{done: true}
@@ -78,7 +88,7 @@ func Groups(cases []Case) []Group {
 			i = len(groups)
 			at[of] = i
 			groups = append(groups, Group{
-				Reason: of.reason, Stage: of.stage, Status: of.status, Project: of.project, Source: of.source,
+				Key: of.key(), Reason: of.reason, Stage: of.stage, Status: of.status, Project: of.project, Source: of.source,
 				Done: of.done, Since: c.DiedAt(),
 			})
 		}

@@ -69,3 +69,46 @@ func ListenAddress(folder string) (string, error) {
 	}
 	return r.Listen, nil
 }
+
+// ConsoleNote is what a console leaves in its bridge's folder while it runs.
+type ConsoleNote struct {
+	// Address is where it listens, Key what makes links that let somebody in.
+	Address string `json:"address"`
+	Key     string `json:"key"`
+}
+
+func consoleFile(folder string) string { return filepath.Join(folder, "console.json") }
+
+// WriteConsole notes in a folder that a console runs for its bridge. Who can read
+// the note can read the bridge's file as well.
+func WriteConsole(folder string, n ConsoleNote) error {
+	b, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(consoleFile(folder), b, 0o600); err != nil {
+		return fmt.Errorf("write down where the console listens: %w", err)
+	}
+	return nil
+}
+
+// ReadConsole returns the note of the console that was started last; one that was
+// killed leaves its note. The error wraps [fs.ErrNotExist] if there is none.
+func ReadConsole(folder string) (n ConsoleNote, err error) {
+	b, err := os.ReadFile(consoleFile(folder))
+	if err == nil {
+		err = json.Unmarshal(b, &n)
+	}
+	if err != nil {
+		return n, fmt.Errorf("find the console that runs in %s: %w", folder, err)
+	}
+	return n, nil
+}
+
+// RemoveConsole removes a console's note, unless it is another's by now.
+func RemoveConsole(folder, key string) error {
+	if n, err := ReadConsole(folder); err != nil || n.Key != key {
+		return nil
+	}
+	return os.RemoveAll(consoleFile(folder))
+}

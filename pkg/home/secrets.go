@@ -54,10 +54,11 @@ func (s SecretState) String() string {
 	return fmt.Sprintf("since %s (version %d)", s.Since.Format("2006-01-02 15:04:05 UTC"), s.Version)
 }
 
-// Secrets returns the state of each secret, without decrypting one.
+// Secrets returns the state of each secret, without decrypting one. The console's
+// password is left out where there is none.
 func (h *Home) Secrets(ctx context.Context) ([]SecretState, error) {
 	var states []SecretState
-	for _, name := range secrets.Names() {
+	for _, name := range append(secrets.Names(), secrets.ConsolePassword) {
 		if variable := h.Overriding(name); variable != "" {
 			states = append(states, SecretState{Name: name, Exists: true, Variable: variable})
 			continue
@@ -68,6 +69,8 @@ func (h *Home) Secrets(ctx context.Context) ([]SecretState, error) {
 		var missing *types.ParameterNotFound
 		refused, isRefused := errors.AsType[smithy.APIError](err)
 		switch {
+		case errors.As(err, &missing) && name == secrets.ConsolePassword:
+			// Few need it.
 		case isRefused && refused.ErrorCode() == "AccessDeniedException":
 			states = append(states, SecretState{Name: name, Hidden: true})
 		case errors.As(err, &missing):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/dynamo"
@@ -37,12 +39,23 @@ type Status struct {
 	Deliveries []DeliveryStatus `json:"deliveries"`
 	// Partial says that the ledger was too large to be read whole.
 	Partial bool `json:"deliveriesPartial,omitempty"`
+	// Health is how the Centercode projects are that were ever not well, or paused.
+	Health []breaker.State `json:"health,omitempty"`
 	// Refused are the last hundred webhooks that were refused, and counts.
 	Refused *ingest.Refused `json:"refused,omitempty"`
 	// Notes is what passes by itself, and is good to know.
 	Notes []string `json:"notes,omitempty"`
 	// Problems is what needs a person, each with what to do.
 	Problems []string `json:"problems"`
+
+	// letters is the one of the problems that says that there are dead letters.
+	letters string
+}
+
+// OtherProblems are the problems without the dead letters, for whoever shows those
+// themselves.
+func (s *Status) OtherProblems() []string {
+	return slices.DeleteFunc(slices.Clone(s.Problems), func(p string) bool { return p == s.letters })
 }
 
 // QueueDepth is what SQS says is in a queue, approximately.
@@ -139,7 +152,7 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 		s.Notes = append(s.Notes, testFairy)
 	}
 
-	s.Deliveries = deliveries(f.recent, o.Last)
+	s.Deliveries, s.Health = deliveries(f.recent, o.Last), f.health
 	if h.problems(s, f, time.Now()) {
 		centercodeErr = nil // that is what was said
 	}

@@ -148,7 +148,8 @@ func (h *Home) letterProblems(s *Status, f findings, now time.Time) {
 		n = len(f.letters) + len(without) // deliveries, as 'dlq list' counts: copies are not more to do
 	}
 	if n > 0 {
-		s.problem("%s: %s", terminal.Count(n, "dead letter"), h.Command("dlq list"))
+		s.letters = fmt.Sprintf("%s: %s", terminal.Count(n, "dead letter"), h.Command("dlq list"))
+		s.problem("%s", s.letters)
 	}
 	if len(without) > 0 {
 		s.problem("%s without a letter in the dead-letter queue: %s; somebody has deleted it, or it has expired, and the ledger has its message: %s",

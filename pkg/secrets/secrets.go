@@ -27,6 +27,9 @@ const (
 	WebhookToken = "webhook-token"
 	// TestFairyAPIKey is the password of TestFairy's REST API.
 	TestFairyAPIKey = "testfairy-api-key"
+	// ConsolePassword is the bcrypt hash of the password of a console that others
+	// reach. The bridge itself does without.
+	ConsolePassword = "console-password"
 )
 
 // Names returns the names of the bridge's secrets, in alphabetical order.

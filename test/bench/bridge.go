@@ -27,7 +27,7 @@ func startBridge(tb testing.TB, l *lab, binary, data string) *bridge {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	cmd := exec.CommandContext(tb.Context(), binary, "run", "--json", "--show-token", "--config", config, "--data", data, "--listen", "127.0.0.1:0")
+	cmd := exec.CommandContext(tb.Context(), binary, "run", "--json", "--show-token", "--config", config, "--data", data, "--listen", "127.0.0.1:0", "--console", "off")
 	for _, name := range []string{"FAIRBRIDGE_WEBHOOK_TOKEN", "FAIRBRIDGE_CENTERCODE_API_KEY"} {
 		cmd.Env = append(cmd.Env, name+"="+homeEnvironment(name))
 	}

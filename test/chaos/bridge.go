@@ -69,7 +69,7 @@ func (b *bridge) run(ctx context.Context) error {
 
 // once runs one process to its end.
 func (b *bridge) once(ctx context.Context) error {
-	cmd := exec.Command(b.binary, "run", "--json", "--show-token", "--config", b.config, "--data", b.data, "--listen", "127.0.0.1:0")
+	cmd := exec.Command(b.binary, "run", "--json", "--show-token", "--config", b.config, "--data", b.data, "--listen", "127.0.0.1:0", "--console", "off")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return fmt.Errorf("start the bridge: %w", err)

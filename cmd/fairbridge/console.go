@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/console"
+	"fairbridge/pkg/home"
+	"fairbridge/pkg/terminal"
+)
+
+const defaultConsole = "127.0.0.1:8082"
+
+func newConsole(std streams) *cobra.Command {
+	var at place
+	var c console.Config
+	var listen string
+	var open bool
+	cmd := &cobra.Command{
+		Use:   "console",
+		Short: "Look after the bridge in a browser",
+		Long: `Serves pages that show how the bridge is, what became of each feedback, and the
+dead letters: to try a remedy on one, and then on all. It works with what you may
+do: with your AWS permissions on a stack, as this user in a folder. It shows a link
+that lets one browser in, once, within ten minutes.
+
+'fairbridge run' serves the same pages itself; --open shows a link to those. An
+address that others reach needs a password ('fairbridge secrets put
+console-password'), and should have a reverse proxy with HTTPS in front, whose name
+--host tells.`,
+		Example: `  fairbridge console
+  fairbridge console --open
+  fairbridge console --stack fairbridge-prod --read-only
+  fairbridge console --listen 0.0.0.0:8082 --host bridge.example.com`,
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if open {
+				return openConsole(std, &at)
+			}
+			return serveConsole(cmd.Context(), std, &at, listen, c)
+		},
+	}
+	at.flags(cmd)
+	configFlag(cmd, &c.Config)
+	cmd.Flags().StringVar(&listen, "listen", defaultConsole, "address for browsers; port 0 takes a free one")
+	cmd.Flags().StringSliceVar(&c.Hosts, "host", nil, "a name that browsers reach it by, such as a reverse proxy's (repeatable)")
+	cmd.Flags().BoolVar(&c.ReadOnly, "read-only", false, "refuse every change")
+	cmd.Flags().BoolVar(&open, "open", false, "show a link to the console that runs already, instead of starting one")
+	return cmd
+}
+
+// openConsole shows a link to the console that runs in a folder.
+func openConsole(std streams, at *place) error {
+	if err := at.check(); err != nil {
+		return err
+	}
+	if at.OnAWS() {
+		return usage("--open is for a folder; the console of a stack shows its link where it runs")
+	}
+	link, err := console.LinkTo(at.Folder, time.Now())
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no console runs in %s; start one: %s", at.Folder, at.Command("console"))
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(std.out, link)
+	return err
+}
+
+func serveConsole(ctx context.Context, std streams, at *place, listen string, c console.Config) (err error) {
+	if c.Home, err = at.open(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Home.Close()) }()
+	c.Version = strings.Fields(versionText())[1]
+	c.Log = slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	s, err := console.Listen(ctx, listen, c)
+	if err != nil {
+		return explainConsole(err, at.Place)
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if !terminal.Is(std.out) {
+		fmt.Fprintf(std.out, "Console: %s\n", s.URL())
+		return s.Serve(ctx)
+	}
+	fmt.Fprintf(std.out, "Console: %s\nThe link lets one browser in, once. Enter shows another, Ctrl-C ends.\n", s.Link())
+	if terminal.Is(std.in) {
+		go func() {
+			for in := bufio.NewScanner(std.in); in.Scan(); {
+				fmt.Fprintln(std.out, s.Link())
+			}
+		}()
+	}
+	return s.Serve(ctx)
+}
+
+// explainConsole says what to do about a console that does not start.
+func explainConsole(err error, at home.Place) error {
+	if errors.Is(err, console.ErrNoPassword) {
+		return fmt.Errorf("%w; store one: %s", err, at.Command("secrets put console-password"))
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return fmt.Errorf("%w; choose another address with --listen, or --open the console that runs already", err)
+	}
+	return err
+}
+
+// besideBridge is the console that 'fairbridge run' serves.
+type besideBridge struct {
+	// address is off for none; given says that somebody named it: the default may be
+	// taken by another bridge's, and that must not keep this one from starting.
+	address string
+	given   bool
+}
+
+// serve runs the bridge, which gets the console or nil to tell of, with the console
+// beside it.
+func (r besideBridge) serve(ctx context.Context, c console.Config, folder string, bridge func(context.Context, *console.Console) error) (err error) {
+	if r.address == "off" {
+		return bridge(ctx, nil)
+	}
+	if c.Home, err = home.Open(ctx, home.Config{Place: home.Place{Folder: folder}}); ctx.Err() != nil {
+		return nil // stopped while it started
+	} else if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Home.Close()) }()
+	c.Version = strings.Fields(versionText())[1]
+	page, err := console.Listen(ctx, r.address, c)
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return nil
+	case err != nil && r.given:
+		return explainRunConsole(err, c.Home.Place)
+	case err != nil:
+		c.Log.Warn("there is no console: choose another address with --console", "err", err)
+		return bridge(ctx, nil)
+	}
+	defer func() { err = errors.Join(err, page.Close()) }()
+	ctx, stop := context.WithCancel(ctx)
+	served := make(chan error, 1)
+	go func() { served <- page.Serve(ctx) }()
+	err = bridge(ctx, page)
+	stop()
+	return errors.Join(err, <-served)
+}
+
+func explainRunConsole(err error, at home.Place) error {
+	if errors.Is(err, console.ErrNoPassword) {
+		return explainConsole(err, at)
+	}
+	return fmt.Errorf("%w; choose another address with --console, or --console off", err)
+}

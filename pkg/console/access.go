@@ -1,0 +1,220 @@
+package console
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"fairbridge/pkg/home"
+	"fairbridge/pkg/secrets"
+)
+
+const (
+	// linkLives is how long a link is good for, sessionLives how long somebody who
+	// does nothing stays in.
+	linkLives    = 10 * time.Minute
+	sessionLives = 12 * time.Hour
+	// wrongs is how many wrong passwords are heard within wrongsIn.
+	wrongs   = 10
+	wrongsIn = 10 * time.Minute
+	// shortestPassword is for what the network can try.
+	shortestPassword = 12
+	keyBytes         = 32
+)
+
+// HashPassword returns what is kept of a password. Its error says what a password
+// has to be.
+func HashPassword(password string) (string, error) {
+	if len(password) < shortestPassword {
+		return "", fmt.Errorf("the console's password needs %d characters or more", shortestPassword)
+	}
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost+1)
+	if errors.Is(err, bcrypt.ErrPasswordTooLong) {
+		return "", errors.New("the console's password can have 72 bytes at most")
+	}
+	return string(hash), err
+}
+
+// access says who may come in.
+type access struct {
+	key      []byte // signs links
+	cookie   string // its name
+	password []byte // its hash
+	now      func() time.Time
+
+	checking sync.Mutex // one password at a time
+
+	mu sync.Mutex
+	// used are the links that somebody has come in by, until they expire.
+	used     map[[16]byte]time.Time
+	sessions map[[sha256.Size]byte]time.Time
+	wrong    []time.Time
+}
+
+func newAccess(ctx context.Context, h *home.Home, address net.Addr, now func() time.Time) (*access, error) {
+	a := &access{key: make([]byte, keyBytes), now: now, used: map[[16]byte]time.Time{}, sessions: map[[sha256.Size]byte]time.Time{}}
+	_, _ = rand.Read(a.key) // it never fails
+	_, port, err := net.SplitHostPort(address.String())
+	if err != nil {
+		return nil, fmt.Errorf("the console's address: %w", err)
+	}
+	// Browsers keep cookies by host alone: another console of this machine has
+	// another name.
+	a.cookie = "fairbridge_" + port
+	kept, err := h.Secret(ctx, secrets.ConsolePassword)
+	switch {
+	case errors.Is(err, secrets.ErrNotFound) || errors.Is(err, secrets.ErrEmpty):
+		return a, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the console's password: %w", err)
+	}
+	if _, err := bcrypt.Cost([]byte(kept)); err != nil { // an environment variable has it as it is
+		if kept, err = HashPassword(kept); err != nil {
+			return nil, err
+		}
+	}
+	a.password = []byte(kept)
+	return a, nil
+}
+
+func (a *access) exportKey() string { return base64.RawURLEncoding.EncodeToString(a.key) }
+
+func (a *access) link() string { return linkPath(a.key, a.now()) }
+
+// LinkTo is a [Console.Link] of the console that runs in a folder, in whatever
+// process of this user. The error wraps [fs.ErrNotExist] if none does.
+func LinkTo(folder string, now time.Time) (string, error) {
+	note, err := home.ReadConsole(folder)
+	if err != nil {
+		return "", err
+	}
+	key, err := base64.RawURLEncoding.DecodeString(note.Key)
+	if err != nil || len(key) != keyBytes {
+		return "", fmt.Errorf("the note of the console in %s cannot be read: start it again", folder)
+	}
+	return "http://" + reachable(note.Address) + linkPath(key, now), nil
+}
+
+// linkPath has in its query when it expires, a number of its own, and the key's
+// signature of both.
+func linkPath(key []byte, now time.Time) string {
+	said := binary.BigEndian.AppendUint64(nil, uint64(now.Add(linkLives).Unix()))
+	said = append(said, make([]byte, 16)...)
+	_, _ = rand.Read(said[8:])
+	return "/enter?once=" + base64.RawURLEncoding.EncodeToString(append(said, sign(key, said)...))
+}
+
+func sign(key, said []byte) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write(said)
+	return h.Sum(nil)
+}
+
+// takeLink says whether a link lets somebody in, which it does once.
+func (a *access) takeLink(once string) bool {
+	raw, err := base64.RawURLEncoding.DecodeString(once)
+	if err != nil || len(raw) != 24+sha256.Size || !hmac.Equal(raw[24:], sign(a.key, raw[:24])) {
+		return false
+	}
+	expires := time.Unix(int64(binary.BigEndian.Uint64(raw)), 0)
+	number := [16]byte(raw[8:24])
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	prune(a.used, a.now())
+	if _, used := a.used[number]; used || !a.now().Before(expires) {
+		return false
+	}
+	a.used[number] = expires
+	return true
+}
+
+func prune[K comparable](m map[K]time.Time, now time.Time) {
+	for k, until := range m {
+		if !now.Before(until) {
+			delete(m, k)
+		}
+	}
+}
+
+var (
+	errWrongPassword = errors.New("This is not the password.")
+	errTooMany       = errors.New("Too many wrong passwords; wait ten minutes, or come in by a link: fairbridge console --open")
+)
+
+// checkPassword is slow by design, and does one at a time.
+func (a *access) checkPassword(password string) error {
+	a.checking.Lock()
+	defer a.checking.Unlock()
+	now := a.now()
+	a.mu.Lock()
+	for len(a.wrong) > 0 && now.Sub(a.wrong[0]) > wrongsIn {
+		a.wrong = a.wrong[1:]
+	}
+	many := len(a.wrong) >= wrongs
+	a.mu.Unlock()
+	if many {
+		return errTooMany
+	}
+	if a.password != nil && bcrypt.CompareHashAndPassword(a.password, []byte(password)) == nil {
+		return nil
+	}
+	a.mu.Lock()
+	a.wrong = append(a.wrong, now)
+	a.mu.Unlock()
+	return errWrongPassword
+}
+
+// begin lets a browser in.
+func (a *access) begin(w http.ResponseWriter, r *http.Request) {
+	token := rand.Text() + rand.Text()
+	a.mu.Lock()
+	prune(a.sessions, a.now())
+	a.sessions[sha256.Sum256([]byte(token))] = a.now().Add(sessionLives)
+	a.mu.Unlock()
+	a.setCookie(w, r, token, 0)
+}
+
+func (a *access) setCookie(w http.ResponseWriter, r *http.Request, value string, age int) {
+	http.SetCookie(w, &http.Cookie{
+		Name: a.cookie, Value: value, Path: "/", MaxAge: age, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		// A proxy that is lied about here makes the cookie stricter, and no more.
+		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
+	})
+}
+
+// knows says whether the browser was let in.
+func (a *access) knows(r *http.Request) bool {
+	cookie, err := r.Cookie(a.cookie)
+	if err != nil {
+		return false
+	}
+	id := sha256.Sum256([]byte(cookie.Value))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.now()
+	if until, ok := a.sessions[id]; !ok || !now.Before(until) {
+		return false
+	}
+	a.sessions[id] = now.Add(sessionLives)
+	return true
+}
+
+func (a *access) end(w http.ResponseWriter, r *http.Request) {
+	if cookie, err := r.Cookie(a.cookie); err == nil {
+		a.mu.Lock()
+		delete(a.sessions, sha256.Sum256([]byte(cookie.Value)))
+		a.mu.Unlock()
+	}
+	a.setCookie(w, r, "", -1)
+}

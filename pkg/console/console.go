@@ -1,0 +1,225 @@
+// Package console is the operator's console in a browser: how the bridge is, what
+// became of each feedback, and the work on dead letters. It calls what the command
+// calls (pkg/home, pkg/deadletter, pkg/deliveries, pkg/preview), so that one does
+// what the other does.
+//
+// Its pages are rendered here and work without JavaScript; one script refreshes
+// them while nobody is typing. Nothing comes from elsewhere, and nothing of what a
+// tester wrote can act in them.
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/deliveries"
+	"fairbridge/pkg/home"
+)
+
+// ErrNoPassword says that others could reach the console, and there is no password
+// that keeps them out.
+var ErrNoPassword = errors.New("a console that others reach needs a password")
+
+// Config is what a [Console] is made of. Home and Config are required.
+type Config struct {
+	// Home is the bridge. It stays open as long as the console serves.
+	Home *home.Home
+	// Config is the path of fairbridge.yaml, for what the bridge does not tell. The
+	// file may be missing.
+	Config string
+	// Hosts are names that the console is reached by, beside this machine's and
+	// plain addresses: a reverse proxy's, say. A request for another is refused.
+	Hosts []string
+	// ReadOnly refuses every change.
+	ReadOnly bool
+	// Simulator is the page of the simulator that plays Centercode, "" if none does.
+	Simulator string
+	// Version is the program's.
+	Version string
+	// Log gets what goes wrong; nil for nobody.
+	Log *slog.Logger
+	// Now is the clock; the default is time.Now.
+	Now func() time.Time
+}
+
+// Console serves the pages. Several people may use it at once.
+type Console struct {
+	Config
+
+	listener  net.Listener
+	access    *access
+	finder    *deliveries.Finder
+	desk      *deadletter.Desk
+	jobs      *jobs
+	news      *news
+	snapshots snapshots
+	server    *http.Server
+	// running ends with the console, and ends what goes on without a request.
+	running context.Context
+	stop    context.CancelFunc
+}
+
+// Listen returns a console that listens at an address, host:port, and does not
+// answer yet. In a folder it leaves a note for [LinkTo]. The caller owes a
+// [Console.Close]. The error wraps [ErrNoPassword], or is a [*net.OpError] if the
+// address cannot be listened on.
+func Listen(ctx context.Context, address string, c Config) (*Console, error) {
+	if c.Home == nil {
+		return nil, errors.New("console: Home is required")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Console{Config: c}
+	if err := s.listen(ctx, address); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Console) listen(ctx context.Context, address string) (err error) {
+	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address); err != nil {
+		return fmt.Errorf("listen for browsers: %w", err)
+	}
+	if s.access, err = newAccess(ctx, s.Home, s.listener.Addr(), s.Now); err != nil {
+		return err
+	}
+	if s.access.password == nil && !s.onLoopback() {
+		return fmt.Errorf("listen for browsers at %s: %w", address, ErrNoPassword)
+	}
+	m, err := s.Home.Mapping(ctx, s.Config.Config, false)
+	if err != nil {
+		m.Config = nil // links are what is missing then; the pages that need it say why
+	}
+	if s.finder, err = deliveries.New(deliveries.Config{Home: s.Home, Mapping: m.Config}); err != nil {
+		return err
+	}
+	if s.desk, err = s.deskTelling(nil); err != nil {
+		return err
+	}
+	s.news = newNews(s)
+	s.jobs = newJobs(s)
+	s.server = &http.Server{
+		Handler: s.handler(), ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	}
+	if s.Home.OnAWS() {
+		return nil
+	}
+	return home.WriteConsole(s.Home.Folder, home.ConsoleNote{Address: s.listener.Addr().String(), Key: s.access.exportKey()})
+}
+
+// Close lets go of the address.
+func (s *Console) Close() error {
+	if s.listener == nil {
+		return nil
+	}
+	var err error
+	if !s.Home.OnAWS() && s.access != nil {
+		err = home.RemoveConsole(s.Home.Folder, s.access.exportKey())
+	}
+	if closed := s.listener.Close(); !errors.Is(closed, net.ErrClosed) {
+		err = errors.Join(err, closed)
+	}
+	return err
+}
+
+// grace is what a stop leaves to the answers that are being written.
+const grace = 5 * time.Second
+
+// Serve answers requests until ctx ends. What is being replayed then stops after
+// what has begun, and the rest goes back into the queue.
+func (s *Console) Serve(ctx context.Context) error {
+	s.running, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	served := make(chan error, 1)
+	var all sync.WaitGroup
+	all.Go(func() { served <- s.server.Serve(s.listener) })
+	all.Go(func() { s.news.run(s.running) })
+	var err error
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		s.stop() // before the shutdown, which waits for the streams
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer cancel()
+		if err = s.server.Shutdown(closing); err != nil {
+			err = s.server.Close()
+		}
+	}
+	s.stop()
+	all.Wait()
+	s.jobs.wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Link is an address that lets its first visitor in, once, within ten minutes. It
+// is for a terminal, and belongs into no log.
+func (s *Console) Link() string { return s.URL() + s.access.link() }
+
+// URL is the console's address.
+func (s *Console) URL() string { return "http://" + reachable(s.listener.Addr().String()) }
+
+// reachable is an address to go to where all of a machine's are listened on.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// deskTelling is a desk that tells how far it is.
+func (s *Console) deskTelling(progress func(what string, done, of int)) (*deadletter.Desk, error) {
+	return deadletter.New(deadletter.Config{Home: s.Home, Progress: progress, Now: s.Now})
+}
+
+func (s *Console) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /assets/{hash}/{name}", serveAsset)
+	mux.HandleFunc("GET /enter", s.enter)
+	mux.HandleFunc("POST /enter", s.enterByPassword)
+	for pattern, page := range map[string]page{
+		"GET /{$}":                     s.showNow,
+		"POST /pause":                  s.changes(s.pause),
+		"POST /resume":                 s.changes(s.resume),
+		"GET /letters":                 s.showLetters,
+		"GET /letters/{group}":         s.showGroup,
+		"POST /letters/{group}/replay": s.changes(s.replayGroup),
+		"POST /letters/{group}/drop":   s.changes(s.dropGroup),
+		"GET /jobs/{job}":              s.showJob,
+		"POST /jobs/{job}/cancel":      s.changes(s.cancelJob),
+		"GET /deliveries":              s.showDeliveries,
+		"GET /deliveries.csv":          s.csvDeliveries,
+		"GET /deliveries/{id}":         s.showDelivery,
+		"GET /deliveries/{id}/edit":    s.editDelivery,
+		"POST /deliveries/{id}/edit":   s.checkEdit,
+		"POST /deliveries/{id}/replay": s.changes(s.replayDelivery),
+		"POST /deliveries/{id}/settle": s.changes(s.settleDelivery),
+		"POST /deliveries/{id}/drop":   s.changes(s.dropDelivery),
+		"GET /refused":                 s.showRefused,
+		"GET /try":                     s.showTry,
+		"POST /try":                    s.tryPayload,
+		"GET /news":                    s.stream,
+		"POST /leave":                  s.leave,
+		"/":                            s.nothing,
+	} {
+		mux.Handle(pattern, s.entered(s.serve(page)))
+	}
+	return s.protected(mux)
+}

@@ -1,0 +1,244 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/deliveries"
+	"fairbridge/pkg/internal/shellword"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+)
+
+const (
+	deliveriesShown = 100
+	deliveriesInCSV = 100_000
+	// rowsAppear is how often what a stack has found so far is sent.
+	rowsAppear = 250 * time.Millisecond
+)
+
+// search is what the deliveries page is asked for; it stands in the address, so that a
+// view can be sent to somebody.
+type search struct {
+	Text, App, Email, Ticket, Session, Reason, Since, Until string
+	States                                                  []string
+
+	query ledger.Query
+}
+
+func readSearch(q url.Values, now time.Time) (search, error) {
+	get := func(name string) string { return strings.TrimSpace(q.Get(name)) }
+	f := search{
+		Text: get("q"), App: get("app"), Email: get("email"), Ticket: get("ticket"), Session: get("session"),
+		Reason: get("reason"), Since: get("since"), Until: get("until"),
+	}
+	for _, state := range q["state"] {
+		if slices.Contains(ledger.Standings(), state) {
+			f.States = append(f.States, state)
+		}
+	}
+	f.query = ledger.Query{Text: f.Text, App: f.App, Email: f.Email, Ticket: f.Ticket, Session: f.Session, Reason: f.Reason, States: f.States}
+	// The path of a session's address is what is remembered.
+	if _, after, ok := strings.Cut(f.Session, "://"); ok {
+		_, f.query.Session, _ = strings.Cut(after, "/")
+	}
+	for _, bound := range []struct {
+		text string
+		time *time.Time
+	}{{f.Since, &f.query.Since}, {f.Until, &f.query.Until}} {
+		if bound.text == "" {
+			continue
+		}
+		var err error
+		if *bound.time, err = deadletter.ParseTime(bound.text, now); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
+
+// deliveriesData is the page before its rows, which come as they are found.
+type deliveriesData struct {
+	search
+	Problem    string
+	AllStates  []stateChoice
+	AllReasons []queue.Reason
+	CSV        string
+	Command    string
+	OnAWS      bool
+	Filtered   bool
+	// Rows and End are where the rows go, and what is said after them.
+	Rows, End template.HTML
+}
+
+type stateChoice struct {
+	Name   string
+	Chosen bool
+}
+
+// The places in the page that is rendered before there are rows.
+const (
+	rowsHere = "<!--rows-->"
+	endHere  = "<!--end-->"
+)
+
+func (s *Console) showDeliveries(w http.ResponseWriter, r *http.Request) error {
+	f, problem := readSearch(r.URL.Query(), s.Now())
+	d := deliveriesData{
+		search: f, AllReasons: queue.Reasons(), OnAWS: s.Home.OnAWS(), Rows: rowsHere, End: endHere,
+		CSV: "/deliveries.csv?" + r.URL.RawQuery, Command: s.Home.Command(findCommand(f)), Filtered: r.URL.RawQuery != "",
+	}
+	for _, state := range ledger.Standings() {
+		d.AllStates = append(d.AllStates, stateChoice{state, slices.Contains(f.States, state)})
+	}
+	if problem != nil {
+		d.Problem = capital(problem.Error()) + "."
+	}
+	var b bytes.Buffer
+	if err := pages["deliveries.html"].ExecuteTemplate(&b, "frame.html", s.view(r, "Deliveries", d)); err != nil {
+		return fmt.Errorf("write the page of deliveries: %w", err)
+	}
+	head, rest, _ := strings.Cut(b.String(), rowsHere)
+	middle, tail, _ := strings.Cut(rest, endHere)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	end := "" // what is said below
+	if problem == nil {
+		end = s.writeFound(w, r, f.query, head)
+	} else {
+		_, _ = w.Write([]byte(head))
+	}
+	_, _ = w.Write([]byte(middle + template.HTMLEscapeString(end) + tail)) // the browser may be gone
+	return nil
+}
+
+// writeFound writes the page's beginning and the rows, and returns what is to be said
+// of them. In a folder all are found at once; on a stack they are sent as they are.
+func (s *Console) writeFound(w http.ResponseWriter, r *http.Request, q ledger.Query, head string) string {
+	out := http.NewResponseController(w)
+	rows := bytes.NewBufferString(head)
+	var sent time.Time
+	send := func() error {
+		_, err := w.Write(rows.Bytes())
+		rows.Reset()
+		sent = time.Now()
+		return err
+	}
+	found := 0
+	flush := func() error {
+		if !s.Home.OnAWS() || time.Since(sent) < rowsAppear {
+			return nil
+		}
+		if err := send(); err != nil {
+			return err
+		}
+		return out.Flush()
+	}
+	if err := flush(); err != nil {
+		return ""
+	}
+	more, err := s.finder.Find(r.Context(), q, deliveriesShown, func(d deliveries.Delivery) error {
+		found++
+		if err := pages["deliveries.html"].ExecuteTemplate(rows, "delivery-row", rowView{d, s.Now()}); err != nil {
+			return err
+		}
+		return flush()
+	})
+	_ = send() // the browser may be gone
+	switch {
+	case r.Context().Err() != nil:
+		return ""
+	case err != nil:
+		return "What comes after these could not be read: " + err.Error()
+	case found == 0:
+		return "Nothing was found. What is done is remembered for 35 days."
+	case more && s.Home.OnAWS():
+		return fmt.Sprintf("There are more; these %d were found first. Narrow it down, or take the CSV.", found)
+	case more:
+		return fmt.Sprintf("There are more; these %d are the last. Narrow it down, or take the CSV.", found)
+	}
+	return ""
+}
+
+// rowView is a row of a table of deliveries.
+type rowView struct {
+	deliveries.Delivery
+	Now time.Time
+}
+
+// Tone is the colour of the state.
+func (v rowView) Tone() string {
+	switch ledger.State(v.State) {
+	case ledger.Completed:
+		return "ok"
+	case ledger.Dead:
+		return "bad"
+	case ledger.Claimed, ledger.Creating, ledger.Created:
+		return "warn"
+	}
+	return ""
+}
+
+// Standing is the state in a word or two.
+func (v rowView) Standing() string {
+	switch ledger.State(v.State) {
+	case ledger.Completed:
+		return "ticket"
+	case ledger.Dead:
+		if v.Status != 0 {
+			return fmt.Sprintf("dead: %s, %d", word(v.Reason), v.Status)
+		}
+		return "dead: " + word(v.Reason)
+	case ledger.Claimed:
+		return "waiting"
+	case ledger.Creating:
+		return "ticket in doubt"
+	case ledger.Created:
+		return "files missing"
+	}
+	return v.State
+}
+
+func (s *Console) csvDeliveries(w http.ResponseWriter, r *http.Request) error {
+	f, err := readSearch(r.URL.Query(), s.Now())
+	if err != nil {
+		return &failure{Status: http.StatusUnprocessableEntity, Text: capital(err.Error()) + ".", Back: "/deliveries"}
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="deliveries.csv"`)
+	more, err := s.finder.Find(r.Context(), f.query, deliveriesInCSV, deliveries.CSV(w))
+	if err != nil || more {
+		// A file that ends too soon must not look whole: the download fails.
+		s.Log.Warn("the console: a CSV was cut off", "err", err, "more", more)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// findCommand finds the same.
+func findCommand(f search) string {
+	words := "find"
+	add := func(flag, value string) {
+		if value != "" {
+			words += strings.TrimRight(" "+flag+" ", " ") + " " + shellword.Quote(value)
+		}
+	}
+	add("", f.Text)
+	add("--app", f.App)
+	add("--email", f.Email)
+	add("--ticket", f.Ticket)
+	add("--session", f.Session)
+	add("--reason", f.Reason)
+	add("--since", f.Since)
+	add("--until", f.Until)
+	for _, state := range f.States {
+		add("--state", state)
+	}
+	return words
+}

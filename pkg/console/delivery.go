@@ -1,0 +1,226 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/deliveries"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/preview"
+	"fairbridge/pkg/queue"
+)
+
+// deliveryData is the page of a delivery. Of what the ledger does not know only the
+// letter is there, and the other way round.
+type deliveryData struct {
+	ID string
+	*deliveries.Shown
+	Letter *deadletter.Shown
+	Steps  []step
+	// LetterProblem says why the letter cannot be shown, MappingProblem why there is
+	// no request.
+	LetterProblem, MappingProblem string
+	// Waits says that the delivery is on its way.
+	Waits      bool
+	InDoubt    bool
+	SessionURL string
+	Payload    json.RawMessage
+	// Commands do what the buttons do.
+	Show, Replay, Edit, AsCreated, CreateAgain, Drop string
+}
+
+func (s *Console) showDelivery(w http.ResponseWriter, r *http.Request) error {
+	d, err := s.delivery(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if d.ID != r.PathValue("id") {
+		http.Redirect(w, r, "/deliveries/"+d.ID, http.StatusSeeOther)
+		return nil
+	}
+	return s.render(w, r, http.StatusOK, "delivery.html", "Delivery "+shortID(d.ID), d)
+}
+
+// delivery is all that is known of a delivery.
+func (s *Console) delivery(ctx context.Context, id string) (*deliveryData, error) {
+	if len(id) < 6 || strings.Trim(strings.ToLower(id), "0123456789abcdef") != "" {
+		return nil, &failure{Status: http.StatusNotFound, Text: "This is no delivery id.", Back: "/deliveries"}
+	}
+	d := &deliveryData{ID: id}
+	shown, err := s.finder.Show(ctx, id, nil)
+	switch {
+	case errors.Is(err, deliveries.ErrNone):
+		// A letter that the ledger was not told of has its page all the same.
+	case err != nil:
+		return nil, err
+	default:
+		d.ID, d.Shown, d.Payload = shown.DeliveryID, shown, shown.Payload
+		d.Waits = shown.Ledger.State != ledger.Completed && shown.Ledger.State != ledger.Dead
+		d.InDoubt = shown.Ledger.InDoubt() && !d.Waits
+	}
+	if d.Shown == nil || d.Ledger.State == ledger.Dead && !d.Ledger.Dropped() {
+		if err := s.addLetter(ctx, d); err != nil {
+			return nil, err
+		}
+	}
+	d.SessionURL = sessionURL(d.Payload)
+	command := func(words string) string { return s.Home.Command(strings.ReplaceAll(words, "ID", shortID(d.ID))) }
+	d.Show, d.Replay, d.Edit = command("show ID"), command("dlq replay ID --wait"), command("dlq replay ID --set FIELD=VALUE --wait")
+	d.AsCreated, d.CreateAgain = command("dlq replay ID --as-created TICKET --wait"), command("dlq replay ID --create-again --wait")
+	d.Drop = command(`dlq drop ID --because "..."`)
+	return d, nil
+}
+
+func (s *Console) addLetter(ctx context.Context, d *deliveryData) error {
+	check, err := s.checker(ctx)
+	if err != nil {
+		d.MappingProblem = err.Error()
+	}
+	letter, err := s.desk.Show(ctx, deadletter.Filter{IDs: []string{d.ID}}, check)
+	switch {
+	case err != nil && d.Shown == nil:
+		return &failure{Status: http.StatusNotFound, Text: "Neither the ledger nor the dead-letter queue has this delivery.", Back: "/deliveries"}
+	case err != nil:
+		d.LetterProblem = err.Error() // it may be on its way back
+		return nil
+	}
+	d.ID, d.Letter, d.Payload, d.Steps = letter.Letter.DeliveryID, letter, letter.Payload, s.steps(letter.Advice, letter.Letter.DeliveryID)
+	return nil
+}
+
+// sessionURL is TestFairy's page of the session, if the payload names one that a
+// browser may be sent to.
+func sessionURL(payload json.RawMessage) string {
+	var event struct {
+		SessionURL string `json:"sessionUrl"`
+	}
+	if json.Unmarshal(payload, &event) != nil {
+		return ""
+	}
+	u, err := url.Parse(event.SessionURL)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return ""
+	}
+	return u.String()
+}
+
+// checker makes requests by the mapping that the bridge runs.
+func (s *Console) checker(ctx context.Context) (*preview.Checker, error) {
+	m, err := s.Home.Mapping(ctx, s.Config.Config, false)
+	switch {
+	case err != nil:
+		return nil, err
+	case m.Config == nil:
+		return nil, errors.New("no mapping is known: no bridge has run here, and there is no " + s.Config.Config)
+	}
+	return preview.New(preview.Config{Mapping: m.Config, By: m.By, Now: s.Now})
+}
+
+// replayOne replays the one letter that an id means, and says why it stays if it
+// does.
+func (s *Console) replayOne(ctx context.Context, id string, o deadletter.ReplayOptions) error {
+	release, err := s.jobs.actNow(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	o.Filter.IDs = []string{id}
+	var stays error
+	o.Stays = func(_ deadletter.Case, err error) { stays = err }
+	o.Edited = func(_ deadletter.Case, _ []queue.Edit, err error) error {
+		stays = errors.Join(stays, err)
+		return nil
+	}
+	o.Looked = func(ctx context.Context, in *deadletter.Selection) error {
+		if len(in.Cases) == 0 {
+			return s.desk.NoLetter(ctx, id, in)
+		}
+		return nil
+	}
+	// What was begun is finished, even if somebody closes the page.
+	sent, err := s.desk.Replay(context.WithoutCancel(ctx), o)
+	back := "/deliveries/" + id
+	switch {
+	case err != nil:
+		return &failure{Status: http.StatusConflict, Text: capital(err.Error()) + ".", Back: back}
+	case errors.Is(stays, deadletter.ErrTooOften):
+		return &failure{Status: http.StatusConflict, Text: fmt.Sprintf("It has been replayed %d times already. Mend the cause, then choose to replay it all the same.", deadletter.MostReplays), Back: back}
+	case stays != nil && !errors.Is(stays, deadletter.ErrNotRemoved):
+		return &failure{Status: http.StatusConflict, Text: "It stays: " + stays.Error() + ".", Back: back}
+	}
+	return sent.NotReleased
+}
+
+func (s *Console) replayDelivery(w http.ResponseWriter, r *http.Request) error {
+	sets, err := givenSets(r)
+	if err != nil {
+		return err
+	}
+	o := deadletter.ReplayOptions{Sets: sets, Force: r.PostFormValue("force") != ""}
+	if len(sets) > 0 {
+		if o.Checker, err = s.checker(r.Context()); err != nil {
+			return err
+		}
+	}
+	id := r.PathValue("id")
+	if err := s.replayOne(r.Context(), id, o); err != nil {
+		return err
+	}
+	return s.done(w, r, nil, "replayed", "/deliveries/"+id)
+}
+
+// settleDelivery takes a person's word on a request whose answer was lost.
+func (s *Console) settleDelivery(w http.ResponseWriter, r *http.Request) error {
+	id := r.PathValue("id")
+	o := deadletter.ReplayOptions{Settlement: deadletter.Settlement{AsCreated: strings.TrimSpace(r.PostFormValue("ticket"))}}
+	switch r.PostFormValue("there") {
+	case "none":
+		o.Settlement = deadletter.Settlement{CreateAgain: true}
+	case "is":
+		if o.Settlement.AsCreated == "" {
+			return &failure{Status: http.StatusUnprocessableEntity, Text: "Which ticket is it? Enter its id.", Back: "/deliveries/" + id}
+		}
+	default:
+		return &failure{Status: http.StatusUnprocessableEntity, Text: "Say whether there is a ticket.", Back: "/deliveries/" + id}
+	}
+	if err := s.replayOne(r.Context(), id, o); err != nil {
+		return err
+	}
+	return s.done(w, r, nil, "settled", "/deliveries/"+id)
+}
+
+func (s *Console) dropDelivery(w http.ResponseWriter, r *http.Request) error {
+	id, because := r.PathValue("id"), strings.TrimSpace(r.PostFormValue("because"))
+	back := "/deliveries/" + id
+	if because == "" {
+		return &failure{Status: http.StatusUnprocessableEntity, Text: "Say why: a feedback that is given up must be explained.", Back: back}
+	}
+	release, err := s.jobs.actNow(r.Context())
+	if err != nil {
+		return err
+	}
+	defer release()
+	ctx := context.WithoutCancel(r.Context())
+	in, err := s.desk.Select(ctx, deadletter.Wish{Filter: deadletter.Filter{IDs: []string{id}}})
+	if err != nil {
+		return err
+	}
+	var stays error
+	if len(in.Cases) == 0 {
+		stays = s.desk.NoLetter(ctx, id, in)
+	}
+	s.desk.Drop(ctx, in, because, func(_ deadletter.Case, err error) { stays = err })
+	if err := in.Hold.Release(ctx); err != nil {
+		return err
+	}
+	if stays != nil {
+		return &failure{Status: http.StatusConflict, Text: "It stays: " + stays.Error() + ".", Back: back}
+	}
+	return s.done(w, r, nil, "dropped", back)
+}

@@ -1,0 +1,306 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"fairbridge/pkg/deadletter"
+)
+
+const (
+	// remembered is how many jobs are shown after they have ended.
+	remembered = 50
+	// mostStays is how many letters a job names that it left.
+	mostStays = 50
+	// followed is how long a replay's deliveries are waited for.
+	followed = time.Hour
+	// actsWithin is how long one who does something to a single letter waits for
+	// others.
+	actsWithin = 15 * time.Second
+)
+
+// jobs is the work that goes on when the browser is closed. It ends with the console.
+type jobs struct {
+	console *Console
+	// acting is held by whoever has the queue's letters in hand: another would find
+	// none.
+	acting chan struct{}
+	going  sync.WaitGroup
+
+	mu  sync.Mutex
+	all []*job // the last one first
+	ids int
+}
+
+// job is one of them.
+type job struct {
+	cancel context.CancelFunc
+	jobs   *jobs
+
+	mu sync.Mutex
+	v  jobView
+}
+
+// jobView is what can be seen of a job.
+type jobView struct {
+	ID    string
+	Title string
+	// Back is the page that it was started from.
+	Back         string
+	Command      string
+	Who          string
+	Began, Ended time.Time
+	// Stage is what it does, Done of Of how far it is with that.
+	Stage    string
+	Done, Of int
+	// Sent counts the letters that were replayed or dropped, Stays those that were
+	// not.
+	Sent     int
+	Stays    []stay
+	StaysAll int
+	// Tally is how the deliveries ended, once that is known.
+	Tally     []tally
+	Cancelled bool
+	Problem   string
+}
+
+// stay is a letter that was left, and why.
+type stay struct{ ID, Why string }
+
+// tally is how many deliveries ended in a way.
+type tally struct {
+	What  string
+	Tone  string
+	Count int
+}
+
+// Going says whether the job has not ended.
+func (v *jobView) Going() bool { return v.Ended.IsZero() }
+
+// Failed says whether something was left.
+func (v *jobView) Failed() bool { return v.Problem != "" || v.StaysAll > 0 }
+
+func newJobs(s *Console) *jobs { return &jobs{console: s, acting: make(chan struct{}, 1)} }
+
+var errStopping = errors.New("the console is being stopped")
+
+// act waits until nobody else has letters in hand.
+func (js *jobs) act(ctx context.Context) (release func(), err error) {
+	select {
+	case js.acting <- struct{}{}:
+		return sync.OnceFunc(func() { <-js.acting }), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// actNow is act for one who waits at a page.
+func (js *jobs) actNow(ctx context.Context) (release func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, actsWithin)
+	defer cancel()
+	release, err = js.act(ctx)
+	if err != nil {
+		return nil, &failure{Status: http.StatusConflict, Text: "Dead letters are being replayed or dropped at the moment: wait for the job to end, or cancel it.", Back: "/letters"}
+	}
+	return release, nil
+}
+
+// start begins a job. work gets letters in hand between acting and release.
+func (js *jobs) start(v jobView, work func(ctx context.Context, j *job) error) *job {
+	ctx, cancel := context.WithCancel(js.console.running)
+	j := &job{cancel: cancel, jobs: js, v: v}
+	js.mu.Lock()
+	js.ids++
+	j.v.ID = strconv.Itoa(js.ids)
+	j.v.Began = js.console.Now()
+	j.v.Stage = "waiting for others to finish"
+	js.all = slices.Insert(js.all, 0, j)
+	js.all = js.all[:min(len(js.all), remembered)]
+	js.mu.Unlock()
+	js.going.Go(func() {
+		defer cancel()
+		err := work(ctx, j)
+		js.console.snapshots.age(true) // before anybody sees that it has ended
+		j.update(func(v *jobView) {
+			v.Ended = js.console.Now()
+			v.Cancelled = ctx.Err() != nil
+			if err != nil && !v.Cancelled {
+				v.Problem = err.Error()
+			}
+		})
+		js.console.Log.Info("the console: a job ended", "job", v.Title, "who", v.Who, "cancelled", ctx.Err() != nil, "err", err)
+		js.console.news.tell()
+	})
+	return j
+}
+
+func (j *job) update(change func(*jobView)) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	change(&j.v)
+}
+
+func (j *job) view() *jobView {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	v := j.v
+	v.Stays, v.Tally = slices.Clone(v.Stays), slices.Clone(v.Tally)
+	return &v
+}
+
+// progress is told how far the desk is.
+func (j *job) progress(what string, done, of int) {
+	j.update(func(v *jobView) { v.Stage, v.Done, v.Of = what, done, of })
+	j.jobs.console.news.tell()
+}
+
+func (j *job) stays(c deadletter.Case, err error) {
+	if errors.Is(err, context.Canceled) {
+		return // it says so as a whole
+	}
+	j.update(func(v *jobView) {
+		if v.StaysAll++; len(v.Stays) < mostStays {
+			v.Stays = append(v.Stays, stay{c.DeliveryID, err.Error()})
+		}
+	})
+}
+
+func (js *jobs) get(id string) *job {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	for _, j := range js.all {
+		if j.v.ID == id {
+			return j
+		}
+	}
+	return nil
+}
+
+// recent are the last jobs, those that go on whatever their number.
+func (js *jobs) recent(most int) (views []*jobView) {
+	js.mu.Lock()
+	all := slices.Clone(js.all)
+	js.mu.Unlock()
+	for i, j := range all {
+		if v := j.view(); i < most || v.Going() {
+			views = append(views, v)
+		}
+	}
+	return views
+}
+
+// wait returns when all jobs have ended.
+func (js *jobs) wait() { js.going.Wait() }
+
+// replay is a job's work: to send letters back, and to see what becomes of them.
+func (s *Console) replay(o deadletter.ReplayOptions) func(context.Context, *job) error {
+	return func(ctx context.Context, j *job) error {
+		release, err := s.jobs.act(ctx)
+		if err != nil {
+			return err
+		}
+		defer release()
+		desk, err := s.deskTelling(j.progress)
+		if err != nil {
+			return err
+		}
+		o.Stays = j.stays
+		sent, err := desk.Replay(ctx, o)
+		release()
+		j.update(func(v *jobView) { v.Sent = len(sent.Cases) })
+		if err = errors.Join(err, sent.NotReleased); err != nil {
+			return err
+		}
+		ends, err := desk.Follow(ctx, sent.Cases, followed)
+		j.update(func(v *jobView) { v.Tally = tallyOf(ends) })
+		return err
+	}
+}
+
+// tallyOf counts how deliveries ended.
+func tallyOf(ends []deadletter.End) []tally {
+	counts := map[string]int{}
+	var order []string
+	add := func(what string) {
+		if counts[what]++; counts[what] == 1 {
+			order = append(order, what)
+		}
+	}
+	const completed, pending = "completed", "still on its way"
+	for _, e := range ends {
+		switch {
+		case e.Completed:
+			add(completed)
+		case !e.Ended:
+			add(pending)
+		default:
+			add("dead again: " + e.Fault.Reason + statusText(e.Fault.Status))
+		}
+	}
+	var all []tally
+	for _, what := range order {
+		t := tally{What: what, Tone: "bad", Count: counts[what]}
+		switch what {
+		case completed:
+			t.Tone = "ok"
+		case pending:
+			t.Tone = "warn"
+		}
+		all = append(all, t)
+	}
+	slices.SortStableFunc(all, func(a, b tally) int { return b.Count - a.Count })
+	return all
+}
+
+func statusText(status int) string {
+	if status == 0 {
+		return ""
+	}
+	return " (HTTP " + strconv.Itoa(status) + ")"
+}
+
+// drop is a job's work: to give letters up.
+func (s *Console) drop(filter deadletter.Filter, because string) func(context.Context, *job) error {
+	return func(ctx context.Context, j *job) error {
+		release, err := s.jobs.act(ctx)
+		if err != nil {
+			return err
+		}
+		defer release()
+		desk, err := s.deskTelling(j.progress)
+		if err != nil {
+			return err
+		}
+		in, err := desk.Select(ctx, deadletter.Wish{Filter: filter})
+		if err != nil {
+			return err
+		}
+		dropped := desk.Drop(ctx, in, because, j.stays)
+		j.update(func(v *jobView) { v.Sent, v.Tally = dropped, []tally{{What: "dropped", Tone: "ok", Count: dropped}} })
+		return in.Hold.Release(ctx)
+	}
+}
+
+func (s *Console) showJob(w http.ResponseWriter, r *http.Request) error {
+	j := s.jobs.get(r.PathValue("job"))
+	if j == nil {
+		return &failure{Status: http.StatusNotFound, Text: "This console knows of no such job: it may have been started anew since. What a job has done is on the timelines of its deliveries.", Back: "/letters"}
+	}
+	v := j.view()
+	return s.render(w, r, http.StatusOK, "job.html", v.Title, v)
+}
+
+func (s *Console) cancelJob(w http.ResponseWriter, r *http.Request) error {
+	j := s.jobs.get(r.PathValue("job"))
+	if j == nil {
+		return &failure{Status: http.StatusNotFound, Text: "This console knows of no such job.", Back: "/letters"}
+	}
+	j.cancel()
+	http.Redirect(w, r, "/jobs/"+j.v.ID, http.StatusSeeOther)
+	return nil
+}

@@ -1,0 +1,132 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// news tells the pages that are open that something may have changed, so that they
+// fetch themselves anew. It looks only while somebody listens.
+type news struct {
+	console *Console
+	wake    chan struct{}
+
+	mu        sync.Mutex
+	listeners map[chan struct{}]bool
+}
+
+const (
+	// How often the bridge is looked at: a folder's file costs nothing to ask, a
+	// stack's queues are calls of AWS.
+	lookAtFolder = time.Second
+	lookAtStack  = 10 * time.Second
+	// refreshed is how long a page shows "2 min ago" before it is fetched anyhow.
+	refreshed = 30 * time.Second
+)
+
+func newNews(s *Console) *news {
+	return &news{console: s, wake: make(chan struct{}, 1), listeners: map[chan struct{}]bool{}}
+}
+
+func (n *news) listen() (heard chan struct{}, end func()) {
+	heard = make(chan struct{}, 1)
+	n.mu.Lock()
+	n.listeners[heard] = true
+	n.mu.Unlock()
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+	return heard, func() {
+		n.mu.Lock()
+		delete(n.listeners, heard)
+		n.mu.Unlock()
+	}
+}
+
+// tell has every open page look.
+func (n *news) tell() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for heard := range n.listeners {
+		select {
+		case heard <- struct{}{}:
+		default: // it has not looked since the last one
+		}
+	}
+}
+
+func (n *news) run(ctx context.Context) {
+	every := lookAtFolder
+	if n.console.Home.OnAWS() {
+		every = lookAtStack
+	}
+	last := ""
+	for {
+		n.mu.Lock()
+		nobody := len(n.listeners) == 0
+		n.mu.Unlock()
+		var later <-chan time.Time
+		if !nobody {
+			if now := n.console.fingerprint(ctx); now != last {
+				last = now
+				n.console.snapshots.age(false)
+				n.tell()
+			}
+			later = time.After(every)
+		}
+		select {
+		case <-later:
+		case <-n.wake:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// fingerprint changes with what the pages show, as far as that is cheap to see.
+func (s *Console) fingerprint(ctx context.Context) string {
+	work, workErr := s.Home.Depth(ctx, s.Home.WorkQueueURL)
+	dead, deadErr := s.Home.Depth(ctx, s.Home.DeadLetterQueueURL)
+	print := fmt.Sprint(work, workErr, dead, deadErr)
+	if s.Home.OnAWS() {
+		return print // its ledger would have to be read whole
+	}
+	last, err := s.Home.History.Recent(ctx, 1)
+	for _, r := range last {
+		print += fmt.Sprint(r.ID, r.Version)
+	}
+	return print + fmt.Sprint(err)
+}
+
+// stream is the server-sent events of an open page.
+func (s *Console) stream(w http.ResponseWriter, r *http.Request) error {
+	heard, end := s.news.listen()
+	defer end()
+	w.Header().Set("Content-Type", "text/event-stream")
+	out := http.NewResponseController(w)
+	tick := time.NewTicker(refreshed)
+	defer tick.Stop()
+	for said := ": hello\n\n"; ; said = "data: look\n\n" {
+		if err := out.SetWriteDeadline(time.Now().Add(grace)); err != nil {
+			return err
+		}
+		if _, err := w.Write([]byte(said)); err != nil {
+			return nil // the browser is gone
+		}
+		if err := out.Flush(); err != nil {
+			return nil
+		}
+		select {
+		case <-heard:
+		case <-tick.C:
+		case <-r.Context().Done():
+			return nil
+		case <-s.running.Done():
+			return nil
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package console
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
+
+	"fairbridge/pkg/deliveries"
+	"fairbridge/pkg/internal/printable"
+	"fairbridge/pkg/terminal"
+)
+
+//go:embed templates/*.html assets/*
+var files embed.FS
+
+// assetsHash stands in the addresses of assets, so that a browser may keep them.
+var assetsHash = func() string {
+	h := sha256.New()
+	for _, name := range []string{"style.css", "script.js", "icon.svg"} {
+		b, err := files.ReadFile("assets/" + name)
+		if err != nil {
+			panic(err) // it was embedded
+		}
+		h.Write(b)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:6])
+}()
+
+// pages are the templates, one set a page over the frame that all have.
+var pages = func() map[string]*template.Template {
+	frame := template.Must(template.New("frame.html").Funcs(functions).ParseFS(files, "templates/frame.html", "templates/parts.html"))
+	all := map[string]*template.Template{}
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		panic(err)
+	}
+	for _, path := range names {
+		name := strings.TrimPrefix(path, "templates/")
+		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(files, path))
+	}
+	return all
+}()
+
+var functions = template.FuncMap{
+	"line":  printable.Line,
+	"lines": printableLines,
+	"short": shortID,
+	"count": func(n int, what string) string {
+		return humanize.Comma(int64(n)) + " " + english.PluralWord(n, what, "")
+	},
+	"number": func(n int) string { return humanize.Comma(int64(n)) },
+	"bytes":  func(n int64) string { return humanize.IBytes(uint64(max(n, 0))) },
+	"cut":    func(most int, s string) string { return terminal.Shorten(printable.Line(s), most) },
+	"json":   indented,
+	"utc":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"since":  func(now, t time.Time) string { return Duration(now.Sub(t)) },
+	"asset":  func(name string) string { return "/assets/" + assetsHash + "/" + name },
+	"word":   word,
+	"raw":    func(data json.RawMessage) string { return terminal.Shorten(string(terminal.JSON(data)), 2000) },
+	"nav":    navigate,
+	"row":    func(d deliveries.Delivery, now time.Time) rowView { return rowView{d, now} },
+	"card":   func(g group, readOnly bool) groupCard { return groupCard{g, readOnly} },
+}
+
+// groupCard is a group where somebody may do something to it.
+type groupCard struct {
+	group
+	ReadOnly bool
+}
+
+// word is a reason's name to be read.
+func word(s string) string { return strings.ReplaceAll(s, "_", " ") }
+
+// navItem leads to a page.
+type navItem struct {
+	Href, Name string
+	Current    bool
+	Count      int
+}
+
+func navigate(v view, href, name string) navItem {
+	item := navItem{Href: href, Name: name, Current: v.Path == href || href != "/" && strings.HasPrefix(v.Path, href+"/")}
+	if href == "/letters" {
+		item.Count = v.Dead
+		item.Current = item.Current || strings.HasPrefix(v.Path, "/jobs/")
+	}
+	return item
+}
+
+func shortID(id string) string { return id[:min(12, len(id))] }
+
+// printableLines is what others wrote, with its lines.
+func printableLines(s string) string {
+	all := strings.Split(s, "\n")
+	for i, line := range all {
+		all[i] = printable.Line(line)
+	}
+	return strings.Join(all, "\n")
+}
+
+// indented is JSON to be read, in which nothing is hidden.
+func indented(data json.RawMessage) string {
+	var b bytes.Buffer
+	if json.Indent(&b, data, "", "  ") != nil {
+		return printableLines(string(data))
+	}
+	return string(terminal.JSON(b.Bytes()))
+}
+
+// Duration is a span in the two units that matter.
+func Duration(d time.Duration) string {
+	d = max(d, 0)
+	days := int(d / (24 * time.Hour))
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case days == 0:
+		return strings.TrimSuffix(fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60), " 0 min")
+	case days < 3:
+		return strings.TrimSuffix(fmt.Sprintf("%s %d h", english.Plural(days, "day", ""), int(d.Hours())%24), " 0 h")
+	}
+	return english.Plural(days, "day", "")
+}
+
+// view is what a page's template gets.
+type view struct {
+	Title string
+	// Path is where the page is, for what is current in the navigation.
+	Path     string
+	Query    string // what is searched for
+	Place    string
+	ReadOnly bool
+	Dead     int // letters, as far as that is known
+	Version  string
+	Now      time.Time
+	Notice   string
+	Data     any
+}
+
+func (s *Console) view(r *http.Request, title string, data any) view {
+	v := view{
+		Title: title, Place: s.Home.Folder, ReadOnly: s.ReadOnly, Version: s.Version, Now: s.Now(), Data: data, Dead: s.snapshots.dead(),
+	}
+	if s.Home.OnAWS() {
+		v.Place = s.Home.Stack
+	}
+	if r != nil {
+		v.Path, v.Notice = r.URL.Path, notices[r.URL.Query().Get("done")]
+		if strings.HasPrefix(r.URL.Path, "/deliveries") {
+			v.Query = r.URL.Query().Get("q")
+		}
+	}
+	return v
+}
+
+// notices say on the page that one comes back to what was done. Only these are
+// shown: an address could say anything.
+var notices = map[string]string{
+	"paused":   "Paused. Webhooks are still taken, and wait.",
+	"resumed":  "Resumed. What was held goes on within a minute; on a stack, within a quarter of an hour.",
+	"replayed": "Replayed. It is on its way; this page follows it.",
+	"settled":  "Settled, and on its way; this page follows it.",
+	"dropped":  "Dropped. Its reason is on the timeline.",
+}
+
+// render answers with a page in the frame. It is complete before anything is sent.
+func (s *Console) render(w http.ResponseWriter, r *http.Request, status int, name, title string, data any) error {
+	return s.write(w, status, name, "frame.html", s.view(r, title, data))
+}
+
+// renderBare answers with a page that somebody sees who has not come in.
+func (s *Console) renderBare(w http.ResponseWriter, status int, name, title string, data any) error {
+	return s.write(w, status, name, name, view{Title: title, Data: data})
+}
+
+func (s *Console) write(w http.ResponseWriter, status int, name, entry string, v view) error {
+	var b bytes.Buffer
+	if err := pages[name].ExecuteTemplate(&b, entry, v); err != nil {
+		return fmt.Errorf("write the page %s: %w", name, err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // the browser may be gone
+	return nil
+}
+
+func serveAsset(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("hash") == assetsHash {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	http.ServeFileFS(w, r, files, "assets/"+r.PathValue("name"))
+}

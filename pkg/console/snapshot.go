@@ -1,0 +1,141 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/home"
+	"fairbridge/pkg/ledger"
+)
+
+// snapshot is what the bridge said of itself at a time.
+type snapshot struct {
+	Status *home.Status
+	Groups []group
+	// Absent counts the letters that the ledger does not know.
+	Absent int
+	// GroupsErr says why the letters cannot be shown.
+	GroupsErr error
+	At        time.Time
+}
+
+// group is dead letters with one cause, as a page shows them.
+type group struct {
+	deadletter.Group
+	Advice deadletter.Advice
+	Cases  []deadletter.Case
+}
+
+// snapshots has the last snapshot, for as long as it is news: all pages that are open
+// ask at once, and a bridge must not be asked for each.
+type snapshots struct {
+	mu   sync.Mutex
+	last *snapshot
+	old  bool          // it is shown, but asked for again
+	next chan struct{} // closed when whoever asks is done; nil if nobody does
+	// changes counts what was changed from here: what was asked before is wrong.
+	changes int
+}
+
+const (
+	// freshFor is how long a snapshot is good, staleFor how long it is shown while it
+	// is asked for again.
+	freshFor = 5 * time.Second
+	staleFor = time.Minute
+)
+
+// age makes the snapshot old: something has changed. Changed by ourselves, it is not
+// shown any more.
+func (c *snapshots) age(ourselves bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.old = true
+	if ourselves {
+		c.last = nil
+		c.changes++
+	}
+}
+
+// dead is how many letters there were when that was asked last.
+func (c *snapshots) dead() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == nil || c.last.Status.DeadLetters == nil {
+		return 0
+	}
+	return c.last.Status.DeadLetters.Total()
+}
+
+// now returns a snapshot. It waits only where there is none of late.
+func (s *Console) now(ctx context.Context) (*snapshot, error) {
+	c := &s.snapshots
+	for {
+		c.mu.Lock()
+		last := c.last
+		age := staleFor
+		if last != nil {
+			age = s.Now().Sub(last.At)
+		}
+		if c.next == nil && (c.old || age >= freshFor) {
+			c.next, c.old = make(chan struct{}), false
+			go s.ask(c.next, c.changes)
+		}
+		next := c.next
+		c.mu.Unlock()
+		if last != nil && age < staleFor {
+			return last, nil
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-s.running.Done():
+			return nil, errors.New("the console is being stopped")
+		}
+	}
+}
+
+func (s *Console) ask(done chan struct{}, changes int) {
+	n := &snapshot{At: s.Now()}
+	var both sync.WaitGroup
+	both.Go(func() { n.Status = s.Home.Status(s.running, home.StatusOptions{Config: s.Config.Config}) })
+	both.Go(func() { n.Groups, n.Absent, n.GroupsErr = s.groups(s.running) })
+	both.Wait()
+	c := &s.snapshots
+	c.mu.Lock()
+	if c.next = nil; c.changes == changes {
+		c.last = n
+	}
+	c.mu.Unlock()
+	close(done)
+	s.news.tell()
+}
+
+// groups are the dead letters as they are now. None is taken in hand.
+func (s *Console) groups(ctx context.Context) (all []group, absent int, err error) {
+	in, err := s.desk.Look(ctx, deadletter.Wish{Entries: true})
+	if err != nil {
+		return nil, 0, err
+	}
+	byID := make(map[string]deadletter.Case, len(in.Cases))
+	for _, c := range in.Cases {
+		byID[c.DeliveryID] = c
+	}
+	for _, g := range deadletter.Groups(in.Cases) {
+		of := group{Group: g}
+		for _, id := range g.IDs {
+			of.Cases = append(of.Cases, byID[id])
+		}
+		first := of.Cases[0]
+		var e ledger.Entry
+		if first.Entry != nil {
+			e = *first.Entry
+		}
+		of.Advice = deadletter.AdviceFor(first.Letter, e, first.Entry != nil)
+		all = append(all, of)
+	}
+	return all, in.Absent, nil
+}
