@@ -67,6 +67,9 @@ func (t *replayTeller) replay(ctx context.Context, o deadletter.ReplayOptions, r
 		t.left = true
 		return nil
 	}
+	if len(result.Cases) > 0 {
+		t.idle(ctx)
+	}
 	if err := t.tell(result); err != nil || !t.call.wait && t.call.first == 0 {
 		return err
 	}
@@ -86,6 +89,18 @@ func (t *replayTeller) replay(ctx context.Context, o deadletter.ReplayOptions, r
 		t.goOn(rest, ends)
 	}
 	return err
+}
+
+// idle says that nobody works off what was replayed.
+func (t *replayTeller) idle(ctx context.Context) {
+	why, err := t.target.Idle(ctx)
+	switch {
+	case ctx.Err() != nil: // then nothing is known
+	case err != nil:
+		t.say("%v", err)
+	case why != "":
+		t.say("%s", why)
+	}
 }
 
 // goOn says how to go on with the rest after a trial.

@@ -13,6 +13,7 @@ import (
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/terminal"
 )
@@ -97,6 +98,14 @@ func TestReplayTooOftenOfWhatWasMoved(t *testing.T) {
 	}
 	h.dlq("replay", idOf(1)).want(t, exitLeft, "0 dead letters replayed\n",
 		"fairbridge: 6b86b273ff34 has been replayed 3 times already: mend the cause, then add --force\n")
+}
+
+// A replay into a bridge that does not run says so.
+func TestReplayIntoNothing(t *testing.T) {
+	h := newLetterHome(t, rejected(t, 1, ""))
+	h.must(home.RemoveRunning(h.data))
+	h.dlq("replay", "--all", "--yes").want(t, exitDone, "1 dead letter replayed\n",
+		"fairbridge: no bridge runs in this folder, so it waits: fairbridge run --data "+h.data+"\n")
 }
 
 // One is tried, and then the rest; a trial that fails leaves the rest as it is.

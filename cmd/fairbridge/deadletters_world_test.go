@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,13 +21,15 @@ import (
 
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/ledgertest"
 	"fairbridge/pkg/ledger/sqlite"
 	"fairbridge/pkg/queue"
 )
 
-// letterHome is a bridge's folder with dead letters, and no bridge running.
+// letterHome is a bridge's folder with dead letters, where a bridge seems to run that
+// works on nothing.
 type letterHome struct {
 	t      *testing.T
 	data   string
@@ -37,6 +41,9 @@ func newLetterHome(t *testing.T, letters ...deadletter.Letter) *letterHome {
 	t.Helper()
 	data := filepath.Join(t.TempDir(), "home")
 	h := &letterHome{t: t, data: data, home: openHome(t, data)}
+	bridge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }))
+	t.Cleanup(bridge.Close)
+	h.must(home.WriteRunning(data, bridge.Listener.Addr().String()))
 	store, err := sqlite.New(t.Context(), sqlite.Config{DB: h.home.DB})
 	if err != nil {
 		t.Fatal(err)

@@ -158,6 +158,8 @@ type Home struct {
 
 	// identity asks AWS who works here; nil on this machine.
 	identity func(context.Context) (string, error)
+	// mappings is nil on this machine.
+	mappings mappings
 	// stacks and policies take a stack down; nil on this machine.
 	stacks   stack.DeleteAPI
 	policies policies

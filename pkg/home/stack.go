@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -80,8 +81,8 @@ func openStack(ctx context.Context, p Place) (*Home, error) {
 		WorkQueueURL: s.WorkQueueURL, DeadLetterQueueURL: s.DeadLetterQueueURL, SecretsPrefix: s.SecretsPrefix,
 		Webhook: s.WebhookURL, CentercodeBaseURL: s.CentercodeBaseURL, Dashboard: s.DashboardURL,
 		Refusals: logRefusals{logs: cloudwatchlogs.NewFromConfig(cfg), stack: s.Name, now: time.Now},
-		identity: identity(sts.NewFromConfig(cfg)),
-		close:    func() error { return nil },
+		identity: identity(sts.NewFromConfig(cfg)), mappings: lambda.NewFromConfig(cfg),
+		close: func() error { return nil },
 	}, nil
 }
 
