@@ -86,7 +86,7 @@ that says why and can be replayed.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
 	root.AddCommand(
 		newRun(std), newDemo(std), newInit(std), newCheck(std), newSend(std),
-		newBackup(std), newRestore(std), newFind(std), newShow(std), newStats(std), newDeadLetters(std), newStatus(std), newConsole(std),
+		newBackup(std), newRestore(std), newFind(std), newShow(std), newStats(std), newForget(std), newDeadLetters(std), newStatus(std), newConsole(std),
 		newReconcile(std), newPause(std), newResume(std), newUndeploy(std), newSecrets(std), newWebhook(std), newVersion(std),
 	)
 	return root

@@ -28,12 +28,14 @@ type Filter struct {
 	Since, Until time.Time
 	// Match must all hold.
 	Match []Condition
+	// means, if it is set, must hold as well.
+	means func(Letter, testfairy.Event) bool
 }
 
 // NeedsPayload says whether the filter looks into the event, whose decoding can
 // be spared otherwise.
 func (f Filter) NeedsPayload() bool {
-	return len(f.Apps) > 0 || slices.ContainsFunc(f.Match, func(c Condition) bool { return !strings.HasPrefix(c.Field, "@") })
+	return f.means != nil || len(f.Apps) > 0 || slices.ContainsFunc(f.Match, func(c Condition) bool { return !strings.HasPrefix(c.Field, "@") })
 }
 
 // WithoutFault is the filter without what tells of the fault. For a letter that
@@ -54,7 +56,8 @@ func (f Filter) Selects(l Letter, event testfairy.Event) bool {
 		matchesAny(f.Statuses, func(s string) bool { return matchesStatus(s, l.Status) }) &&
 		matchesAny(f.Apps, func(app string) bool { return matchesApp(app, event.Text("appName")) }) &&
 		(f.Since.IsZero() || !at.Before(f.Since)) && (f.Until.IsZero() || at.Before(f.Until)) &&
-		!slices.ContainsFunc(f.Match, func(c Condition) bool { return !c.holds(l, event) })
+		!slices.ContainsFunc(f.Match, func(c Condition) bool { return !c.holds(l, event) }) &&
+		(f.means == nil || f.means(l, event))
 }
 
 func matchesAny[T any](wanted []T, matches func(T) bool) bool {

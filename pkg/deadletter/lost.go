@@ -113,6 +113,11 @@ func (d *Desk) keptLetter(ctx context.Context, r ledger.Record) (*Letter, error)
 	if err != nil {
 		return nil, err
 	}
+	return d.kept(ctx, e, r.Since)
+}
+
+// kept is the letter of a delivery that died at some time, as the ledger keeps it.
+func (d *Desk) kept(ctx context.Context, e ledger.Entry, died time.Time) (*Letter, error) {
 	text, err := d.ledger.Letter(ctx, e)
 	if err == nil {
 		var line queue.Line
@@ -125,7 +130,7 @@ func (d *Desk) keptLetter(ctx context.Context, r ledger.Record) (*Letter, error)
 		return nil, err
 	}
 	l := &Letter{MessageID: e.DeliveryID}
-	l.DeliveryID, l.Generation, l.Replays, l.Attempts, l.FailedAt = e.DeliveryID, e.Generation, e.Replays, e.Attempts, r.Since
+	l.DeliveryID, l.Generation, l.Replays, l.Attempts, l.FailedAt = e.DeliveryID, e.Generation, e.Replays, e.Attempts, died
 	if e.Last != nil {
 		l.Reason, l.Stage, l.Status, l.Description = queue.Reason(e.Last.Reason), queue.Stage(e.Last.Stage), e.Last.Status, e.Last.Text
 	}

@@ -111,6 +111,9 @@ type Entry struct {
 
 	// About is what the delivery is about, for people who ask for it.
 	About *About `json:"about,omitempty"`
+	// Forgotten says that what tells of a person is taken out, and their letter is
+	// not to be kept; see [Ledger.Forget].
+	Forgotten bool `json:"forgotten,omitempty"`
 
 	FirstSeen time.Time `json:"firstSeen"`
 	UpdatedAt time.Time `json:"updatedAt"`

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dustin/go-humanize/english"
+	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/terminal"
+)
+
+func newForget(std streams) *cobra.Command {
+	var at place
+	var dryRun, yes bool
+	cmd := &cobra.Command{
+		Use:   "forget EMAIL",
+		Short: "Take a person out of what the bridge keeps",
+		Long: `Takes the feedback that came from an email address out of what the bridge keeps.
+Dead letters are dropped. Of what is done stay the app, the times and the ticket, so
+that a copy of its message makes no second one. What is still on its way is listed
+and left: run it again when that is done. If the command dies in between, run it
+again as well.
+
+Centercode still has its tickets, which are listed, and TestFairy its sessions;
+docs/privacy.md says what else may have a copy, such as backups.`,
+		Example: `  fairbridge forget tester@example.com --dry-run
+  fairbridge forget tester@example.com --stack fairbridge --yes`,
+		Args: exactly("an email address"),
+		PreRunE: func(*cobra.Command, []string) error {
+			if !yes && !dryRun && !terminal.Is(std.in) {
+				return usage("there is nobody to ask here: look first (--dry-run), then add --yes")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
+				err := d.forget(cmd.Context(), args[0], dryRun, yes)
+				if errors.Is(err, deadletter.ErrNoAddress) {
+					return usage("%q is not one email address", args[0])
+				}
+				return err
+			})
+		},
+	}
+	at.flags(cmd)
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what would be forgotten, and change nothing")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+func (d *desk) forget(ctx context.Context, email string, dryRun, yes bool) error {
+	progress := func(n int) { d.meter.Count("deliveries looked at", n) }
+	p, err := d.Person(ctx, email, progress)
+	d.meter.Clear()
+	if err != nil {
+		return err
+	}
+	if err := d.writePerson(p); err != nil {
+		return err
+	}
+	found := len(p.Ended) + len(p.Dead)
+	if dryRun {
+		return d.print("%s would be forgotten\n", terminal.Count(found, "delivery"))
+	}
+	if !yes {
+		if yes, err = d.ask(ctx, fmt.Sprintf("Forget %s for good?", terminal.Count(found, "delivery"))); err != nil {
+			return err
+		}
+		if !yes {
+			d.say("nothing was forgotten")
+			return errSaid
+		}
+	}
+	failed := false
+	before, after, err := d.Forget(ctx, email, progress, func(id string, err error) {
+		d.say("%s stays: %v", shortID(id), err)
+		failed = true
+	})
+	d.meter.Clear()
+	if err != nil {
+		return err
+	}
+	left := len(after.Ended) + len(after.Dead) + len(after.Left)
+	if err := d.print("%s forgotten\n", terminal.Count(max(len(before.Ended)+len(before.Dead)-len(after.Ended)-len(after.Dead), 0), "delivery")); err != nil {
+		return err
+	}
+	if left > 0 {
+		d.say("%s still there: run it again when what is on its way is done", english.Plural(left, "delivery is", "deliveries are"))
+	}
+	if left > 0 || failed {
+		return errSaid
+	}
+	return nil
+}
+
+// writePerson lists a person's deliveries, and the tickets that Centercode has.
+func (d *desk) writePerson(p *deadletter.Person) error {
+	var rows [][]string
+	var tickets []string
+	for _, one := range slices.Concat(p.Ended, p.Dead, p.Left) {
+		received := ""
+		if !one.ReceivedAt.IsZero() {
+			received = one.ReceivedAt.Local().Format("2006-01-02 15:04:05")
+		}
+		rows = append(rows, []string{shortID(one.DeliveryID), received, one.State, terminal.Printable(one.Project), terminal.Printable(one.TicketID)})
+		if one.TicketID != "" {
+			tickets = append(tickets, terminal.Printable(one.TicketID))
+		}
+	}
+	if len(rows) == 0 {
+		return d.print("nothing is kept of that person\n")
+	}
+	columns := []terminal.Column{{Name: "DELIVERY"}, {Name: "RECEIVED", Spare: 1}, {Name: "STATE"}, {Name: "PROJECT", Least: 8}, {Name: "TICKET"}}
+	if err := terminal.ScreenOf(d.std.out).WriteTable(d.std.out, columns, rows); err != nil {
+		return err
+	}
+	if len(tickets) > 0 {
+		return d.print("\nCentercode has %s of theirs, which stay: %s\n", english.Plural(len(tickets), "ticket", ""), strings.Join(tickets, ", "))
+	}
+	return d.print("\n")
+}

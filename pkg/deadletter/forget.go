@@ -1,0 +1,237 @@
+package deadletter
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/internal/address"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+	"fairbridge/pkg/testfairy"
+)
+
+// ErrNoAddress says that a person was not named by an email address.
+var ErrNoAddress = errors.New("that is not one email address")
+
+// becauseForgotten is why the dead letters of a person are dropped.
+const becauseForgotten = "the person is to be forgotten"
+
+// Person is what a bridge keeps of the feedback of a person, the last received first.
+type Person struct {
+	// Ended are their deliveries that are completed or dropped, and Dead those that
+	// are dead letters: both can be forgotten. Left are on their way, or replayed,
+	// and cannot yet.
+	Ended, Dead, Left []PersonsDelivery
+}
+
+// PersonsDelivery is one of a person's deliveries.
+type PersonsDelivery struct {
+	DeliveryID string    `json:"deliveryId"`
+	ReceivedAt time.Time `json:"receivedAt"`
+	// State is that of [ledger.Entry.Standing].
+	State    string `json:"state"`
+	Project  string `json:"project,omitempty"`
+	TicketID string `json:"ticketId,omitempty"`
+}
+
+// Person finds what is kept of the feedback that came from an email address. Nothing
+// is changed, and no message is received. progress may be nil.
+func (d *Desk) Person(ctx context.Context, email string, progress func(looked int)) (*Person, error) {
+	s, err := d.personIn(ctx, email, progress)
+	if err != nil {
+		return nil, err
+	}
+	return s.person(), nil
+}
+
+// Forget takes the feedback that came from an email address out of what the bridge
+// keeps: dead letters are dropped, and deliveries that have ended keep no more than
+// what tells that they are done. It returns what was found before, and what is left
+// now. stays is told, one after the other, what could not be forgotten, and why.
+// Whatever it was doing when its process died, the next call finishes it.
+func (d *Desk) Forget(ctx context.Context, email string, progress func(looked int), stays func(id string, err error)) (before, after *Person, err error) {
+	was, err := d.personIn(ctx, email, progress)
+	if err != nil {
+		return nil, nil, err
+	}
+	// The queue is received on a stack, where only who receives knows of all letters.
+	in, err := d.Select(ctx, Wish{Filter: Filter{means: was.means}})
+	if err != nil {
+		return nil, nil, err
+	}
+	d.Drop(ctx, in, becauseForgotten, func(c Case, err error) { stays(c.DeliveryID, err) })
+	if err := in.Hold.Release(ctx); err != nil {
+		return nil, nil, err
+	}
+	for id := range was.entries {
+		var err error
+		if in.Absent == 0 { // else another has letters in hand
+			err = d.dropWithoutLetter(ctx, was, id)
+		}
+		if err == nil {
+			err = d.ledger.Forget(ctx, id)
+		}
+		if err != nil && !errors.Is(err, ledger.ErrNotEnded) && !errors.Is(err, ledger.ErrNotFound) {
+			stays(id, err)
+		}
+	}
+	left, err := d.personIn(ctx, email, progress)
+	if err != nil {
+		return nil, nil, err
+	}
+	return was.person(), left.person(), nil
+}
+
+// dropWithoutLetter gives up a dead delivery of which nobody has a message any more.
+func (d *Desk) dropWithoutLetter(ctx context.Context, s *persons, id string) error {
+	e, err := d.ledger.Entry(ctx, id)
+	if err != nil || e.State != ledger.Dead || e.Dropped() || s.queued[id] || e.ReplayedSince() {
+		return err
+	}
+	return d.ledger.Drop(ctx, id, e.Generation, becauseForgotten)
+}
+
+// persons is what was found of a person.
+type persons struct {
+	email   string
+	entries map[string]ledger.Entry
+	// letters are the dead letters that are there, queued the deliveries that have a
+	// message in the work queue of a folder.
+	letters, queued map[string]bool
+}
+
+func (d *Desk) personIn(ctx context.Context, email string, progress func(int)) (*persons, error) {
+	if !address.Valid(email) {
+		return nil, ErrNoAddress
+	}
+	s := &persons{email: email, entries: map[string]ledger.Entry{}, letters: map[string]bool{}, queued: map[string]bool{}}
+	// Where the ledger does not remember who it was, the letter has it, or what a
+	// fault has quoted.
+	var unnamed []ledger.Entry
+	err := d.home.History.Search(ctx, ledger.Query{Progress: progress}, func(e ledger.Entry) bool {
+		ended := ledger.Ended(e.Standing())
+		nobody := e.About == nil || e.About.Email == ""
+		switch {
+		case e.Forgotten && e.Letter > 0, !nobody && address.In(e.About.Email, email),
+			ended && nobody && e.Last != nil && address.In(e.Last.Text, email):
+			s.entries[e.DeliveryID] = e
+		case e.Dropped() && e.Letter > 0:
+			unnamed = append(unnamed, e)
+		}
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range unnamed {
+		l, err := d.kept(ctx, e, e.UpdatedAt)
+		if err != nil {
+			return nil, err
+		}
+		if event, _ := l.Payload(); s.means(*l, event) {
+			s.entries[e.DeliveryID] = e
+		}
+	}
+	in, err := d.Look(ctx, Wish{Filter: Filter{means: s.means}})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range in.Cases {
+		s.letters[c.DeliveryID] = true
+	}
+	if err := d.peekWork(ctx, s); err != nil {
+		return nil, err
+	}
+	for id := range s.letters {
+		if err := s.add(ctx, d, id); err != nil {
+			return nil, err
+		}
+	}
+	for id := range s.queued {
+		if err := s.add(ctx, d, id); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// peekWork finds the person's messages that wait in a folder: the ledger need not
+// know of them yet.
+func (d *Desk) peekWork(ctx context.Context, s *persons) error {
+	if d.home.Peeks == nil {
+		return nil
+	}
+	return d.home.Peeks.Peek(ctx, d.home.WorkQueueURL, func(m types.Message) bool {
+		l := letterOf(m)
+		l.Body = aws.ToString(m.Body)
+		if event, _ := l.Payload(); s.means(l, event) {
+			s.queued[l.DeliveryID] = true
+		}
+		return true
+	})
+}
+
+// add has the ledger tell of a delivery that was found in a queue.
+func (s *persons) add(ctx context.Context, d *Desk, id string) error {
+	if _, ok := s.entries[id]; ok {
+		return nil
+	}
+	e, err := d.ledger.Entry(ctx, id)
+	if errors.Is(err, ledger.ErrNotFound) {
+		e, err = ledger.Entry{DeliveryID: id, State: ledger.Claimed}, nil
+		if s.letters[id] {
+			e.State = ledger.Dead
+		}
+	}
+	s.entries[id] = e
+	return err
+}
+
+// means says whether a letter is the person's: by the ledger, by its payload or, if
+// that cannot be read, by its text.
+func (s *persons) means(l Letter, event testfairy.Event) bool {
+	if e, ok := s.entries[l.DeliveryID]; ok && e.About != nil && address.In(e.About.Email, s.email) {
+		return true
+	}
+	if len(event.Fields) == 0 {
+		return address.In(l.Body, s.email)
+	}
+	return address.In(event.Text("email"), s.email) || address.In(event.Text("testerEmail"), s.email) || s.wasEdited(l)
+}
+
+// wasEdited says whether somebody else was put in the person's place.
+func (s *persons) wasEdited(l Letter) bool {
+	e, err := queue.Decode(l.Body)
+	return err == nil && slices.ContainsFunc(e.Edits, func(edit queue.Edit) bool { return address.In(string(edit.Old), s.email) })
+}
+
+func (s *persons) person() *Person {
+	p := &Person{}
+	for _, e := range s.entries {
+		one := PersonsDelivery{DeliveryID: e.DeliveryID, ReceivedAt: e.Received().UTC(), State: e.Standing(), TicketID: e.TicketID}
+		if e.Where != nil {
+			one.Project = e.Where.Project
+		}
+		switch {
+		case ledger.Ended(one.State):
+			p.Ended = append(p.Ended, one)
+		case e.State == ledger.Dead && !s.queued[e.DeliveryID]:
+			p.Dead = append(p.Dead, one)
+		default:
+			p.Left = append(p.Left, one)
+		}
+	}
+	for _, all := range []*[]PersonsDelivery{&p.Ended, &p.Dead, &p.Left} {
+		slices.SortFunc(*all, func(a, b PersonsDelivery) int {
+			return cmp.Or(b.ReceivedAt.Compare(a.ReceivedAt), strings.Compare(a.DeliveryID, b.DeliveryID))
+		})
+	}
+	return p
+}

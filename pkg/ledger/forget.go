@@ -1,0 +1,83 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrNotEnded says that a delivery is on its way, or waits for a person: it cannot
+// go on without what it has.
+var ErrNotEnded = errors.New("ledger: the delivery has not ended")
+
+// forgot is the text of a fault that may have quoted a person.
+const forgot = "forgotten"
+
+// AsForgotten returns the entry without what tells of a person: who it was, what
+// they wrote, their session, what faults have quoted and what their files were
+// called. That the delivery is done, and as which ticket, stays: a copy of its
+// message must not make another.
+func (e Entry) AsForgotten() Entry {
+	e = e.clone()
+	if a := e.About; a != nil {
+		e.About = &About{ReceivedAt: a.ReceivedAt, Kind: a.Kind, App: a.App, Version: a.Version, Build: a.Build}
+	}
+	if e.Last != nil {
+		last := *e.Last
+		last.Text = forgot
+		e.Last = &last
+	}
+	for element, file := range e.Attached {
+		file.Name = ""
+		e.Attached[element] = file
+	}
+	e.Forgotten = true
+	return e
+}
+
+// Forget takes what tells of a person out of a delivery that is completed or
+// dropped, as [Entry.AsForgotten] says, and removes its letter. When it expires does
+// not change. If the process dies in between, the entry is Forgotten and still has a
+// Letter; then Forget finishes the work. The error is [ErrNotEnded], [ErrNotFound] or
+// the store's.
+func (l *Ledger) Forget(ctx context.Context, id string) error {
+	for range races {
+		err := l.forget(ctx, id)
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("forget the person of delivery %s: %w", id, ErrConflict)
+}
+
+func (l *Ledger) forget(ctx context.Context, id string) error {
+	r, err := l.store.Get(ctx, id)
+	if err != nil {
+		return fmt.Errorf("forget the person of delivery %s: %w", id, err)
+	}
+	e, err := Read(r)
+	if err != nil {
+		return err
+	}
+	if !Ended(e.Standing()) {
+		return fmt.Errorf("delivery %s: %w", id, ErrNotEnded)
+	}
+	version := r.Version
+	if !e.Forgotten {
+		e = e.AsForgotten().AsActed(l.action(ctx, l.now(), "forgot whose it is"))
+		if err := l.put(ctx, e, version); err != nil {
+			return err
+		}
+		version++
+	}
+	if e.Letter == 0 {
+		return nil
+	}
+	for n := e.Letter; n > 0; n-- {
+		if err := l.store.Delete(ctx, partID(id, n)); err != nil {
+			return fmt.Errorf("remove the letter of delivery %s: %w", id, err)
+		}
+	}
+	e.Letter = 0
+	return l.put(ctx, e, version)
+}
