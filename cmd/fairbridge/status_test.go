@@ -259,5 +259,5 @@ func TestStatusUsage(t *testing.T) {
 	for _, n := range []string{"-1", "1001"} {
 		runCommand(t, "", "status", "--last", n).want(t, exitUsage, "", "fairbridge: --last must be 0 to 1000\nSee 'fairbridge status --help'.\n")
 	}
-	runCommand(t, "", "status", "x").want(t, exitUsage, "", fmt.Sprintf("fairbridge: status: unexpected %q\nSee 'fairbridge status --help'.\n", "x"))
+	runCommand(t, "", "status", "x").want(t, exitUsage, "", fmt.Sprintf("fairbridge: unexpected %q\nSee 'fairbridge status --help'.\n", "x"))
 }
