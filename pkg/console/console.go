@@ -60,6 +60,7 @@ type Console struct {
 	jobs      *jobs
 	news      *news
 	snapshots snapshots
+	counting  counting
 	server    *http.Server
 	// running ends with the console, and ends what goes on without a request.
 	running context.Context

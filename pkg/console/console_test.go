@@ -6,10 +6,15 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"fairbridge/pkg/console"
 )
+
+// figuresOld is when the charts are drawn anew.
+const figuresOld = 2 * time.Minute
 
 var groupLink = regexp.MustCompile(`href="(/letters/[0-9a-f]+)"`)
 
@@ -49,7 +54,8 @@ func TestAGroupIsMendedTriedAndReplayed(t *testing.T) {
 }
 
 func TestPagesShowWhatIsThere(t *testing.T) {
-	w := newWorld(t, console.Config{})
+	var ahead atomic.Int64
+	w := newWorld(t, console.Config{Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
 	for path, want := range map[string]string{
 		"/": "No feedback has come yet.", "/letters": "There are no dead letters.", "/deliveries": "Nothing was found.", "/refused": "No webhook was refused.", "/try": "feedback-unicode",
 		"/try?sample=crash": "&#34;event&#34;",
@@ -60,6 +66,11 @@ func TestPagesShowWhatIsThere(t *testing.T) {
 	}
 	id := w.send(map[string]any{"text": "It does not start"})
 	w.until("/deliveries/"+id, has("It does not start", "an attempt completed it", w.base+"/tickets/1"))
+	ahead.Store(int64(figuresOld))
+	w.until("/", has("<b>Tickets</b><span>1</span>", `aria-label="Dead letters: 0 in all, at most 0 at once"`, "p50 ", `<rect class="b"`, "Demo App</bdi>"))
+	if body := w.page("/?span=7d"); !has("Last 7 days", `<a href="/?span=7d" aria-current="page">`)(body) {
+		t.Errorf("got\n%s", body)
+	}
 	if body := w.page("/deliveries?q=start"); !has("It does not start", "fairbridge find start")(body) {
 		t.Errorf("got\n%s", body)
 	}

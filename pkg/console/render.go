@@ -59,19 +59,20 @@ var functions = template.FuncMap{
 	"count": func(n int, what string) string {
 		return humanize.Comma(int64(n)) + " " + english.PluralWord(n, what, "")
 	},
-	"number": func(n int) string { return humanize.Comma(int64(n)) },
-	"bytes":  func(n int64) string { return humanize.IBytes(uint64(max(n, 0))) },
-	"cut":    func(most int, s string) string { return terminal.Shorten(printable.Line(s), most) },
-	"json":   indented,
-	"utc":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"since":  func(now, t time.Time) string { return Duration(now.Sub(t)) },
-	"asset":  func(name string) string { return "/assets/" + assetsHash + "/" + name },
-	"word":   word,
-	"raw":    func(data json.RawMessage) string { return terminal.Shorten(string(terminal.JSON(data)), 2000) },
-	"nav":    navigate,
-	"row":    func(d deliveries.Delivery, now time.Time) rowView { return rowView{d, now} },
-	"card":   func(g group, readOnly bool) groupCard { return groupCard{g, readOnly} },
+	"number":  func(n int) string { return humanize.Comma(int64(n)) },
+	"bytes":   func(n int64) string { return humanize.IBytes(uint64(max(n, 0))) },
+	"cut":     func(most int, s string) string { return terminal.Shorten(printable.Line(s), most) },
+	"json":    indented,
+	"utc":     func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+	"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"since":   func(now, t time.Time) string { return Duration(now.Sub(t)) },
+	"asset":   func(name string) string { return "/assets/" + assetsHash + "/" + name },
+	"word":    word,
+	"shortly": shortly,
+	"raw":     func(data json.RawMessage) string { return terminal.Shorten(string(terminal.JSON(data)), 2000) },
+	"nav":     navigate,
+	"row":     func(d deliveries.Delivery, now time.Time) rowView { return rowView{d, now} },
+	"card":    func(g group, readOnly bool) groupCard { return groupCard{g, readOnly} },
 }
 
 // groupCard is a group where somebody may do something to it.

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -75,10 +76,10 @@ func TestNobodyComesInWithoutALinkOrThePassword(t *testing.T) {
 }
 
 func TestLinksAndSessionsEnd(t *testing.T) {
-	var ahead time.Duration
-	w := newWorld(t, console.Config{Now: func() time.Time { return time.Now().Add(ahead) }})
+	var ahead atomic.Int64
+	w := newWorld(t, console.Config{Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
 	link := w.console.Link()
-	ahead = 11 * time.Minute
+	ahead.Store(int64(11 * time.Minute))
 	old := w.client
 	w.client = browser(t)
 	if status, _, _ := w.do(http.MethodGet, link, nil); status != http.StatusUnauthorized {
@@ -86,11 +87,11 @@ func TestLinksAndSessionsEnd(t *testing.T) {
 	}
 	w.client = old
 	w.page("/refused")
-	ahead += 11 * time.Hour
+	ahead.Add(int64(11 * time.Hour))
 	w.page("/refused") // which begins the twelve hours anew
-	ahead += 11 * time.Hour
+	ahead.Add(int64(11 * time.Hour))
 	w.page("/refused")
-	ahead += 13 * time.Hour
+	ahead.Add(int64(13 * time.Hour))
 	if status, _, _ := w.do(http.MethodGet, "/refused", nil); status != http.StatusUnauthorized {
 		t.Errorf("an old session: got %d", status)
 	}

@@ -55,7 +55,7 @@ func (s SecretState) String() string {
 }
 
 // Secrets returns the state of each secret, without decrypting one. The console's
-// password is left out where there is none.
+// password is left out where there is none, or none to be seen.
 func (h *Home) Secrets(ctx context.Context) ([]SecretState, error) {
 	var states []SecretState
 	for _, name := range append(secrets.Names(), secrets.ConsolePassword) {
@@ -69,7 +69,7 @@ func (h *Home) Secrets(ctx context.Context) ([]SecretState, error) {
 		var missing *types.ParameterNotFound
 		refused, isRefused := errors.AsType[smithy.APIError](err)
 		switch {
-		case errors.As(err, &missing) && name == secrets.ConsolePassword:
+		case name == secrets.ConsolePassword && (errors.As(err, &missing) || isRefused && refused.ErrorCode() == "AccessDeniedException"):
 			// Few need it.
 		case isRefused && refused.ErrorCode() == "AccessDeniedException":
 			states = append(states, SecretState{Name: name, Hidden: true})

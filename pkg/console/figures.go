@@ -1,0 +1,143 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"fairbridge/pkg/deliveries"
+)
+
+// span is a time that the first page's charts show.
+type span struct {
+	Name, Title, Href string
+	lasts             time.Duration
+	by                deliveries.By
+}
+
+var spans = []span{
+	{"24 h", "Last 24 hours", "/", 24 * time.Hour, deliveries.ByHour},
+	{"7 d", "Last 7 days", "/?span=7d", 7 * 24 * time.Hour, deliveries.ByDay},
+}
+
+// figures are the charts of a span, and a row for each of its most frequent apps.
+type figures struct {
+	Charts []chart
+	Apps   []deliveries.StatsRow
+	at     time.Time
+}
+
+// counting has the figures of each span. They are counted anew once a minute while
+// somebody looks, and a page waits only a moment for them: all of a week is read.
+type counting struct {
+	mu   sync.Mutex
+	last map[string]*figures
+	next map[string]chan struct{} // closed when whoever counts is done
+}
+
+const (
+	figuresFresh = time.Minute
+	// figuresWait is how long a page waits for the first figures.
+	figuresWait = 50 * time.Millisecond
+	appsShown   = 8
+)
+
+// figures returns what is known; nil if nothing is yet. A page that is open is told
+// of what comes later.
+func (s *Console) figures(ctx context.Context, of span) *figures {
+	c := &s.counting
+	c.mu.Lock()
+	if c.last == nil {
+		c.last, c.next = map[string]*figures{}, map[string]chan struct{}{}
+	}
+	last, next := c.last[of.Name], c.next[of.Name]
+	if next == nil && (last == nil || s.Now().Sub(last.at) >= figuresFresh) {
+		next = make(chan struct{})
+		c.next[of.Name] = next
+		go s.count(of, next)
+	}
+	c.mu.Unlock()
+	if last != nil {
+		return last
+	}
+	select {
+	case <-next:
+	case <-time.After(figuresWait):
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last[of.Name]
+}
+
+func (s *Console) count(of span, done chan struct{}) {
+	f := &figures{at: s.Now()}
+	q := deliveries.StatsQuery{Since: f.at.Add(-of.lasts), Until: f.at, By: of.by}
+	stats, err := s.finder.Stats(s.running, q)
+	if err == nil {
+		f.Charts = chartsOf(stats)
+		q.By = deliveries.ByApp
+		stats, err = s.finder.Stats(s.running, q)
+	}
+	if err == nil && stats.Total.Received > 0 {
+		f.Apps = stats.Rows[:min(len(stats.Rows), appsShown)]
+	}
+	if err != nil && s.running.Err() == nil {
+		s.Log.Warn("the console could not count deliveries", "err", err)
+	}
+	c := &s.counting
+	c.mu.Lock()
+	delete(c.next, of.Name)
+	c.last[of.Name] = f
+	c.mu.Unlock()
+	close(done)
+	s.news.tell()
+}
+
+// chartsOf draws statistics by day or hour.
+func chartsOf(stats *deliveries.Stats) []chart {
+	counts := func(title, class string, of func(deliveries.StatsRow) int) chart {
+		var keys []string
+		var values []int
+		for _, r := range stats.Rows {
+			keys, values = append(keys, r.Key), append(values, of(r))
+		}
+		return bars(title, class, keys, values)
+	}
+	all := []chart{
+		counts("Received", "b", func(r deliveries.StatsRow) int { return r.Received }),
+		counts("Tickets", "b", func(r deliveries.StatsRow) int { return r.Tickets }),
+		counts("Dead letters", "d", func(r deliveries.StatsRow) int { return r.Dead }),
+	}
+	p50, p95 := series{Class: "l"}, series{Class: "l2"}
+	for _, r := range stats.Rows {
+		p50.Values, p95.Values = append(p50.Values, time.Duration(r.P50)), append(p95.Values, time.Duration(r.P95))
+	}
+	took := lines("Webhook to ticket", p50, p95)
+	if stats.Total.Tickets > 0 {
+		took.Sum = fmt.Sprintf("p50 %s · p95 %s", shortly(stats.Total.P50), shortly(stats.Total.P95))
+	}
+	return append(all, took)
+}
+
+// shortly is a duration with a sensible number of digits.
+func shortly(m deliveries.Milliseconds) string {
+	d := time.Duration(m)
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return Duration(d)
+}
+
+// spanNamed is the span that a page's address asks for.
+func spanNamed(name string) span {
+	if i := slices.IndexFunc(spans, func(s span) bool { return s.Href == "/?span="+name }); i >= 0 {
+		return spans[i]
+	}
+	return spans[0]
+}
