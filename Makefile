@@ -112,6 +112,21 @@ $(AXE): tools/package.json tools/package-lock.json
 e2e: $(VENV)/emulator/installed $(VENV)/sam/installed ## deploy the stack on an AWS emulator here and drive it (ARGS="-v -run Redrive")
 	go test -tags e2e -count=1 -timeout 15m ./test/e2e $(ARGS)
 
+# Others' SQS and DynamoDB, and the packages for arm64 that are deployed. Java and
+# QEMU come from the machine: what is missing is named.
+.PHONY: standins
+standins: $(VENV)/moto/installed $(OUT)/elasticmq/installed $(OUT)/aws-lambda-rie ## hold the bridge to ElasticMQ, moto and AWS's runtime emulator (ARGS="-v -run TestRedrive")
+	go test -tags e2e -count=1 -timeout 10m ./test/standins $(ARGS)
+
+$(OUT)/elasticmq/installed: tools/elasticmq/pom.xml
+	@command -v mvn >/dev/null || { echo "make standins: ElasticMQ is fetched by Maven (Debian: apt-get install maven)" >&2; exit 1; }
+	@echo "installing ElasticMQ into $(@D)"
+	@mvn --quiet --batch-mode --file $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(@D)
+	@touch $@
+
+$(OUT)/aws-lambda-rie: tools/rie/go.mod
+	@go build -C tools/rie -o $(CURDIR)/$@ github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie
+
 .PHONY: chaos
 chaos: ## 1,000 deliveries through faults, kills and duplicates: and storms: nothing lost, nothing twice (ARGS="--seed 7 --park", --short)
 	@go run ./test/chaos $(ARGS)

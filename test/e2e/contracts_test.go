@@ -14,6 +14,7 @@ import (
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"fairbridge/pkg/breaker/breakertest"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/ledger/ledgertest"
@@ -45,6 +46,7 @@ func TestLedgerContract(t *testing.T) {
 	ledgertest.Run(t, func(*testing.T) ledger.Store { return dynamo.New(bridge.dynamodb, *table) })
 	ledgertest.RunIndex(t, dynamo.New(bridge.dynamodb, *table), dynamo.NewHistory(bridge.dynamodb, *table))
 	ledgertest.RunLetters(t, dynamo.New(bridge.dynamodb, *table))
+	breakertest.Run(t, dynamo.New(bridge.dynamodb, *table))
 }
 
 // TestQueueContract holds the emulator's SQS to what the bridge needs of SQS,

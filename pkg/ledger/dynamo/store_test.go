@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
+	"fairbridge/pkg/breaker/breakertest"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/ledger/dynamo/dynamotest"
@@ -34,6 +35,10 @@ func TestIndex(t *testing.T) {
 
 func TestLetters(t *testing.T) {
 	ledgertest.RunLetters(t, dynamo.New(dynamotest.Start(t, table).Client(), table))
+}
+
+func TestBreaker(t *testing.T) {
+	breakertest.Run(t, dynamo.New(dynamotest.Start(t, table).Client(), table))
 }
 
 func testRecord(version int64) ledger.Record {
