@@ -112,7 +112,7 @@ func takes(words []string, mention bool) error {
 		return err
 	}
 	cmd.InitDefaultHelpFlag()
-	if slices.Contains([]string{"replay", "drop"}, cmd.Name()) && !slices.Contains(rest, "--yes") {
+	if slices.Contains([]string{"replay", "drop", "edit", "forget"}, cmd.Name()) && !slices.Contains(rest, "--yes") {
 		rest = append(rest, "--yes") // in place of a person
 	}
 	if err := cmd.ParseFlags(rest); err != nil {
