@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/deadletter/report"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/terminal"
@@ -106,6 +107,9 @@ func writeShown(out io.Writer, s *deadletter.Shown, at home.Place, now time.Time
 		}
 	}
 	writePayload(&b, s)
+	if err := report.WriteSent(&b, s.Sent); err != nil {
+		return err
+	}
 	if s.Request != nil {
 		fmt.Fprintf(&b, "\nA replay would send, by %s:\n", terminal.Printable(s.Request.Mapping))
 		if err := writeReplayed(&b, *s.Request, false); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/deadletter/report"
 	"fairbridge/pkg/deliveries"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
@@ -27,10 +28,11 @@ func newShow(std streams) *cobra.Command {
 		Use:   "show DELIVERY-ID",
 		Short: "Show what became of a delivery, step by step",
 		Long: `Shows what is known of a delivery: what it was about, what happened to it and when,
-where its ticket was made, the files that Centercode has, and what can be done now.
+where its ticket was made, the files that Centercode has, and what can be done now; of
+what is dead or waits in a folder, also the payload and, field by field, what was sent.
 The first six characters of the id are enough; on a stack, a short id means that
 the whole table is read. Nothing is changed, and no message is received. Of a dead
-letter, 'fairbridge dlq show' also shows the payload and what a replay would send.`,
+letter, 'fairbridge dlq show' also shows what a replay would send.`,
 		Example: `  fairbridge show 3f9a2c41
   fairbridge show 3f9a2c41 --json | jq .timeline`,
 		Args: exactly("a delivery id, see 'fairbridge find'"),
@@ -103,8 +105,15 @@ func writeDelivery(out io.Writer, s *deliveries.Shown, at home.Place, now time.T
 		}
 	}
 	if s.Payload != nil {
-		b.WriteString("\nThe payload, which waits in the queue:\n")
+		where := "which waits in the queue"
+		if s.Ledger.State == ledger.Dead {
+			where = "which the ledger keeps"
+		}
+		fmt.Fprintf(&b, "\nThe payload, %s:\n", where)
 		writeJSON(&b, s.Payload)
+	}
+	if err := report.WriteSent(&b, s.Sent); err != nil {
+		return err
 	}
 	if next := nextStep(s.Ledger, at); next != "" {
 		fmt.Fprintf(&b, "\n%s\n", next)

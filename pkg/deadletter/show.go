@@ -26,8 +26,11 @@ type Shown struct {
 	// Message is the body of a message that has no payload.
 	Message string `json:"message,omitempty"`
 	// Request is what a replay would send. Nil without a mapping.
-	Request *Request      `json:"request,omitempty"`
-	Ledger  *ledger.Entry `json:"ledger,omitempty"`
+	Request *Request `json:"request,omitempty"`
+	// Sent is what was sent of it last, by the mapping that made it; nil if nothing was,
+	// or that is not known.
+	Sent   *preview.Sent `json:"sent,omitempty"`
+	Ledger *ledger.Entry `json:"ledger,omitempty"`
 }
 
 // Show returns all that is known of the letter that an id, or the beginning of one,
@@ -60,6 +63,9 @@ func (d *Desk) Show(ctx context.Context, filter Filter, check *preview.Checker) 
 		shown.Payload = e.Event
 	} else {
 		shown.Message = c.Body
+	}
+	if shown.Sent, err = preview.SentOf(ctx, d.ledger, entry, c.Body); err != nil {
+		return nil, err
 	}
 	if check != nil && shown.Payload != nil {
 		request, err := Preview(check, c.Letter, entry)

@@ -3,6 +3,7 @@ package deliveries
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/preview"
 	"fairbridge/pkg/queue"
 )
 
@@ -22,9 +24,12 @@ type Shown struct {
 	// Endpoints are those that an attachment's endpoint in fairbridge.yaml could be;
 	// see [Endpoints].
 	Endpoints map[string]string `json:"endpoints,omitempty"`
-	// Payload is the TestFairy event while its message waits in the work queue of a
-	// folder. On a stack, nobody looks at a message without receiving it.
+	// Payload is the TestFairy event of a dead letter, or while its message waits in the
+	// work queue of a folder. On a stack, nobody looks at a message without receiving it.
 	Payload json.RawMessage `json:"payload,omitempty"`
+	// Sent is the request for the ticket that was sent last, as far as the payload is
+	// there to tell it.
+	Sent *preview.Sent `json:"sent,omitempty"`
 }
 
 // Event is something that happened to a delivery.
@@ -41,15 +46,41 @@ func (f *Finder) Show(ctx context.Context, id string, progress func(looked int))
 		return nil, err
 	}
 	s := &Shown{Delivery: d, Timeline: Timeline(e), Ledger: e, Endpoints: Endpoints(e)}
-	if f.home.Peeks != nil && e.State != ledger.Completed && e.State != ledger.Dead {
-		err = f.home.Peeks.Peek(ctx, f.home.WorkQueueURL, func(m types.Message) bool {
-			if envelope, err := queue.Decode(aws.ToString(m.Body)); err == nil && envelope.DeliveryID == e.DeliveryID {
-				s.Payload = envelope.Event
-			}
-			return s.Payload == nil
-		})
+	body, err := f.body(ctx, e)
+	if err != nil {
+		return nil, err
 	}
+	if envelope, err := queue.Decode(body); err == nil {
+		s.Payload = envelope.Event
+	}
+	s.Sent, err = preview.SentOf(ctx, f.ledger, e, body)
 	return s, err
+}
+
+// body is that of the delivery's message, where it can be had without a receive; else
+// it is empty.
+func (f *Finder) body(ctx context.Context, e ledger.Entry) (body string, err error) {
+	switch {
+	case e.State == ledger.Dead:
+		text, err := f.ledger.Letter(ctx, e)
+		if errors.Is(err, ledger.ErrNoLetter) {
+			return "", nil
+		}
+		var line queue.Line
+		if err == nil {
+			err = json.Unmarshal(text, &line)
+		}
+		return line.Body, err
+	case f.home.Peeks == nil || e.State == ledger.Completed:
+		return "", nil
+	}
+	err = f.home.Peeks.Peek(ctx, f.home.WorkQueueURL, func(m types.Message) bool {
+		if queue.DeliveryID(aws.ToString(m.Body)) == e.DeliveryID {
+			body = aws.ToString(m.Body)
+		}
+		return body == ""
+	})
+	return body, err
 }
 
 // Timeline is what happened to a delivery, in its order.

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+)
+
+// What was sent is told by the mapping that made it, whatever runs now, and without
+// what was corrected since; both shows say the same.
+func TestShowWhatWasSent(t *testing.T) {
+	t.Chdir(t.TempDir()) // where no fairbridge.yaml is
+	h := newLetterHome(t)
+	const made = `routes:
+  - match: {event: feedback}
+    project: OLD
+    source: testfairy
+    fields: {summary: "{{ .text }}", submitter: "{{ .email }}", odd: "x"}
+    attachments: [{from: "{{ .screenshotUrl }}", element: screenshot}]
+`
+	h.must(h.ledger.NowRuns(t.Context(), ledger.Running{Hash: "0123456789abcdef"}, made))
+	h.must(h.ledger.NowRuns(t.Context(), ledger.Running{Hash: "fedcba"}, strings.ReplaceAll(made, "OLD", "NEW")))
+	l := rejected(t, 1, `"email":"nobody","screenshotUrl":"https://app.testfairy.com/1.jpg"`)
+	c := h.claim(l.DeliveryID, 0)
+	h.must(c.Creating(t.Context(), ledger.Where{BaseURL: "https://beta.example.com", Project: "OLD", Source: "testfairy", Mapping: "0123456789abcdef"}))
+	envelope, err := queue.Decode(l.Body)
+	h.must(err)
+	_, err = envelope.Set("email", "qa@example.com", time.Now().Add(time.Hour))
+	h.must(err)
+	l.Body, err = envelope.Encode()
+	h.must(err)
+	var kept bytes.Buffer
+	h.must(deadletter.WriteLetter(&kept, l))
+	h.must(c.KeepLetter(t.Context(), kept.Bytes()))
+	h.put(l)
+	fault := faultOf("create", 404, "no")
+	fault.Reason = "not_found"
+	h.must(c.Died(t.Context(), fault, true))
+
+	want := "\nWhat was sent at " + h.entry(idOf(1)).CreatingSince.UTC().Format(time.RFC3339) + `, by the mapping 0123456789ab:
+  POST https://beta.example.com/api/v1/projects/OLD/feedback/testfairy?apiKey=...
+    odd        "x"
+    submitter  "nobody"
+    summary    "feedback 1"
+    file screenshot from https://app.testfairy.com/1.jpg
+`
+	for _, args := range [][]string{{"show"}, {"dlq", "show"}} {
+		got := runCommand(t, "", append(args, idOf(1)[:8], "--data", h.data)...)
+		if got.code != exitDone || !strings.Contains(got.out, want) || !strings.Contains(got.out, `"email": "qa@example.com"`) {
+			t.Errorf("%v: no\n%s\nin\n%s%s", args, want, got.out, got.err)
+		}
+	}
+}
