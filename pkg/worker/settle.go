@@ -114,7 +114,8 @@ func (d *delivery) heldTooLong() bool {
 func (d *delivery) heldFor(held *ledger.HeldError) time.Duration {
 	wait := handBackWait(d.receives)
 	if d.receives > 1 {
-		wait += held.Until.Sub(d.Now())
+		// No longer than a lease, though the clock has been set back since.
+		wait += min(held.Until.Sub(d.Now()), ledger.DefaultLease)
 	}
 	return wait
 }
@@ -129,7 +130,7 @@ func (d *delivery) lostAnswer(v decision, cause error) decision {
 	case entry.State == ledger.Creating && where.Lookup != nil && !lost.noLookUp:
 		// The next attempt looks it up, when Centercode has had time to finish
 		// what it may still be doing.
-		v.action, v.after = handBack, entry.CreatingSince.Add(where.Lookup.Settle).Sub(d.Now())
+		v.action, v.after = handBack, d.settles(entry, where.Lookup)
 		v.costs = !lost.found
 	case lost.again, lost.denied:
 		// At least once, as the route wants it, or since Centercode says that it

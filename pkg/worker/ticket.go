@@ -65,6 +65,12 @@ func (e *twinError) Error() string {
 		": it is the same one and its webhook came late, or the tester has said the same twice"
 }
 
+// settles is how much longer Centercode is given to finish what it may still be
+// doing: no longer than was configured, though the clock has been set back since.
+func (d *delivery) settles(e ledger.Entry, l *ledger.Lookup) time.Duration {
+	return min(e.CreatingSince.Add(l.Settle).Sub(d.Now()), l.Settle)
+}
+
 // name looks for the id of a ticket that is there, though the answer did not say
 // it. To find none changes nothing: the ticket has no name, then.
 func (d *delivery) name(ctx context.Context) error {
@@ -73,7 +79,7 @@ func (d *delivery) name(ctx context.Context) error {
 	if entry.State != ledger.Created || entry.TicketID != "" || where.Lookup == nil || where.BaseURL != d.BaseURL {
 		return nil
 	}
-	if wait := entry.CreatingSince.Add(where.Lookup.Settle).Sub(d.Now()); wait > 0 {
+	if wait := d.settles(entry, where.Lookup); wait > 0 {
 		return &waitError{after: wait, why: "the ticket is made, and will be looked up: Centercode's answer did not name it"}
 	}
 	id, found, err := d.find(ctx, where)
@@ -204,7 +210,7 @@ func (d *delivery) resolve(ctx context.Context, entry ledger.Entry) (found bool,
 	switch {
 	case lookup == nil && (doubt.again || doubt.denied):
 		return false, nil
-	case lookup == nil, d.Now().Before(entry.CreatingSince.Add(lookup.Settle)):
+	case lookup == nil, d.settles(entry, lookup) > 0:
 		return false, failed(queue.StageCreate, doubt)
 	case where.BaseURL != d.BaseURL && where.BaseURL != "":
 		// The key is for the Centercode that is configured now.
