@@ -27,10 +27,12 @@ type figures struct {
 	Charts []chart
 	Apps   []deliveries.StatsRow
 	at     time.Time
+	// fresh is how long they are good: the longer they took to count, the longer.
+	fresh time.Duration
 }
 
-// counting has the figures of each span. They are counted anew once a minute while
-// somebody looks, and a page waits only a moment for them: all of a week is read.
+// counting has the figures of each span. They are counted anew while somebody looks,
+// and a page waits only a moment for them: all of a week is read.
 type counting struct {
 	mu   sync.Mutex
 	last map[string]*figures
@@ -38,7 +40,9 @@ type counting struct {
 }
 
 const (
-	figuresFresh = time.Minute
+	// figuresShare is the part of the time at most in which deliveries are counted: one
+	// in so many.
+	figuresShare = 20
 	// figuresWait is how long a page waits for the first figures.
 	figuresWait = 50 * time.Millisecond
 	appsShown   = 8
@@ -53,7 +57,7 @@ func (s *Console) figures(ctx context.Context, of span) *figures {
 		c.last, c.next = map[string]*figures{}, map[string]chan struct{}{}
 	}
 	last, next := c.last[of.Name], c.next[of.Name]
-	if next == nil && (last == nil || s.Now().Sub(last.at) >= figuresFresh) {
+	if next == nil && (last == nil || s.Now().Sub(last.at) >= last.fresh) {
 		next = make(chan struct{})
 		c.next[of.Name] = next
 		go s.count(of, next)
@@ -73,6 +77,7 @@ func (s *Console) figures(ctx context.Context, of span) *figures {
 }
 
 func (s *Console) count(of span, done chan struct{}) {
+	began := time.Now()
 	f := &figures{at: s.Now()}
 	q := deliveries.StatsQuery{Since: f.at.Add(-of.lasts), Until: f.at, By: of.by}
 	stats, err := s.finder.Stats(s.running, q)
@@ -87,6 +92,7 @@ func (s *Console) count(of span, done chan struct{}) {
 	if err != nil && s.running.Err() == nil {
 		s.Log.Warn("the console could not count deliveries", "err", err)
 	}
+	f.fresh = max(freshFor, figuresShare*time.Since(began))
 	c := &s.counting
 	c.mu.Lock()
 	delete(c.next, of.Name)
@@ -115,7 +121,7 @@ func chartsOf(stats *deliveries.Stats) []chart {
 	for _, r := range stats.Rows {
 		p50.Values, p95.Values = append(p50.Values, time.Duration(r.P50)), append(p95.Values, time.Duration(r.P95))
 	}
-	took := lines("Webhook to ticket", p50, p95)
+	took := lines("Time to ticket", p50, p95)
 	if stats.Total.Tickets > 0 {
 		took.Sum = fmt.Sprintf("p50 %s · p95 %s", shortly(stats.Total.P50), shortly(stats.Total.P95))
 	}
