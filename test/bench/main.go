@@ -30,7 +30,7 @@ import (
 
 // experiments are all there are, in the table's order.
 var experiments = []experiment{
-	coldStarts, packages, warmIngest, warmWorker, attachments, accepting, endToEnd, replaying, growth,
+	coldStarts, packages, warmIngest, warmWorker, attachments, accepting, endToEnd, replaying, growth, looking,
 }
 
 func main() {

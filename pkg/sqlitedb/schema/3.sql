@@ -85,3 +85,4 @@ UPDATE ledger SET
 	WHERE id NOT LIKE '#%';
 CREATE INDEX ledger_received ON ledger (received DESC, id, state, kind, app, session, email, text, ticket, reason)
 	WHERE received IS NOT NULL;
+CREATE INDEX ledger_ticket ON ledger (ticket COLLATE NOCASE) WHERE ticket IS NOT NULL;

@@ -1,0 +1,24 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fairbridge/pkg/ledger"
+)
+
+// A ticket is found without reading what every other delivery is about.
+func TestTicketIsFoundByItsIndex(t *testing.T) {
+	d := openDB(t, filepath.Join(t.TempDir(), "ledger.db"))
+	where, args := conditions(ledger.Query{Ticket: "BUG-17"})
+	var id, parent, unused int
+	var plan string
+	row := d.Read().QueryRowContext(t.Context(), `EXPLAIN QUERY PLAN SELECT `+columns+` FROM ledger WHERE `+where+` ORDER BY received DESC, id`, args...)
+	if err := row.Scan(&id, &parent, &unused, &plan); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(plan, "SEARCH ledger USING INDEX ledger_ticket ") {
+		t.Errorf("the plan is %s", plan)
+	}
+}
