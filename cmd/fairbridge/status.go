@@ -81,6 +81,7 @@ those of the last seven days.`,
 // writeStatus is the status for a person.
 func writeStatus(out io.Writer, s *home.Status, now time.Time) error {
 	var b bytes.Buffer
+	screen := terminal.ScreenOf(out)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	switch {
 	case s.Stack != "":
@@ -123,9 +124,9 @@ func writeStatus(out io.Writer, s *home.Status, now time.Time) error {
 		fmt.Fprintln(&b, terminal.Printable(note))
 	}
 	if len(s.Problems) == 0 {
-		fmt.Fprintln(&b, "\nNothing needs a person.")
+		fmt.Fprintf(&b, "\n%s\n", screen.Good("Nothing needs a person."))
 	} else {
-		fmt.Fprintln(&b, "\nThis needs a person:")
+		fmt.Fprintf(&b, "\n%s\n", screen.Bad("This needs a person:"))
 		for _, p := range s.Problems {
 			fmt.Fprintf(&b, "  %s\n", terminal.Printable(p))
 		}
