@@ -104,6 +104,9 @@ func TestAGroupIsDropped(t *testing.T) {
 	if status, _, _ := w.do(http.MethodPost, group+"/drop", url.Values{"because": {"a"}, "sure": {"2"}}); status != http.StatusConflict {
 		t.Errorf("another number than there are: got %d", status)
 	}
+	if status, _, _ := w.do(http.MethodPost, group+"/drop", url.Values{"because": {" "}, "sure": {"1"}}); status != http.StatusUnprocessableEntity {
+		t.Errorf("without a reason: got %d", status)
+	}
 	job := w.post(group+"/drop", url.Values{"because": {"a"}, "sure": {"1"}})
 	w.until(job, has("1 dropped"))
 	w.until("/letters", has("There are no dead letters."))

@@ -112,7 +112,7 @@ func (s *Console) listen(ctx context.Context, address string) (err error) {
 	s.jobs = newJobs(s)
 	s.server = &http.Server{
 		Handler: s.handler(), ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
-		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 	}
 	if s.Home.OnAWS() {
 		return nil

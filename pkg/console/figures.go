@@ -137,7 +137,7 @@ func shortly(m deliveries.Milliseconds) string {
 	case d < time.Minute:
 		return d.Round(100 * time.Millisecond).String()
 	}
-	return Duration(d)
+	return lasting(d)
 }
 
 // spanNamed is the span that a page's address asks for.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"fairbridge/pkg/internal/loopback"
 )
@@ -16,6 +17,9 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // maxForm is what a form may have: a payload, and how it is escaped.
 const maxForm = 4 << 20
+
+// formWithin is how long a form may take to come.
+const formWithin = time.Minute
 
 // page answers a request, or says why it cannot.
 type page func(http.ResponseWriter, *http.Request) error
@@ -55,6 +59,11 @@ func (s *Console) protected(next http.Handler) http.Handler {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if r.Method == http.MethodPost {
+			// Not the server's ReadTimeout: it would also end the streams of news, and
+			// pages that a stack is read for.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formWithin)) // each connection has one
+		}
 		inner.ServeHTTP(w, r)
 	})
 }

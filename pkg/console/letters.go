@@ -1,12 +1,12 @@
 package console
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/dustin/go-humanize/english"
 
@@ -144,7 +144,7 @@ func (s *Console) dropGroup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	because := cmp.Or(r.PostFormValue("because"))
+	because := strings.TrimSpace(r.PostFormValue("because"))
 	if g.Done && because == "" {
 		because = "nothing was left to do"
 	}

@@ -91,7 +91,7 @@ func heading(n *snapshot, now time.Time) (sentence, detail string) {
 		switch {
 		case p.Paused(now):
 			who := cmp.Or(p.Pause.Who, "Somebody")
-			return fmt.Sprintf("%s is paused. %s; nothing is lost.", ofProject(p.Project), wait), fmt.Sprintf("%s paused it %s ago: %s", who, Duration(now.Sub(p.Pause.At)), p.Pause.Why)
+			return fmt.Sprintf("%s is paused. %s; nothing is lost.", ofProject(p.Project), wait), fmt.Sprintf("%s paused it %s ago: %s", who, lasting(now.Sub(p.Pause.At)), p.Pause.Why)
 		case p.Open():
 			what := "is not responding"
 			then := "They become tickets by themselves when it is back."
@@ -99,7 +99,7 @@ func heading(n *snapshot, now time.Time) (sentence, detail string) {
 				what, then = "refuses the API key", "They become tickets by themselves when it takes the key again."
 			}
 			return fmt.Sprintf("Centercode %s. %s; nothing is lost.", what, wait),
-				fmt.Sprintf("%s for %s. The next probe is in %s. %s", capital(p.Fault.String()), Duration(now.Sub(p.Since)), Duration(p.TryIn(now)), then)
+				fmt.Sprintf("%s for %s. The next probe is in %s. %s", capital(p.Fault.String()), lasting(now.Sub(p.Since)), lasting(p.TryIn(now)), then)
 		}
 	}
 	people := 0
@@ -158,7 +158,7 @@ func centercodeCell(st *home.Status, now time.Time) cell {
 			if p.Fault.KeyRefused() {
 				c.Value = "refuses the key"
 			}
-			c.Notes = append(c.Notes, p.Project+", next probe in "+Duration(p.TryIn(now)))
+			c.Notes = append(c.Notes, p.Project+", next probe in "+lasting(p.TryIn(now)))
 		case p.Paused(now):
 			if c.Tone == "ok" {
 				c.Value, c.Tone = "paused", "warn"
@@ -185,7 +185,7 @@ func keyCell(st *home.Status, now time.Time) cell {
 	c := cell{Name: "API key", Value: "stored", Tone: "ok"}
 	for _, p := range st.Health {
 		if p.Open() && p.Fault.KeyRefused() {
-			return cell{Name: c.Name, Value: "refused", Tone: "bad", Notes: []string{"for " + Duration(now.Sub(p.Since))}}
+			return cell{Name: c.Name, Value: "refused", Tone: "bad", Notes: []string{"for " + lasting(now.Sub(p.Since))}}
 		}
 	}
 	for _, secret := range st.Secrets {
@@ -196,7 +196,7 @@ func keyCell(st *home.Status, now time.Time) cell {
 		case secret.Variable != "":
 			c.Notes = []string{"from the environment"}
 		case secret.Exists:
-			c.Notes = []string{"for " + Duration(now.Sub(secret.Since))}
+			c.Notes = []string{"for " + lasting(now.Sub(secret.Since))}
 		case st.Centercode.BaseURL == "" && st.Stack == "":
 			return cell{Name: c.Name, Value: "not needed"}
 		default:
@@ -213,7 +213,7 @@ func waitingCell(q *home.QueueDepth, now time.Time) cell {
 	}
 	c.Value, c.Tone = humanize.Comma(int64(q.Total())), ""
 	if !q.Oldest.IsZero() {
-		c.Notes = []string{"oldest " + Duration(now.Sub(q.Oldest))}
+		c.Notes = []string{"oldest " + lasting(now.Sub(q.Oldest))}
 	}
 	return c
 }
@@ -261,7 +261,7 @@ func mappingCell(m *home.MappingStatus, now time.Time) cell {
 	if m == nil {
 		return c
 	}
-	c.Value, c.Notes = m.Hash[:min(8, len(m.Hash))], []string{"for " + Duration(now.Sub(m.Since))}
+	c.Value, c.Notes = m.Hash[:min(8, len(m.Hash))], []string{"for " + lasting(now.Sub(m.Since))}
 	switch {
 	case m.Problem != "":
 		c.Tone, c.Notes = "warn", append(c.Notes, "the file is wrong, and does not run")
@@ -275,7 +275,7 @@ func mappingCell(m *home.MappingStatus, now time.Time) cell {
 
 // pause holds what is to be delivered.
 func (s *Console) pause(w http.ResponseWriter, r *http.Request) error {
-	p := home.PauseRequest{Project: r.PostFormValue("project"), Because: r.PostFormValue("because"), Who: s.Home.Operator(r.Context())}
+	p := home.PauseRequest{Project: r.PostFormValue("project"), Because: strings.TrimSpace(r.PostFormValue("because")), Who: s.Home.Operator(r.Context())}
 	if p.Because == "" {
 		return &failure{Status: http.StatusUnprocessableEntity, Text: "Say why: others will ask.", Back: "/#pause"}
 	}

@@ -60,12 +60,11 @@ var functions = template.FuncMap{
 		return humanize.Comma(int64(n)) + " " + english.PluralWord(n, what, "")
 	},
 	"number":  func(n int) string { return humanize.Comma(int64(n)) },
-	"bytes":   func(n int64) string { return humanize.IBytes(uint64(max(n, 0))) },
 	"cut":     func(most int, s string) string { return terminal.Shorten(printable.Line(s), most) },
 	"json":    indented,
 	"utc":     func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"since":   func(now, t time.Time) string { return Duration(now.Sub(t)) },
+	"since":   func(now, t time.Time) string { return lasting(now.Sub(t)) },
 	"asset":   func(name string) string { return "/assets/" + assetsHash + "/" + name },
 	"word":    word,
 	"shortly": shortly,
@@ -120,8 +119,8 @@ func indented(data json.RawMessage) string {
 	return string(terminal.JSON(b.Bytes()))
 }
 
-// Duration is a span in the two units that matter.
-func Duration(d time.Duration) string {
+// lasting is a span in the two units that matter.
+func lasting(d time.Duration) string {
 	d = max(d, 0)
 	days := int(d / (24 * time.Hour))
 	switch {
