@@ -23,7 +23,7 @@ import (
 const defaultConfig = "fairbridge.yaml"
 
 func newRun(std streams) *cobra.Command {
-	var config string
+	var config, format string
 	var asJSON, showToken bool
 	var c bridge.Config
 	var page besideBridge
@@ -50,14 +50,21 @@ the output and 'fairbridge status' say why.`,
 			if err := checkLimits(c); err != nil {
 				return err
 			}
-			c.Log = slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			switch format {
+			case "text":
+			case "json":
+				asJSON = true
+			default:
+				return usage("--log-format must be text or json")
+			}
+			c.Log = newLog(std.err, asJSON)
 			page.given = cmd.Flags().Changed("console")
 			return runBridge(cmd.Context(), c, page, showToken || terminal.Is(std.out), &lines{out: std.out, now: time.Now, asJSON: asJSON})
 		},
 	}
 	configFlag(cmd, &config)
 	dataFlag(cmd, &c.Folder)
-	cmd.Flags().StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address for webhooks; port 0 takes a free one")
+	cmd.Flags().StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address for webhooks; port 0 takes a free one. A socket of systemd goes before it")
 	cmd.Flags().StringVar(&c.Simulator, "simulator", "127.0.0.1:8081", "address for the simulator, which runs if no Centercode is configured")
 	cmd.Flags().StringVar(&page.address, "console", defaultConsole, "address for browsers, see 'fairbridge console', or off")
 	cmd.Flags().IntVar(&c.Concurrency, "concurrency", 4, "batches of up to 10 deliveries that are worked on at once")
@@ -66,8 +73,19 @@ the output and 'fairbridge status' say why.`,
 	cmd.Flags().DurationVar(&c.Idle, "idle", embedded.DefaultIdle, "how long a connection for webhooks is kept without a request")
 	cmd.Flags().IntVar(&c.Uploads, "uploads", 0, "files that are on their way to Centercode at once; 0 for one a delivery, 10 times --concurrency")
 	cmd.Flags().BoolVar(&showToken, "show-token", false, "show the webhook's token where the output is no terminal, too")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line instead of text")
+	cmd.Flags().StringVar(&format, "log-format", "text", "text, or json: one object a line")
+	_ = cmd.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.Flags().BoolVar(&asJSON, "json", false, "the same as --log-format json")
 	return cmd
+}
+
+// newLog logs what goes wrong around the deliveries.
+func newLog(out io.Writer, asJSON bool) *slog.Logger {
+	options := &slog.HandlerOptions{Level: slog.LevelWarn}
+	if asJSON {
+		return slog.New(slog.NewJSONHandler(out, options))
+	}
+	return slog.New(slog.NewTextHandler(out, options))
 }
 
 // checkLimits says which of the limits is beyond what makes sense.
@@ -93,6 +111,9 @@ func checkLimits(c bridge.Config) error {
 // journal that others read.
 func runBridge(ctx context.Context, c bridge.Config, page besideBridge, showToken bool, out *lines) (err error) {
 	c.Ingested, c.Worked, c.Reread = ingested{out}, worked{out}, out.reread
+	if c.Listener, err = socketOfSystemd(); err != nil {
+		return err
+	}
 	b, err := bridge.Open(ctx, c)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -128,6 +149,7 @@ func runBridge(ctx context.Context, c bridge.Config, page besideBridge, showToke
 				c.Connections, c.Idle, c.Bodies, deliveries, uploads)
 			fmt.Fprintln(out.out, "Ctrl-C finishes what is in hand and ends.")
 		}
+		defer tellSystemd(ctx, c.Log)()
 		return b.Serve(ctx)
 	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -210,6 +211,30 @@ func TestLimitsOfRun(t *testing.T) {
 		if code, said := run(&out, tc.flags...); code != exitDone || !strings.Contains(out.String(), tc.want) {
 			t.Errorf("%v: exit code %d, %s, want %q in %s", tc.flags, code, said, tc.want, out.String())
 		}
+	}
+}
+
+// TestLogFormat: what goes wrong around the deliveries is logged in the format of
+// the outcomes.
+func TestLogFormat(t *testing.T) {
+	config, data := simulated(t), t.TempDir()
+	for format, want := range map[string]string{"text": "Ctrl-C", "json": `"stage":"ready"`} {
+		ctx, stop := context.WithCancel(t.Context())
+		out := stopper{stop: stop}
+		args := []string{"run", "--config", config, "--data", data, "--listen", "127.0.0.1:0", "--simulator", "127.0.0.1:0", "--log-format", format}
+		code := execute(ctx, args, streams{in: strings.NewReader(""), out: &out, err: io.Discard})
+		stop()
+		if code != exitDone || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: exit code %d, %s", format, code, out.String())
+		}
+		var log bytes.Buffer
+		newLog(&log, format == "json").Warn("the disk is full", "folder", data)
+		if json.Valid(log.Bytes()) != (format == "json") || !strings.Contains(log.String(), "the disk is full") {
+			t.Errorf("%s: %s", format, log.String())
+		}
+	}
+	if got := runCommand(t, "", "run", "--config", config, "--log-format", "xml"); got.code != exitUsage {
+		t.Errorf("exit code %d: %s", got.code, got.err)
 	}
 }
 

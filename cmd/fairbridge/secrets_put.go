@@ -176,8 +176,8 @@ func warnOdd(out io.Writer, name, value string) {
 }
 
 func warnOverridden(out io.Writer, t *home.Home, name string) {
-	if variable := t.Overriding(name); variable != "" {
-		fmt.Fprintf(out, "Note that %s is set here: a bridge that has it uses it instead.\n", variable)
+	if given, err := t.Override(name); err == nil && given.Value != "" {
+		fmt.Fprintf(out, "Note that %s is set here: a bridge that has it uses it instead.\n", given.Variable+given.Credential)
 	}
 }
 

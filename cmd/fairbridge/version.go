@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"fairbridge/pkg/version"
 )
 
 func newVersion(std streams) *cobra.Command {
@@ -23,14 +25,6 @@ func newVersion(std streams) *cobra.Command {
 
 // versionText is a line that says which version this is.
 func versionText() string {
-	version, revision := "(devel)", ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				revision = " " + s.Value
-			}
-		}
-	}
-	return fmt.Sprintf("fairbridge %s%s %s %s/%s\n", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("fairbridge %s, commit %s, %s %s/%s\n",
+		version.Number, cmp.Or(version.Commit(), "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"fairbridge/pkg/version"
 )
 
 // TestCredentials follows them over hosts: to TestFairy's own only, and never
@@ -51,7 +53,7 @@ func TestCredentials(t *testing.T) {
 				if _, _, sent := r.BasicAuth(); sent != tt.sent[i] || r.Host != tt.hops[i] {
 					t.Errorf("request %d to %s: credentials %v, want %v", i, r.Host, sent, tt.sent[i])
 				}
-				if r.Referer() != "" || r.Header.Get("Cookie") != "" {
+				if r.Referer() != "" || r.Header.Get("Cookie") != "" || r.UserAgent() != version.Product() {
 					t.Errorf("request %d: %v", i, r.Header)
 				}
 			}

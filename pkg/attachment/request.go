@@ -3,12 +3,11 @@ package attachment
 import (
 	"context"
 	"net/http"
+
+	"fairbridge/pkg/version"
 )
 
-const (
-	maxRedirects = 3
-	userAgent    = "FairBridge"
-)
+const maxRedirects = 3
 
 // get asks for a file, follows redirects, and returns the first answer that is
 // none. Every hop passes the policy, and its address the dialer's check. The
@@ -63,7 +62,7 @@ func (f *Fetcher) roundTrip(ctx context.Context, t target, auth *BasicAuth, from
 		return nil, err
 	}
 	req.URL, req.Host = t.sent, t.url.Host
-	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set("User-Agent", version.Product())
 	req.Header.Set("Accept", "*/*")
 	req.Header.Set("Accept-Encoding", "identity")
 	if auth != nil && t.mayAuth {

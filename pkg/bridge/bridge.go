@@ -37,8 +37,8 @@ const (
 	closingMargin = 2 * time.Second
 )
 
-// Config is what a bridge is made of. All but File, Bodies, Connections, Idle,
-// Uploads and Reread is required.
+// Config is what a bridge is made of. All but File, Listener, Bodies, Connections,
+// Idle, Uploads and Reread is required.
 type Config struct {
 	Mapping *mapping.Config
 	// File is where the mapping was read from; while the bridge runs it is read
@@ -49,6 +49,9 @@ type Config struct {
 	Folder string
 	// Listen is the address of the webhook, host:port; port 0 takes a free one.
 	Listen string
+	// Listener is listened on for webhooks in place of Listen: the socket that
+	// somebody else keeps open over a restart. [Bridge.Close] closes it here.
+	Listener net.Listener
 	// Simulator is the address of the simulator, likewise. It runs if the mapping
 	// names no Centercode.
 	Simulator string
@@ -119,7 +122,7 @@ type Bridge struct {
 // [embedded.ErrLocked] if another process runs a bridge in the folder,
 // [secrets.ErrNotFound] if a secret is missing, or is a [*ListenError].
 func Open(ctx context.Context, c Config) (*Bridge, error) {
-	b := &Bridge{log: c.Log, uploads: c.Uploads}
+	b := &Bridge{listener: c.Listener, log: c.Log, uploads: c.Uploads}
 	if err := b.open(ctx, c); err != nil {
 		if b.home != nil {
 			err = b.home.Explain(err)
@@ -151,8 +154,10 @@ func (b *Bridge) open(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	if b.listener, err = listen(ctx, c.Listen); err != nil {
-		return &ListenError{Err: err}
+	if b.listener == nil {
+		if b.listener, err = listen(ctx, c.Listen); err != nil {
+			return &ListenError{Err: err}
+		}
 	}
 	b.listener = embedded.LimitConnections(b.listener, c.Connections)
 	b.webhook = home.LocalWebhook(b.listener.Addr().String(), token)
@@ -287,16 +292,10 @@ func (b *Bridge) adopt(ctx context.Context) error {
 func (b *Bridge) Serve(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if err := b.server.Serve(b.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := embedded.Serve(running, b.server, b.listener, grace); err != nil {
 			return fmt.Errorf("listen for webhooks: %w", err)
 		}
 		return nil
-	})
-	group.Go(func() error {
-		<-running.Done()
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-		defer cancel()
-		return b.server.Shutdown(stop)
 	})
 	group.Go(func() error { return b.poller.Run(running) })
 	group.Go(func() error { return b.waker.Run(running) })

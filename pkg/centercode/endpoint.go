@@ -30,7 +30,7 @@ func (c *Client) completeEndpoint(project, raw string) (string, error) {
 	key := url.PathEscape(project)
 	if len(segments) > 2 && strings.EqualFold(segments[1], "api") {
 		behind := 2
-		if len(segments) > 3 && version().MatchString(segments[2]) {
+		if len(segments) > 3 && apiVersion().MatchString(segments[2]) {
 			behind = 3
 		}
 		segments = slices.Concat(segments[:behind], withProject(segments[behind:], key))
@@ -43,7 +43,7 @@ func (c *Client) completeEndpoint(project, raw string) (string, error) {
 	return withPath(u, prefix+strings.Join(segments, "/")).String(), nil
 }
 
-var version = lazyregexp.New(`^[vV][0-9]+$`)
+var apiVersion = lazyregexp.New(`^[vV][0-9]+$`)
 
 // withProject puts the project's key into the segments behind /api/v1/.
 func withProject(rest []string, key string) []string {

@@ -15,6 +15,7 @@ import (
 
 	"fairbridge/pkg/internal/clip"
 	"fairbridge/pkg/internal/retryafter"
+	"fairbridge/pkg/version"
 )
 
 const (
@@ -65,7 +66,7 @@ func (x *call) plainRequest(ctx context.Context, method string, u *url.URL, body
 	}
 	x.method, x.target, x.own = method, u, false
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", "FairBridge")
+	req.Header.Set("User-Agent", version.Product())
 	return req, nil
 }
 

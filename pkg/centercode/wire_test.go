@@ -12,6 +12,7 @@ import (
 
 	"fairbridge/pkg/centercode"
 	centercodesim "fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/version"
 )
 
 // apiKey is one that has to be escaped in a URL.
@@ -200,7 +201,7 @@ func TestCreateTicketRequest(t *testing.T) {
 	}
 	if got.Method != "POST" || got.URL.Path != "/tenant/api/v1/projects/DEMO/feedback/testfairy" ||
 		got.URL.Query().Get("apiKey") != apiKey || got.Header.Get("Content-Type") != "application/json" ||
-		got.ContentLength != 7 || string(body) != `{"a":1}` {
+		got.Header.Get("User-Agent") != version.Product() || got.ContentLength != 7 || string(body) != `{"a":1}` {
 		t.Errorf("sent %s %s, %v, %q", got.Method, got.URL, got.Header, body)
 	}
 }

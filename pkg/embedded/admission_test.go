@@ -22,6 +22,7 @@ import (
 
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/ingest"
+	"fairbridge/pkg/version"
 )
 
 // gate admits what has the right token.
@@ -174,7 +175,8 @@ func TestProbes(t *testing.T) {
 		get := func(method, path string) int {
 			w := httptest.NewRecorder()
 			l.ServeHTTP(w, httptest.NewRequest(method, path, nil))
-			if (w.Body.Len() > 0) != (method != "HEAD") || strings.Contains(w.Body.String(), "disk") {
+			if (w.Body.Len() > 0) != (method != "HEAD") || strings.Contains(w.Body.String(), "disk") ||
+				method == "GET" && path == "/healthz" && w.Body.String() != "ok "+version.Product()+"\n" {
 				t.Errorf("%s %s: %q", method, path, w.Body)
 			}
 			return w.Code

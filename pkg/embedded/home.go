@@ -63,8 +63,8 @@ type Config struct {
 	Existing bool
 	// Now is the clock of all that the home keeps; the default is time.Now.
 	Now func() time.Time
-	// Getenv returns the environment variables that replace parameters; the default
-	// is os.Getenv.
+	// Getenv returns the environment that [OverrideOf] reads; the default is
+	// os.Getenv.
 	Getenv func(string) string
 }
 

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"fairbridge/pkg/version"
 )
 
 // The paths that tell whoever watches the process how it is.
@@ -31,7 +33,9 @@ func (l *Listener) probe(w http.ResponseWriter, r *http.Request) bool {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
 		status, text = http.StatusMethodNotAllowed, "GET or HEAD\n"
-	case r.URL.Path == readyPath:
+	case r.URL.Path == healthPath:
+		text = "ok " + version.Product() + "\n"
+	default:
 		if err := l.ready.err(r.Context()); err != nil {
 			// Why is in the log of what failed, and nothing for strangers.
 			status, text = http.StatusServiceUnavailable, "no webhook can be accepted at the moment\n"

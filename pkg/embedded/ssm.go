@@ -19,19 +19,14 @@ const (
 	parameterARNPrefix = "arn:aws:ssm:" + Region + ":" + AccountID + ":parameter"
 	// maxParameterBytes is SSM's limit for a standard parameter.
 	maxParameterBytes = 4 << 10
-	// overridable is the path below which environment variables take
-	// precedence. No other name may reach into the environment.
-	overridable = "/fairbridge/"
 )
 
 // ciphertext is what a SecureString reads as without WithDecryption: something
 // that is not the value, as with SSM.
 const ciphertext = "(encrypted; to be read with WithDecryption)"
 
-// SSM answers the calls for parameters from the SQLite file. An environment
-// variable stands before what is stored: FAIRBRIDGE_CENTERCODE_API_KEY is read
-// as /fairbridge/centercode-api-key, and so for every name below /fairbridge/;
-// an empty one counts as not set.
+// SSM answers the calls for parameters from the SQLite file, before which stands what
+// [OverrideOf] finds.
 //
 // Values are stored as they are: what protects them is the file's mode. They
 // are never part of an error.
@@ -47,14 +42,6 @@ func NewSSM(d *sqlitedb.DB, clock func() time.Time, getenv func(string) string) 
 	return &SSM{db: d, now: clock, getenv: getenv}
 }
 
-// environmentName returns the variable that overrides a parameter, "" for none.
-func environmentName(parameter string) string {
-	if !strings.HasPrefix(parameter, overridable) {
-		return ""
-	}
-	return strings.ToUpper(strings.NewReplacer("/", "_", "-", "_").Replace(parameter[1:]))
-}
-
 // GetParameter returns a parameter. A SecureString needs WithDecryption, as
 // with SSM: else its value is not the value. The error for a missing one is
 // types.ParameterNotFound.
@@ -62,10 +49,11 @@ func (s *SSM) GetParameter(ctx context.Context, in *ssm.GetParameterInput, _ ...
 	defer operation("SSM", "GetParameter", &err)
 	name := aws.ToString(in.Name)
 	p := &types.Parameter{Name: aws.String(name), ARN: aws.String(parameterARNPrefix + name), DataType: aws.String("text")}
-	value := ""
-	if variable := environmentName(name); variable != "" {
-		value = s.getenv(variable)
+	given, err := OverrideOf(name, s.getenv)
+	if err != nil {
+		return nil, err
 	}
+	value := given.Value
 	if value != "" {
 		p.Type, p.Version, p.LastModifiedDate = types.ParameterTypeSecureString, 1, aws.Time(s.now())
 	} else {

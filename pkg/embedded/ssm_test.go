@@ -2,6 +2,7 @@ package embedded_test
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -97,6 +98,40 @@ func TestParametersFromTheEnvironment(t *testing.T) {
 		if got, err := p.get(t, name, true); !errors.As(err, &missing) {
 			t.Errorf("%s: got %+v, %v", name, got, err)
 		}
+	}
+}
+
+// TestParametersFromCredentials: systemd's credentials stand before what is stored,
+// and behind the environment; no name leaves their folder.
+func TestParametersFromCredentials(t *testing.T) {
+	folder := t.TempDir()
+	for name, value := range map[string]string{
+		"fairbridge.centercode-api-key": "from-credential\n", "fairbridge.webhook-token": "\n", "fairbridge.testfairy-api-key": strings.Repeat("k", 4097),
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(value), 0o400); err != nil {
+			t.Fatal(err)
+		}
+	}
+	environment := map[string]string{"CREDENTIALS_DIRECTORY": folder}
+	p := openSSM(t, environment)
+	if _, err := p.put(t, "stored", types.ParameterTypeSecureString, false); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.get(t, keyName, true); err != nil || aws.ToString(got.Value) != "from-credential" {
+		t.Errorf("got %q, %v", aws.ToString(got.Value), err)
+	}
+	for _, name := range []string{"/fairbridge/webhook-token", "/fairbridge/other", "/fairbridge/../fairbridge.centercode-api-key", "/centercode-api-key"} {
+		var missing *types.ParameterNotFound
+		if got, err := p.get(t, name, true); !errors.As(err, &missing) {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+	}
+	if _, err := p.get(t, "/fairbridge/testfairy-api-key", true); err == nil || strings.Contains(err.Error(), "kkk") {
+		t.Errorf("a credential that is too long: %v", err)
+	}
+	environment["FAIRBRIDGE_CENTERCODE_API_KEY"] = "from-environment"
+	if got, err := p.get(t, keyName, true); err != nil || aws.ToString(got.Value) != "from-environment" {
+		t.Errorf("got %q, %v", aws.ToString(got.Value), err)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/smithy-go"
 
+	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/secrets/parameterstore"
 )
@@ -37,8 +37,10 @@ type SecretState struct {
 	// Since is when the value was stored, Version counts the values.
 	Since   time.Time `json:"since,omitzero"`
 	Version int64     `json:"version,omitempty"`
-	// Variable is the environment variable that stands before what is stored.
-	Variable string `json:"environmentVariable,omitempty"`
+	// Variable is the environment variable, Credential the credential of systemd,
+	// that stands before what is stored.
+	Variable   string `json:"environmentVariable,omitempty"`
+	Credential string `json:"credential,omitempty"`
 }
 
 // String is the state in words.
@@ -46,6 +48,8 @@ func (s SecretState) String() string {
 	switch {
 	case s.Variable != "":
 		return "in the environment variable " + s.Variable
+	case s.Credential != "":
+		return "in the credential " + s.Credential + " of systemd"
 	case s.Hidden:
 		return "not for these AWS credentials to see"
 	case !s.Exists:
@@ -59,8 +63,12 @@ func (s SecretState) String() string {
 func (h *Home) Secrets(ctx context.Context) ([]SecretState, error) {
 	var states []SecretState
 	for _, name := range append(secrets.Names(), secrets.ConsolePassword) {
-		if variable := h.Overriding(name); variable != "" {
-			states = append(states, SecretState{Name: name, Exists: true, Variable: variable})
+		given, err := h.Override(name)
+		if err != nil {
+			return nil, err
+		}
+		if given.Value != "" {
+			states = append(states, SecretState{Name: name, Exists: true, Variable: given.Variable, Credential: given.Credential})
 			continue
 		}
 		out, err := h.SSM.GetParameter(ctx, &ssm.GetParameterInput{
@@ -86,17 +94,13 @@ func (h *Home) Secrets(ctx context.Context) ([]SecretState, error) {
 	return states, nil
 }
 
-// Overriding returns the environment variable that a bridge on this machine
-// takes a secret from, "" if it is not set.
-func (h *Home) Overriding(name string) string {
+// Override returns what a bridge on this machine, with the environment of this
+// process, takes in place of a stored secret.
+func (h *Home) Override(name string) (embedded.Override, error) {
 	if h.OnAWS() {
-		return ""
+		return embedded.Override{}, nil
 	}
-	variable := "FAIRBRIDGE_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-	if os.Getenv(variable) == "" {
-		return ""
-	}
-	return variable
+	return embedded.OverrideOf(secrets.ParameterName(h.SecretsPrefix, name), os.Getenv)
 }
 
 // Secret returns the value of a secret; its error is pkg/secrets'.

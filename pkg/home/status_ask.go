@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"fairbridge/pkg/centercode"
@@ -86,6 +87,7 @@ func answers(ctx context.Context, webhook string) bool {
 		return false
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 16))
-	return err == nil && resp.StatusCode == http.StatusOK && string(text) == "ok\n"
+	text := make([]byte, len("ok "))
+	_, err = io.ReadFull(resp.Body, text)
+	return err == nil && resp.StatusCode == http.StatusOK && strings.TrimSpace(string(text)) == "ok"
 }

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"fairbridge/pkg/internal/loopback"
+	"fairbridge/pkg/version"
 )
 
 // The bases of the REST API. TestFairy is now Sauce Labs Mobile App
@@ -135,6 +136,7 @@ func (c *Client) call(ctx context.Context, r request) (map[string]json.RawMessag
 	}
 	req.SetBasicAuth(c.credentials.User, c.credentials.Key)
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", version.Product())
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}

@@ -14,6 +14,7 @@ import (
 
 	"fairbridge/pkg/testfairy/api"
 	testfairysim "fairbridge/pkg/testfairy/simulator"
+	"fairbridge/pkg/version"
 )
 
 // Texts that nothing may show.
@@ -27,7 +28,12 @@ var credentials = api.Credentials{User: "qa@example.com", Key: key}
 // serve starts a server and a client in front of it.
 func serve(t *testing.T, handler http.Handler) *api.Client {
 	t.Helper()
-	srv := httptest.NewServer(handler)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.UserAgent() != version.Product() {
+			t.Errorf("the User-Agent is %q", r.UserAgent())
+		}
+		handler.ServeHTTP(w, r)
+	}))
 	t.Cleanup(srv.Close)
 	c, err := api.New(srv.URL, credentials, srv.Client())
 	if err != nil {
