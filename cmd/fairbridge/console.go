@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +15,7 @@ import (
 	"fairbridge/pkg/console"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/terminal"
+	"fairbridge/pkg/version"
 )
 
 const defaultConsole = "127.0.0.1:8082"
@@ -82,7 +82,7 @@ func serveConsole(ctx context.Context, std streams, at *place, listen string, c 
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Home.Close()) }()
-	c.Version = strings.Fields(versionText())[1]
+	c.Version = version.Number
 	c.Log = slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s, err := console.Listen(ctx, listen, c)
 	if err != nil {
@@ -135,8 +135,13 @@ func (r besideBridge) serve(ctx context.Context, c console.Config, folder string
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Home.Close()) }()
-	c.Version = strings.Fields(versionText())[1]
+	c.Version = version.Number
+	// The bridge answers nobody yet: who asked it now which mapping runs would wait
+	// in vain for 10 s. It is the one of the file.
+	webhook := c.Home.Webhook
+	c.Home.Webhook = ""
 	page, err := console.Listen(ctx, r.address, c)
+	c.Home.Webhook = webhook
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return nil

@@ -125,7 +125,7 @@ func TestRestartRefusesNoWebhook(t *testing.T) {
 	}
 	m := newManager(t)
 	m.env = append(m.env, "CREDENTIALS_DIRECTORY="+credentials)
-	m.arguments = []string{"run", "--config", f.config, "--data", data, "--log-format", "json"}
+	m.arguments = []string{"run", "--config", f.config, "--data", data, "--log-format", "json", "--console", "off"}
 	service := m.start()
 	s := openState(t, data)
 	tokens, err := home.Folder(s.home).Tokens(t.Context())

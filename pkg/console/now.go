@@ -195,6 +195,8 @@ func keyCell(st *home.Status, now time.Time) cell {
 		switch {
 		case secret.Variable != "":
 			c.Notes = []string{"from the environment"}
+		case secret.Credential != "":
+			c.Notes = []string{"from systemd's credentials"}
 		case secret.Exists:
 			c.Notes = []string{"for " + lasting(now.Sub(secret.Since))}
 		case st.Centercode.BaseURL == "" && st.Stack == "":
