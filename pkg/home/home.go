@@ -159,7 +159,7 @@ type Home struct {
 	// identity asks AWS who works here; nil on this machine.
 	identity func(context.Context) (string, error)
 	// mappings is nil on this machine.
-	mappings mappings
+	mappings Mappings
 	// stacks and policies take a stack down; nil on this machine.
 	stacks   stack.DeleteAPI
 	policies policies

@@ -15,8 +15,8 @@ import (
 // anybody waiting.
 const idleTimeout = 5 * time.Second
 
-// mappings is what is called of Lambda.
-type mappings interface {
+// Mappings is what is called of Lambda.
+type Mappings interface {
 	ListEventSourceMappings(context.Context, *lambda.ListEventSourceMappingsInput, ...func(*lambda.Options)) (*lambda.ListEventSourceMappingsOutput, error)
 }
 
