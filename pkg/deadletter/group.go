@@ -119,11 +119,12 @@ func (c Case) Done() bool {
 }
 
 // know gives cases what the ledger has of their deliveries. Those that wait for a
-// person, nearly all, are one call.
-func (d *Desk) know(ctx context.Context, cases []Case) error {
-	records, err := d.home.History.Waiting(ctx)
-	if err != nil {
-		return err
+// person, nearly all, are one call, unless their records are there.
+func (d *Desk) know(ctx context.Context, records []ledger.Record, cases []Case) (err error) {
+	if len(records) == 0 {
+		if records, err = d.home.History.Waiting(ctx); err != nil {
+			return err
+		}
 	}
 	waiting := make(map[string]ledger.Record, len(records))
 	for _, r := range records {

@@ -34,6 +34,9 @@ func (d *Desk) addLost(ctx context.Context, s *sifting, hold *Hold) (more bool, 
 	if err != nil {
 		return false, err
 	}
+	if s.wish.Entries {
+		s.waiting = slices.Clone(records)
+	}
 	lacks, err := d.lacks(ctx, s, hold)
 	if err != nil {
 		return false, err

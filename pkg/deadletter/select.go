@@ -130,6 +130,8 @@ type sifting struct {
 	mu      sync.Mutex
 	letters []Letter
 	known   map[string]sifted // by message id
+	// waiting are the ledger's records of what waits for a person, if they were read.
+	waiting []ledger.Record
 }
 
 type sifted struct {
@@ -172,7 +174,7 @@ func (s *sifting) selection(ctx context.Context, d *Desk) *Selection {
 	}
 	in.LedgerErr = d.lastErrors(ctx, in.Cases)
 	if s.wish.Entries {
-		in.LedgerErr = cmp.Or(in.LedgerErr, d.know(ctx, in.Cases))
+		in.LedgerErr = cmp.Or(in.LedgerErr, d.know(ctx, s.waiting, in.Cases))
 	}
 	in.Cases = slices.DeleteFunc(in.Cases, func(c Case) bool {
 		return c.Moved() && !s.wish.Filter.Selects(c.Letter, c.Webhook)
