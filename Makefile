@@ -131,6 +131,12 @@ $(OUT)/aws-lambda-rie: tools/rie/go.mod
 chaos: ## 1,000 deliveries through faults, kills and duplicates: and storms: nothing lost, nothing twice (ARGS="--seed 7 --park", --short)
 	@go run ./test/chaos $(ARGS)
 
+.PHONY: deploy-check
+deploy-check: ## have systemd, nginx and Caddy check what is in deploy/, and send webhooks through both proxies
+	@for program in systemd-analyze nginx caddy; do command -v $$program >/dev/null || \
+	{ echo "make deploy-check: there is no $$program; Debian has it: apt-get install systemd nginx-light caddy" >&2; exit 1; }; done
+	go test -tags deploy -count=1 -run '^TestDeploy' ./cmd/fairbridge $(ARGS)
+
 .PHONY: fuzz-short
 fuzz-short: ## run every fuzz target for FUZZTIME (5s)
 	@mkdir -p $(OUT)
@@ -148,9 +154,9 @@ bench: ## measure what it costs, beside a floor in the same run (ARGS=--short, -
 lint: $(VENV)/lint/installed ## gofmt, go vet, staticcheck, govulncheck, cfn-lint
 	@unformatted=$$(gofmt -l $(wildcard cmd events functions pkg test tools)); \
 	if [ -n "$$unformatted" ]; then printf 'gofmt would change:\n%s\n' "$$unformatted"; exit 1; fi
-	go vet -tags e2e,browser ./...
+	go vet -tags e2e,browser,deploy ./...
 	go -C tools vet ./...
-	$(GOTOOL) staticcheck -tags e2e,browser ./...
+	$(GOTOOL) staticcheck -tags e2e,browser,deploy ./...
 	@$(MAKE) --no-print-directory vulncheck
 	$(CFN_LINT)
 
