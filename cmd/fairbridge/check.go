@@ -71,7 +71,7 @@ is 2 if the check could not be made.`,
 			o.payloads = append(o.payloads, more...)
 			if cmd.Flags().Changed("data") {
 				if cmd.Flags().NFlag() > 1 || len(more) > 0 {
-					return usage("--data is about a folder and goes with nothing else")
+					return usage("--data checks a folder and cannot be combined with other flags")
 				}
 				return checkFolder(cmd.Context(), std, o.at.Folder)
 			}

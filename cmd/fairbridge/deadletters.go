@@ -16,7 +16,7 @@ import (
 func newDeadLetters(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dlq",
-		Short: "Look at dead letters, mend them, and replay them",
+		Short: "Look at dead letters, fix them and replay them",
 		Long: `A dead letter is a delivery that needs a person. Begin with 'list', read what
 'show' says of one, mend the cause, and 'replay'. docs/dead-letters.md has a
 recipe for each reason. The exit code is 0 if all was done, 1 if something was

@@ -119,7 +119,7 @@ func TestImportOfWhatAnotherHomeKnows(t *testing.T) {
 	old.claim(idOf(3), 0)
 	file := filepath.Join(t.TempDir(), "letters.jsonl")
 	got := old.dlq("export", "-o", file)
-	if got.code != exitLeft || !strings.Contains(got.err, shortID(idOf(3))+" was not exported: a worker has it in hand") ||
+	if got.code != exitLeft || !strings.Contains(got.err, shortID(idOf(3))+" was not exported: a worker is processing it") ||
 		!strings.Contains(got.err, "2 dead letters exported") {
 		t.Errorf("%+v", got)
 	}

@@ -95,7 +95,7 @@ func TestEdit(t *testing.T) {
 	}
 	edit("true").want(t, exitDone, "nothing was changed\n", "")
 	edit("exit 3; :").want(t, exitLeft, "", "fairbridge: edit the payload with \"exit 3; :\" ($VISUAL, $EDITOR): exit status 3\n")
-	edit("echo {>").want(t, exitLeft, "", "fairbridge: line 2: this is no JSON: unexpected end of JSON input\n")
+	edit("echo {>").want(t, exitLeft, "", "fairbridge: line 2: this is not JSON: unexpected end of JSON input\n")
 	edit("sed -i s/email/emial/").want(t, exitLeft, "0 dead letters replayed\n",
 		"fairbridge: "+id+" stays: the event has no field emial (did you mean email?); '--new-field' adds it\n")
 	edit("sed -i s/nobody/a,b/").want(t, exitLeft, id+"\n- email: \"nobody\"\n+ email: \"a,b\"\n0 dead letters replayed\n",

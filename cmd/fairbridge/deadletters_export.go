@@ -72,7 +72,7 @@ func (d *desk) export(ctx context.Context, filter deadletter.Filter, ids []strin
 	}
 	for _, c := range held {
 		left = true
-		d.say("%s was not exported: a worker has it in hand", shortID(c.DeliveryID))
+		d.say("%s was not exported: a worker is processing it", shortID(c.DeliveryID))
 	}
 	if err := exportTo(file, d.std.out, whole); err != nil {
 		return 0, left, err

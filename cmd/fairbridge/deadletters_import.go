@@ -18,7 +18,7 @@ func newDeadLettersImport(std streams) *cobra.Command {
 		Use:   "import FILE",
 		Short: "Put exported dead letters back",
 		Long: `Reads what 'export' wrote, and puts each letter into the dead-letter queue, where
-it can be replayed. Nothing is sent if a line is not as it must be. A letter that
+it can be replayed. Nothing is sent if a line is not valid. A letter that
 is still there becomes a copy, of which a replay sends one. What the other home knew
 of a delivery is put beside what this one knows: a completed one is not done again,
 and a ticket that exists not made again. Stop the other home first, or drop its copy. "-" reads standard input.`,

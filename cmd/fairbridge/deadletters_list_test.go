@@ -128,7 +128,7 @@ func TestSelectionUsage(t *testing.T) {
 		{"replay --all --first -1 --yes", "--first must be 1 or more"},
 		{"replay --all --first one", "fairbridge: --first must be a whole number, not \"one\"\nSee 'fairbridge dlq replay --help'.\n"},
 		{"replay 6b86b273 --timeout long", "--timeout must be a duration such as 90s, 30m or 2h, not \"long\"\n"},
-		{"replay 6b86b273 --timeout 0s", "--timeout must be more than nothing"},
+		{"replay 6b86b273 --timeout 0s", "--timeout must be positive"},
 		{"replay 6b86b273 --as-created 1 --create-again", "exclude each other"},
 		{"replay 6b86b273 6b86b274 --create-again", "settle one delivery"},
 		{"replay --all --yes --create-again", "settle one delivery"},

@@ -126,7 +126,7 @@ func (r *replayCall) check(std streams) (err error) {
 	case r.first > 0 && len(r.IDs) > 0:
 		return usage("--first takes the first of a filter or of --all; delivery ids say which by themselves")
 	case r.timeout <= 0:
-		return usage("--timeout must be more than nothing")
+		return usage("--timeout must be positive")
 	case r.asks() && !terminal.Is(std.in):
 		return usage("there is nobody to ask here: look first (--dry-run), then add --yes")
 	}
@@ -153,7 +153,7 @@ func parseRate(s string) (float64, error) {
 	}
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || seconds == 0 || !(n > 0 && n <= 1e6) {
-		return 0, usage("--rate %q is no rate; give one such as 20/s or 100/m", s)
+		return 0, usage("--rate %q is not a rate; give one such as 20/s or 100/m", s)
 	}
 	return n / seconds, nil
 }

@@ -183,7 +183,7 @@ func (t *replayTeller) stays(c deadletter.Case, err error) {
 	switch {
 	case errors.Is(err, deadletter.ErrTooOften):
 		if t.often++; t.often <= mostSaid {
-			t.say("%s has been replayed %s already: mend the cause, then add --force", shortID(c.DeliveryID), terminal.Count(c.ReplayCount(), "time"))
+			t.say("%s has been replayed %s already: fix the cause, then add --force", shortID(c.DeliveryID), terminal.Count(c.ReplayCount(), "time"))
 		}
 		return
 	case errors.Is(err, deadletter.ErrForgotten):
@@ -205,7 +205,7 @@ func (t *replayTeller) stays(c deadletter.Case, err error) {
 // tell says what became of all.
 func (t *replayTeller) tell(r deadletter.Replayed) error {
 	if n := t.often - mostSaid; n > 0 {
-		t.say("so have been %d more", n)
+		t.say("%d more were skipped for the same reason", n)
 	}
 	if n := t.failed - mostSaid; n > 0 {
 		t.say("and %d more", n)

@@ -75,8 +75,8 @@ func TestReplayTooOften(t *testing.T) {
 	fewer.Generation = 3
 	h := newLetterHome(t, often, oftenMoved, fewer)
 	h.dlq("replay", "--all", "--yes").want(t, exitLeft, "1 dead letter replayed\n",
-		"fairbridge: 6b86b273ff34 has been replayed 3 times already: mend the cause, then add --force\n"+
-			"fairbridge: d4735e3a265e has been replayed 3 times already: mend the cause, then add --force\n")
+		"fairbridge: 6b86b273ff34 has been replayed 3 times already: fix the cause, then add --force\n"+
+			"fairbridge: d4735e3a265e has been replayed 3 times already: fix the cause, then add --force\n")
 	wantDeliveries(t, "replayed", h.replayed(), 3)
 	h.dlq("replay", "--all", "--yes", "--force").want(t, exitDone, "2 dead letters replayed\n", "")
 	for _, m := range h.messages(h.home.WorkQueueURL) {
@@ -97,7 +97,7 @@ func TestReplayTooOftenOfWhatWasMoved(t *testing.T) {
 		}
 	}
 	h.dlq("replay", idOf(1)).want(t, exitLeft, "0 dead letters replayed\n",
-		"fairbridge: 6b86b273ff34 has been replayed 3 times already: mend the cause, then add --force\n")
+		"fairbridge: 6b86b273ff34 has been replayed 3 times already: fix the cause, then add --force\n")
 }
 
 // A replay into a bridge that does not run says so.

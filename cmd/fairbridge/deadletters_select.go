@@ -101,7 +101,7 @@ func (d *desk) incomplete(in *deadletter.Selection) bool {
 		d.say("the queue counts %s more than the ledger knows: if that lasts longer than 5 minutes, '%s' sets it right",
 			terminal.Count(in.Absent, "letter"), d.at.Command("dlq adopt"))
 	case in.Absent > 0:
-		d.say("the queue counts %s more that it does not hand out: another command has them in hand, or they came just now", terminal.Count(in.Absent, "letter"))
+		d.say("%s more in the queue could not be received: another command holds them, or they have just arrived", terminal.Count(in.Absent, "letter"))
 	}
 	if in.LedgerErr != nil {
 		d.say("the last error of some letters is not known: %v", in.LedgerErr)

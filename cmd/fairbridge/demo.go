@@ -26,7 +26,7 @@ func newDemo(std streams) *cobra.Command {
 		Short: "Send every sample payload through a bridge of its own",
 		Long: `Starts a bridge with free ports and a temporary folder in front of the simulator,
 sends it every payload, waits until all is settled, and prints what became of
-each. The exit code is 1 if anything is not as it must be.`,
+each. The exit code is 1 if any result is not as expected.`,
 		Example: `  fairbridge demo
   fairbridge demo --config my.yaml --events my-payloads/`,
 		Args: exactly(),
@@ -80,7 +80,7 @@ func writeDemo(out io.Writer, results []bridge.DemoResult) error {
 		return err
 	}
 	if wrong > 0 {
-		fmt.Fprintf(out, "\n%d of %s not as it must be\n", wrong, terminal.Count(len(results), "payload"))
+		fmt.Fprintf(out, "\n%d of %s not as expected\n", wrong, terminal.Count(len(results), "payload"))
 		return errSaid
 	}
 	fmt.Fprintf(out, "\n%s, all as they must be\n", terminal.Count(len(results), "payload"))

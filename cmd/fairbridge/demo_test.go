@@ -42,7 +42,7 @@ func TestWriteDemo(t *testing.T) {
 a.json   202 Accepted     created  1       screenshot 9 bytes, same SHA-256
 b.json   400 Bad Request  -        -       WRONG: not accepted
 
-1 of 2 payloads not as it must be
+1 of 2 payloads not as expected
 `
 	if out.String() != want || !errors.Is(err, errSaid) {
 		t.Errorf("%v\n%s\nwant\n%s", err, out.String(), want)

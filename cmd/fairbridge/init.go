@@ -212,7 +212,7 @@ func readLines(in io.Reader) <-chan typed {
 func (f *firstFile) write(config string, force bool) (wrote []string, err error) {
 	text := f.text()
 	if _, err := mapping.Parse(config, text); err != nil {
-		return nil, fmt.Errorf("the answers make no right file: %w", err)
+		return nil, fmt.Errorf("the answers do not produce a valid file: %w", err)
 	}
 	if err := writeNew(config, text, force); errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("%s is there already; --force replaces it", config)

@@ -81,7 +81,7 @@ func explainStack(where *home.StackError) error {
 	case errors.Is(where.Err, stack.ErrNotFound):
 		return fmt.Errorf("there is no stack %s in %s in this AWS account; check --stack, --region and --profile", name, region)
 	case errors.Is(where.Err, stack.ErrForeign):
-		return fmt.Errorf("stack %s in %s is not a FairBridge: it has none of its outputs", name, region)
+		return fmt.Errorf("stack %s in %s is not a FairBridge stack: it lacks the expected outputs", name, region)
 	case isMissing && strings.HasSuffix(missing.Status, "_IN_PROGRESS"):
 		return fmt.Errorf("stack %s in %s is not ready (%s); try again when it is", name, region, missing.Status)
 	case isMissing && strings.Contains(missing.Status, "ROLLBACK_"), isMissing && strings.HasSuffix(missing.Status, "_FAILED"):

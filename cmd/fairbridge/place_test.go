@@ -50,7 +50,7 @@ func TestStackIsNotFound(t *testing.T) {
 		{"region without stack", "--region us-east-1", nil, exitUsage, "--region and --profile go with --stack\nSee 'fairbridge secrets list --help'.\n"},
 		{"profile without stack", "--profile x", nil, exitUsage, "--region and --profile go with --stack\nSee 'fairbridge secrets list --help'.\n"},
 		{"another's stack", "--stack fairbridge-prod", func(_ *testing.T, c *cloud) { c.stack.Outputs = map[string]string{"Url": "x"} }, exitLeft,
-			"stack fairbridge-prod in eu-central-1 is not a FairBridge: it has none of its outputs\n"},
+			"stack fairbridge-prod in eu-central-1 is not a FairBridge stack: it lacks the expected outputs\n"},
 		{"too old", "--stack fairbridge-prod", func(_ *testing.T, c *cloud) { delete(c.stack.Outputs, "DashboardUrl") }, exitLeft,
 			"stack fairbridge-prod in eu-central-1 has no output DashboardUrl: it was deployed from an older template; deploy it again\n"},
 		{"being made", "--stack fairbridge-prod", func(_ *testing.T, c *cloud) { c.stack.Outputs, c.stack.Status = nil, "CREATE_IN_PROGRESS" }, exitLeft,

@@ -72,7 +72,7 @@ the output and 'fairbridge status' say why.`,
 	cmd.Flags().IntVar(&c.Connections, "connections", embedded.DefaultConnections, "connections for webhooks that are held at once")
 	cmd.Flags().DurationVar(&c.Idle, "idle", embedded.DefaultIdle, "how long a connection for webhooks is kept without a request")
 	cmd.Flags().IntVar(&c.Uploads, "uploads", 0, "files that are on their way to Centercode at once; 0 for one a delivery, 10 times --concurrency")
-	cmd.Flags().BoolVar(&showToken, "show-token", false, "show the webhook's token where the output is no terminal, too")
+	cmd.Flags().BoolVar(&showToken, "show-token", false, "show the webhook's token even if the output is not a terminal")
 	cmd.Flags().StringVar(&format, "log-format", "text", "text, or json: one object a line")
 	_ = cmd.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the same as --log-format json")
@@ -147,7 +147,7 @@ func runBridge(ctx context.Context, c bridge.Config, page besideBridge, showToke
 			announce(out.out, webhook, b.Simulator(), address, home.Place{Folder: c.Folder})
 			fmt.Fprintf(out.out, "At once at most: %d connections (each idle for %s), %d webhooks of 1 MB in memory, %d deliveries, %d uploads.\n",
 				c.Connections, c.Idle, c.Bodies, deliveries, uploads)
-			fmt.Fprintln(out.out, "Ctrl-C finishes what is in hand and ends.")
+			fmt.Fprintln(out.out, "Press Ctrl-C to finish the work in progress and stop.")
 		}
 		defer tellSystemd(ctx, c.Log)()
 		return b.Serve(ctx)

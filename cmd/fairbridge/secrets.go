@@ -15,7 +15,7 @@ import (
 func newSecrets(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "secrets",
-		Short: "Keep the API keys and the webhook token",
+		Short: "Manage API keys and the webhook token",
 		Long: `Keeps the bridge's secrets: in the data folder of a bridge on this machine, or,
 with --stack, as SecureStrings in the SSM Parameter Store.
 

@@ -134,7 +134,7 @@ func changeToken(ctx context.Context, out io.Writer, t *home.Home, at *place, ch
 		said = fmt.Sprintf("Stored a new %s. Next: %s\n", name, at.Command("webhook register"))
 	case change.rotate:
 		err = t.RotateToken(ctx)
-		said = fmt.Sprintf("Stored a new %s; the previous one is let in as well.\nNext: %s\nThen: %s\n", name,
+		said = fmt.Sprintf("Stored a new %s; the previous one is still accepted.\nNext: %s\nThen: %s\n", name,
 			at.Command("webhook register"), at.Command("secrets put webhook-token --drop-previous"))
 	default:
 		var dropped bool

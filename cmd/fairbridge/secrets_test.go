@@ -34,7 +34,7 @@ func TestSecretsOfStack(t *testing.T) {
 	put("", secrets.WebhookToken, "--generate").want(t, exitLeft, "",
 		"fairbridge: there is a webhook-token already; to replace it: fairbridge secrets put webhook-token --rotate --stack fairbridge-prod\n")
 
-	put("", secrets.WebhookToken, "--rotate").want(t, exitDone, "", `Stored a new webhook-token; the previous one is let in as well.
+	put("", secrets.WebhookToken, "--rotate").want(t, exitDone, "", `Stored a new webhook-token; the previous one is still accepted.
 Next: fairbridge webhook register --stack fairbridge-prod
 Then: fairbridge secrets put webhook-token --drop-previous --stack fairbridge-prod
 `)

@@ -133,7 +133,7 @@ func stateText(s *deliveries.Shown, now time.Time) string {
 	case e.State == ledger.Completed:
 		return "completed " + age(e.UpdatedAt.Sub(e.Received())) + " after the webhook"
 	case e.HeldAt(now):
-		return string(e.State) + ": a worker has it in hand"
+		return string(e.State) + ": a worker is processing it"
 	case e.State == ledger.Created:
 		return "created: the ticket is made, files are missing; it waits for another attempt"
 	}

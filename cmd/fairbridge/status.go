@@ -201,5 +201,5 @@ func centercodeText(c home.CentercodeStatus) string {
 	case c.Answers:
 		return fmt.Sprintf("%s answers (HTTP %d, %d ms)", c.BaseURL, c.Status, c.Took)
 	}
-	return c.BaseURL + " does not answer as it must"
+	return c.BaseURL + " is not responding correctly"
 }

@@ -238,7 +238,7 @@ Nothing needs a person.
 			Data: "x", Runs: aws.Bool(false), Webhook: "http://127.0.0.1:8080/webhooks/testfairy",
 			Centercode: home.CentercodeStatus{BaseURL: "https://beta.example.com"}, Problems: []string{"no queues"},
 		}, `bridge      folder x, not running
-Centercode  https://beta.example.com does not answer as it must
+Centercode  https://beta.example.com is not responding correctly
 
 This needs a person:
   no queues

@@ -146,7 +146,7 @@ func (r registration) register(ctx context.Context, out io.Writer, client *api.C
 		return (want.ID == "" || w.ID == want.ID) && len(r.differences(w, want)) == 0
 	})
 	if done < 0 {
-		return errors.New("TestFairy answered ok, but does not list the webhook as it must be; see 'fairbridge webhook list'")
+		return errors.New("TestFairy answered ok, but does not list the webhook as registered; see 'fairbridge webhook list'")
 	}
 	_, err = fmt.Fprintf(out, "%s: %s\n", verb, describe(all[done], changes...))
 	return err

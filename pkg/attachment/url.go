@@ -108,7 +108,7 @@ func checkHostName(host string) error {
 	for _, label := range labels {
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
 			strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-			return refusal("its host is no plain host name")
+			return refusal("its host is not a plain host name")
 		}
 	}
 	last := labels[len(labels)-1]

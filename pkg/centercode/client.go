@@ -108,7 +108,7 @@ func (c *Client) url(segments ...string) (*url.URL, error) {
 	b.WriteString(c.base.String() + apiPath)
 	for _, s := range segments {
 		if s == "" || s == "." || s == ".." {
-			return nil, fmt.Errorf("%q cannot stand in a URL's path", s)
+			return nil, fmt.Errorf("%q is not a valid URL path segment", s)
 		}
 		b.WriteString("/" + url.PathEscape(s))
 	}

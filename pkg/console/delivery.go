@@ -50,7 +50,7 @@ func (s *Console) showDelivery(w http.ResponseWriter, r *http.Request) error {
 // delivery is all that is known of a delivery.
 func (s *Console) delivery(ctx context.Context, id string) (*deliveryData, error) {
 	if len(id) < 6 || strings.Trim(strings.ToLower(id), "0123456789abcdef") != "" {
-		return nil, &failure{Status: http.StatusNotFound, Text: "This is no delivery id.", Back: "/deliveries"}
+		return nil, &failure{Status: http.StatusNotFound, Text: "This is not a delivery id.", Back: "/deliveries"}
 	}
 	d := &deliveryData{ID: id}
 	shown, err := s.finder.Show(ctx, id, nil)

@@ -49,10 +49,10 @@ var (
 		},
 	}
 	AdviceRejected = Advice{
-		"Centercode refused the ticket for good. Most often the submitter is no user of the project; else a value is not one of the form's choices, a required one is missing, or the External Source's key is wrong.",
+		"Centercode refused the ticket for good. Most often the submitter is not a user of the project; otherwise a value is not one of the form's choices, a required one is missing, or the External Source's key is wrong.",
 		[]Step{
 			{"An invalid submitter: make the tester a user of the project, or give the External Source a Default Submitter, and replay.", replayID},
-			{"Or send it in somebody else's name.", "dlq replay {id} --set email=SOMEBODY@EXAMPLE.COM --wait"},
+			{"Or send it in another person's name.", "dlq replay {id} --set email=SOMEBODY@EXAMPLE.COM --wait"},
 			{"A value that the form does not take: correct fairbridge.yaml, deploy it (a bridge on this machine reads it by itself), and replay.", replayID},
 		},
 	}
@@ -122,9 +122,9 @@ var (
 		},
 	}
 	AdviceDied = Advice{
-		"Five attempts in a row ended without a word while the delivery was all that its worker had in hand, or SQS gave its message up: it is likely to be what ends its workers, such as by the memory that it needs.",
+		"Five attempts in a row ended without recording a result while the delivery was the only work of its worker, or SQS gave its message up: it is likely to be what ends its workers, such as by the memory that it needs.",
 		[]Step{
-			{"Read in the worker's log how it ended, and mend that. Then replay it.", replayID},
+			{"Find in the worker's log why it ended, and fix that. Then replay it.", replayID},
 		},
 	}
 	AdviceHeld = Advice{

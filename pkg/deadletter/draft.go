@@ -58,7 +58,7 @@ func (f Draft) Corrections(edited []byte, newFields bool) ([]Assignment, error) 
 		return nil, notObject(edited, err)
 	}
 	if after == nil {
-		return nil, errors.New("this is no JSON object")
+		return nil, errors.New("this is not a JSON object")
 	}
 	for field := range before {
 		if _, kept := after[field]; !kept {
@@ -83,7 +83,7 @@ func (f Draft) Corrections(edited []byte, newFields bool) ([]Assignment, error) 
 func notObject(text []byte, err error) error {
 	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
 		before := text[:min(int(syntax.Offset), len(text))]
-		return fmt.Errorf("line %d: this is no JSON: %w", 1+bytes.Count(before, []byte("\n")), err)
+		return fmt.Errorf("line %d: this is not JSON: %w", 1+bytes.Count(before, []byte("\n")), err)
 	}
-	return errors.New("this is no JSON object")
+	return errors.New("this is not a JSON object")
 }

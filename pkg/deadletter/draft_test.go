@@ -37,10 +37,10 @@ func TestCorrections(t *testing.T) {
 		`{"event":"feedback","text":"b","n":1.50,"icon":{"a":[1]},"email":"x"}`:           `text="b"`,
 		`{"event":"feedback","text":"a","n":1.5,"icon":{"a":[ 2 ]},"email":"x","z":true}`: `icon={"a":[2]} n=1.5 z=true`,
 		`{"event":"feedback","text":"a","n":1.50,"icon":{"a":[1]}}`:                       `email=null`,
-		"{\n\n\"event\"}": "line 3: this is no JSON: invalid character '}' after object key",
-		`[1]`:             "this is no JSON object",
-		`null`:            "this is no JSON object",
-		``:                "line 1: this is no JSON: unexpected end of JSON input",
+		"{\n\n\"event\"}": "line 3: this is not JSON: invalid character '}' after object key",
+		`[1]`:             "this is not a JSON object",
+		`null`:            "this is not a JSON object",
+		``:                "line 1: this is not JSON: unexpected end of JSON input",
 	} {
 		sets, err := draft.Corrections([]byte(edited), false)
 		var got []string

@@ -44,7 +44,7 @@ func ParseAssignment(s string) (Assignment, error) {
 		return Assignment{}, fmt.Errorf("%q is not FIELD=VALUE", s)
 	}
 	if !json.Valid([]byte(`"`+field+`"`)) || strings.ContainsAny(field, `"\`) {
-		return Assignment{}, fmt.Errorf("%q: this is no name of a field", s)
+		return Assignment{}, fmt.Errorf("%q is not the name of a field", s)
 	}
 	return Assignment{Field: field, Value: value}, nil
 }

@@ -70,7 +70,7 @@ var statusPattern = regexp.MustCompile(`^[1-5](?:[0-9]{2}|xx)$`)
 // them.
 func CheckStatus(s string) error {
 	if !statusPattern.MatchString(s) {
-		return fmt.Errorf("%q is no HTTP status; give one such as 400, or a class such as 5xx", s)
+		return fmt.Errorf("%q is not an HTTP status; give one such as 400, or a class such as 5xx", s)
 	}
 	return nil
 }
@@ -162,7 +162,7 @@ func ParseTime(s string, now time.Time) (time.Time, error) {
 	}
 	ago, err := parseAgo(s)
 	if err != nil || ago < 0 {
-		return time.Time{}, fmt.Errorf("%q is no time; give one such as 2026-01-31, 2026-01-31T08:00:00Z, 90m, 36h or 7d (ago)", s)
+		return time.Time{}, fmt.Errorf("%q is not a time; give one such as 2026-01-31, 2026-01-31T08:00:00Z, 90m, 36h or 7d (ago)", s)
 	}
 	return now.Add(-ago), nil
 }

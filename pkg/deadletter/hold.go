@@ -34,7 +34,7 @@ const (
 )
 
 // errLost says that a letter is no longer in this command's hands.
-var errLost = errors.New("the dead letter was too long in hand and is visible again")
+var errLost = errors.New("the dead letter was held too long and has become visible again")
 
 // Hold is the letters that a command has in hand. It renews their invisibility
 // until it is released.

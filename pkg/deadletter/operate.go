@@ -273,7 +273,7 @@ func (r *replaying) correct(cases []Case) ([]Case, error) {
 }
 
 // errWentOn says that a letter which no queue has was replayed by another, or dropped.
-var errWentOn = errors.New("is no dead letter any more")
+var errWentOn = errors.New("is not a dead letter any more")
 
 // writeDown has the ledger remember that a person replays a letter, and what was
 // corrected in it: the fields' names, since what they held is in the message.

@@ -66,7 +66,7 @@ func (w Words) Args() (args []string) {
 // beginning of one.
 func CheckID(id string) error {
 	if len(id) < shortestID || strings.Trim(strings.ToLower(id), "0123456789abcdef") != "" {
-		return &WordError{Err: fmt.Errorf("%q is no delivery id; give at least its first %d characters", id, shortestID)}
+		return &WordError{Err: fmt.Errorf("%q is not a delivery id; give at least its first %d characters", id, shortestID)}
 	}
 	return nil
 }

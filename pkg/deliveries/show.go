@@ -126,7 +126,7 @@ func attemptText(a ledger.Attempt) string {
 		ledger.DecisionDeadLetter: "an attempt failed for good: it became a dead letter",
 		ledger.DecisionRetry:      "an attempt failed: it is tried again",
 		ledger.DecisionHeld:       "it was put back without an attempt",
-		ledger.DecisionSilent:     "an attempt ended without a word: its worker died, or could not reach the ledger",
+		ledger.DecisionSilent:     "an earlier attempt ended without recording a result: its worker died, or could not reach the ledger",
 	}[a.Decision]
 	if what == "" {
 		what = "an attempt: " + a.Decision

@@ -59,7 +59,7 @@ func failures(event events.SQSEvent, response events.SQSEventResponse) (map[stri
 	failed := make(map[string]bool, len(response.BatchItemFailures))
 	for _, f := range response.BatchItemFailures {
 		if !inBatch[f.ItemIdentifier] {
-			return nil, fmt.Errorf("the response names %q as failed, which is no message of the batch", f.ItemIdentifier)
+			return nil, fmt.Errorf("the response names %q as failed, which is not a message of the batch", f.ItemIdentifier)
 		}
 		failed[f.ItemIdentifier] = true
 	}

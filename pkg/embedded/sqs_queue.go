@@ -64,8 +64,7 @@ func (s *SQS) clear(ctx context.Context, q queue, until int64) error {
 }
 
 // clearExpired removes what is past the retention. ReceiveMessage does so by
-// itself for what it comes across; here it is for a queue of which nobody
-// receives.
+// itself for what it comes across; this covers queues that nobody receives from.
 func (s *SQS) clearExpired(ctx context.Context, q queue) error {
 	cutoff := q.cutoff(s.now())
 	var expired int

@@ -111,7 +111,7 @@ func (s *SQS) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInpu
 }
 
 func errUnsupported() error {
-	return &types.UnsupportedOperation{Message: aws.String("Message groups, deduplication and system attributes are not there in the embedded queues.")}
+	return &types.UnsupportedOperation{Message: aws.String("Message groups, deduplication and system attributes are not supported by the embedded queues.")}
 }
 
 // store writes the messages, all or none.

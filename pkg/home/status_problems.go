@@ -208,7 +208,7 @@ func (s *Status) lookupProblems(f findings, now time.Time) {
 			continue
 		}
 		seen[key] = true
-		s.problem("the look-up of the route to project %s, source %s cannot work (data package %s, column %s): %s; mend its lookup in fairbridge.yaml, or what Centercode shows there",
+		s.problem("the look-up of the route to project %s, source %s cannot work (data package %s, column %s): %s; fix its lookup in fairbridge.yaml, or what Centercode shows there",
 			key.project, key.source, key.dataPackage, key.column, last.Text)
 	}
 }

@@ -91,9 +91,9 @@ type Entry struct {
 	// Waited sums the waits after failed attempts of its own; being held does
 	// not count, and a replay starts at 0. In JSON it is nanoseconds.
 	Waited time.Duration `json:"waited,omitempty"`
-	// Suspect says that an attempt ended without a word: it may have killed its
+	// Suspect says that an attempt ended without recording a result: it may have killed its
 	// worker. Alone says that the attempt in hand is the only work of its
-	// worker, EndsAlone how many such attempts in a row ended without a word.
+	// worker, EndsAlone how many such attempts in a row ended without recording a result.
 	Suspect   bool `json:"suspect,omitempty"`
 	Alone     bool `json:"alone,omitempty"`
 	EndsAlone int  `json:"endsAlone,omitempty"`
@@ -158,7 +158,7 @@ type Attempt struct {
 	Stage  string `json:"stage,omitempty"`
 	Status int    `json:"status,omitempty"`
 	// Decision is what was decided: completed, dead_letter, retry, held, or
-	// silent for an attempt that ended without a word.
+	// silent for an attempt that ended without recording a result.
 	Decision string `json:"decision"`
 	// Took is how long it took, in milliseconds.
 	Took int64 `json:"ms,omitempty"`

@@ -39,7 +39,7 @@ func (e Entry) Take(m Message, t Taking, now time.Time) (Entry, error) {
 		// Should this attempt end as that one did, and the queue give the message
 		// up, nothing else says why.
 		e.Last = &Fault{Stage: "claim", At: now,
-			Text: "an attempt ended without a word: its worker died, or could not reach the ledger"}
+			Text: "an earlier attempt ended without recording a result: its worker died, or could not reach the ledger"}
 		e = e.tried(Attempt{At: e.UpdatedAt, Decision: DecisionSilent})
 		e.Suspect = true
 		e.Letter = max(e.Letter, mostParts) // it may have died before it said so

@@ -21,7 +21,7 @@ var valueObject = strictyaml.Described(strictyaml.Object("a value", []strictyaml
 		strictyaml.Optional(constantKind), func(s *valueSpec) **constant { return &s.fallback }),
 	strictyaml.Into("split", "Cuts the text at this separator into a list.",
 		strictyaml.Separator, func(s *valueSpec) *string { return &s.split }),
-	strictyaml.Into("type", "What a template's text is sent as. A text that is no number, or not true or false, makes the event a dead letter.",
+	strictyaml.Into("type", "What a template's text is sent as. A text that is not a number, or not true or false, makes the event a dead letter.",
 		strictyaml.OneOf("text", "number", "boolean"), func(s *valueSpec) *string { return &s.as }),
 	strictyaml.Into("omit", "Texts, with * for any text, in any case, for which the parameter is left out: [\"*@example.com\"].",
 		strictyaml.OneOrMore(globKind), func(s *valueSpec) *[]glob { return &s.omit }),

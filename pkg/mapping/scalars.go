@@ -159,7 +159,7 @@ var hostKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s s
 	case strings.Contains(host, "://"):
 		return "", strictyaml.Mistake("a host name is wanted, not a URL; leave out https:// and the path")
 	case net.ParseIP(host) != nil:
-		return "", strictyaml.Mistake("an address is no host name; for this machine there is allowLoopback")
+		return "", strictyaml.Mistake("an address is not a host name; for this machine there is allowLoopback")
 	case len(host) > 253 || !hostPattern().MatchString(host):
 		return "", strictyaml.Mistake("not a host name; write files.example.com, or *.example.com for all hosts below it")
 	}

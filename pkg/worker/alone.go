@@ -19,7 +19,7 @@ const (
 func (d *delivery) enter(ctx context.Context) error { return d.become(ctx, 1) }
 
 // becomeAlone waits until nothing else is worked on in this process, and keeps
-// others out: for a delivery whose last attempt ended without a word. If that
+// others out: for a delivery whose last attempt ended without recording a result. If that
 // attempt has killed its worker, this one takes nobody along; and only what is
 // alone can be blamed.
 func (d *delivery) becomeAlone(ctx context.Context) error {
@@ -50,5 +50,5 @@ func suspect(e ledger.Entry) bool { return e.Suspect || e.Owner != "" }
 type diedError struct{ times int }
 
 func (e *diedError) Error() string {
-	return fmt.Sprintf("%d attempts in a row ended without a word while the delivery was the only work of its worker", e.times)
+	return fmt.Sprintf("%d attempts in a row ended without recording a result while the delivery was the only work of its worker", e.times)
 }

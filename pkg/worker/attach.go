@@ -147,6 +147,6 @@ func (e *endpointError) Error() string {
 		return fmt.Sprintf("no endpoint for the file element %q: Centercode's answer has the keys %s; name the element as Centercode does, "+
 			"or set the attachment's endpoint in fairbridge.yaml", e.element, strings.Join(e.answerKeys, ", "))
 	}
-	return fmt.Sprintf("no endpoint for the file element %q: there is no answer of Centercode that names one, since it was empty, or the ticket "+
+	return fmt.Sprintf("no endpoint for the file element %q: no answer from Centercode names one, since it was empty, or the ticket "+
 		"was found by a look-up or a person; set the attachment's endpoint in fairbridge.yaml", e.element)
 }

@@ -94,7 +94,7 @@ var rules = []rule{
 		fits:     func(f *failure) bool { return f.wait != nil },
 		decision: decision{action: handBack},
 	}, {
-		what:     "five attempts in a row ended without a word, while the delivery was all that its worker had in hand",
+		what:     "five attempts in a row ended without recording a result, while the delivery was the only work of its worker",
 		then:     "dead letter `worker_died`",
 		fits:     func(f *failure) bool { return f.died != nil },
 		decision: decision{action: bury, reason: queue.ReasonWorkerDied},

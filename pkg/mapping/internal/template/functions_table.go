@@ -91,17 +91,17 @@ func table() map[string]function {
 			usage: "ne A B", doc: "whether A and B differ as text", min: 2, max: 2, run: differ,
 			example: `{{ ne .build 2 }}`, yields: "true",
 		},
-		"lt": compare("lt", "whether A is less than B: as numbers if both are, else as text", `{{ lt .build 10 }}`, "true",
+		"lt": compare("lt", "whether A is less than B: as numbers if both are, otherwise as text", `{{ lt .build 10 }}`, "true",
 			func(order int) bool { return order < 0 }),
 		"le": compare("le", "less or equal", `{{ le .build 1 }}`, "true", func(order int) bool { return order <= 0 }),
 		"gt": compare("gt", "greater", `{{ gt .build 10 }}`, "false", func(order int) bool { return order > 0 }),
 		"ge": compare("ge", "greater or equal", `{{ ge .build 1 }}`, "true", func(order int) bool { return order >= 0 }),
 		"and": {
-			usage: "and A B...", doc: "the first that is empty or false, else the last", min: 1, max: -1, builtin: true,
+			usage: "and A B...", doc: "the first that is empty or false, otherwise the last", min: 1, max: -1, builtin: true,
 			example: `{{ if and .email .text }}both{{ end }}`, yields: "both",
 		},
 		"or": {
-			usage: "or A B...", doc: "the first that is neither empty nor false, else the last", min: 1, max: -1, builtin: true,
+			usage: "or A B...", doc: "the first that is neither empty nor false, otherwise the last", min: 1, max: -1, builtin: true,
 			example: `{{ or .deviceName .rawDeviceName }}`, yields: "samsung gt-i9100t",
 		},
 		"not": {
