@@ -156,5 +156,5 @@ The endpoint of a route's attachments, as Centercode's answer to this ticket has
 		t.Errorf("got %+v", got)
 	}
 	h.run("show", "abcdef").want(t, exitLeft, "", "fairbridge: abcdef: the ledger has no such delivery\n")
-	h.run("show", "6b86b").want(t, exitUsage, "", "fairbridge: \"6b86b\" is no delivery id; give at least its first 6 characters\nSee 'fairbridge show --help'.\n")
+	h.run("show", "6b86b").want(t, exitUsage, "", "fairbridge: \"6b86b\" is not a delivery id; give at least its first 6 characters\nSee 'fairbridge show --help'.\n")
 }
