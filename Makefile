@@ -62,7 +62,7 @@ $(FAIRBRIDGE):
 			if [ -t 2 ]; then verbose=-v; fi; \
 		fi; \
 	fi; \
-	go build $$verbose -o $@ ./cmd/fairbridge
+	go build $$verbose -ldflags '-s -w' -o $@ ./cmd/fairbridge
 $(OUT)/foreground:
 	@go build -C tools -o ../$@ ./foreground
 
