@@ -152,8 +152,8 @@ func prune[K comparable](m map[K]time.Time, now time.Time) {
 }
 
 var (
-	errWrongPassword = errors.New("This is not the password.")
-	errTooMany       = errors.New("Too many wrong passwords; wait ten minutes, or come in by a link: fairbridge console --open")
+	errWrongPassword = errors.New("this is not the password")
+	errTooMany       = errors.New("too many wrong passwords; wait ten minutes, or come in by a link: fairbridge console --open")
 )
 
 // checkPassword is slow by design, and does one at a time.

@@ -169,7 +169,7 @@ func (s *Console) enter(w http.ResponseWriter, r *http.Request) {
 func (s *Console) enterByPassword(w http.ResponseWriter, r *http.Request) {
 	if err := s.access.checkPassword(r.PostFormValue("password")); err != nil {
 		s.Log.Warn("the console: a password was refused", "from", r.RemoteAddr)
-		s.askToEnter(w, r, http.StatusUnauthorized, err.Error())
+		s.askToEnter(w, r, http.StatusUnauthorized, capital(err.Error())+".")
 		return
 	}
 	s.letIn(w, r)

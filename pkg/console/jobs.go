@@ -87,8 +87,6 @@ func (v *jobView) Failed() bool { return v.Problem != "" || v.StaysAll > 0 }
 
 func newJobs(s *Console) *jobs { return &jobs{console: s, acting: make(chan struct{}, 1)} }
 
-var errStopping = errors.New("the console is being stopped")
-
 // act waits until nobody else has letters in hand.
 func (js *jobs) act(ctx context.Context) (release func(), err error) {
 	select {
