@@ -40,7 +40,7 @@ func TestProblems(t *testing.T) {
 		return e
 	}
 	mendLookup := "the look-up of the route to project P, source s cannot work (data package all, column id): no such package; " +
-		"mend its lookup in fairbridge.yaml, or what Centercode shows there"
+		"fix its lookup in fairbridge.yaml, or what Centercode shows there"
 	nameless := entry("c", ledger.Completed, ledger.Fault{})
 	failing := living(ledger.Fault{Stage: "create", Status: 500, Text: "HTTP 500"})
 	failing.Waited = waitsLong

@@ -59,7 +59,7 @@ func TestDeliveryThatKillsItsWorkers(t *testing.T) {
 		t.Errorf("dead letter %+v", l)
 	}
 	// The first time it was not alone; the last, nobody died any more.
-	if e.Last == nil || !strings.Contains(e.Last.Text, "without a word") || e.Attempts != 1+5+1 || e.Progress() != ledger.Created {
+	if e.Last == nil || !strings.Contains(e.Last.Text, "without recording a result") || e.Attempts != 1+5+1 || e.Progress() != ledger.Created {
 		t.Errorf("after %d receives the ledger has %+v, %+v", attempts, e, e.Last)
 	}
 	w.checkInvariants(id)
