@@ -79,17 +79,13 @@ func (s *Console) figures(ctx context.Context, of span) *figures {
 func (s *Console) count(of span, done chan struct{}) {
 	began := time.Now()
 	f := &figures{at: s.Now()}
-	q := deliveries.StatsQuery{Since: f.at.Add(-of.lasts), Until: f.at, By: of.by}
-	stats, err := s.finder.Stats(s.running, q)
+	stats, err := s.finder.StatsBy(s.running, deliveries.StatsQuery{Since: f.at.Add(-of.lasts), Until: f.at}, of.by, deliveries.ByApp)
 	if err == nil {
-		f.Charts = chartsOf(stats)
-		q.By = deliveries.ByApp
-		stats, err = s.finder.Stats(s.running, q)
-	}
-	if err == nil && stats.Total.Received > 0 {
-		f.Apps = stats.Rows[:min(len(stats.Rows), appsShown)]
-	}
-	if err != nil && s.running.Err() == nil {
+		f.Charts = chartsOf(stats[0])
+		if apps := stats[1]; apps.Total.Received > 0 {
+			f.Apps = apps.Rows[:min(len(apps.Rows), appsShown)]
+		}
+	} else if s.running.Err() == nil {
 		s.Log.Warn("the console could not count deliveries", "err", err)
 	}
 	f.fresh = max(freshFor, figuresShare*time.Since(began))

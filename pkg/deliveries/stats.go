@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/ledger"
 )
 
@@ -123,62 +124,101 @@ func (r *StatsRow) finish() {
 
 // Stats counts the deliveries that were received in a time.
 func (f *Finder) Stats(ctx context.Context, q StatsQuery) (*Stats, error) {
+	all, err := f.StatsBy(ctx, q, q.By)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// StatsBy is [Finder.Stats] by several things, whatever q has: all are counted in one
+// pass over the deliveries, and returned in the order of bys.
+func (f *Finder) StatsBy(ctx context.Context, q StatsQuery, bys ...By) ([]*Stats, error) {
 	if q.Location == nil {
 		q.Location = time.UTC
 	}
-	s := &Stats{Since: q.Since.UTC(), Until: q.Until.UTC(), By: q.By}
-	rows := map[string]*StatsRow{}
-	row := func(key string) *StatsRow {
-		if rows[key] == nil {
-			rows[key] = &StatsRow{Key: key}
-		}
-		return rows[key]
-	}
-	for _, key := range q.keys() {
-		row(key)
+	counts := make([]*count, len(bys))
+	for i, by := range bys {
+		q.By = by
+		counts[i] = newCount(q)
 	}
 	search := ledger.Query{Since: q.Since, Until: q.Until, Progress: q.Progress}
 	err := f.home.History.Search(ctx, search, func(e ledger.Entry) bool {
-		s.Total.add(e)
-		switch {
-		case q.By == ByApp && e.About != nil:
-			row(e.About.App).add(e)
-		case q.By == ByApp:
-			row("").add(e)
-		case q.By != "":
-			row(q.key(e.Received())).add(e)
+		for _, c := range counts {
+			c.add(e)
 		}
 		return true
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := f.addRefused(ctx, q, s, row); err != nil {
-		return nil, err
+	refused, err := f.home.Refusals.Refused(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("count the webhooks that were refused: %w", err)
 	}
-	for _, r := range rows {
+	all := make([]*Stats, len(bys))
+	for i, c := range counts {
+		c.addRefused(refused)
+		all[i] = c.finish()
+	}
+	return all, nil
+}
+
+// count is Stats that are being made.
+type count struct {
+	StatsQuery
+	*Stats
+	rows map[string]*StatsRow
+}
+
+func newCount(q StatsQuery) *count {
+	c := &count{q, &Stats{Since: q.Since.UTC(), Until: q.Until.UTC(), By: q.By}, map[string]*StatsRow{}}
+	for _, key := range q.keys() {
+		c.row(key)
+	}
+	return c
+}
+
+func (c *count) row(key string) *StatsRow {
+	if c.rows[key] == nil {
+		c.rows[key] = &StatsRow{Key: key}
+	}
+	return c.rows[key]
+}
+
+func (c *count) add(e ledger.Entry) {
+	by := c.StatsQuery.By
+	c.Total.add(e)
+	switch {
+	case by == ByApp && e.About != nil:
+		c.row(e.About.App).add(e)
+	case by == ByApp:
+		c.row("").add(e)
+	case by != "":
+		c.row(c.key(e.Received())).add(e)
+	}
+}
+
+// finish makes the percentiles, and puts the rows in order.
+func (c *count) finish() *Stats {
+	for _, r := range c.rows {
 		r.finish()
-		s.Rows = append(s.Rows, *r)
+		c.Rows = append(c.Rows, *r)
 	}
-	slices.SortFunc(s.Rows, func(a, b StatsRow) int {
-		if q.By == ByApp && a.Received != b.Received {
+	byApp := c.StatsQuery.By == ByApp
+	slices.SortFunc(c.Rows, func(a, b StatsRow) int {
+		if byApp && a.Received != b.Received {
 			return cmp.Compare(b.Received, a.Received)
 		}
 		return cmp.Compare(a.Key, b.Key)
 	})
-	s.Total.finish()
-	return s, nil
+	c.Total.finish()
+	return c.Stats
 }
 
-// remembered is how many refused webhooks a home remembers.
-const remembered = 100
-
 // addRefused counts the webhooks that were refused.
-func (f *Finder) addRefused(ctx context.Context, q StatsQuery, s *Stats, row func(string) *StatsRow) error {
-	refused, err := f.home.Refusals.Refused(ctx)
-	if err != nil {
-		return fmt.Errorf("count the webhooks that were refused: %w", err)
-	}
+func (c *count) addRefused(refused ingest.Refused) {
+	q, s := c.StatsQuery, c.Stats
 	known := 0
 	for _, r := range refused.Last {
 		if r.Reason.Strange() {
@@ -189,12 +229,11 @@ func (f *Finder) addRefused(ctx context.Context, q StatsQuery, s *Stats, row fun
 			continue
 		}
 		s.Total.Refused++
-		s.RefusedMore = known >= remembered // and so the one that was forgotten may be as young
+		s.RefusedMore = known >= ingest.RefusedKept // and so the one that was forgotten may be as young
 		if q.By == ByDay || q.By == ByHour {
-			row(q.key(r.At)).Refused++
+			c.row(q.key(r.At)).Refused++
 		}
 	}
-	return nil
 }
 
 // key is the row of a time.

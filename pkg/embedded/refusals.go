@@ -17,7 +17,7 @@ import (
 const (
 	// keptRefusals is how many refusals are remembered of strangers, and how many
 	// of others: whoever tries out paths does not push out what may be TestFairy's.
-	keptRefusals = 100
+	keptRefusals = ingest.RefusedKept
 	// refusalRetry is how long to wait after a write that failed.
 	refusalRetry = time.Second
 	// lastRefusals is what the last write has when the bridge ends.

@@ -34,7 +34,6 @@ const (
 	// refusedPages bounds what is read of a log: a page has up to 1 MB, or
 	// nothing at all.
 	refusedPages = 200
-	shownRefused = 100
 )
 
 var errLogTooLarge = errors.New("there are too many refused webhooks to read them all")
@@ -144,7 +143,7 @@ func summarise(all []ingest.Refusal) ingest.Refused {
 		}
 		return -1
 	})
-	r.Last = all[:min(len(all), shownRefused)]
+	r.Last = all[:min(len(all), ingest.RefusedKept)]
 	slices.SortStableFunc(r.Last, latest)
 	return r
 }

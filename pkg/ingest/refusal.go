@@ -74,6 +74,9 @@ type RefusalCount struct {
 	Last time.Time `json:"last"`
 }
 
+// RefusedKept is how many refused webhooks are remembered, in either home.
+const RefusedKept = 100
+
 // Refused is what a home remembers of the requests that were refused.
 type Refused struct {
 	// Last is the last hundred, the latest first.
