@@ -195,8 +195,9 @@ func (js *jobs) recent(most int) (views []*jobView) {
 // wait returns when all jobs have ended.
 func (js *jobs) wait() { js.going.Wait() }
 
-// replay is a job's work: to send letters back, and to see what becomes of them.
-func (s *Console) replay(o deadletter.ReplayOptions) func(context.Context, *job) error {
+// acting is a job's work at a desk of its own, while nobody else acts. release lets
+// the next one act before the work's end.
+func (s *Console) acting(work func(ctx context.Context, j *job, desk *deadletter.Desk, release func()) error) func(context.Context, *job) error {
 	return func(ctx context.Context, j *job) error {
 		release, err := s.jobs.act(ctx)
 		if err != nil {
@@ -207,6 +208,13 @@ func (s *Console) replay(o deadletter.ReplayOptions) func(context.Context, *job)
 		if err != nil {
 			return err
 		}
+		return work(ctx, j, desk, release)
+	}
+}
+
+// replay is a job's work: to send letters back, and to see what becomes of them.
+func (s *Console) replay(o deadletter.ReplayOptions) func(context.Context, *job) error {
+	return s.acting(func(ctx context.Context, j *job, desk *deadletter.Desk, release func()) error {
 		o.Stays = j.stays
 		sent, err := desk.Replay(ctx, o)
 		release()
@@ -217,7 +225,7 @@ func (s *Console) replay(o deadletter.ReplayOptions) func(context.Context, *job)
 		ends, err := desk.Follow(ctx, sent.Cases, followed)
 		j.update(func(v *jobView) { v.Tally = tallyOf(ends) })
 		return err
-	}
+	})
 }
 
 // tallyOf counts how deliveries ended.
@@ -264,16 +272,7 @@ func statusText(status int) string {
 
 // drop is a job's work: to give letters up.
 func (s *Console) drop(filter deadletter.Filter, because string) func(context.Context, *job) error {
-	return func(ctx context.Context, j *job) error {
-		release, err := s.jobs.act(ctx)
-		if err != nil {
-			return err
-		}
-		defer release()
-		desk, err := s.deskTelling(j.progress)
-		if err != nil {
-			return err
-		}
+	return s.acting(func(ctx context.Context, j *job, desk *deadletter.Desk, _ func()) error {
 		in, err := desk.Select(ctx, deadletter.Wish{Filter: filter})
 		if err != nil {
 			return err
@@ -281,7 +280,7 @@ func (s *Console) drop(filter deadletter.Filter, because string) func(context.Co
 		dropped := desk.Drop(ctx, in, because, j.stays)
 		j.update(func(v *jobView) { v.Sent, v.Tally = dropped, []tally{{What: "dropped", Tone: "ok", Count: dropped}} })
 		return in.Hold.Release(ctx)
-	}
+	})
 }
 
 func (s *Console) showJob(w http.ResponseWriter, r *http.Request) error {

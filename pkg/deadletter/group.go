@@ -63,10 +63,17 @@ func causeOf(c Case, problem string) cause {
 		return cause{done: true}
 	}
 	of := cause{reason: c.Reason, stage: c.Stage, status: c.Status, problem: problem}
-	if c.Entry != nil && c.Entry.Where != nil {
-		of.project, of.source = c.Entry.Where.Project, c.Entry.Where.Source
-	}
+	of.project, of.source = c.where()
 	return of
+}
+
+// where is the project and the External Source that the request for the ticket went
+// to, as far as the ledger was asked and knows.
+func (c Case) where() (project, source string) {
+	if c.Entry == nil || c.Entry.Where == nil {
+		return "", ""
+	}
+	return c.Entry.Where.Project, c.Entry.Where.Source
 }
 
 // Groups puts cases with one cause together: the largest group first, what is done

@@ -97,7 +97,7 @@ func (d *Desk) lostLetter(ctx context.Context, r ledger.Record, guess bool) (*Le
 	case !waitsSince(e, was.Generation), guess && (e.ReplayedSince() || d.now().Sub(e.UpdatedAt) < lags):
 		return nil, nil
 	}
-	l, err := d.keptLetter(ctx, r)
+	l, err := d.kept(ctx, was, r.Since)
 	if err != nil || l.Body == "" {
 		return nil, err
 	}

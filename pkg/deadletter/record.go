@@ -43,9 +43,7 @@ func (c Case) Record() Record {
 		Attempts: c.Attempts, Replays: c.ReplayCount(), Generation: c.Generation, Copies: c.Count(),
 		DiedAt: c.DiedAt(), SentAt: c.SentAt, MessageID: c.MessageID, Done: c.Done(),
 	}
-	if c.Entry != nil && c.Entry.Where != nil {
-		r.Project, r.Source = c.Entry.Where.Project, c.Entry.Where.Source
-	}
+	r.Project, r.Source = c.where()
 	if e, err := queue.Decode(c.Body); err == nil {
 		r.Edits = e.Edits
 	}

@@ -26,11 +26,7 @@ type Mapping struct {
 // given, a person wants to know what the file would do, whatever runs. The error is
 // about the file if it is given, or the ledger's.
 func (h *Home) Mapping(ctx context.Context, file string, given bool) (Mapping, error) {
-	l, err := ledger.New(ledger.Config{Store: h.Ledger})
-	if err != nil {
-		return Mapping{}, err
-	}
-	running, known, err := h.ran(ctx, l)
+	running, known, err := h.ran(ctx)
 	if err != nil {
 		return Mapping{}, err
 	}
@@ -63,7 +59,11 @@ func (h *Home) Mapping(ctx context.Context, file string, given bool) (Mapping, e
 }
 
 // ran returns the mapping that runs, or ran last; nil if that is not known.
-func (h *Home) ran(ctx context.Context, l *ledger.Ledger) (ledger.Running, *mapping.Config, error) {
+func (h *Home) ran(ctx context.Context) (ledger.Running, *mapping.Config, error) {
+	l, err := ledger.New(ledger.Config{Store: h.Ledger})
+	if err != nil {
+		return ledger.Running{}, nil, err
+	}
 	running, err := l.Running(ctx)
 	if errors.Is(err, ledger.ErrNotFound) {
 		return ledger.Running{}, nil, nil
@@ -109,11 +109,7 @@ type MappingStatus struct {
 // mappingStatus returns what is known of the mapping that runs, and the mapping; nil
 // if that is nothing.
 func (h *Home) mappingStatus(ctx context.Context, file string) (*MappingStatus, *mapping.Config, error) {
-	l, err := ledger.New(ledger.Config{Store: h.Ledger})
-	if err != nil {
-		return nil, nil, err
-	}
-	running, config, err := h.ran(ctx, l)
+	running, config, err := h.ran(ctx)
 	if config == nil {
 		return nil, nil, err
 	}
