@@ -14,7 +14,6 @@ import (
 	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/dynamo"
-	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/telemetry"
 	"fairbridge/pkg/worker"
@@ -50,8 +49,7 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept := make(chan error, 1) // meanwhile, as the secret
-	go func() { kept <- nowRuns(remembered, config) }()
+	written := nowRuns(remembered, config) // meanwhile, as the secret
 	runs, err := worker.NewMapping(worker.MappingConfig{Config: config})
 	if err != nil {
 		return nil, err
@@ -61,25 +59,13 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 		return nil, err
 	}
 	<-fetched // as in ingest
-	if err := <-kept; err != nil {
+	if err := <-written; err != nil {
 		log.Warn("the mapping was not written into the ledger: a dry run cannot show what runs here", "err", err)
 	}
 	return worker.New(worker.Config{
 		WorkQueueURL: settings.QueueURL, DeadLetterQueueURL: settings.DeadLetterQueueURL,
-		Mapping:    runs,
-		Ledger:     remembered,
-		Breaker:    health,
-		Secrets:    stored,
-		Queue:      newQueue(settings.AWS),
-		Reporter:   telemetry.Worker{Log: log},
-		Now:        time.Now,
-		HoldAtMost: worker.HoldAtMost,
+		Mapping: runs, Ledger: remembered, Breaker: health, Secrets: stored,
+		Queue: newQueue(settings.AWS), Reporter: telemetry.Worker{Log: log},
+		Now: time.Now, HoldAtMost: worker.HoldAtMost,
 	})
-}
-
-// nowRuns writes down which mapping runs here. The handler does without.
-func nowRuns(l *ledger.Ledger, config *mapping.Config) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	return l.NowRuns(ctx, ledger.Running{Hash: config.Hash()}, string(config.Document()))
 }
