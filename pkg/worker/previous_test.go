@@ -255,15 +255,7 @@ func TestWalkBesideThePreviousVersion(t *testing.T) {
 		}
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			clean := &plan{}
-			s.walk(t, store.open(t), clean, waysBack[0])
-			points := []string{"nowhere"}
-			for _, call := range clean.calls {
-				if changes(nameOf(call)) {
-					points = append(points, call)
-				}
-			}
-			for i, point := range points {
+			for i, point := range s.killPoints(t, store.open(t)) {
 				steps := s.beside(t, store.open(t), point, -1)
 				for kill := 1; kill <= steps; kill++ {
 					if !full && kill != 1+i%steps {

@@ -34,6 +34,19 @@ var waysBack = []wayBack{
 	}},
 }
 
+// killPoints are the calls that change something in a scenario, and "nowhere".
+func (s scenario) killPoints(t *testing.T, store option) []string {
+	clean := &plan{}
+	s.walk(t, store, clean, waysBack[0])
+	points := []string{"nowhere"}
+	for _, call := range clean.calls {
+		if changes(nameOf(call)) {
+			points = append(points, call)
+		}
+	}
+	return points
+}
+
 // TestWalk kills the worker after each call by which it changes anything, in each
 // of the ways that a delivery can go wrong, lets others go on, and has the delivery
 // come back: in one way after the other, or in every way from every point if
@@ -47,15 +60,7 @@ func TestWalk(t *testing.T) {
 			}
 			t.Run(store.name+"/"+s.name, func(t *testing.T) {
 				t.Parallel()
-				clean := &plan{}
-				s.walk(t, store.open(t), clean, waysBack[0])
-				points := []string{"nowhere"}
-				for _, call := range clean.calls {
-					if changes(nameOf(call)) {
-						points = append(points, call)
-					}
-				}
-				for i, point := range points {
+				for i, point := range s.killPoints(t, store.open(t)) {
 					for j, way := range waysBack {
 						if i%len(waysBack) != j && !full {
 							continue // each kill point once, each way now and then

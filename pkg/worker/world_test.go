@@ -167,25 +167,6 @@ type option func(*world)
 // onStore replaces the ledger's store.
 func onStore(s ledger.Store) option { return func(w *world) { w.store = s } }
 
-// blankDatabase returns the bytes of a new database. Thousands of worlds begin
-// with it, and to make one takes longer than most of them last.
-var blankDatabase = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "blank")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "fairbridge.db")
-	file, err := sqlitedb.Open(context.Background(), path)
-	if err != nil {
-		return nil, err
-	}
-	if err := file.Close(); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(path)
-})
-
 // newWorld makes a world whose fairbridge.yaml has these routes.
 func newWorld(t *testing.T, routes string, options ...option) *world {
 	t.Helper()
