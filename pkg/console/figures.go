@@ -22,11 +22,13 @@ var spans = []span{
 	{"7 d", "Last 7 days", "/?span=7d", 7 * 24 * time.Hour, deliveries.ByDay},
 }
 
-// figures are the charts of a span, and a row for each of its most frequent apps.
+// figures are the charts of a span, and in a folder a row for each of its most
+// frequent apps.
 type figures struct {
-	Charts []chart
-	Apps   []deliveries.StatsRow
-	at     time.Time
+	Charts  []chart
+	Apps    []deliveries.StatsRow
+	Problem string // why there are no charts
+	at      time.Time
 	// fresh is how long they are good: the longer they took to count, the longer.
 	fresh time.Duration
 }
@@ -43,6 +45,9 @@ const (
 	// figuresShare is the part of the time at most in which deliveries are counted: one
 	// in so many.
 	figuresShare = 20
+	// figuresOnStack is how long a stack's are good: CloudWatch has them by the
+	// minute, and every call is paid for.
+	figuresOnStack = time.Minute
 	// figuresWait is how long a page waits for the first figures.
 	figuresWait = 50 * time.Millisecond
 	appsShown   = 8
@@ -79,16 +84,11 @@ func (s *Console) figures(ctx context.Context, of span) *figures {
 func (s *Console) count(of span, done chan struct{}) {
 	began := time.Now()
 	f := &figures{at: s.Now()}
-	stats, err := s.finder.StatsBy(s.running, deliveries.StatsQuery{Since: f.at.Add(-of.lasts), Until: f.at}, of.by, deliveries.ByApp)
-	if err == nil {
-		f.Charts = chartsOf(stats[0])
-		if apps := stats[1]; apps.Total.Received > 0 {
-			f.Apps = apps.Rows[:min(len(apps.Rows), appsShown)]
-		}
-	} else if s.running.Err() == nil {
+	if err := s.fill(f, deliveries.StatsQuery{Since: f.at.Add(-of.lasts), Until: f.at, By: of.by}); err != nil && s.running.Err() == nil {
+		f.Problem = err.Error()
 		s.Log.Warn("the console could not count deliveries", "err", err)
 	}
-	f.fresh = max(freshFor, figuresShare*time.Since(began))
+	f.fresh = max(f.fresh, freshFor, figuresShare*time.Since(began))
 	c := &s.counting
 	c.mu.Lock()
 	delete(c.next, of.Name)
@@ -96,6 +96,28 @@ func (s *Console) count(of span, done chan struct{}) {
 	c.mu.Unlock()
 	close(done)
 	s.news.tell()
+}
+
+// fill counts deliveries: a folder's in its ledger, a stack's by its metrics, since all
+// of its table would be read otherwise.
+func (s *Console) fill(f *figures, q deliveries.StatsQuery) error {
+	if s.Home.OnAWS() {
+		f.fresh = figuresOnStack
+		stats, err := s.finder.Measured(s.running, q)
+		if err == nil {
+			f.Charts = chartsOf(stats)
+		}
+		return err
+	}
+	stats, err := s.finder.StatsBy(s.running, q, q.By, deliveries.ByApp)
+	if err != nil {
+		return err
+	}
+	f.Charts = chartsOf(stats[0])
+	if apps := stats[1]; apps.Total.Received > 0 {
+		f.Apps = apps.Rows[:min(len(apps.Rows), appsShown)]
+	}
+	return nil
 }
 
 // chartsOf draws statistics by day or hour.
@@ -118,7 +140,7 @@ func chartsOf(stats *deliveries.Stats) []chart {
 		p50.Values, p95.Values = append(p50.Values, time.Duration(r.P50)), append(p95.Values, time.Duration(r.P95))
 	}
 	took := lines("Time to ticket", p50, p95)
-	if stats.Total.Tickets > 0 {
+	if stats.Total.P50 > 0 {
 		took.Sum = fmt.Sprintf("p50 %s · p95 %s", shortly(stats.Total.P50), shortly(stats.Total.P95))
 	}
 	return append(all, took)

@@ -31,8 +31,7 @@ type nowData struct {
 	Jobs                        []*jobView
 	Simulator                   string
 	PauseCommand, ResumeCommand string
-	// Figures are nil on a stack, whose whole table would be read, and before they are
-	// counted.
+	// Figures are nil before they are counted.
 	Figures *figures
 	Span    span
 	Spans   []span
@@ -67,9 +66,9 @@ func (s *Console) showNow(w http.ResponseWriter, r *http.Request) error {
 	d.Heading, d.Detail = heading(snap, now)
 	d.Strip = strip(snap, now)
 	d.Problems = snap.Status.OtherProblems()
+	d.Span, d.Spans = spanNamed(r.URL.Query().Get("span")), spans
+	d.Figures = s.figures(r.Context(), d.Span)
 	if !s.Home.OnAWS() { // there the whole table would be read
-		d.Span, d.Spans = spanNamed(r.URL.Query().Get("span")), spans
-		d.Figures = s.figures(r.Context(), d.Span)
 		if _, err := s.finder.Find(r.Context(), ledger.Query{}, latest, func(found deliveries.Delivery) error {
 			d.Latest = append(d.Latest, found)
 			return nil

@@ -109,13 +109,13 @@ func doneAt(e ledger.Entry) time.Time {
 	return e.UpdatedAt // an attempt that the ledger does not remember
 }
 
-// finish makes the percentiles, by the nearest rank.
+// finish makes the percentiles of what it has counted, by the nearest rank.
 func (r *StatsRow) finish() {
+	if len(r.took) == 0 {
+		return
+	}
 	slices.Sort(r.took)
 	rank := func(percent int) Milliseconds {
-		if len(r.took) == 0 {
-			return 0
-		}
 		return Milliseconds(r.took[(len(r.took)*percent+99)/100-1])
 	}
 	r.P50, r.P95 = rank(50), rank(95)

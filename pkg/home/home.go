@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -92,6 +93,11 @@ type Parameters interface {
 	PutParameter(context.Context, *ssm.PutParameterInput, ...func(*ssm.Options)) (*ssm.PutParameterOutput, error)
 }
 
+// Metrics is what is called of CloudWatch. *cloudwatch.Client satisfies it.
+type Metrics interface {
+	GetMetricData(context.Context, *cloudwatch.GetMetricDataInput, ...func(*cloudwatch.Options)) (*cloudwatch.GetMetricDataOutput, error)
+}
+
 // History is what the ledger knows of the last deliveries.
 type History interface {
 	// Recent returns the records that changed last, the latest first, at most
@@ -145,6 +151,8 @@ type Home struct {
 	CentercodeBaseURL string
 	// Dashboard is a page of the AWS console, "" on this machine.
 	Dashboard string
+	// Metrics has what the stack's functions count; nil on this machine.
+	Metrics Metrics
 	// Refusals are the webhooks that were refused.
 	Refusals Refusals
 	// Ages is nil on AWS, where only CloudWatch knows.

@@ -11,6 +11,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -80,6 +81,7 @@ func openStack(ctx context.Context, p Place) (*Home, error) {
 		Tables: db, LedgerTable: s.LedgerTable,
 		WorkQueueURL: s.WorkQueueURL, DeadLetterQueueURL: s.DeadLetterQueueURL, SecretsPrefix: s.SecretsPrefix,
 		Webhook: s.WebhookURL, CentercodeBaseURL: s.CentercodeBaseURL, Dashboard: s.DashboardURL,
+		Metrics:  cloudwatch.NewFromConfig(cfg),
 		Refusals: logRefusals{logs: cloudwatchlogs.NewFromConfig(cfg), stack: s.Name, now: time.Now},
 		identity: identity(sts.NewFromConfig(cfg)), mappings: lambda.NewFromConfig(cfg),
 		close: func() error { return nil },

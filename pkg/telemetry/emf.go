@@ -12,8 +12,9 @@ const Namespace = "FairBridge"
 // The dimensions. Ids are never one: each value of a dimension is a metric of
 // its own, and is paid for.
 const (
-	serviceKey = "service"
-	reasonKey  = "reason"
+	// Service is the function that counts.
+	Service   = "service"
+	reasonKey = "reason"
 )
 
 // CloudWatch's units.
@@ -53,8 +54,8 @@ type definition struct {
 
 // embed gives the attributes that make metrics of a log line.
 func embed(at time.Time, metrics []metric) []slog.Attr {
-	all := directive{Namespace: Namespace, Dimensions: [][]string{{serviceKey}}}
-	byReason := directive{Namespace: Namespace, Dimensions: [][]string{{serviceKey, reasonKey}}}
+	all := directive{Namespace: Namespace, Dimensions: [][]string{{Service}}}
+	byReason := directive{Namespace: Namespace, Dimensions: [][]string{{Service, reasonKey}}}
 	var attrs []slog.Attr
 	for _, m := range metrics {
 		attrs = append(attrs, slog.Int64(m.name, m.value))

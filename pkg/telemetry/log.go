@@ -20,7 +20,7 @@ import (
 // metrics.
 func NewLogger(w io.Writer, service string, level slog.Leveler) *slog.Logger {
 	h := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: lambdacontext.ReplaceAttr})
-	return slog.New(&handler{Handler: h, first: new(atomic.Pointer[string])}).With("service", service)
+	return slog.New(&handler{Handler: h, first: new(atomic.Pointer[string])}).With(Service, service)
 }
 
 // handler adds the invocation to each line.

@@ -66,7 +66,7 @@ func TestPeoplesPermissions(t *testing.T) {
 		"sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
 	}
 	all := slices.Concat(actions[stack.API]("cloudformation"), actions[home.Queues]("sqs"), actions[dynamo.API]("dynamodb"),
-		actions[dynamo.HistoryAPI]("dynamodb"), actions[dynamo.TableAPI]("dynamodb"), actions[home.Logs]("logs"), actions[home.Mappings]("lambda"))
+		actions[dynamo.HistoryAPI]("dynamodb"), actions[dynamo.TableAPI]("dynamodb"), actions[home.Logs]("logs"), actions[home.Metrics]("cloudwatch"), actions[home.Mappings]("lambda"))
 	var looks, works []string
 	for _, action := range all {
 		if one, ok := queues[action]; ok {
@@ -102,7 +102,7 @@ func allows(t *testing.T, where string, p policy) (allowed []string) {
 			!slices.Equal(s.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"], list{"#letter/*"}) {
 			t.Errorf("%s: more than dead letters' messages may be deleted: %v", where, s.Condition)
 		}
-		if slices.Contains(s.Resource, "*") && !slices.Contains([]string{"SendTraces", "UseNetwork", "AskForMappings"}, s.Sid) {
+		if slices.Contains(s.Resource, "*") && !slices.Contains([]string{"SendTraces", "UseNetwork", "AskForMappings", "ReadMetrics"}, s.Sid) {
 			t.Errorf("%s: %s is allowed on every resource", where, s.Action)
 		}
 	}
