@@ -10,14 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
 	"fairbridge/pkg/ledger/dynamo"
@@ -68,22 +60,22 @@ func openStack(ctx context.Context, p Place) (*Home, error) {
 	}
 	finding, cancel := context.WithTimeout(ctx, awsTimeout)
 	defer cancel()
-	stacks := cloudformation.NewFromConfig(cfg)
+	stacks := newStackCalls(cfg)
 	s, err := stack.Describe(finding, stacks, p.Stack)
 	if err != nil {
 		return nil, &StackError{Stack: p.Stack, Region: cfg.Region, Err: err}
 	}
-	db, queues := dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg)
+	db, queues := newTableCalls(cfg), newQueueCalls(cfg)
 	return &Home{
 		Place: p, stacks: stacks, policies: queues,
-		SQS: queues, SSM: ssm.NewFromConfig(cfg),
+		SQS: queues, SSM: newParameterCalls(cfg),
 		Ledger: dynamo.New(db, s.LedgerTable), History: dynamo.NewHistory(db, s.LedgerTable),
 		Tables: db, LedgerTable: s.LedgerTable,
 		WorkQueueURL: s.WorkQueueURL, DeadLetterQueueURL: s.DeadLetterQueueURL, SecretsPrefix: s.SecretsPrefix,
 		Webhook: s.WebhookURL, CentercodeBaseURL: s.CentercodeBaseURL, Dashboard: s.DashboardURL,
-		Metrics:  cloudwatch.NewFromConfig(cfg),
-		Refusals: logRefusals{logs: cloudwatchlogs.NewFromConfig(cfg), stack: s.Name, now: time.Now},
-		identity: identity(sts.NewFromConfig(cfg)), mappings: lambda.NewFromConfig(cfg),
+		Metrics:  newMetricCalls(cfg),
+		Refusals: logRefusals{logs: newLogCalls(cfg), stack: s.Name, now: time.Now},
+		identity: identity(newCallerCalls(cfg)), mappings: newMappingCalls(cfg),
 		close: func() error { return nil },
 	}, nil
 }
