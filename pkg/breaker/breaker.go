@@ -12,63 +12,63 @@ import (
 )
 
 const (
-	// fresh is how old what is known of a project may be before a request.
+	// fresh is how long a cached record may be used before a request without being read
+	// again.
 	fresh = 2 * time.Second
-	// Known is after how long every worker goes by what was written.
+	// Known is the time after which every worker acts on a change of the record.
 	Known = fresh + time.Second
-	// inARow is how many failures open a project, of at least ofDeliveries.
+	// inARow is how many consecutive failures, of at least ofDeliveries deliveries, open
+	// the breaker.
 	inARow       = 5
 	ofDeliveries = 3
-	// lately is for how long a success says that an answer that is lost is no sign of
-	// an outage. Where so much happens, five failures in a row come soon enough.
+	// lately is how long after a success a lost answer does not count as a sign of an
+	// outage. With that much traffic, five failures in a row come soon enough.
 	lately = 10 * time.Second
-	// probing is how long a probe may take, writing a change of the record.
+	// probing bounds a probe, writing bounds a change of the record.
 	probing = 10 * time.Second
 	writing = 5 * time.Second
-	// races is how often a change is tried because others were faster. Each time
-	// it is asked anew whether it is still needed.
+	// races is how often a change is retried after another worker won the conditional
+	// write. Each retry checks again whether the change is still needed.
 	races = 5
 )
 
-// Config is what a [Breaker] works with. Every field is needed.
+// Config configures a [Breaker]. Every field is required.
 type Config struct {
 	Store Store
 	Now   func() time.Time
 }
 
-// Breaker is what one worker process knows of the projects. It is used by many
-// goroutines at once.
+// Breaker is one worker process's view of the projects. It is safe for concurrent use.
 type Breaker struct {
 	Config
 	mu       sync.Mutex
 	projects map[string]*project
 }
 
-// project is one project, or [All]. Its lock is held while its record is read or
-// written, so that the deliveries of a batch read it once.
+// project is one project, or [All]. Its lock is held while its record is read or written,
+// so that the deliveries of a batch share one read.
 type project struct {
 	mu     sync.Mutex
 	record record
 	readAt time.Time
 	known  bool
-	// failures counts those in a row, by what this process has heard, and wellAt is
-	// when it has heard a success.
+	// failures counts consecutive failures seen by this process; wellAt is the time of its
+	// last success.
 	failures int
 	of       map[string]bool
 	wellAt   time.Time
-	// look is the last probe of this process because an answer was lost; nil
-	// before the first.
+	// look is this process's last probe after a lost answer; nil before the first.
 	look *look
 }
 
-// look is a probe, and what came of it once done is closed.
+// look is a probe. Its result may be read once done is closed.
 type look struct {
 	done   chan struct{}
 	at     time.Time
 	unwell *Fault
 }
 
-// New returns a breaker that knows nothing yet.
+// New returns a breaker with an empty cache.
 func New(c Config) (*Breaker, error) {
 	if c.Store == nil || c.Now == nil {
 		return nil, errors.New("breaker: a part is missing from its configuration")
@@ -87,31 +87,31 @@ func (b *Breaker) project(name string) *project {
 	return p
 }
 
-// Subject is a delivery that wants to be worked on.
+// Subject is a delivery that asks for permission to run.
 type Subject struct {
 	// Project is the key of the Centercode project.
 	Project string
-	// Delivery tells the deliveries apart.
+	// Delivery is the delivery id.
 	Delivery string
-	// Probe asks Centercode for something that changes nothing. It returns nil if
-	// the answer is well.
+	// Probe sends Centercode a request that changes nothing. It returns nil if Centercode
+	// is responding normally.
 	Probe func(context.Context) *Fault
 }
 
-// Pass lets a delivery be worked on. Whoever has one says what Centercode
-// answered, and that the work has ended. A nil Pass knows nothing and may be used.
+// Pass is permission to work on a delivery. Its holder reports what Centercode answered,
+// and when the work has ended. A nil Pass is valid and does nothing.
 type Pass struct {
 	b       *Breaker
 	subject Subject
 	mu      sync.Mutex
-	// owner is the name of the turn in which the delivery goes first; "" if it
-	// goes like all others.
+	// owner identifies the trial turn in which this delivery goes first (half-open); "" for
+	// an ordinary pass.
 	owner string
 }
 
-// Ask says whether s may be worked on: pass is nil if hold says why it has to
-// wait. It may probe the project for that. An error means that nothing is known:
-// the pass lets the delivery go.
+// Ask reports whether s may run now. A nil pass means that it may not, and hold says why;
+// to find out, Ask may probe the project. If the record cannot be read or written, Ask
+// returns an error together with a pass: the delivery runs without a breaker.
 func (b *Breaker) Ask(ctx context.Context, s Subject) (pass *Pass, hold Hold, err error) {
 	all, errAll := b.read(ctx, All)
 	state, err := b.read(ctx, s.Project)
@@ -134,14 +134,14 @@ func (b *Breaker) Ask(ctx context.Context, s Subject) (pass *Pass, hold Hold, er
 	taken, err := b.change(ctx, s.Project, func(s State, now time.Time) (State, bool) { return s.AsTaken(owner, now) })
 	switch {
 	case err != nil:
-		return nil, hold, nil // nobody knows whose turn it is: it is not this one's
+		return nil, hold, nil // whoever has the turn, it is not this worker
 	case !taken.Open():
-		return pass, Hold{}, nil // another was faster
+		return pass, Hold{}, nil // another worker closed it first
 	case taken.Owner != owner:
 		return nil, hold, nil
 	}
 	if f := b.probe(ctx, s); f != nil {
-		// Should this not be written, the turn ends by itself.
+		// If this write fails, the turn simply runs out.
 		_, _ = b.change(ctx, s.Project, func(s State, now time.Time) (State, bool) { return s.AsUnwell(owner, *f, now) })
 		return nil, hold, nil
 	}
@@ -149,8 +149,8 @@ func (b *Breaker) Ask(ctx context.Context, s Subject) (pass *Pass, hold Hold, er
 	return pass, Hold{}, nil
 }
 
-// Still says whether the pass is good for another request: it is asked before
-// each. held is false if it is.
+// Still reports whether the pass covers another request; it is checked before each one.
+// held is false if it does.
 func (p *Pass) Still(ctx context.Context) (hold Hold, held bool) {
 	if p == nil || p.first() != "" {
 		return Hold{}, false
@@ -163,7 +163,7 @@ func (p *Pass) Still(ctx context.Context) (hold Hold, held bool) {
 	return state.hold(all, p.b.Now())
 }
 
-// First says whether the delivery goes first in a project that is not well.
+// First reports whether this delivery is the trial for an open project.
 func (p *Pass) First() bool { return p != nil && p.first() != "" }
 
 func (p *Pass) first() string {
@@ -172,7 +172,7 @@ func (p *Pass) first() string {
 	return p.owner
 }
 
-// end takes the turn from the pass.
+// end removes the turn from the pass and returns its owner.
 func (p *Pass) end() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -181,7 +181,7 @@ func (p *Pass) end() string {
 	return owner
 }
 
-// Done says that the work has ended, whatever came of it.
+// Done reports that the work has ended, whatever the result.
 func (p *Pass) Done(ctx context.Context) error {
 	if p == nil {
 		return nil
@@ -194,9 +194,9 @@ func (p *Pass) Done(ctx context.Context) error {
 	return err
 }
 
-// Well says that Centercode answered a ticket or a file, if only with a refusal
-// of it. Of a request that only reads nothing is said: it shows as little of
-// tickets as a good probe.
+// Well reports that Centercode answered a ticket or file request, even if it refused it. It
+// is not called for requests that only read: like a good probe, they show little about
+// tickets.
 func (p *Pass) Well(ctx context.Context) error {
 	if p == nil {
 		return nil
@@ -209,9 +209,9 @@ func (p *Pass) Well(ctx context.Context) error {
 	return err
 }
 
-// Unwell says that Centercode did not answer, or as one that is not well. After a
-// lost answer it probes at once, unless a success was heard lately: where little
-// happens, nobody else would notice.
+// Unwell reports that Centercode did not answer, or answered with a failure. After a lost
+// answer it probes at once, unless there was a success lately: with little traffic, nothing
+// else would notice the outage soon.
 func (p *Pass) Unwell(ctx context.Context, f Fault) error {
 	if p == nil {
 		return nil
@@ -240,8 +240,8 @@ func (p *Pass) Unwell(ctx context.Context, f Fault) error {
 	return err
 }
 
-// heard counts a failure of a delivery, or a success, which has none. It returns
-// what is known of the project.
+// heard counts a failure of delivery, or a success if delivery is "". It returns the
+// project's cached state.
 func (b *Breaker) heard(name, delivery string) State {
 	p := b.project(name)
 	p.mu.Lock()
@@ -256,7 +256,7 @@ func (b *Breaker) heard(name, delivery string) State {
 	return p.record.State
 }
 
-// wellLately says whether this process has heard a success lately.
+// wellLately reports whether this process has seen a success lately.
 func (b *Breaker) wellLately(name string) bool {
 	p := b.project(name)
 	p.mu.Lock()
@@ -272,8 +272,8 @@ func (b *Breaker) opens(name string) bool {
 	return p.failures >= inARow && len(p.of) >= ofDeliveries
 }
 
-// read returns what is known of a project, from the store if that is not fresh.
-// While this process probes because an answer was lost, nobody knows.
+// read returns a project's state, from the store if the cached one is not fresh. It waits
+// for a probe of this process that a lost answer has started.
 func (b *Breaker) read(ctx context.Context, name string) (State, error) {
 	p := b.project(name)
 	p.mu.Lock()
@@ -300,11 +300,11 @@ func (b *Breaker) read(ctx context.Context, name string) (State, error) {
 	return r.State, nil
 }
 
-// change writes what edit makes of a project, unless that says that there is
-// nothing to do. It returns what is stored then. Where another was faster, edit
-// is asked about what that one wrote.
+// change stores what edit makes of a project's state, unless edit returns false, and
+// returns what is stored then. If another worker was faster, edit is called again with that
+// worker's state.
 func (b *Breaker) change(ctx context.Context, name string, edit func(State, time.Time) (State, bool)) (State, error) {
-	// What is known must be written down, though whoever knows it has no time left.
+	// The outcome must be stored even if the caller's context has expired.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writing)
 	defer cancel()
 	p := b.project(name)
@@ -338,8 +338,8 @@ func (b *Breaker) change(ctx context.Context, name string, edit func(State, time
 	return p.record.State, nil
 }
 
-// adopt takes over what the store has. Whoever has lived through an outage counts
-// anew after it.
+// adopt takes over the stored record. If the project has recovered, this process counts
+// from zero again.
 func (p *project) adopt(r record, now time.Time) {
 	if p.record.Open() && !r.Open() {
 		p.failures = 0
@@ -354,8 +354,8 @@ func (b *Breaker) probe(ctx context.Context, s Subject) *Fault {
 	return s.Probe(ctx)
 }
 
-// probeOnce probes, once for all those of this process who have lost an answer at
-// the same time.
+// probeOnce runs one probe for all deliveries of this process that lost an answer at the
+// same time.
 func (b *Breaker) probeOnce(ctx context.Context, s Subject) *Fault {
 	p := b.project(s.Project)
 	p.mu.Lock()
@@ -372,11 +372,11 @@ func (b *Breaker) probeOnce(ctx context.Context, s Subject) *Fault {
 		l.at = b.Now()
 		return l.unwell
 	}
-	<-l.done // a probe has its own bound
+	<-l.done // a probe has a timeout of its own
 	return l.unwell
 }
 
-// stale says that a probe has ended, and says nothing of now.
+// stale reports whether the probe has ended, and too long ago to describe the present.
 func (l *look) stale(now time.Time) bool {
 	select {
 	case <-l.done:
@@ -387,8 +387,8 @@ func (l *look) stale(now time.Time) bool {
 	}
 }
 
-// Standing says what the deliveries of a project that wait can expect: to go, or
-// that one of them may try whether the project is well.
+// Standing reports what the waiting deliveries of a project can expect: that they may run
+// (well), or that one of them may try whether the project has recovered (due).
 func (b *Breaker) Standing(ctx context.Context, name string) (well, due bool, err error) {
 	all, errAll := b.read(ctx, All)
 	state, err := b.read(ctx, name)
@@ -402,14 +402,14 @@ func (b *Breaker) Standing(ctx context.Context, name string) (well, due bool, er
 	return false, state.Open() && !all.Paused(now) && !state.Paused(now) && state.TryIn(now) == 0, nil
 }
 
-// State returns what is stored of a project, or of [All].
+// State returns the stored state of a project, or of [All].
 func (b *Breaker) State(ctx context.Context, name string) (State, error) {
 	r, err := load(ctx, b.Store, name)
 	return r.State, err
 }
 
-// note writes down that a project has a record, so that [Breaker.States] knows. It
-// does no harm if that fails: the next one that is held tries it again.
+// note registers a project for [Breaker.States]. A failure does no harm: the next delivery
+// that is held tries it again.
 func (b *Breaker) note(ctx context.Context, name string) {
 	if name == All {
 		return
@@ -423,8 +423,8 @@ func (b *Breaker) note(ctx context.Context, name string) {
 	})
 }
 
-// States returns what is stored of [All], and of each project that was ever not
-// well, or paused.
+// States returns the stored state of [All] and of each project that has ever been open or
+// paused.
 func (b *Breaker) States(ctx context.Context) ([]State, error) {
 	all, err := b.State(ctx, All)
 	states := []State{all}
@@ -439,20 +439,20 @@ func (b *Breaker) States(ctx context.Context) ([]State, error) {
 	return states, err
 }
 
-// Pause holds a project, or [All] of them, until p says.
+// Pause pauses a project, or [All] of them, as p says.
 func (b *Breaker) Pause(ctx context.Context, name string, p Pause) (State, error) {
 	b.note(ctx, name)
 	b.forget(name)
 	return b.change(ctx, name, func(s State, now time.Time) (State, bool) { return s.AsPaused(p, now), true })
 }
 
-// Resume ends a pause. A project that is not well is tried at once.
+// Resume ends a pause. A project whose breaker is open is tried at once.
 func (b *Breaker) Resume(ctx context.Context, name string) (State, error) {
 	b.forget(name)
 	return b.change(ctx, name, func(s State, now time.Time) (State, bool) { return s.AsResumed(now) })
 }
 
-// forget has the record read again: a person means what is stored now.
+// forget drops the cached record: a person's action applies to what is stored now.
 func (b *Breaker) forget(name string) {
 	p := b.project(name)
 	p.mu.Lock()
@@ -460,8 +460,8 @@ func (b *Breaker) forget(name string) {
 	p.known = false
 }
 
-// Alone says that no other process works on these records, as the lock of the
-// embedded home ensures: whoever has a turn is dead, and it is given back.
+// Alone reports that no other process uses these records, which the embedded home's lock
+// ensures. Whoever holds a turn has died, so the turn is given back.
 func (b *Breaker) Alone(ctx context.Context) error {
 	states, err := b.States(ctx)
 	for _, state := range states {

@@ -13,7 +13,7 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// shelf is a store that takes time, and loses calls and replies.
+// shelf is a store that is slow, and loses calls and replies.
 type shelf struct {
 	mu      sync.Mutex
 	records map[string]ledger.Record
@@ -78,7 +78,7 @@ func newBreaker(t *testing.T, s Store, now func() time.Time) *Breaker {
 	return b
 }
 
-// ask is a delivery that wants to go; the probe finds what unwell says.
+// ask asks for a delivery; its probe returns unwell.
 func ask(t *testing.T, b *Breaker, delivery string, unwell *Fault) (*Pass, Hold) {
 	t.Helper()
 	pass, hold, err := b.Ask(t.Context(), Subject{Project: "P", Delivery: delivery, Probe: func(context.Context) *Fault { return unwell }})
@@ -113,12 +113,12 @@ func well(t *testing.T, p *Pass) {
 	}
 }
 
-// TestFiveFailuresInARowOfThreeDeliveries open a project; anything less does not,
-// and writes nothing.
+// TestFiveFailuresInARowOfThreeDeliveries open a project; anything less does not, and
+// writes nothing.
 func TestFiveFailuresInARowOfThreeDeliveries(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		heard string // a letter is a failure of that delivery, . a success
+		heard string // a letter is a failure of that delivery, a dot is a success
 		want  bool
 	}{
 		{"four", "abcd", false},
@@ -146,8 +146,8 @@ func TestFiveFailuresInARowOfThreeDeliveries(t *testing.T) {
 	}
 }
 
-// TestALostAnswerIsProbedAtOnce: a beta sends a few feedbacks a day, each to a
-// process of its own.
+// TestALostAnswerIsProbedAtOnce: a beta with few feedbacks starts a new worker process for
+// each.
 func TestALostAnswerIsProbedAtOnce(t *testing.T) {
 	lost := Fault{Status: 502, Lost: true}
 	s, now := newShelf(), noon
@@ -178,8 +178,8 @@ func TestALostAnswerIsProbedAtOnce(t *testing.T) {
 	if open(t, one) {
 		t.Fatal("a ticket does not close it")
 	}
-	// Where probes are well and tickets are not, the second lost answer in a row
-	// opens, whichever process meets it.
+	// If probes succeed and tickets do not, the second lost answer in a row opens the
+	// breaker, whichever process sees it.
 	for i, want := range []bool{false, true} {
 		b := newBreaker(t, s, clock)
 		pass, _ := ask(t, b, fmt.Sprint(i), nil)
@@ -190,8 +190,8 @@ func TestALostAnswerIsProbedAtOnce(t *testing.T) {
 	}
 }
 
-// TestALostAnswerAmongTickets is no sign of an outage: where much happens, five in a
-// row are.
+// TestALostAnswerAmongTickets does not count as an outage; with much traffic, it takes five
+// in a row.
 func TestALostAnswerAmongTickets(t *testing.T) {
 	s, now := newShelf(), noon
 	b := newBreaker(t, s, func() time.Time { return now })
@@ -226,7 +226,7 @@ func TestALostAnswerAmongTickets(t *testing.T) {
 	}
 }
 
-// TestATurnIsGivenBack by a delivery that never asked Centercode for anything.
+// TestATurnIsGivenBack by a delivery that sent Centercode nothing.
 func TestATurnIsGivenBack(t *testing.T) {
 	s, now := newShelf(), noon
 	b := newBreaker(t, s, func() time.Time { return now })
@@ -248,7 +248,7 @@ func TestATurnIsGivenBack(t *testing.T) {
 	}
 }
 
-// TestATurnOfAProcessThatDied is given back by the next one, where that is alone.
+// TestATurnOfAProcessThatDied is given back by its successor, if no other process runs.
 func TestATurnOfAProcessThatDied(t *testing.T) {
 	s, now := newShelf(), noon
 	clock := func() time.Time { return now }
@@ -257,7 +257,7 @@ func TestATurnOfAProcessThatDied(t *testing.T) {
 		pass, _ := ask(t, b, delivery, nil)
 		fail(t, pass, bad)
 	}
-	_, _ = ask(t, b, "f", nil) // the record's project is noted when one is held
+	_, _ = ask(t, b, "f", nil) // a project is registered when its first delivery is held
 	now = now.Add(5 * time.Second)
 	if first, _ := ask(t, b, "a", nil); !first.First() {
 		t.Fatal("nobody goes first")
@@ -272,7 +272,7 @@ func TestATurnOfAProcessThatDied(t *testing.T) {
 	}
 }
 
-// TestResumeMeansWhatIsStored, whatever the process that resumes knows.
+// TestResumeMeansWhatIsStored, whatever the resuming process has cached.
 func TestResumeMeansWhatIsStored(t *testing.T) {
 	s := newShelf()
 	clock := func() time.Time { return noon }
@@ -289,7 +289,7 @@ func TestResumeMeansWhatIsStored(t *testing.T) {
 	}
 }
 
-// TestAStoreThatIsDown lets deliveries go, and says so.
+// TestAStoreThatIsDown does not stop deliveries; the error is returned.
 func TestAStoreThatIsDown(t *testing.T) {
 	s := newShelf()
 	s.down = true
@@ -310,7 +310,7 @@ func TestAStoreThatIsDown(t *testing.T) {
 	}
 }
 
-// TestBatchReadsOnce: ten deliveries side by side.
+// TestBatchReadsOnce: ten deliveries of a batch share one read.
 func TestBatchReadsOnce(t *testing.T) {
 	s := &countingStore{Store: newShelf()}
 	b := newBreaker(t, s, func() time.Time { return noon })
@@ -342,7 +342,7 @@ func (c *countingStore) Get(ctx context.Context, id string) (ledger.Record, erro
 	return c.Store.Get(ctx, id)
 }
 
-// centercode is well, or not, at all times, and notes who asks it for what.
+// centercode is up or down, and records who sends it what.
 type centercode struct {
 	mu       sync.Mutex
 	down     bool
@@ -371,10 +371,9 @@ func (c *centercode) request(probe bool) *Fault {
 	return nil
 }
 
-// TestAnyInterleaving runs workers whose clocks differ by up to a minute over a
-// store that is slow and loses calls and replies, through an outage: one at a
-// time tries the project, no more often than twice a minute, and in the end it is
-// closed for all.
+// TestAnyInterleaving runs workers whose clocks differ by up to a minute through an outage,
+// over a store that is slow and loses calls and replies. Only one worker at a time tries
+// the project, at most twice a minute, and in the end the breaker is closed for all.
 func TestAnyInterleaving(t *testing.T) {
 	for seed := range 30 {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -402,7 +401,7 @@ func interleave(t *testing.T) {
 					continue
 				}
 				if err != nil {
-					// Goes on without the record; that is not what is counted here.
+					// The delivery runs without the record; this test does not count those.
 					continue
 				}
 				if f := c.request(false); f != nil {

@@ -6,35 +6,35 @@ import (
 	"time"
 )
 
-// How long a message is held whose project is not well: in the upper quarter of
-// a bound that is a quarter of the outage so far.
+// How long a message of an open project is held: a random time in the upper quarter of a
+// bound, which is a quarter of the outage so far.
 const (
 	shortest = 5 * time.Second
 	longest  = 15 * time.Minute
 
-	// ManyReceives is the receive from which on every wait is up to ManyWait, so
-	// that 13 days in a queue take fewer than the 1,000 receives that SQS grants.
+	// ManyReceives is the receive from which every wait may be as long as ManyWait. It
+	// keeps a message below maxReceiveCount, 1,000 receives, during 13 days in the queue.
 	ManyReceives = 450
 	ManyWait     = 45 * time.Minute
 )
 
-// Hold says why a delivery has to wait that could be worked on.
+// Hold is the reason why a delivery has to wait.
 type Hold struct {
 	Project string
-	// Since is when the wait began, for all.
+	// Since is when the outage or the pause began.
 	Since time.Time
-	// For is how long it lasts if that is known, else 0. Early says that it can be
-	// over before.
+	// For is how much longer it lasts, 0 if that is not known. Early is set if it may end
+	// sooner.
 	For   time.Duration
 	Early bool
-	// Open says that the project is not well, KeyRefused that it does not take the
-	// API key, Paused that a person holds it.
+	// Open is set if the breaker is open, KeyRefused if Centercode rejects the API key,
+	// Paused if a person has paused the project.
 	Open, KeyRefused, Paused bool
-	// Why is for people.
+	// Why is the reason as text for people.
 	Why string
 }
 
-// Wait is how long a message is held that the queue has handed out so many times.
+// Wait returns how long to hold a message that has been received that many times.
 func (h Hold) Wait(now time.Time, receives int) time.Duration {
 	bound := min(max(now.Sub(h.Since)/4, shortest), longest)
 	if receives >= ManyReceives {
@@ -44,7 +44,8 @@ func (h Hold) Wait(now time.Time, receives int) time.Duration {
 	if h.For <= 0 {
 		return wait
 	}
-	// Its end is known. Those that wait for it do not come all at once.
+	// The end is known. A random share keeps the waiting messages from returning all at
+	// once.
 	known := h.For + rand.N(min(max(h.For/4, shortest), time.Minute))
 	if h.Early {
 		return min(wait, known)
@@ -52,8 +53,8 @@ func (h Hold) Wait(now time.Time, receives int) time.Duration {
 	return known
 }
 
-// hold is why a delivery of the project has to wait, if it has to. all is the
-// state of [All].
+// hold returns why a delivery of the project has to wait, if it does. all is the state of
+// [All].
 func (s State) hold(all State, now time.Time) (h Hold, held bool) {
 	for _, p := range []State{all, s} {
 		if p.Paused(now) {

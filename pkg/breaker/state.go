@@ -1,10 +1,13 @@
-// Package breaker asks whether Centercode is well, and holds deliveries while it
-// is not: a circuit breaker a Centercode project, shared by all workers.
+// Package breaker is a circuit breaker for each Centercode project, shared by all workers:
+// it detects that Centercode is failing, and holds deliveries until it has recovered.
 //
-// Each worker process counts failures for itself. What is shared is one record a
-// project in the ledger's store, written only where a project opens, is tried,
-// closes, is paused, or has asked for time. The rules are pure functions on
+// Each worker process counts failures for itself. What the workers share is one record a
+// project in the ledger's store. It is written only when a project opens, is tried, closes,
+// is paused, or has asked for time with Retry-After. The rules are pure functions on
 // [State]; [Breaker] reads and writes it.
+//
+// See https://learn.microsoft.com/azure/architecture/patterns/circuit-breaker for the
+// pattern.
 package breaker
 
 import (
@@ -14,31 +17,31 @@ import (
 	"fairbridge/pkg/internal/retryafter"
 )
 
-// All stands for every project: a pause of it holds them all.
+// All stands for every project: pausing it holds them all.
 const All = ""
 
 const (
-	// turn is how long a worker that tries a project keeps others from it. It
-	// covers a probe and a ticket, and clocks that differ by a minute.
+	// turn is how long a worker that tries an open project keeps others from trying it. It
+	// covers a probe, a ticket, and clocks that differ by a minute.
 	turn = 2 * time.Minute
-	// skew is how far a time that another worker wrote may be off without its
-	// clock, or ours, having been set.
+	// skew is how far a time written by another worker may be off without a clock having
+	// been set back.
 	skew = 2 * time.Minute
-	// LongestPause is how long a stack can be paused, from the first start
-	// without a resume: its messages do not live for ever.
+	// LongestPause is the longest time from the first pause of a stack until it must be
+	// resumed: SQS does not keep messages for ever.
 	LongestPause = 7 * 24 * time.Hour
 )
 
-// How long after what a project that is not well is tried again. The last of
-// each stands for all that follow. A probe changes nothing at Centercode; a
-// delivery that goes first may become a dead letter if its answer is lost.
+// The delays before an open project is tried again; the last one repeats. A probe changes
+// nothing at Centercode. A delivery that goes first may become a dead letter if its answer
+// is lost, so those delays are longer.
 var (
 	afterProbe  = []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute}
 	afterFailed = []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute}
 	afterLost   = []time.Duration{15 * time.Minute, time.Hour, 4 * time.Hour}
 )
 
-// step is the n-th wait of a schedule, from 0.
+// step returns the n-th delay of a schedule, counted from 0.
 func step(schedule []time.Duration, n int) time.Duration {
 	return schedule[min(max(n, 0), len(schedule)-1)]
 }
@@ -46,50 +49,51 @@ func step(schedule []time.Duration, n int) time.Duration {
 // State is what the workers share about one project.
 type State struct {
 	Project string `json:"project"`
-	// Since is when it was found not to be well; zero while it is.
+	// Since is when the breaker opened; zero while it is closed.
 	Since time.Time `json:"since,omitzero"`
-	// Fault is what was wrong last.
+	// Fault is the last failure.
 	Fault *Fault `json:"fault,omitempty"`
-	// NextTry is when it may be tried again.
+	// NextTry is the earliest time of the next trial.
 	NextTry time.Time `json:"nextTry,omitzero"`
-	// Owner has the turn to try it, until TurnEnds.
+	// Owner is the worker whose turn it is to try the project, until TurnEnds.
 	Owner    string    `json:"owner,omitempty"`
 	TurnEnds time.Time `json:"turnEnds,omitzero"`
-	// Probes, Failed and Lost count, since it was well last, the probes that were
-	// not well, the deliveries that went first and failed, and the answers that
-	// were lost where nobody can look the ticket up. Lost also counts while it is
-	// well: the second in a row opens it.
+	// Counts since the breaker was last closed: Probes is the failed probes, Failed the
+	// deliveries that went first and failed, Lost the lost answers that no look-up can
+	// resolve. Lost also counts while the breaker is closed: the second in a row opens it.
 	Probes int `json:"probes,omitempty"`
 	Failed int `json:"failed,omitempty"`
 	Lost   int `json:"lost,omitempty"`
-	// Asked is until when Centercode wants to be left alone, by Retry-After.
+	// Asked is the time until which Centercode has asked to be left alone, with
+	// Retry-After.
 	Asked time.Time `json:"asked,omitzero"`
-	// Pause is a person's.
+	// Pause is set while a person holds the project.
 	Pause *Pause `json:"pause,omitempty"`
-	// Projects, of [All], are those that have a record of their own.
+	// Projects is kept in the record of [All] only: the projects that have a record of
+	// their own.
 	Projects []string `json:"projects,omitempty"`
-	// UpdatedAt is when it was written, by the writer's clock.
+	// UpdatedAt is the time of the last write, by the writer's clock.
 	UpdatedAt time.Time `json:"updatedAt"`
 }
 
-// Fault is an answer of Centercode, or none, that is not well.
+// Fault is a failure of Centercode: an answer that counts as one, or none at all.
 type Fault struct {
 	// Status is the HTTP status, 0 if there was no answer.
 	Status int `json:"status,omitempty"`
-	// Text says more, without a secret.
+	// Text describes the failure. It contains no secret.
 	Text string `json:"text,omitempty"`
-	// RetryAfter is the time that the answer asked for.
+	// RetryAfter is the delay that the answer asked for.
 	RetryAfter time.Duration `json:"-"`
-	// Lost says that the request may have been carried out, LookUp that it can be
-	// looked up whether it was.
+	// Lost is set if the request may have been carried out, LookUp if a look-up can find
+	// out whether it was.
 	Lost   bool `json:"-"`
 	LookUp bool `json:"-"`
 }
 
-// KeyRefused says whether Centercode does not take the API key.
+// KeyRefused reports whether Centercode rejected the API key.
 func (f *Fault) KeyRefused() bool { return f != nil && (f.Status == 401 || f.Status == 403) }
 
-// String is the fault in a word: a status, or that there was no answer.
+// String returns the status, or that there was no answer.
 func (f *Fault) String() string {
 	if f == nil || f.Status == 0 {
 		return "no answer"
@@ -97,26 +101,26 @@ func (f *Fault) String() string {
 	return fmt.Sprint(f.Status)
 }
 
-// Pause is a person's wish that a project is left alone.
+// Pause is a person's request to hold a project.
 type Pause struct {
 	Who string    `json:"who,omitempty"`
 	Why string    `json:"why"`
 	At  time.Time `json:"at"`
-	// Until is when it ends by itself; zero for never.
+	// Until is when the pause ends; zero if it has no end.
 	Until time.Time `json:"until,omitzero"`
 }
 
-// Open says whether the project is not well.
+// Open reports whether the breaker is open.
 func (s State) Open() bool { return !s.Since.IsZero() }
 
-// Paused says whether a person holds it.
+// Paused reports whether a person holds the project.
 func (s State) Paused(now time.Time) bool {
 	return s.Pause != nil && (s.Pause.Until.IsZero() || now.Before(s.Pause.Until))
 }
 
-// ahead is how long from now t is, for a t that was written at set. One that is
-// further away than it was set for, and than clocks differ, is of a clock that
-// has been set back since: it is not waited for.
+// ahead returns how far t, which was written at set, lies after now. A t that is further
+// ahead than it was when written, beyond the usual clock skew, comes from before a clock
+// was set back; ahead returns 0 for it.
 func ahead(t, set, now time.Time) time.Duration {
 	left := t.Sub(now)
 	if left > t.Sub(set)+skew {
@@ -125,11 +129,11 @@ func ahead(t, set, now time.Time) time.Duration {
 	return max(left, 0)
 }
 
-// AskedFor is how much longer Centercode wants to be left alone.
+// AskedFor returns how much longer Centercode has asked to be left alone.
 func (s State) AskedFor(now time.Time) time.Duration { return ahead(s.Asked, s.UpdatedAt, now) }
 
-// TryIn is how long it is until a project that is open may be tried: by whoever
-// comes first, once nobody has the turn.
+// TryIn returns how long it takes until an open project may be tried, by the first worker
+// to come once nobody holds the turn.
 func (s State) TryIn(now time.Time) time.Duration {
 	in := max(ahead(s.NextTry, s.UpdatedAt, now), s.AskedFor(now))
 	if s.Owner != "" {
@@ -138,8 +142,8 @@ func (s State) TryIn(now time.Time) time.Duration {
 	return in
 }
 
-// AsOpened returns the state as the project is found not to be well; ok is false
-// if it is known already.
+// AsOpened returns the state after the project was found to be failing; ok is false if it
+// is open already.
 func (s State) AsOpened(f Fault, now time.Time) (_ State, ok bool) {
 	if s.Open() {
 		return s, false
@@ -148,8 +152,8 @@ func (s State) AsOpened(f Fault, now time.Time) (_ State, ok bool) {
 	return s.waiting(f, step(afterProbe, 0), now), true
 }
 
-// AsTaken returns the state as owner takes the turn to try it; ok is false if it
-// is another's, too early, or not needed.
+// AsTaken returns the state after owner has taken the turn; ok is false if another worker
+// has it, or if a trial is too early or not needed.
 func (s State) AsTaken(owner string, now time.Time) (_ State, ok bool) {
 	if !s.Open() || s.Paused(now) || s.TryIn(now) > 0 {
 		return s, false
@@ -158,8 +162,8 @@ func (s State) AsTaken(owner string, now time.Time) (_ State, ok bool) {
 	return s, true
 }
 
-// AsUnwell returns the state as the probe of owner was not well; ok is false if
-// the turn is not owner's any more.
+// AsUnwell returns the state after owner's probe has failed; ok is false if owner has lost
+// the turn.
 func (s State) AsUnwell(owner string, f Fault, now time.Time) (_ State, ok bool) {
 	if !s.Open() || s.Owner != owner {
 		return s, false
@@ -168,28 +172,27 @@ func (s State) AsUnwell(owner string, f Fault, now time.Time) (_ State, ok bool)
 	return s.waiting(f, step(afterProbe, s.Probes), now), true
 }
 
-// AsFailed returns the state as the delivery that went first in owner's turn
-// failed.
+// AsFailed returns the state after the delivery that went first in owner's turn has failed.
 func (s State) AsFailed(owner string, f Fault, now time.Time) (_ State, ok bool) {
 	if !s.Open() || s.Owner != owner {
 		return s, false
 	}
-	// From here probes come once a minute at most, with a delivery or without.
+	// From here on there is at most one probe a minute, with a delivery or without.
 	s.Probes = len(afterProbe) - 1
 	if f.Lost && !f.LookUp {
 		s.Lost++
 		return s.waiting(f, step(afterLost, s.Lost-1), now), true
 	}
 	if f.KeyRefused() {
-		// It has done nothing, and whoever puts the key right waits for it.
+		// A refused key did nothing, and whoever corrects it is waiting for the result.
 		return s.waiting(f, step(afterProbe, s.Probes), now), true
 	}
 	s.Failed++
 	return s.waiting(f, step(afterFailed, s.Failed-1), now), true
 }
 
-// AsReturned returns the state as owner's turn ends without a word of Centercode
-// on the ticket, or the file: the next one goes soon.
+// AsReturned returns the state after owner's turn ended without an answer to a ticket or
+// file; the next trial follows soon.
 func (s State) AsReturned(owner string, now time.Time) (_ State, ok bool) {
 	if !s.Open() || s.Owner != owner {
 		return s, false
@@ -199,8 +202,8 @@ func (s State) AsReturned(owner string, now time.Time) (_ State, ok bool) {
 	return s, true
 }
 
-// AsDoubted returns the state as an answer was lost though the project seems
-// well; ok is false if it is open.
+// AsDoubted returns the state after an answer was lost although the probe succeeded; ok is
+// false if the breaker is open.
 func (s State) AsDoubted(f Fault, now time.Time) (_ State, ok bool) {
 	if s.Open() {
 		return s, false
@@ -209,12 +212,12 @@ func (s State) AsDoubted(f Fault, now time.Time) (_ State, ok bool) {
 		return s, true
 	}
 	s, ok = s.AsOpened(f, now)
-	s.Lost = 0 // what follows counts the deliveries that go first
+	s.Lost = 0 // from now on it counts the deliveries that go first
 	return s, ok
 }
 
-// AsClosed returns the state as the project is well; ok is false if that is
-// known.
+// AsClosed returns the state after the project has recovered; ok is false if it is closed
+// already.
 func (s State) AsClosed() (_ State, ok bool) {
 	if !s.Open() && s.Lost == 0 {
 		return s, false
@@ -222,8 +225,8 @@ func (s State) AsClosed() (_ State, ok bool) {
 	return State{Project: s.Project, Asked: s.Asked, Pause: s.Pause}, true
 }
 
-// AsAsked returns the state as Centercode asked for time; ok is false if that
-// much is granted already.
+// AsAsked returns the state after Centercode asked for time; ok is false if that much time
+// is granted already.
 func (s State) AsAsked(wait time.Duration, now time.Time) (_ State, ok bool) {
 	wait = min(wait, retryafter.Most)
 	if wait <= 0 || s.AskedFor(now) >= wait-time.Second {
@@ -233,8 +236,8 @@ func (s State) AsAsked(wait time.Duration, now time.Time) (_ State, ok bool) {
 	return s, true
 }
 
-// AsPaused returns the state as a person holds the project. A pause that goes on
-// keeps its start.
+// AsPaused returns the state after a person has paused the project. Extending a pause keeps
+// its start.
 func (s State) AsPaused(p Pause, now time.Time) State {
 	if s.Paused(now) {
 		p.At = s.Pause.At
@@ -243,8 +246,9 @@ func (s State) AsPaused(p Pause, now time.Time) State {
 	return s
 }
 
-// AsResumed returns the state as a person ends the pause; a project that is not
-// well is tried at once, whoever has the turn: a worker that died may have it. ok is false if there is nothing to end.
+// AsResumed returns the state after a person has ended the pause. An open project is tried
+// at once, whoever holds the turn, since that may be a worker that died. ok is false if
+// there is nothing to end.
 func (s State) AsResumed(now time.Time) (_ State, ok bool) {
 	if s.Pause == nil && !s.Open() && s.Asked.IsZero() {
 		return s, false
@@ -256,7 +260,7 @@ func (s State) AsResumed(now time.Time) (_ State, ok bool) {
 	return s, true
 }
 
-// waiting ends whoever's turn it is, and sets when the next one begins.
+// waiting ends the current turn and sets the time of the next one.
 func (s State) waiting(f Fault, after time.Duration, now time.Time) State {
 	s.Owner, s.TurnEnds = "", time.Time{}
 	s.Fault, s.NextTry = &f, now.Add(after)

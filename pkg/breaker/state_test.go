@@ -7,7 +7,7 @@ import (
 
 var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
-// must is a transition that has to be possible, written by a clock.
+// must makes a transition that has to succeed, at the time of a clock.
 func must(t *testing.T, now *time.Time) func(State, bool) State {
 	return func(s State, ok bool) State {
 		t.Helper()
@@ -19,8 +19,8 @@ func must(t *testing.T, now *time.Time) func(State, bool) State {
 	}
 }
 
-// TestSchedules goes through an outage: probes that are not well, then good ones
-// whose deliveries fail.
+// TestSchedules goes through an outage: first probes fail, then they succeed and deliveries
+// fail.
 func TestSchedules(t *testing.T) {
 	now := noon
 	m := must(t, &now)
@@ -79,13 +79,13 @@ func TestTurnsOfOthersAreLeftAlone(t *testing.T) {
 			t.Errorf("%s: %+v", name, next)
 		}
 	}
-	// A worker that died leaves its turn.
+	// The turn of a worker that died runs out.
 	if _, ok := s.AsTaken("two", noon.Add(time.Minute+turn)); !ok {
 		t.Error("the turn of a dead worker never ends")
 	}
 }
 
-// TestAClockThatIsSetBack must not make anybody wait for longer than was meant.
+// TestAClockThatIsSetBack must not make anyone wait longer than intended.
 func TestAClockThatIsSetBack(t *testing.T) {
 	m := must(t, &noon)
 	s := m(State{}.AsOpened(Fault{RetryAfter: time.Hour}, noon))
@@ -158,7 +158,7 @@ func TestPause(t *testing.T) {
 	}
 }
 
-// TestHolds: a quarter of the outage so far, in the upper quarter of its bounds.
+// TestHolds: each wait is in the upper quarter of a bound, a quarter of the outage so far.
 func TestHolds(t *testing.T) {
 	for _, tc := range []struct {
 		outage   time.Duration
@@ -182,8 +182,8 @@ func TestHolds(t *testing.T) {
 	}
 }
 
-// TestDoubt: where little happens, nobody meets five failures in a row, and a
-// probe can be well while tickets are not.
+// TestDoubt: with little traffic no process sees five failures in a row, and probes can
+// succeed while tickets fail.
 func TestDoubt(t *testing.T) {
 	m := must(t, &noon)
 	s := m(State{}.AsDoubted(Fault{Status: 502, Lost: true}, noon))

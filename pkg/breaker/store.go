@@ -12,23 +12,23 @@ import (
 )
 
 const (
-	// prefix begins the id of a project's record. No delivery id begins so.
+	// prefix starts the id of a project's record. No delivery id starts with it.
 	prefix = "#breaker/"
-	// kept is how long a store that removes records keeps one after its last
-	// change.
+	// kept is how long after its last change a record is kept by a store that expires
+	// records.
 	kept = 400 * 24 * time.Hour
-	// puts is how often a write is tried whose outcome is not known.
+	// puts is how often a write is tried if its outcome is unknown.
 	puts = 3
 )
 
-// Store keeps the records: the ledger's stores do, under ids that are no
-// delivery's. Put and Get are as [ledger.Store] says.
+// Store keeps the records. The ledger's stores do, under ids that no delivery has. Put and
+// Get behave as in [ledger.Store].
 type Store interface {
 	Get(ctx context.Context, id string) (ledger.Record, error)
 	Put(ctx context.Context, r ledger.Record) error
 }
 
-// record is a state with the version of its record, 0 where there is none.
+// record is a state and the version of its record, 0 if there is none.
 type record struct {
 	State
 	version int64
@@ -54,9 +54,9 @@ func parse(r ledger.Record) (record, error) {
 	return parsed, nil
 }
 
-// save writes next in place of old. stored is what is there afterwards: next, or
-// what another has written, with a [*ledger.ConflictError]. A write whose reply
-// was lost is recognised.
+// save replaces old by next. It returns what is stored afterwards: next, or with a
+// [*ledger.ConflictError] what another worker wrote. It recognises its own write if only
+// the reply was lost.
 func save(ctx context.Context, s Store, old record, next State, now time.Time) (stored record, err error) {
 	next.UpdatedAt = now
 	doc, err := json.Marshal(next)
@@ -90,7 +90,7 @@ func save(ctx context.Context, s Store, old record, next State, now time.Time) (
 	return old, fmt.Errorf("write whether project %q is well: %w", next.Project, err)
 }
 
-// stateOf is the state of a record, for people who look into the store.
+// stateOf returns the record's state as a word, for people who look into the store.
 func stateOf(s State, now time.Time) string {
 	switch {
 	case s.Paused(now):

@@ -1,5 +1,5 @@
-// Package breakertest holds what a [breaker.Store] must be that several workers
-// share: of those that want to change a project's record at once, one does.
+// Package breakertest is the contract test of a [breaker.Store] that several workers share:
+// of several workers that change a project's record at the same time, exactly one succeeds.
 package breakertest
 
 import (
@@ -15,8 +15,8 @@ import (
 
 const workers = 8
 
-// Run has eight workers, each a process of its own, open, probe and close a
-// project in the store.
+// Run has eight workers, each its own process, open, probe and close a project in the
+// store.
 func Run(t *testing.T, store breaker.Store) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	project := "P" + rand.Text()
@@ -28,7 +28,7 @@ func Run(t *testing.T, store breaker.Store) {
 		}
 		all[i] = b
 	}
-	// ask has every worker ask at once, and returns the passes.
+	// ask has every worker ask at the same time, and returns the passes.
 	ask := func() (passes []*breaker.Pass) {
 		t.Helper()
 		var mu sync.Mutex
@@ -56,14 +56,14 @@ func Run(t *testing.T, store breaker.Store) {
 	if len(passes) != workers {
 		t.Fatalf("%d of %d workers may send to a project that nothing is known of", len(passes), workers)
 	}
-	// Each hears of its failures at the same time as the others.
+	// All workers report their failures at the same time.
 	var group sync.WaitGroup
 	for _, b := range all {
 		group.Go(func() {
 			for i := range 6 {
 				pass, _, err := b.Ask(t.Context(), breaker.Subject{Project: project, Delivery: fmt.Sprint(i % 3), Probe: func(context.Context) *breaker.Fault { return nil }})
 				if err != nil || pass == nil {
-					continue // the others have opened it
+					continue // another worker has opened it
 				}
 				if err := pass.Unwell(t.Context(), breaker.Fault{Status: 503}); err != nil {
 					t.Error(err)
@@ -72,7 +72,7 @@ func Run(t *testing.T, store breaker.Store) {
 		})
 	}
 	group.Wait()
-	now = now.Add(time.Second * 3) // what is known is read anew
+	now = now.Add(time.Second * 3) // the cached record is no longer fresh
 	if passes := ask(); len(passes) != 0 {
 		t.Fatalf("%d workers may send to a project that is open", len(passes))
 	}
