@@ -13,26 +13,26 @@ import (
 	"fairbridge/pkg/internal/printable"
 )
 
-// Reason says why a delivery became a dead letter.
+// Reason is why a delivery became a dead letter.
 type Reason string
 
-// The reasons that the worker gives. A message that SQS itself moved after too
-// many receives carries none.
+// The reasons that the worker writes. A message that SQS itself moved after too many
+// receives has none.
 const (
-	ReasonMalformed          Reason = "malformed"           // not a message of ours
-	ReasonUnroutable         Reason = "unroutable"          // no route wants it
+	ReasonMalformed          Reason = "malformed"           // not a FairBridge message
+	ReasonUnroutable         Reason = "unroutable"          // no route matches it
 	ReasonMapping            Reason = "mapping"             // a template, a choice or a required value failed
-	ReasonRejected           Reason = "rejected"            // Centercode refused it for good
-	ReasonNotFound           Reason = "not_found"           // Centercode knows no such endpoint
-	ReasonAmbiguous          Reason = "ambiguous"           // the answer was lost: there may be a ticket
-	ReasonAttachmentSource   Reason = "attachment_source"   // the file cannot be had; the ticket stays
-	ReasonRetriesExhausted   Reason = "retries_exhausted"   // it was tried for as long as retry.for says
-	ReasonWorkerDied         Reason = "worker_died"         // it ended its workers without a word, or SQS gave it up
-	ReasonAttachmentEndpoint Reason = "attachment_endpoint" // Centercode named no place for the file; the ticket stays
-	ReasonHeldTooLong        Reason = "held_too_long"       // the queue would soon have forgotten it
+	ReasonRejected           Reason = "rejected"            // Centercode refused it permanently
+	ReasonNotFound           Reason = "not_found"           // Centercode does not know the endpoint
+	ReasonAmbiguous          Reason = "ambiguous"           // the answer was lost: a ticket may exist
+	ReasonAttachmentSource   Reason = "attachment_source"   // the file cannot be fetched; the ticket stays
+	ReasonRetriesExhausted   Reason = "retries_exhausted"   // it kept failing for all of retry.for
+	ReasonWorkerDied         Reason = "worker_died"         // its workers ended without recording a result, or SQS moved it
+	ReasonAttachmentEndpoint Reason = "attachment_endpoint" // Centercode returned no place to upload to; the ticket stays
+	ReasonHeldTooLong        Reason = "held_too_long"       // the queue's retention period was about to end
 )
 
-// Reasons are all the reasons a letter can have, in alphabetical order.
+// Reasons returns every reason that a dead letter can have, in alphabetical order.
 func Reasons() []Reason {
 	return []Reason{
 		ReasonAmbiguous, ReasonAttachmentEndpoint, ReasonAttachmentSource, ReasonHeldTooLong, ReasonMalformed, ReasonMapping,
@@ -40,24 +40,24 @@ func Reasons() []Reason {
 	}
 }
 
-// Stage is a step of a delivery: where it failed.
+// Stage is the step of a delivery that failed.
 type Stage string
 
-// The stages, in their order.
+// The stages, in the order in which a delivery goes through them.
 const (
 	StageDecode     Stage = "decode"      // read the message
-	StageClaim      Stage = "claim"       // take the delivery in hand
-	StageMap        Stage = "map"         // find its route and what its fields become
+	StageClaim      Stage = "claim"       // take the lease on the delivery
+	StageMap        Stage = "map"         // find its route and map its fields
 	StageSecret     Stage = "secret"      // read an API key
-	StageLookUp     Stage = "look_up"     // find a ticket whose answer was lost
-	StageCreate     Stage = "create"      // make the ticket
-	StageAttach     Stage = "attach"      // send a file
-	StageComplete   Stage = "complete"    // write down that all is done
+	StageLookUp     Stage = "look_up"     // look for a ticket whose answer was lost
+	StageCreate     Stage = "create"      // create the ticket
+	StageAttach     Stage = "attach"      // upload a file
+	StageComplete   Stage = "complete"    // record that the delivery is complete
 	StageDeadLetter Stage = "dead_letter" // write a dead letter
-	StageDrop       Stage = "drop"        // a person gave it up
+	StageDrop       Stage = "drop"        // a person dropped it
 )
 
-// Stages are all stages, in alphabetical order.
+// Stages returns every stage, in alphabetical order.
 func Stages() []Stage {
 	return []Stage{
 		StageAttach, StageClaim, StageComplete, StageCreate, StageDeadLetter, StageDecode, StageDrop,
@@ -65,8 +65,8 @@ func Stages() []Stage {
 	}
 }
 
-// The names of the message attributes. SQS allows ten a message: a dead letter
-// that was replayed has them all.
+// The names of the message attributes. SQS allows ten attributes a message, and a dead
+// letter that was replayed uses all of them.
 const (
 	attrDeliveryID  = "deliveryId"
 	attrEvent       = "event"
@@ -80,12 +80,11 @@ const (
 	attrReplays     = "replays"
 )
 
-// MaxDescription is the most that a dead letter says, in characters.
+// MaxDescription is the maximum length of a dead letter's description, in characters.
 const MaxDescription = 1000
 
-// DeadLetter is what the worker says of a delivery that needs a person. It
-// travels as message attributes, so that the body stays as it was and SQS's own
-// redrive works on it.
+// DeadLetter describes why a delivery needs a person. It travels in message attributes, so
+// that the body stays unchanged and SQS's own redrive works on it.
 type DeadLetter struct {
 	DeliveryID string `json:"deliveryId"`
 	// Event is the kind of the TestFairy event.
@@ -93,25 +92,25 @@ type DeadLetter struct {
 	Reason Reason `json:"reason"`
 	// Stage is the step that failed.
 	Stage Stage `json:"stage,omitempty"`
-	// Status is the HTTP status that Centercode or the attachment's source
-	// gave, 0 if there was none.
+	// Status is the HTTP status from Centercode or from the attachment's source, 0 if there
+	// was none.
 	Status int `json:"status,omitempty"`
-	// Description says what happened, in at most MaxDescription characters
-	// and without a secret.
+	// Description is what happened, in at most MaxDescription characters and without a
+	// secret.
 	Description string `json:"description,omitempty"`
-	// Attempts is how often the worker had the delivery in hand.
+	// Attempts is how often a worker has worked on the delivery.
 	Attempts int       `json:"attempts,omitempty"`
 	FailedAt time.Time `json:"failedAt,omitzero"`
-	// Generation is how often the delivery has become a dead letter, this time
-	// included. A message that is replayed or redriven keeps it, and so tells
-	// the worker which copy it is.
+	// Generation is how often the delivery has become a dead letter, including this time. A
+	// message that is replayed or redriven keeps it, so that the worker can tell the copies
+	// apart.
 	Generation int `json:"generation"`
-	// Replays is how often the message was replayed. The generation does not tell:
-	// it stays as it is when SQS itself moves the message.
+	// Replays is how often the message was replayed. It can differ from the generation,
+	// which does not change when SQS itself moves the message.
 	Replays int `json:"replays,omitempty"`
 }
 
-// DeliveryAttributes are the attributes of a message on its first way.
+// DeliveryAttributes returns the attributes of a new message.
 func DeliveryAttributes(deliveryID, event string) map[string]types.MessageAttributeValue {
 	attrs := map[string]types.MessageAttributeValue{}
 	text(attrs, attrDeliveryID, deliveryID)
@@ -119,12 +118,12 @@ func DeliveryAttributes(deliveryID, event string) map[string]types.MessageAttrib
 	return attrs
 }
 
-// ReplayAttributes are those of a message that comes out of a dead letter. The
-// generation tells the worker this copy from an older one.
+// ReplayAttributes returns the attributes of a message made from a dead letter. The
+// generation distinguishes this copy from older ones.
 func ReplayAttributes(deliveryID, event string, generation, replays int) map[string]types.MessageAttributeValue {
 	attrs := DeliveryAttributes(deliveryID, event)
-	// A letter that SQS moved may be of a message without one. To say 0 would make
-	// an old copy of it, if the delivery had died before.
+	// A letter that SQS moved may have no generation. A 0 would make the message an old
+	// copy if the delivery had been a dead letter before.
 	if generation > 0 {
 		number(attrs, attrGeneration, generation)
 	}
@@ -134,7 +133,7 @@ func ReplayAttributes(deliveryID, event string, generation, replays int) map[str
 	return attrs
 }
 
-// Attributes are the letter as message attributes.
+// Attributes returns the letter as message attributes.
 func (d DeadLetter) Attributes() map[string]types.MessageAttributeValue {
 	attrs := DeliveryAttributes(d.DeliveryID, d.Event)
 	text(attrs, attrReason, string(d.Reason))
@@ -150,8 +149,8 @@ func (d DeadLetter) Attributes() map[string]types.MessageAttributeValue {
 	return attrs
 }
 
-// ParseDeadLetter reads the attributes back. A message without any, which SQS
-// moved after too many receives, gives a letter with an empty Reason.
+// ParseDeadLetter reads what [DeadLetter.Attributes] wrote. A message without those
+// attributes, which SQS moved after too many receives, gives a letter with an empty Reason.
 func ParseDeadLetter(attrs map[string]types.MessageAttributeValue) DeadLetter {
 	get := func(name string) string { return aws.ToString(attrs[name].StringValue) }
 	atoi := func(name string) int {
@@ -173,9 +172,9 @@ func ParseDeadLetter(attrs map[string]types.MessageAttributeValue) DeadLetter {
 	}
 }
 
-// Generation reads how often the message was a dead letter before, as Lambda's
-// event source mapping hands it over. marked is false if it does not say so: on
-// its first way, or sent by hand.
+// Generation reads how often the message has been a dead letter, from the attributes that
+// Lambda's event source mapping passes on. marked is false if the message has no such
+// attribute: it is new, or was sent by hand.
 func Generation(attrs map[string]events.SQSMessageAttribute) (n int, marked bool) {
 	n, err := strconv.Atoi(aws.ToString(attrs[attrGeneration].StringValue))
 	if err != nil || n < 0 {
@@ -184,7 +183,7 @@ func Generation(attrs map[string]events.SQSMessageAttribute) (n int, marked bool
 	return n, true
 }
 
-// Replays reads likewise how often the message was replayed.
+// Replays reads how often the message was replayed, likewise.
 func Replays(attrs map[string]events.SQSMessageAttribute) int {
 	n, err := strconv.Atoi(aws.ToString(attrs[attrReplays].StringValue))
 	if err != nil {
@@ -193,7 +192,7 @@ func Replays(attrs map[string]events.SQSMessageAttribute) int {
 	return max(n, 0)
 }
 
-// Fits says whether SQS takes a text as it is.
+// Fits reports whether SQS accepts every character of s. See
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 func Fits(s string) bool {
 	for _, r := range s {
@@ -204,13 +203,13 @@ func Fits(s string) bool {
 	return true
 }
 
-// Describe makes a text fit to be a dead letter's description: one line, and at
-// most MaxDescription characters.
+// Describe turns a text into a dead letter's description: one line of at most
+// MaxDescription characters.
 func Describe(s string) string {
 	return clip.Text(strings.TrimSpace(printable.Line(s)), MaxDescription, "…")
 }
 
-// text leaves an empty value out: SQS refuses an empty attribute.
+// text omits an empty value: SQS refuses empty attributes.
 func text(attrs map[string]types.MessageAttributeValue, name, value string) {
 	if value != "" {
 		attrs[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}

@@ -12,22 +12,21 @@ import (
 	"fairbridge/pkg/internal/clip"
 )
 
-// maxOldBytes is what an edit keeps of the value it replaced. Longer ones are
-// cut, so that correcting a message cannot make it too large.
+// maxOldBytes is how much of a replaced value an edit keeps. Longer values are cut, so that
+// an edit cannot make a message too large.
 const maxOldBytes = 4 << 10
 
-// Edit is a correction that a person made to an event. It stays in the envelope,
-// beside the event, so that the record travels with the message. A worker reads
-// past it.
+// Edit is a correction that a person made to an event. It is kept in the envelope, beside
+// the event, so that the record travels with the message. Workers ignore it.
 type Edit struct {
 	At    time.Time `json:"at"`
 	Field string    `json:"field"`
-	// Old is the value before, null if there was none.
+	// Old is the previous value, null if there was none.
 	Old json.RawMessage `json:"old"`
 	New json.RawMessage `json:"new"`
 }
 
-// Set gives a field of the event a new value, which is text, as [Envelope.Put] does.
+// Set sets a field of the event to a string, as [Envelope.Put] does with JSON.
 func (e *Envelope) Set(field, value string, at time.Time) (changed bool, err error) {
 	if !utf8.ValidString(value) {
 		return false, fmt.Errorf("set %q: the value is not UTF-8", field)
@@ -35,9 +34,9 @@ func (e *Envelope) Set(field, value string, at time.Time) (changed bool, err err
 	return e.Put(field, quote(value), at)
 }
 
-// Put gives a field of the event a new value, which is JSON, and notes the edit. The
-// rest of the event stays byte for byte, and so does the delivery id: it is the same
-// delivery. changed is false if the field has that value already.
+// Put sets a field of the event to a JSON value and records the edit. The rest of the event
+// stays byte for byte, and the delivery id does not change: it is the same delivery.
+// changed is false if the field has that value already.
 func (e *Envelope) Put(field string, value json.RawMessage, at time.Time) (changed bool, err error) {
 	if field == "" || !utf8.ValidString(field) || !utf8.Valid(value) {
 		return false, fmt.Errorf("set %q: the name is empty, or it or the value is not UTF-8", field)
@@ -64,8 +63,8 @@ func (e *Envelope) Put(field string, value json.RawMessage, at time.Time) (chang
 	return true, nil
 }
 
-// SameJSON says whether two texts are the same JSON, however they spell it; a number
-// is another one if its digits are.
+// SameJSON reports whether two texts are the same JSON, however it is spelled. Numbers are
+// equal if their digits are.
 func SameJSON(a, b []byte) bool {
 	var values [2]any
 	for i, text := range [][]byte{a, b} {
@@ -78,9 +77,9 @@ func SameJSON(a, b []byte) bool {
 	return reflect.DeepEqual(values[0], values[1])
 }
 
-// locate finds the value of a field of a JSON object, or else the place of the
-// closing brace. Of a key that came twice the last one counts, as when the event
-// is decoded.
+// locate finds the value of a field of a JSON object, or the position of the closing brace
+// if the field is missing. If a key occurs twice the last one counts, as when the event is
+// decoded.
 func locate(object []byte, field string) (start, end int, found bool, err error) {
 	d := json.NewDecoder(bytes.NewReader(object))
 	if _, err := d.Token(); err != nil {
@@ -110,28 +109,28 @@ func locate(object []byte, field string) (start, end int, found bool, err error)
 	return start, end, found, nil
 }
 
-// hasFields says whether anything stands before the closing brace.
+// hasFields reports whether there is anything before the closing brace.
 func (e *Envelope) hasFields(brace int) bool {
 	return len(bytes.TrimSpace(bytes.TrimSpace(e.Event[:brace])[1:])) > 0
 }
 
-// quote writes a text as JSON, without the escapes that are for HTML.
+// quote returns a text as JSON, without HTML escapes.
 func quote(s string) json.RawMessage {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(s) // a string always can be
+	_ = enc.Encode(s) // a string can always be encoded
 	return bytes.TrimSpace(escapeNonCharacters(b.Bytes()))
 }
 
-// escapeNonCharacters writes U+FFFE and U+FFFF, which SQS refuses, as escapes.
-// They can only stand in strings.
+// escapeNonCharacters escapes U+FFFE and U+FFFF, which SQS refuses. They occur only inside
+// strings.
 func escapeNonCharacters(b []byte) []byte {
 	b = bytes.ReplaceAll(b, []byte("\uFFFE"), []byte(`\ufffe`))
 	return bytes.ReplaceAll(b, []byte("\uFFFF"), []byte(`\uffff`))
 }
 
-// shortened keeps a value as it is, or the beginning of a long one as text.
+// shortened returns a value as it is, or the beginning of a long one as a string.
 func shortened(value []byte) json.RawMessage {
 	if len(value) <= maxOldBytes {
 		return bytes.Clone(value)

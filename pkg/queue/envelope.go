@@ -1,5 +1,5 @@
-// Package queue has the words of both queues: the message envelope, the
-// attributes of a dead letter, its reason and its stage.
+// Package queue defines the messages of the queues: the envelope, the attributes of a dead
+// letter, its reasons and its stages.
 package queue
 
 import (
@@ -12,20 +12,19 @@ import (
 	"time"
 )
 
-// MaxBodyBytes is the longest message body that is sent. SQS counts a message's
-// attributes into its 1 MiB; the room left is for those that a dead letter adds
-// to the same body.
+// MaxBodyBytes is the largest message body that is sent. SQS counts attributes as part of a
+// message's 1 MiB; the rest is left for those that a dead letter adds to the same body. See
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 const MaxBodyBytes = 1<<20 - 8<<10
 
-// version is the envelope's form. A worker refuses what it does not know, and
-// so a newer ingest cannot be misread by an older worker.
+// version is the version of the envelope. A worker refuses versions that it does not know,
+// so an older worker cannot misread a newer ingest.
 const version = 1
 
-// ErrMalformed says that a message is not one of ours.
+// ErrMalformed means that a message was not written by FairBridge.
 var ErrMalformed = errors.New("not a FairBridge message")
 
-// ErrTooLarge says that a message would exceed [MaxBodyBytes].
+// ErrTooLarge means that a message would exceed [MaxBodyBytes].
 var ErrTooLarge = errors.New("message too large for SQS")
 
 // Envelope is the body of a message.
@@ -36,11 +35,11 @@ type Envelope struct {
 	// Event is the payload as TestFairy sent it, with the characters that SQS
 	// refuses escaped.
 	Event json.RawMessage `json:"event"`
-	// Edits are what people corrected in the event, in their order.
+	// Edits are the corrections that people made to the event, oldest first.
 	Edits []Edit `json:"edits,omitempty"`
 }
 
-// Encode gives the message body. The event goes in byte for byte.
+// Encode returns the message body. The event is copied byte for byte.
 func (e Envelope) Encode() (string, error) {
 	var b bytes.Buffer
 	b.Grow(len(e.Event) + 256)
@@ -83,8 +82,8 @@ func Decode(body string) (Envelope, error) {
 	return e, nil
 }
 
-// JSONFault describes a fault without quoting the message, which may hold what
-// a tester wrote.
+// JSONFault describes a JSON error without quoting the message, which may contain what a
+// tester wrote.
 func JSONFault(err error) string {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
@@ -97,18 +96,18 @@ func JSONFault(err error) string {
 	return "not an envelope"
 }
 
-// IsDeliveryID says whether s is a SHA-256 in hex.
+// IsDeliveryID reports whether s is a SHA-256 in hex.
 func IsDeliveryID(s string) bool {
 	raw, err := hex.DecodeString(s)
 	return err == nil && len(raw) == sha256.Size
 }
 
-// ShortID is enough of a delivery id to name it.
+// ShortID returns enough of a delivery id for people to recognise it.
 func ShortID(id string) string { return id[:min(12, len(id))] }
 
-// DeliveryID returns the delivery id of a message: the envelope's, or the SHA-256
-// of a body that is no envelope. What is not ours has no delivery id; its content
-// stands in, so that its dead letter is written once as well.
+// DeliveryID returns the delivery id in a message's envelope. For a body that is not an
+// envelope it returns the SHA-256 of the body, so that its dead letter too is written only
+// once.
 func DeliveryID(body string) string {
 	if e, err := Decode(body); err == nil {
 		return e.DeliveryID

@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// Line is a dead letter with all that is needed to make it again, as JSON: a line
-// of an export, and what the ledger keeps of a delivery that died.
+// Line is a dead letter with everything that is needed to restore it, as JSON. It is a line
+// of an export, and what the ledger keeps of a delivery that became a dead letter.
 type Line struct {
 	DeadLetter
-	// SentAt is when the message was sent; zero if it is still to be.
+	// SentAt is when the message was sent; zero if it has not been sent yet.
 	SentAt time.Time `json:"sentAt"`
 	Body   string    `json:"body"`
-	// Entry is what the ledger of the home that it comes from has of the delivery,
-	// as JSON; nil if nothing.
+	// Entry is the delivery's ledger entry in the home that it was exported from, as JSON;
+	// nil if it had none.
 	Entry json.RawMessage `json:"entry,omitempty"`
 }
 
-// Write writes one line.
+// Write writes the line.
 func (l Line) Write(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

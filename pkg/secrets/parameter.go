@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// getParameter reads one SecureString. The newline that editors and shells
-// leave at its end is no part of it.
+// getParameter reads one SecureString, without the trailing newline that editors and shells
+// add.
 func getParameter(ctx context.Context, api API, parameter string) (string, error) {
 	value, err := api.GetParameter(ctx, parameter)
 	if errors.Is(err, ErrNotFound) {
@@ -27,9 +27,8 @@ func getParameter(ctx context.Context, api API, parameter string) (string, error
 	return value, nil
 }
 
-// Tokens splits the value of [WebhookToken] into its tokens, one a line. There
-// are two while one is being replaced. Empty lines and the space around a
-// token do not count.
+// Tokens splits the value of [WebhookToken] into its tokens, one a line. There are two
+// during a rotation. Empty lines and surrounding white space are ignored.
 func Tokens(value string) []string {
 	var tokens []string
 	for line := range strings.Lines(value) {

@@ -1,8 +1,8 @@
-// Package secrets reads the bridge's secrets from SSM parameters: cached,
-// joined, and read afresh when one was refused.
+// Package secrets reads the bridge's secrets from SSM parameters. It caches them, joins
+// concurrent reads, and reads a secret again after it was refused.
 //
-// A secret's value is only ever returned. It is in no error, no log line, and
-// in no way of printing a [Store].
+// A secret leaves this package only as a return value: no error, no log line and no way of
+// printing a [Store] contains one.
 package secrets
 
 import (
@@ -23,52 +23,50 @@ import (
 const (
 	// CentercodeAPIKey is the key in the query of Centercode's API URLs.
 	CentercodeAPIKey = "centercode-api-key"
-	// WebhookToken holds the tokens that TestFairy may carry; see [Tokens].
+	// WebhookToken holds the tokens that are accepted from TestFairy; see [Tokens].
 	WebhookToken = "webhook-token"
 	// TestFairyAPIKey is the password of TestFairy's REST API.
 	TestFairyAPIKey = "testfairy-api-key"
-	// ConsolePassword is the bcrypt hash of the password of a console that others
-	// reach. The bridge itself does without.
+	// ConsolePassword is the bcrypt hash of the password of a console that listens on more
+	// than loopback. The bridge itself does not use it.
 	ConsolePassword = "console-password"
 )
 
 // Names returns the names of the bridge's secrets, in alphabetical order.
 func Names() []string { return []string{CentercodeAPIKey, TestFairyAPIKey, WebhookToken} }
 
-// DefaultPrefix is the parameter path that the secrets stand under.
+// DefaultPrefix is the parameter path of the secrets.
 const DefaultPrefix = "/fairbridge/"
 
 const (
-	// cacheFor is how long a value is used without asking again: SSM allows 40
-	// reads a second an account, and a rotated secret is to be seen soon.
+	// cacheFor is how long a value is used without reading it again. SSM allows 40 reads a
+	// second for each account, and a rotated secret should be noticed soon.
 	cacheFor = 5 * time.Minute
-	// retryAfter is the pause after a failed read while an older value serves,
-	// so that an SSM that throttles is not asked by every request.
+	// retryAfter is the pause after a failed read while an older value is in use, so that
+	// requests do not add to the load of an SSM that throttles.
 	retryAfter = 15 * time.Second
-	// readTimeout bounds one read with the SDK's retries. It is well below the
-	// 30 s that API Gateway gives ingest.
+	// readTimeout bounds one read including the SDK's retries. It is well below the 30 s
+	// that API Gateway allows ingest.
 	readTimeout = 8 * time.Second
 )
 
 var (
-	// ErrNotFound says that a secret's parameter does not exist.
+	// ErrNotFound means that a secret's parameter does not exist.
 	ErrNotFound = errors.New("secret not found")
-	// ErrEmpty says that a secret's parameter holds nothing but white space.
+	// ErrEmpty means that a secret's parameter contains only white space.
 	ErrEmpty = errors.New("secret is empty")
 )
 
-// API is the part of SSM in use. pkg/secrets/parameterstore makes one of the
-// SDK's client or of pkg/embedded.
+// API is the part of SSM in use. pkg/secrets/parameterstore implements it with the SDK's
+// client or with pkg/embedded.
 type API interface {
-	// GetParameter returns the decrypted value of a parameter by its full name.
-	// Its error wraps [ErrNotFound] if there is no such parameter; any other is
-	// a fault, which may pass. It does its own retries, and no error shows a
-	// value.
+	// GetParameter returns the decrypted value of the parameter with that full name. Its
+	// error wraps [ErrNotFound] if there is no such parameter; any other error may be
+	// temporary. It does its own retries, and no error contains a value.
 	GetParameter(ctx context.Context, name string) (string, error)
 }
 
-// Store reads secrets and caches them in this process. It may be used by many
-// goroutines at once.
+// Store reads secrets and caches them in this process. It is safe for concurrent use.
 type Store struct {
 	api    API
 	prefix string
@@ -80,27 +78,26 @@ type Store struct {
 	cache  map[string]entry // by name
 }
 
-// entry is a value with its times.
+// entry is a cached value.
 type entry struct {
 	value   string
-	readAt  time.Time // when its read began: it is at least that new
-	retryAt time.Time // a read failed since: not before this again
+	readAt  time.Time // when its read began: the value is at least that new
+	retryAt time.Time // after a failed read, when to try the next
 }
 
-// Config is what a [Store] is made of.
+// Config configures a [Store].
 type Config struct {
-	// API is where the parameters are. It has to be there.
+	// API reads the parameters. Required.
 	API API
-	// Prefix is what the parameters' names begin with; the default is
-	// [DefaultPrefix].
+	// Prefix starts the parameters' names; the default is [DefaultPrefix].
 	Prefix string
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
-	// Log gets the failed reads that an older value hides; nil for none.
+	// Log receives failed reads that an older value covers up; nil for none.
 	Log *slog.Logger
 }
 
-// New returns a store. It reads nothing yet. The error is about c.
+// New returns a store. It does not read anything yet. An error is about c.
 func New(c Config) (*Store, error) {
 	if c.API == nil {
 		return nil, errors.New("make a store of secrets: Config.API is missing")
@@ -115,15 +112,15 @@ func New(c Config) (*Store, error) {
 	return s, nil
 }
 
-// ParameterName is the full name of a secret's SSM parameter. The prefix may
-// come with or without its last slash.
+// ParameterName returns the full name of a secret's SSM parameter. The prefix may end in a
+// slash or not.
 func ParameterName(prefix, name string) string {
 	return strings.TrimSuffix(prefix, "/") + "/" + name
 }
 
-// Get returns a secret, at most 5 minutes old. When SSM cannot be asked, an
-// older value serves on, and the fault goes to the logger. A parameter that is
-// gone or empty is an answer and not a fault: [ErrNotFound], [ErrEmpty].
+// Get returns a secret that is at most 5 minutes old. If SSM fails, it returns an older
+// value and logs the failure. A parameter that is missing or empty is not a failure: Get
+// returns [ErrNotFound] or [ErrEmpty].
 func (s *Store) Get(ctx context.Context, name string) (string, error) {
 	if old, ok := s.cached(name); ok && s.now().Before(old.retryAt) && ctx.Err() == nil {
 		return old.value, nil
@@ -138,9 +135,8 @@ func (s *Store) Get(ctx context.Context, name string) (string, error) {
 	return "", err
 }
 
-// Prefetch begins to read a secret that will be needed, so that it is there, or
-// on its way, when [Store.Get] asks. It leaves it to Get to tell of a failure.
-// The channel is closed when the read has ended, after 8 s at the latest.
+// Prefetch starts reading a secret that [Store.Get] will need. Get reports a failure. The
+// channel is closed when the read has ended, after 8 s at the latest.
 func (s *Store) Prefetch(ctx context.Context, name string) <-chan struct{} {
 	ended := make(chan struct{})
 	go func() {
@@ -150,15 +146,15 @@ func (s *Store) Prefetch(ctx context.Context, name string) <-chan struct{} {
 	return ended
 }
 
-// Fresh returns a secret that is younger than maxAge, and reads it again if
-// the cached one is not: for a key that was just refused. Unlike [Store.Get]
-// it never falls back on an older value.
+// Fresh returns a secret that is younger than maxAge, reading it again if the cached one is
+// older. It is for a key that was just refused. Unlike [Store.Get] it never falls back on
+// an older value.
 func (s *Store) Fresh(ctx context.Context, name string, maxAge time.Duration) (string, error) {
 	e, err := s.read(ctx, name, maxAge)
 	return e.value, err
 }
 
-// read returns an entry younger than maxAge, out of the cache or from SSM.
+// read returns an entry younger than maxAge, from the cache or from SSM.
 func (s *Store) read(ctx context.Context, name string, maxAge time.Duration) (entry, error) {
 	notBefore := s.now().Add(-maxAge)
 	for {
@@ -166,21 +162,21 @@ func (s *Store) read(ctx context.Context, name string, maxAge time.Duration) (en
 			return entry{}, fmt.Errorf("read secret %s: %w", s.parameter(name), err)
 		}
 		e, err := s.join(ctx, name, notBefore)
-		// A read that was under way may have begun too early for this caller.
+		// A read that was already running may have begun too early for this caller.
 		if err != nil || !e.readAt.Before(notBefore) {
 			return e, err
 		}
 	}
 }
 
-// join waits for the read that is under way, or starts one. The read belongs
-// to all who wait for it, so it does not end with the caller who began it.
+// join waits for the running read, or starts one. All waiting callers share it, so it does
+// not end when the caller that started it gives up.
 func (s *Store) join(ctx context.Context, name string, notBefore time.Time) (entry, error) {
 	if e, ok := s.cached(name); ok && e.readAt.After(notBefore) {
 		return e, nil
 	}
 	done := s.flight.DoChan(name, func() (any, error) {
-		// Another read may have ended between the look above and here.
+		// Another read may have ended since the check above.
 		if e, ok := s.cached(name); ok && e.readAt.After(notBefore) {
 			return e, nil
 		}
@@ -199,8 +195,8 @@ func (s *Store) join(ctx context.Context, name string, notBefore time.Time) (ent
 	}
 }
 
-// fetch reads a parameter from SSM and keeps the cache in step with the
-// answer. Only one fetch a name runs at a time.
+// fetch reads a parameter from SSM and updates the cache. For each name only one fetch runs
+// at a time.
 func (s *Store) fetch(ctx context.Context, name string) (entry, error) {
 	began := s.now()
 	value, err := getParameter(ctx, s.api, s.parameter(name))
@@ -218,7 +214,7 @@ func (s *Store) fetch(ctx context.Context, name string) (entry, error) {
 	return entry{}, err
 }
 
-// keepAfter decides what a failed read leaves in the cache, and returns it.
+// keepAfter decides what stays in the cache after a failed read, and returns it.
 func (s *Store) keepAfter(err error, name string) (entry, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -227,7 +223,7 @@ func (s *Store) keepAfter(err error, name string) (entry, bool) {
 	case !ok:
 		return entry{}, false
 	case errors.Is(err, ErrNotFound), errors.Is(err, ErrEmpty):
-		delete(s.cache, name) // somebody took it away: it must not come back
+		delete(s.cache, name) // it was removed on purpose: the old value must not be used again
 		return entry{}, false
 	default:
 		old.retryAt = s.now().Add(retryAfter)
@@ -245,7 +241,7 @@ func (s *Store) cached(name string) (entry, bool) {
 
 func (s *Store) parameter(name string) string { return ParameterName(s.prefix, name) }
 
-// String names the store without what it holds.
+// String names the store without its contents.
 func (s *Store) String() string { return "secrets under " + s.prefix }
 
 // Format keeps every verb of fmt, %#v too, from printing the cache.

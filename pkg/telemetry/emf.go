@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Namespace is where the metrics are in CloudWatch.
+// Namespace is the CloudWatch namespace of the metrics.
 const Namespace = "FairBridge"
 
-// The dimensions. Ids are never one: each value of a dimension is a metric of
-// its own, and is paid for.
+// The dimensions. An id is never one: each value of a dimension is a metric of its own,
+// which is billed.
 const (
 	// Service is the function that counts.
 	Service   = "service"
@@ -25,7 +25,7 @@ const (
 	seconds      = "Seconds"
 )
 
-// metric is one value. With perReason it is also counted by the line's reason.
+// metric is one value. With perReason it is also counted under the line's reason.
 type metric struct {
 	name      string
 	unit      string
@@ -33,8 +33,8 @@ type metric struct {
 	perReason bool
 }
 
-// metadata is the _aws member of a line in CloudWatch's Embedded Metric Format.
-// The values and the dimensions are members of the line itself.
+// metadata is the _aws member of a line in CloudWatch's embedded metric format. The values
+// and dimensions are members of the line itself. See
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 type metadata struct {
 	Timestamp         int64 // milliseconds since 1970
@@ -52,7 +52,7 @@ type definition struct {
 	Unit string
 }
 
-// embed gives the attributes that make metrics of a log line.
+// embed returns the attributes that turn a log line into metrics.
 func embed(at time.Time, metrics []metric) []slog.Attr {
 	all := directive{Namespace: Namespace, Dimensions: [][]string{{Service}}}
 	byReason := directive{Namespace: Namespace, Dimensions: [][]string{{Service, reasonKey}}}
@@ -71,15 +71,15 @@ func embed(at time.Time, metrics []metric) []slog.Attr {
 	return append(attrs, slog.Any("_aws", meta))
 }
 
-// line is one outcome as it is logged.
+// line is the log line of one outcome.
 type line struct {
 	level   slog.Level
-	message string // constant: what differs is in the attributes
+	message string // constant: the variable parts are attributes
 	attrs   []slog.Attr
 	metrics []metric
 }
 
-// add appends an attribute unless it says nothing.
+// add appends an attribute if says is true.
 func (l *line) add(attr slog.Attr, says bool) {
 	if says {
 		l.attrs = append(l.attrs, attr)
@@ -93,8 +93,8 @@ func (l *line) count(name, unit string, value int64) {
 	}
 }
 
-// write logs the line whatever the logger's level is: its metrics must not end
-// with it. A line that cannot be written has nowhere to be reported.
+// write logs the line regardless of the logger's level, since the level must not switch off
+// metrics. A failed write cannot be reported anywhere.
 func (l *line) write(ctx context.Context, log *slog.Logger, at time.Time) {
 	r := slog.NewRecord(at, l.level, l.message, 0)
 	r.AddAttrs(l.attrs...)

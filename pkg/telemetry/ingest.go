@@ -8,16 +8,16 @@ import (
 	"fairbridge/pkg/ingest"
 )
 
-// Ingest reports ingest's outcomes. Log is one of [NewLogger].
+// Ingest reports ingest's outcomes. Log comes from [NewLogger].
 type Ingest struct {
 	Log *slog.Logger
 }
 
-// Report implements [ingest.Reporter]. Received counts every request; what is
-// neither Ignored, Rejected nor Failed was accepted. Of what was rejected,
-// WrongToken may come from TestFairy, and Lost does, since it had the right token;
-// TestFairy is not known to send anything twice. The reason is in the line: as a
-// dimension, each would be a metric to pay for.
+// Report implements [ingest.Reporter]. Received counts every request; those that are not
+// Ignored, Rejected or Failed were accepted. Among the rejected ones, WrongToken may come
+// from TestFairy, and Lost does, since the token was right; TestFairy is not known to
+// retry. The reason is an attribute of the line and not a dimension, because each dimension
+// value is a billed metric.
 func (i Ingest) Report(ctx context.Context, o ingest.Outcome) {
 	l := line{message: "webhook"}
 	l.count("Received", count, 1)
@@ -50,7 +50,8 @@ func (i Ingest) Report(ctx context.Context, o ingest.Outcome) {
 	l.write(ctx, i.Log, time.Now())
 }
 
-// inMilliseconds keeps microseconds: a warm accept takes about one millisecond.
+// inMilliseconds keeps the fraction: accepting a request takes about one millisecond when
+// warm.
 func inMilliseconds(d time.Duration) float64 {
 	return float64(d.Microseconds()) / 1000
 }

@@ -1,5 +1,5 @@
-// Package telemetry turns the outcomes of ingest and worker into log lines that
-// CloudWatch reads: one JSON line an outcome, with its metrics in the same line.
+// Package telemetry writes the outcomes of ingest and worker as log lines for CloudWatch:
+// one JSON line for each outcome, with its metrics in the same line.
 package telemetry
 
 import (
@@ -11,30 +11,29 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// NewLogger logs JSON lines to w, with the keys that Powertools for AWS Lambda
-// uses: level, timestamp, message, service, cold_start, function_request_id.
+// NewLogger returns a logger that writes JSON lines to w with the keys of Powertools for
+// AWS Lambda: level, timestamp, message, service, cold_start, function_request_id. See
 // https://docs.aws.amazon.com/powertools/python/latest/core/logger/
 //
-// It takes lambdacontext's key names, but not its handler, which calls the
-// request requestId, and falls back to plain text in which CloudWatch finds no
-// metrics.
+// It uses lambdacontext's key names but not its handler, which names the request requestId,
+// and falls back to plain text in which CloudWatch finds no metrics.
 func NewLogger(w io.Writer, service string, level slog.Leveler) *slog.Logger {
 	h := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: lambdacontext.ReplaceAttr})
 	return slog.New(&handler{Handler: h, first: new(atomic.Pointer[string])}).With(Service, service)
 }
 
-// handler adds the invocation to each line.
+// handler adds the invocation's attributes to each line.
 type handler struct {
 	slog.Handler
-	first *atomic.Pointer[string] // the first invocation's request id
+	first *atomic.Pointer[string] // request id of the first invocation
 }
 
-// Handle implements [slog.Handler]. Outside an invocation, while the function
-// starts, there is nothing to add.
+// Handle implements [slog.Handler]. Outside an invocation, during the function's init
+// phase, it adds nothing.
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		h.first.CompareAndSwap(nil, &lc.AwsRequestID)
-		r = r.Clone() // the record's attributes may be shared with its maker
+		r = r.Clone() // the caller may share the record's attributes
 		r.AddAttrs(
 			slog.Bool("cold_start", *h.first.Load() == lc.AwsRequestID),
 			slog.String("function_request_id", lc.AwsRequestID),

@@ -8,7 +8,7 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// Worker reports the worker's outcomes. Log is one of [NewLogger].
+// Worker reports the worker's outcomes. Log comes from [NewLogger].
 type Worker struct {
 	Log *slog.Logger
 }
@@ -61,9 +61,8 @@ func (w Worker) Report(ctx context.Context, o worker.Outcome) {
 	l.write(ctx, w.Log, time.Now())
 }
 
-// hold tells of the deliveries of a batch that wait for one project. Those that
-// wait come again and again, so the metrics that alarms look at are there for as
-// long as the project is not well.
+// hold reports the deliveries of a batch that wait for one project. Waiting deliveries are
+// received again and again, so the alarms have data for as long as the breaker is open.
 func (l *line) hold(o worker.Outcome) {
 	l.count("Waiting", count, int64(len(o.Receipts)))
 	l.count("WaitingAge", seconds, int64(o.Age.Seconds()))

@@ -10,7 +10,7 @@ import (
 // meterEvery is how often a meter is drawn.
 const meterEvery = 100 * time.Millisecond
 
-// Meter shows how far something got. Several goroutines may use it.
+// Meter shows the progress of long work. It is safe for concurrent use.
 type Meter struct {
 	out io.Writer // nil: nowhere
 
@@ -19,7 +19,7 @@ type Meter struct {
 	last  time.Time
 }
 
-// NewMeter returns a meter that is drawn only if out is a terminal.
+// NewMeter returns a meter, which draws only if out is a terminal.
 func NewMeter(out io.Writer) *Meter {
 	if !Is(out) {
 		out = nil
@@ -27,10 +27,10 @@ func NewMeter(out io.Writer) *Meter {
 	return &Meter{out: out}
 }
 
-// Show says how much of something is done.
+// Show shows that done of so many are done.
 func (m *Meter) Show(what string, done, of int) { m.draw("%s: %d of %d", what, done, of) }
 
-// Count is Show where nobody knows of how many.
+// Count shows how many are done if the total is not known.
 func (m *Meter) Count(what string, done int) { m.draw("%s: %d", what, done) }
 
 func (m *Meter) draw(format string, args ...any) {
@@ -45,7 +45,7 @@ func (m *Meter) draw(format string, args ...any) {
 	}
 }
 
-// Clear takes the meter away, for something else to be written.
+// Clear removes the meter before other output is written.
 func (m *Meter) Clear() {
 	if m.out == nil {
 		return

@@ -6,22 +6,23 @@ import (
 	"golang.org/x/term"
 )
 
-// Screen is what a text is written on for people to read.
+// Screen describes the output that people read.
 type Screen struct {
-	// Width is how many columns it has; 0 for as many as it takes.
+	// Width is its number of columns; 0 if unlimited.
 	Width int
-	// Colors says whether it shows colours.
+	// Colors reports whether colours are used.
 	Colors bool
 }
 
-// Is says whether a stream is a terminal.
+// Is reports whether a stream is a terminal.
 func Is(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// ScreenOf returns what a stream is written on. Only a terminal has colours, unless
-// NO_COLOR is set (https://no-color.org) or it is a dumb one; what is none has room.
+// ScreenOf returns the screen of a stream. Only a terminal has colours, unless it is a dumb
+// one or NO_COLOR is set (https://no-color.org). Anything other than a terminal has
+// unlimited width.
 func ScreenOf(stream any) (s Screen) {
 	if !Is(stream) {
 		return s
@@ -33,7 +34,7 @@ func ScreenOf(stream any) (s Screen) {
 	return s
 }
 
-// Cut cuts a text in its middle so that it and so many other columns fit.
+// Cut cuts a text in its middle to leave room for so many other columns.
 func (s Screen) Cut(text string, others int) string {
 	if s.Width == 0 {
 		return text
@@ -41,19 +42,19 @@ func (s Screen) Cut(text string, others int) string {
 	return Middle(text, max(s.Width-others, 1))
 }
 
-// Bold is a text that stands out.
+// Bold formats text that stands out.
 func (s Screen) Bold(text string) string { return s.paint("1", text) }
 
-// Bad is a text about what needs a person.
+// Bad formats text about something that needs a person.
 func (s Screen) Bad(text string) string { return s.paint("31", text) }
 
-// Good is a text about what is done.
+// Good formats text about success.
 func (s Screen) Good(text string) string { return s.paint("32", text) }
 
-// Faint is a text of less weight.
+// Faint formats less important text.
 func (s Screen) Faint(text string) string { return s.paint("2", text) }
 
-// paint selects a rendition of ECMA-48 for a text.
+// paint applies a graphic rendition of ECMA-48 to text.
 func (s Screen) paint(rendition, text string) string {
 	if !s.Colors || text == "" {
 		return text

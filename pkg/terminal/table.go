@@ -7,26 +7,24 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// gap is what stands between two columns.
+// gap separates two columns.
 const gap = "  "
 
 // Column is a column of a table.
 type Column struct {
 	Name string
-	// Most is how wide it gets at most; 0 for any width. Longer texts are cut in their
-	// middle.
+	// Most is its maximum width; 0 for any. Longer text is cut in its middle.
 	Most int
-	// Least is how wide it stays where the screen has no room; 0 for a column that is
-	// never cut.
+	// Least is its minimum width on a narrow screen; 0 for a column that is never cut.
 	Least int
-	// Spare is not 0 for a column that can be left out: the highest goes first.
+	// Spare marks a column that may be left out if it is not 0: the highest goes first.
 	Spare int
 }
 
-// WriteTable writes rows under the names of their columns, as wide as what is in them:
-// wide characters count as a terminal shows them. What does not fit on the screen is
-// cut in the middle of its longest texts; if that is not enough, columns go. An empty
-// cell is a dash.
+// WriteTable writes rows below the names of their columns, each as wide as its content;
+// wide characters count as a terminal shows them. If the table is wider than the screen,
+// the longest texts are cut in their middle; if that is not enough, columns are left out.
+// An empty cell is shown as a dash.
 func (s Screen) WriteTable(out io.Writer, columns []Column, rows [][]string) error {
 	widths := make([]int, len(columns))
 	for i, c := range columns {
@@ -60,7 +58,7 @@ func (s Screen) WriteTable(out io.Writer, columns []Column, rows [][]string) err
 	return err
 }
 
-// fit makes the widths of columns fit the screen; 0 is a column that is left out.
+// fit reduces the widths to fit the screen; a width of 0 leaves the column out.
 func (s Screen) fit(columns []Column, widths []int) {
 	for i, c := range columns {
 		if c.Most > 0 {
@@ -98,7 +96,7 @@ func (s Screen) fit(columns []Column, widths []int) {
 	}
 }
 
-// total is how many columns of a screen the widths take.
+// total returns the width of the whole table.
 func total(widths []int) int {
 	sum := -len(gap)
 	for _, w := range widths {
@@ -109,14 +107,14 @@ func total(widths []int) int {
 	return sum
 }
 
-// Middle cuts a text to so many columns of a terminal, in its middle: the beginning
-// says what it is about, and the end is what differs.
+// Middle cuts text to at most that many columns of a terminal, in its middle, since the
+// beginning shows the subject and the end is what differs.
 func Middle(s string, most int) string {
 	n := Width(s)
 	if n <= most {
 		return s
 	}
-	if n == len(s) { // a byte is a column
+	if n == len(s) { // one byte is one column
 		head := min(most/2, most-1)
 		return s[:head] + "…" + s[len(s)-(most-1-head):]
 	}

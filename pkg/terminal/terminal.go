@@ -1,5 +1,5 @@
-// Package terminal shows on a terminal what other people wrote: nothing in it is
-// acted on, and wide characters take the columns that they take.
+// Package terminal shows text from other people on a terminal. The terminal acts on nothing
+// in it, and wide characters get the columns that they need.
 package terminal
 
 import (
@@ -17,15 +17,15 @@ import (
 	"fairbridge/pkg/internal/printable"
 )
 
-// Printable makes a text one line in which nothing is acted on.
+// Printable turns text into one line that is safe to show.
 func Printable(text string) string { return printable.Line(text) }
 
-// Width is how many columns of a terminal a text takes.
+// Width returns how many columns of a terminal text takes.
 func Width(text string) int {
 	n := 0
 	for _, r := range text {
-		// To find graphemes takes long, and nearly all texts have one for each of
-		// these.
+		// Finding grapheme clusters is slow, and in nearly all text each of these
+		// characters is one.
 		if !(r >= ' ' && r <= '~' || r > 0xad && r < 0x300 || r == '…') {
 			return uniseg.StringWidth(text)
 		}
@@ -34,7 +34,7 @@ func Width(text string) int {
 	return n
 }
 
-// Shorten cuts a text to so many columns of a terminal.
+// Shorten cuts text to at most that many columns of a terminal.
 func Shorten(s string, most int) string {
 	if Width(s) <= most {
 		return s
@@ -48,8 +48,8 @@ func Shorten(s string, most int) string {
 	return b.String() + "…"
 }
 
-// JSON writes as \u escapes, which mean the same, what would be acted
-// on or hidden. The joiner that emojis are made with stays.
+// JSON replaces invisible and control characters by \u escapes, which mean the same. The
+// joiner that combines emojis stays.
 func JSON(data []byte) []byte {
 	shown := func(r rune) bool {
 		return r != utf8.RuneError && (r == '\n' || printable.Rune(r) || unicode.Is(unicode.Zs, r))
@@ -72,7 +72,7 @@ func JSON(data []byte) []byte {
 	return []byte(b.String())
 }
 
-// CSVCell keeps a spreadsheet from taking a text for a formula.
+// CSVCell keeps a spreadsheet from reading text as a formula.
 func CSVCell(text string) string {
 	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
 		return "'" + text
@@ -80,12 +80,12 @@ func CSVCell(text string) string {
 	return text
 }
 
-// Pad fills a text up to so many columns of a terminal.
+// Pad pads text to that many columns of a terminal.
 func Pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-Width(s)))
 }
 
-// Dash is a text, or a dash if it is empty.
+// Dash returns s, or a dash if it is empty.
 func Dash(s string) string {
 	if s == "" {
 		return "-"
@@ -93,7 +93,7 @@ func Dash(s string) string {
 	return s
 }
 
-// Age is roughly how long ago something was.
+// Age formats a duration roughly, as an age.
 func Age(d time.Duration) string {
 	switch {
 	case d < time.Minute:
@@ -106,7 +106,7 @@ func Age(d time.Duration) string {
 	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }
 
-// Count is "1 letter" or "2 letters".
+// Count returns "1 letter" or "2 letters".
 func Count(n int, what string) string {
 	return fmt.Sprintf("%d %s", n, english.PluralWord(n, what, ""))
 }

@@ -1,4 +1,4 @@
-// Package address finds an email address in what people have typed.
+// Package address finds email addresses in text that people have typed.
 package address
 
 import (
@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// In says whether a text has an email address in it, whole: in upper or lower case,
-// with a name before it, between brackets or among others.
+// In reports whether text contains a whole email address: in upper or lower case, after a
+// name, in brackets, or among others.
 func In(text, address string) bool {
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !isPart(r) }) {
 		if strings.EqualFold(strings.Trim(word, ".'"), address) {
@@ -17,14 +17,13 @@ func In(text, address string) bool {
 	return false
 }
 
-// Valid says whether a text is one email address and nothing else.
+// Valid reports whether text is one email address and nothing else.
 func Valid(text string) bool {
 	name, domain, ok := strings.Cut(text, "@")
 	return ok && name != "" && domain != "" && strings.IndexFunc(text, func(r rune) bool { return !isPart(r) }) < 0 && strings.Trim(text, ".'") == text
 }
 
-// isPart says whether an address can have a character in it, as people write them
-// without quotes.
+// isPart reports whether r can be part of an address, as people write them without quotes.
 func isPart(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r) || strings.ContainsRune("@.!#$%&'*+-/=?^_`{|}~", r)
 }

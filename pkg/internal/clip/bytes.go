@@ -6,9 +6,9 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// Bytes cuts s to at most count bytes, end included if anything was cut. As Text
-// does, it cuts between grapheme clusters, or within the first one if that alone is
-// too long, and never within a rune.
+// Bytes cuts s to at most count bytes, including end if anything was cut. Like Text, it
+// cuts between grapheme clusters, or inside the first one if that alone is too long, and
+// never inside a rune.
 func Bytes(s string, count int, end string) string {
 	if len(s) <= count {
 		return s

@@ -1,4 +1,4 @@
-// Package clip cuts texts short for people.
+// Package clip shortens text for people.
 package clip
 
 import (
@@ -8,10 +8,10 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// Text cuts s to at most count runes, end included if anything was cut. It cuts
-// between grapheme clusters (https://unicode.org/reports/tr29/), unless the first
-// of them is too long by itself, such as a letter with 200 combining marks: of
-// that it keeps as many runes as there is room for, so that something remains.
+// Text cuts s to at most count runes, including end if anything was cut. It cuts between
+// grapheme clusters (https://unicode.org/reports/tr29/). Only if the first cluster alone is
+// too long, such as a letter with 200 combining marks, it keeps as many of its runes as
+// fit.
 func Text(s string, count int, end string) string {
 	if len(s) <= count || utf8.RuneCountInString(s) <= count {
 		return s
@@ -37,8 +37,8 @@ func Text(s string, count int, end string) string {
 	return s[:kept] + end
 }
 
-// start is how many bytes the first count runes of a cluster take, without a
-// joiner at their end.
+// start returns the length in bytes of the first count runes of a cluster, without a
+// trailing joiner.
 func start(cluster string, count int) int {
 	at := 0
 	for ; count > 0; count-- {

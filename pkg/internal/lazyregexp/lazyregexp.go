@@ -1,6 +1,5 @@
-// Package lazyregexp compiles regular expressions when they are first used. A
-// function's cold start would otherwise pay for those that only an error or an
-// unusual mapping file needs.
+// Package lazyregexp compiles regular expressions on first use. Otherwise a Lambda cold
+// start would pay for expressions that only an error or an unusual mapping file needs.
 package lazyregexp
 
 import (
@@ -8,8 +7,8 @@ import (
 	"sync"
 )
 
-// New returns a function that returns pattern, compiled once. It panics there,
-// as [regexp.MustCompile] does, if pattern is not a regular expression.
+// New returns a function that compiles pattern once and returns it. Like
+// [regexp.MustCompile], the function panics if pattern is not a regular expression.
 func New(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }

@@ -1,6 +1,6 @@
-// Package loopback tells which hosts are this machine. Plain http and simulators
-// are allowed there and nowhere else, so that the rule is the strictest that an
-// honest URL passes: what some resolver might take for another host is none.
+// Package loopback recognises hosts that are this machine. Plain http and the simulators
+// are allowed only there, so the rule is strict: anything that a resolver might take for
+// another host is not loopback.
 package loopback
 
 import (
@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// IsHost reports whether a URL's host, without its port, is this machine:
-// "localhost", in any case, or a loopback address in its one canonical spelling.
+// IsHost reports whether a URL's host, without its port, is this machine: "localhost", in
+// any case, or a loopback address in canonical form.
 func IsHost(host string) bool {
-	if strings.ToLower(host) == "localhost" { // EqualFold would take a long s
+	if strings.ToLower(host) == "localhost" { // EqualFold would also match the long s, ſ
 		return true
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && IsAddr(addr) && addr.String() == host
 }
 
-// IsAddr reports whether an address is this machine. One with a zone is not, nor
-// is an IPv4 address written as IPv6: what checks the one form may miss the other.
+// IsAddr reports whether an address is this machine. An address with a zone is not, and
+// neither is an IPv4-mapped IPv6 address: code that checks one form may miss the other.
 func IsAddr(addr netip.Addr) bool {
 	return addr.IsLoopback() && !addr.Is4In6() && addr.Zone() == ""
 }

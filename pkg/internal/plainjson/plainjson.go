@@ -1,4 +1,4 @@
-// Package plainjson writes JSON as people would, without Go's escapes for HTML.
+// Package plainjson writes JSON without Go's HTML escapes.
 package plainjson
 
 import (
@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// Marshal returns v as compact JSON without escapes for HTML. Every broken byte
-// of a text is replaced, so that the result is always valid.
+// Marshal returns v as compact JSON without HTML escapes. Invalid UTF-8 in strings is
+// replaced, so the result is always valid.
 func Marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

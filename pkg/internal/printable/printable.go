@@ -1,5 +1,5 @@
-// Package printable makes what other people wrote fit to be shown: nothing in it
-// is acted on by a terminal, and nothing of it hides the rest.
+// Package printable makes text from other people safe to show: a terminal acts on nothing
+// in it, and no part of it hides the rest.
 package printable
 
 import (
@@ -7,15 +7,15 @@ import (
 	"unicode"
 )
 
-// joiner is what emojis of several people are made with.
+// joiner combines emojis into one, such as a family.
 const joiner = '\u200d'
 
-// Rune reports whether r is shown and nothing else. White space other than the
-// plain space is not, nor is what reverses or hides the text after it.
+// Rune reports whether r is visible and does nothing else. White space other than a plain
+// space is not, nor is a character that reverses or hides the text after it.
 func Rune(r rune) bool { return unicode.IsPrint(r) || r == joiner }
 
-// Line makes s one line of valid UTF-8: white space becomes spaces, and what is not
-// shown is left out.
+// Line turns s into one line of valid UTF-8: white space becomes spaces, and invisible
+// characters are removed.
 func Line(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -1,9 +1,9 @@
-// Package shellword writes texts into command lines that people are to type.
+// Package shellword quotes text for command lines that people copy into a shell.
 package shellword
 
 import "strings"
 
-// Quote writes a text so that a shell reads it as one word.
+// Quote returns s quoted so that a shell reads it as one word.
 func Quote(s string) string {
 	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@%+="
 	if s != "" && strings.Trim(s, safe) == "" {

@@ -1,4 +1,4 @@
-// Package sleep waits no longer than its caller's context lets it.
+// Package sleep waits until a time has passed or a context ends.
 package sleep
 
 import (
@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// For waits for d and returns nil, or returns why ctx ended, be it before. A wait
-// that ctx's deadline would cut short is not begun: the error is then
-// [context.DeadlineExceeded], at once.
+// For waits for d and returns nil, or returns why ctx ended first. If ctx's deadline comes
+// before d has passed, it returns [context.DeadlineExceeded] at once.
 func For(ctx context.Context, d time.Duration) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -1,10 +1,10 @@
-// Package suggest finds what a misspelt word was meant to be.
+// Package suggest finds the word that a misspelt word was meant to be.
 package suggest
 
 import "strings"
 
-// Hint returns what to say of a misspelt word: the nearest of the known ones, or
-// all of them where none is near and they are few, else "".
+// Hint returns a hint for a misspelt word: the nearest known word, or the list of all if
+// none is near and there are few, otherwise "".
 func Hint(word string, known []string) string {
 	if best := Nearest(word, known); best != "" {
 		return `did you mean "` + best + `"?`
@@ -15,8 +15,8 @@ func Hint(word string, known []string) string {
 	return ""
 }
 
-// Nearest returns the known word that takes the fewest changes to reach, or ""
-// if more than a third of the word would have to change.
+// Nearest returns the known word with the smallest edit distance, or "" if more than a
+// third of the word would have to change.
 func Nearest(word string, known []string) string {
 	if len(word) > 64 {
 		return ""
@@ -33,8 +33,8 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
-// distance is the number of bytes to insert, remove, replace or swap with
-// their neighbour to turn a into b (optimal string alignment).
+// distance is the number of bytes to insert, remove, replace or swap with their neighbour
+// to turn a into b (optimal string alignment).
 func distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {

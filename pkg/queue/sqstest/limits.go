@@ -28,7 +28,7 @@ func testLargest(t *testing.T, q Queues) {
 
 func testTooMuch(t *testing.T, q Queues) {
 	largest := strings.Repeat("x", MaximumBytes)
-	attribute := map[string]types.MessageAttributeValue{"a": text("b")} // 1 + 6 + 1 bytes
+	attribute := map[string]types.MessageAttributeValue{"a": text("b")} // 8 bytes: 1 for the name, 6 for "String", 1 for the value
 	refused := map[string]*sqs.SendMessageInput{
 		"no body":                {},
 		"an empty body":          {MessageBody: aws.String("")},

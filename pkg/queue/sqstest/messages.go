@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// hardBody has what SQS must carry: all kinds of Unicode, also U+FFFD itself,
-// and the control characters that are allowed.
+// hardBody has what SQS must carry: all kinds of Unicode, including U+FFFD itself, and the
+// control characters that are allowed.
 const hardBody = "{\"text\": \"äöü 漢字 🙂 \U0010FFFF \uFFFD \u0085 \\u0000\"}\t\r\n<&>'\"\\ "
 
 func text(s string) types.MessageAttributeValue {

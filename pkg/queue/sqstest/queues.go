@@ -27,7 +27,7 @@ func testRedrive(t *testing.T, q Queues) {
 			t.Fatal(err)
 		}
 	}
-	// The queue moves it when it would have been received once more.
+	// SQS moves the message when it would be received once more.
 	var dead types.Message
 	eventually(t, "the message is in the dead-letter queue", func() bool {
 		if again, ok := q.poll(t, q.Work, 1); ok {
@@ -57,7 +57,7 @@ func testRedrive(t *testing.T, q Queues) {
 
 func testDirectDeadLetter(t *testing.T, q Queues) {
 	q.send(t, q.DeadLetter, "x")
-	for range MaxReceiveCount + 1 { // looking at dead letters does not use them up
+	for range MaxReceiveCount + 1 { // receiving dead letters does not use them up
 		m := q.receive(t, q.DeadLetter)
 		if source, ok := m.Attributes["DeadLetterQueueSourceArn"]; ok {
 			t.Errorf("it comes from %s", source)

@@ -1,8 +1,7 @@
-// Package sqstest is the contract that every SQS must keep on which FairBridge
-// is to run: Amazon's, an emulator's, or pkg/embedded. It asks for no more than
-// a standard queue promises: delivery at least once, in no certain order, with
-// numbers that are approximate; and it waits for conditions, since an endpoint
-// may be far away.
+// Package sqstest is the contract test for any SQS that FairBridge runs on: Amazon's, an
+// emulator's, or pkg/embedded. It asks for no more than a standard queue promises:
+// at-least-once delivery, in any order, with approximate numbers. It waits for conditions,
+// since an endpoint may be far away.
 package sqstest
 
 import (
@@ -20,7 +19,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// API is what is held to the contract: the calls of SQS that FairBridge uses.
+// API is the subject of the test: the SQS calls that FairBridge uses.
 type API interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 	SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
@@ -34,35 +33,35 @@ type API interface {
 	PurgeQueue(context.Context, *sqs.PurgeQueueInput, ...func(*sqs.Options)) (*sqs.PurgeQueueOutput, error)
 }
 
-// How the queues must be set up that the suite is given.
+// How the queues that are passed to the suite must be set up.
 const (
 	VisibilityTimeout = 2 * time.Second // of both queues
 	MaxReceiveCount   = 2               // of the work queue, into the dead-letter queue
 	MaximumBytes      = 1 << 20         // MaximumMessageSize of both queues
 )
 
-// patience is how long the suite waits for what must come.
+// patience is how long the suite waits for a condition.
 const patience = 60 * time.Second
 
-// Queues are two empty queues of one SQS, for one test alone.
+// Queues are two empty queues of one SQS, for one test only.
 type Queues struct {
 	API        API
 	Work       string // URL; its redrive policy names DeadLetter
 	DeadLetter string // URL
 }
 
-// Fault is a test that an SQS is known to fail, and why it may.
+// Fault is a test that an SQS is known to fail, and why.
 type Fault struct{ Test, Why string }
 
-// Run runs the whole suite. open returns fresh queues, set up as the constants
-// of this package say; it is called once a test, and the tests run in parallel.
+// Run runs the whole suite. open returns fresh queues, set up as this package's constants
+// say; it is called once for each test, and the tests run in parallel.
 func Run(t *testing.T, open func(t *testing.T) Queues) {
 	RunDelivery(t, open)
 	RunRefusals(t, open)
 }
 
-// RunDelivery runs the part on which the bridge's promises rest: what becomes of
-// messages, but for the faults of the SQS.
+// RunDelivery runs the part that the bridge's guarantees rest on: what happens to messages.
+// but are the SQS's known faults.
 func RunDelivery(t *testing.T, open func(t *testing.T) Queues, but ...Fault) {
 	run(t, open, but, map[string]func(*testing.T, Queues){
 		"a message arrives as it was sent":           testSendAndReceive,
@@ -77,14 +76,14 @@ func RunDelivery(t *testing.T, open func(t *testing.T) Queues, but ...Fault) {
 		"batches answer for each entry":              testBatch,
 		"received too often, it is a dead letter":    testRedrive,
 		"a dead letter can be sent directly":         testDirectDeadLetter,
-		"a queue tells about itself":                 testQueueAttributes,
+		"a queue describes itself":                   testQueueAttributes,
 		"a purged queue is empty":                    testPurge,
 		"many senders and receivers lose no message": testConcurrency,
 	})
 }
 
-// RunRefusals runs the part on what must be refused, and how. Emulators tend to
-// accept more than SQS does: those are their faults.
+// RunRefusals runs the part about what must be refused, and how. Emulators tend to accept
+// more than SQS does; but lists where.
 func RunRefusals(t *testing.T, open func(t *testing.T) Queues, but ...Fault) {
 	run(t, open, but, map[string]func(*testing.T, Queues){
 		"batches as a whole can be wrong": testBatchErrors,
@@ -133,7 +132,7 @@ func (q Queues) receive(t *testing.T, url string) types.Message {
 	return types.Message{}
 }
 
-// poll receives at most one message and waits for it so many seconds.
+// poll receives at most one message, waiting that many seconds for it.
 func (q Queues) poll(t *testing.T, url string, seconds int32) (types.Message, bool) {
 	t.Helper()
 	out, err := q.API.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
@@ -193,8 +192,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// wantCode fails unless err is an answer of SQS with one of the codes. The
-// codes of SQS's older protocol have a prefix, which does not matter.
+// wantCode fails unless err is an SQS error with one of the codes. The codes of SQS's older
+// protocol have a prefix, which is ignored.
 func wantCode(t *testing.T, err error, codes ...string) {
 	t.Helper()
 	var api smithy.APIError
@@ -203,7 +202,7 @@ func wantCode(t *testing.T, err error, codes ...string) {
 		return
 	}
 	code := strings.TrimPrefix(api.ErrorCode(), "AWS.SimpleQueueService.")
-	code = code[strings.LastIndex(code, "#")+1:] // a namespace, which clients drop
+	code = code[strings.LastIndex(code, "#")+1:] // a namespace, which SDKs drop
 	if len(codes) > 0 && !slices.Contains(codes, code) {
 		t.Errorf("got %v, want one of %q", err, codes)
 	}

@@ -12,7 +12,7 @@ func testDelete(t *testing.T, q Queues) {
 	q.send(t, q.Work, "x")
 	m := q.receive(t, q.Work)
 	q.delete(t, q.Work, m)
-	// Longer than it would have been hidden.
+	// Longer than the visibility timeout.
 	if again, ok := q.poll(t, q.Work, int32(VisibilityTimeout.Seconds())+2); ok {
 		t.Errorf("came back: %+v", again)
 	}
@@ -42,8 +42,8 @@ func testVisibilityTimeout(t *testing.T, q Queues) {
 	}
 }
 
-// The queue's timeout is 2 s; each of these outlasts or undercuts it. The
-// dead-letter queue is used, since there receives do not run out.
+// The queue's timeout is 2 s; each of these is longer or shorter. The dead-letter queue is
+// used because it has no receive limit.
 func testChangeVisibility(t *testing.T, q Queues) {
 	const longer = 4
 	q.send(t, q.DeadLetter, "x")
@@ -91,6 +91,6 @@ func testReceiptHandles(t *testing.T, q Queues) {
 
 	m = q.receive(t, q.Work)
 	q.delete(t, q.Work, m)
-	q.delete(t, q.Work, m) // again is no error
+	q.delete(t, q.Work, m) // deleting twice is not an error
 	wantCode(t, q.changeVisibility(t, q.Work, m, 10), "MessageNotInflight", "InvalidParameterValue", "ReceiptHandleIsInvalid")
 }

@@ -1,6 +1,6 @@
-// Package parameterstore reads secrets through the SDK's client of SSM, or what
-// stands in for it. It is a package of its own so that the Lambda functions,
-// whose client is smaller, need not link the SDK's.
+// Package parameterstore reads secrets with the SDK's SSM client, or with whatever takes
+// its place. It is a package of its own so that the Lambda functions, which have a smaller
+// client, do not link the SDK's.
 package parameterstore
 
 import (
@@ -15,13 +15,12 @@ import (
 	"fairbridge/pkg/secrets"
 )
 
-// SSM is the call that is made. *ssm.Client satisfies it, and so does
-// pkg/embedded.
+// SSM is the call in use. *ssm.Client implements it, and so does pkg/embedded.
 type SSM interface {
 	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
 }
 
-// New returns the parameters behind s.
+// New returns an API that reads through s.
 func New(s SSM) secrets.API { return parameters{s} }
 
 type parameters struct{ ssm SSM }
