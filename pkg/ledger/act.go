@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// ActionReplayed is what an [Action] says of a letter that goes back to the work
-// queue.
+// ActionReplayed is the [Action] of a letter that goes back to the work queue.
 const ActionReplayed = "replayed it"
 
 func (l *Ledger) action(ctx context.Context, now time.Time, what string) Action {
@@ -19,8 +18,8 @@ func (l *Ledger) action(ctx context.Context, now time.Time, what string) Action 
 	return a
 }
 
-// ReplayedSince says whether somebody has sent the letter of the last death back to
-// the work queue since.
+// ReplayedSince reports whether somebody has sent the letter of the last death back to the
+// work queue.
 func (e Entry) ReplayedSince() bool {
 	for _, a := range e.Actions {
 		if a.What == ActionReplayed && e.State == Dead && e.Last != nil && !a.At.Before(e.Last.At.Truncate(time.Second)) {
@@ -30,9 +29,9 @@ func (e Entry) ReplayedSince() bool {
 	return false
 }
 
-// Act records what a person does to a delivery, whatever its state and even while
-// a worker has it in hand. Of one that the ledger does not know nothing is written:
-// an entry would say that it is remembered.
+// Act records what a person does to a delivery, in any state, even while a worker holds it.
+// For a delivery that the ledger does not know it writes nothing: an entry would claim that
+// the delivery's history is known.
 func (l *Ledger) Act(ctx context.Context, id string, what ...string) error {
 	for range races {
 		err := l.act(ctx, id, what)
@@ -59,7 +58,7 @@ func (l *Ledger) act(ctx context.Context, id string, what []string) error {
 	for _, w := range what {
 		e = e.AsActed(l.action(ctx, now, w))
 	}
-	if e.Owner == "" { // else it is when the lease was set
+	if e.Owner == "" { // otherwise it is when the lease was set
 		e.UpdatedAt = now
 	}
 	return l.put(ctx, e, r.Version)

@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// AsAdopted returns the entry as its message lies in the dead-letter queue without
-// the ledger having been told: the queue moved it, or an earlier version of the
-// worker put it there. The letter stays the one that counts, so the generation is
-// what it was.
+// AsAdopted returns the entry of a delivery whose message is in the dead-letter queue
+// although the ledger has no record of that: the queue moved it, or an earlier version of
+// the worker did. It stays the current letter, so the generation does not change.
 func (e Entry) AsAdopted(f Fault, now time.Time) Entry {
 	if e.State != Dead {
 		e.State, e.Resume = Dead, e.State
@@ -27,11 +26,11 @@ func (e Entry) AsAdopted(f Fault, now time.Time) Entry {
 	return e
 }
 
-// Adopt records that a delivery's message lies in the dead-letter queue, with f for
-// a reason if the ledger has none, and keeps it as [Claim.KeepLetter] does. The
-// error is a [*DoneError] if the letter is of no use, since its delivery is completed
-// or dropped or generation is that of an older letter; a [*HeldError] while a worker
-// has the delivery in hand; or the store's.
+// Adopt records that a delivery's message is in the dead-letter queue, with f as the reason
+// if the ledger has none, and keeps the message as [Claim.KeepLetter] does. The error is a
+// [*DoneError] if the letter is not needed, because its delivery is completed or dropped or
+// generation is that of an older letter; a [*HeldError] while a worker holds the delivery;
+// or the store's.
 func (l *Ledger) Adopt(ctx context.Context, id string, generation int, f Fault, letter []byte) error {
 	for range races {
 		err := l.adopt(ctx, id, generation, f, letter)
@@ -60,7 +59,7 @@ func (l *Ledger) adopt(ctx context.Context, id string, generation int, f Fault, 
 	case e.HeldAt(now):
 		return &HeldError{Until: e.LeaseUntil}
 	case e.State == Dead && e.Letter > 0:
-		return nil // known
+		return nil // already recorded
 	}
 	parts, err := l.keepLetter(ctx, id, letter)
 	if err != nil {

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Claim is a delivery in hand. Each method is one conditional write, and all but
-// CreatedAndCompleted, Completed, Died and Release, which end it, renew the
-// lease. A method that fails with [ErrConflict] means that the lease had ended
-// and another has the delivery now: the holder stops, and sends nothing more.
-// What a method that failed otherwise had to say goes into the next write, if
-// there is one. The methods may be called from several goroutines.
+// Claim is a delivery that this process holds. Each method is one conditional write. All
+// but CreatedAndCompleted, Completed, Died and Release, which end the claim, renew the
+// lease. [ErrConflict] means that the lease has ended and somebody else has the delivery:
+// the holder must stop and send nothing more. What a method was to record before it failed
+// with any other error goes into the next write, if there is one. Claim is safe for
+// concurrent use.
 type Claim struct {
 	ledger  *Ledger
 	message Message
@@ -36,38 +36,37 @@ func (c *Claim) Renew(ctx context.Context) error {
 	return c.change(ctx, func(e Entry, _ time.Time) Entry { return e })
 }
 
-// NotSent takes back what Creating or Attaching announced: the request is known
-// to have done nothing.
+// NotSent takes back what Creating or Attaching announced: the request is known to have
+// done nothing.
 func (c *Claim) NotSent(ctx context.Context) error {
 	return c.change(ctx, func(e Entry, _ time.Time) Entry { return e.AsNotSent() })
 }
 
-// Creating says that the request for the ticket is sent next, and where to, or
-// that it is only now that its answer is given up.
+// Creating records that the request for the ticket is about to be sent, and where. Calling
+// it again records that waiting for its answer ended only now.
 func (c *Claim) Creating(ctx context.Context, where Where) error {
 	return c.change(ctx, func(e Entry, now time.Time) Entry { return e.AsCreating(where, now) })
 }
 
-// Created says that Centercode has the ticket. id and files may be unknown.
+// Created records that Centercode has the ticket. id and files may be unknown.
 func (c *Claim) Created(ctx context.Context, id string, files map[string]string, answerKeys []string) error {
 	return c.change(ctx, func(e Entry, _ time.Time) Entry { return e.AsCreated(id, files, answerKeys) })
 }
 
-// CreatedAndCompleted is Created and Completed in one write, for a ticket that
-// gets no attachment.
+// CreatedAndCompleted is Created and Completed in one write, for a ticket without
+// attachments.
 func (c *Claim) CreatedAndCompleted(ctx context.Context, id string) error {
 	return c.change(ctx, func(e Entry, now time.Time) Entry {
 		return e.AsCreated(id, nil, nil).AsCompleted(c.attempt(now))
 	})
 }
 
-// Attaching says that the named attachment is sent next; "" that none is, after
-// all.
+// Attaching records that the named attachment is about to be sent; "" takes that back.
 func (c *Claim) Attaching(ctx context.Context, name string) error {
 	return c.change(ctx, func(e Entry, _ time.Time) Entry { return e.AsAttaching(name) })
 }
 
-// Attached says that Centercode has the named attachment.
+// Attached records that Centercode has the named attachment.
 func (c *Claim) Attached(ctx context.Context, name string, a Attachment) error {
 	return c.change(ctx, func(e Entry, now time.Time) Entry {
 		a.At = now
@@ -75,18 +74,18 @@ func (c *Claim) Attached(ctx context.Context, name string, a Attachment) error {
 	})
 }
 
-// Twin says that the delivery may be the webhook of one that reconcile sent.
+// Twin records that the delivery may be the webhook of one that reconcile sent.
 func (c *Claim) Twin(ctx context.Context, of string) error {
 	return c.change(ctx, func(e Entry, _ time.Time) Entry { return e.AsTwin(of) })
 }
 
-// Completed says that nothing is left to do.
+// Completed records that nothing is left to do.
 func (c *Claim) Completed(ctx context.Context) error {
 	return c.change(ctx, func(e Entry, now time.Time) Entry { return e.AsCompleted(c.attempt(now)) })
 }
 
-// Died says that the dead-letter queue has the delivery, f being the reason.
-// notSent is as NotSent, so that a replay may send the request again.
+// Died records that the delivery is in the dead-letter queue, and why. With notSent, as
+// after NotSent, a replay may send the request again.
 func (c *Claim) Died(ctx context.Context, f Fault, notSent bool) error {
 	return c.change(ctx, func(e Entry, now time.Time) Entry {
 		if notSent {
@@ -96,9 +95,8 @@ func (c *Claim) Died(ctx context.Context, f Fault, notSent bool) error {
 	})
 }
 
-// Release gives the delivery up for another attempt. waits is how long after a
-// failed attempt of its own, 0 if it is only put back. f and notSent are as in
-// Died.
+// Release ends the claim so that another attempt can follow. waits is the delay after a
+// failed attempt, 0 if the delivery is only put back. f and notSent are as in Died.
 func (c *Claim) Release(ctx context.Context, f Fault, notSent bool, waits time.Duration) error {
 	return c.change(ctx, func(e Entry, now time.Time) Entry {
 		if notSent {
@@ -108,13 +106,13 @@ func (c *Claim) Release(ctx context.Context, f Fault, notSent bool, waits time.D
 	})
 }
 
-// attempt is this claim, as it ends.
+// attempt returns this claim as a finished attempt.
 func (c *Claim) attempt(now time.Time) Attempt {
 	return Attempt{At: c.began, Took: now.Sub(c.began).Milliseconds()}
 }
 
-// change writes what edit makes of the entry. An edit that leaves it in
-// somebody's hands renews the lease.
+// change writes what edit makes of the entry. If the entry is still held afterwards, the
+// lease is renewed.
 func (c *Claim) change(ctx context.Context, edit func(Entry, time.Time) Entry) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -140,10 +138,9 @@ func (c *Claim) change(ctx context.Context, edit func(Entry, time.Time) Entry) e
 	return err
 }
 
-// put writes next. On a conflict the claim is lost, and its entry becomes the
-// one that is stored; unless this very claim still holds that, since an earlier
-// write's reply never came, or a person has done something to it: next, which holds
-// else that it says, is written over it.
+// put writes next. On a conflict the claim is lost and takes over the stored entry, with
+// two exceptions in which next is written over it: this same claim wrote it, and only the
+// reply was lost; or a person has acted on the delivery, which next then includes.
 func (c *Claim) put(ctx context.Context, next Entry) error {
 	next.UpdatedAt = c.ledger.now()
 	for {
@@ -166,6 +163,6 @@ func (c *Claim) put(ctx context.Context, next Entry) error {
 			c.entry, c.lost = stored, true
 			return err
 		}
-		next.Actions = stored.Actions // a person's word: see [Ledger.Act]
+		next.Actions = stored.Actions // what a person did stays: see [Ledger.Act]
 	}
 }

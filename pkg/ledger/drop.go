@@ -8,29 +8,26 @@ import (
 	"time"
 )
 
-// ReasonDropped is the reason of the last fault of a delivery that a person gave
-// up.
+// ReasonDropped is the reason in the last fault of a delivery that a person dropped.
 const ReasonDropped = "dropped"
 
-// hadFailed stands between a person's words and what had gone wrong before.
+// hadFailed separates a person's reason from the previous fault.
 const hadFailed = " (it had failed at "
 
-// Dropped says whether a person gave the delivery up, and nobody has taken it in
-// hand since.
+// Dropped reports whether a person dropped the delivery and no worker has claimed it since.
 func (e Entry) Dropped() bool {
 	return e.State == Dead && e.Last != nil && e.Last.Reason == ReasonDropped
 }
 
-// AsDropped returns the entry as a person gives the delivery up, and why.
-// generation is that of its dead letter: from now on every message of it, of that
-// generation or an older one, is an old copy, which a worker passes over. A
-// delivery that is completed stays so. To drop one again, as after a command that
-// died, changes the reason only.
+// AsDropped returns the entry after a person has dropped the delivery, and why. generation
+// is that of its dead letter: from now on every message of that generation or an older one
+// is an old copy, which workers skip. A completed delivery stays completed. Dropping again,
+// as after a command that was killed, only changes the reason.
 func (e Entry) AsDropped(generation int, why string, now time.Time) Entry {
 	again := e.Dropped() && generation < e.Generation
 	fault := Fault{Reason: ReasonDropped, Stage: "drop", Text: why, At: now}
 	if was := e.Last; was != nil {
-		// What had gone wrong is still of interest.
+		// The previous fault is still of interest.
 		had := was.Stage + ": " + was.Text + ")"
 		if was.Reason == ReasonDropped {
 			_, had, _ = strings.Cut(was.Text, hadFailed)
@@ -47,16 +44,15 @@ func (e Entry) AsDropped(generation int, why string, now time.Time) Entry {
 			e.State, e.Resume = Dead, e.State
 		}
 		e.Form = form
-		// Beyond the letter's, and not further each time: a letter that is imported
-		// takes it over, and would look as if it had been replayed as often.
+		// One beyond the letter's, and not more each time: an imported letter takes over
+		// this number, and would look as if it had been replayed that often.
 		e.Generation = max(e.Generation, generation) + 1
 	}
 	return e
 }
 
-// Drop records that a person gave a delivery up, as [Entry.AsDropped] says. The
-// error is a [*HeldError] while a worker has the delivery in hand, or the
-// store's.
+// Drop records that a person dropped a delivery, as in [Entry.AsDropped]. The error is a
+// [*HeldError] while a worker holds the delivery, or the store's.
 func (l *Ledger) Drop(ctx context.Context, id string, generation int, why string) error {
 	for range races {
 		err := l.drop(ctx, id, generation, why)
@@ -84,8 +80,9 @@ func (l *Ledger) drop(ctx context.Context, id string, generation int, why string
 	}
 	e = e.AsDropped(generation, why, now).AsActed(l.action(ctx, now, "dropped it"))
 	e.UpdatedAt = now
-	// First, so that what a person wants gone is gone in time even if this dies in
-	// between. Whoever has the delivery die anew keeps its letter for as long as ever.
+	// The letter comes first, so that what a person wants removed expires in time even if
+	// this process dies in between. If the delivery dies again, its new letter is kept for
+	// the usual time.
 	if err := l.retainLetter(ctx, id, e.Letter); err != nil {
 		return err
 	}

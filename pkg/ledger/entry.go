@@ -6,27 +6,27 @@ import (
 	"time"
 )
 
-// State says how far a delivery got.
+// State is how far a delivery got.
 type State string
 
-// The states. A delivery goes from claimed to completed, or to dead from any of
-// them, and from dead back to where it was when it is replayed.
+// The states. A delivery goes from claimed to completed. It can become dead from any state,
+// and a replay takes it back to where it was.
 const (
-	// Claimed: somebody works on it, nothing was sent to Centercode.
+	// Claimed: a worker holds it, and nothing was sent to Centercode.
 	Claimed State = "claimed"
-	// Creating: the request for the ticket may be on its way. Found with its
-	// lease ended, it means that the answer was lost and that there may be a
-	// ticket: it is never just sent again.
+	// Creating: the request for the ticket may be on its way. If the lease ends in this
+	// state, the answer was lost and there may be a ticket, so the request is never simply
+	// sent again.
 	Creating State = "creating"
-	// Created: the ticket is there, attachments may be missing.
+	// Created: the ticket exists, attachments may be missing.
 	Created State = "created"
 	// Completed: nothing is left to do.
 	Completed State = "completed"
-	// Dead: a person has to look; the dead-letter queue has the message.
+	// Dead: it needs a person; the message is in the dead-letter queue.
 	Dead State = "dead"
 )
 
-// Known says whether s is one of the states.
+// Known reports whether s is one of the states.
 func (s State) Known() bool {
 	switch s {
 	case Claimed, Creating, Created, Completed, Dead:
@@ -35,103 +35,98 @@ func (s State) Known() bool {
 	return false
 }
 
-// form is the Form of an entry that this version wrote.
+// form is the Form of an entry that this version writes.
 const form = 1
 
-// Entry is what the ledger remembers of one delivery. It holds no payload and
-// no secret. A field that is absent has its zero value, which is always safe: a
-// worker of the previous version rewrites an entry without the fields that it
-// does not know.
+// Entry is what the ledger knows about one delivery. It contains no payload and no secret.
+// The zero value of each field is safe: a worker of the previous version drops the fields
+// that it does not know when it rewrites an entry.
 type Entry struct {
 	DeliveryID string `json:"deliveryId"`
-	// Form is 0 for an entry that the previous version wrote, or has rewritten:
-	// then a zero Spent says nothing.
+	// Form is 0 for an entry that the previous version wrote or rewrote: then a zero Spent
+	// has no meaning.
 	Form  int   `json:"form,omitempty"`
 	State State `json:"state"`
 
-	// Owner and LeaseUntil say who works on it and until when nobody else may.
-	// The lease was set at UpdatedAt.
+	// Owner is who holds the delivery, until LeaseUntil. The lease was set at UpdatedAt.
 	Owner      string    `json:"owner,omitempty"`
 	LeaseUntil time.Time `json:"leaseUntil,omitzero"`
 
-	// CreatingSince is when the request for the ticket was last begun, Where
-	// where it went; nil if that is not known.
+	// CreatingSince is when the last request for the ticket began, Where its destination;
+	// nil if unknown.
 	CreatingSince time.Time `json:"creatingSince,omitzero"`
 	Where         *Where    `json:"where,omitempty"`
-	// TicketID is Centercode's, "" if its answer did not name it.
+	// TicketID is Centercode's id of the ticket, "" if its answer did not contain one.
 	TicketID string `json:"ticketId,omitempty"`
-	// Files are the endpoints that take the ticket's files, by file element,
-	// without the API key.
+	// Files are the endpoints for the ticket's files, by file element, without the API key.
 	Files map[string]string `json:"files,omitempty"`
-	// AnswerKeys are the keys of Centercode's answer, for the message when an
-	// endpoint is missing.
+	// AnswerKeys are the keys in Centercode's answer, for the error message if an endpoint
+	// is missing.
 	AnswerKeys []string `json:"answerKeys,omitempty"`
-	// Attaching is the attachment whose upload may be on its way: the same to
-	// a file as Creating is to a ticket.
+	// Attaching is the attachment whose upload may be on its way: what the state Creating
+	// is for a ticket.
 	Attaching string `json:"attaching,omitempty"`
 	// Attached are the attachments that Centercode has.
 	Attached map[string]Attachment `json:"attached,omitempty"`
 
-	// Twin is the delivery that reconcile sent of the same session and text: this one
-	// is its webhook, or another feedback of the same words. Apart says that a person
-	// has said the latter.
+	// Twin is a delivery that reconcile sent with the same session and text: this one is
+	// either its webhook, or another feedback with the same words. Apart means that a
+	// person has confirmed the latter.
 	Twin  string `json:"twin,omitempty"`
 	Apart bool   `json:"apart,omitempty"`
 
-	// Attempts counts how often a worker had the delivery in hand, Replays how
-	// often a dead letter came back, Generation how often it became one.
+	// Attempts counts how often a worker claimed the delivery, Generation how often it
+	// became a dead letter, Replays how often the dead letter came back.
 	Attempts   int `json:"attempts"`
 	Replays    int `json:"replays,omitempty"`
 	Generation int `json:"generation,omitempty"`
-	// Spent is the queue's SentTimestamp of the message that died last: a message
+	// Spent is the SentTimestamp of the message that last became a dead letter: a message
 	// without a generation that was sent no later is an old copy.
 	Spent time.Time `json:"spent,omitzero"`
-	// Tried are the first nine attempts and the last nine.
+	// Tried are the first nine and the last nine attempts.
 	Tried []Attempt `json:"tried,omitempty"`
-	// Waited sums the waits after failed attempts of its own; being held does
-	// not count, and a replay starts at 0. In JSON it is nanoseconds.
+	// Waited is the sum of the delays after failed attempts. Being held does not count, and
+	// a replay starts at 0. In JSON it is in nanoseconds.
 	Waited time.Duration `json:"waited,omitempty"`
-	// Suspect says that an attempt ended without recording a result: it may have killed its
-	// worker. Alone says that the attempt in hand is the only work of its
-	// worker, EndsAlone how many such attempts in a row ended without recording a result.
+	// Suspect means that an attempt ended without recording a result, so it may have killed
+	// its worker. Alone means that the current attempt is its worker's only work; EndsAlone
+	// counts consecutive such attempts that recorded no result.
 	Suspect   bool `json:"suspect,omitempty"`
 	Alone     bool `json:"alone,omitempty"`
 	EndsAlone int  `json:"endsAlone,omitempty"`
-	// Actions are what people did to it, the last nine.
+	// Actions are the last nine things that people did to it.
 	Actions []Action `json:"actions,omitempty"`
 
 	// Last is the last fault.
 	Last *Fault `json:"last,omitempty"`
-	// Resume is the state that a dead delivery goes on from when it is
-	// replayed.
+	// Resume is the state in which a dead delivery continues when it is replayed.
 	Resume State `json:"resume,omitempty"`
-	// Letter is in how many items, at most, the ledger keeps the message of the last
-	// death; see [Ledger.Letter]. Of a completed delivery they are removed.
+	// Letter is the maximum number of items in which the ledger keeps the dead letter's
+	// message; see [Ledger.Letter]. They are removed when the delivery is completed.
 	Letter int `json:"letter,omitempty"`
 
-	// About is what the delivery is about, for people who ask for it.
+	// About describes the delivery, for searches.
 	About *About `json:"about,omitempty"`
-	// Forgotten says that what tells of a person is taken out, and their letter is
-	// not to be kept; see [Ledger.Forget].
+	// Forgotten means that personal data has been removed, and that a letter of this
+	// delivery is not kept; see [Ledger.Forget].
 	Forgotten bool `json:"forgotten,omitempty"`
 
 	FirstSeen time.Time `json:"firstSeen"`
 	UpdatedAt time.Time `json:"updatedAt"`
 }
 
-// Where is where the request for a ticket went.
+// Where is the destination of a request for a ticket.
 type Where struct {
 	// BaseURL is Centercode's address.
 	BaseURL string `json:"baseUrl,omitempty"`
 	Project string `json:"project,omitempty"`
 	Source  string `json:"source,omitempty"`
-	// Lookup is where the ticket can be found again; nil if nowhere.
+	// Lookup is where the ticket can be looked up; nil if nowhere.
 	Lookup *Lookup `json:"lookup,omitempty"`
-	// Denied says that Centercode itself answered that the request failed: where
-	// it cannot be looked up, it is believed to have made no ticket.
+	// Denied means that Centercode itself reported a failure: without a look-up, the
+	// request is assumed to have created no ticket.
 	Denied bool `json:"denied,omitempty"`
-	// Mapping is the hash of the mapping that made the request; see
-	// [Ledger.NowRuns].
+	// Mapping is the hash of the mapping that produced the request; see [Ledger.NowRuns].
 	Mapping string `json:"mapping,omitempty"`
 }
 
@@ -140,25 +135,25 @@ type Lookup struct {
 	Package      string `json:"package"`
 	Column       string `json:"column"`
 	TicketColumn string `json:"ticketColumn,omitempty"`
-	// Settle is how long after the request a ticket may still be missing there.
+	// Settle is how long after the request a ticket may still be missing from the package.
 	Settle time.Duration `json:"settle,omitempty"`
 }
 
-// Attachment is a file that Centercode took.
+// Attachment is a file that Centercode has accepted.
 type Attachment struct {
 	Name  string    `json:"name"`
 	Bytes int64     `json:"bytes"`
 	At    time.Time `json:"at"`
 }
 
-// Attempt is one time that a worker had the delivery in hand.
+// Attempt is one time that a worker held the delivery.
 type Attempt struct {
 	At time.Time `json:"at"`
-	// Stage and Status are the fault's; empty if there was none.
+	// Stage and Status come from the fault; empty if there was none.
 	Stage  string `json:"stage,omitempty"`
 	Status int    `json:"status,omitempty"`
-	// Decision is what was decided: completed, dead_letter, retry, held, or
-	// silent for an attempt that ended without recording a result.
+	// Decision is the outcome: completed, dead_letter, retry, held, or silent for an
+	// attempt that ended without recording a result.
 	Decision string `json:"decision"`
 	// Took is how long it took, in milliseconds.
 	Took int64 `json:"ms,omitempty"`
@@ -180,10 +175,9 @@ type Action struct {
 	What string    `json:"what"`
 }
 
-// About is what a delivery is about. Email and Text are left out where
-// ledger.remember is ids.
+// About describes a delivery. Email and Text are left out if ledger.remember is ids.
 type About struct {
-	// ReceivedAt is when the webhook came.
+	// ReceivedAt is when the webhook arrived.
 	ReceivedAt time.Time `json:"receivedAt,omitzero"`
 
 	Kind    string `json:"kind,omitempty"`
@@ -195,13 +189,13 @@ type About struct {
 	Email   string `json:"email,omitempty"`
 	// Text is the beginning of what the tester wrote.
 	Text string `json:"text,omitempty"`
-	// Reconciled says that no webhook came: reconcile sent what the REST API has.
+	// Reconciled means that no webhook came: reconcile sent what it found in the REST API.
 	Reconciled bool `json:"reconciled,omitempty"`
 }
 
-// Fault is the last thing that went wrong, redacted.
+// Fault is a failure, redacted.
 type Fault struct {
-	// Reason is the dead letter's, "" while the delivery is still tried.
+	// Reason is that of the dead letter, "" while the delivery is still being tried.
 	Reason string `json:"reason,omitempty"`
 	// Stage is the step that failed.
 	Stage string `json:"stage"`
@@ -211,15 +205,14 @@ type Fault struct {
 	At     time.Time `json:"at"`
 }
 
-// HeldAt says whether somebody holds the delivery at that time. A lease that ends
-// later than a lease that begins now could, twice over, is one that a clock set
-// which has gone back since: it holds nothing.
+// HeldAt reports whether somebody holds the delivery at that time. A lease that ends later
+// than twice a new lease would was set by a clock that has gone back since, and is ignored.
 func (e Entry) HeldAt(now time.Time) bool {
 	left, set := e.LeaseUntil.Sub(now), e.LeaseUntil.Sub(e.UpdatedAt)
 	return e.Owner != "" && left > 0 && left <= 2*set
 }
 
-// Progress is how far the delivery got, as if it were not dead.
+// Progress returns how far the delivery got, as if it were not dead.
 func (e Entry) Progress() State {
 	if e.State == Dead {
 		return e.Resume
@@ -227,17 +220,17 @@ func (e Entry) Progress() State {
 	return e.State
 }
 
-// InDoubt says whether a request is announced whose answer is not known, the one
-// for the ticket or an upload, or whether a twin may have the ticket.
+// InDoubt reports whether an announced request, for the ticket or an upload, has an unknown
+// outcome, or whether a twin may have the ticket.
 func (e Entry) InDoubt() bool {
 	return e.State != Completed && (e.Progress() == Creating || e.Attaching != "" || e.Twin != "")
 }
 
-// Nameless says whether Centercode has a ticket of the delivery, and nothing will
-// tell its id any more.
+// Nameless reports whether Centercode has a ticket of the delivery whose id nothing can
+// find out any more.
 func (e Entry) Nameless() bool { return e.State == Completed && e.TicketID == "" && e.Where != nil }
 
-// clone keeps a caller's maps and lists apart from those of the claim.
+// clone copies the maps and lists, so that callers cannot change the claim's.
 func (e Entry) clone() Entry {
 	e.Files = maps.Clone(e.Files)
 	e.Attached = maps.Clone(e.Attached)

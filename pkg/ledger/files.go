@@ -2,9 +2,8 @@ package ledger
 
 import "fmt"
 
-// FileNames returns the names under which the ledger keeps attachments, by the
-// file element of each. An element can take several files: they are told apart by
-// their order.
+// FileNames returns the names under which the ledger keeps attachments. They are derived
+// from the file elements; several files of one element are numbered in their order.
 func FileNames[A any](all []A, element func(A) string) []string {
 	names := make([]string, len(all))
 	seen := map[string]int{}
@@ -17,7 +16,7 @@ func FileNames[A any](all []A, element func(A) string) []string {
 	return names
 }
 
-// Lacking returns those of the attachments that Centercode does not have.
+// Lacking returns the attachments that Centercode does not have yet.
 func Lacking[A any](e Entry, all []A, element func(A) string) []A {
 	var left []A
 	for i, name := range FileNames(all, element) {

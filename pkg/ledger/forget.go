@@ -6,17 +6,17 @@ import (
 	"fmt"
 )
 
-// ErrNotEnded says that a delivery is on its way, or waits for a person: it cannot
-// go on without what it has.
+// ErrNotEnded means that a delivery is still being processed, or waits for a person: it
+// still needs its data.
 var ErrNotEnded = errors.New("ledger: the delivery has not ended")
 
-// forgot is the text of a fault that may have quoted a person.
+// forgot replaces the text of a fault, which may have quoted a person.
 const forgot = "forgotten"
 
-// AsForgotten returns the entry without what tells of a person: who it was, what
-// they wrote, their session, what faults have quoted and what their files were
-// called. That the delivery is done, and as which ticket, stays: a copy of its
-// message must not make another.
+// AsForgotten returns the entry without personal data: who the tester was, what they wrote,
+// their session, what faults quoted and how their files were named. What remains is that
+// the delivery is done, and its ticket: another copy of its message must not create a
+// second one.
 func (e Entry) AsForgotten() Entry {
 	e = e.clone()
 	if a := e.About; a != nil {
@@ -35,11 +35,10 @@ func (e Entry) AsForgotten() Entry {
 	return e
 }
 
-// Forget takes what tells of a person out of a delivery that is completed or
-// dropped, as [Entry.AsForgotten] says, and removes its letter. When it expires does
-// not change. If the process dies in between, the entry is Forgotten and still has a
-// Letter; then Forget finishes the work. The error is [ErrNotEnded], [ErrNotFound] or
-// the store's.
+// Forget removes personal data from a delivery that is completed or dropped, as in
+// [Entry.AsForgotten], and deletes its letter. Its expiry does not change. If the process
+// dies in between, the entry is Forgotten and still has a Letter; the next Forget finishes
+// the work. The error is [ErrNotEnded], [ErrNotFound] or the store's.
 func (l *Ledger) Forget(ctx context.Context, id string) error {
 	for range races {
 		err := l.forget(ctx, id)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// rank orders how far two homes got with the same delivery: what is known to have
-// been made at Centercode counts more than what is not.
+// rank orders how far two homes got with the same delivery: what is known to exist at
+// Centercode ranks highest.
 func (e Entry) rank() int {
 	switch {
 	case e.State == Completed:
@@ -21,13 +21,13 @@ func (e Entry) rank() int {
 	return 0
 }
 
-// Imported returns the entry as a dead letter of another home is put beside it,
-// f being its fault and generation the letter's; other is what that home knew.
-// Completed wins, then a ticket, then one in doubt, then the higher generation,
-// else what is here. needed is false if nothing is left to do.
+// Imported returns the entry after the import of a dead letter from another home, with its
+// fault f and its generation; other is that home's entry. A completed entry wins, then one
+// with a ticket, then one in doubt, then the higher generation, otherwise this one. needed
+// is false if nothing is left to do.
 //
-// Nothing is spent in it: the clocks of two queues do not compare. Its generation is
-// that of a letter that is no old copy of it.
+// Spent is not carried over, since the clocks of two queues are not comparable. The
+// generation of the result makes the letter a current one.
 func (e Entry) Imported(other Entry, generation int, f Fault, now time.Time) (_ Entry, needed bool) {
 	here := e
 	if other.rank() > e.rank() || other.rank() == e.rank() && other.Generation > e.Generation {
@@ -50,14 +50,13 @@ func (e Entry) Imported(other Entry, generation int, f Fault, now time.Time) (_ 
 	return e, true
 }
 
-// Import records a dead letter of another home: letter is kept as [Claim.KeepLetter]
-// does, and the entry becomes what [Entry.Imported] says; other may be nil if that
-// home knew nothing. Only then may the letter be sent to the dead-letter queue, with
-// the generation of the entry that is returned, and only if it is needed. Where
-// neither home knows anything nothing is written.
+// Import records a dead letter of another home. It keeps letter as [Claim.KeepLetter] does,
+// and replaces the entry by that of [Entry.Imported]; other is nil if that home had no
+// entry. Only afterwards, and only if it is needed, may the letter be sent to the
+// dead-letter queue, with the generation of the returned entry. If neither home has an
+// entry, nothing is written.
 //
-// The error is a [*HeldError] while a worker has the delivery in hand, or the
-// store's.
+// The error is a [*HeldError] while a worker holds the delivery, or the store's.
 func (l *Ledger) Import(ctx context.Context, id string, other *Entry, generation int, f Fault, letter []byte) (e Entry, needed bool, err error) {
 	for range races {
 		e, needed, err = l.importOnce(ctx, id, other, generation, f, letter)

@@ -1,10 +1,10 @@
-// Package ledger remembers how far each delivery got, so that a retry, a second
-// copy of a message or a restart after a crash goes on where the work stopped.
+// Package ledger records how far each delivery got, so that a retry, a second copy of a
+// message or a restart after a crash continues where the work stopped.
 //
-// The state machine is here; the stores under it (pkg/ledger/dynamo,
-// pkg/ledger/sqlite) know only conditional writes. The idempotency libraries
-// for Lambda run an unfinished record again once its lease has ended; here the
-// state creating keeps that from making a second ticket.
+// This package is the state machine; its stores (pkg/ledger/dynamo, pkg/ledger/sqlite) only
+// do conditional writes. The idempotency libraries for Lambda run an unfinished record
+// again once its lease has ended. Here, the state creating prevents that, since it could
+// create a second ticket.
 package ledger
 
 import (
@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	// DefaultLease is how long a delivery stays with a worker that is not heard
-	// of any more: a crash is picked up again after about that time.
+	// DefaultLease is how long a worker that has gone silent keeps a delivery: after a
+	// crash, work resumes after about that time.
 	DefaultLease = 2 * time.Minute
 
-	// puts is how often a write is tried whose outcome is not known. Trying
-	// again is safe: the same record is recognised in the conflict.
+	// puts is how often a write with an unknown outcome is tried. Repeating it is safe: the
+	// conflict contains the same record.
 	puts = 3
-	// races is how often a claim is begun anew because others were faster.
+	// races is how often a claim is retried because others were faster.
 	races = 10
 )
 
@@ -34,35 +34,35 @@ type Ledger struct {
 	store Store
 	now   func() time.Time
 	lease time.Duration
-	// instance begins the names of this ledger's owners.
+	// instance starts the names of this ledger's owners.
 	instance string
-	// alone: every other owner is dead, and those of this ledger hold what they
-	// have for a lease from when they last said so, whatever the wall clock says.
+	// With alone, every other owner is dead, and this ledger's owners keep their deliveries
+	// for one lease after their last renewal, whatever the wall clock does.
 	alone   bool
 	mu      sync.Mutex
 	renewed map[string]time.Time // by owner, with the monotonic clock's reading
-	// who tells the person behind what is done here; nil if that is nobody.
+	// names the person who acts; may be nil
 	who func(context.Context) string
 }
 
-// Config is what a [Ledger] is made of.
+// Config configures a [Ledger].
 type Config struct {
-	// Store keeps the records. It has to be there.
+	// Store keeps the records. Required.
 	Store Store
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
-	// Lease is how long a delivery stays with a worker that is not heard of; the
-	// default is [DefaultLease].
+	// Lease is how long a worker that has gone silent keeps a delivery; the default is
+	// [DefaultLease].
 	Lease time.Duration
-	// Alone says that nobody else works on this ledger, as the lock of the embedded
-	// home ensures: a lease that an earlier process left does not have to run out.
+	// Alone means that no other process uses this ledger, which the embedded home's lock
+	// ensures: leases of an earlier process end at once.
 	Alone bool
-	// Who names the person behind what is done here, for the entries' Actions; nil
-	// if that is nobody. It is called when there is something to write down.
+	// Who names the person who acts, for the entries' Actions; nil if there is none. It is
+	// called only when an action is recorded.
 	Who func(context.Context) string
 }
 
-// New returns a ledger. It reads nothing yet. The error is about c.
+// New returns a ledger. It does not read anything yet. An error is about c.
 func New(c Config) (*Ledger, error) {
 	if c.Store == nil {
 		return nil, errors.New("make a ledger: Config.Store is missing")
@@ -77,20 +77,20 @@ func New(c Config) (*Ledger, error) {
 	return l, nil
 }
 
-// Lease is how long a claim lasts if it is not renewed.
+// Lease returns how long a claim lasts if it is not renewed.
 func (l *Ledger) Lease() time.Duration { return l.lease }
 
-// DoneError says that this message needs no work: its delivery is completed, or
-// it has become a dead letter since the message was sent.
+// DoneError means that a message needs no work: its delivery is completed, or has become a
+// dead letter since the message was sent.
 type DoneError struct{ Entry Entry }
 
 func (e *DoneError) Error() string {
 	return fmt.Sprintf("delivery %s is %s already", e.Entry.DeliveryID, e.Entry.State)
 }
 
-// HeldError says that another worker has the delivery in hand.
+// HeldError means that another worker holds the delivery.
 type HeldError struct {
-	// Until is when its lease ends, unless it renews it.
+	// Until is when that worker's lease ends, unless it is renewed.
 	Until time.Time
 }
 
@@ -98,7 +98,7 @@ func (e *HeldError) Error() string {
 	return "delivery is held by another worker until " + e.Until.UTC().Format(time.RFC3339)
 }
 
-// Delivery is what the ledger knows of a delivery for which a message has come.
+// Delivery is a delivery as read from the ledger for a message.
 type Delivery struct {
 	ledger  *Ledger
 	message Message
@@ -106,8 +106,8 @@ type Delivery struct {
 	entry   Entry
 }
 
-// Look reads what is known of the delivery of a message. The error is a
-// [*DoneError] or a [*HeldError] if there is nothing to do now, else the store's.
+// Look reads the delivery of a message. The error is a [*DoneError] or a [*HeldError] if
+// there is nothing to do now, or the store's.
 func (l *Ledger) Look(ctx context.Context, id string, m Message) (*Delivery, error) {
 	d := &Delivery{ledger: l, message: m, entry: First(id, m, l.now())}
 	r, err := l.store.Get(ctx, id)
@@ -122,7 +122,8 @@ func (l *Ledger) Look(ctx context.Context, id string, m Message) (*Delivery, err
 	}
 	if _, err := d.take(false); err != nil {
 		if d.entry.State == Completed {
-			// Who completed it may have died before: then its message comes again.
+			// The worker that completed it may have died before deleting the letter; its
+			// message then comes again.
 			l.forgetLetter(ctx, id, d.entry.Letter)
 		}
 		return nil, err
@@ -130,14 +131,14 @@ func (l *Ledger) Look(ctx context.Context, id string, m Message) (*Delivery, err
 	return d, nil
 }
 
-// Entry returns the delivery as it was read, or as it begins.
+// Entry returns the delivery as it was read, or as a new one.
 func (d *Delivery) Entry() Entry { return d.entry.clone() }
 
-// Known says whether the ledger has the delivery.
+// Known reports whether the ledger has an entry of the delivery.
 func (d *Delivery) Known() bool { return d.version > 0 }
 
-// Claim takes the delivery in hand. about may be empty; alone says that it is the
-// only work of its worker. The errors are those of [Ledger.Look].
+// Claim takes the lease on the delivery. about may be empty; alone means that it is its
+// worker's only work. The errors are those of [Ledger.Look].
 func (d *Delivery) Claim(ctx context.Context, about About, alone bool) (*Claim, error) {
 	for range races {
 		next, err := d.take(alone)
@@ -165,8 +166,8 @@ func (d *Delivery) Claim(ctx context.Context, about About, alone bool) (*Claim, 
 	return nil, fmt.Errorf("claim delivery %s: %w", d.entry.DeliveryID, ErrConflict)
 }
 
-// Keep writes a delivery down that the ledger does not have, in nobody's hands, so
-// that it can be found while its message waits. One that it has stays as it is.
+// Keep writes an entry, without an owner, for a delivery that has none, so that searches
+// find it while its message waits. An existing entry stays unchanged.
 func (d *Delivery) Keep(ctx context.Context, about About) error {
 	if d.Known() {
 		return nil
@@ -190,7 +191,7 @@ func (d *Delivery) adopt(r Record) error {
 	return nil
 }
 
-// take is the entry as it is claimed now.
+// take returns the entry as claimed now.
 func (d *Delivery) take(alone bool) (Entry, error) {
 	l, now := d.ledger, d.ledger.now()
 	next, err := d.entry.Take(d.message, Taking{Owner: l.instance + "/" + rand.Text(), Until: now.Add(l.lease), Alone: alone}, now)
@@ -200,7 +201,7 @@ func (d *Delivery) take(alone bool) (Entry, error) {
 	return next, err
 }
 
-// heldUntil says whether and until when somebody holds a delivery.
+// heldUntil reports whether and until when somebody holds a delivery.
 func (l *Ledger) heldUntil(e Entry, now time.Time) (time.Time, bool) {
 	if !l.alone {
 		return e.LeaseUntil, e.HeldAt(now)
@@ -212,7 +213,7 @@ func (l *Ledger) heldUntil(e Entry, now time.Time) (time.Time, bool) {
 	return now.Add(left), ours && left > 0
 }
 
-// holds notes who holds a delivery since now, or that an owner is done with it.
+// holds records that an owner has held a delivery since then, or that it has finished.
 func (l *Ledger) holds(owner string, since time.Time) {
 	if !l.alone {
 		return
@@ -226,7 +227,7 @@ func (l *Ledger) holds(owner string, since time.Time) {
 	}
 }
 
-// Claim is Look and Claim in one.
+// Claim combines Look and Claim.
 func (l *Ledger) Claim(ctx context.Context, id string, m Message) (*Claim, error) {
 	d, err := l.Look(ctx, id, m)
 	if err != nil {
@@ -235,7 +236,7 @@ func (l *Ledger) Claim(ctx context.Context, id string, m Message) (*Claim, error
 	return d.Claim(ctx, About{}, false)
 }
 
-// Entry returns what is known of a delivery, or [ErrNotFound].
+// Entry returns the entry of a delivery, or [ErrNotFound].
 func (l *Ledger) Entry(ctx context.Context, id string) (Entry, error) {
 	r, err := l.store.Get(ctx, id)
 	if err != nil {
@@ -244,8 +245,8 @@ func (l *Ledger) Entry(ctx context.Context, id string) (Entry, error) {
 	return Read(r)
 }
 
-// put writes next as the version after version. Its own record, found in a
-// conflict, means that an earlier try was carried out and its reply lost.
+// put writes next as version+1. Finding its own record in a conflict means that an earlier
+// try succeeded and only its reply was lost.
 func (l *Ledger) put(ctx context.Context, next Entry, version int64) error {
 	r, err := next.record(version + 1)
 	if err != nil {

@@ -16,20 +16,21 @@ import (
 const (
 	letterPrefix  = "#letter/"
 	mappingPrefix = "#mapping/"
-	// maxPart is what a part has at most, in bytes: DynamoDB takes items of 400 KB.
+	// maxPart is the maximum size of a part in bytes: DynamoDB accepts items of up to 400
+	// KB.
 	maxPart = 300_000
-	// mostParts is how many parts a letter has at most: a message of 1 MiB that does
-	// not pack, and what is said of it.
+	// mostParts is the maximum number of parts of a letter: an incompressible message of 1
+	// MiB with its attributes.
 	mostParts = 4
 	// maxUnpacked bounds what is read back: a message of 1 MiB, as JSON.
 	maxUnpacked = 8 << 20
 )
 
-// ErrNoLetter says that the ledger does not have a delivery's message: it is not
-// dead, died under an earlier version, or its parts do not belong together.
+// ErrNoLetter means that the ledger does not have a delivery's message: the delivery is not
+// dead, died under an earlier version, or the parts do not belong together.
 var ErrNoLetter = errors.New("ledger: no letter of this delivery")
 
-// part is the doc of a part: those of one letter have the same sum.
+// part is the document of a part. The parts of one letter share a checksum.
 type part struct {
 	Part int    `json:"part"`
 	Of   int    `json:"of"`
@@ -38,9 +39,10 @@ type part struct {
 
 func partID(id string, n int) string { return fmt.Sprintf("%s%s/%d", letterPrefix, id, n) }
 
-// KeepLetter writes down the message of a delivery that is about to die, in the
-// words of who reads it: from now on nobody has to receive its dead letter to look
-// at it, and it outlives the queue's retention. It is ignored unless Died follows.
+// KeepLetter stores the message of a delivery that is about to become a dead letter. From
+// then on nobody has to receive it from the queue to look at it, and it outlives the
+// queue's retention period. It is ignored unless Died follows. The format of letter is the
+// caller's.
 func (c *Claim) KeepLetter(ctx context.Context, letter []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -51,13 +53,12 @@ func (c *Claim) KeepLetter(ctx context.Context, letter []byte) error {
 	if err != nil {
 		return err
 	}
-	// More parts of an earlier death go when all go.
+	// More parts of an earlier death are removed with these.
 	c.entry.Letter = max(c.entry.Letter, parts)
 	return nil
 }
 
-// keepLetter writes the parts of a letter, the first one last, and returns how many
-// they are.
+// keepLetter writes the parts of a letter, the first one last, and returns their number.
 func (l *Ledger) keepLetter(ctx context.Context, id string, letter []byte) (parts int, err error) {
 	packed, err := pack(letter)
 	if err != nil {
@@ -81,8 +82,7 @@ func (l *Ledger) keepLetter(ctx context.Context, id string, letter []byte) (part
 	return of, nil
 }
 
-// Letter returns the message of a dead delivery, as KeepLetter got it, or
-// [ErrNoLetter].
+// Letter returns the message of a dead delivery as passed to KeepLetter, or [ErrNoLetter].
 func (l *Ledger) Letter(ctx context.Context, e Entry) ([]byte, error) {
 	if e.State != Dead || e.Letter == 0 {
 		return nil, ErrNoLetter
@@ -119,14 +119,14 @@ func (l *Ledger) Letter(ctx context.Context, e Entry) ([]byte, error) {
 	return letter, nil
 }
 
-// forgetLetter removes the parts of a letter. What stays of it expires.
+// forgetLetter removes the parts of a letter. Parts that remain will expire.
 func (l *Ledger) forgetLetter(ctx context.Context, id string, parts int) {
 	for n := 1; n <= parts; n++ {
 		_ = l.store.Delete(ctx, partID(id, n))
 	}
 }
 
-// retainLetter lets the parts of a letter expire with their delivery's entry.
+// retainLetter makes the parts of a letter expire together with the delivery's entry.
 func (l *Ledger) retainLetter(ctx context.Context, id string, parts int) error {
 	for n := 1; n <= parts; n++ {
 		r, err := l.store.Get(ctx, partID(id, n))
@@ -144,7 +144,7 @@ func (l *Ledger) retainLetter(ctx context.Context, id string, parts int) error {
 	return nil
 }
 
-// keepMapping writes down the mapping that a hash stands for, unless it is there.
+// keepMapping stores the mapping with that hash unless it is stored already.
 func (l *Ledger) keepMapping(ctx context.Context, hash, text string) error {
 	id := mappingPrefix + hash
 	_, err := l.store.Get(ctx, id)
@@ -165,7 +165,7 @@ func (l *Ledger) keepMapping(ctx context.Context, hash, text string) error {
 	return nil
 }
 
-// Mapping returns the mapping that a hash stands for, or [ErrNotFound].
+// Mapping returns the mapping with that hash, or [ErrNotFound].
 func (l *Ledger) Mapping(ctx context.Context, hash string) (string, error) {
 	r, err := l.store.Get(ctx, mappingPrefix+hash)
 	var text []byte

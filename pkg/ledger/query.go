@@ -7,34 +7,33 @@ import (
 	"time"
 )
 
-// Query says which deliveries are looked for: those of which all that is set is
-// true. Texts are parts of a field, in upper or lower case.
+// Query selects the deliveries that match every field that is set. Texts match parts of a
+// field, regardless of case.
 type Query struct {
-	// ID is how the delivery id begins.
+	// ID is the beginning of the delivery id.
 	ID string
-	// Text is part of the email address, the app, the session's path, the ticket's
-	// id or the beginning of what the tester wrote, or how the delivery id begins.
+	// Text is part of the email address, the app, the session's path, the ticket's id or
+	// the beginning of what the tester wrote, or the beginning of the delivery id.
 	Text string
-	// Email, App, Kind and Session are parts of the fields of [About].
+	// Email, App, Kind and Session match parts of the fields of [About].
 	Email, App, Kind, Session string
-	// Ticket is the ticket's id, whole.
+	// Ticket is the complete ticket id.
 	Ticket string
-	// States are those of [Entry.Standing]; none for any.
+	// States are values of [Entry.Standing]; none for any.
 	States []string
-	// Reason is that of the last fault, whole.
+	// Reason is the complete reason of the last fault.
 	Reason string
-	// Since and Until bound when the webhook came: not before Since, and before
-	// Until.
+	// Since and Until bound when the webhook arrived: from Since on, and before Until.
 	Since, Until time.Time
-	// Consistent finds all that was written before the search, which on a stack costs
-	// twice as much.
+	// Consistent includes everything that was written before the search, which costs twice
+	// as much on a stack.
 	Consistent bool
-	// Progress, if it is set, is told how many records have been looked at, where
-	// that takes long. Calls come one after the other.
+	// Progress, if set, is called with the number of records read so far when a search
+	// takes long. Calls come one at a time.
 	Progress func(looked int)
 }
 
-// Match says whether a delivery is one of those that are looked for.
+// Match reports whether a delivery matches.
 func (q Query) Match(e Entry) bool {
 	var about About
 	if e.About != nil {
@@ -64,7 +63,7 @@ func has(field, part string) bool {
 	return part == "" || strings.Contains(strings.ToLower(field), strings.ToLower(part))
 }
 
-// Standing is the delivery's state, with dropped apart from dead.
+// Standing returns the delivery's state, with dropped separate from dead.
 func (e Entry) Standing() string {
 	if e.Dropped() {
 		return stateDropped
@@ -72,13 +71,13 @@ func (e Entry) Standing() string {
 	return string(e.State)
 }
 
-// Standings are all values of [Entry.Standing], in the order of a delivery's way.
+// Standings returns every value of [Entry.Standing], in the order of a delivery's way.
 func Standings() []string {
 	return []string{string(Claimed), string(Creating), string(Created), string(Completed), string(Dead), stateDropped}
 }
 
-// Received is when the webhook came or, where that is not known, when a worker saw
-// the delivery first.
+// Received returns when the webhook arrived or, if that is unknown, when a worker first saw
+// the delivery.
 func (e Entry) Received() time.Time {
 	if e.About != nil && !e.About.ReceivedAt.IsZero() {
 		return e.About.ReceivedAt
@@ -86,7 +85,7 @@ func (e Entry) Received() time.Time {
 	return e.FirstSeen
 }
 
-// LaterFirst sorts deliveries by when they were received, the last first.
+// LaterFirst compares deliveries for sorting, the last received first.
 func LaterFirst(a, b Entry) int {
 	return cmp.Or(b.Received().Compare(a.Received()), cmp.Compare(a.DeliveryID, b.DeliveryID))
 }

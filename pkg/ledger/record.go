@@ -8,33 +8,31 @@ import (
 )
 
 const (
-	// RetainDone is how long an entry that is at its end outlives its last
-	// change: longer than the 14 days that a message can live in a queue of SQS,
-	// and than a letter that was exported and is imported again within a month.
+	// RetainDone is how long a finished entry is kept after its last change: longer than
+	// the 14 days that SQS keeps a message, and longer than an exported letter is usually
+	// away before its import.
 	RetainDone = 35 * 24 * time.Hour
-	// RetainOpen is how long any other entry does, in a store that removes them at
-	// all: whoever comes back to it after a year still finds it.
+	// RetainOpen is how long any other entry is kept by a store that expires entries.
 	RetainOpen = 400 * 24 * time.Hour
 
-	// stateDropped stands in a record for a dead entry that a person gave up.
+	// stateDropped is a record's state for a dead entry that a person dropped.
 	stateDropped = "dropped"
-	// AttentionPerson is the attention of what waits for a person. Each is one word,
-	// since it is the key under which an index finds them.
+	// AttentionPerson is the attention of a delivery that waits for a person. Attentions
+	// are single words, since they are the key of an index.
 	AttentionPerson = "person"
-	// AttentionNameless is that of a completed delivery whose ticket's id is not
-	// known.
+	// AttentionNameless is the attention of a completed delivery whose ticket id is
+	// unknown.
 	AttentionNameless = "nameless"
 )
 
-// Ended says whether a record's state is one that nothing follows: only then may
-// it expire. All others wait for something.
+// Ended reports whether a record's state is final: only then may it expire.
 func Ended(state string) bool { return state == string(Completed) || state == stateDropped }
 
-// IsDelivery says whether an id is a delivery's. The ledger keeps other things as
-// well, under ids that begin with #, and whoever lists deliveries skips them.
+// IsDelivery reports whether an id is that of a delivery. Other records of the ledger have
+// ids that start with #; code that lists deliveries skips them.
 func IsDelivery(id string) bool { return !strings.HasPrefix(id, "#") }
 
-// Read returns the entry that a record holds.
+// Read returns the entry in a record.
 func Read(r Record) (Entry, error) {
 	var e Entry
 	if err := json.Unmarshal(r.Doc, &e); err != nil {

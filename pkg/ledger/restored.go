@@ -10,8 +10,8 @@ import (
 
 const restoredID = "#restored"
 
-// NoteRestored writes down that the ledger is a copy that has been put back now: what
-// came since the copy was made is not in it.
+// NoteRestored records that the ledger was restored from a backup now: what happened after
+// the backup is missing.
 func (l *Ledger) NoteRestored(ctx context.Context) error {
 	now := l.now().UTC()
 	doc, err := json.Marshal(now)
@@ -24,7 +24,7 @@ func (l *Ledger) NoteRestored(ctx context.Context) error {
 	return nil
 }
 
-// RestoredAt returns when that was last; the zero time if it never was.
+// RestoredAt returns when the ledger was last restored; the zero time if never.
 func (l *Ledger) RestoredAt(ctx context.Context) (at time.Time, err error) {
 	r, err := l.store.Get(ctx, restoredID)
 	if errors.Is(err, ErrNotFound) {

@@ -11,21 +11,21 @@ import (
 // runningID is the key of what [Ledger.Running] returns.
 const runningID = "#running"
 
-// Running is the mapping that a bridge runs, or ran last.
+// Running is the mapping that a bridge runs, or last ran.
 type Running struct {
-	// Hash names the mapping; see [Ledger.Mapping].
+	// Hash identifies the mapping; see [Ledger.Mapping].
 	Hash string `json:"hash"`
-	// Since is since when it is the one that runs.
+	// Since is when it began to run.
 	Since time.Time `json:"since"`
-	// File is where it was read from; "" on AWS, where it is a part of the worker.
+	// File is where it was read from; "" on AWS, where it is part of the worker.
 	File string `json:"file,omitempty"`
-	// Problem is why the file, as it is now, is not what runs; "" if it is.
+	// Problem is why the current file is not the running mapping; "" if it is.
 	Problem string `json:"problem,omitempty"`
 }
 
-// NowRuns writes a mapping down, and that it is the one that runs from now on. Since
-// is the time of the call, unless the same mapping ran before. An entry that names
-// the mapping can rely on it from then on.
+// NowRuns stores a mapping and records that it runs from now on. Since is set to the
+// current time unless the same mapping ran before. Entries may refer to the mapping once
+// NowRuns has returned.
 func (l *Ledger) NowRuns(ctx context.Context, r Running, text string) error {
 	if err := l.keepMapping(ctx, r.Hash, text); err != nil {
 		return err
@@ -54,8 +54,8 @@ func (l *Ledger) NowRuns(ctx context.Context, r Running, text string) error {
 	return nil
 }
 
-// Running returns the mapping that runs, or ran last. It is [ErrNotFound] where none
-// has run since that is written down.
+// Running returns the mapping that runs, or last ran, or [ErrNotFound] if none was
+// recorded.
 func (l *Ledger) Running(ctx context.Context) (Running, error) {
 	var running Running
 	r, err := l.store.Get(ctx, runningID)

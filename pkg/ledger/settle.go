@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// ErrNotParked says that a delivery does not wait for a person's word on
-// whether its ticket was made.
+// ErrNotParked means that a delivery is not waiting for a person to say whether its request
+// was carried out.
 var ErrNotParked = errors.New("delivery is not parked for a lost answer")
 
-// SettledCreated returns the entry as the request whose answer was lost was
-// carried out: the ticket exists under ticketID, or, where an upload was parked,
-// Centercode has the file. A ticket whose answer came, but did not name its id,
-// gets it the same way. A replay goes on from there. settled is false if there is
-// nothing to settle.
+// SettledCreated returns the entry after a person has confirmed that the request whose
+// answer was lost was carried out: the ticket exists as ticketID, or Centercode has the
+// file if an upload was in doubt. It also sets the id of a ticket whose answer did not
+// contain one. A replay continues from there. settled is false if there is nothing to
+// settle.
 func (e Entry) SettledCreated(ticketID string, now time.Time) (_ Entry, settled bool) {
 	state := e.Progress()
 	nameless := state == Created && e.TicketID == "" && ticketID != ""
@@ -31,9 +31,9 @@ func (e Entry) SettledCreated(ticketID string, now time.Time) (_ Entry, settled 
 	return e, true
 }
 
-// SettledNotCreated returns the entry as the request whose answer was lost did
-// nothing, so that a replay sends it again. settled is false if there is nothing
-// to settle.
+// SettledNotCreated returns the entry after a person has confirmed that the request whose
+// answer was lost did nothing, so that a replay sends it again. settled is false if there
+// is nothing to settle.
 func (e Entry) SettledNotCreated() (_ Entry, settled bool) {
 	if !e.InDoubt() {
 		return e, false
@@ -46,7 +46,7 @@ func (e Entry) SettledNotCreated() (_ Entry, settled bool) {
 	return e, true
 }
 
-// at returns the entry with another progress: dead it stays.
+// at returns the entry with another progress; a dead one stays dead.
 func (e Entry) at(state State) Entry {
 	if e.State == Dead {
 		e.Resume = state
@@ -56,10 +56,9 @@ func (e Entry) at(state State) Entry {
 	return e
 }
 
-// SettleCreated records what [Entry.SettledCreated] says, of a delivery that
-// nobody holds: a dead one, or one whose message SQS itself moved to the
-// dead-letter queue while its ticket was in doubt. The error is [ErrNotFound],
-// [ErrNotParked], [ErrConflict] or the store's.
+// SettleCreated records [Entry.SettledCreated] for a delivery that nobody holds: a dead
+// one, or one whose message SQS moved to the dead-letter queue while its ticket was in
+// doubt. The error is [ErrNotFound], [ErrNotParked], [ErrConflict] or the store's.
 func (l *Ledger) SettleCreated(ctx context.Context, id, ticketID string) error {
 	what := "said that the file is there"
 	if ticketID != "" {
@@ -68,7 +67,7 @@ func (l *Ledger) SettleCreated(ctx context.Context, id, ticketID string) error {
 	return l.settle(ctx, id, what, func(e Entry) (Entry, bool) { return e.SettledCreated(ticketID, l.now()) })
 }
 
-// SettleNotCreated likewise records what [Entry.SettledNotCreated] says.
+// SettleNotCreated likewise records [Entry.SettledNotCreated].
 func (l *Ledger) SettleNotCreated(ctx context.Context, id string) error {
 	return l.settle(ctx, id, "said that the request did nothing", Entry.SettledNotCreated)
 }

@@ -6,62 +6,63 @@ import (
 	"time"
 )
 
-// ErrConflict says that a Put found another version than the one it was made
-// from. It is always carried by a [*ConflictError].
+// ErrConflict means that a Put found another version than the one that it builds on. It is
+// always wrapped in a [*ConflictError].
 var ErrConflict = errors.New("ledger: conflict")
 
-// ErrNotFound says that the ledger knows nothing of a delivery.
+// ErrNotFound means that the ledger has no entry of a delivery.
 var ErrNotFound = errors.New("ledger: no such delivery")
 
-// Record is an [Entry] as a store keeps it: opaque but for what a conditional
-// write and an expiry need.
+// Record is an [Entry] as a store keeps it: opaque except for what conditional writes,
+// expiry and the index need.
 type Record struct {
-	// ID is the delivery id, the key.
+	// ID is the key: the delivery id.
 	ID string
 	// Version counts the writes, from 1.
 	Version int64
-	// State repeats the entry's state; "dropped" for a dead one that a person
-	// gave up. See [Ended].
+	// State repeats the entry's state; "dropped" for a dead entry that a person dropped.
+	// See [Ended].
 	State string
-	// ExpiresAt is when the store may forget the record, to the second. A store
-	// that has room keeps what has not [Ended] for ever.
+	// ExpiresAt is when the store may remove the record, in whole seconds. The embedded
+	// home's store keeps records that have not [Ended] for ever.
 	ExpiresAt time.Time
-	// Attention is not empty if the record waits for a person, since Since, to
-	// the millisecond. An index of the store has just those.
+	// Attention is set if the record waits for a person, since Since (in milliseconds). The
+	// store has an index of exactly these records.
 	Attention string
 	Since     time.Time
-	// Doc is the entry as JSON, below 64 KiB; it comes back byte for byte.
+	// Doc is the entry as JSON, below 64 KiB. It is returned byte for byte.
 	Doc []byte
-	// Data is what is not for people's eyes, at most 300 KB; nil for none.
+	// Data is compressed or other data that is not meant to be read by people, at most 300
+	// KB; nil for none.
 	Data []byte
 }
 
-// Store keeps the newest [Record] of each delivery. The rules of the state
-// machine are not its business: it owes durability, one conditional write and
-// a consistent read. It is used by many goroutines and processes at once.
+// Store keeps the newest [Record] of each delivery. It does not know the rules of the state
+// machine; it provides durability, one conditional write and a consistent read. It is used
+// by many goroutines and processes concurrently.
 type Store interface {
-	// Put writes r if the stored version is r.Version-1 or, for version 1, if
-	// nothing is stored. The record is durable when Put returns nil.
+	// Put writes r if the stored version is r.Version-1 or, for version 1, if nothing is
+	// stored. The record is durable when Put returns nil.
 	//
-	// Anything else stored is a [*ConflictError] that carries it, found by the
-	// same call; a version above 1 where nothing is stored is [ErrNotFound]. After
-	// any other error the write may or may not have happened: the caller, not the
-	// store, puts again, and recognises its own record in the conflict. Expired
-	// records count as stored until they are removed.
+	// If anything else is stored, the error is a [*ConflictError] that contains it, found
+	// by the same call; for a version above 1 where nothing is stored it is [ErrNotFound].
+	// After any other error, the write may or may not have happened: the caller, not the
+	// store, puts again and recognises its own record in the conflict. Expired records
+	// count as stored until they are removed.
 	Put(ctx context.Context, r Record) error
 
 	// Get returns the newest record, whoever wrote it, or [ErrNotFound].
 	Get(ctx context.Context, id string) (Record, error)
 
-	// Set writes r over whatever is stored. It is for what only the holder of a
-	// delivery writes.
+	// Set writes r over whatever is stored. It is for records that only a delivery's holder
+	// writes.
 	Set(ctx context.Context, r Record) error
 
-	// Delete removes a record; there need not be one.
+	// Delete removes a record, if there is one.
 	Delete(ctx context.Context, id string) error
 }
 
-// ConflictError is a Put that met another version.
+// ConflictError is the error of a Put that found another version.
 type ConflictError struct {
 	// Current is the record that is stored.
 	Current Record

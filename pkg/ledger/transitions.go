@@ -6,43 +6,43 @@ import (
 	"time"
 )
 
-// The rules of a delivery are functions from an entry to the next: the store
-// writes what they return, and a dry run prints it. None of them changes the
-// entry that it is called on, nor what that refers to.
+// The rules of a delivery are functions from one entry to the next: the store writes what
+// they return, and a dry run prints it. They do not change the entry that they are called
+// on, or anything that it refers to.
 
-// mostKept is how many attempts are kept from the beginning and from the end, and
-// how many actions from the end.
+// mostKept is how many attempts are kept from the beginning and from the end, and how many
+// actions from the end.
 const mostKept = 9
 
-// First returns the entry of a delivery that the ledger sees for the first time,
-// in the hands of nobody.
+// First returns the entry of a delivery that the ledger sees for the first time. It has no
+// owner.
 func First(id string, m Message, now time.Time) Entry {
 	return Entry{DeliveryID: id, Form: form, State: Claimed, Generation: m.Generation, FirstSeen: now, UpdatedAt: now}
 }
 
-// Taking is who takes a delivery in hand.
+// Taking describes a claim.
 type Taking struct {
 	Owner string
 	Until time.Time
-	// Alone says that it is the only work of its worker.
+	// Alone means that the delivery is its worker's only work.
 	Alone bool
 }
 
-// Take returns the entry as somebody takes the delivery in hand for a message,
-// which revives it if it is dead. It does not ask whether another holds it. The
-// error is a [*DoneError] if the message needs no work.
+// Take returns the entry as claimed for a message, which revives it if it is dead. It does
+// not check whether somebody else holds it. The error is a [*DoneError] if the message
+// needs no work.
 func (e Entry) Take(m Message, t Taking, now time.Time) (Entry, error) {
 	if e.State == Completed || e.Old(m) {
 		return e, &DoneError{Entry: e}
 	}
 	if e.Owner != "" {
-		// Should this attempt end as that one did, and the queue give the message
-		// up, nothing else says why.
+		// If this attempt ends in the same way, and SQS moves the message, there is no
+		// other record of the reason.
 		e.Last = &Fault{Stage: "claim", At: now,
 			Text: "an earlier attempt ended without recording a result: its worker died, or could not reach the ledger"}
 		e = e.tried(Attempt{At: e.UpdatedAt, Decision: DecisionSilent})
 		e.Suspect = true
-		e.Letter = max(e.Letter, mostParts) // it may have died before it said so
+		e.Letter = max(e.Letter, mostParts) // the process may have died before recording the number
 		if e.Alone {
 			e.EndsAlone++
 		}
@@ -54,8 +54,8 @@ func (e Entry) Take(m Message, t Taking, now time.Time) (Entry, error) {
 		e.Waited, e.Suspect, e.EndsAlone = 0, false, 0
 	}
 	if e.CreatingSince.After(now) {
-		// A clock wrote it that has gone back since: to look the ticket up must not
-		// wait until that time comes.
+		// The time comes from a clock that has gone back since; the look-up must not wait
+		// for it.
 		e.CreatingSince = now
 	}
 	e.Generation = max(e.Generation, m.Generation)
@@ -64,27 +64,26 @@ func (e Entry) Take(m Message, t Taking, now time.Time) (Entry, error) {
 	return e, nil
 }
 
-// AsCreating returns the entry as the request for the ticket is sent next.
+// AsCreating returns the entry before the request for the ticket is sent.
 func (e Entry) AsCreating(where Where, now time.Time) Entry {
 	e.State, e.CreatingSince, e.Where = Creating, now, &where
 	return e
 }
 
-// AsCreated returns the entry as Centercode has the ticket. id and files may be
+// AsCreated returns the entry after Centercode created the ticket. id and files may be
 // unknown.
 func (e Entry) AsCreated(id string, files map[string]string, answerKeys []string) Entry {
 	e.State, e.TicketID, e.Files, e.AnswerKeys = Created, id, maps.Clone(files), slices.Clone(answerKeys)
 	return e
 }
 
-// AsAttaching returns the entry as the named attachment is sent next; "" for
-// none, after all.
+// AsAttaching returns the entry before the named attachment is sent; "" takes that back.
 func (e Entry) AsAttaching(name string) Entry {
 	e.Attaching = name
 	return e
 }
 
-// AsAttached returns the entry as Centercode has the named attachment.
+// AsAttached returns the entry after Centercode accepted the named attachment.
 func (e Entry) AsAttached(name string, a Attachment) Entry {
 	e.Attached = maps.Clone(e.Attached)
 	if e.Attached == nil {
@@ -94,8 +93,7 @@ func (e Entry) AsAttached(name string, a Attachment) Entry {
 	return e
 }
 
-// AsNotSent returns the entry as the request that was announced last is known to
-// have done nothing.
+// AsNotSent returns the entry after the announced request is known to have done nothing.
 func (e Entry) AsNotSent() Entry {
 	if e.State == Creating {
 		e.State = Claimed
@@ -104,22 +102,22 @@ func (e Entry) AsNotSent() Entry {
 	return e
 }
 
-// AsTwin returns the entry as a person has to say whether it is the webhook of a
-// delivery that reconcile sent.
+// AsTwin returns the entry of a delivery that may be the webhook of one that reconcile
+// sent, which a person has to decide.
 func (e Entry) AsTwin(of string) Entry {
 	e.Twin = of
 	return e
 }
 
-// AsCompleted returns the entry as nothing is left to do.
+// AsCompleted returns the entry after all work is done.
 func (e Entry) AsCompleted(a Attempt) Entry {
 	e.State, e.Attaching = Completed, ""
 	a.Decision = DecisionCompleted
 	return e.finished(a)
 }
 
-// AsDead returns the entry as the dead-letter queue has the delivery: m is the
-// message that died.
+// AsDead returns the entry after the delivery became a dead letter; m is the message that
+// died.
 func (e Entry) AsDead(f Fault, m Message, a Attempt) Entry {
 	e.State, e.Resume = Dead, e.State
 	e.Generation++
@@ -132,8 +130,8 @@ func (e Entry) AsDead(f Fault, m Message, a Attempt) Entry {
 	return e.finished(a.at(f))
 }
 
-// AsReleased returns the entry as it waits for another attempt. waits is how long
-// after a failed attempt of its own, 0 if it was only put back.
+// AsReleased returns the entry while it waits for another attempt. waits is the delay after
+// a failed attempt, 0 if the delivery was only put back.
 func (e Entry) AsReleased(f Fault, waits time.Duration, a Attempt) Entry {
 	e.Last = &f
 	e.Waited += waits
@@ -143,8 +141,8 @@ func (e Entry) AsReleased(f Fault, waits time.Duration, a Attempt) Entry {
 	return e.finished(a.at(f))
 }
 
-// finished is the end of an attempt that came to one: nobody holds the delivery
-// any more, and it is no suspect.
+// finished ends an attempt that recorded its result: nobody holds the delivery any more,
+// and it is not a suspect.
 func (e Entry) finished(a Attempt) Entry {
 	e.Owner, e.LeaseUntil = "", time.Time{}
 	e.Suspect, e.Alone, e.EndsAlone = false, false, 0
@@ -165,7 +163,7 @@ func (e Entry) tried(a Attempt) Entry {
 	return e
 }
 
-// AsActed returns the entry with what a person did.
+// AsActed returns the entry with a person's action added.
 func (e Entry) AsActed(a Action) Entry {
 	a.At = a.At.UTC().Truncate(time.Second)
 	e.Actions = append(slices.Clone(e.Actions), a)

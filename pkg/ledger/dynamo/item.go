@@ -10,8 +10,8 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// The attributes of an item. attention and since are those of the index that
-// [History.Waiting] asks; where they are missing, the item is not in it.
+// The attributes of an item. attention and since are the keys of the index that
+// [History.Waiting] queries; an item without them is not in the index.
 const (
 	attrID        = "id"        // S, the partition key
 	attrVersion   = "version"   // N
@@ -40,7 +40,7 @@ func item(r ledger.Record) map[string]types.AttributeValue {
 	return item
 }
 
-// record is the way back. Attributes that others added do not matter.
+// record turns an item back into a record. Other attributes are ignored.
 func record(item map[string]types.AttributeValue) (ledger.Record, error) {
 	d := decoder{item: item}
 	r := ledger.Record{
@@ -62,7 +62,7 @@ func record(item map[string]types.AttributeValue) (ledger.Record, error) {
 	return r, nil
 }
 
-// decoder reads attributes and remembers the first that was not as it must be.
+// decoder reads attributes and keeps the first error.
 type decoder struct {
 	item map[string]types.AttributeValue
 	err  error

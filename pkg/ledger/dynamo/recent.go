@@ -15,28 +15,28 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// maxPages bounds one [History.Recent]: a page is up to 1 MB, some 1,000
-// deliveries, and costs 128 read units. All of it is about a cent.
+// maxPages bounds one [History.Recent]: a page is up to 1 MB, some 1,000 deliveries, and
+// costs 128 read units. All of them cost about one US cent. See
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html
 const maxPages = 64
 
-// ErrPartial comes with the records of a [History.Recent] that did not look at
-// the whole table.
+// ErrPartial accompanies the records of a [History.Recent] that did not read the whole
+// table.
 var ErrPartial = errors.New("the ledger is too large to be read whole")
 
-// Index is the table's global secondary index of what waits for a person: its keys
-// are attention (S) and since (N), and all attributes are projected.
+// Index is the table's global secondary index of deliveries that wait for a person: its
+// keys are attention (S) and since (N), and all attributes are projected.
 const Index = "attention"
 
-// HistoryAPI is the part of DynamoDB that [History] uses: an IAM policy needs
-// dynamodb:Scan on the table and dynamodb:Query on its index. It is apart from
-// [API], since the worker's policy does not have it: a person's must.
+// HistoryAPI is the part of DynamoDB that [History] uses: an IAM policy needs dynamodb:Scan
+// on the table and dynamodb:Query on its index. It is separate from [API] because the
+// worker's policy does not allow these; an operator's does.
 type HistoryAPI interface {
 	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
 	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 }
 
-// History reads a ledger's table as a whole, for people's tools.
+// History reads a whole ledger table, for operators' tools.
 type History struct {
 	api   HistoryAPI
 	table string
@@ -45,9 +45,9 @@ type History struct {
 // NewHistory returns the history in the named table.
 func NewHistory(api HistoryAPI, table string) *History { return &History{api: api, table: table} }
 
-// Recent returns the deliveries' records that changed last, the latest first, at
-// most limit of them. The table has no order, so all of it is read, up to 64 MB:
-// if there is more, the latest of what was read come with [ErrPartial].
+// Recent returns at most limit records of deliveries, the last changed first. The table has
+// no order, so it is read as a whole, up to 64 MB: if it is larger, the latest of what was
+// read come with [ErrPartial].
 func (h *History) Recent(ctx context.Context, limit int) ([]ledger.Record, error) {
 	type changed struct {
 		ledger.Record
@@ -95,8 +95,8 @@ func (h *History) Waiting(ctx context.Context) ([]ledger.Record, error) {
 	return h.Noted(ctx, ledger.AttentionPerson)
 }
 
-// Noted returns the records with an attention, the longest there first: one query
-// of the index, which is a moment behind the table.
+// Noted returns the records with an attention, the oldest first: one query of the index,
+// which is eventually consistent.
 func (h *History) Noted(ctx context.Context, attention string) ([]ledger.Record, error) {
 	var records []ledger.Record
 	in := &dynamodb.QueryInput{

@@ -15,17 +15,17 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// segments is how many parts of the table are read at once: 8 MB/s to 16 MB/s of a
-// table on demand, which the worker's single writes do not notice.
+// segments is how many parts of the table are scanned in parallel. That reads 8 MB/s to 16
+// MB/s of an on-demand table, which does not affect the worker's single writes.
 const segments = 8
 
 // errEnough ends a search.
 var errEnough = errors.New("enough was found")
 
-// Search shows the deliveries that are looked for to visit, as they are found and in
-// no order, until it returns false; calls come one after the other. The table has
-// no index of what people ask for, so all of it is read: a million deliveries are
-// about 2 GB, which take a few minutes and 250,000 read units, some US cents.
+// Search calls visit for each matching delivery, as they are found, in no order and one at
+// a time, until visit returns false. The table has no index for such queries, so it is
+// scanned as a whole: a million deliveries are about 2 GB, which takes a few minutes and
+// 250,000 read units, some US cents.
 func (h *History) Search(ctx context.Context, q ledger.Query, visit func(ledger.Entry) bool) error {
 	s := &search{History: h, query: q, visit: visit}
 	group, ctx := errgroup.WithContext(ctx)
@@ -89,13 +89,13 @@ func (s *search) page(out *dynamodb.ScanOutput) error {
 	return nil
 }
 
-// scanInput asks for what may be meant. The filter saves no read units, but most of
-// what would come over the network. What is asked in upper or lower case is not for
-// DynamoDB to say.
+// scanInput returns a scan whose filter removes most of what does not match. The filter
+// saves no read units, but most of the transfer. DynamoDB cannot compare without case, so
+// those conditions are left out.
 func scanInput(table string, q ledger.Query) *dynamodb.ScanInput {
 	in := &dynamodb.ScanInput{
 		TableName:            aws.String(table),
-		ProjectionExpression: aws.String("#id, #version, #state, #expiresAt, #doc"), // not the letters' data
+		ProjectionExpression: aws.String("#id, #version, #state, #expiresAt, #doc"), // without the letters' data
 		ExpressionAttributeNames: map[string]string{
 			"#id": attrID, "#version": attrVersion, "#state": attrState, "#expiresAt": attrExpiresAt, "#doc": attrDoc,
 		},

@@ -1,5 +1,5 @@
-// Package dynamo keeps the ledger in a DynamoDB table: one item a delivery,
-// one call an operation.
+// Package dynamo keeps the ledger in a DynamoDB table: one item for each delivery, one call
+// for each operation.
 package dynamo
 
 import (
@@ -16,19 +16,19 @@ import (
 )
 
 // API is the part of DynamoDB in use: an IAM policy needs dynamodb:PutItem,
-// dynamodb:GetItem and dynamodb:DeleteItem on the table. *dynamodb.Client satisfies it.
+// dynamodb:GetItem and dynamodb:DeleteItem on the table. *dynamodb.Client implements it.
 type API interface {
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 }
 
-// Store is a [ledger.Store] in a table whose partition key is id (S), and whose
-// TTL attribute is expiresAt.
+// Store is a [ledger.Store] in a table with the partition key id (S) and the TTL attribute
+// expiresAt.
 //
-// The SDK tries a call again whose reply was lost. If the first try had been
-// carried out, the second meets the record that it wrote itself: a conflict
-// that carries the caller's own record, as the contract has it.
+// The SDK retries a call whose reply was lost. If the first try was carried out, the second
+// one meets the record that it wrote itself: a conflict with the caller's own record, as
+// the contract allows.
 type Store struct {
 	api   API
 	table string
@@ -39,14 +39,14 @@ var _ ledger.Store = (*Store)(nil)
 // New returns the store in the named table.
 func New(api API, table string) *Store { return &Store{api: api, table: table} }
 
-// Put writes r, as [ledger.Store] says. A version above 1 of a record that is
-// not there, or is no more, is [ledger.ErrNotFound].
+// Put writes r as [ledger.Store] specifies. For a version above 1 of a record that does not
+// exist, or no longer does, it returns [ledger.ErrNotFound].
 func (s *Store) Put(ctx context.Context, r ledger.Record) error {
 	in := &dynamodb.PutItemInput{
 		TableName: aws.String(s.table),
 		Item:      item(r),
-		// The old item comes back with the failed condition: no second call,
-		// and nothing that could change between the two.
+		// The old item comes back with the failed condition: this saves a second call, and
+		// nothing can change between the two.
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}
 	if r.Version == 1 {
@@ -67,7 +67,7 @@ func (s *Store) Put(ctx context.Context, r ledger.Record) error {
 	case len(failed.Item) > 0:
 		return s.conflict(failed.Item)
 	case r.Version == 1:
-		// Not DynamoDB: something that does not know the parameter above.
+		// This is not DynamoDB, but something that does not know the parameter above.
 		return fmt.Errorf("put delivery %s into table %s: the condition failed without the old item: %w", r.ID, s.table, err)
 	default:
 		return fmt.Errorf("put version %d of delivery %s into table %s: %w", r.Version, r.ID, s.table, ledger.ErrNotFound)
@@ -111,7 +111,7 @@ func (s *Store) Set(ctx context.Context, r ledger.Record) error {
 	return nil
 }
 
-// Delete removes a record; there need not be one.
+// Delete removes a record, if there is one.
 func (s *Store) Delete(ctx context.Context, id string) error {
 	_, err := s.api.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName: aws.String(s.table), Key: map[string]types.AttributeValue{attrID: text(id)},

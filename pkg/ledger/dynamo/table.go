@@ -11,25 +11,25 @@ import (
 )
 
 // TableAPI is the part of DynamoDB that [Inspect] uses: an IAM policy needs
-// dynamodb:DescribeTable, DescribeTimeToLive and DescribeContinuousBackups on the
-// table. *dynamodb.Client satisfies it.
+// dynamodb:DescribeTable, DescribeTimeToLive and DescribeContinuousBackups on the table.
+// *dynamodb.Client implements it.
 type TableAPI interface {
 	DescribeTable(context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error)
 	DescribeTimeToLive(context.Context, *dynamodb.DescribeTimeToLiveInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTimeToLiveOutput, error)
 	DescribeContinuousBackups(context.Context, *dynamodb.DescribeContinuousBackupsInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeContinuousBackupsOutput, error)
 }
 
-// Lack is something that a table does not have, and a ledger needs.
+// Lack is something that a table lacks and a ledger needs.
 type Lack struct {
-	// What it is, such as "no index attention".
+	// What is missing, such as "no index attention".
 	What string
-	// Command is the AWS CLI's that adds it, without region and profile; "" if it
-	// comes by itself, or no command can add it.
+	// Command is the AWS CLI command that adds it, without region and profile; "" if it
+	// needs no command, or none can add it.
 	Command string
 }
 
-// Inspect holds a table against what template.yaml makes: one that an earlier
-// stack has left may have been made by an earlier template, or by hand.
+// Inspect compares a table with what template.yaml creates. A table that an earlier stack
+// has left may come from an earlier template, or from a person.
 func Inspect(ctx context.Context, api TableAPI, table string) ([]Lack, error) {
 	name := aws.String(table)
 	described, err := api.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: name})
@@ -62,7 +62,7 @@ func Inspect(ctx context.Context, api TableAPI, table string) ([]Lack, error) {
 	return lacks, nil
 }
 
-// indexLacks is what the index of what waits for a person lacks.
+// indexLacks returns what is wrong with the index of deliveries that wait for a person.
 func indexLacks(table *types.TableDescription) []Lack {
 	create := `aws dynamodb update-table --table-name ` + aws.ToString(table.TableName) +
 		` --attribute-definitions AttributeName=` + attrAttention + `,AttributeType=S AttributeName=` + attrSince + `,AttributeType=N` +
@@ -84,7 +84,7 @@ func indexLacks(table *types.TableDescription) []Lack {
 	return []Lack{{"no index " + Index + ", so what waits for a person is not seen", create}}
 }
 
-// keys is a key schema in words.
+// keys describes a key schema.
 func keys(schema []types.KeySchemaElement) string {
 	var all []string
 	for _, k := range schema {

@@ -1,6 +1,5 @@
-// Package ledgertest holds a [ledger.Store] to its contract, sentence by
-// sentence. Every store passes it: SQLite, DynamoDB's protocol, and the
-// emulator's DynamoDB in e2e.
+// Package ledgertest is the contract test of a [ledger.Store]. Every store passes it:
+// SQLite, the fake DynamoDB, and the emulator's DynamoDB in e2e.
 package ledgertest
 
 import (
@@ -17,7 +16,7 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// New returns a ledger over a store that is there.
+// New returns a ledger; an invalid config fails the test.
 func New(t testing.TB, c ledger.Config) *ledger.Ledger {
 	t.Helper()
 	l, err := ledger.New(c)
@@ -27,8 +26,8 @@ func New(t testing.TB, c ledger.Config) *ledger.Ledger {
 	return l
 }
 
-// Run runs the suite. newStore makes the store of one test; the stores may
-// share a table, since every test uses ids of its own.
+// Run runs the suite. newStore returns the store for one test; the stores may share a
+// table, since every test uses its own ids.
 func Run(t *testing.T, newStore func(t *testing.T) ledger.Store) {
 	tests := []struct {
 		name string
@@ -158,8 +157,8 @@ func roundTrip(t *testing.T, s ledger.Store) {
 	}
 }
 
-// copies changes the bytes that went in and those that came out: neither may
-// reach what is stored.
+// copies changes the bytes that were passed in and those that were returned: neither change
+// may reach the store.
 func copies(t *testing.T, s ledger.Store) {
 	r := newRecord(newID(), 1, "original")
 	in := r
@@ -184,8 +183,8 @@ func isolation(t *testing.T, s ledger.Store) {
 	}
 }
 
-// expired cannot know when a store removes what has expired, so it holds it to
-// one of two answers: as if it had not expired, or as if it were not there.
+// expired cannot know when a store removes expired records, so it accepts two answers: as
+// if the record had not expired, or as if it did not exist.
 func expired(t *testing.T, s ledger.Store) {
 	old := newRecord(newID(), 1, "old")
 	old.ExpiresAt = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -230,7 +229,7 @@ func newID() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// newRecord returns a record that expires in a far future.
+// newRecord returns a record that expires in the distant future.
 func newRecord(id string, version int64, text string) ledger.Record {
 	return ledger.Record{
 		ID: id, Version: version, State: "claimed",
@@ -239,8 +238,8 @@ func newRecord(id string, version int64, text string) ledger.Record {
 	}
 }
 
-// mustPut writes r. Over a network its own record, found in a conflict, is a
-// success whose reply was lost on the way.
+// mustPut writes r. Over a network, its own record in a conflict is a success whose reply
+// was lost.
 func mustPut(t *testing.T, s ledger.Store, r ledger.Record) {
 	t.Helper()
 	if err := s.Put(t.Context(), r); err != nil && !isOwn(err, r) {
@@ -253,7 +252,7 @@ func isOwn(err error, r ledger.Record) bool {
 	return errors.As(err, &conflict) && equal(conflict.Current, r)
 }
 
-// wantStored returns what Get found.
+// wantStored checks and returns what Get finds.
 func wantStored(t *testing.T, s ledger.Store, want ledger.Record) ledger.Record {
 	t.Helper()
 	got, err := s.Get(t.Context(), want.ID)
@@ -286,7 +285,7 @@ func equal(a, b ledger.Record) bool {
 		a.Attention == b.Attention && a.Since.Equal(b.Since) && string(a.Data) == string(b.Data)
 }
 
-// show is a record as a failed test prints it: a long document is cut.
+// show formats a record for a failed test, with a long document cut.
 func show(r ledger.Record) string {
 	doc := fmt.Sprintf("%q", r.Doc)
 	if len(doc) > 200 {

@@ -10,8 +10,8 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// lettersEnd has deliveries that have a letter end as completed in all ways, also
-// where the process that does it dies before the letter is removed.
+// lettersEnd completes deliveries that have a letter in every way, including that the
+// process dies before the letter is removed.
 func lettersEnd(t *testing.T, s ledger.Store) {
 	l := New(t, ledger.Config{Store: s, Lease: time.Minute})
 	died := func(id string) ledger.Entry {
@@ -89,9 +89,9 @@ func lettersEnd(t *testing.T, s ledger.Store) {
 	dropKilled(t, s, died)
 }
 
-// dropKilled drops a delivery in a process that dies after each of its writes: what
-// is dropped is gone in time with its letter, what is not has it, and to drop it
-// again ends it.
+// dropKilled drops a delivery in a process that dies after each of its writes. What is
+// dropped expires together with its letter, what is not keeps it, and dropping again
+// finishes the work.
 func dropKilled(t *testing.T, s ledger.Store, died func(id string) ledger.Entry) {
 	t.Run("dropped, killed after each write", func(t *testing.T) {
 		whole := New(t, ledger.Config{Store: s, Lease: time.Minute})

@@ -9,7 +9,7 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// racers is how many race for one version.
+// racers is how many writers compete for one version.
 const racers = 32
 
 func racingCreators(t *testing.T, s ledger.Store) { race(t, s, newID(), 1) }
@@ -22,8 +22,8 @@ func racingWriters(t *testing.T, s ledger.Store) {
 	}
 }
 
-// race lets all racers put the same version, and wants one winner that every
-// loser is told of.
+// race has all racers put the same version; exactly one may win, and every loser must
+// receive the winner's record.
 func race(t *testing.T, s ledger.Store, id string, version int64) {
 	t.Helper()
 	start := make(chan struct{})
@@ -61,8 +61,8 @@ func race(t *testing.T, s ledger.Store, id string, version int64) {
 	wantStored(t, s, records[winner])
 }
 
-// counting lets several writers raise one version, each going on from what the
-// conflict or its own success told it.
+// counting has several writers increment one record, each continuing from what its conflict
+// or its own success returned.
 func counting(t *testing.T, s ledger.Store) {
 	const writers, each = 8, 5
 	id := newID()
@@ -100,8 +100,8 @@ func counting(t *testing.T, s ledger.Store) {
 	}
 }
 
-// readYourWrites reads back each write at once, while others read the same
-// record: nobody may see it go back.
+// readYourWrites reads each write back at once while others read the same record: no reader
+// may see it go back.
 func readYourWrites(t *testing.T, s ledger.Store) {
 	const writes, readers = 30, 4
 	id := newID()

@@ -9,11 +9,11 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// running holds a store to what the ledger says of the mapping that runs.
+// running tests what the ledger records about the running mapping.
 func running(t *testing.T, s ledger.Store) {
 	clock := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	l := New(t, ledger.Config{Store: s, Now: func() time.Time { return clock }})
-	// A store that is somebody's gets its own back.
+	// A store that is in use gets its record back afterwards.
 	if was, err := s.Get(t.Context(), "#running"); err == nil {
 		defer func() { _ = s.Set(context.WithoutCancel(t.Context()), was) }()
 	} else {
@@ -38,7 +38,7 @@ func running(t *testing.T, s ledger.Store) {
 			t.Errorf("mapping %s is %q, %v", hash, got, err)
 		}
 	}
-	// An entry names the mapping, so that it must be there before it is said to run.
+	// Entries name the mapping, so it must be stored before it is recorded as running.
 	broken := &setFails{Store: s}
 	if err := New(t, ledger.Config{Store: broken}).NowRuns(t.Context(), ledger.Running{Hash: "new"}, "new"); !errors.Is(err, errSet) {
 		t.Errorf("got %v", err)
@@ -50,7 +50,7 @@ func running(t *testing.T, s ledger.Store) {
 
 var errSet = errors.New("no writes")
 
-// setFails is a store that has lost its Set.
+// setFails is a store whose Set fails.
 type setFails struct{ ledger.Store }
 
 func (setFails) Set(context.Context, ledger.Record) error { return errSet }

@@ -12,13 +12,12 @@ import (
 
 // Searcher is a store's search.
 type Searcher interface {
-	// Search shows the deliveries that are looked for to visit, until it returns
-	// false.
+	// Search calls visit for each matching delivery until it returns false.
 	Search(ctx context.Context, q ledger.Query, visit func(ledger.Entry) bool) error
 }
 
-// RunSearch holds a search over an empty store to what [ledger.Query] says. sorted
-// says that it shows the last received first.
+// RunSearch tests a search of an empty store against [ledger.Query]. sorted means that it
+// returns the last received first.
 func RunSearch(t *testing.T, s ledger.Store, search Searcher, sorted bool) {
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	at := noon

@@ -44,16 +44,16 @@ func remove(t *testing.T, s ledger.Store) {
 	mustPut(t, s, newRecord(id, 1, "again"))
 }
 
-// Index is a store's index of what waits for a person.
+// Index is a store's index of deliveries that wait for a person.
 type Index interface {
-	// Waiting returns the records that wait for a person, the longest first.
+	// Waiting returns the records that wait for a person, the longest waiting first.
 	Waiting(context.Context) ([]ledger.Record, error)
 	// Noted returns the records with an attention.
 	Noted(ctx context.Context, attention string) ([]ledger.Record, error)
 }
 
-// RunIndex holds an index to its contract: it has the records of its store that
-// have attention, whole, and no others.
+// RunIndex tests that an index contains the records with an attention, complete, and no
+// others.
 func RunIndex(t *testing.T, s ledger.Store, index Index) {
 	waiting := func(r ledger.Record, minute int) ledger.Record {
 		r.Attention, r.Since = ledger.AttentionPerson, time.Date(2026, 1, 2, 3, minute, 5, 0, time.UTC)
@@ -91,8 +91,8 @@ func RunIndex(t *testing.T, s ledger.Store, index Index) {
 	wantWaiting(t, index, []ledger.Record{want[1], want[3], later}, want...)
 }
 
-// wantWaiting passes over what others have in the same table: only want and known
-// are ours.
+// wantWaiting ignores what others have in the same table: only want and known belong to
+// this test.
 func wantWaiting(t *testing.T, index Index, want []ledger.Record, known ...ledger.Record) {
 	t.Helper()
 	records, err := index.Waiting(t.Context())
@@ -110,7 +110,7 @@ func wantWaiting(t *testing.T, index Index, want []ledger.Record, known ...ledge
 	}
 }
 
-// RunLetters has deliveries die, with messages of all sizes, and come back.
+// RunLetters has deliveries with messages of all sizes die and come back.
 func RunLetters(t *testing.T, s ledger.Store) {
 	now := time.Now()
 	l := New(t, ledger.Config{Store: s, Now: func() time.Time { return now }, Lease: time.Minute})
@@ -131,7 +131,7 @@ func RunLetters(t *testing.T, s ledger.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantLetter(c.Entry(), nil) // while it lives it has none
+		wantLetter(c.Entry(), nil) // a delivery that is not dead has none
 		if err := errors.Join(c.KeepLetter(t.Context(), letter), c.Died(t.Context(), ledger.Fault{Reason: "rejected"}, false)); err != nil {
 			t.Fatal(err)
 		}

@@ -9,26 +9,25 @@ import (
 )
 
 const (
-	// pruneEvery is the pause between two prunings. Records live for weeks, so
-	// an hour more does not matter.
+	// pruneEvery is the pause between two prunings. Records are kept for weeks, so an hour
+	// more does not matter.
 	pruneEvery = time.Hour
-	// pruneAtMost is how many records one pruning removes: a few milliseconds,
-	// for which the writes that share the transaction wait.
+	// pruneAtMost is how many records one pruning removes. It takes a few milliseconds, for
+	// which the writes in the same transaction wait.
 	pruneAtMost = 500
-	// expiryStep is the most by which the clock of the expiry goes on from one look
-	// to the next. A clock that was set years ahead, or is put right after it was
-	// years behind, so brings a record one day closer to its end, not to it. A
-	// machine that is off for long keeps its records for longer.
+	// expiryStep is the most by which the expiry clock advances at a time. A clock that is
+	// set years ahead, or corrected after being years behind, thus brings a record one day
+	// closer to its expiry, not to the expiry itself. A machine that is off for a long time
+	// keeps its records for longer.
 	expiryStep = 24 * time.Hour
-	// expiryEvery is how often that clock's look is written down.
+	// expiryEvery is how often the expiry clock is saved.
 	expiryEvery = time.Hour
 )
 
-// ahead is how far the wall clock is ahead of the one by which records expire.
+// ahead is how far the wall clock is ahead of the expiry clock.
 const ahead = `(SELECT ahead FROM expiry)`
 
-// keepExpiry looks at the clock, as every write must before it says when a record
-// expires.
+// keepExpiry advances the expiry clock. Every write that sets an expiry must call it first.
 func keepExpiry(tx *sqlitedb.Tx, now time.Time) error {
 	var at, by int64
 	if err := tx.QueryRow(`SELECT at, ahead FROM expiry`).Scan(&at, &by); err != nil {
@@ -47,12 +46,12 @@ func keepExpiry(tx *sqlitedb.Tx, now time.Time) error {
 	return nil
 }
 
-// pruner removes expired records now and then.
+// pruner removes expired records from time to time.
 type pruner struct {
-	last atomic.Int64 // when it had removed all, in nanoseconds since 1970
+	last atomic.Int64 // when nothing was left to remove, in nanoseconds since 1970
 }
 
-// runIfDue prunes if it is time to, or the clock has been set back.
+// runIfDue prunes if it is time to, or if the clock has been set back.
 func (p *pruner) runIfDue(tx *sqlitedb.Tx, now time.Time, except string) error {
 	if since := now.UnixNano() - p.last.Load(); since >= 0 && since < int64(pruneEvery) {
 		return nil
@@ -60,13 +59,12 @@ func (p *pruner) runIfDue(tx *sqlitedb.Tx, now time.Time, except string) error {
 	return p.run(tx, now, except)
 }
 
-// run removes the records that have expired, the oldest first, but not
-// the one with the id except: that one has just been written. The parts of a
-// letter go when their delivery is completed or forgotten.
+// run removes expired records, the oldest first, except the one that has just been written.
+// The parts of a letter are removed when their delivery is completed or forgotten.
 func (p *pruner) run(tx *sqlitedb.Tx, now time.Time, except string) error {
 	removed := int64(0)
 	for _, which := range []string{
-		// The states are those that ledger.Ended means.
+		// These states are those of ledger.Ended.
 		`expires_at < ?1 - ` + ahead + ` AND id <> ?2 AND state IN ('completed', 'dropped')
 			AND NOT EXISTS (SELECT 1 FROM messages WHERE delivery = ledger.id AND delivery <> '')`,
 		`expires_at < ?1 - ` + ahead + ` AND id <> ?2 AND id LIKE '#letter/%' AND NOT EXISTS

@@ -11,8 +11,8 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// searched are the values of the columns that [Store.Search] asks: copies of what
-// is in the document. What is no delivery has none.
+// searched returns the values of the columns that [Store.Search] uses: copies from the
+// document. Records that are not deliveries have none.
 func searched(r ledger.Record) []any {
 	e, err := ledger.Read(r)
 	if err != nil || e.Received().IsZero() || !ledger.IsDelivery(r.ID) {
@@ -33,8 +33,8 @@ func searched(r ledger.Record) []any {
 	return all
 }
 
-// Search shows the deliveries that are looked for to visit, the last received
-// first, until it returns false. visit must be quick, see [sqlitedb.DB.Read].
+// Search calls visit for each matching delivery, the last received first, until it returns
+// false. visit must be quick, see [sqlitedb.DB.Read].
 func (s *Store) Search(ctx context.Context, q ledger.Query, visit func(ledger.Entry) bool) (err error) {
 	defer func() {
 		if err != nil {
@@ -56,7 +56,7 @@ func (s *Store) Search(ctx context.Context, q ledger.Query, visit func(ledger.En
 		if err != nil {
 			return err
 		}
-		// SQL lets through what differs in the case of letters that it does not know.
+		// SQL also matches letters that differ in case in a way that it does not know.
 		if q.Match(e) && !visit(e) {
 			return nil
 		}
@@ -64,7 +64,7 @@ func (s *Store) Search(ctx context.Context, q ledger.Query, visit func(ledger.En
 	return rows.Err()
 }
 
-// conditions is the query in SQL, or what lets more through.
+// conditions returns the query as SQL that matches at least what the query does.
 func conditions(q ledger.Query) (string, []any) {
 	all, args := []string{"received IS NOT NULL"}, []any{}
 	and := func(condition string, values ...any) {
@@ -104,8 +104,8 @@ func conditions(q ledger.Query) (string, []any) {
 	return strings.Join(all, " AND "), args
 }
 
-// pattern is LIKE's for a part of a field. SQLite knows the case of ASCII letters
-// only: in the place of others it takes any.
+// pattern returns a LIKE pattern for part of a field. SQLite ignores case for ASCII letters
+// only, so other letters become wildcards.
 func pattern(part string) string {
 	var b strings.Builder
 	b.WriteByte('%')

@@ -12,8 +12,8 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// Store is a [ledger.Store] in a table of its own. Several stores, in several
-// processes, may share a file.
+// Store is a [ledger.Store] in a table of its own. Several stores, in several processes,
+// may share a file.
 type Store struct {
 	db    *sqlitedb.DB
 	now   func() time.Time
@@ -22,17 +22,15 @@ type Store struct {
 
 var _ ledger.Store = (*Store)(nil)
 
-// Config is what a [Store] is made of.
+// Config configures a [Store].
 type Config struct {
-	// DB is the open file. It has to be there.
+	// DB is the open file. Required.
 	DB *sqlitedb.DB
-	// Now is the clock by which records expire and [Store.Recent] sorts; the default
-	// is time.Now.
+	// Now is the clock for expiry and for [Store.Recent]; the default is time.Now.
 	Now func() time.Time
 }
 
-// New returns the store in an open file, and removes some of what has expired;
-// see [Store.Put].
+// New returns the store in an open file, and removes some expired records; see [Store.Put].
 func New(ctx context.Context, c Config) (*Store, error) {
 	s := &Store{db: c.DB, now: c.Now}
 	if s.now == nil {
@@ -51,13 +49,12 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-// Put writes r, as [ledger.Store] says. A version above 1 of a record that is
-// not there, or is no more, is [ledger.ErrNotFound].
+// Put writes r as [ledger.Store] specifies. For a version above 1 of a record that does not
+// exist, or no longer does, it returns [ledger.ErrNotFound].
 //
-// Once an hour a Put also removes records that have expired, in its own
-// transaction: at most 500, and the next Put goes on if there are more. Only
-// deliveries that have ended expire, and of them only those that have no message
-// in any queue of the file: whatever comes late is recognised. A clock that is set
+// Once an hour, a Put also removes up to 500 expired records in its own transaction; if
+// there are more, the next Put continues. Only finished deliveries without a message in any
+// queue of the file expire, so that a late copy is still recognised. Setting the clock
 // makes nothing expire.
 func (s *Store) Put(ctx context.Context, r ledger.Record) error {
 	now := s.now()
@@ -81,7 +78,7 @@ func (s *Store) Put(ctx context.Context, r ledger.Record) error {
 	return nil
 }
 
-// write reports whether the stored version let r in.
+// write reports whether the stored version allowed r.
 func write(tx *sqlitedb.Tx, r ledger.Record, now time.Time) (bool, error) {
 	if err := keepExpiry(tx, now); err != nil {
 		return false, err
@@ -129,7 +126,7 @@ func (s *Store) Set(ctx context.Context, r ledger.Record) error {
 	return nil
 }
 
-// Delete removes a record; there need not be one.
+// Delete removes a record, if there is one.
 func (s *Store) Delete(ctx context.Context, id string) error {
 	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		_, err := tx.Exec(`DELETE FROM ledger WHERE id = ?`, id)
@@ -150,8 +147,8 @@ func (s *Store) Get(ctx context.Context, id string) (ledger.Record, error) {
 	return r, nil
 }
 
-// Recent returns the deliveries' records that changed last, the latest first, at
-// most limit of them; all if limit is negative.
+// Recent returns at most limit records of deliveries, the last changed first; all of them
+// if limit is negative.
 func (s *Store) Recent(ctx context.Context, limit int) ([]ledger.Record, error) {
 	return s.list(ctx, "list the ledger", `WHERE id NOT LIKE '#%' ORDER BY updated_at DESC, id LIMIT ?`, limit)
 }
@@ -161,7 +158,7 @@ func (s *Store) Waiting(ctx context.Context) ([]ledger.Record, error) {
 	return s.Noted(ctx, ledger.AttentionPerson)
 }
 
-// Noted returns the records with an attention, the longest there first.
+// Noted returns the records with an attention, the oldest first.
 func (s *Store) Noted(ctx context.Context, attention string) ([]ledger.Record, error) {
 	return s.list(ctx, "list what is noted as "+attention, `WHERE attention IS NOT NULL AND attention = ? ORDER BY since, id`, attention)
 }

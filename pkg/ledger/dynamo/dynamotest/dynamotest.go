@@ -1,8 +1,8 @@
-// Package dynamotest plays one DynamoDB table over HTTP, for tests that drive
-// the real SDK client, or a whole binary, without a network.
+// Package dynamotest is a fake of one DynamoDB table over HTTP, for tests that use the real
+// SDK client, or a whole binary, without a network.
 //
-// It speaks the JSON protocol for the operations and the condition expressions
-// that the ledger uses, and refuses everything else.
+// It implements the operations and condition expressions that the ledger uses, in the JSON
+// protocol, and refuses everything else.
 package dynamotest
 
 import (
@@ -39,13 +39,13 @@ type Server struct {
 	requests []Request
 }
 
-// Request is a call as it came in.
+// Request is a call as it arrived.
 type Request struct {
 	Operation string
 	Body      string
 }
 
-// Fault is what happens to one call.
+// Fault is a failure of one call.
 type Fault struct {
 	// Status is the answer's HTTP status; 0 closes the connection instead.
 	Status int
@@ -64,8 +64,8 @@ func Start(tb testing.TB, table string) *Server {
 	return s
 }
 
-// Client is the real SDK client in front of the server. It tries a call up to
-// three times, as the SDK does by default, but without waiting.
+// Client returns the real SDK client for the server. It tries a call up to three times, as
+// the SDK does by default, but without delays.
 func (s *Server) Client() *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region:       "eu-central-1",
@@ -78,14 +78,14 @@ func (s *Server) Client() *dynamodb.Client {
 	})
 }
 
-// Fail lays the faults over the next calls, one over each.
+// Fail makes the next calls fail, one for each fault.
 func (s *Server) Fail(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, faults...)
 }
 
-// Requests returns the calls so far, failed ones too.
+// Requests returns the calls so far, including failed ones.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,7 +99,7 @@ const maxRequest = 4 << 20
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if err != nil {
-		panic(http.ErrAbortHandler) // the client is gone
+		panic(http.ErrAbortHandler) // the client has gone
 	}
 	operation, _ := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_20120810.")
 	answer, fault := s.call(Request{Operation: operation, Body: string(body)})
@@ -117,7 +117,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// call carries out one request, unless a fault keeps it from that.
+// call carries out one request, unless a fault prevents it.
 func (s *Server) call(r Request) (answer any, fault *Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -55,7 +55,7 @@ type deleteItem struct {
 	Key       item
 }
 
-// query asks an index, whose name is that of its partition key.
+// query reads an index, whose name is that of its partition key.
 type query struct {
 	TableName, IndexName      string
 	KeyConditionExpression    string
@@ -144,8 +144,8 @@ func (s *Server) put(in putItem) any {
 	return struct{}{}
 }
 
-// get answers an eventually consistent read with what was there before, which
-// DynamoDB may do too.
+// get answers an eventually consistent read with the item before its last change, as
+// DynamoDB may.
 func (s *Server) get(in getItem) any {
 	id := in.Key["id"]["S"]
 	if id == "" || len(in.Key) != 1 {
@@ -170,7 +170,7 @@ func (s *Server) delete(in deleteItem) any {
 	return struct{}{}
 }
 
-// query answers with one item a page, so that callers have to turn them.
+// query returns one item a page, so that callers have to paginate.
 func (s *Server) query(in query) any {
 	m := equals.FindStringSubmatch(in.KeyConditionExpression)
 	if m == nil || in.ExpressionAttributeNames[m[1]] != in.IndexName {
@@ -202,7 +202,7 @@ func (s *Server) query(in query) any {
 	return page
 }
 
-// maxItem is DynamoDB's limit, names of attributes included.
+// maxItem is DynamoDB's limit, including attribute names.
 const maxItem = 400 << 10
 
 func (it item) size() int {
@@ -225,8 +225,8 @@ var (
 	equals    = regexp.MustCompile(`^(#\w+) = (:\w+)$`)
 )
 
-// holds evaluates the condition. As with DynamoDB, a name or a value that the
-// expression does not use is an error.
+// holds evaluates the condition. As in DynamoDB, a name or value that the expression does
+// not use is an error.
 func (in putItem) holds(old item) (bool, *failure) {
 	var name, operand string
 	if m := notExists.FindStringSubmatch(in.ConditionExpression); m != nil {

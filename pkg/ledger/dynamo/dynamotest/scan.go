@@ -21,7 +21,7 @@ var (
 	isIn       = regexp.MustCompile(`^(#\w+) IN \((:\w+(?:, :\w+)*)\)$`)
 )
 
-// scan answers with what the filter leaves of one item a page, which may be nothing.
+// scan returns one item a page, or none if the filter removes it.
 func (s *Server) scan(in scan) any {
 	ids := slices.Sorted(maps.Keys(s.items))
 	ids = slices.DeleteFunc(ids, func(id string) bool {
