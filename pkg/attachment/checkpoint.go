@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// checkpoint is how far a file was read, and which version of it.
+// checkpoint records how far a file was read, and which version of it.
 type checkpoint struct {
 	offset   int64
-	size     int64 // of the whole file; -1 unknown
+	size     int64 // of the whole file; -1 if unknown
 	encoding encoding
 	etag     string // as received, or ""
 	modified string // Last-Modified, if there is no ETag and it is a strong validator, or ""
 }
 
-// newCheckpoint reads a 200's validators. A date counts only without an ETag,
-// and if it was at least a second old: a younger one may stand for two versions
-// (RFC 9110, 8.8.2.2 and 13.1.5).
+// newCheckpoint reads the validators of a 200 response. A date counts only without an ETag,
+// and if it was at least a second old: a more recent one may stand for two versions (RFC
+// 9110, 8.8.2.2 and 13.1.5).
 func newCheckpoint(resp *http.Response) checkpoint {
 	c := checkpoint{size: resp.ContentLength, etag: resp.Header.Get("Etag"), encoding: contentEncoding(resp.Header)}
 	if c.etag != "" {
@@ -36,20 +36,20 @@ func newCheckpoint(resp *http.Response) checkpoint {
 	return c
 }
 
-// resumable reports whether the same version can be asked for again. A weak
-// ETag may stand for other bytes, so it does not count.
+// resumable reports whether the same version can be requested again. A weak ETag may stand
+// for different bytes, so it does not count.
 func (c *checkpoint) resumable() bool {
 	return strings.HasPrefix(c.etag, `"`) || c.modified != ""
 }
 
-// ask adds the request for what is missing.
+// ask adds the headers that request the missing part.
 func (c *checkpoint) ask(h http.Header) {
 	h.Set("Range", fmt.Sprintf("bytes=%d-", c.offset))
 	h.Set("If-Range", cmp.Or(c.etag, c.modified))
 }
 
-// continues checks that resp brings the rest of the same version, and learns
-// the file's size if that was unknown.
+// continues checks that resp has the rest of the same version, and takes the file's size
+// from it if that was unknown.
 func (c *checkpoint) continues(resp *http.Response) error {
 	if resp.StatusCode != http.StatusPartialContent {
 		return fmt.Errorf("answered %d to a range", resp.StatusCode)
@@ -76,7 +76,7 @@ func (c *checkpoint) continues(resp *http.Response) error {
 	size = max(size, c.size)
 	switch {
 	case size < 0 || last != size-1:
-		// Fewer bytes than asked for, or no telling: the end would be a guess.
+		// Fewer bytes than requested, or an unknown size: the end would be a guess.
 		return fmt.Errorf("range ends at %d of %d bytes", last, size)
 	case resp.ContentLength >= 0 && resp.ContentLength != size-first:
 		return fmt.Errorf("length %d for range %d-%d", resp.ContentLength, first, last)
@@ -110,6 +110,6 @@ func parseContentRange(s string) (first, last, size int64, err error) {
 }
 
 func parsePosition(s string) (int64, error) {
-	n, err := strconv.ParseUint(s, 10, 63) // unlike ParseInt, takes no sign
+	n, err := strconv.ParseUint(s, 10, 63) // unlike ParseInt, it accepts no sign
 	return int64(n), err
 }

@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// dispositionName returns the file name in a Content-Disposition, or "". Beside
-// what RFC 6266 allows it reads what servers send: names without quotes, in
-// Latin-1, and as RFC 2047 has them for mail.
+// dispositionName returns the file name in a Content-Disposition, or "". Besides what RFC
+// 6266 allows, it reads what servers really send: names without quotes, in Latin-1, and in
+// RFC 2047's encoding for mail.
 func dispositionName(header string) string {
 	plain, extended := scanDisposition(header)
 	if name := decodeExtended(extended); name != "" {
@@ -22,8 +22,8 @@ func dispositionName(header string) string {
 	return decodeName(plain)
 }
 
-// scanDisposition finds the values of filename and filename* in a header that is
-// not as it should be. Of several it takes the first.
+// scanDisposition finds the values of filename and filename* in a malformed header. Of
+// several it takes the first.
 func scanDisposition(header string) (plain, extended string) {
 	for rest := header; rest != ""; {
 		var name, value string
@@ -62,7 +62,7 @@ func scanValue(s string) (value, rest string) {
 			b.WriteByte(c)
 		}
 	}
-	return "", "" // cut off: what is there may not be the whole name
+	return "", "" // truncated: what is there may not be the whole name
 }
 
 // cutAtAny cuts s before the first of chars.
@@ -73,9 +73,9 @@ func cutAtAny(s, chars string) (before, rest string) {
 	return s, ""
 }
 
-// decodeName reads a name as it stands in a header or, unescaped, in a URL:
-// words of RFC 2047, UTF-8, or Latin-1. A name in a charset that it does not know
-// is none: half its letters would be wrong, and its extension lost.
+// decodeName decodes a name from a header or, unescaped, from a URL: RFC 2047 encoded
+// words, UTF-8, or Latin-1. A name in an unknown charset gives "": half its letters would
+// be wrong, and its extension lost.
 func decodeName(name string) string {
 	decoded, err := new(mime.WordDecoder).DecodeHeader(name)
 	if err != nil {
@@ -100,7 +100,7 @@ func decodeExtended(value string) string {
 	return ""
 }
 
-// fromLatin1 returns s as UTF-8: what is not UTF-8 is taken for Latin-1.
+// fromLatin1 returns s as UTF-8; whatever is not UTF-8 is assumed to be Latin-1.
 func fromLatin1(s string) string {
 	if utf8.ValidString(s) {
 		return s

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// encoding is what remains of an answer's Content-Encoding once the labels that
-// encode nothing are taken away: "" for a plain file.
+// encoding is what remains of a Content-Encoding once labels that encode nothing are
+// removed: "" for a plain file.
 type encoding string
 
 const encodingGzip encoding = "gzip"
@@ -22,9 +22,9 @@ var codings = []string{
 	"aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "gzip", "pack200-gzip", "x-compress", "x-gzip", "zstd",
 }
 
-// contentEncoding reads Content-Encoding. Object stores keep there whatever the
-// uploader wrote, such as aws-chunked, utf-8 or base64, over a plain file:
-// browsers pass over what is no coding, and so does this.
+// contentEncoding reads Content-Encoding. Object stores keep there whatever the uploader
+// wrote, such as aws-chunked, utf-8 or base64, for a plain file. Like browsers, it ignores
+// what is not a coding.
 func contentEncoding(h http.Header) encoding {
 	var found []string
 	for label := range strings.SplitSeq(strings.Join(h.Values("Content-Encoding"), ","), ",") {
@@ -35,21 +35,21 @@ func contentEncoding(h http.Header) encoding {
 	return encoding(strings.Join(found, ", "))
 }
 
-// isZipped reports whether a file that is labelled gzip has to be decoded: it is
-// gzip, and not a .gz file that is meant to stay one.
+// isZipped reports whether a file labelled gzip has to be decoded: it is gzip, and not a
+// .gz file that should stay one.
 func isZipped(media string, head []byte) bool {
 	return bytes.HasPrefix(head, []byte{0x1f, 0x8b}) && media != "application/gzip" && media != "application/x-gzip"
 }
 
-// gunzipped is a file that arrives compressed though that was not asked for. It
-// ends with io.EOF only if both are whole, the compressed file and what it holds.
+// gunzipped is a file that arrives compressed although that was not requested. It ends with
+// io.EOF only if both the compressed file and its content are complete.
 type gunzipped struct {
 	zipped *gzip.Reader
 	source *stream
 	read   int64
 }
 
-// gunzip decodes s, of which head has been read.
+// gunzip decodes s, of which head has been read already.
 func gunzip(s *stream, head []byte) (*gunzipped, error) {
 	g := &gunzipped{source: s}
 	var err error
@@ -72,7 +72,7 @@ func (g *gunzipped) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// fault is the source's own error, or says that what it sent is damaged.
+// fault returns the source's own error, or one that says that its data is damaged.
 func (g *gunzipped) fault(err error) error {
 	if own, ok := errors.AsType[*Error](err); ok {
 		return own

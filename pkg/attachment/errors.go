@@ -12,9 +12,8 @@ import (
 	"fairbridge/pkg/internal/retryafter"
 )
 
-// What went wrong, in words that may leave the house: they go into dead letters.
-// Of where a file is they name the host at most, and that only where the host is
-// the fault.
+// What went wrong, in words that may be shown to anyone: they go into dead letters. They
+// name at most the host of a file, and only if the host is the problem.
 const (
 	reasonForbidden   = "the source's address is not allowed"
 	reasonMoved       = "the source redirected to an address that is not allowed"
@@ -27,7 +26,7 @@ const (
 	reasonDamaged     = "the source sent compressed data that is damaged"
 	reasonExpired     = "the file's signed URL has expired"
 	reasonRedirects   = "the source redirected too often"
-	reasonRedirect    = "the source redirected to nowhere"
+	reasonRedirect    = "the source redirected without a location"
 	reasonUnreachable = "the source could not be reached"
 	reasonCertificate = "the source's certificate is not valid"
 	reasonTimeout     = "the source was silent for too long"
@@ -43,36 +42,36 @@ var (
 	errClosed    = errors.New("read of a closed file")
 )
 
-// Error is the one type of error that this package returns for a source.
+// Error is the error type for all faults of a source.
 type Error struct {
-	// Permanent says that trying again cannot help: the file is not there, is
-	// not allowed, or is not what was asked for.
+	// Permanent means that retrying cannot help: the file does not exist, is not allowed,
+	// or is not of the expected kind.
 	Permanent bool
-	// Status is the source's HTTP status if that was the fault, else 0.
+	// Status is the source's HTTP status if that was the fault, otherwise 0.
 	Status int
-	// SignIn says that the source wants to know who asks, or somebody else: 401,
-	// 403, a sign-in page. Other credentials may help.
+	// SignIn means that the source requires credentials, or other ones: 401, 403, or a
+	// sign-in page.
 	SignIn bool
-	// RetryAfter is how long the source asked to be left alone; 0 if it did not.
+	// RetryAfter is the delay that the source asked for; 0 if none.
 	RetryAfter time.Duration
-	// Reason may be sent outward.
+	// Reason is the fault in words that may be shown to anyone.
 	Reason string
-	// Err has the detail, for the log only: host names, addresses, paths. URLs
-	// in it have lost their query, since a signed URL is a secret.
+	// Err has the details, for the log only: host names, addresses, paths. URLs in it have
+	// no query, since a signed URL is a secret.
 	Err error
 
-	// cutOff says that the attempt ended, which is not the source's fault.
+	// cutOff means that the attempt was ended, which is not the source's fault.
 	cutOff bool
 }
 
-// IsSourceFault reports whether err is a fault of a file's source, whether it
-// passes by itself or not. An attempt that was cut off says nothing of the source.
+// IsSourceFault reports whether err is a fault of a file's source, temporary or not. An
+// attempt that was cut off does not count.
 func IsSourceFault(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && !e.cutOff
 }
 
-// Error is for the log, as Err is. Use Reason for anything else.
+// Error is for the log, like Err. Use Reason for anything else.
 func (e *Error) Error() string {
 	if e.Err == nil {
 		return "attachment source: " + e.Reason
@@ -80,15 +79,15 @@ func (e *Error) Error() string {
 	return "attachment source: " + e.Reason + ": " + e.Err.Error()
 }
 
-// Unwrap returns the detail.
+// Unwrap returns the details.
 func (e *Error) Unwrap() error { return e.Err }
 
 func permanent(reason, format string, args ...any) *Error {
 	return &Error{Permanent: true, Reason: reason, Err: fmt.Errorf(format, args...)}
 }
 
-// forbidden is the error for a URL that may not be fetched. Only a refusal's words
-// go into the reason: those of the parser may quote the URL.
+// forbidden returns the error for a URL that must not be fetched. Only the words of a
+// refusal go into the reason: the parser's may quote the URL.
 func forbidden(reason, where string, why error) *Error {
 	if said, ok := why.(refusal); ok {
 		return permanent(reason+": "+said.Error(), "%w %s", errForbidden, where)
@@ -100,8 +99,8 @@ func temporary(reason, format string, args ...any) *Error {
 	return &Error{Reason: reason, Err: fmt.Errorf(format, args...)}
 }
 
-// statusError is what an answer means that does not bring the file. What is
-// not known to be final is worth a retry.
+// statusError returns the error for an answer without the file. Unless the status is known
+// to be final, it can be retried.
 func statusError(resp *http.Response, t target) *Error {
 	code := resp.StatusCode
 	wait := retryafter.Read(resp.Header, time.Now())
@@ -127,8 +126,8 @@ func statusError(resp *http.Response, t target) *Error {
 	return e
 }
 
-// transportError turns what the network said into an *Error. The transport is
-// used without an http.Client, so its errors name no URL.
+// transportError turns a network error into an *Error. The transport is used without an
+// http.Client, so its errors contain no URL.
 func transportError(ctx context.Context, t target, err error) *Error {
 	if already, ok := errors.AsType[*Error](err); ok {
 		return already
@@ -141,7 +140,7 @@ func transportError(ctx context.Context, t target, err error) *Error {
 		if t.moved {
 			e.Reason = reasonMoved
 		}
-		e.Reason += ": its host leads into a network that is not public"
+		e.Reason += ": its host has an address that is not public"
 	case errors.Is(context.Cause(ctx), errSilent):
 		e.Reason = reasonTimeout
 	case ctx.Err() != nil:

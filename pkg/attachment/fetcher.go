@@ -1,13 +1,12 @@
-// Package attachment fetches the files that become a ticket's attachments: a
-// screenshot by its URL, a session's log from TestFairy's REST API. It is the
-// only client for that, in the worker, in replay and in check.
+// Package attachment fetches the files that become a ticket's attachments: a screenshot by
+// its URL, a session's log from TestFairy's REST API. The worker, replay and check all use
+// it.
 //
-// URLs come out of a webhook's payload, so whoever knows the webhook's URL
-// chooses them. The Fetcher therefore goes only where files may be: https and
-// port 443, hosts on a list, addresses that are public after DNS, on every
-// redirect again. It reads a file as a stream: nothing is held in memory or on
-// disk, a source that breaks midway is resumed, and a File that ends without an
-// error is whole.
+// URLs come from a webhook's payload, so whoever knows the webhook's URL chooses them. The
+// Fetcher therefore only connects to where files may be: https on port 443, hosts on an
+// allow list, addresses that are public after DNS, checked again for every redirect. It
+// reads a file as a stream: nothing is held in memory or on disk, a source that breaks off
+// is resumed, and a File that ends without an error is complete.
 package attachment
 
 import (
@@ -24,42 +23,41 @@ import (
 	"fairbridge/pkg/internal/sleep"
 )
 
-// DefaultMaxBytes is the largest file that Centercode takes: 2 GiB.
+// DefaultMaxBytes is the largest file that Centercode accepts: 2 GiB.
 const DefaultMaxBytes = 2 << 30
 
-// Config is a Fetcher's settings. The zero value is what production uses.
+// Config configures a Fetcher. The zero value is for production.
 type Config struct {
-	// Hosts is the allow list: "example.com" is that host alone,
-	// "*.example.com" every host below it. Addresses are refused. It replaces
-	// the default, DefaultHosts.
+	// Hosts is the allow list: "example.com" is that host alone, "*.example.com" is every
+	// host below it. Addresses are refused. The default is DefaultHosts.
 	Hosts []string
-	// AuthHosts are the hosts that may be given OpenRequest.Auth, written as
-	// Hosts are. The default is DefaultAuthHosts.
+	// AuthHosts are the hosts that may receive OpenRequest.Auth, in the form of Hosts. The
+	// default is DefaultAuthHosts.
 	AuthHosts []string
-	// REST is the base URL of TestFairy's REST API, if it is not at one of the
-	// default hosts. Its host joins Hosts and AuthHosts.
+	// REST is the base URL of TestFairy's REST API if it is not on one of the default
+	// hosts. Its host is added to Hosts and AuthHosts.
 	REST string
-	// AllowLoopback permits http and https URLs, with any port, whose host is a
-	// loopback address or "localhost". For the embedded home, never for AWS.
+	// AllowLoopback permits http and https URLs, with any port, whose host is a loopback
+	// address or "localhost". It is for the embedded home, never for AWS.
 	AllowLoopback bool
-	// Resolve sends the requests for a host to a base URL on loopback, such as
-	// "app.testfairy.com" to "http://127.0.0.1:8081/files": the URL's path and
-	// query are put below it, and the Host header stays. For simulators and
-	// tests. It does not put the host on the allow list.
+	// Resolve redirects the requests for a host to a base URL on loopback, such as
+	// "app.testfairy.com" to "http://127.0.0.1:8081/files": the URL's path and query are
+	// appended to it, and the Host header stays. It is for simulators and tests, and does
+	// not add the host to the allow list.
 	Resolve map[string]string
 	// MaxBytes is the largest file, in bytes. The default is DefaultMaxBytes.
 	MaxBytes int64
-	// IdleTimeout is how long a source may keep us waiting for its answer's
-	// headers, or for each further 16 KiB of its body; the default is 30 s. There
-	// is no limit for the whole: that is the context's.
+	// IdleTimeout is how long a source may take for its response header, and for each
+	// further 16 KiB of its body; the default is 30 s. The total time is limited only by
+	// the context.
 	IdleTimeout time.Duration
-	// ConnectTimeout bounds each of DNS, connecting and the TLS handshake; the
-	// default is 10 s.
+	// ConnectTimeout bounds each of DNS, connecting and the TLS handshake; the default is
+	// 10 s.
 	ConnectTimeout time.Duration
 	// RootCAs are the certificate authorities to trust; nil means the machine's.
 	RootCAs *x509.CertPool
-	// Now is the clock that the age of an announcement and the end of a signature
-	// are held against; the default is time.Now.
+	// Now is the clock for the age of an announcement and the expiry of a signature; the
+	// default is time.Now.
 	Now func() time.Time
 }
 
@@ -77,17 +75,17 @@ func (BasicAuth) GoString() string { return redacted }
 // MarshalText is what encoding/json and log/slog write.
 func (BasicAuth) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// OpenRequest says what to fetch.
+// OpenRequest is a request for a file.
 type OpenRequest struct {
 	URL string
-	// Want is what the file must be, or "" for any file but a web page.
+	// Want is the expected kind of file, or "" for any file except a web page.
 	Want Want
-	// Announced is when the URL became known, which is when its webhook came. The
-	// file may be late: for 15 minutes from then a 403, 404 or 410 is worth a
-	// retry. The zero time means long ago.
+	// Announced is when the URL became known, which is when its webhook arrived. The file
+	// may be late: for 15 minutes from then on, a 403, 404 or 410 can be retried. The zero
+	// time means long ago.
 	Announced time.Time
-	// Auth goes to hosts in Config.AuthHosts only, and is dropped for good as
-	// soon as a redirect leads to another host.
+	// Auth is sent to Config.AuthHosts only, and dropped for good as soon as a redirect
+	// leads to another host.
 	Auth *BasicAuth
 }
 
@@ -105,8 +103,8 @@ type Fetcher struct {
 	now    func() time.Time
 }
 
-// New returns a Fetcher. It refuses what would open the guard: addresses as hosts,
-// a Resolve entry that is not on loopback.
+// New returns a Fetcher. It refuses a config that would weaken the checks: addresses as
+// hosts, or a Resolve entry that is not on loopback.
 func New(c Config) (*Fetcher, error) {
 	c = withDefaults(c)
 	return newFetcher(c, newDialer(PublicAddr(), c.ConnectTimeout), newDialer(loopbackAddr, c.ConnectTimeout))
@@ -176,10 +174,10 @@ func withDefaults(c Config) Config {
 	return c
 }
 
-// newTransport leaves out all that net/http does unasked: a proxy out of the
-// environment, decompression, HTTP/2 (a fifth slower for a large file, see
-// BenchmarkRead), connections kept between requests (each request has its
-// address checked, and net/http would log what a source sends on an idle one).
+// newTransport disables what net/http does by default: a proxy from the environment,
+// decompression, HTTP/2 (a fifth slower for a large file, see BenchmarkRead), and
+// keep-alive connections (the address of each request has to be checked, and net/http would
+// log what a source sends on an idle one).
 func newTransport(c Config, d *dialer) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -190,7 +188,7 @@ func newTransport(c Config, d *dialer) *http.Transport {
 		TLSClientConfig: &tls.Config{
 			MinVersion: tls.VersionTLS12,
 			RootCAs:    c.RootCAs,
-			// What kept connections would save is the handshake; this saves most of it.
+			// Keep-alive connections would save the handshake; this saves most of it.
 			ClientSessionCache: tls.NewLRUClientSessionCache(16),
 		},
 		TLSHandshakeTimeout:    c.ConnectTimeout,
@@ -201,9 +199,9 @@ func newTransport(c Config, d *dialer) *http.Transport {
 	}
 }
 
-// Check reports whether r may be fetched, as far as that can be told without the
-// network; of its credentials it only matters whether there are any. The error is
-// an *Error.
+// Check reports whether r may be fetched, as far as that can be decided without the
+// network. Of the credentials, it only matters whether there are any. The error is an
+// *Error.
 func (f *Fetcher) Check(r OpenRequest) error {
 	t, err := f.policy.target(r.URL)
 	if err != nil {

@@ -7,24 +7,25 @@ import (
 	"strings"
 )
 
-// File is an open attachment, and its stream. Read gives io.EOF only after the
-// whole file: as many bytes as were declared, and at most the limit. It is for
-// one goroutine; Close may be called from another.
+// File is an open attachment, and its stream. Read returns io.EOF only after the whole
+// file: as many bytes as were declared, and at most the limit. It is for one goroutine;
+// only Close may be called from another.
 type File struct {
-	// Name is clean (see CleanName) and never empty.
+	// Name is sanitised (see CleanName) and never empty.
 	Name string
-	// ContentType is the source's, or, where that says nothing, sniffed.
+	// ContentType is the source's or, if that is missing or generic, detected from the
+	// content.
 	ContentType string
-	// Size is in bytes; -1 if the source did not say, or sends the file compressed.
+	// Size is in bytes; -1 if the source does not state it, or sends the file compressed.
 	Size int64
 
-	head   []byte // read for sniffing, not yet given out
+	head   []byte // read to detect the type, not yet returned
 	rest   io.Reader
 	stream *stream
 }
 
-// Open opens the file that r describes. ctx governs the file until it is
-// closed. The error is an *Error.
+// Open opens the file that r describes. ctx applies to the file until it is closed. The
+// error is an *Error.
 func (f *Fetcher) Open(ctx context.Context, r OpenRequest) (*File, error) {
 	s := &stream{ctx: ctx, fetcher: f, request: r}
 	file, err := s.open()
@@ -35,7 +36,7 @@ func (f *Fetcher) Open(ctx context.Context, r OpenRequest) (*File, error) {
 	return file, nil
 }
 
-// open asks for the file and looks at its head.
+// open requests the file and checks its head.
 func (s *stream) open() (*File, error) {
 	named, err := s.fetcher.policy.target(s.request.URL)
 	if err != nil {
@@ -59,7 +60,7 @@ func (s *stream) open() (*File, error) {
 		return nil, tooLarge(a.target, s.fetcher.maxBytes)
 	}
 	file := &File{Size: s.at.size, rest: s, stream: s}
-	header := a.Header // the head may take another answer
+	header := a.Header // reading the head may need another answer
 	_, media := declaredType(header)
 	if file.head, err = readHead(s); err != nil {
 		return nil, err
@@ -87,14 +88,14 @@ func (s *stream) open() (*File, error) {
 	return file, nil
 }
 
-// readHead reads what a file is judged by. A file that is shorter has ended well:
-// a source that broke off is an error, never a short file.
+// readHead reads what a file's type is detected from. A shorter file must have ended
+// properly: a source that broke off is an error, never a short file.
 func readHead(r io.Reader) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, sniffBytes))
 }
 
-// Read gives out the file's next bytes, straight from the network into p. The
-// error is io.EOF or an *Error; after Close it may be neither.
+// Read returns the file's next bytes, straight from the network into p. The error is io.EOF
+// or an *Error; after Close it may be neither.
 func (f *File) Read(p []byte) (int, error) {
 	if len(f.head) > 0 {
 		n := copy(p, f.head)
@@ -104,6 +105,6 @@ func (f *File) Read(p []byte) (int, error) {
 	return f.rest.Read(p)
 }
 
-// Close releases the connection, also under a Read that is waiting. It drops
-// what was not read.
+// Close releases the connection, even while a Read is waiting, and discards what was not
+// read.
 func (f *File) Close() error { return f.stream.Close() }

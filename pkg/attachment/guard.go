@@ -14,11 +14,10 @@ import (
 	"fairbridge/pkg/internal/loopback"
 )
 
-// newGuardian is what decides about the addresses of public sources. The kept
-// library refuses what IANA lists as special, multicast, and every IPv6 address
-// outside 2000::/3, and with that loopback, link-local (metadata services),
-// v4-mapped, both NAT64 prefixes, and zones. Within 2000::/3 it refuses 6to4 and
-// Teredo. What it leaves open is closed here.
+// newGuardian decides about the addresses of public sources. The library refuses what IANA
+// lists as special, multicast, and every IPv6 address outside 2000::/3; that includes
+// loopback, link-local (metadata services), v4-mapped, both NAT64 prefixes, and zones.
+// Within 2000::/3 it refuses 6to4 and Teredo. What it leaves open is refused here.
 func newGuardian() *ssrf.Guardian {
 	return ssrf.New(
 		ssrf.WithPorts(443),
@@ -28,9 +27,9 @@ func newGuardian() *ssrf.Guardian {
 	)
 }
 
-// PublicAddr returns what tells an address that no public host can have: on this
-// machine, in a private network, of a cloud's own services, or with another port than
-// 443. Every host that is somebody else's word is held to it, after DNS.
+// PublicAddr returns a check that refuses addresses that no public host can have: on this
+// machine, in a private network, of a cloud's own services, or with a port other than 443.
+// Every host that comes from outside has to pass it, after DNS.
 func PublicAddr() func(netip.AddrPort) error {
 	guardian := newGuardian()
 	return func(addr netip.AddrPort) error {
@@ -59,17 +58,17 @@ func loopbackAddr(addr netip.AddrPort) error {
 	return nil
 }
 
-// dialer resolves a name, checks what it got, and dials exactly that, so that
-// no second lookup can slip another address in between.
+// dialer resolves a name, checks the addresses, and dials exactly those, so that no second
+// lookup can return another address in between.
 type dialer struct {
 	allow   func(netip.AddrPort) error
 	lookup  func(ctx context.Context, host string) ([]netip.Addr, error)
 	dial    func(ctx context.Context, network, address string) (net.Conn, error)
-	timeout time.Duration // for one address; resolving has the same again
+	timeout time.Duration // for one address; resolving has as much again
 }
 
-// newDialer returns a dialer on the machine's network. The socket's own control
-// function checks once more, at the last moment before connecting.
+// newDialer returns a dialer for the machine's network. The socket's control function
+// checks the address again, at the last moment before connecting.
 func newDialer(allow func(netip.AddrPort) error, timeout time.Duration) *dialer {
 	socket := &net.Dialer{
 		Timeout: timeout,
@@ -88,8 +87,8 @@ func lookupHost(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-// DialContext connects to the first address of host that answers. One forbidden
-// address among a host's is enough to refuse the host: no honest source has one.
+// DialContext connects to the first address of host that answers. One forbidden address is
+// enough to refuse the host: no honest source has one.
 func (d *dialer) DialContext(ctx context.Context, _, hostPort string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(hostPort)
 	if err != nil {
@@ -126,8 +125,8 @@ func (d *dialer) resolve(ctx context.Context, host, port string) ([]netip.AddrPo
 	}
 	addrs := make([]netip.AddrPort, 0, len(ips))
 	for _, ip := range ips {
-		// The resolver writes IPv4 addresses in either form; a mapped one would
-		// be dialled as the IPv4 address that it is.
+		// The resolver may return IPv4 addresses in either form; a mapped one is dialled as
+		// the IPv4 address that it is.
 		addr, err := netip.ParseAddrPort(net.JoinHostPort(ip.Unmap().String(), port))
 		if err != nil {
 			return nil, fmt.Errorf("resolve: %w: %w", errForbidden, err)

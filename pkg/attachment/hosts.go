@@ -11,8 +11,8 @@ import (
 	"fairbridge/pkg/internal/loopback"
 )
 
-// hostList holds host names in lower case: "example.com" is that host alone,
-// "*.example.com" every host below it.
+// hostList is a list of host names in lower case: "example.com" is that host alone,
+// "*.example.com" is every host below it.
 type hostList []string
 
 func newHostList(entries []string) (hostList, error) {
@@ -38,7 +38,7 @@ func (l hostList) has(host string) bool {
 	})
 }
 
-// loopbackBase reads the base URL of an Config.Resolve entry.
+// loopbackBase parses the base URL of a Config.Resolve entry.
 func loopbackBase(raw string) (*url.URL, error) {
 	u, err := parseURL(raw)
 	switch {
@@ -65,16 +65,15 @@ func restHost(raw string) (string, error) {
 	return u.Hostname(), checkHostName(u.Hostname())
 }
 
-// signInWords are how the pages that ask for a password name themselves, as a
-// path segment or as a host's first label.
+// signInWords are how sign-in pages are named, as a path segment or a host's first label.
 var signInWords = []string{
 	"login", "log-in", "log_in", "logon", "signin", "sign-in", "sign_in",
 	"sso", "saml", "saml2", "oauth", "oauth2", "authorize",
 }
 
-// isSignIn reports whether u looks like a page that asks for a password. It
-// only chooses the words of a failure or saves a download: what such a page
-// sends is refused by its type in any case.
+// isSignIn reports whether u looks like a sign-in page. The result only changes the message
+// of a failure, or saves a download: the content of such a page is refused by its type in
+// any case.
 func isSignIn(u *url.URL) bool {
 	label, _, _ := strings.Cut(lowerASCII(u.Hostname()), ".")
 	if slices.Contains(signInWords, label) || label == "accounts" {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// idleTimer cancels an answer that makes no progress. It counts only the time
-// between resume and pause.
+// idleTimer cancels an answer that makes no progress. It counts only the time between
+// resume and pause.
 type idleTimer struct {
 	timeout time.Duration
 	timer   *time.Timer
@@ -14,7 +14,7 @@ type idleTimer struct {
 	since   time.Time
 }
 
-// start gives the timer a new answer to watch, paused.
+// start makes the timer watch a new answer, paused.
 func (t *idleTimer) start(timeout time.Duration, cancel context.CancelCauseFunc) {
 	*t = idleTimer{timeout: timeout, timer: time.AfterFunc(timeout, func() { cancel(errSilent) })}
 	t.timer.Stop()
@@ -30,5 +30,5 @@ func (t *idleTimer) pause() {
 	t.used += time.Since(t.since)
 }
 
-// reset gives the whole timeout back: there was progress.
+// reset restores the full timeout after progress.
 func (t *idleTimer) reset() { t.used = 0 }

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// Want is what a file must be.
+// Want is the expected kind of a file.
 type Want string
 
 const (
-	WantAny   Want = ""      // any file but a web page
+	WantAny   Want = ""      // any file except a web page
 	WantImage Want = "image" // a picture
-	// WantREST is an answer of TestFairy's REST API, which is text for a log and
-	// JSON for the rest, and an error if its "status" is "fail".
+	// WantREST is an answer of TestFairy's REST API: text for a log, JSON otherwise, and an
+	// error if its "status" is "fail".
 	WantREST Want = "rest"
 )
 
@@ -26,9 +26,8 @@ const (
 	octetStream = "application/octet-stream"
 )
 
-// judge returns the type of the file that a URL named, or the reason why it cannot
-// be what was asked for. A sign-in page that comes with status 200 must not become
-// a picture.
+// judge returns the type of the file at a URL, or the reason why it cannot be of the
+// expected kind. A sign-in page with status 200 must not become a picture.
 func judge(want Want, named *url.URL, h http.Header, head []byte) (kind, reason string) {
 	sniffed := http.DetectContentType(head)
 	declared, media := declaredType(h)
@@ -37,7 +36,8 @@ func judge(want Want, named *url.URL, h http.Header, head []byte) (kind, reason 
 	if vague {
 		declared = sniffed
 		if byName := imageTypes[extension]; sniffed == octetStream && byName != "" && !isSniffed(byName) {
-			// The pictures that sniffing does not know (HEIC, AVIF) have a name at least.
+			// Pictures whose content cannot be detected (HEIC, AVIF) are recognised by
+			// their name.
 			declared = byName
 		}
 	}
@@ -52,8 +52,8 @@ func judge(want Want, named *url.URL, h http.Header, head []byte) (kind, reason 
 	return declared, ""
 }
 
-// isPicture reports whether a file can be one. An encrypted screenshot still has
-// the name and the type of a picture, so where the content can tell, it decides.
+// isPicture reports whether a file can be a picture. An encrypted screenshot still has a
+// picture's name and type, so the content decides if it can.
 func isPicture(declared, sniffed string, head []byte) bool {
 	switch {
 	case len(head) == 0 || !strings.HasPrefix(declared, "image/"):
@@ -64,7 +64,7 @@ func isPicture(declared, sniffed string, head []byte) bool {
 	return true
 }
 
-// isSniffed reports whether http.DetectContentType knows a type of picture.
+// isSniffed reports whether http.DetectContentType can detect a picture type.
 func isSniffed(kind string) bool {
 	media, _, _ := strings.Cut(kind, ";")
 	switch media {
@@ -74,8 +74,8 @@ func isSniffed(kind string) bool {
 	return false
 }
 
-// isWebPage reports whether what arrived is HTML. The declared type is believed
-// if it says so; the content is, unless it may be a text that begins like HTML.
+// isWebPage reports whether the file is HTML. A declared HTML type is believed; the content
+// is as well, unless it may be text that starts like HTML.
 func isWebPage(media, sniffed, extension string, want Want) bool {
 	switch {
 	case isHTML(media):
@@ -97,8 +97,8 @@ func isHTMLExtension(extension string) bool {
 	return extension == ".html" || extension == ".htm" || extension == ".xhtml"
 }
 
-// declaredType returns the source's Content-Type, written anew, and the part of
-// it before the parameters; both are empty if it has none that can be read.
+// declaredType returns the source's Content-Type, normalised, and the part of it before the
+// parameters; both are empty if it is missing or malformed.
 func declaredType(h http.Header) (declared, media string) {
 	media, params, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil || !strings.Contains(media, "/") {
@@ -110,8 +110,8 @@ func declaredType(h http.Header) (declared, media string) {
 	return declared, media
 }
 
-// restFailed reports whether a JSON answer begins with "status":"fail" at its
-// top level; it looks no further than the head.
+// restFailed reports whether a JSON answer has "status":"fail" near the beginning of its
+// top level; it looks at the head only.
 func restFailed(media string, head []byte) bool {
 	if media != "application/json" {
 		return false
@@ -136,11 +136,11 @@ func restFailed(media string, head []byte) bool {
 	return false
 }
 
-// urlExtension returns the extension of the last segment of the URL's path, in
-// lower case and with its dot, or "".
+// urlExtension returns the extension of the last segment of the URL's path, in lower case
+// and with its dot, or "".
 func urlExtension(u *url.URL) string { return strings.ToLower(path.Ext(u.Path)) }
 
-// imageTypes are the types of pictures by the extension in a URL.
+// imageTypes are the picture types by URL extension.
 var imageTypes = map[string]string{
 	".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif",
 	".webp": "image/webp", ".bmp": "image/bmp", ".heic": "image/heic", ".heif": "image/heif",

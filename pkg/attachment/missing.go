@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// lateFor is how long after its webhook a file may not be there yet: TestFairy
-// announces a screenshot while the tester's phone may still be sending it.
+// lateFor is how long after its webhook a file may be missing: TestFairy may announce a
+// screenshot while the tester's phone is still sending it.
 const lateFor = 15 * time.Minute
 
-// refused is what an answer means that does not bring the file.
+// refused returns the error for an answer without the file.
 func (s *stream) refused(a *answer) *Error {
 	e := statusError(a.Response, a.target)
 	now := s.fetcher.now()
@@ -19,7 +19,7 @@ func (s *stream) refused(a *answer) *Error {
 	switch e.Status {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 		if hasExpired(a.target.url, now) {
-			// One out of the payload stays as it is; a redirect may be signed anew.
+			// A URL from the payload stays the same; a redirect may get a new signature.
 			e.Permanent, e.Reason = !a.target.moved, reasonExpired
 			return e
 		}
@@ -27,11 +27,11 @@ func (s *stream) refused(a *answer) *Error {
 	switch e.Status {
 	case http.StatusUnauthorized:
 		if s.request.Auth != nil {
-			// The key is wrong, not the file: it may be mended.
+			// The credentials are wrong, not the file, and they can be corrected.
 			e.Permanent = false
 		}
 	case http.StatusForbidden, http.StatusNotFound, http.StatusGone:
-		// S3 says 403 of what does not exist to those who may not list.
+		// S3 answers 403 for a missing object if the caller may not list the bucket.
 		if age < lateFor {
 			e.Permanent = false
 			e.Reason += "; the file may not be there yet"
@@ -40,16 +40,15 @@ func (s *stream) refused(a *answer) *Error {
 	return e
 }
 
-// hasExpired reports whether u is a signed URL whose time is over.
+// hasExpired reports whether u is a signed URL that has expired.
 func hasExpired(u *url.URL, now time.Time) bool {
 	end, ok := signedUntil(u.Query())
 	return ok && now.After(end)
 }
 
-// signedUntil is how long a pre-signed URL of S3
-// (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html),
-// of Google's store, which does it alike, of CloudFront or of S3's earlier
-// signature can be used.
+// signedUntil returns when a pre-signed URL expires: one of S3
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html), of Google
+// Cloud Storage, which is similar, of CloudFront, or with S3's earlier signature.
 func signedUntil(q url.Values) (time.Time, bool) {
 	for _, prefix := range []string{"X-Amz-", "X-Goog-"} {
 		signed, err := time.Parse("20060102T150405Z", q.Get(prefix+"Date"))

@@ -16,8 +16,8 @@ const (
 	maxExtensionBytes = 16
 )
 
-// fileName picks the file's name: what the source calls it, else how its URL
-// ends, else "attachment".
+// fileName picks the file's name: the source's name for it, otherwise the last part of its
+// URL, otherwise "attachment".
 func fileName(u *url.URL, h http.Header, contentType string) string {
 	if name := CleanName(dispositionName(h.Get("Content-Disposition"))); name != "" {
 		return name
@@ -30,12 +30,11 @@ func fileName(u *url.URL, h http.Header, contentType string) string {
 	return "attachment" + extensionOf(contentType)
 }
 
-// CleanName makes a name out of outside input safe to put into a header and to
-// save on any file system: the part after the last path separator, without
-// control and invisible characters (such as those that reverse the order of
-// what follows), without what Windows and headers reserve, at most 200 bytes,
-// its extension kept. It returns "" if nothing is left. A clean name stays as
-// it is.
+// CleanName makes a name from outside safe for a header and for any file system. It keeps
+// the part after the last path separator, without control and invisible characters (such as
+// those that reverse text), without characters that Windows and headers reserve, at most
+// 200 bytes, with the extension. It returns "" if nothing is left. A clean name is returned
+// unchanged.
 func CleanName(name string) string {
 	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
 		name = name[i+1:]
@@ -50,10 +49,10 @@ func CleanName(name string) string {
 	return name
 }
 
-// cleanRune returns what takes r's place in a name; -1 for nothing.
+// cleanRune returns what replaces r in a name; -1 for nothing.
 func cleanRune(r rune) rune {
 	switch {
-	case r == utf8.RuneError: // also what is not UTF-8
+	case r == utf8.RuneError: // includes invalid UTF-8
 		return -1
 	case strings.ContainsRune("\"'`<>:|?*;%", r):
 		return '_'
@@ -65,8 +64,7 @@ func cleanRune(r rune) rune {
 	return -1
 }
 
-// trimName takes away the leading dots that hide a file, and the trailing ones
-// that Windows drops.
+// trimName removes leading dots, which hide a file, and trailing ones, which Windows drops.
 func trimName(name string) string { return strings.Trim(name, " .") }
 
 // shorten cuts the stem, not the extension, between two characters.
@@ -79,8 +77,7 @@ func shorten(name string) string {
 	return trimName(clip.Bytes(name, most, "")) + extension
 }
 
-// isReserved reports whether name is one of Windows' devices, with or without
-// an extension
+// isReserved reports whether name is a Windows device, with or without an extension
 // (https://learn.microsoft.com/windows/win32/fileio/naming-a-file).
 func isReserved(name string) bool {
 	stem, _, _ := strings.Cut(strings.ToUpper(name), ".")

@@ -8,17 +8,17 @@ import (
 	"fairbridge/pkg/internal/loopback"
 )
 
-// DefaultHosts is where TestFairy keeps its files.
+// DefaultHosts returns the hosts on which TestFairy keeps files.
 func DefaultHosts() []string {
 	return []string{
 		"testfairy.com", "*.testfairy.com",
 		"saucelabs.com", "*.saucelabs.com",
-		// No "*." here: anybody may own the bucket "x.testfairy".
+		// No "*." here: anyone may own the bucket "x.testfairy".
 		"testfairy.s3.amazonaws.com",
 	}
 }
 
-// DefaultAuthHosts is where TestFairy's REST credentials are valid: its pages,
+// DefaultAuthHosts returns the hosts that accept TestFairy's REST credentials: its pages,
 // its REST API, and the same at Sauce Labs.
 func DefaultAuthHosts() []string {
 	return []string{
@@ -37,14 +37,14 @@ type policy struct {
 
 // target is a URL that has passed the policy.
 type target struct {
-	url      *url.URL // as named in the payload: what checks and redirects look at
-	sent     *url.URL // where the request goes: another address under Config.Resolve
+	url      *url.URL // as in the payload: checks and redirects use this one
+	sent     *url.URL // where the request goes: differs with Config.Resolve
 	loopback bool     // sent is on this machine, and must stay there
-	mayAuth  bool     // url's host may be given the REST credentials
-	moved    bool     // an answer has led here, not the payload
+	mayAuth  bool     // url's host may receive the REST credentials
+	moved    bool     // reached by a redirect, not from the payload
 }
 
-// String is the URL as it may be logged, without the query.
+// String returns the URL for logs, without the query.
 func (t target) String() string {
 	return t.url.Scheme + "://" + t.url.Host + t.url.EscapedPath()
 }
@@ -77,7 +77,7 @@ func (p *policy) place(u *url.URL) (target, error) {
 		return target{}, err
 	}
 	if !p.hosts.has(u.Hostname()) {
-		return target{}, refusal("its host " + u.Hostname() + " is not one that files may come from (sources.hosts in fairbridge.yaml)")
+		return target{}, refusal("its host " + u.Hostname() + " is not on the list of hosts for files (sources.hosts in fairbridge.yaml)")
 	}
 	t := target{url: u, sent: u, mayAuth: p.authHosts.has(u.Hostname())}
 	if base := p.resolve[u.Hostname()]; base != nil {
@@ -86,8 +86,8 @@ func (p *policy) place(u *url.URL) (target, error) {
 	return t, nil
 }
 
-// isREST reports whether u may be of TestFairy's REST API, whose paths start
-// /api/1/. A server may read a path in more than one way, so any segment counts.
+// isREST reports whether u may belong to TestFairy's REST API, whose paths start with
+// /api/1/. Servers may normalise a path in several ways, so any segment counts.
 func isREST(u *url.URL) bool {
 	for segment := range strings.SplitSeq(u.Path, "/") {
 		name, _, _ := strings.Cut(segment, ";")
@@ -98,7 +98,7 @@ func isREST(u *url.URL) bool {
 	return false
 }
 
-// onto returns u's path and query below base.
+// onto returns base with u's path and query appended.
 func onto(base, u *url.URL) *url.URL {
 	sent := *u
 	sent.Scheme, sent.Host = base.Scheme, base.Host
@@ -106,8 +106,8 @@ func onto(base, u *url.URL) *url.URL {
 	return &sent
 }
 
-// redirect checks where an answer from t sends us. Loopback is reached from
-// loopback only: no answer from outside leads a request into this machine.
+// redirect checks a redirect from a response of from. Loopback can be reached from loopback
+// only: no outside response may direct a request to this machine.
 func (p *policy) redirect(from target, location string) (target, error) {
 	if location == "" {
 		return target{}, temporary(reasonRedirect, "%s: no Location", from)

@@ -9,9 +9,9 @@ import (
 
 const maxRedirects = 3
 
-// get asks for a file, follows redirects, and returns the first answer that is
-// none. Every hop passes the policy, and its address the dialer's check. The
-// error is an *Error. The caller closes the body.
+// get requests a file, follows redirects, and returns the first other response. Each hop
+// has to pass the policy, and its address the dialer's check. The error is an *Error. The
+// caller closes the body.
 func (f *Fetcher) get(ctx context.Context, r OpenRequest, from *checkpoint) (*http.Response, target, error) {
 	t, err := f.policy.target(r.URL)
 	if err != nil {
@@ -44,18 +44,18 @@ func (f *Fetcher) get(ctx context.Context, r OpenRequest, from *checkpoint) (*ht
 	}
 }
 
-// mayAsk refuses to ask TestFairy's REST API with credentials for anything but a
-// session: the payload has chosen the URL, and must not choose what only the
-// account may read, such as all feedbacks.
+// mayAsk refuses to send credentials to TestFairy's REST API for anything but a session.
+// The payload chooses the URL, and must not be able to choose what only the account may
+// read, such as all feedbacks.
 func (r OpenRequest) mayAsk(t target, auth *BasicAuth) error {
 	if auth != nil && t.mayAuth && r.Want != WantREST && isREST(t.url) {
-		return forbidden(reasonForbidden, t.String(), refusal("it is of TestFairy's REST API, which is asked for sessions only"))
+		return forbidden(reasonForbidden, t.String(), refusal("it belongs to TestFairy's REST API, which is used for sessions only"))
 	}
 	return nil
 }
 
-// roundTrip sends one request. It goes to the transport itself: http.Client
-// would add a Referer and carry credentials to subdomains.
+// roundTrip sends one request. It uses the transport directly: http.Client would add a
+// Referer, and forward credentials to subdomains.
 func (f *Fetcher) roundTrip(ctx context.Context, t target, auth *BasicAuth, from *checkpoint) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "", nil)
 	if err != nil {

@@ -11,21 +11,22 @@ import (
 )
 
 const (
-	// A file is resumed at most so often; five waits of at most 0.2, 0.4, 0.8,
-	// 1.6 and 3.2 s, each with full jitter, are 6.2 s at the longest.
+	// How often a file is resumed at most. The five delays of at most 0.2, 0.4, 0.8, 1.6
+	// and 3.2 s, each with full jitter, add up to 6.2 s at most.
 	maxResumes  = 5
 	firstWait   = 200 * time.Millisecond
-	longestWait = 10 * time.Second // asked for by Retry-After; longer is for the queue
+	longestWait = 10 * time.Second // from Retry-After; a longer one is left to the queue
 
-	// A source makes progress if it sends so many bytes within the idle timeout.
-	// Without it, a byte now and then would hold a worker until its deadline.
+	// A source makes progress if it sends this many bytes within the idle timeout.
+	// Otherwise a source that sends a byte now and then would occupy a worker until its
+	// deadline.
 	progressBytes = 16 << 10
 )
 
-// stream is a file's bytes over as many answers as it takes. It ends with
-// io.EOF only if the file is whole.
+// stream is a file's bytes, over as many answers as necessary. It ends with io.EOF only if
+// the file is complete.
 type stream struct {
-	// ctx is the caller's, from Open: it governs the file's whole life.
+	// ctx is the context passed to Open: it applies to the file's whole life.
 	ctx      context.Context
 	fetcher  *Fetcher
 	request  OpenRequest
@@ -35,13 +36,13 @@ type stream struct {
 	idle     idleTimer
 	progress int
 
-	mu     sync.Mutex // guards what Close takes away while a Read may be running
+	mu     sync.Mutex // guards what Close releases, possibly during a Read
 	answer *answer
 	closed bool
 }
 
-// answer is one response whose body is being read. Its context is its own, so
-// that silence ends it and not the file.
+// answer is one response whose body is being read. It has a context of its own, so that a
+// timeout ends the response and not the file.
 type answer struct {
 	*http.Response
 	target target
@@ -65,7 +66,7 @@ func (s *stream) ask(from *checkpoint) (*answer, error) {
 	return &answer{Response: resp, target: t, ctx: ctx, cancel: cancel}, nil
 }
 
-// use makes a the answer that is read, unless the stream was closed meanwhile.
+// use makes a the current answer, unless the stream has been closed.
 func (s *stream) use(a *answer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,8 +83,8 @@ func (s *stream) use(a *answer) error {
 	return nil
 }
 
-// Read hands p to the answer's body; no byte is copied on the way. A source
-// that breaks off is resumed here.
+// Read passes p to the answer's body; no byte is copied on the way. It resumes a source
+// that breaks off.
 func (s *stream) Read(p []byte) (int, error) {
 	for s.err == nil && len(p) > 0 {
 		n, err := s.readAnswer(p[:min(int64(len(p)), s.room())])
@@ -104,7 +105,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	return 0, s.err
 }
 
-// limit is where the file must have ended.
+// limit is the position at which the file must have ended.
 func (s *stream) limit() int64 {
 	if s.at.size >= 0 {
 		return s.at.size
@@ -112,8 +113,8 @@ func (s *stream) limit() int64 {
 	return s.fetcher.maxBytes
 }
 
-// room is how much may be read at once: up to one byte past the limit, which
-// tells a file that ends there from one that does not.
+// room is how much may be read at once: up to one byte past the limit, which shows whether
+// the file ends there.
 func (s *stream) room() int64 { return s.limit() - s.at.offset + 1 }
 
 func (s *stream) overrun() error {
@@ -123,8 +124,8 @@ func (s *stream) overrun() error {
 	return tooLarge(s.answer.target, s.fetcher.maxBytes)
 }
 
-// readAnswer is one Read under the idle timer, which runs only while the source
-// is waited for: a slow upload is not the source's fault.
+// readAnswer is one Read with the idle timer, which runs only during the read: a slow
+// upload is not the source's fault.
 func (s *stream) readAnswer(p []byte) (int, error) {
 	s.idle.resume()
 	n, err := s.answer.Body.Read(p)
@@ -136,8 +137,8 @@ func (s *stream) readAnswer(p []byte) (int, error) {
 	return n, err
 }
 
-// resume replaces a broken answer by one that begins where it broke. It returns
-// what ends the stream if that cannot be.
+// resume replaces a broken answer by one that starts where it broke off. If that is
+// impossible, it returns the error that ends the stream.
 func (s *stream) resume(broken error) error {
 	if s.isClosed() {
 		return errClosed
@@ -174,7 +175,7 @@ func (s *stream) resume(broken error) error {
 	return cause
 }
 
-// broken is the error for an answer that ended too soon.
+// broken returns the error for an answer that ended too soon.
 func (s *stream) broken(err error) *Error {
 	e, already := errors.AsType[*Error](err)
 	if already {
@@ -191,11 +192,11 @@ func (s *stream) broken(err error) *Error {
 	return e
 }
 
-// continues checks an answer to a resume. Nothing here is permanent: the next
-// attempt begins at the file's beginning.
+// continues checks the answer to a resume. No error here is permanent: the next attempt
+// starts at the file's beginning.
 func (s *stream) continues(a *answer) error {
 	if a.StatusCode >= 400 && a.StatusCode != http.StatusRequestedRangeNotSatisfiable {
-		// A signed URL that ended midway may be signed anew for the next attempt.
+		// A signed URL that expired midway may have a new signature in the next attempt.
 		e := statusError(a.Response, a.target)
 		e.Permanent = false
 		return e
@@ -215,7 +216,7 @@ func (s *stream) isClosed() bool {
 	return s.closed
 }
 
-// Close ends the stream, also while a Read is waiting.
+// Close ends the stream, even while a Read is waiting.
 func (s *stream) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,14 +9,15 @@ import (
 
 const maxURLBytes = 8 << 10
 
-// refusal is why a URL may not be fetched, in words that may be sent outward.
+// refusal is the reason why a URL must not be fetched, in words that may be shown to
+// anyone.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// parseURL reads an absolute http or https URL as browsers do (see tidyURL), and
-// refuses the spellings that two parsers might take for different hosts. What it
-// returns is what all checks look at and what is sent: never the spelling.
+// parseURL parses an absolute http or https URL as browsers do (see tidyURL), and refuses
+// spellings that two parsers might understand as different hosts. The result is what is
+// checked and sent, never the original spelling.
 func parseURL(raw string) (*url.URL, error) {
 	tidy, err := tidyURL(raw)
 	if err != nil {
@@ -39,11 +40,11 @@ func parseURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// tidyURL does what browsers do to a URL before they take it apart
-// (https://url.spec.whatwg.org/#concept-basic-url-parser): white space around it
-// and line breaks and tabs within it are dropped, and so is the fragment, which
-// is never sent; what a URL cannot hold, such as a space, is escaped. It refuses
-// what browsers would take for a slash, since it can move where the host ends.
+// tidyURL does what browsers do before they parse a URL
+// (https://url.spec.whatwg.org/#concept-basic-url-parser): it removes surrounding white
+// space, line breaks and tabs anywhere, and the fragment, which is never sent; and it
+// escapes characters that a URL cannot contain, such as a space. It refuses what browsers
+// would treat as a slash, since that can move the end of the host.
 func tidyURL(raw string) (string, error) {
 	if len(raw) > maxURLBytes {
 		return "", refusal(fmt.Sprintf("it is longer than %d bytes", maxURLBytes))
@@ -59,8 +60,8 @@ func tidyURL(raw string) (string, error) {
 	}
 	place = escapeURL(place, " \"<>`{}^|", true)
 	if asks {
-		// A signature covers the query as it stands, so that no more is escaped
-		// there than browsers do.
+		// A signature covers the query as it is, so no more is escaped there than browsers
+		// do.
 		place += "?" + escapeURL(query, ` "<>'`, false)
 	}
 	return place, nil
@@ -68,9 +69,9 @@ func tidyURL(raw string) (string, error) {
 
 var lineBreaks = strings.NewReplacer("\t", "", "\r", "", "\n", "")
 
-// escapeURL escapes what is not ASCII, the given characters, and, if strays, each
-// % that begins no escape. In a host all of that stays an error: no host on a
-// list has an escape.
+// escapeURL escapes everything outside ASCII, the given characters and, if strays, each %
+// that does not start an escape. In a host all of that is an error: no host on a list has
+// an escape.
 func escapeURL(s, set string, strays bool) string {
 	var b strings.Builder
 	for i := range len(s) {
@@ -89,7 +90,7 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// parseFault drops the URL that url.Error quotes: its query may be a secret.
+// parseFault removes the URL that url.Error quotes: its query may be a secret.
 func parseFault(err error) error {
 	if quoted, ok := errors.AsType[*url.Error](err); ok {
 		return quoted.Err
@@ -97,8 +98,8 @@ func parseFault(err error) error {
 	return err
 }
 
-// checkHostName accepts a DNS name in lower case and nothing that some resolver
-// takes for an address: "2130706433", "0x7f.1" and "127.1" end in a number
+// checkHostName accepts a DNS name in lower case, and nothing that a resolver may treat as
+// an address: "2130706433", "0x7f.1" and "127.1" end in a number
 // (https://url.spec.whatwg.org/#ends-in-a-number-checker).
 func checkHostName(host string) error {
 	if len(host) > 253 {
@@ -119,8 +120,8 @@ func checkHostName(host string) error {
 	return nil
 }
 
-// lowerASCII leaves what is not ASCII alone: strings.ToLower would turn the
-// Kelvin sign into a k.
+// lowerASCII leaves other characters alone: strings.ToLower would turn the Kelvin sign into
+// a k.
 func lowerASCII(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {

@@ -10,13 +10,13 @@ import (
 	"unicode"
 )
 
-// The exact shape of the answer to a created ticket is not public. Documented is
-// that it is JSON and includes the API endpoints of the form's file elements. So
-// the ticket's id and the endpoints are looked for in every plausible place; to
-// teach the client another shape, add a line to its test and a word here.
+// The exact shape of the answer to a created ticket is not public. It is documented that it
+// is JSON and includes the API endpoints of the form's file elements. So this file looks
+// for the ticket's id and the endpoints in every plausible place. To support another shape,
+// add a case to the test and a name below.
 
 const (
-	maxAnswerDepth = 24  // levels of the answer that are looked at
+	maxAnswerDepth = 24  // levels of the answer that are searched
 	maxAnswerKeys  = 60  // key paths that are kept
 	maxKeyPath     = 120 // characters of one
 	maxEndpoint    = 1024
@@ -27,15 +27,15 @@ var (
 	// Names are compared in lower case without "_", "-" and spaces.
 	ticketIDNames = []string{"ticketid", "feedbackid", "ticketkey", "feedbackkey", "ticketnumber", "feedbacknumber"}
 	ticketNames   = []string{"ticket", "feedback"}
-	// Objects that hold the ticket, or a part of it, and are no file element.
+	// Names of objects that contain the ticket, or a part of it, and are not file elements.
 	containerNames = []string{"ticket", "feedback", "data", "result", "response", "item", "links"}
-	// What an entry for one element calls the element, the best name first.
+	// Names under which an entry names its file element, the best first.
 	elementNames = []string{"key", "elementkey", "fieldkey", "element", "name", "elementname", "fieldname", "field", "fileelement", "label", "title", "id"}
-	// What an entry for one element calls its endpoint.
+	// Names under which an entry has its endpoint.
 	endpointNames = []string{"endpoint", "apiendpoint", "uploadendpoint", "fileendpoint", "url", "apiurl", "uploadurl", "fileurl", "href", "uri", "link", "path", "location", "self"}
 )
 
-// answer is what could be read of Centercode's answer to a created ticket.
+// answer is what was found in Centercode's answer to a created ticket.
 type answer struct {
 	root  any
 	id    string
@@ -43,7 +43,7 @@ type answer struct {
 	keys  []string
 }
 
-// readAnswer reads one whole JSON value; anything else is an error.
+// readAnswer reads exactly one JSON value.
 func readAnswer(body []byte) (answer, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -65,8 +65,8 @@ func readAnswer(body []byte) (answer, error) {
 	return a, nil
 }
 
-// findID looks for the ticket's id: the surest name first, and of equal ones the
-// outermost.
+// findID searches for the ticket's id: by the most reliable name, and the outermost of
+// equal ones.
 func findID(root any) string {
 	const weakest = 3
 	id, best := "", weakest+1
@@ -89,7 +89,7 @@ func findID(root any) string {
 		var next []place
 		for _, p := range level {
 			if list, ok := p.value.([]any); ok && len(list) == 1 {
-				p.value = list[0] // a list of the one ticket that was made
+				p.value = list[0] // a list with one ticket
 			}
 			fields, _ := p.value.(map[string]any)
 			for _, key := range sortedKeys(fields) {
@@ -114,18 +114,18 @@ func findID(root any) string {
 	return id
 }
 
-// plausibleID keeps a text or a link from being taken for an id.
+// plausibleID keeps text or a link from being taken for an id.
 func plausibleID(s string) bool {
 	return s != "" && len(s) <= maxID && !strings.Contains(s, "://") && !strings.ContainsFunc(s, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r) || r == '/' || r == unicode.ReplacementChar
 	})
 }
 
-// fileFinder collects element and endpoint in three forms, at any depth:
-// {"screenshot": "URL"}, {"screenshot": {"url": "URL"}} and
-// [{"key": "screenshot", "url": "URL"}].
+// fileFinder collects elements and their endpoints in three forms, at any depth:
+// {"screenshot": "URL"}, {"screenshot": {"url": "URL"}} and [{"key": "screenshot", "url":
+// "URL"}].
 type fileFinder struct {
-	best  map[string]string // by the entry's best name
+	best  map[string]string // by the best name in the entry
 	other map[string]string // by its other names
 }
 
@@ -185,8 +185,8 @@ func add(files map[string]string, element, endpoint string) {
 	}
 }
 
-// looksLikeEndpoint tells an endpoint from other text: a URL, an absolute path,
-// or a path below the API.
+// looksLikeEndpoint distinguishes an endpoint from other text: a URL, an absolute path, or
+// a path below the API.
 func looksLikeEndpoint(s string) bool {
 	if len(s) > maxEndpoint || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
 		return false
@@ -210,7 +210,7 @@ func firstOf(named map[string]string, names []string, fits func(string) bool) (i
 	return -1, ""
 }
 
-// normalise returns an object's scalars by their normal names.
+// normalise returns an object's scalars by their normalised names.
 func normalise(fields map[string]any) map[string]string {
 	named := make(map[string]string)
 	for _, key := range sortedKeys(fields) {
@@ -222,7 +222,7 @@ func normalise(fields map[string]any) map[string]string {
 	return named
 }
 
-// keyPaths lists where the answer has values.
+// keyPaths lists the paths of the answer's values.
 func keyPaths(root any) []string {
 	found := make(map[string]bool)
 	var walk func(path string, v any, depth int)

@@ -10,30 +10,30 @@ import (
 
 var errStopped = errors.New("upload is over")
 
-// uploadBody is a form with one file: what stands before the file, the file as
-// its source gives it, what stands behind it. Reads go straight to the source,
-// as large as they come; nothing is copied or kept here.
+// uploadBody is a form with one file: the part before the file, the file as its source
+// delivers it, and the part after it. Reads go straight to the source, in any size; nothing
+// is copied or buffered here.
 //
-// net/http may read a body after it has returned an answer, and closes it at
-// any time. So to close it does nothing to the source, and stop ends the reading.
+// net/http may read a body after it has returned an answer, and may close it at any time.
+// So Close does not touch the source; stop ends the reading.
 type uploadBody struct {
 	source io.Reader
-	size   int64 // what the source must give; -1 if not known
+	size   int64 // the size of the source; -1 if unknown
 
 	mu      sync.Mutex // held while the source is read
 	head    []byte     // not yet read
 	tail    []byte     // not yet read
 	touched bool       // something was read
-	opened  bool       // something was read of the source
-	drained bool       // the source has ended, as it should
-	ended   bool       // the end of the form was read, too
-	latest  *handle    // of the latest request
-	written int64      // bytes of the source
-	err     error      // what went wrong with the source
+	opened  bool       // something was read from the source
+	drained bool       // the source has ended at its expected size
+	ended   bool       // the end of the form was read as well
+	latest  *handle    // for the latest request
+	written int64      // bytes read from the source
+	err     error      // the source's error
 	stopped bool
 }
 
-// length is the form's Content-Length, -1 if not known.
+// length returns the form's Content-Length, -1 if unknown.
 func (b *uploadBody) length() int64 {
 	if b.size < 0 {
 		return -1
@@ -48,8 +48,8 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 	return b.read(p)
 }
 
-// WriteTo writes the form in large pieces. net/http uses it when the length is
-// not known, to make the chunks.
+// WriteTo writes the form in large pieces. net/http uses it for chunked encoding, when the
+// length is unknown.
 func (b *uploadBody) WriteTo(w io.Writer) (written int64, err error) {
 	held := pieces.Get().(*[]byte)
 	defer pieces.Put(held)
@@ -99,24 +99,24 @@ func (b *uploadBody) read(p []byte) (int, error) {
 	return n, nil
 }
 
-// handedOut reports whether all of the form was read. It may still be on its way
-// through the connection's buffers.
+// handedOut reports whether the whole form was read. Some of it may still be in the
+// connection's buffers.
 func (b *uploadBody) handedOut() bool { return b.drained && len(b.tail) == 0 }
 
-// readSource returns 0 bytes and no error at the end of a source that was as
-// long as it had to be. The end is only believed when the source itself says so:
-// the closing boundary must not turn a part of a file into a file.
+// readSource returns 0 bytes and no error at the end of a source of the expected size. Only
+// the source's own EOF counts as its end: the closing boundary must not turn part of a file
+// into a complete one.
 func (b *uploadBody) readSource(p []byte) (int, error) {
 	b.opened = true
 	for range 100 {
 		if left := b.size - b.written; b.size >= 0 && int64(len(p)) > left {
-			p = p[:max(left, 1)] // one byte more than there may be, to see the end
+			p = p[:max(left, 1)] // one byte too many, to see whether the source ends
 		}
 		n, err := b.source.Read(p)
 		b.written += int64(n)
 		if b.size >= 0 && b.written > b.size {
 			b.written = b.size
-			b.err = fmt.Errorf("longer than the %d bytes it was said to have", b.size)
+			b.err = fmt.Errorf("longer than its stated length of %d bytes", b.size)
 			return 0, b.err
 		}
 		switch {
@@ -135,9 +135,9 @@ func (b *uploadBody) readSource(p []byte) (int, error) {
 	return 0, b.err
 }
 
-// again gives the body once more if nothing of it is gone. If something is, what
-// it gives cannot be read; net/http asks for it even before it lets a redirect
-// be declined, so the error must not come earlier.
+// again returns the body for another request if nothing of it was read. Otherwise it
+// returns a body whose Read fails. The error must not come earlier, because net/http calls
+// GetBody even before it asks whether to follow a redirect.
 func (b *uploadBody) again() (io.ReadCloser, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -153,28 +153,28 @@ func (goneBody) Read([]byte) (int, error) {
 	return 0, errors.New("the connection broke and the file cannot be read again")
 }
 
-// handle is the form as one request has it: net/http closes it when it writes no
-// more of it. The source is left alone, which is the caller's.
+// handle is the body of one request. net/http closes it when it has stopped writing; the
+// source, which belongs to the caller, stays open.
 type handle struct {
 	*uploadBody
 	once   sync.Once
 	closed chan struct{}
 }
 
-// newHandle returns the form for the next request. b.mu must be held.
+// newHandle returns the body for the next request. b.mu must be held.
 func (b *uploadBody) newHandle() *handle {
 	b.latest = &handle{uploadBody: b, closed: make(chan struct{})}
 	return b.latest
 }
 
-// Close tells finish that the writing is over.
+// Close signals finish that the writing has ended.
 func (h *handle) Close() error {
 	h.once.Do(func() { close(h.closed) })
 	return nil
 }
 
-// finish waits until net/http has written the form, or given it up, if its end
-// was read: the last piece may still be on its way into the connection.
+// If the form was read to its end, finish waits until net/http has written it or given up:
+// the last piece may still be on its way to the connection.
 func (b *uploadBody) finish(ctx context.Context) {
 	b.mu.Lock()
 	waits, h := b.handedOut() && !b.ended, b.latest
@@ -187,7 +187,7 @@ func (b *uploadBody) finish(ctx context.Context) {
 	}
 }
 
-// stop waits for a read that is under way and ends all others.
+// stop waits for a running read and prevents all others.
 func (b *uploadBody) stop() outcome {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -198,14 +198,14 @@ func (b *uploadBody) stop() outcome {
 // outcome is how far an upload got.
 type outcome struct {
 	written int64 // bytes of the file that were read
-	opened  bool  // the file's source was asked for some
-	// handedOut says that the form was read to its end: before that, no server
-	// can have the file.
+	opened  bool  // the file's source was read
+	// handedOut means that the form was read to its end; before that, no server can have
+	// the file.
 	handedOut bool
-	// sent says that it may have been written to its end. After its last byte is
-	// written, and not before, net/http reads on to see that there is no more
-	// (transferWriter.writeBody); and a request that fails without an answer
-	// returns only when all writing has ended (persistConn.mapRoundTripError).
+	// sent means that the form may have been written to its end. net/http reads on after
+	// the last byte is written, and not before, to check that there is no more
+	// (transferWriter.writeBody); and a request that fails without an answer returns only
+	// when all writing has ended (persistConn.mapRoundTripError).
 	sent   bool
-	source error // what went wrong with the source
+	source error // the source's error
 }

@@ -14,40 +14,39 @@ import (
 
 const apiPath = "/api/v1"
 
-// Config is what a [Client] works with.
+// Config configures a [Client].
 type Config struct {
-	// BaseURL is the Centercode site, without the API's path: https, or http on a
-	// loopback host. Needed.
+	// BaseURL is the Centercode site without the API's path: https, or http on a loopback
+	// host. Required.
 	BaseURL string
-	// HTTP sends the requests; nil is a client of its own with [NewTransport].
-	// Its redirects are not followed: the API key must not move with them.
+	// HTTP sends the requests; the default is a client with [NewTransport]. Redirects are
+	// not followed, since the API key must not follow them.
 	HTTP *http.Client
-	// Hosts are further hosts that are Centercode's: the API key may go there too,
-	// where an answer names them. "host", or "host:port" where the port is neither
-	// BaseURL's nor the scheme's own.
+	// Hosts are further hosts that belong to Centercode: an answer may send the API key
+	// there. Each is "host", or "host:port" if the port is neither BaseURL's nor the
+	// scheme's default.
 	Hosts []string
-	// Allow returns an error for an address to which no file may go when an upload is
-	// sent on to a host that is not Centercode's. It is asked at each connection,
-	// after DNS. nil: an upload is sent on to Centercode's own hosts only. Where
-	// Centercode is on loopback, as the simulator is, what it sends on may be there
-	// too, and is not asked about.
+	// Allow returns an error for an address that must not receive files when Centercode
+	// redirects an upload to another host. It is called for each connection, after DNS.
+	// With nil, uploads are redirected to Centercode's own hosts only. If BaseURL is on
+	// loopback, as with the simulator, redirects to loopback are always allowed.
 	Allow func(netip.AddrPort) error
-	// TempDir holds a file of unknown size that Centercode takes only with its
-	// length, while it is sent; "" is [os.TempDir].
+	// TempDir is for files of unknown size that Centercode accepts only with their length;
+	// the default is [os.TempDir].
 	TempDir string
 }
 
-// Client speaks to one Centercode. It is safe for concurrent use.
+// Client is a client for one Centercode site. It is safe for concurrent use.
 type Client struct {
 	base    *url.URL // no trailing slash, query, fragment or user
 	hosts   []string
 	http    *http.Client
-	others  *http.Client // for uploads that are sent on to hosts not Centercode's; nil for none
+	others  *http.Client // for uploads redirected to other hosts; nil if that is not allowed
 	tempDir string
 	secret  atomic.Pointer[secret] // of the latest API key
 }
 
-// New checks c and returns a client.
+// New validates c and returns a client.
 func New(c Config) (*Client, error) {
 	base, err := parseBase(c.BaseURL)
 	if err != nil {
@@ -72,8 +71,8 @@ func New(c Config) (*Client, error) {
 	return client, nil
 }
 
-// parseBase reads a base URL. Its errors do not quote it: it may hold a secret
-// that belongs elsewhere.
+// parseBase parses a base URL. Its errors do not quote the URL, which may contain a secret
+// by mistake.
 func parseBase(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -83,9 +82,9 @@ func parseBase(raw string) (*url.URL, error) {
 	case u.Host == "" || u.Hostname() == "":
 		return nil, errors.New("no host")
 	case u.User != nil:
-		return nil, errors.New("must not hold a user or password")
+		return nil, errors.New("must not contain a user or password")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, errors.New("must not hold a query or fragment")
+		return nil, errors.New("must not contain a query or fragment")
 	case u.Scheme == "http" && !loopback.IsHost(u.Hostname()):
 		return nil, errors.New("must be https, http is for loopback hosts only")
 	case u.Scheme != "http" && u.Scheme != "https":
@@ -93,7 +92,7 @@ func parseBase(raw string) (*url.URL, error) {
 	}
 	path := strings.TrimRight(u.EscapedPath(), "/")
 	if at := strings.Index(strings.ToLower(path)+"/", apiPath+"/"); at >= 0 {
-		return nil, fmt.Errorf("must not hold the API's path, which is added to it: write %s://%s%s", u.Scheme, u.Host, path[:at])
+		return nil, fmt.Errorf("must not contain the API's path, which is added to it: write %s://%s%s", u.Scheme, u.Host, path[:at])
 	}
 	base, err := url.Parse(u.Scheme + "://" + u.Host + path)
 	if err != nil {
@@ -102,7 +101,7 @@ func parseBase(raw string) (*url.URL, error) {
 	return base, nil
 }
 
-// url returns the URL of an API resource; the segments are escaped.
+// url returns the URL of an API resource; it escapes the segments.
 func (c *Client) url(segments ...string) (*url.URL, error) {
 	var b strings.Builder
 	b.WriteString(c.base.String() + apiPath)

@@ -11,17 +11,17 @@ import (
 	"fairbridge/pkg/internal/printable"
 )
 
-// maxDescription is the longest description of an error, in characters.
+// maxDescription is the maximum length of an error's description in characters.
 const maxDescription = 1000
 
-// maxForeign is how much is quoted of a text that is not in a field made for it:
-// it may be the request itself, echoed, with an address and a tester's words.
+// maxForeign is how much is quoted of text that does not come from a field for messages: it
+// may be the echoed request, with an email address and a tester's words.
 const maxForeign = 200
 
-// describe finds the words in the body of an error, and nothing else of it.
-// Centercode's own errors are JSON with status and description; in front of it
-// may stand a proxy that answers in its own JSON, an HTML page, plain text or
-// nothing. What is cut short holds no part of the key: it is taken out before.
+// describe extracts the message from the body of an error, and nothing else. Centercode's
+// own errors are JSON with status and description; a proxy in front of it may answer in its
+// own JSON, with an HTML page, plain text or nothing. The key is redacted before the text
+// is cut, so that no part of it remains.
 func (x *call) describe(body []byte) string {
 	body = bytes.TrimSpace(trimBOM(body))
 	var root any
@@ -33,21 +33,21 @@ func (x *call) describe(body []byte) string {
 	case strings.HasPrefix(text, "<"):
 		text = stripHTML(text)
 	case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
-		return "something that begins as JSON and cannot be read"
+		return "an answer that starts like JSON but cannot be parsed"
 	}
 	return x.clip(text, maxForeign)
 }
 
-// wordNames are the fields that an error's words stand in: Centercode's first,
-// then those of RFC 9457 and of common gateways.
+// wordNames are the fields for messages: Centercode's first, then those of RFC 9457 and of
+// common gateways.
 var wordNames = []string{"description", "detail", "message", "errmsg", "errormessage", "errordescription", "error", "errors", "fault", "reason", "title"}
 
-// wordPlaces are the fields further down which they may stand. Elsewhere it may be
-// the ticket itself that has a description.
+// wordPlaces are the objects in which such fields count as messages. In any other, a
+// description may be the ticket's own.
 var wordPlaces = []string{"error", "errors", "fault", "result", "response", "meta", "problem"}
 
-// describeJSON reads the words of the outermost field that has some, else where
-// the answer has values, but none of those.
+// describeJSON returns the message of the outermost field that has one. Without any, it
+// lists the answer's keys, but no values.
 func (x *call) describeJSON(root any) string {
 	if text, ok := root.(string); ok {
 		return x.clip(text, maxForeign)
@@ -82,8 +82,8 @@ func (x *call) describeJSON(root any) string {
 	return ""
 }
 
-// words are what an object says in the first of its fields that says something:
-// a text, or a list of some.
+// words returns an object's message: the text, or list of texts, in the first field that
+// has any.
 func words(fields map[string]any) string {
 	for _, name := range wordNames {
 		for _, key := range sortedKeys(fields) {
@@ -113,8 +113,8 @@ var (
 	tagHTML    = lazyregexp.New(`(?s)<[^>]*(?:>|$)`)
 )
 
-// stripHTML returns the text of a page. It is for a person to read, not for a
-// browser to show, so it need not be exact.
+// stripHTML returns the text of a page. It is for people and not for a browser, so it need
+// not be exact.
 func stripHTML(page string) string {
 	page = hiddenHTML().ReplaceAllString(page, " ")
 	page = tagHTML().ReplaceAllString(page, " ")

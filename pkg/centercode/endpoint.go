@@ -12,11 +12,11 @@ import (
 	"fairbridge/pkg/internal/loopback"
 )
 
-// completeEndpoint makes a usable URL of a file endpoint as an answer spells it.
-// Documented is only that it "will not include the required project key"; how it
-// is left out is not, so an empty segment, a placeholder, a missing segment and
-// a missing "projects/KEY" are all filled in. The URL may be elsewhere than on
-// Centercode's own hosts: see CheckEndpoint.
+// completeEndpoint turns a file endpoint from an answer into a usable URL. The
+// documentation says only that it "will not include the required project key", not how the
+// key is left out, so an empty segment, a placeholder, a missing segment and a missing
+// "projects/KEY" are all completed. The URL may be on a host that is not Centercode's: see
+// CheckEndpoint.
 func (c *Client) completeEndpoint(project, raw string) (string, error) {
 	u, err := c.endpointURL(raw)
 	if err != nil {
@@ -45,7 +45,7 @@ func (c *Client) completeEndpoint(project, raw string) (string, error) {
 
 var apiVersion = lazyregexp.New(`^[vV][0-9]+$`)
 
-// withProject puts the project's key into the segments behind /api/v1/.
+// withProject inserts the project's key into the segments after /api/v1/.
 func withProject(rest []string, key string) []string {
 	if !strings.EqualFold(rest[0], "projects") {
 		return append([]string{"projects", key}, rest...)
@@ -59,15 +59,15 @@ func withProject(rest []string, key string) []string {
 	case next == "" || placeholderIn(next) != "":
 		return slices.Concat([]string{rest[0], key}, rest[2:])
 	case strings.HasPrefix(strings.ToLower(next), "feedback"):
-		return slices.Concat([]string{rest[0], key}, rest[1:]) // the segment is gone altogether
+		return slices.Concat([]string{rest[0], key}, rest[1:]) // the segment is missing
 	}
-	return rest // the project as something else than its key, its number perhaps
+	return rest // the project is there, but not by its key; by its number perhaps
 }
 
 var placeholder = lazyregexp.New(`^(?:\{+[^{}]*\}+|<[^<>]*>|\[[^\[\]]*\]|:[A-Za-z]\w*|null|undefined)$`)
 
-// placeholderIn returns the placeholder that an escaped path segment consists
-// of, "" if it is none.
+// placeholderIn returns the placeholder that makes up an escaped path segment, otherwise
+// "".
 func placeholderIn(segment string) string {
 	if text, err := url.PathUnescape(segment); err == nil && placeholder().MatchString(text) {
 		return text
@@ -75,9 +75,8 @@ func placeholderIn(segment string) string {
 	return ""
 }
 
-// FileEndpoint returns where a ticket's files, as in [Ticket].Files, have an
-// element: under its name to the letter or, where that is unambiguous, in any
-// case.
+// FileEndpoint finds an element in a ticket's files ([Ticket].Files): by its exact name or,
+// if that is unambiguous, regardless of case.
 func FileEndpoint(files map[string]string, element string) (endpoint string, ok bool) {
 	if endpoint, ok = files[element]; ok {
 		return endpoint, true
@@ -94,18 +93,18 @@ func FileEndpoint(files map[string]string, element string) (endpoint string, ok 
 	return endpoint, ok
 }
 
-// CheckEndpoint says why no file would be sent to an endpoint, which is absolute
-// or relative to the base URL; nil if one would be.
+// CheckEndpoint returns why an endpoint, absolute or relative to the base URL, would not be
+// sent files; nil if it would.
 func (c *Client) CheckEndpoint(raw string) error {
 	_, err := c.ownURL(raw)
 	return err
 }
 
-// ownURL is endpointURL for a URL that the API key may go to.
+// ownURL is endpointURL restricted to URLs that may receive the API key.
 func (c *Client) ownURL(raw string) (*url.URL, error) {
 	u, err := c.endpointURL(raw)
 	if err == nil && !c.isOwn(u) {
-		err = fmt.Errorf("is on the host %s, and centercode.baseUrl is on %s; the API key goes to no other host, "+
+		err = fmt.Errorf("is on the host %s, and centercode.baseUrl is on %s; the API key is sent to no other host "+
 			"unless centercode.hosts in fairbridge.yaml lists it", u.Host, c.base.Host)
 	}
 	if err != nil {
@@ -114,8 +113,8 @@ func (c *Client) ownURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// isOwn reports whether a URL is on the base URL's host, or on one of the further
-// hosts, over a connection as safe as the base URL's.
+// isOwn reports whether a URL is on the base URL's host or one of Config.Hosts, over a
+// connection that is as secure as the base URL's.
 func (c *Client) isOwn(u *url.URL) bool {
 	if u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && c.base.Scheme == "http" && loopback.IsHost(u.Hostname())) {
 		return false
@@ -132,8 +131,8 @@ func (c *Client) isOwn(u *url.URL) bool {
 	})
 }
 
-// endpointURL returns raw as an absolute URL without an API key. One that is
-// relative, or names the base URL's host, becomes one on the base URL.
+// endpointURL returns raw as an absolute URL without an API key. A relative URL, or one
+// with the base URL's host name, is resolved against the base URL.
 func (c *Client) endpointURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {
@@ -142,7 +141,7 @@ func (c *Client) endpointURL(raw string) (*url.URL, error) {
 	case u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https":
 		return nil, errors.New("is not an http URL")
 	case u.User != nil:
-		return nil, errors.New("holds a user or password")
+		return nil, errors.New("contains a user or password")
 	}
 	path, base := "/"+strings.TrimLeft(u.EscapedPath(), "/"), c.base.EscapedPath()
 	query := u.Query()
@@ -152,7 +151,7 @@ func (c *Client) endpointURL(raw string) (*url.URL, error) {
 		}
 	}
 	whole := &url.URL{Scheme: c.base.Scheme, Host: c.base.Host, RawQuery: query.Encode()}
-	// Behind a proxy that ends TLS a server may believe that it is http, or not
+	// A server behind a proxy that terminates TLS may think that its scheme is http, or not
 	// know its port. The request goes to the base URL's host either way.
 	if u.Host != "" && (!strings.EqualFold(u.Hostname(), c.base.Hostname()) || u.Port() != "" && portOf(u) != portOf(c.base)) {
 		whole.Host = u.Host
@@ -172,14 +171,14 @@ func (c *Client) endpointURL(raw string) (*url.URL, error) {
 	return withPath(whole, path), nil
 }
 
-// withoutQuery is an endpoint as an error may show it.
+// withoutQuery returns an endpoint as errors may show it.
 func withoutQuery(raw string) string {
 	before, _, _ := strings.Cut(raw, "?")
 	return clip.Text(Redact(oneLine(before)), maxEndpoint, "…")
 }
 
-// withPath returns u with an escaped path. It does not resolve the path against
-// anything, which would take empty segments out.
+// withPath returns u with an escaped path. It does not resolve the path, which would remove
+// empty segments.
 func withPath(u *url.URL, escaped string) *url.URL {
 	other := *u
 	other.Path, other.RawPath = escaped, ""

@@ -8,51 +8,50 @@ import (
 	"time"
 )
 
-// The operations that an [Error] names.
+// The values of Error.Op.
 const (
 	OpCreateTicket = "create ticket"
 	OpAddFile      = "add file"
 	OpFindTicket   = "find ticket"
-	OpProbe        = "ask whether it is well"
+	OpProbe        = "probe Centercode"
 )
 
-// Error is a request to Centercode that failed. Neither it nor what it wraps
-// shows a query string or the API key.
+// Error is a failed request to Centercode. Neither it nor the error that it wraps contains
+// a query string or the API key.
 type Error struct {
 	Op string // OpCreateTicket, OpAddFile, OpFindTicket or OpProbe
 	// Request is the method and path of the request, without a query; "" if none was
 	// made.
 	Request string
-	// Status is the answer's HTTP status, 0 if there was no answer. It is 2xx
-	// when the answer says success but cannot be understood, or refuses without a
-	// status of its own; a refusal's own status stands in for the 2xx that it came
-	// with.
+	// Status is the answer's HTTP status, 0 if there was no answer. It is 2xx if the answer
+	// reports success but cannot be understood, or contains a refusal without a status; if
+	// the refusal has a status, it replaces the 2xx.
 	Status int
-	// Description is what the answer says of the fault, at most 1,000 characters.
+	// Description is the answer's message, at most 1,000 characters.
 	Description string
-	// RetryAfter is the wait that the answer asks for, at most an hour; 0 if it
-	// asks for none. Cut says so where it asks for more.
+	// RetryAfter is the delay that the answer asks for, at most an hour; 0 if none. Cut
+	// describes a longer request that was shortened.
 	RetryAfter time.Duration
 	Cut        string
-	// Lost says that the request may have been carried out though its answer did
-	// not arrive or cannot be read: no answer after the request's header was
-	// written (of a file: after the end of its form was), a status that leaves a
-	// doubt, such as 502 and 302, or a success that broke off, is a web page, or
-	// holds a ticket and a refusal at once. Sending it again may do it twice. Never
-	// set for a request that only reads.
+	// Lost means that the request may have been carried out although its answer did not
+	// arrive or cannot be understood. That is so if there was no answer after the request's
+	// header was written (for a file: after the end of its form was); if the status leaves
+	// a doubt, as 502 and 302 do; or if a success broke off, is a web page, or contains
+	// both a ticket and a refusal. Sending the request again may carry it out twice. It is
+	// never set for a request that only reads.
 	Lost bool
-	// OwnFault says that it is a 500 in Centercode's own form: JSON with status and
-	// description. It is believed to have done nothing, but that is not certain.
+	// OwnFault means that the answer is a 500 in Centercode's own form: JSON with status
+	// and description. It is assumed to have done nothing, but that is not certain.
 	OwnFault bool
-	// Final says that the same request would fail the same way again, whatever the
-	// status is: it can never be sent, was refused within a success, or looks for
-	// what the data package does not have.
+	// Final means that the same request would fail in the same way again, whatever the
+	// status: it cannot be sent at all, was refused inside a success, or needs something
+	// that the data package lacks.
 	Final bool
-	Err   error // the cause where there is one beyond the answer
+	Err   error // the cause, if there is one besides the answer
 }
 
-// Error says what was answered to which request or, without an answer, what was being
-// done; then the description, a wait that was cut and the cause.
+// Error returns what was answered to which request or, without an answer, what was being
+// done; then the description, a shortened delay and the cause.
 func (e *Error) Error() string {
 	var b strings.Builder
 	switch {
@@ -78,9 +77,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause, without query strings.
 func (e *Error) Unwrap() error { return e.Err }
 
-// NotWell reports whether the answer, or that there was none, is that of a server
-// that is not well, or does not take the key: then others fail the same way. A
-// refusal of what was sent is not.
+// NotWell reports whether the server is failing or rejects the key, so that other requests
+// would fail in the same way. A refusal of what was sent does not count.
 func (e *Error) NotWell() bool {
 	switch e.Status {
 	case 0:
@@ -91,12 +89,12 @@ func (e *Error) NotWell() bool {
 	return e.Lost || e.Status/100 == 3 || e.Status >= http.StatusInternalServerError
 }
 
-// Permanent reports whether the same request would fail the same way again, and
-// did nothing. What is not known is not permanent.
+// Permanent reports whether the same request would fail in the same way again, and did
+// nothing. An unknown outcome is not permanent.
 func (e *Error) Permanent() bool { return e.Final || slices.Contains(refusals, e.Status) }
 
-// What statuses mean of a request that changes something. Centercode documents
-// 400 and 404; the others are HTTP's, RFC 9110 section 15.
+// What statuses mean for a request that changes something. Centercode documents 400 and
+// 404; the others are HTTP's (RFC 9110, section 15).
 var (
 	// refusals are certain: the request was understood and not carried out.
 	refusals = []int{
@@ -104,16 +102,16 @@ var (
 		http.StatusLengthRequired, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
 		http.StatusUnprocessableEntity,
 	}
-	// notNow did nothing either, but may go well another time or with another key.
+	// notNow did nothing either, but may succeed later or with another key.
 	notNow = []int{
 		http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooEarly,
 		http.StatusTooManyRequests, http.StatusServiceUnavailable,
 	}
 )
 
-// leavesDoubt reports whether a request may have been carried out though it was
-// answered with a status that is no success. A gateway that gave up says 502 or
-// 504, a redirect follows what was done: what nobody knows is a doubt.
+// leavesDoubt reports whether a request may have been carried out despite a status other
+// than success. A gateway that gave up answers 502 or 504, and a redirect may follow a
+// change. Unknown statuses leave a doubt, too.
 func leavesDoubt(status int) bool {
 	return !slices.Contains(refusals, status) && !slices.Contains(notNow, status)
 }

@@ -25,7 +25,7 @@ func TestDescribe(t *testing.T) {
 		{"errmsg", `{"errcode":310000,"errmsg":"no such source"}`, "no such source"},
 		{"JSON that says nothing", `{"code":3,"b":[{"c":"a tester's words"}]}`, "an answer with the keys b[].c, code"},
 		{"an echo of the request", `{"status":400,"request":{"submitter":"a@b.example","description":"a tester's words"}}`, "an answer with the keys request.description, request.submitter, status"},
-		{"JSON cut off", `{"request":{"submitter":"a@b.example","desc`, "something that begins as JSON and cannot be read"},
+		{"JSON cut off", `{"request":{"submitter":"a@b.example","desc`, "an answer that starts like JSON but cannot be parsed"},
 		{"a long text", strings.Repeat("a ", 300), strings.Repeat("a ", 99) + "a…"},
 		{"a text as JSON", `"The submitter is unknown."`, "The submitter is unknown."},
 		{"HTML", "<!DOCTYPE html><html><head><title>502</title><style>p{}</style><script>var x='<p>';</script></head><body><!-- hidden --><h1>Bad\n gateway</h1><p>a &amp; b</p></body>", "502 Bad gateway a & b"},

@@ -19,17 +19,17 @@ import (
 )
 
 const (
-	maxAnswerBytes = 1 << 20          // of an answer that is read for its content
-	maxErrorBytes  = 64 << 10         // of an answer that is read for its description
+	maxAnswerBytes = 1 << 20          // of an answer whose content matters
+	maxErrorBytes  = 64 << 10         // of an answer that is only described
 	answerTimeout  = 30 * time.Second // from the answer's header to the end of its body
 )
 
-// call is one operation and what its errors need to be told apart.
+// call is one operation, with what its errors need.
 type call struct {
 	op    string  // as in Error.Op
-	key   *secret // the API key, to be taken out of what comes back
-	reads bool    // changes nothing at the far end, so its answer cannot be lost
-	// method and target are those of the latest request; target is nil if there was none.
+	key   *secret // the API key, which is redacted from whatever comes back
+	reads bool    // changes nothing at the server, so a lost answer does not matter
+	// method and target are those of the latest request; target is nil before the first.
 	method string
 	target *url.URL
 	own    bool // target is one of Centercode's own URLs
@@ -46,8 +46,8 @@ func (c *Client) begin(op, apiKey string) *call {
 	return &call{op: op, key: key}
 }
 
-// ownRequest makes a request to one of Centercode's own URLs, with the API key. Its
-// error is an *Error.
+// ownRequest creates a request with the API key to one of Centercode's own URLs. Its error
+// is an *Error.
 func (x *call) ownRequest(ctx context.Context, method string, u *url.URL, body io.Reader) (*http.Request, error) {
 	target := *u
 	q := target.Query()
@@ -58,7 +58,7 @@ func (x *call) ownRequest(ctx context.Context, method string, u *url.URL, body i
 	return req, err
 }
 
-// plainRequest makes a request without the API key. Its error is an *Error.
+// plainRequest creates a request without the API key. Its error is an *Error.
 func (x *call) plainRequest(ctx context.Context, method string, u *url.URL, body io.Reader) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
 	if err != nil {
@@ -70,7 +70,7 @@ func (x *call) plainRequest(ctx context.Context, method string, u *url.URL, body
 	return req, nil
 }
 
-// request is the latest request as in Error.Request.
+// request returns the latest request as in Error.Request.
 func (x *call) request() string {
 	if x.target == nil {
 		return ""
@@ -82,17 +82,17 @@ func (x *call) request() string {
 	return x.method + " " + x.clip(where, maxForeign)
 }
 
-// cannotSend is the error of a request that could never be sent.
+// cannotSend returns the error of a request that can never be sent.
 func (x *call) cannotSend(err error) *Error {
 	return &Error{Op: x.op, Request: x.request(), Final: true, Err: x.key.redactError(err)}
 }
 
-// reply is a success that was read.
+// reply is a success and its body.
 type reply struct {
 	status int
 	header http.Header
-	body   []byte // without a byte order mark and outer space
-	broke  error  // why body is not whole, nil if it is
+	body   []byte // without a byte order mark and surrounding white space
+	broke  error  // why body is incomplete, nil if it is complete
 }
 
 var errTooLong = errors.New("the answer is longer")
@@ -111,9 +111,8 @@ func (c *Client) exchange(ctx context.Context, x *call, req *http.Request, limit
 
 // send sends a request. Its error is an *Error.
 func (x *call) send(ctx context.Context, by *http.Client, req *http.Request) (*http.Response, error) {
-	// A request whose header has not left cannot have been carried out. A new
-	// connection starts afresh: net/http repeats a request by itself only when
-	// nothing of it was written.
+	// A request whose header was not sent cannot have been carried out. A new connection
+	// resets this: net/http only retries a request of which nothing was written.
 	trace := &httptrace.ClientTrace{
 		GetConn:      func(string) { x.begun.Store(false) },
 		WroteHeaders: func() { x.begun.Store(true) },
@@ -132,9 +131,9 @@ func (x *call) send(ctx context.Context, by *http.Client, req *http.Request) (*h
 	return resp, nil
 }
 
-// read reads an answer: at most limit bytes of a success, for at most
-// answerTimeout, after which it calls cancel, which must end the body. What is no
-// success is an *Error, and so is a refusal that comes as one.
+// read reads an answer: at most limit bytes of a success, for at most answerTimeout, after
+// which it calls cancel, which must end the body. Any other status, and a refusal inside a
+// success, becomes an *Error.
 func (x *call) read(ctx context.Context, cancel func(), resp *http.Response, limit int64) (reply, error) {
 	success := resp.StatusCode/100 == 2
 	if !success {
@@ -151,7 +150,7 @@ func (x *call) read(ctx context.Context, cancel func(), resp *http.Response, lim
 		r.broke = fmt.Errorf("%w than %d bytes", errTooLong, limit)
 	}
 	if r.broke != nil {
-		// The cut may have gone through the key and left a part of it.
+		// The limit may have cut the key and left a part of it.
 		body = body[:max(0, min(len(body), int(limit))-x.key.longest())]
 	}
 	r.body = bytes.TrimSpace(trimBOM(body))
@@ -164,7 +163,7 @@ func (x *call) read(ctx context.Context, cancel func(), resp *http.Response, lim
 	return r, nil
 }
 
-// failed is the error that an answer outside 2xx stands for.
+// failed returns the error for an answer outside 2xx.
 func (x *call) failed(r reply) *Error {
 	wait := retryafter.Read(r.header, time.Now())
 	e := &Error{Op: x.op, Request: x.request(), Status: r.status, RetryAfter: wait.Granted, Cut: wait.String()}
@@ -181,7 +180,7 @@ func (x *call) failed(r reply) *Error {
 	return e
 }
 
-// refused is the error of a success that holds a refusal, nil for any other.
+// refused returns the error for a success that contains a refusal, otherwise nil.
 func (x *call) refused(r reply) *Error {
 	if r.broke != nil {
 		return nil
@@ -208,23 +207,23 @@ func (x *call) refused(r reply) *Error {
 	return x.failed(inner)
 }
 
-// description makes text from outside fit for an error's description.
+// description turns text from outside into an error's description.
 func (x *call) description(text string) string { return x.clip(text, maxDescription) }
 
-// clip makes text from outside one line of at most limit characters, without a
-// secret or a part of one.
+// clip turns text from outside into one line of at most limit characters, without a secret
+// or a part of one.
 func (x *call) clip(text string, limit int) string {
-	// Once more after it is one line: what was left out may have stood in a key.
+	// Redact again once it is one line: the removed characters may have been inside a key.
 	return clip.Text(x.key.redact(oneLine(x.key.redact(text))), limit, "…")
 }
 
-// isPage reports whether a body is markup: Centercode's own answers are JSON.
+// isPage reports whether a body is markup; Centercode itself answers in JSON.
 func isPage(body []byte) bool { return bytes.HasPrefix(body, []byte("<")) }
 
 func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }
 
-// ctxError makes sure that the fault of an ended context says so: net/http
-// reports the connection that broke because of it now and then.
+// ctxError makes sure that the error of an ended context wraps the context's: net/http
+// sometimes reports the connection that broke because of it.
 func ctxError(ctx context.Context, err error) error {
 	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("%w: %w", ctx.Err(), err)

@@ -17,22 +17,21 @@ const (
 	maxPageBytes    = 8 << 20 // of one page
 )
 
-// Lookup asks which ticket has a value in a column of a data package, which is a
-// report that the customer designs.
+// Lookup searches a column of a data package, a report that the customer designs, for a
+// value, to find its ticket.
 type Lookup struct {
 	Project      string // the project's key
 	Package      string // the data package's key
 	Column       string // the name of the column to search
 	TicketColumn string // the name of the column that holds the ticket's id
-	Value        string // what to look for, to the letter
-	APIKey       string // never shown in an error
+	Value        string // the exact value to search for
+	APIKey       string // never part of an error
 }
 
-// FindTicket pages through a data package until a row has the value. It reports
-// found false only after it has read every page; a package that has more than
-// 500 pages, lacks a column, or does not say the ticket's id is an error. Errors
-// are *[Error]; of one that is Permanent the look-up cannot work, whenever it is
-// tried.
+// FindTicket pages through a data package until a row has the value. found is false only
+// after it has read every page. A package that has more than 500 pages, lacks a column, or
+// lacks the ticket's id is an error. Errors are *[Error]; after a Permanent one, the
+// look-up cannot work at any time.
 func (c *Client) FindTicket(ctx context.Context, l Lookup) (ticketID string, found bool, err error) {
 	x := c.begin(OpFindTicket, l.APIKey)
 	x.reads = true
@@ -51,7 +50,7 @@ func (c *Client) FindTicket(ctx context.Context, l Lookup) (ticketID string, fou
 		if found {
 			return id, true, nil
 		}
-		// Without a total, a page without rows is the end.
+		// Without a total, a page without rows is the last.
 		total, err := strconv.Atoi(page.Paging.TotalPages.String())
 		if len(page.Data) == 0 || err == nil && n >= total {
 			return "", false, nil
@@ -60,7 +59,7 @@ func (c *Client) FindTicket(ctx context.Context, l Lookup) (ticketID string, fou
 	return "", false, unfit(http.StatusOK, fmt.Sprintf("data package %q has more than %d pages: narrow its filter", l.Package, maxPackagePages))
 }
 
-// packagePage gets one page; pages count from 1. Its error is an *Error.
+// packagePage requests one page, counted from 1. Its error is an *Error.
 func (c *Client) packagePage(ctx context.Context, x *call, l Lookup, n int) (page packagePage, status int, err error) {
 	u, err := c.url("projects", l.Project, "feedbackDataPackages", l.Package)
 	if err != nil {
@@ -83,8 +82,8 @@ func (c *Client) packagePage(ctx context.Context, x *call, l Lookup, n int) (pag
 		return packagePage{}, 0, e
 	}
 	if page, err = readPackagePage(answer.body); err != nil {
-		// What is JSON is Centercode's word; a page of something in between may
-		// be another one next time.
+		// JSON comes from Centercode; a web page from something in between may be gone next
+		// time.
 		e.Final = json.Valid(answer.body)
 		e.Description = x.description("the answer is not a page of a data package: " + x.describe(answer.body))
 		return packagePage{}, 0, e
@@ -92,7 +91,8 @@ func (c *Client) packagePage(ctx context.Context, x *call, l Lookup, n int) (pag
 	return page, answer.status, nil
 }
 
-// packagePage is one page as Centercode's sample code for data packages reads it.
+// packagePage is one page, in the form that Centercode's sample code for data packages
+// reads.
 type packagePage struct {
 	Paging struct {
 		TotalPages json.Number `json:"totalPages"`
@@ -121,7 +121,7 @@ func readPackagePage(body []byte) (packagePage, error) {
 	return page, nil
 }
 
-// find looks for the row of l on the page.
+// find searches the page for the row of l.
 func (p packagePage) find(l Lookup) (ticketID string, found bool, err error) {
 	if len(p.Data) == 0 && len(p.Fields) == 0 {
 		return "", false, nil // an empty report
@@ -136,7 +136,8 @@ func (p packagePage) find(l Lookup) (ticketID string, found bool, err error) {
 	}
 	for _, row := range p.Data {
 		if len(row) != len(p.Fields) {
-			// Which column is left out is a guess, and a wrong one misses the ticket.
+			// Which column is missing would be a guess, and a wrong guess misses the
+			// ticket.
 			return "", false, fmt.Errorf("the data package has a row of %d cells for %d columns", len(row), len(p.Fields))
 		}
 		if !slices.Contains(row[column].texts(), l.Value) {
@@ -150,7 +151,7 @@ func (p packagePage) find(l Lookup) (ticketID string, found bool, err error) {
 	return "", false, nil
 }
 
-// column finds a column by its name, to the letter or, failing that, in any case.
+// column finds a column by its exact name or, failing that, regardless of case.
 func (p packagePage) column(name string) (int, error) {
 	var names []string
 	for i, field := range p.Fields {
@@ -167,7 +168,7 @@ func (p packagePage) column(name string) (int, error) {
 	return 0, fmt.Errorf("the data package has no column %q; it has %s", name, strings.Join(names, ", "))
 }
 
-// texts returns what a cell shows and then what it is made of.
+// texts returns what a cell displays, then its components.
 func (c packageCell) texts() []string {
 	var texts []string
 	for _, v := range append([]any{c.ComputedValue}, c.Values...) {

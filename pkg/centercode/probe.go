@@ -6,20 +6,19 @@ import (
 	"net/http"
 )
 
-// ProbeRequest says where to ask whether Centercode is well.
+// ProbeRequest is where to ask whether Centercode is responding.
 type ProbeRequest struct {
 	Project string // the project's key
-	Source  string // the key of an External Source of it
+	Source  string // the key of one of its External Sources
 	Package string // the key of a data package; "" if there is none
-	APIKey  string // never shown in an error
+	APIKey  string // never part of an error
 }
 
-// Probe asks for something that changes nothing, with the key: the first page of
-// the data package or, without one, the address that tickets are sent to. What
-// Centercode answers to a GET there is not documented, so any answer will do but
-// those of a server that is not well, or does not take the key: 401, 403, 408,
-// 425, 429 and 5xx, and a web page in place of a data package. The error is an
-// *[Error].
+// Probe sends a request that changes nothing, with the key: for the first page of the data
+// package or, without one, to the address of new tickets. What Centercode answers to a GET
+// there is not documented, so any answer counts as a success except that of a failing
+// server or a rejected key: 401, 403, 408, 425, 429 and 5xx, and a web page in place of a
+// data package. The error is an *[Error].
 func (c *Client) Probe(ctx context.Context, p ProbeRequest) error {
 	x := c.begin(OpProbe, p.APIKey)
 	x.reads = true

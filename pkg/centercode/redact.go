@@ -12,26 +12,26 @@ import (
 	"fairbridge/pkg/internal/lazyregexp"
 )
 
-// mark stands where something was taken out. It holds nothing that the patterns
-// below stop at, so that redacting twice changes nothing.
+// mark replaces redacted text. None of the patterns below match it, so that redacting twice
+// changes nothing.
 const mark = "REDACTED"
 
-// minLiteralKey is the length from which a key is also looked for by its value.
-// A shorter one is not a secret, and would take words out of every text.
+// minLiteralKey is the length from which a key is also searched for by value. A shorter key
+// is not a secret, and would remove words from any text.
 const minLiteralKey = 6
 
 var (
 	userinfo = lazyregexp.New(`://[^\s/?#@"'<>]+@`)
 	urlQuery = lazyregexp.New(`(?i)([a-z][a-z0-9+.\-]*://[^\s"'<>?]*)\?[^\s"'<>]*`)
 	anyQuery = lazyregexp.New(`\?[\w.~%\[\]\-]+=[^\s"'<>]*`)
-	// The name, an assignment in plain text, JSON or percent-encoding (also
-	// encoded more than once), and the value up to where one must end.
+	// The name, an assignment in plain text, JSON or percent-encoding (including repeated
+	// encoding), and the value.
 	keyValue = lazyregexp.New(`(?i)(api[-_ ]?key["'\\]*(?:\s*[:=]\s*|%(?:25)*3[ad])["'\\]*)[^\s"'<>&]+`)
 )
 
-// Redact takes out of text the value of every apiKey, and of every URL its query
-// and its user and password. It is for any text that may quote a URL: an error,
-// a log line, a dead letter's description.
+// Redact removes from text the value of every apiKey, and from every URL the query, user
+// and password. Use it for any text that may quote a URL: an error, a log line, a dead
+// letter's description.
 func Redact(s string) string {
 	s = urlQuery().ReplaceAllString(s, "${1}?"+mark)
 	s = anyQuery().ReplaceAllString(s, "?"+mark)
@@ -39,11 +39,11 @@ func Redact(s string) string {
 	return userinfo().ReplaceAllString(s, "://")
 }
 
-// secret is an API key as it may be echoed: in any case, escaped for a URL, HTML
-// or JSON, once or more, and broken over lines.
+// secret matches an API key however it is echoed: in any case, escaped for a URL, HTML or
+// JSON, once or repeatedly, and broken over lines.
 type secret struct {
 	value string
-	// pattern matches every spelling; nil if the key is too short to be looked for.
+	// pattern matches every spelling; nil if the key is too short.
 	pattern func() *regexp.Regexp
 }
 
@@ -55,8 +55,8 @@ func newSecret(key string) *secret {
 	return s
 }
 
-// redact does as [Redact] and also takes out the key itself, wherever and however
-// a server may have echoed it.
+// redact does what [Redact] does, and also removes the key itself, wherever and however a
+// server has echoed it.
 func (s *secret) redact(text string) string {
 	if s.pattern != nil {
 		text = s.pattern().ReplaceAllLiteralString(text, mark)
@@ -64,24 +64,24 @@ func (s *secret) redact(text string) string {
 	return Redact(text)
 }
 
-// in reports whether text shows the key.
+// in reports whether text contains the key.
 func (s *secret) in(text string) bool {
 	return len(text) >= minLiteralKey && s.pattern != nil && s.pattern().MatchString(text)
 }
 
-// longest is the length in bytes from which no spelling's beginning is left when
-// so much is cut off a text's end.
+// longest returns how many bytes to cut off a text's end to be sure to remove the beginning
+// of any spelling.
 func (s *secret) longest() int { return maxSpelling * len(s.value) }
 
-// maxSpelling is that of one byte of a key: "&amp;#x002b;" with a line break.
+// maxSpelling is the longest spelling of one byte of a key: "&amp;#x002b;" with a line
+// break.
 const maxSpelling = 16
 
-// gap is what may stand between a key's characters: space, line breaks in any
-// escaping, invisible characters, tags.
+// gap is what may separate a key's characters: white space, line breaks in any escaping,
+// invisible characters, tags.
 const gap = `(?:[\s\x00\pZ\p{Cf}]|=\r?\n|\\+[rnt]|\\+u000[ad9]|%(?:25)*0[ad9]|&#(?:x0*[ad9]|10|13|9);|<[^<>]*>)*`
 
-// spellings is a regular expression of the ways in which a key may stand in a
-// text.
+// spellings returns a regular expression that matches any spelling of the key.
 func spellings(key string) string {
 	var b strings.Builder
 	b.WriteString("(?i)")
@@ -107,7 +107,8 @@ func spellings(key string) string {
 	return b.String()
 }
 
-// entities are HTML's names of what a key may hold besides letters and digits.
+// entities are the HTML names of characters besides letters and digits that a key may
+// contain.
 var entities = map[rune]string{
 	'&': "amp", '<': "lt", '>': "gt", '"': "quot", '\'': "apos", '+': "plus", '/': "sol", '=': "equals", '_': "(?:lowbar|underbar)",
 	'-': "(?:hyphen|dash)", '.': "period", ':': "colon", ';': "semi", ',': "comma", '@': "commat", '$': "dollar", '%': "percnt",
@@ -115,10 +116,9 @@ var entities = map[rune]string{
 	'{': "(?:lcub|lbrace)", '}': "(?:rcub|rbrace)", '|': "(?:verbar|vert)", '\\': "bsol", '^': "hat", '`': "(?:grave|DiacriticalGrave)",
 }
 
-// redactError returns err in a form that does not show the key or a query
-// string. errors.Is sees through it.
+// redactError returns err without the key and query strings. errors.Is still works on it.
 func (s *secret) redactError(err error) error {
-	// *url.Error quotes the whole URL; what it wraps says the rest.
+	// *url.Error quotes the whole URL; the error that it wraps has the rest.
 	for ue := (*url.Error)(nil); errors.As(err, &ue) && ue.Err != nil && err != ue.Err; {
 		err = ue.Err
 	}
@@ -128,8 +128,7 @@ func (s *secret) redactError(err error) error {
 	return err
 }
 
-// redacted stands for an error whose own text must not be seen. It has neither
-// Unwrap nor As, which would hand that text out.
+// redacted hides an error's text. It has neither Unwrap nor As, which would expose it.
 type redacted struct {
 	text string
 	err  error

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Services answer 200 with a refusal in it, in many forms. Taken for a success,
-// the feedback would be gone without a trace. The names are compared as those of
-// answer.go, and looked for at the top and one level down.
+// Services answer 200 with a refusal inside, in many forms. Treating one as a success would
+// lose the feedback without a trace. Names are compared as in answer.go, at the top level
+// and one level down.
 var (
 	statusNames  = []string{"status", "statuscode", "code"}
 	failedWords  = []string{"fail", "failed", "failure", "error"}
@@ -22,8 +22,8 @@ var (
 
 type object = map[string]json.RawMessage
 
-// findRefusal looks for a refusal in the body of a success. status is the HTTP
-// status that it states, 0 if it states none.
+// findRefusal searches the body of a success for a refusal. status is the HTTP status that
+// the refusal states, 0 if none.
 func findRefusal(body []byte) (status int, refused bool) {
 	top, ok := topObject(body)
 	if !ok {
@@ -44,7 +44,7 @@ func findRefusal(body []byte) (status int, refused bool) {
 	return status, refused
 }
 
-// topObject reads a JSON object, or a list of just one.
+// topObject reads a JSON object, or a list with one.
 func topObject(body []byte) (object, bool) {
 	if !json.Valid(body) {
 		return nil, false
@@ -65,7 +65,7 @@ func asList(raw json.RawMessage) (list []json.RawMessage, ok bool) {
 	return list, ok
 }
 
-// refusalIn looks at the fields of one object.
+// refusalIn checks the fields of one object.
 func refusalIn(fields object, top bool) (status int, refused bool) {
 	for _, key := range sortedKeys(fields) {
 		v, name := fields[key], normalName(key)
@@ -91,8 +91,8 @@ func refusalIn(fields object, top bool) (status int, refused bool) {
 	return status, refused
 }
 
-// failingStatus reads a status of 400 or more. One that is called just "status"
-// is text only at the top: further down it may be the ticket's own.
+// failingStatus reads a status of 400 or more. A field named just "status" may be text only
+// at the top level: further down it may belong to the ticket.
 func failingStatus(v json.RawMessage, plain, top bool) (status int, is bool) {
 	text := textOf(v)
 	if plain && !top && bytes.HasPrefix(v, []byte(`"`)) {
@@ -103,7 +103,7 @@ func failingStatus(v json.RawMessage, plain, top bool) (status int, is bool) {
 	}
 	number, _, _ := strings.Cut(text, " ") // "400 Bad Request"
 	n, err := strconv.ParseFloat(number, 64)
-	if err != nil && n == 0 || !(n >= 400) { // what is too large for a number is infinite
+	if err != nil && n == 0 || !(n >= 400) { // a number that is too large becomes infinite
 		return 0, false
 	}
 	if n < 600 && n == float64(int(n)) {
@@ -112,8 +112,8 @@ func failingStatus(v json.RawMessage, plain, top bool) (status int, is bool) {
 	return status, true
 }
 
-// statusWithin is the status that an error states: {"error": {"code": 400}},
-// {"errors": [{"status": "400"}]}.
+// statusWithin returns the status inside an error: {"error": {"code": 400}}, {"errors":
+// [{"status": "400"}]}.
 func statusWithin(v json.RawMessage) int {
 	list, ok := asList(v)
 	if !ok {
@@ -132,7 +132,7 @@ func statusWithin(v json.RawMessage) int {
 	return 0
 }
 
-// isEmpty reports whether a value says that there is nothing.
+// isEmpty reports whether a value means "nothing".
 func isEmpty(v json.RawMessage) bool {
 	switch string(v) {
 	case "null", "false", "0":
@@ -148,7 +148,7 @@ func isEmpty(v json.RawMessage) bool {
 	return ok && len(list) == 0
 }
 
-// textOf returns a string or a number as text, trimmed, "" for anything else.
+// textOf returns a string or a number as trimmed text, and "" for anything else.
 func textOf(v json.RawMessage) string {
 	d := json.NewDecoder(bytes.NewReader(v))
 	d.UseNumber()
@@ -159,7 +159,7 @@ func textOf(v json.RawMessage) string {
 	return strings.TrimSpace(scalar(value))
 }
 
-// inOwnForm recognises an error as Centercode documents it: {"status": 404,
+// inOwnForm recognises an error in the form that Centercode documents: {"status": 404,
 // "description": "..."}.
 func inOwnForm(body []byte) bool {
 	top, ok := topObject(body)

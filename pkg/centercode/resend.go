@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	// maxPeek is how much of a file of unknown size is read to see whether it ends
-	// there: what is that small is sent with its length.
+	// maxPeek is how much of a file of unknown size is read to find its end: a file up to
+	// that size is sent with its length.
 	maxPeek = 1 << 20
-	// maxMoves is how many redirects one upload follows.
+	// maxMoves is how many redirects an upload follows.
 	maxMoves = 5
 )
 
-// content is the file of an upload: its source, and how to have it again.
+// content is the file of an upload: its source, and how to open it again.
 type content struct {
 	body   io.Reader
 	size   int64 // -1 if not known
@@ -31,7 +31,7 @@ type content struct {
 	closes []io.Closer
 }
 
-// peek learns the size of a file that is small. Its error is the source's.
+// peek finds the size of a small file. Its error is the source's.
 func (f *content) peek() error {
 	if f.size >= 0 {
 		return nil
@@ -49,11 +49,11 @@ func (f *content) peek() error {
 	return nil
 }
 
-// errGone says that a file cannot be had again.
-var errGone = errors.New("some of the file was read, and it cannot be had again")
+// errGone means that a file cannot be read again.
+var errGone = errors.New("part of the file was read, and it cannot be read again")
 
-// rewind makes the file ready to be read from its first byte. An error that is
-// not errGone is the source's.
+// rewind makes the file readable from its first byte again. An error other than errGone is
+// the source's.
 func (f *content) rewind(ctx context.Context) error {
 	switch {
 	case !f.used:
@@ -68,19 +68,19 @@ func (f *content) rewind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.close() // what was open before
+	f.close() // the previous source
 	f.body, f.size, f.used, f.closes = body, size, false, []io.Closer{body}
 	return f.peek()
 }
 
-// spool puts the file into a temporary one, and so learns its size.
+// spool copies the file into a temporary one, which also gives its size.
 func (f *content) spool(dir string) (read, write error) {
 	temp, err := os.CreateTemp(dir, "fairbridge-upload-*")
 	if err != nil {
 		return nil, err
 	}
 	f.closes = append(f.closes, temporary{temp})
-	// Where that can be done, it has no name from now on: a process that is killed
+	// Where the system allows it, the file loses its name now: a process that is killed
 	// leaves nothing behind.
 	_ = os.Remove(temp.Name())
 	source := &watched{Reader: f.body}
@@ -100,21 +100,21 @@ func (f *content) spool(dir string) (read, write error) {
 
 func (f *content) close() {
 	for _, c := range f.closes {
-		_ = c.Close() // was only read, or is thrown away
+		_ = c.Close() // it was only read, or is thrown away
 	}
 	f.closes = nil
 }
 
-// temporary is a file that goes when it is closed.
+// temporary is a file that is removed when it is closed.
 type temporary struct{ *os.File }
 
 func (t temporary) Close() error {
 	err := t.File.Close()
-	_ = os.Remove(t.Name()) // is gone already, but on Windows
+	_ = os.Remove(t.Name()) // already removed, except on Windows
 	return err
 }
 
-// watched remembers what went wrong with a reader, but for its end.
+// watched records a reader's error, except EOF.
 type watched struct {
 	io.Reader
 	err error
@@ -128,8 +128,8 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// changeFor returns what has to be done before the file is sent again, nil if the
-// answer is to be taken as it is. resp stands for a request that did nothing.
+// changeFor returns what has to change before the file is sent again, nil if the answer
+// stands. resp belongs to a request that did nothing.
 func (u *upload) changeFor(resp *http.Response, req *http.Request) func(context.Context) error {
 	switch status := resp.StatusCode; {
 	case status == http.StatusExpectationFailed && req.Header.Get("Expect") != "":
@@ -148,7 +148,7 @@ func (u *upload) changeFor(resp *http.Response, req *http.Request) func(context.
 				return sourceFault(ctx, read)
 			case write != nil:
 				return &Error{Op: u.call.op, Request: u.call.request(), Status: status, Description: noLength,
-					Err: fmt.Errorf("put the file into a temporary one: %w", write)}
+					Err: fmt.Errorf("copy the file into a temporary one: %w", write)}
 			}
 			return nil
 		}
@@ -166,9 +166,9 @@ func (u *upload) changeFor(resp *http.Response, req *http.Request) func(context.
 	return nil
 }
 
-const noLength = "the source gave no length, and Centercode takes no file without one"
+const noLength = "the source gave no length, and Centercode accepts no file without one"
 
-// rewind makes the file ready for another request after an answer of a status.
+// rewind prepares the file for another request after an answer with that status.
 func (u *upload) rewind(ctx context.Context, status int) error {
 	err := u.file.rewind(ctx)
 	if err == nil {
@@ -184,10 +184,10 @@ func (u *upload) rewind(ctx context.Context, status int) error {
 	return e
 }
 
-// movedTo is where an answer sends the file, and what reaches that: an https URL, or
-// one that is as safe as the base URL.
+// movedTo returns where an answer redirects the file, and the client for it: to an https
+// URL, or one that is as secure as the base URL.
 func (u *upload) movedTo(resp *http.Response, req *http.Request) (to *url.URL, by *http.Client, err error) {
-	to, err = resp.Location() // against the request's URL
+	to, err = resp.Location() // relative to the request's URL
 	if err != nil {
 		return nil, nil, err
 	}
@@ -200,7 +200,7 @@ func (u *upload) movedTo(resp *http.Response, req *http.Request) (to *url.URL, b
 		return nil, nil, errors.New("not a place for a file")
 	}
 	to.Fragment = ""
-	if query := to.Query(); query.Has("apiKey") { // repeated
+	if query := to.Query(); query.Has("apiKey") { // the answer has repeated it
 		query.Del("apiKey")
 		to.RawQuery = query.Encode()
 	}

@@ -181,10 +181,10 @@ func TestAddFileMovedElsewhere(t *testing.T) {
 	}{
 		{"allowed", store.URL + "/x", onlyStore, nil, "", ""},
 		{"Centercode's own", store.URL + "/x", public, []string{store.Listener.Addr().String()}, apiKey, ""},
-		{"this machine", store.URL + "/x", public, nil, "", "no file may go to its address"},
+		{"this machine", store.URL + "/x", public, nil, "", "files must not be sent to this address"},
 		{"a private network", "https://10.1.2.3/x", public, nil, "", "10.1.2.3"},
 		{"a cloud's metadata", "https://169.254.169.254/x", public, nil, "", "169.254.169.254"},
-		{"a name of this machine", "https://localhost/x", public, nil, "", "no file may go to its address"},
+		{"a name of this machine", "https://localhost/x", public, nil, "", "files must not be sent to this address"},
 		{"in two moves", store.URL + "/x?on=" + url.QueryEscape("https://[fd00:ec2::254]/y"), onlyStore, nil, "", "fd00:ec2::254"},
 		{"no encryption", "http://127.0.0.1/x", onlyStore, nil, "", "answered 307"},
 		{"nothing is allowed", store.URL + "/x", nil, nil, "", "answered 307"},

@@ -10,29 +10,29 @@ import (
 	"path"
 )
 
-// CreateRequest asks for a ticket.
+// CreateRequest is a request for a ticket.
 type CreateRequest struct {
 	Project string          // the project's key
 	Source  string          // the External Source's key
-	APIKey  string          // never shown in an error
-	Body    json.RawMessage // a JSON object: parameter name to value
+	APIKey  string          // never part of an error
+	Body    json.RawMessage // a JSON object: parameter names and values
 }
 
-// Ticket is a ticket that Centercode made.
+// Ticket is a ticket that Centercode has created.
 type Ticket struct {
-	// ID is what the answer calls the ticket; "" if it does not say.
+	// ID is the ticket's id in the answer; "" if it has none.
 	ID string
-	// Files maps a file element to the absolute URL that takes its file, completed
-	// with the project key, without the API key. One that is not on a host of
-	// Centercode's is in it too: see [Client.CheckEndpoint]. At most 32 KiB in all.
+	// Files maps file elements to the absolute URLs that take their files, completed with
+	// the project key, without the API key. It includes URLs that are not on a Centercode
+	// host: see [Client.CheckEndpoint]. At most 32 KiB in all.
 	Files map[string]string
-	// AnswerKeys are the answer's key paths ("ticket.files[].url"), sorted, at
-	// most 60: what a person needs to see where an element's endpoint was not
-	// found. Never a value.
+	// AnswerKeys are the answer's key paths ("ticket.files[].url"), sorted, at most 60,
+	// never with a value. They help a person to find out why an element's endpoint was not
+	// found.
 	AnswerKeys []string
 }
 
-// TicketURL is where [Client.CreateTicket] sends a ticket, without the API key.
+// TicketURL returns where [Client.CreateTicket] sends a ticket, without the API key.
 func (c *Client) TicketURL(project, source string) (string, error) {
 	u, err := c.url("projects", project, "feedback", source)
 	if err != nil {
@@ -41,22 +41,21 @@ func (c *Client) TicketURL(project, source string) (string, error) {
 	return u.String(), nil
 }
 
-// CreateTicket makes a ticket through an External Source. An error is an
-// *[Error]; only one with neither Lost nor OwnFault set may be sent again without
-// the danger of a second ticket.
+// CreateTicket creates a ticket through an External Source. An error is an *[Error]; only
+// if neither Lost nor OwnFault is set can the request be sent again without the risk of a
+// second ticket.
 //
-// A success means that there is a ticket if its body is JSON or empty, or if its
-// status is 201 or 204, whatever the body is; any other page under 2xx is what
-// something in between has put there, and the answer counts as lost. A refusal
-// that comes with a success is taken at its word.
+// An answer means success if its body is JSON or empty, or if its status is 201 or 204,
+// whatever the body. Any other page with a 2xx status comes from something in between, and
+// counts as a lost answer. A refusal inside a success counts as a refusal.
 func (c *Client) CreateTicket(ctx context.Context, r CreateRequest) (Ticket, error) {
 	x := c.begin(OpCreateTicket, r.APIKey)
 	u, err := c.url("projects", r.Project, "feedback", r.Source)
 	if err != nil {
 		return Ticket{}, x.cannotSend(fmt.Errorf("ticket endpoint: %w", err))
 	}
-	// A bytes.Reader lets net/http start again by itself on a connection that
-	// turned out to be closed before anything was written.
+	// With a bytes.Reader, net/http can retry on its own if the connection turns out to be
+	// closed before anything was written.
 	req, err := x.ownRequest(ctx, http.MethodPost, u, bytes.NewReader(r.Body))
 	if err != nil {
 		return Ticket{}, err
@@ -69,7 +68,7 @@ func (c *Client) CreateTicket(ctx context.Context, r CreateRequest) (Ticket, err
 	return c.readTicket(x, r.Project, answer)
 }
 
-// readTicket reads a success that is no refusal. Its error is an *Error.
+// readTicket reads a success that contains no refusal. Its error is an *Error.
 func (c *Client) readTicket(x *call, project string, r reply) (Ticket, error) {
 	certain := r.status == http.StatusCreated || r.status == http.StatusNoContent
 	nameless := Ticket{ID: x.plainID(idFromLocation(r.header))}
@@ -90,7 +89,7 @@ func (c *Client) readTicket(x *call, project string, r reply) (Ticket, error) {
 	if ticket.ID == "" {
 		ticket.ID = nameless.ID
 	}
-	room := 32 << 10 // the ledger keeps them in an item of bounded size
+	room := 32 << 10 // the ledger keeps them in an item of limited size
 	for _, element := range sortedKeys(a.files) {
 		endpoint, err := c.completeEndpoint(project, a.files[element])
 		if err != nil || x.key.in(element+endpoint) {
@@ -107,7 +106,7 @@ func (c *Client) readTicket(x *call, project string, r reply) (Ticket, error) {
 	return ticket, nil
 }
 
-// plainID is an id that does not show the API key.
+// plainID returns an id, or "" if it contains the API key.
 func (x *call) plainID(id string) string {
 	if x.key.in(id) {
 		return ""
@@ -115,8 +114,8 @@ func (x *call) plainID(id string) string {
 	return id
 }
 
-// idFromLocation takes the ticket's id from the URL of what was created
-// (RFC 9110, section 10.2.2): its last segment.
+// idFromLocation takes the ticket's id from the last segment of the Location header (RFC
+// 9110, section 10.2.2).
 func idFromLocation(h http.Header) string {
 	u, err := url.Parse(h.Get("Location"))
 	if err != nil || u.Path == "" || u.Path == "/" {

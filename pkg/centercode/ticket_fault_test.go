@@ -56,7 +56,7 @@ func TestCreateTicketFaults(t *testing.T) {
 		{"a web page after the ticket", centercodesim.Fault{Status: 200, Body: centercodesim.BodyHTML, After: true}, 200, true, 1, "not JSON", 0},
 		{"half an answer", centercodesim.Fault{Status: 200, Body: centercodesim.BodyTruncated, After: true}, 200, true, 1, "unexpected EOF", 0},
 		{"an endless answer", centercodesim.Fault{Status: 200, Body: centercodesim.BodyEndless, After: true}, 200, true, 1, "longer than 1048576 bytes", 0},
-		{"an endless refusal", centercodesim.Fault{Status: 500, Body: centercodesim.BodyEndless}, 500, true, 0, "cannot be read", 0},
+		{"an endless refusal", centercodesim.Fault{Status: 500, Body: centercodesim.BodyEndless}, 500, true, 0, "cannot be parsed", 0},
 		{"a redirect", centercodesim.Fault{Status: 307, Location: "/elsewhere"}, 307, true, 0, "not followed; is the base URL right? Location: /elsewhere", 0},
 		{"a redirect after the ticket", centercodesim.Fault{Status: 302, After: true}, 302, true, 1, "", 0},
 		{"a ticket and a refusal", centercodesim.Fault{Answer: `{"ticketId":71,"success":false,"message":"too late"}`, After: true}, 200, true, 1, "a ticket (71)", 0},

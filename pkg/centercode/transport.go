@@ -15,22 +15,21 @@ import (
 	"time"
 )
 
-// Timeouts of [NewTransport]. There is no total one: an upload may take minutes.
+// Timeouts of [NewTransport]. There is no total one, since an upload may take minutes.
 const (
 	dialTimeout      = 10 * time.Second
 	handshakeTimeout = 10 * time.Second
-	// From the end of the request to the answer's header. Long, since a server
-	// may copy or scan a file of 2 GB before it answers.
+	// From the end of the request to the answer's header. It is long because a server may
+	// copy or scan a file of 2 GB before it answers.
 	headerTimeout = 2 * time.Minute
-	// A server that does not know Expect: 100-continue gets the body after this.
+	// After this, a server that does not support Expect: 100-continue gets the body.
 	continueTimeout = time.Second
-	// For one piece of a body to be taken by the network.
+	// For the network to accept one piece of a body.
 	writeTimeout = time.Minute
-	// A POST on a connection that the server is just closing, or that went stale
-	// while a Lambda was frozen, looks like a lost answer. Servers close idle
-	// connections after 5 s at the least (Apache, Node), so ours are used again
-	// only well before that. net/http compares wall clock times here, which
-	// counts the frozen time in.
+	// A POST on a connection that the server is just closing, or that went stale while a
+	// Lambda was frozen, looks like a lost answer. Servers close idle connections after at
+	// least 5 s (Apache, Node), so ours are reused only well before that. net/http compares
+	// wall clock times here, so time frozen counts.
 	idleTimeout = 3 * time.Second
 )
 
@@ -47,21 +46,20 @@ const (
 	enough = 128 << 10
 )
 
-// NewTransport returns a transport made for uploads: large writes, no total
-// timeout, HTTP/1.1, the proxy of the environment, no transparent decompression.
-// Its TLSClientConfig may be set before the first request; a Clone of it keeps
-// using the original's.
+// NewTransport returns a transport for uploads: large writes, no total timeout, HTTP/1.1,
+// the environment's proxy, no transparent decompression. Its TLSClientConfig may be set
+// before the first request; a Clone keeps using the original's.
 func NewTransport() *http.Transport {
 	t := newTransport(&net.Dialer{Timeout: dialTimeout})
 	t.Proxy = http.ProxyFromEnvironment
 	return t
 }
 
-// errForbidden says that a file was to go to an address that it must not go to.
-var errForbidden = errors.New("no file may go to its address (centercode.hosts in fairbridge.yaml names the hosts that are Centercode's)")
+// errForbidden means that a file must not be sent to an address.
+var errForbidden = errors.New("files must not be sent to this address (centercode.hosts in fairbridge.yaml lists the hosts that belong to Centercode)")
 
-// newGuarded returns a transport that connects only to addresses that allow
-// returns nil for, without a proxy, which would choose the address itself.
+// newGuarded returns a transport that connects only to addresses for which allow returns
+// nil. It does not use a proxy, which would choose the address itself.
 func newGuarded(allow func(netip.AddrPort) error) *http.Transport {
 	return newTransport(&net.Dialer{Timeout: dialTimeout, ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 		addr, err := netip.ParseAddrPort(address)
@@ -89,7 +87,7 @@ func newTransport(d *net.Dialer) *http.Transport {
 		ExpectContinueTimeout:  continueTimeout,
 		IdleConnTimeout:        idleTimeout,
 		MaxIdleConnsPerHost:    32,
-		WriteBufferSize:        32 << 10, // holds most tickets whole
+		WriteBufferSize:        32 << 10, // holds most tickets as a whole
 		MaxResponseHeaderBytes: 256 << 10,
 		DisableCompression:     true,
 	}
@@ -109,7 +107,7 @@ func dialTLS(ctx context.Context, d *net.Dialer, network, addr string, config *t
 		config = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	if config.ServerName == "" {
-		config.ServerName, _, _ = net.SplitHostPort(addr) // the dialer has split it already
+		config.ServerName, _, _ = net.SplitHostPort(addr) // the dialer has already split it
 	}
 	config.NextProtos = []string{"http/1.1"}
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
@@ -183,11 +181,11 @@ func (c *wideConn) Write(p []byte) (int, error) {
 	return n, c.hungUp(err)
 }
 
-// hungUp holds a write error back until the connection is closed. A server that
-// refuses an upload answers and hangs up while the body is still on its way; the
-// write then fails with a broken pipe, and net/http would report that and drop
-// the answer, which says why. It closes the connection as soon as it has read
-// the answer, or seen that there is none.
+// hungUp delays a write error until the connection is closed. A server that refuses an
+// upload answers and closes the connection while the body is still being sent. The write
+// then fails with a broken pipe, which net/http would report in place of the answer with
+// the reason. net/http closes the connection as soon as it has read the answer, or seen
+// that there is none.
 func (c *wideConn) hungUp(err error) error {
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		return err

@@ -14,54 +14,52 @@ import (
 	"unicode"
 )
 
-// expectFrom is the file size in bytes from which the server is asked whether it
-// wants the file before it is sent: a refusal then costs no upload, and is not
-// lost when the server hangs up on what is still on its way.
+// expectFrom is the file size in bytes from which requests use Expect: 100-continue. A
+// refusal then saves the upload, and is not lost when the server closes the connection with
+// data still on its way.
 const expectFrom = 64 << 10
 
-// FileRequest asks for a file to be added to a ticket.
+// FileRequest is a request to add a file to a ticket.
 type FileRequest struct {
-	// Endpoint is where the element takes its file: one of [Ticket].Files, or
-	// the user's own, absolute or relative to the base URL. One that is not on a
-	// host of Centercode's is refused: see [Client.CheckEndpoint].
+	// Endpoint takes the element's file: one of [Ticket].Files, or the user's own, absolute
+	// or relative to the base URL. An endpoint that is not on a Centercode host is refused:
+	// see [Client.CheckEndpoint].
 	Endpoint    string
-	APIKey      string // never shown in an error
-	Field       string // the form field; "" is "file"
-	Name        string // the file's name, cleaned by the caller
-	ContentType string // "" is application/octet-stream
-	Size        int64  // in bytes; -1 if it is not known
-	// Body is read once and not closed. AddFile returns only when it no longer
-	// reads from it, so a Body that can block must end with ctx.
+	APIKey      string // never part of an error
+	Field       string // the form field; the default is "file"
+	Name        string // the file's name, sanitised by the caller
+	ContentType string // the default is application/octet-stream
+	Size        int64  // in bytes; -1 if unknown
+	// Body is read once and not closed. When AddFile returns, it no longer reads from Body,
+	// so a Body that can block must end with ctx.
 	Body io.Reader
-	// Reopen gives the file anew, and its size or -1, where Centercode wants it in
-	// another way or at another place after some of Body was read. AddFile closes
-	// what it gives. nil: it cannot be had again.
+	// Reopen opens the file again and returns its size or -1, in case Centercode wants it
+	// in another form or at another place after some of Body was read. AddFile closes the
+	// result. nil if the file cannot be read again.
 	Reopen func(context.Context) (io.ReadCloser, int64, error)
 }
 
-// SourceError says that an upload failed because its Body did: it could not be
-// read, or was not as long as it was said to be.
+// SourceError is the error of an upload whose Body failed: it could not be read, or did not
+// have its stated length.
 type SourceError struct{ Err error }
 
-// Error says what was wrong with the source, without any URL's query.
+// Error describes the source's failure, without any URL's query.
 func (e *SourceError) Error() string { return "read the file to add: " + Redact(e.Err.Error()) }
 
 // Unwrap returns the Body's own error.
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// AddFile streams a file to its element's endpoint as multipart/form-data and
-// returns how many of the file's bytes were read to be sent. An error is a
-// *[SourceError] if the Body failed, else an *[Error].
+// AddFile streams a file to its element's endpoint as multipart/form-data and returns how
+// many bytes of the file were read. An error is a *[SourceError] if the Body failed,
+// otherwise an *[Error].
 //
-// A success is Centercode's word that it has the file if all of the form was
-// sent, and unless the answer holds a refusal. A web page is not Centercode's (a
-// sign-in page, say), and counts as a lost answer as one that breaks off does,
-// but for 201 and 204, which are certain.
+// A success confirms the file if the whole form was sent and the answer contains no
+// refusal. A web page is not Centercode's own (it may be a sign-in page), and counts as a
+// lost answer, like a success that breaks off; 201 and 204 are certain.
 //
-// The file is sent again at once where it is known not to have arrived, and how
-// it has to be sent: without Expect after 417, with its length after 411, to
-// another place after 307 and 308, there without the API key unless the place is
-// Centercode's own.
+// The file is sent again at once, as the answer demands, if it is known not to have
+// arrived: without Expect after 417, with its length after 411, to another place after 307
+// and 308. The API key goes along only if that place is Centercode's own.
 func (c *Client) AddFile(ctx context.Context, r FileRequest) (written int64, err error) {
 	x := c.begin(OpAddFile, r.APIKey)
 	target, err := c.ownURL(r.Endpoint)
@@ -82,7 +80,7 @@ func (c *Client) AddFile(ctx context.Context, r FileRequest) (written int64, err
 	}
 }
 
-// upload is a file on its way, which can take several requests.
+// upload is one file's upload, which can take several requests.
 type upload struct {
 	client  *Client
 	call    *call
@@ -90,15 +88,14 @@ type upload struct {
 	file    *content
 
 	target *url.URL
-	by     *http.Client // what reaches target
-	asks   bool         // with Expect, if the file is large enough
+	by     *http.Client // the client for target
+	asks   bool         // use Expect if the file is large enough
 	moves  int          // how often target was changed
 	// written is how many bytes of the file the latest request has read.
 	written int64
 }
 
-// send makes one request. again means that another has to follow, and that this
-// one did nothing.
+// send makes one request. again means that it did nothing and another one has to follow.
 func (u *upload) send(ctx context.Context) (again bool, err error) {
 	sending, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -119,8 +116,8 @@ func (u *upload) send(ctx context.Context) (again bool, err error) {
 	if u.asks && (u.file.size < 0 || u.file.size >= expectFrom) {
 		req.Header.Set("Expect", "100-continue")
 	}
-	// On a connection that turns out to be closed, net/http starts again if it
-	// gets the body anew, and it can have it as long as nothing was read.
+	// If the connection turns out to be closed, net/http retries with a new body, which it
+	// can have as long as nothing was read.
 	req.GetBody = body.again
 
 	resp, err := u.call.send(sending, u.by, req)
@@ -143,13 +140,13 @@ func (u *upload) send(ctx context.Context) (again bool, err error) {
 	return false, uploadFault(sending, err, o)
 }
 
-// uploadFault decides whose fault it was. An answer is worth more than what
-// happened to the body afterwards; a body that broke has broken the connection
-// too; and a form that was not sent to its end cannot have become a file.
+// uploadFault decides what caused a failure. An answer takes precedence over a later
+// failure of the body; a body that failed also breaks the connection; and a form that was
+// not sent completely cannot have become a file.
 func uploadFault(ctx context.Context, err error, o outcome) error {
 	var e *Error
 	if errors.As(err, &e) {
-		// A server that answered may have had more than is known here.
+		// A server that answered may have received more than is known here.
 		e.Lost = e.Lost && (o.sent || e.Status != 0 && o.handedOut)
 	}
 	switch {
@@ -158,12 +155,12 @@ func uploadFault(ctx context.Context, err error, o outcome) error {
 	case o.source != nil && ctx.Err() == nil:
 		return &SourceError{Err: o.source}
 	case err == nil && !o.sent:
-		return &Error{Op: OpAddFile, Status: http.StatusOK, Description: "answered before it had the whole file", Err: ctx.Err()}
+		return &Error{Op: OpAddFile, Status: http.StatusOK, Description: "Centercode answered before it had the whole file", Err: ctx.Err()}
 	}
 	return err
 }
 
-// sourceFault is the error of a file that failed outside a request.
+// sourceFault returns the error of a file that failed outside a request.
 func sourceFault(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return &Error{Op: OpAddFile, Err: ctxError(ctx, errors.New(Redact(err.Error())))}
@@ -186,7 +183,7 @@ func (x *call) added(ctx context.Context, cancel func(), resp *http.Response) er
 	return nil
 }
 
-// newUploadBody returns the multipart body of a file and its content type.
+// newUploadBody returns the multipart body of a file, and its content type.
 func newUploadBody(r FileRequest, file *content) (*uploadBody, string, error) {
 	field := r.Field
 	if field == "" {
@@ -196,8 +193,8 @@ func newUploadBody(r FileRequest, file *content) (*uploadBody, string, error) {
 	if contentType == "" || strings.ContainsFunc(contentType, unicode.IsControl) {
 		contentType = "application/octet-stream"
 	}
-	// The writer makes what stands before and behind the file; the file itself
-	// never goes through it.
+	// The writer produces only the parts before and after the file; the file itself does
+	// not go through it.
 	var around bytes.Buffer
 	form := multipart.NewWriter(&around)
 	_, err := form.CreatePart(textproto.MIMEHeader{

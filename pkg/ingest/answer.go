@@ -13,19 +13,18 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// retryAfter is what a 503 asks for: a throttled or failing SQS or SSM is most
-// often back by then.
+// retryAfter is the Retry-After of a 503: SQS or SSM has usually recovered by then.
 const retryAfter = 10 * time.Second
 
-// fault is why a request is not accepted.
+// fault is the reason why a request is not accepted.
 type fault struct {
 	status int
 	reason Reason
-	// detail is for the caller: what is wrong, where, and how to mend it.
+	// detail is for the caller: what is wrong, where, and how to fix it.
 	detail string
 	// allow is the Allow header of a 405.
 	allow string
-	// cause is for the outcome, and never for the caller.
+	// cause is for the outcome, never for the caller.
 	cause error
 }
 
@@ -36,14 +35,14 @@ func (f *fault) result() Result {
 	return Rejected
 }
 
-// unavailable is a fault of ours or of AWS. The caller may send the same event
-// again without harm: it becomes one ticket however often it is accepted.
+// unavailable returns a fault of ours or of AWS. The caller can safely retry: an event
+// becomes one ticket however often it is accepted.
 func unavailable(reason Reason, detail string, cause error) *fault {
 	return &fault{status: http.StatusServiceUnavailable, reason: reason, cause: cause,
 		detail: fmt.Sprintf("%s Send it again in %d seconds; the same payload never makes two tickets.", detail, int(retryAfter.Seconds()))}
 }
 
-// notJSON is the fault of a body that is no JSON object, or nests too deep.
+// notJSON returns the fault of a body that is not a JSON object, or nests too deep.
 func notJSON(err error) *fault {
 	f := &fault{status: http.StatusBadRequest, reason: ReasonNotJSON, detail: "The body must be one JSON object, as TestFairy sends it"}
 	if syntax, ok := errors.AsType[*testfairy.SyntaxError](err); ok {
@@ -61,11 +60,11 @@ func notJSON(err error) *fault {
 
 func tooLarge() *fault {
 	return &fault{status: http.StatusRequestEntityTooLarge, reason: ReasonTooLarge,
-		detail: fmt.Sprintf("The payload has more than %d bytes, the most that is accepted. Shorten its longest field.", MaxPayloadBytes)}
+		detail: fmt.Sprintf("The payload has more than %d bytes, which is the limit. Shorten its longest field.", MaxPayloadBytes)}
 }
 
-// problem is an RFC 9457 problem document. Its type is about:blank: the status
-// says which problem it is, and the title is the status's own phrase.
+// problem is an RFC 9457 problem document. Its type is about:blank, so the status
+// identifies the problem, and the title is the status's own phrase. See
 // https://www.rfc-editor.org/rfc/rfc9457
 type problem struct {
 	Type   string `json:"type"`
@@ -74,22 +73,21 @@ type problem struct {
 	Detail string `json:"detail"`
 }
 
-// receipt is the answer to an event that was accepted.
+// receipt is the answer to an accepted event.
 type receipt struct {
 	DeliveryID string    `json:"deliveryId"`
 	Warnings   []warning `json:"warnings,omitempty"`
 }
 
-// warning names one odd field, in the form that RFC 9457 has for errors.
+// warning names one odd field, in the form that RFC 9457 uses for errors.
 type warning struct {
 	Detail string `json:"detail"`
-	// Pointer is a JSON pointer to the field, as a URI fragment. The names of
-	// documented fields need no escaping in it.
-	// https://www.rfc-editor.org/rfc/rfc6901#section-6
+	// Pointer is a JSON pointer to the field, as a URI fragment. The names of documented
+	// fields need no escaping. See https://www.rfc-editor.org/rfc/rfc6901#section-6
 	Pointer string `json:"pointer"`
 }
 
-// response is the fault as the caller sees it.
+// response returns the answer for the caller.
 func (f *fault) response() events.APIGatewayV2HTTPResponse {
 	doc := problem{Type: "about:blank", Title: http.StatusText(f.status), Status: f.status, Detail: f.detail}
 	r := response(f.status, "application/problem+json", doc)
@@ -116,7 +114,7 @@ func accepted(deliveryID string, odd []testfairy.Oddity) events.APIGatewayV2HTTP
 
 func response(status int, contentType string, body any) events.APIGatewayV2HTTPResponse {
 	text, err := json.Marshal(body)
-	if err != nil { // cannot be: these are strings and numbers
+	if err != nil { // impossible: it contains only strings and numbers
 		text = []byte("{}")
 	}
 	return events.APIGatewayV2HTTPResponse{

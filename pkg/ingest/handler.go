@@ -1,6 +1,5 @@
-// Package ingest takes TestFairy's webhooks from an HTTP API and puts them on
-// the queue. What it has answered 202 is in the queue; what it could not queue
-// it never calls accepted.
+// Package ingest receives TestFairy's webhooks from an HTTP API and puts them on the queue.
+// It answers 202 only for what is in the queue.
 package ingest
 
 import (
@@ -19,53 +18,52 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// Path is where webhooks are received.
+// Path is the path of the webhook.
 const Path = "/webhooks/testfairy"
 
-// MaxPayloadBytes is the longest payload that is read, both as it is sent and
-// once it is decompressed. With the envelope around it, it still fits in an SQS
-// message of 1 MiB.
+// MaxPayloadBytes is the maximum size of a payload, both as sent and after decompression.
+// With its envelope it still fits into an SQS message of 1 MiB.
 const MaxPayloadBytes = 1_000_000
 
-// defaultTimeout is a little below the function's own 10 s: then the caller
-// gets a 503 that says what to do, and not API Gateway's bare 500.
+// defaultTimeout is a little below the function's own 10 s, so that the caller gets a 503
+// that says what to do, not API Gateway's bare 500.
 const defaultTimeout = 8 * time.Second
 
-// Sender puts a message on a queue. *sqs.Client satisfies it, and so does
-// pkg/embedded. When it returns without an error the message is durable.
+// Sender puts a message on a queue. *sqs.Client implements it, and so does pkg/embedded.
+// When it returns without an error, the message is durable.
 type Sender interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 }
 
-// Wants tells which kinds of events some route names, known ones or not.
-// *mapping.Config satisfies it.
+// Wants reports which kinds of events a route matches, including unknown ones.
+// *mapping.Config implements it.
 type Wants interface {
 	Wants(testfairy.Kind) bool
 }
 
-// Config is what a [Handler] is made of. All but Timeout and Now are required.
+// Config configures a [Handler]. All fields but Timeout and Now are required.
 type Config struct {
 	// QueueURL is the work queue.
 	QueueURL string
 	Sender   Sender
-	// Secrets has the webhook tokens.
+	// Secrets provides the webhook tokens.
 	Secrets Secrets
-	// Routes decides what is ignored.
+	// Routes decides which events are ignored.
 	Routes   Wants
 	Reporter Reporter
-	// Timeout bounds a request, secrets and queue together. Default 8 s.
+	// Timeout bounds a request including secrets and queue; the default is 8 s.
 	Timeout time.Duration
-	// Now replaces time.Now.
+	// Now is the clock; the default is time.Now.
 	Now func() time.Time
 }
 
-// Handler answers webhooks. It may be used by many goroutines at once.
+// Handler answers webhooks. It is safe for concurrent use.
 type Handler struct {
 	config Config
 	tokens tokenCheck
 }
 
-// New makes a handler. It fails if a required part of the config is missing.
+// New returns a handler, or an error if a required field of c is missing.
 func New(c Config) (*Handler, error) {
 	if c.QueueURL == "" || c.Sender == nil || c.Secrets == nil || c.Routes == nil || c.Reporter == nil {
 		return nil, errors.New("ingest: config needs QueueURL, Sender, Secrets, Routes and Reporter")
@@ -79,8 +77,8 @@ func New(c Config) (*Handler, error) {
 	return &Handler{config: c, tokens: tokenCheck{secrets: c.Secrets, now: c.Now}}, nil
 }
 
-// Handle answers one request of an HTTP API, payload format 2.0. Its error is
-// always nil: whatever happens has an answer in HTTP.
+// Handle answers one request of an HTTP API, payload format 2.0. Its error is always nil:
+// every outcome has an HTTP answer. See
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func (h *Handler) Handle(ctx context.Context, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	received := h.config.Now()
@@ -96,10 +94,9 @@ func (h *Handler) Handle(ctx context.Context, req events.APIGatewayV2HTTPRequest
 	return answer, nil
 }
 
-// Admit judges a request by everything but its body, for a caller that has not
-// read that yet: req needs none. If it returns false the request is refused
-// with the answer, and has been reported. Otherwise it is for [Handler.Handle]
-// to answer.
+// Admit checks everything about a request except its body, for a caller that has not read
+// the body yet. If it returns false, the request is refused with that answer, and has been
+// reported. Otherwise [Handler.Handle] has to answer it.
 func (h *Handler) Admit(ctx context.Context, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, bool) {
 	received := h.config.Now()
 	work, cancel := context.WithTimeout(ctx, h.config.Timeout)
@@ -113,7 +110,7 @@ func (h *Handler) Admit(ctx context.Context, req events.APIGatewayV2HTTPRequest)
 	return fault.response(), false
 }
 
-// report tells how a request ended: fault is nil if it was accepted or ignored.
+// report reports how a request ended; fault is nil if it was accepted or ignored.
 func (h *Handler) report(ctx context.Context, received time.Time, o *Outcome, fault *fault) {
 	if fault != nil {
 		o.Result, o.Status, o.Reason, o.Err = fault.result(), fault.status, fault.reason, fault.cause
@@ -122,9 +119,8 @@ func (h *Handler) report(ctx context.Context, received time.Time, o *Outcome, fa
 	h.config.Reporter.Report(ctx, *o)
 }
 
-// admit holds a request without its body against the route, the token and the
-// length that it declares, in the order that costs least and tells a stranger
-// least.
+// admit checks a request's path, method, token and declared length, in the order that costs
+// least and reveals least to strangers.
 func (h *Handler) admit(ctx context.Context, req events.APIGatewayV2HTTPRequest) *fault {
 	if f := checkRoute(req); f != nil {
 		return f
@@ -138,7 +134,7 @@ func (h *Handler) admit(ctx context.Context, req events.APIGatewayV2HTTPRequest)
 	return nil
 }
 
-// accept takes a request through all checks and queues its event.
+// accept runs all checks on a request and queues its event.
 func (h *Handler) accept(ctx context.Context, req events.APIGatewayV2HTTPRequest, received time.Time, o *Outcome) (events.APIGatewayV2HTTPResponse, *fault) {
 	var none events.APIGatewayV2HTTPResponse
 	if f := h.admit(ctx, req); f != nil {
@@ -155,7 +151,7 @@ func (h *Handler) accept(ctx context.Context, req events.APIGatewayV2HTTPRequest
 		return none, notJSON(err)
 	}
 	wanted := h.config.Routes.Wants(event.Kind)
-	if wanted || event.Kind.Known() { // else it is the caller's own word
+	if wanted || event.Kind.Known() { // otherwise it is whatever the caller wrote
 		o.Kind = event.Kind
 	}
 	if !wanted {
@@ -178,8 +174,8 @@ func (h *Handler) accept(ctx context.Context, req events.APIGatewayV2HTTPRequest
 	return accepted(o.DeliveryID, odd), nil
 }
 
-// checkRoute holds the request against the one method and path there is. An
-// HTTP API with a named stage puts the stage before the path.
+// checkRoute compares the request with the only method and path. An HTTP API with a named
+// stage puts the stage before the path.
 func checkRoute(req events.APIGatewayV2HTTPRequest) *fault {
 	path := req.RawPath
 	if stage := req.RequestContext.Stage; stage != "" && stage != "$default" {
@@ -189,7 +185,7 @@ func checkRoute(req events.APIGatewayV2HTTPRequest) *fault {
 	}
 	if strings.TrimSuffix(path, "/") != Path {
 		return &fault{status: http.StatusNotFound, reason: ReasonUnknownPath,
-			detail: "Nothing is received at this path. Send webhooks to POST " + Path + "?token=..., and check the URL in TestFairy's integration."}
+			detail: "There is nothing at this path. Send webhooks to POST " + Path + "?token=..., and check the URL in TestFairy's integration."}
 	}
 	if req.RequestContext.HTTP.Method != http.MethodPost {
 		return &fault{status: http.StatusMethodNotAllowed, reason: ReasonMethod, allow: http.MethodPost,
@@ -198,7 +194,7 @@ func checkRoute(req events.APIGatewayV2HTTPRequest) *fault {
 	return nil
 }
 
-// enqueue puts the event on the queue, and returns only once SQS has answered.
+// enqueue puts the event on the queue, and returns once SQS has answered.
 func (h *Handler) enqueue(ctx context.Context, event testfairy.Event, deliveryID string, received time.Time) *fault {
 	body, err := queue.Envelope{DeliveryID: deliveryID, ReceivedAt: received, Event: event.JSON}.Encode()
 	if errors.Is(err, queue.ErrTooLarge) {

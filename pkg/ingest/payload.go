@@ -12,11 +12,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// gzipMagic starts every gzip stream, and no JSON text.
+// gzipMagic starts every gzip stream, and no JSON text. See
 // https://www.rfc-editor.org/rfc/rfc1952#section-2.3.1
 var gzipMagic = []byte{0x1f, 0x8b}
 
-// contentLength is the length of the body that the request declares, or -1.
+// contentLength returns the declared length of the body, or -1.
 func contentLength(req events.APIGatewayV2HTTPRequest) int {
 	n, err := strconv.Atoi(req.Headers["content-length"])
 	if err != nil || n < 0 {
@@ -25,8 +25,8 @@ func contentLength(req events.APIGatewayV2HTTPRequest) int {
 	return n
 }
 
-// readPayload gives the body's bytes, out of base64 and gzip, and notes in o how
-// many were sent. A body that is too long is not decoded.
+// readPayload returns the body after base64 and gzip decoding, and records in o how many
+// bytes were sent. It does not decode a body that is too long.
 func readPayload(req events.APIGatewayV2HTTPRequest, o *Outcome) ([]byte, *fault) {
 	o.Bytes = len(req.Body)
 	if req.IsBase64Encoded {
@@ -41,7 +41,7 @@ func readPayload(req events.APIGatewayV2HTTPRequest, o *Outcome) ([]byte, *fault
 		var err error
 		if payload, err = base64.StdEncoding.DecodeString(req.Body); err != nil {
 			return nil, &fault{status: http.StatusBadRequest, reason: ReasonBadBase64,
-				detail: "The body came marked as base64 and is not. Send the JSON as it is, with Content-Type: application/json."}
+				detail: "The body is marked as base64 but is not. Send the JSON as it is, with Content-Type: application/json."}
 		}
 	}
 	if bytes.HasPrefix(payload, gzipMagic) {
@@ -50,9 +50,9 @@ func readPayload(req events.APIGatewayV2HTTPRequest, o *Outcome) ([]byte, *fault
 	return payload, nil
 }
 
-// decompress goes by the bytes and not by Content-Encoding, which may be missing
-// or say of plain JSON that it is compressed. It stops at what is accepted, so
-// that a small body cannot become a large one in memory.
+// decompress checks the bytes and not Content-Encoding, which may be missing, or wrong for
+// plain JSON. It stops at the maximum size, so that a small body cannot become a large one
+// in memory.
 func decompress(payload []byte) ([]byte, *fault) {
 	var plain []byte
 	r, err := gzip.NewReader(bytes.NewReader(payload))

@@ -13,12 +13,12 @@ import (
 	"fairbridge/pkg/secrets"
 )
 
-// refreshEvery is how often a token that does not match may cause a read from
-// SSM: a rotated token works within seconds, and a stranger who tries tokens
-// does not use up the account's 40 reads a second.
+// refreshEvery is how often a token that does not match may cause a read from SSM: a
+// rotated token works within seconds, and a stranger who guesses tokens does not use up the
+// account's 40 reads a second.
 const refreshEvery = 30 * time.Second
 
-// Secrets has the webhook tokens. *secrets.Store satisfies it.
+// Secrets provides the webhook tokens. *secrets.Store implements it.
 type Secrets interface {
 	// Get returns a secret that may have been cached for some minutes.
 	Get(ctx context.Context, name string) (string, error)
@@ -33,11 +33,11 @@ type tokenCheck struct {
 	now     func() time.Time
 
 	mu     sync.Mutex
-	failed time.Time // when a fresh read failed last
+	failed time.Time // when a fresh read last failed
 }
 
-// check returns nil if the query has exactly one token and it is right. The
-// answer does not say whether the token was missing or wrong; its reason does.
+// check returns nil if the query has exactly one token and it is valid. The answer does not
+// say whether the token was missing or wrong; its reason does.
 func (t *tokenCheck) check(ctx context.Context, rawQuery string) *fault {
 	query, err := url.ParseQuery(rawQuery)
 	values := query["token"]
@@ -62,8 +62,8 @@ func (t *tokenCheck) check(ctx context.Context, rawQuery string) *fault {
 	return unauthorized(ReasonWrongToken, err)
 }
 
-// refresh reads the tokens again, but for the cases in which that was just
-// done. Fresh limits the reads that succeed; those that fail are limited here.
+// refresh reads the tokens again, unless that has just been done. Fresh limits successful
+// reads; failed ones are limited here.
 func (t *tokenCheck) refresh(ctx context.Context) (string, error) {
 	t.mu.Lock()
 	wait := !t.failed.IsZero() && t.now().Sub(t.failed) < refreshEvery
@@ -81,9 +81,9 @@ func (t *tokenCheck) refresh(ctx context.Context) (string, error) {
 	return fresh, nil
 }
 
-// matches compares the token with each one in the secret. Both sides are hashed
-// first, so that the time taken shows no length, and every token is compared,
-// so that it does not show which one matched.
+// matches compares the token with each one in the secret. Both sides are hashed first, so
+// that the time does not depend on their length, and every token is compared, so that it
+// does not show which one matched.
 func matches(token, secret string) bool {
 	got := sha256.Sum256([]byte(token))
 	match := 0

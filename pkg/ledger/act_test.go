@@ -9,7 +9,7 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// What a person does is written down whatever a worker does meanwhile, and stays.
+// A person's action is recorded whatever a worker does at the same time, and stays.
 func TestAct(t *testing.T) {
 	b := newBench(t, ledger.Config{Who: func(context.Context) string { return "ada" }})
 	b.must(b.Act(t.Context(), "d1", "looked at it"))

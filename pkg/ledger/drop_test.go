@@ -49,8 +49,8 @@ func TestDrop(t *testing.T) {
 			t.Errorf("entry %+v, last %+v", e, e.Last)
 		}
 		passedOver(b, 1)
-		// The letter comes back with the ledger's generation. An old copy that is
-		// dropped leaves it alone; it itself can be given up, too.
+		// The letter comes back with the ledger's generation. Dropping an old copy does not
+		// affect it, and it can itself be dropped.
 		b.must(b.Drop(t.Context(), "d1", 1, "an old copy"))
 		b.must(b.claim(2).Release(t.Context(), ledger.Fault{Stage: "create", Text: "busy"}, true, 0))
 		b.must(b.Drop(t.Context(), "d1", 2, "fourth"))
@@ -102,7 +102,8 @@ func TestDrop(t *testing.T) {
 	})
 }
 
-// As every write of the ledger: one fault is mended, carried out or not.
+// As for every write of the ledger, one failure is repaired, whether the write was carried
+// out or not.
 func TestDropWithAFault(t *testing.T) {
 	fault := errors.New("connection reset")
 	for _, replyLost := range []bool{false, true} {

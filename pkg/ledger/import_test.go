@@ -7,8 +7,7 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// Two homes can have got differently far with the same delivery: every pair of
-// what they can know.
+// Two homes can have got differently far with the same delivery: every pair of entries.
 func TestImported(t *testing.T) {
 	fault := ledger.Fault{Reason: "rejected", Stage: "create", Text: "imported"}
 	at := func(state, resume ledger.State, ticket string) ledger.Entry {
@@ -49,7 +48,7 @@ func TestImported(t *testing.T) {
 			}
 		}
 	}
-	// Of the same rank the later generation is the one that counts, else what is here.
+	// Within a rank the later generation wins, otherwise the entry that is here.
 	here, there := at(ledger.Dead, ledger.Created, "here"), at(ledger.Dead, ledger.Created, "there")
 	if got, _ := here.Imported(there, 1, fault, began); got.TicketID != "here" {
 		t.Errorf("of two alike: %+v", got)

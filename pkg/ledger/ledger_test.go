@@ -11,12 +11,12 @@ import (
 	"fairbridge/pkg/ledger/ledgertest"
 )
 
-// memory is the least that keeps the Store contract, with faults.
+// memory is a minimal Store, with faults.
 type memory struct {
 	mu      sync.Mutex
 	records map[string]ledger.Record
-	// fault is asked before each Put: before fails it, after carries it out
-	// and loses the reply.
+	// fault is called before each Put: before makes it fail, after has it carried out and
+	// its reply lost.
 	fault func(n int, r ledger.Record) (before, after error)
 	puts  int
 }
@@ -76,8 +76,7 @@ type bench struct {
 
 var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// newBench makes a bench with a ledger, whose config may have more than a bench
-// has.
+// newBench returns a bench with a ledger; more can add to its config.
 func newBench(t *testing.T, more ...ledger.Config) *bench {
 	b := &bench{
 		t:     t,
@@ -98,7 +97,7 @@ func (b *bench) open(more ...ledger.Config) *ledger.Ledger {
 	return ledgertest.New(b.t, c)
 }
 
-// message is one of a generation; the first was sent as the test began.
+// message returns a message of a generation; the first was sent when the test began.
 func message(generation int) ledger.Message {
 	if generation == 0 {
 		return ledger.Message{SentAt: began}
@@ -153,7 +152,7 @@ func TestDeliveryRunsToItsEnd(t *testing.T) {
 	}
 }
 
-// A ticket that gets no attachment ends in one write.
+// A ticket without attachments is completed in one write.
 func TestCreatedAndCompleted(t *testing.T) {
 	b := newBench(t)
 	c := b.claim(0)
@@ -280,8 +279,8 @@ func TestReplayGoesOnWhereTheDeliveryDied(t *testing.T) {
 	}
 }
 
-// What another does to the entry in between, such as a person in the console, is not
-// lost, nor does it keep a settlement from being written.
+// What somebody else writes to the entry in between, such as a person in the console, is
+// not lost, and does not prevent a settlement.
 func TestSettleRaces(t *testing.T) {
 	b := newBench(t)
 	c := b.claim(0)
@@ -371,9 +370,8 @@ func TestSettle(t *testing.T) {
 	})
 }
 
-// Each write of a delivery's life is made to fail before it is carried out, and
-// to lose its reply after. One fault is mended in place; the delivery ends as
-// without it.
+// Each write of a delivery's life fails once before it is carried out, and once loses its
+// reply. One fault is repaired in place; the delivery ends as it would without it.
 func TestOneFaultyWriteIsMended(t *testing.T) {
 	fault := errors.New("connection reset")
 	life := func(ctx context.Context, l *ledger.Ledger) error {
@@ -408,16 +406,15 @@ func TestOneFaultyWriteIsMended(t *testing.T) {
 	}
 }
 
-// A write whose every reply is lost fails, carried out or not. The next write of
-// the same claim makes up for it: nothing that was said is forgotten.
+// A write whose every reply is lost fails, whether carried out or not. The next write of
+// the same claim includes what it was to record.
 func TestNothingSaidIsForgotten(t *testing.T) {
 	down := errors.New("no route to host")
 	for _, carriedOut := range []bool{false, true} {
 		b := newBench(t)
 		c := b.claim(0)
 		b.must(c.Creating(t.Context(), ledger.Where{}))
-		// A try that was carried out is recognised by the one after it, so
-		// those must not get through.
+		// A retry recognises a try that was carried out, so the retries must fail as well.
 		b.store.fault = func(i int, _ ledger.Record) (error, error) {
 			if carriedOut && i == 3 {
 				return nil, down

@@ -7,8 +7,8 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// A ticket was made, but Centercode's answer did not name its id, without which
-// the endpoint of its files cannot be built: a person can.
+// A ticket was created, but Centercode's answer did not contain its id, which the endpoint
+// of its files needs. A person can supply it.
 func TestSettleTicketWithoutID(t *testing.T) {
 	b := newBench(t)
 	c := b.claim(0)

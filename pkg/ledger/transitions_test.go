@@ -8,7 +8,7 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// A dry run prints what Settled... returns, the store writes it: the two are one.
+// A dry run prints what Settled... returns, and the store writes the same.
 func TestSettledIsWhatIsStored(t *testing.T) {
 	for name, prepare := range map[string]func(*bench, *ledger.Claim){
 		"the ticket in doubt": func(b *bench, c *ledger.Claim) { b.must(c.Creating(b.t.Context(), ledger.Where{})) },
@@ -47,7 +47,7 @@ func TestSettledIsWhatIsStored(t *testing.T) {
 	}
 }
 
-// Which message is an old copy, asked in every state.
+// Which message is an old copy, in every state.
 func TestOldCopies(t *testing.T) {
 	at := func(s int) time.Time { return began.Add(time.Duration(s) * time.Second) }
 	unmarked := func(s int) ledger.Message { return ledger.Message{SentAt: at(s)} }
@@ -93,8 +93,7 @@ func TestOldCopies(t *testing.T) {
 	}
 }
 
-// Whatever happens to an entry, it stays within what can be stored, and says how
-// it came there.
+// Whatever happens to an entry, it can still be stored, and records how it got there.
 func FuzzTransitions(f *testing.F) {
 	f.Add([]byte("tcadtrtcade"))
 	f.Add([]byte("t0t1t2t3d4t5t6t7t8t9txtxtxtxtxtxtxtxtxtxtx"))
@@ -107,7 +106,7 @@ func FuzzTransitions(f *testing.F) {
 			now = now.Add(time.Duration(step) * time.Second)
 			before := e
 			if kind := step % 12; kind >= 3 && kind <= 9 && e.Owner == "" {
-				continue // these are for who has it in hand
+				continue // only the holder can do these
 			}
 			switch step % 12 {
 			case 0, 1, 2:
@@ -158,8 +157,8 @@ func FuzzTransitions(f *testing.F) {
 	})
 }
 
-// A request that was announced under a clock that has gone back since is as old as
-// the next attempt; one that was announced earlier stays as old as it is.
+// A request that was announced under a clock that has gone back since counts from the next
+// attempt; one that was announced earlier keeps its time.
 func TestAnnouncedAheadOfTheClock(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, tc := range []struct{ announced, want time.Time }{

@@ -12,29 +12,29 @@ import (
 type Attachment struct {
 	Element  string // the key of the form's file element
 	URL      string // where the file is; never empty
-	Want     string // what the file must be: WantFile, WantImage or WantREST
-	Account  string // the TestFairy account that it is asked for with; empty: none
+	Want     string // the expected kind of file: WantFile, WantImage or WantREST
+	Account  string // the TestFairy account for the request; empty: none
 	Filename string // at Centercode; empty: the name in the URL
 	Field    string // of the multipart form
 	Optional bool   // the ticket is complete without it
-	// OnLostAnswer is what to do when Centercode's answer to the file was lost:
-	// Retry, at the risk of the same file twice on the ticket, or Park.
+	// OnLostAnswer is what to do if Centercode's answer to the file was lost: Retry, at the
+	// risk of the same file twice on the ticket, or Park.
 	OnLostAnswer string
 	Endpoint     string // as configured; empty: the one in Centercode's answer. See EndpointFor
 }
 
-// The values of Attachment.Want, which are pkg/attachment's.
+// The values of Attachment.Want, which are those of pkg/attachment.
 const (
-	WantFile  = ""      // anything but a web page
+	WantFile  = ""      // anything except a web page
 	WantImage = "image" // a picture
 	WantREST  = "rest"  // an answer of TestFairy's REST API
 )
 
-// ticketPlace stands in an Endpoint for the ticket's id, which is not known
-// before the ticket is made.
+// ticketPlace is the placeholder in an Endpoint for the ticket's id, which is not known
+// before the ticket exists.
 const ticketPlace = "{ticketId}"
 
-// EndpointFor is the configured endpoint of the ticket, or "" if there is none.
+// EndpointFor returns the configured endpoint of the ticket, or "" if there is none.
 func (a Attachment) EndpointFor(ticketID string) string {
 	return strings.ReplaceAll(a.Endpoint, ticketPlace, url.PathEscape(ticketID))
 }
@@ -47,11 +47,11 @@ type file struct {
 	optional                      bool
 	auth                          strictyaml.Located[string]
 	node                          *yaml.Node
-	// needsAccount is the node that asks for the TestFairy account, or nil.
+	// needsAccount is the node that requires the TestFairy account, or nil.
 	needsAccount *yaml.Node
 }
 
-// The words of session, want and auth.
+// The values of session, want and auth.
 const (
 	sessionLog    = "log"
 	sessionMeta   = "meta"
@@ -63,8 +63,7 @@ const (
 	authTestFairy = "testfairy"
 )
 
-// defaultFileField is the multipart field that carries a file. Centercode does
-// not document its name.
+// defaultFileField is the multipart field of a file. Centercode does not document its name.
 const defaultFileField = "file"
 
 var fileKind = strictyaml.Described(strictyaml.Object("an attachment", []strictyaml.Key[file]{
@@ -115,16 +114,15 @@ func checkFile(d *strictyaml.Decoder, n *yaml.Node, f *file) bool {
 	if f.needsAccount = f.auth.Node; f.session != "" {
 		f.needsAccount = strictyaml.ValueOf(n, "session")
 	}
-	// A sign-in page, or whatever else comes with status 200, must not be put
-	// on a ticket as its screenshot.
+	// A sign-in page, or anything else with status 200, must not be attached to a ticket as
+	// its screenshot.
 	if f.want == "" && (f.from.Reads("screenshotUrl") || f.from.Reads("iconUrl")) {
 		f.want = wantImage
 	}
 	return true
 }
 
-// withoutAccount notes attachments that need the TestFairy account where the
-// file names none.
+// withoutAccount reports attachments that need the TestFairy account if the file has none.
 func withoutAccount(d *strictyaml.Decoder, t top) {
 	if t.testfairy != nil {
 		return
@@ -148,8 +146,8 @@ func withoutAccount(d *strictyaml.Decoder, t top) {
 	}
 }
 
-// attachment makes an attachment; without a URL, if the event has no file for it.
-// It reports whether nothing was wrong.
+// attachment returns an attachment, without a URL if the event has no file for it. ok is
+// false after an error.
 func (m *mapper) attachment(f file) (Attachment, bool) {
 	key := "attachments." + f.element
 	a := Attachment{Element: f.element, Field: f.field, Optional: f.optional, OnLostAnswer: f.onLostAnswer}
@@ -174,8 +172,7 @@ func (m *mapper) attachment(f file) (Attachment, bool) {
 	return a, ok
 }
 
-// session fills in where a part of the event's session is. It reports whether
-// nothing was wrong.
+// session sets the URL of a part of the event's session. It returns false after an error.
 func (m *mapper) session(f file, a *Attachment) bool {
 	page := m.event.Text("sessionUrl")
 	if page == "" {

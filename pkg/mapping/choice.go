@@ -7,7 +7,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// valueObject is a value that says more than its template.
+// valueObject is a value in its long form, a mapping.
 var valueObject = strictyaml.Described(strictyaml.Object("a value", []strictyaml.Key[valueSpec]{
 	strictyaml.Into("value", "The template, number, boolean, or list of them that is sent.",
 		strictyaml.Optional(itemsKind), func(s *valueSpec) **value { return &s.plain }),
@@ -43,7 +43,7 @@ var valueObject = strictyaml.Described(strictyaml.Object("a value", []strictyaml
 // isTrue is the JSON Schema of true.
 var isTrue = map[string]any{"const": true}
 
-// checkValue holds the keys of a value against each other.
+// checkValue checks the keys of a value against each other.
 func checkValue(d *strictyaml.Decoder, n *yaml.Node, s *valueSpec) bool {
 	if s.plain == nil && s.choice == nil {
 		d.Problem(n, "a value needs the key \"value\" or \"choice\"", `write the template there: {value: "{{ .text }}", required: true}`)
@@ -82,7 +82,7 @@ func checkValue(d *strictyaml.Decoder, n *yaml.Node, s *valueSpec) bool {
 	return buildChoice(d, n, s) && ok
 }
 
-// buildChoice fills the choice's table and notes what contradicts itself.
+// buildChoice fills the choice's table and reports contradictions.
 func buildChoice(d *strictyaml.Decoder, n *yaml.Node, s *valueSpec) bool {
 	ok := true
 	allowedNode := strictyaml.ValueOf(n, "allowed")
@@ -123,7 +123,7 @@ func buildChoice(d *strictyaml.Decoder, n *yaml.Node, s *valueSpec) bool {
 	return ok
 }
 
-// element is the node of a list's element, for a message.
+// element returns the node of a list's element, for an error message.
 func element(list *yaml.Node, i int) *yaml.Node {
 	if list.Kind == yaml.AliasNode {
 		list = list.Alias

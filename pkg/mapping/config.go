@@ -1,12 +1,12 @@
-// Package mapping turns a TestFairy event into the request for a Centercode
-// ticket, as fairbridge.yaml says: the first route that matches the event names
-// the project and External Source, and makes each parameter out of the event's
-// fields with templates. docs/mapping.md is the reference of the file.
+// Package mapping turns a TestFairy event into the request for a Centercode ticket, as
+// fairbridge.yaml specifies: the first route that matches the event names the project and
+// External Source, and builds each parameter from the event's fields with templates.
+// docs/mapping.md is the reference of the file.
 //
-// Parse refuses a file with any mistake and reports all of them with their
-// places. Map is bounded: no event and no file make it run or allocate without
-// end, and what it yields is valid JSON. The package reads no environment and no
-// network, and knows nothing of AWS.
+// Parse refuses a file with any mistake and reports all of them with their positions. Map
+// is bounded: no event and no file make it run or allocate without end, and its result is
+// valid JSON. The package does not read the environment or the network, and does not depend
+// on AWS.
 package mapping
 
 import (
@@ -24,8 +24,7 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// Config is a mapping file that has been read and checked. It is safe for
-// concurrent use.
+// Config is a valid mapping file. It is safe for concurrent use.
 type Config struct {
 	Centercode Centercode
 	TestFairy  TestFairy
@@ -38,21 +37,21 @@ type Config struct {
 	document document
 }
 
-// Centercode says where tickets are made.
+// Centercode is where tickets are created.
 type Centercode struct {
-	// BaseURL is the site's address without a slash at its end: https, or http
-	// on loopback. Empty: none is configured yet.
+	// BaseURL is the site's address without a trailing slash: https, or http on loopback.
+	// Empty if none is configured yet.
 	BaseURL string
-	// Hosts count as Centercode's beside that of BaseURL: the API key may go
-	// there. Each is a name or an address in small letters, with a port ("host:8443")
-	// unless that is 443.
+	// Hosts are further hosts that belong to Centercode: the API key may be sent there.
+	// Each is a name or an address in lower case, with a port ("host:8443") unless that is
+	// 443.
 	Hosts []string
 
 	ticketURL expression
 }
 
-// TicketURL returns the address of a ticket's page, or "" if the file does not
-// say how to make it. project is the key of the ticket's project.
+// TicketURL returns the address of a ticket's page, or "" if the file does not define it.
+// project is the key of the ticket's project.
 func (c Centercode) TicketURL(project, ticketID string) string {
 	if ticketID == "" {
 		return ""
@@ -66,54 +65,52 @@ func (c Centercode) TicketURL(project, ticketID string) string {
 	return link
 }
 
-// escapeForURL escapes s so that it can stand in a URL's path as well as in its
-// query.
+// escapeForURL escapes s for both the path and the query of a URL.
 func escapeForURL(s string) string {
 	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }
 
-// RetrySettings says how long what fails is tried again.
+// RetrySettings is how long a failing delivery is retried.
 type RetrySettings struct {
-	// For is how long the waits after a delivery's own failed attempts may be,
-	// taken together, before it becomes a dead letter: 1 hour to 10 days, by
-	// default 72 hours.
+	// For is the maximum sum of the delays after a delivery's own failed attempts, before
+	// it becomes a dead letter: 1 hour to 10 days, by default 72 hours.
 	For time.Duration
 }
 
 // The values of Ledger.Remember.
 const (
-	RememberAll = "all" // all that people look for a feedback by
-	RememberIDs = "ids" // all but the email address and the text
+	RememberAll = "all" // everything that people search for
+	RememberIDs = "ids" // everything except the email address and the text
 )
 
-// LedgerSettings says what is remembered of each delivery.
+// LedgerSettings is what the ledger keeps about each delivery.
 type LedgerSettings struct {
-	Remember string // RememberAll, by default, or RememberIDs
+	Remember string // RememberAll (the default) or RememberIDs
 }
 
-// TestFairy is the account that attachments are asked for with. Its API key is
-// a secret, testfairy-api-key.
+// TestFairy is the account with which attachments are requested. Its API key is a secret,
+// testfairy-api-key.
 type TestFairy struct {
-	User string // the account's email address; empty: no attachment needs it
-	// BaseURL is the REST API's address, https and without a path. Empty: it
-	// follows from an event's sessionUrl.
+	User string // the account's email address; empty if no attachment needs it
+	// BaseURL is the REST API's address, https and without a path. If empty, it follows
+	// from an event's sessionUrl.
 	BaseURL string
 }
 
-// Sources says where attachments may be fetched from.
+// Sources is where attachments may be fetched from.
 type Sources struct {
-	// Hosts are host names, or *.name for every host below name. Empty: those
-	// that TestFairy uses.
+	// Hosts are host names, or *.name for every host below name. If empty, those that
+	// TestFairy uses.
 	Hosts         []string
 	AllowLoopback bool              // files may come from this machine
-	Resolve       map[string]string // host to a base URL on this machine that plays it
+	Resolve       map[string]string // host to a base URL on this machine that stands in for it
 	MaxBytes      int64             // the largest file; at most and by default 2 GiB
 }
 
-// Route is one rule of the file, with the file's defaults filled in.
+// Route is one rule of the file, with the defaults applied.
 type Route struct {
-	Line    int  // in the file
-	Ignore  bool // its events are left alone; nothing below is set
+	Line    int  // line in the file
+	Ignore  bool // its events get no ticket; the fields below are not set
 	Project string
 	Source  string // the key of the External Source
 	// OnLostAnswer is Park or Retry.
@@ -125,24 +122,24 @@ type Route struct {
 	attachments []file
 }
 
-// Problem is one mistake in the mapping file, Problems are all of them: the error
-// that Parse and Load return for a bad file.
+// Problem is one mistake in the mapping file. Problems is all of them: the error of Parse
+// and Load for an invalid file.
 type (
 	Problem  = strictyaml.Problem
 	Problems = strictyaml.Problems
 )
 
-// Schema returns the JSON Schema of the mapping file, for editors: which keys
-// there are, what they mean, and what they may hold. Parse refuses more, such as
-// a bad template. The repository's fairbridge.schema.json is a copy.
+// Schema returns the JSON Schema of the mapping file, for editors: its keys, what they
+// mean, and their allowed values. Parse refuses more than the schema does, such as an
+// invalid template. The repository's fairbridge.schema.json is a copy.
 func Schema() []byte {
 	s := topKind.Schema
 	s.Description = "What becomes of each TestFairy event: fairbridge.yaml of FairBridge."
 	return s.Document("fairbridge.yaml")
 }
 
-// Load reads the mapping file at path. The error is Problems if the file can be
-// read but is not right.
+// Load reads the mapping file at path. The error is Problems if the file can be read but is
+// invalid.
 func Load(path string) (*Config, error) {
 	data, err := Read(path)
 	if err != nil {
@@ -151,8 +148,8 @@ func Load(path string) (*Config, error) {
 	return Parse(path, data)
 }
 
-// Read returns the content of the mapping file at path, for Parse; of one that is
-// too long, enough for Parse to say so.
+// Read returns the content of the mapping file at path, for Parse. If the file is too long,
+// it returns just enough for Parse to report that.
 func Read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -166,8 +163,8 @@ func Read(path string) ([]byte, error) {
 	return data, nil
 }
 
-// Parse reads a mapping file's content. name stands for the file in messages.
-// The error is Problems: every mistake that can be found, in the file's order.
+// Parse parses a mapping file's content. name is the file's name in messages. The error is
+// Problems: every mistake that can be found, in the file's order.
 func Parse(name string, data []byte) (*Config, error) {
 	d := &strictyaml.Decoder{File: name, EmptyHint: "it needs routes: copy the shipped fairbridge.yaml and change it"}
 	root, ok := d.Document(data)
@@ -195,7 +192,7 @@ func Parse(name string, data []byte) (*Config, error) {
 		file.defaults = &settings{checked: true}
 	}
 	for _, r := range file.routes {
-		// What is missing can be told only where nothing else was wrong.
+		// Missing settings can be reported only if nothing else was wrong.
 		if r.node != nil && file.defaults.checked {
 			c.Routes = append(c.Routes, fillIn(d, r, *file.defaults))
 		}
@@ -207,7 +204,7 @@ func Parse(name string, data []byte) (*Config, error) {
 	return c, nil
 }
 
-// route fills the defaults into a rule and notes what is still missing.
+// fillIn applies the defaults to a rule and reports what is still missing.
 func fillIn(d *strictyaml.Decoder, r rule, defaults settings) Route {
 	if r.ignore {
 		return Route{Line: r.node.Line, Ignore: true, match: r.match.Value}
@@ -243,7 +240,7 @@ func fillIn(d *strictyaml.Decoder, r rule, defaults settings) Route {
 	return route
 }
 
-// over returns the settings with the defaults in place of what they leave out.
+// over returns the settings, with defaults for those that are not set.
 func (s settings) over(defaults settings) settings {
 	merged := defaults
 	if s.project != "" {
@@ -275,7 +272,7 @@ func (s settings) over(defaults settings) settings {
 	return merged
 }
 
-// sends reports whether a parameter is made of the event's field.
+// sends reports whether a parameter is built from the event's field of that name.
 func sends(fields []field, name string) bool {
 	for _, f := range fields {
 		for _, i := range f.value.items {
@@ -287,7 +284,7 @@ func sends(fields []field, name string) bool {
 	return false
 }
 
-// unreachable notes routes that an earlier one leaves nothing for.
+// unreachable reports routes whose events an earlier route takes already.
 func unreachable(d *strictyaml.Decoder, rules []rule) {
 	for i, r := range rules {
 		for _, earlier := range rules[:i] {
@@ -302,14 +299,14 @@ func unreachable(d *strictyaml.Decoder, rules []rule) {
 	}
 }
 
-// Wants reports whether some event of the kind can become a ticket: whether a
-// route names it.
+// Wants reports whether an event of the kind can become a ticket: whether a route matches
+// it.
 func (c *Config) Wants(k testfairy.Kind) bool {
 	return slices.ContainsFunc(c.Routes, func(r Route) bool { return !r.Ignore && r.match.kind(k) })
 }
 
-// UsesAccount reports whether some attachment is asked for with the TestFairy
-// account, so that its API key is needed.
+// UsesAccount reports whether an attachment is requested with the TestFairy account, so
+// that its API key is needed.
 func (c *Config) UsesAccount() bool {
 	return slices.ContainsFunc(c.Routes, func(r Route) bool {
 		return slices.ContainsFunc(r.attachments, func(f file) bool { return f.needsAccount != nil })

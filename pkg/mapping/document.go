@@ -14,16 +14,15 @@ import (
 	"fairbridge/pkg/mapping/internal/strictyaml"
 )
 
-// document is what a Config was read from.
+// document is the text of a Config.
 type document struct {
 	text    []byte
 	root    *yaml.Node
-	baseURL string // as the text has it
+	baseURL string // as in the text
 }
 
-// WithBaseURL returns a copy of the mapping that sends to another Centercode
-// than the file names: the environment's word, or a simulator. The error says
-// what is wrong with baseURL.
+// WithBaseURL returns a copy of the mapping for another Centercode than the file's: one
+// from the environment, or a simulator. An error describes what is wrong with baseURL.
 func (c *Config) WithBaseURL(baseURL string) (*Config, error) {
 	var d strictyaml.Decoder
 	u, ok := baseURLKind.Read(&d, textNode(baseURL))
@@ -36,18 +35,18 @@ func (c *Config) WithBaseURL(baseURL string) (*Config, error) {
 	return &other, nil
 }
 
-// Hash returns the SHA-256 (hex) of the mapping as it runs, with the base URL
-// that the environment may have put in. Comments, layout and aliases make no
-// difference to it; the order of keys does.
+// Hash returns the SHA-256 (hex) of the mapping as it runs, including a base URL from the
+// environment. It does not depend on comments, layout and aliases, but on the order of
+// keys.
 func (c *Config) Hash() string {
 	sum := sha256.Sum256(canonical(c.effective()))
 	return hex.EncodeToString(sum[:])
 }
 
-// Document returns the mapping as it runs, as a text that Parse takes: it maps
-// each event to the same request, and has the same Hash. It is the file's own
-// text, line for line, with the base URL in place; where that cannot be put in,
-// it is the same mapping on a single line.
+// Document returns the mapping as it runs, as a text that Parse accepts: it maps each event
+// to the same request, and has the same Hash. It is the file's own text, line for line,
+// with the base URL replaced; where that is not possible, it is an equivalent mapping on a
+// single line.
 func (c *Config) Document() []byte {
 	text := c.document.text
 	if c.Centercode.BaseURL == c.document.baseURL {
@@ -62,7 +61,7 @@ func (c *Config) Document() []byte {
 	return whole
 }
 
-// replaced is the text with its base URL replaced where it stands.
+// replaced returns the text with its base URL replaced in place.
 func (c *Config) replaced() []byte {
 	site := strictyaml.ValueOf(c.document.root, "centercode")
 	if site.Kind == yaml.AliasNode {
@@ -78,18 +77,17 @@ func (c *Config) replaced() []byte {
 	if at < 0 {
 		return nil
 	}
-	// Quotes around it, if there are any, stay.
+	// Quotes around it are kept.
 	lines[old.Line-1] = slices.Concat(line[:at], []byte(c.Centercode.BaseURL), line[at+len(old.Value):])
 	return bytes.Join(lines, nil)
 }
 
-// appended is the text with the base URL behind it, for one that says nothing of
-// Centercode.
+// appended returns the text with the base URL appended, if it has no centercode key.
 func (c *Config) appended() []byte {
 	return fmt.Appendf(bytes.Clone(c.document.text), "\ncentercode: {baseUrl: %s}\n", strconv.QuoteToASCII(c.Centercode.BaseURL))
 }
 
-// effective is the root of the document with the base URL put in.
+// effective returns the root of the document with the base URL set.
 func (c *Config) effective() *yaml.Node {
 	root := c.document.root
 	if root == nil || c.Centercode.BaseURL == c.document.baseURL {
@@ -105,8 +103,8 @@ func (c *Config) effective() *yaml.Node {
 	return withEntry(root, "centercode", withEntry(site, "baseUrl", textNode(c.Centercode.BaseURL)))
 }
 
-// withEntry returns a copy of a mapping in which name has the value; with an
-// empty text, one without the entry.
+// withEntry returns a copy of a mapping in which name has the value; if the value is an
+// empty text, without the entry.
 func withEntry(n *yaml.Node, name string, value *yaml.Node) *yaml.Node {
 	entry := []*yaml.Node{textNode(name), value}
 	if value.Kind == yaml.ScalarNode && value.Value == "" {
@@ -125,9 +123,9 @@ func textNode(s string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
 }
 
-// canonical writes a node of a file that Parse takes, so that two that mean the
-// same are written alike: in YAML's flow style on one line, texts in double
-// quotes. Go's escapes are a part of YAML's.
+// canonical writes a node of a valid file so that nodes with the same meaning are equal: in
+// YAML's flow style on one line, with strings in double quotes. Go's escapes are a subset
+// of YAML's.
 func canonical(n *yaml.Node) []byte {
 	var b bytes.Buffer
 	var write func(n *yaml.Node)

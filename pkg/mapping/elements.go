@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// FileElements returns the file elements that the routes have attachments for,
-// sorted: what a simulated Centercode has to know of the form.
+// FileElements returns the file elements that the routes have attachments for, sorted. A
+// simulated Centercode needs them.
 func (c *Config) FileElements() []string {
 	elements := map[string]bool{}
 	for _, r := range c.Routes {

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// outcome is what became of a value, or of one element of a list.
+// outcome is the result of a value, or of one element of a list.
 type outcome int
 
 const (
 	sent    outcome = iota
 	leftOut         // by omit or omitEmpty
-	failed          // an error was noted
+	failed          // an error was recorded
 )
 
-// value makes the JSON of a parameter.
+// value returns the JSON of a parameter.
 func (m *mapper) value(key string, f field) (json.RawMessage, outcome) {
 	given, ok := m.given(key, f)
 	switch {
@@ -29,8 +29,8 @@ func (m *mapper) value(key string, f field) (json.RawMessage, outcome) {
 	return m.single(key, f, given[0])
 }
 
-// given is what the value's items yield: constants as they are, templates as
-// text, cut in parts where the file says so.
+// given returns what the value's items produce: constants unchanged, templates as text,
+// split if the file says so.
 func (m *mapper) given(key string, f field) (all []constant, ok bool) {
 	ok = true
 	for _, i := range f.value.items {
@@ -51,7 +51,7 @@ func (m *mapper) given(key string, f field) (all []constant, ok bool) {
 	return all, ok
 }
 
-// array makes a list of what is neither empty nor to be left out.
+// array returns a list of the elements that are neither empty nor left out.
 func (m *mapper) array(key string, f field, given []constant) (json.RawMessage, outcome) {
 	var elements [][]byte
 	result := sent
@@ -89,7 +89,7 @@ func contains(elements [][]byte, element []byte) bool {
 	return false
 }
 
-// single makes one JSON value out of a text or a constant.
+// single returns one JSON value for a text or a constant.
 func (m *mapper) single(key string, f field, c constant) (json.RawMessage, outcome) {
 	v := f.value
 	s := strings.TrimSpace(c.text)

@@ -14,7 +14,7 @@ import (
 	"fairbridge/pkg/mapping/internal/template"
 )
 
-// expression is a template of the file, or none.
+// expression is a template of the file, if there is one.
 type expression struct {
 	*template.Template
 	readings []reading
@@ -23,8 +23,8 @@ type expression struct {
 // given reports whether the file has the template.
 func (x expression) given() bool { return x.Template != nil }
 
-// expressionKind is the kind of a template. It may be empty: an empty template
-// sends an empty text.
+// expressionKind is the kind of a template. An empty template is allowed and sends an empty
+// text.
 var expressionKind = strictyaml.Kind[expression]{
 	Schema: strictyaml.Schema{Types: []string{"string", "number"}, Examples: []any{"{{ .text | firstLine | truncate 120 }}"}},
 	Read: func(d *strictyaml.Decoder, n *yaml.Node) (expression, bool) {
@@ -36,8 +36,8 @@ var expressionKind = strictyaml.Kind[expression]{
 	},
 }
 
-// readExpression compiles a node's text and notes every fault at its place in
-// the file.
+// readExpression compiles a node's text and reports every fault with its position in the
+// file.
 func readExpression(d *strictyaml.Decoder, n *yaml.Node) (expression, bool) {
 	t, faults := template.Compile(n.Value)
 	for _, f := range faults {

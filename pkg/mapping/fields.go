@@ -10,7 +10,7 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// documented has the fields of TestFairy's documented payloads.
+// documented lists the fields of TestFairy's documented payloads.
 var documented = map[testfairy.Kind][]string{
 	testfairy.KindFeedback: {"event", "timestamp", "version", "build", "appName", "filesize", "buildUrl", "iconUrl", "sessionUrl", "screenshotUrl", "correlationId", "email", "rawDeviceName", "ipAddress", "text"},
 	testfairy.KindCrash:    {"event", "timestamp", "version", "build", "appName", "filesize", "buildUrl", "iconUrl", "email", "deviceName", "rawDeviceName", "crashMessage", "ipAddress"},
@@ -19,8 +19,8 @@ var documented = map[testfairy.Kind][]string{
 	testfairy.KindNewUDID:  {"event", "timestamp", "udid", "device", "email", "platform"},
 }
 
-// ownFields returns the event's fields that are not documented for its kind:
-// those of the app's own feedback form.
+// ownFields returns the event's fields that are not documented for its kind: those from the
+// app's own feedback form.
 func ownFields(e testfairy.Event) map[string]any {
 	own := maps.Clone(e.Fields)
 	for _, name := range documented[e.Kind] {
@@ -30,18 +30,18 @@ func ownFields(e testfairy.Event) map[string]any {
 	return own
 }
 
-// added has the fields that FairBridge adds to every event.
+// added are the fields that FairBridge adds to every event.
 var added = []string{"deliveryId", "receivedAt", "ticketId", testfairy.FieldReconciled}
 
 // reading is a place where a template reads a field of the event.
 type reading struct {
 	field string
-	kinds []string           // of events that the template is run for; none: any
+	kinds []string           // kinds of events that the template runs for; none means any
 	place strictyaml.Problem // without a message
 }
 
-// readings returns where the file's templates read fields, those of a route with
-// the kinds of events that the route is for.
+// readings returns where the file's templates read fields; those of a route with the
+// route's kinds of events.
 func (t top) readings() []reading {
 	var all []reading
 	note := func(kinds []string, expressions ...expression) {
@@ -77,11 +77,11 @@ func (s settings) expressions() []expression {
 	return all
 }
 
-// UnknownFields returns a problem for each place where a template reads a field
-// that no event of its route has: neither as documented nor as in seen, the
-// fields of sample payloads by kind. An app may add any field to its feedback.
-// So where seen has nothing of a route's kind, a field is unknown only if it
-// looks like a known one, or is documented for another kind.
+// UnknownFields returns a problem for each place where a template reads a field that no
+// event of its route has, neither as documented nor in seen, which lists the fields of
+// sample payloads by kind. An app may add any field to its feedback, so if seen has nothing
+// of a route's kind, a field is unknown only if it resembles a known one, or is documented
+// for another kind.
 func (c *Config) UnknownFields(seen map[testfairy.Kind][]string) Problems {
 	var unknown Problems
 	for _, r := range c.readings {
@@ -90,7 +90,7 @@ func (c *Config) UnknownFields(seen map[testfairy.Kind][]string) Problems {
 			kinds = c.wanted()
 		}
 		if len(kinds) == 0 {
-			continue // every route ignores its events: it is never run
+			continue // every route ignores its events, so it never runs
 		}
 		known, sampled := slices.Clone(added), true
 		for _, k := range kinds {
@@ -117,9 +117,8 @@ func (c *Config) UnknownFields(seen map[testfairy.Kind][]string) Problems {
 	return unknown.Sorted()
 }
 
-// Fields returns the names of the fields that an event may have: those that
-// TestFairy documents for any kind, and those that the file's templates read. c may
-// be nil.
+// Fields returns the names of the fields that an event may have: those that TestFairy
+// documents for any kind, and those that the file's templates read. c may be nil.
 func (c *Config) Fields() []string {
 	var all []string
 	for _, k := range eventKinds {
@@ -147,7 +146,7 @@ func (c *Config) wanted() []string {
 	return kinds
 }
 
-// kindWith is a kind of event that is documented to have the field, or "".
+// kindWith returns a kind of event that is documented to have the field, or "".
 func kindWith(field string) string {
 	for _, k := range eventKinds {
 		if slices.Contains(documented[testfairy.Kind(k)], field) {

@@ -10,21 +10,21 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// This file is the table of every key that fairbridge.yaml may have, but for
-// those of a value (choice.go) and of an attachment (attachment.go). The decoder
-// and the JSON Schema are made of it.
+// This file is the table of every key of fairbridge.yaml, except those of a value
+// (choice.go) and of an attachment (attachment.go). The decoder and the JSON Schema are
+// made from it.
 
-// defaultSettle is how long a look-up waits for a ticket to show up in the data
-// package, where the file does not say.
+// defaultSettle is the default time that a new ticket may take to appear in the data
+// package.
 const defaultSettle = 60 * time.Second
 
-// Lookup says where a ticket can be found whose creation was not answered: in a
-// feedback data package with a row a ticket.
+// Lookup is where to find a ticket whose creation was not answered: a feedback data package
+// with one row for each ticket.
 type Lookup struct {
 	Package      string        // the data package's key
 	Column       string        // the column that holds the delivery id
 	TicketColumn string        // the column that holds the ticket's id
-	Settle       time.Duration // how long a new ticket may take to show up there
+	Settle       time.Duration // how long a new ticket may take to appear there
 }
 
 var lookupKind = strictyaml.Object("a lookup", []strictyaml.Key[Lookup]{
@@ -40,7 +40,7 @@ var lookupKind = strictyaml.Object("a lookup", []strictyaml.Key[Lookup]{
 	return true
 })
 
-// settings is what defaults may say for all routes, and a route for itself.
+// settings are what defaults may set for all routes, and each route for itself.
 type settings struct {
 	project, source string
 	fields          []field
@@ -52,7 +52,7 @@ type settings struct {
 
 // The values of onLostAnswer.
 const (
-	Park  = "park"  // a dead letter: never two of them
+	Park  = "park"  // a dead letter: never a second ticket or file
 	Retry = "retry" // send it again: never none
 )
 
@@ -69,18 +69,18 @@ var settingKeys = []strictyaml.Key[settings]{
 		strictyaml.WithNode(strictyaml.Optional(lookupKind)), func(s *settings) *strictyaml.Located[*Lookup] { return &s.lookup }),
 }
 
-// checked is set if nothing was wrong with the settings.
+// checked is set if the settings are valid.
 var defaultsKind = strictyaml.Object("defaults", settingKeys, func(_ *strictyaml.Decoder, _ *yaml.Node, s *settings) bool {
 	s.checked = true
 	return true
 })
 
-// rule is a route as the file spells it.
+// rule is a route as written in the file.
 type rule struct {
 	match  strictyaml.Located[match]
 	ignore bool
 	settings
-	node *yaml.Node // nil if something was wrong with the route
+	node *yaml.Node // nil if the route is invalid
 }
 
 var routeKind = strictyaml.Described(strictyaml.Object("a route", append([]strictyaml.Key[rule]{
@@ -112,8 +112,8 @@ var eventKinds = []string{
 	string(testfairy.KindFeedback), string(testfairy.KindCrash), string(testfairy.KindUpload), string(testfairy.KindDownload), string(testfairy.KindNewUDID),
 }
 
-// eventKind is a kind of event in small letters. TestFairy may have others than
-// it documents, but not one that looks like a slip of the pen.
+// eventKind is a kind of event in lower case. TestFairy may have undocumented kinds, but a
+// kind that looks like a misspelt one is refused.
 var eventKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	s = fold(s)
 	if near := suggest.Nearest(s, eventKinds); near != "" && near != s {

@@ -15,48 +15,48 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// maxBody is the most bytes a request may have.
+// maxBody is the maximum size of a request in bytes.
 const maxBody = 8 << 20
 
-// ErrNoRoute is returned for an event that no route matches: a person has to
-// say where it belongs.
+// ErrNoRoute is returned for an event that no route matches: a person has to decide what
+// happens with it.
 var ErrNoRoute = errors.New("no route matches the event")
 
 // ErrIgnored is returned for an event whose route says ignore.
 var ErrIgnored = errors.New("the event's route ignores it")
 
-// Input is an event and what FairBridge knows of it besides.
+// Input is an event with what FairBridge adds to it.
 type Input struct {
 	Event      testfairy.Event
 	DeliveryID string    // .deliveryId in templates
 	ReceivedAt time.Time // .receivedAt in templates, as RFC 3339 in UTC
 }
 
-// Request is what Centercode is asked to do with an event.
+// Request is the request that an event becomes.
 type Request struct {
 	Route           int // index in Config.Routes
 	Project, Source string
 	// Body is a JSON object of the parameters, in the file's order.
 	Body        json.RawMessage
 	Attachments []Attachment
-	// NotAttached are the elements that the event has no file for. The ticket is
-	// complete without.
+	// NotAttached are the elements that the event has no file for. The ticket is complete
+	// without them.
 	NotAttached []string
 	// OnLostAnswer is Park or Retry.
 	OnLostAnswer string
 	Lookup       *Lookup // nil: none
-	// Warnings tell what is sent, but probably not as it was meant.
+	// Warnings describe what is sent, but probably not as intended.
 	Warnings []Warning
 }
 
-// FieldError says why an event cannot become a request. Its text shows nothing
-// of the event.
+// FieldError is why an event cannot become a request. Its text contains nothing of the
+// event.
 type FieldError struct {
 	Route   int    // index in Config.Routes
 	Line    int    // of the key in the file
 	Field   string // the key, such as "fields.severity"
 	Problem string
-	Value   string // what the event had there, cut short; not in the text
+	Value   string // the event's value, shortened; not part of the text
 	Err     error  // may be nil
 }
 
@@ -65,22 +65,21 @@ func (e *FieldError) Error() string {
 	return fmt.Sprintf("line %d: %s: %s", e.Line, e.Field, e.Problem)
 }
 
-// Unwrap returns the template's error, if it was one.
+// Unwrap returns the template's error, if there is one.
 func (e *FieldError) Unwrap() error { return e.Err }
 
-// Warning is something in a request that a person may want to look at.
+// Warning is something about a request that a person may want to check.
 type Warning struct {
 	Field   string // the key, such as "fields.severity"
 	Problem string
-	Value   string // what the event had there, cut short; not in the text
+	Value   string // the event's value, shortened; not part of the text
 }
 
-// String names the key and the problem. It shows nothing of the event.
+// String names the key and the problem. It contains nothing of the event.
 func (w Warning) String() string { return w.Field + ": " + w.Problem }
 
-// Map makes the request for an event. It returns ErrNoRoute, ErrIgnored, or,
-// for an event that its route cannot map, one *FieldError for each bad key,
-// joined.
+// Map returns the request for an event. The error is ErrNoRoute, ErrIgnored, or, for an
+// event that its route cannot map, one *FieldError for each invalid key, joined.
 func (c *Config) Map(in Input) (Request, error) {
 	e := execution(in)
 	for i, r := range c.Routes {
@@ -99,7 +98,7 @@ func (c *Config) Map(in Input) (Request, error) {
 	return Request{}, ErrNoRoute
 }
 
-// execution is what the templates for an event run in.
+// execution returns what the templates for an event run in.
 func execution(in Input) *template.Execution {
 	fields := maps.Clone(in.Event.Fields)
 	if fields == nil {
@@ -110,8 +109,8 @@ func execution(in Input) *template.Execution {
 	return template.New(fields, ownFields(in.Event))
 }
 
-// mapper makes one request. It goes on after an error, so that a person who
-// mends the file or the form learns of everything at once.
+// mapper builds one request. It continues after an error, so that a person sees all errors
+// at once.
 type mapper struct {
 	e         *template.Execution
 	route     int
@@ -142,8 +141,8 @@ func (m *mapper) request(r Route) (Request, error) {
 	return req, nil
 }
 
-// chosen has the parameters that Centercode reads itself: it takes a default for
-// a missing one, but not for an empty one.
+// chosen are the parameters that Centercode itself interprets: it uses a default for a
+// missing one, but not for an empty one.
 var chosen = []string{"submitter", "status"}
 
 func (m *mapper) body(fields []field) json.RawMessage {
@@ -196,5 +195,5 @@ func (m *mapper) warn(key, problem, value string) {
 	m.warnings = append(m.warnings, Warning{Field: key, Problem: problem, Value: shown(value)})
 }
 
-// shown cuts a value of the event short.
+// shown shortens a value of the event.
 func shown(s string) string { return clip.Text(strings.ToValidUTF8(s, "\uFFFD"), 100, "…") }

@@ -8,7 +8,7 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// match says which events a route takes. What is not given matches any event.
+// match selects the events of a route. A condition that is not given matches any event.
 type match struct {
 	events   []string
 	apps     []glob
@@ -22,8 +22,8 @@ func (m match) kind(k testfairy.Kind) bool {
 	return len(m.events) == 0 || slices.Contains(m.events, fold(string(k)))
 }
 
-// matches reports whether the event is the route's. The error is that of the
-// when template.
+// matches reports whether the route matches the event. The error is that of the when
+// template.
 func (m match) matches(e *template.Execution, event testfairy.Event) (bool, error) {
 	switch {
 	case !m.kind(event.Kind),
@@ -52,7 +52,7 @@ func matchesProject(projects []glob, event testfairy.Event) bool {
 	return false
 }
 
-// covers reports whether every event that other can match is m's already.
+// covers reports whether m matches every event that other can match.
 func (m match) covers(other match) bool {
 	if m.projects != nil || m.versions != nil || m.when.given() {
 		return false
@@ -63,7 +63,7 @@ func (m match) covers(other match) bool {
 	if m.apps == nil || slices.ContainsFunc(m.apps, glob.all) {
 		return true
 	}
-	// Names without a * are covered if m's patterns match them.
+	// A name without * is covered if m's patterns match it.
 	for _, app := range other.apps {
 		if strings.Contains(string(app), "*") && !slices.Contains(m.apps, app) || !anyMatches(m.apps, string(app)) {
 			return false

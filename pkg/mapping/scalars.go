@@ -17,10 +17,10 @@ import (
 	"fairbridge/pkg/mapping/internal/strictyaml"
 )
 
-// noted says of a value that its problem is in the decoder's list.
+// noted is the ok result for a value whose problem has been recorded.
 const noted = strictyaml.Noted
 
-// keyNameKind is a key of Centercode's, part of a URL's path.
+// keyNameKind is one of Centercode's keys, which is part of a URL's path.
 var keyNameKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	switch {
 	case strings.ContainsAny(s, " /\\?#%\t\n"):
@@ -31,7 +31,7 @@ var keyNameKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(
 	return s, nil
 }), func(s *strictyaml.Schema) { s.Pattern = `^[^\s/\\?#%]+$` })
 
-// largest is the most bytes Centercode takes in one file.
+// largest is the largest file that Centercode accepts, in bytes.
 const largest = 2 << 30
 
 var sizePattern = lazyregexp.New(`^(\d{1,10})(\.\d{1,3})? ?(B|KB|MB|GB|KiB|MiB|GiB)?$`)
@@ -43,7 +43,7 @@ var sizeKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s s
 		return 0, strictyaml.Mistake("not a size; write a number of bytes, or one with a unit: 500 MiB")
 	}
 	units := map[string]float64{"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-	n, _ := strconv.ParseFloat(m[1]+m[2], 64) // the pattern leaves nothing to fail
+	n, _ := strconv.ParseFloat(m[1]+m[2], 64) // cannot fail after the pattern has matched
 	switch n *= units[m[3]]; {
 	case n < 1:
 		return 0, strictyaml.Mistake("the size is less than a byte")
@@ -53,13 +53,13 @@ var sizeKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s s
 	return int64(n), nil
 }), func(s *strictyaml.Schema) { s.Examples = []any{"2 GiB", 1048576} })
 
-// maxSettle is how long a look-up may be put off: a message that waits longer
-// than SQS's visibility allows in one step would be handed out again.
+// maxSettle is the longest delay of a look-up. A message with a longer one would become
+// visible again before the look-up.
 const maxSettle = 15 * time.Minute
 
 var settleKind = durationKind(0, maxSettle, "0s to 15m", "60s", "2m")
 
-// The bounds of retry.for, and what holds without it.
+// The bounds and the default of retry.for.
 const (
 	minPatience     = time.Hour
 	maxPatience     = 10 * 24 * time.Hour // SQS keeps a message for 14 days
@@ -68,8 +68,8 @@ const (
 
 var patienceKind = durationKind(minPatience, maxPatience, "1h to 10d", "72h", "3d")
 
-// durationKind is a duration within bounds, which are written as span. A whole
-// number of days may be written with a d.
+// durationKind is a duration within bounds, which are described by span. A whole number of
+// days may be written with d.
 func durationKind(least, most time.Duration, span string, examples ...string) strictyaml.Kind[time.Duration] {
 	return strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (time.Duration, error) {
 		t, err := time.ParseDuration(s)
@@ -93,7 +93,7 @@ func parseDays(s string) (uint16, error) {
 	return uint16(n), err
 }
 
-// baseURLKind is where Centercode is.
+// baseURLKind is Centercode's base URL.
 var baseURLKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	u, err := url.Parse(s)
 	switch {
@@ -115,14 +115,14 @@ var baseURLKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(
 	s.Types, s.Pattern, s.Examples = []string{"string"}, "^https?://", []any{"https://beta.example.com"}
 })
 
-// siteOf is what of an API's address is the site's.
+// siteOf returns the site's part of an API address.
 func siteOf(u *url.URL) string {
 	path := u.EscapedPath()
 	before, _, _ := strings.Cut(strings.ToLower(path)+"/", "/api/")
 	return u.Scheme + "://" + u.Host + path[:len(before)]
 }
 
-// centercodeHostKind is a host, or one with a port.
+// centercodeHostKind is a host, with or without a port.
 var centercodeHostKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	host := strings.ToLower(s)
 	u, err := url.Parse("https://" + host)
@@ -140,7 +140,8 @@ var centercodeHostKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain
 	s.Types, s.Examples = []string{"string"}, []any{"files.example.com"}
 })
 
-// loopbackKind is where a simulator on this machine plays a file host.
+// loopbackKind is the address on this machine of a simulator that stands in for a file
+// host.
 var loopbackKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || !loopback.IsHost(u.Hostname()) ||
@@ -171,19 +172,19 @@ var hostKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s s
 // globKind is a text with * for any text.
 var globKind = strictyaml.Refine(strictyaml.Plain, func(s string) (glob, error) { return glob(s), nil })
 
-// constant is a text, number or boolean that is sent as it is written. A text
-// with an action in it is no constant.
+// constant is a text, number or boolean that is sent as it is written. A text with an
+// action in it is not a constant.
 type constant struct {
 	text string
 	json json.RawMessage
 }
 
-// maxNumber is the most characters a number may have.
+// maxNumber is the maximum number of characters of a number.
 const maxNumber = 100
 
 var jsonNumber = lazyregexp.New(`^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$`)
 
-// readConstant reads what is no template.
+// readConstant reads a node that is not a template.
 func readConstant(d *strictyaml.Decoder, n *yaml.Node) (constant, bool) {
 	switch n.ShortTag() {
 	case "!!bool":

@@ -15,8 +15,8 @@ var testFairyKind = strictyaml.Object("testfairy", []strictyaml.Key[TestFairy]{
 		restBaseKind, func(t *TestFairy) *string { return &t.BaseURL }),
 }, nil)
 
-// accountKind is an email address, as far as it matters: HTTP Basic cannot carry
-// a colon in it (RFC 7617, 2).
+// accountKind is an email address. Only one thing matters: it cannot contain a colon (HTTP
+// Basic, RFC 7617, 2).
 var accountKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	if !strings.Contains(s, "@") || strings.ContainsAny(s, ": \t\n") {
 		return "", strictyaml.Mistake("not an email address; write the one that the TestFairy account has")
@@ -26,8 +26,8 @@ var accountKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(
 	s.Types, s.Pattern, s.Examples = []string{"string"}, "@", []any{"you@example.com"}
 })
 
-// restBaseKind is where TestFairy's REST API is. Paths start at /api/1/
-// everywhere, so it has none of its own.
+// restBaseKind is the base URL of TestFairy's REST API. Paths start with /api/1/
+// everywhere, so it has no path.
 var restBaseKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.Host != strings.ToLower(u.Hostname()) || !hostPattern().MatchString(u.Host) ||
@@ -39,11 +39,11 @@ var restBaseKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func
 	s.Types, s.Pattern, s.Examples = []string{"string"}, "^https://", []any{"https://mobile.eu-central-1.saucelabs.com"}
 })
 
-// sessionFields are the words that the REST API has for what session names.
+// sessionFields are the REST API's names for the values of session.
 var sessionFields = map[string]string{sessionLog: "logs", sessionMeta: "meta", sessionEvents: "events"}
 
-// session returns where the REST API keeps a part of the session whose page is
-// at pageURL, and a name for the file.
+// session returns the REST API's URL for a part of the session whose page is at pageURL,
+// and a file name for it.
 func (t TestFairy) session(pageURL, part string) (api, name string, err error) {
 	u, err := url.Parse(pageURL)
 	if err != nil {
@@ -71,8 +71,8 @@ func (t TestFairy) session(pageURL, part string) (api, name string, err error) {
 	return path + "?fields=" + sessionFields[part], name, nil
 }
 
-// restBase is the REST API of the TestFairy that host belongs to, or "": one of
-// the three that TestFairy's documentation names.
+// restBase returns the REST API of the TestFairy that host belongs to, or "": one of the
+// three in TestFairy's documentation.
 func restBase(host string) string {
 	switch {
 	case host == "testfairy.com" || strings.HasSuffix(host, ".testfairy.com"):

@@ -16,38 +16,38 @@ type field struct {
 	line  int // in the file
 }
 
-// value is how a parameter's value is made.
+// value is how to build a parameter's value.
 type value struct {
 	items []item
-	list  bool   // a JSON array, of what is not empty
-	split string // cuts each text into several elements
+	list  bool   // a JSON array of what is not empty
+	split string // splits each text into several elements
 
 	choice *choice
 	as     string // "number" or "boolean"; "" and "text": a JSON string
 
-	omit      []glob // texts that leave the parameter out, in small letters
+	omit      []glob // texts that leave the parameter out, in lower case
 	omitEmpty bool
 	required  bool
 }
 
 // item is a template or a constant.
 type item struct {
-	template expression // not given: a constant
+	template expression // not given for a constant
 	constant constant
 }
 
-// choice is what a text must be one of.
+// choice is the set of values that a text must be one of.
 type choice struct {
 	allowed  []constant
-	by       map[string]int // folded spelling or synonym to the index in allowed
+	by       map[string]int // folded spelling or synonym to an index in allowed
 	fallback *int           // index in allowed
 }
 
-// fold is the spelling under which a choice is looked up.
+// fold returns the key under which a choice is looked up.
 func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
-// find returns the allowed value for a text: to the letter, else by its
-// spelling in any case or a synonym.
+// find returns the allowed value for a text: the exact one, otherwise by its spelling in
+// any case, or by a synonym.
 func (c *choice) find(s string) (json.RawMessage, bool) {
 	s = strings.TrimSpace(s)
 	for _, a := range c.allowed {
@@ -85,7 +85,7 @@ var itemKind = strictyaml.Kind[item]{
 	Read: func(d *strictyaml.Decoder, n *yaml.Node) (item, bool) {
 		if n.Kind == yaml.ScalarNode {
 			switch n.ShortTag() {
-			case "!!str", "!!timestamp": // a date without quotes is a text, too
+			case "!!str", "!!timestamp": // a date without quotes is text as well
 				t, ok := readExpression(d, n)
 				return item{template: t}, ok
 			case "!!bool", "!!int", "!!float":
@@ -107,7 +107,7 @@ var itemsKind = strictyaml.Kind[value]{
 	},
 }
 
-// valueKind is an item, a list of items, or a mapping that says more.
+// valueKind is an item, a list of items, or the long form.
 var valueKind = strictyaml.Kind[value]{
 	Schema: strictyaml.Schema{AnyOf: append(slices.Clone(itemsKind.Schema.AnyOf), valueObject.Schema)},
 	Read: func(d *strictyaml.Decoder, n *yaml.Node) (value, bool) {
@@ -119,7 +119,7 @@ var valueKind = strictyaml.Kind[value]{
 	},
 }
 
-// valueSpec is a value as its mapping spells it.
+// valueSpec is the long form of a value as written.
 type valueSpec struct {
 	plain, choice *value // exactly one is given
 	allowed       []constant
@@ -166,7 +166,7 @@ var synonymsKind = strictyaml.Kind[[]synonym]{
 	},
 }
 
-// constantKind is a text, number or boolean that is sent to the letter.
+// constantKind is a text, number or boolean that is sent literally.
 var constantKind = strictyaml.Kind[constant]{
 	Schema: strictyaml.Schema{Types: []string{"string", "number", "boolean"}},
 	Read: func(d *strictyaml.Decoder, n *yaml.Node) (constant, bool) {

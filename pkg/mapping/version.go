@@ -9,15 +9,15 @@ import (
 	"fairbridge/pkg/internal/lazyregexp"
 )
 
-// version is an app's version as Semantic Versioning orders it
-// (https://semver.org/#spec-item-11), but for the number of its parts: apps
-// have "1.0" and "4.2.0.17", and a part that is not there counts as 0.
+// version is an app's version, ordered as in Semantic Versioning
+// (https://semver.org/#spec-item-11) but with any number of parts: apps have "1.0" and
+// "4.2.0.17", and a missing part counts as 0.
 type version struct {
 	parts      []string // digits without leading zeros
 	prerelease []string // of "-beta.1"; a version that has any comes before one without
 }
 
-// parseVersion reads a version; a leading v and build data ("+…") are dropped.
+// parseVersion parses a version; a leading v and build metadata ("+…") are dropped.
 func parseVersion(s string) (version, bool) {
 	s = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(s), "v"), "V")
 	s, _, _ = strings.Cut(s, "+")
@@ -47,7 +47,7 @@ func isDigits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// compareNumbers orders two texts of digits of any length.
+// compareNumbers compares two strings of digits of any length.
 func compareNumbers(a, b string) int {
 	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
 	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
@@ -112,11 +112,12 @@ func (b bound) holds(v version) bool {
 	return c == 0
 }
 
-// versionRange is alternatives, parted by ||, of conditions that must all hold.
+// versionRange is a list of alternatives, separated by ||; all conditions of an alternative
+// must hold.
 type versionRange [][]bound
 
-// contains reports whether the text is a version within the range. A text that
-// is no version is in no range.
+// contains reports whether the text is a version within the range. A text that is not a
+// version is in no range.
 func (r versionRange) contains(s string) bool {
 	v, ok := parseVersion(s)
 	if !ok {
@@ -134,10 +135,10 @@ func (r versionRange) contains(s string) bool {
 	return false
 }
 
-// operatorSpace is the space that may stand between an operator and its version.
+// operatorSpace is the white space allowed between an operator and its version.
 var operatorSpace = lazyregexp.New(`([<>=!^~])\s+`)
 
-// parseRange reads ">=2.1 <3", "^2.1", "~2.1", "2.*", "1.0 || >=2".
+// parseRange parses ">=2.1 <3", "^2.1", "~2.1", "2.*", "1.0 || >=2".
 func parseRange(s string) (versionRange, error) {
 	var r versionRange
 	for alternative := range strings.SplitSeq(operatorSpace().ReplaceAllString(s, "$1"), "||") {
@@ -157,7 +158,7 @@ func parseRange(s string) (versionRange, error) {
 	return r, nil
 }
 
-// parseBound reads one word of a range.
+// parseBound parses one word of a range.
 func parseBound(word string) ([]bound, error) {
 	text := strings.TrimLeft(word, "<>=!^~")
 	operator := word[:len(word)-len(text)]
@@ -187,8 +188,8 @@ func parseBound(word string) ([]bound, error) {
 	return nil, fmt.Errorf("%q is not an operator of a version range", operator)
 }
 
-// upTo is the range from v to below the version whose part at is one more. Its
-// pre-releases are out as well: 3.0.0-beta is not in ^2.0.
+// upTo returns the range from v to below the version whose part at is one higher. Its
+// pre-releases are excluded: 3.0.0-beta is not in ^2.0.
 func upTo(v version, at int) []bound {
 	next := version{prerelease: []string{"0"}}
 	next.parts = append(next.parts, v.parts[:at]...)
@@ -196,7 +197,7 @@ func upTo(v version, at int) []bound {
 	return []bound{{">=", v}, {"<", next}}
 }
 
-// increment adds one to a text of digits.
+// increment adds one to a string of digits.
 func increment(digits string) string {
 	b := []byte(digits)
 	for i := len(b) - 1; i >= 0; i-- {

@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// stamp is the time in the names of files that are kept, fine enough for two in a row.
+// stamp is the time format in the names of kept files, precise enough for two in a row.
 const stamp = "20060102T150405.000000Z"
 
-// Backup copies the database at from, as it is at this moment, to the new file to.
-// Other processes may go on writing. The copy is read through before it gets its
-// name, is on disk when Backup returns, and is for the owner only. A file that is
-// at to is left alone; the error then wraps os.ErrExist.
+// Backup copies the database at from, as of this moment, to the new file to, while other
+// processes may continue to write. The copy is verified before it gets its name, is on disk
+// when Backup returns, and is readable by the owner only. An existing file at to is not
+// changed; the error then wraps os.ErrExist.
 func Backup(ctx context.Context, from, to string) error {
 	pool, err := openReading(from)
 	if err == nil {
-		to, err = filepath.Abs(to) // SQLite would read file:x as a URI
+		to, err = filepath.Abs(to) // SQLite would treat file:x as a URI
 	}
 	if err != nil {
 		return fmt.Errorf("back up database: %w", err)
@@ -35,9 +35,8 @@ func Backup(ctx context.Context, from, to string) error {
 	return nil
 }
 
-// Restore puts a copy of the database at from in the place of the one at path,
-// which nobody may use meanwhile, and returns where the one that was there is
-// kept; "" if there was none.
+// Restore replaces the database at path, which nobody may be using, by a copy of the one at
+// from. It returns where the previous file is kept; "" if there was none.
 func Restore(ctx context.Context, from, path string) (kept string, err error) {
 	if kept, err = restore(ctx, from, path); err != nil {
 		return "", fmt.Errorf("restore database %s from %s: %w", path, from, err)
@@ -65,9 +64,9 @@ func restore(ctx context.Context, from, path string) (kept string, err error) {
 	return kept, syncDir(filepath.Dir(path))
 }
 
-// setAside gives the database at path a second name and takes its log away, which
-// would otherwise be taken for that of the file that comes. A log that is whole is
-// folded in first, so that a crash in between leaves a whole database at path.
+// setAside gives the database at path a second name and removes its log, which would
+// otherwise be applied to the new file. A log with content is folded into the database
+// first, so that a crash in between leaves a complete database at path.
 func setAside(ctx context.Context, path string) (kept string, err error) {
 	err = present(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -94,10 +93,10 @@ func setAside(ctx context.Context, path string) (kept string, err error) {
 	return kept, nil
 }
 
-// copyTo writes a copy of an open database into a new file. VACUUM INTO reads in
-// one transaction, and takes an empty file for its target.
+// copyTo writes a copy of an open database into a new file. VACUUM INTO reads in one
+// transaction, and accepts an empty file as its target.
 func copyTo(ctx context.Context, pool *sql.DB, to string) error {
-	if _, err := os.Lstat(to); err == nil { // said before the work; publish makes sure
+	if _, err := os.Lstat(to); err == nil { // checked before the work; publish enforces it
 		return fmt.Errorf("%s: %w", to, os.ErrExist)
 	}
 	return publish(to, func(temporary string) error {
@@ -108,7 +107,7 @@ func copyTo(ctx context.Context, pool *sql.DB, to string) error {
 	})
 }
 
-// rescue saves what a removed or replaced file holds, while it is still open.
+// rescue saves the content of a removed or replaced file while it is still open.
 func rescue(ctx context.Context, pool *sql.DB, path string) (string, error) {
 	to := path + ".rescued-" + time.Now().UTC().Format(stamp)
 	return to, copyTo(ctx, pool, to)

@@ -5,14 +5,14 @@ import (
 	"database/sql/driver"
 )
 
-// connector opens connections whose every error goes through judge: damage is
-// noticed whoever meets it, a reader too.
+// connector opens connections whose errors all go through judge, so that damage is noticed
+// whoever meets it, readers included.
 type connector struct {
 	driver.Connector
 	judge func(error) error
 }
 
-// sqliteConn is what the driver's connections are.
+// sqliteConn is what the driver's connections implement.
 type sqliteConn interface {
 	driver.Conn
 	driver.ConnBeginTx

@@ -1,9 +1,9 @@
-// Package sqlitedb is the one SQLite file of the embedded home: opened so that what
-// was committed survives a crash, and written through a group commit, so that
-// concurrent writers share one fsync.
+// Package sqlitedb is the one SQLite file of the embedded home. It is opened so that
+// committed data survives a crash, and written through a group commit, so that concurrent
+// writers share one fsync.
 //
-// Several processes may have the file open at the same time (`fairbridge run`
-// and `fairbridge dlq --data DIR`): SQLite's locks keep them apart.
+// Several processes may have the file open at the same time (`fairbridge run` and
+// `fairbridge dlq --data DIR`): SQLite's locks keep them apart.
 package sqlitedb
 
 import (
@@ -22,11 +22,11 @@ import (
 )
 
 const (
-	// lockWait is how long a write waits for another process to let go of the
-	// file before it fails. Other processes hold the lock for milliseconds.
+	// lockWait is how long a write waits for another process to release the file before it
+	// fails. Other processes hold the lock for milliseconds.
 	lockWait = 30 * time.Second
-	// writeBusyTimeout is how long SQLite itself waits for that lock. It is
-	// short, since the writer must notice in between that callers have given up.
+	// writeBusyTimeout is how long SQLite itself waits for that lock. It is short, so that
+	// the writer notices in between that callers have given up.
 	writeBusyTimeout = 100 * time.Millisecond
 	// readBusyTimeout: a reader in WAL mode waits only while another process
 	// recovers or closes the file.
@@ -34,10 +34,10 @@ const (
 	// readers bounds the connections of the read pool, and with them the memory
 	// of their page caches (2 MiB each at most).
 	readers = 8
-	// walSizeLimit is what a checkpoint leaves of the write-ahead log, in bytes:
-	// a burst of large messages must not keep its disk space for good.
+	// walSizeLimit is the size to which a checkpoint truncates the write-ahead log, in
+	// bytes: a burst of large messages must not occupy disk space for good.
 	walSizeLimit = 16 << 20
-	// watchEvery is how often [DB.Watch] looks after a file: three calls of stat.
+	// watchEvery is how often [DB.Watch] checks a file; each check is three calls of stat.
 	watchEvery = time.Second
 )
 
@@ -47,23 +47,23 @@ type DB struct {
 	write  *sql.DB
 	read   *sql.DB
 	writer *writer
-	// anchor is a connection that stays open. Where the writing one is replaced
-	// (an interrupted one is), SQLite would take it for the last and remove the log.
+	// anchor is a connection that stays open. When the writing connection is replaced, as
+	// after an interrupt, SQLite would otherwise treat it as the last one and remove the
+	// log.
 	anchor *sql.Conn
 
 	end   sync.Once
-	ended chan struct{} // closed once the file cannot be used any more
-	why   error         // then: a *FileError
+	ended chan struct{} // closed once the file is no longer usable
+	why   error         // set before ended is closed: a *FileError
 }
 
-// Open opens the database file at path and creates it, with mode 0600, if it
-// is not there; its folder must exist. The file is in WAL mode with
-// synchronous=FULL: a commit is on disk when it returns.
+// Open opens the database file at path, and creates it with mode 0600 if it does not exist;
+// its folder must exist. The file is in WAL mode with synchronous=FULL: when a commit
+// returns, it is on disk.
 //
-// An error wraps [ErrNotDatabase] if the file is something else than a
-// FairBridge database, [ErrNewerSchema] if a later version of FairBridge has
-// written it, and [ErrDamaged] or [ErrGone] if there was one that is not usable:
-// a file without a byte is not a new one.
+// An error wraps [ErrNotDatabase] if the file is not a FairBridge database,
+// [ErrNewerSchema] if a later version of FairBridge wrote it, and [ErrDamaged] or [ErrGone]
+// if an existing one is not usable: an empty file is not a new database.
 func Open(ctx context.Context, path string) (*DB, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -95,7 +95,7 @@ func (d *DB) open(ctx context.Context) (err error) {
 	if d.anchor, err = d.read.Conn(ctx); err != nil {
 		return err
 	}
-	if _, err := fileVersion(ctx, d.anchor); err != nil { // a read is what opens the log
+	if _, err := fileVersion(ctx, d.anchor); err != nil { // the first read opens the log
 		return err
 	}
 	guard, err := newGuard(ctx, d.path, d.write)
@@ -106,7 +106,7 @@ func (d *DB) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// judge sees every error of SQLite and gives the file up over the last of them.
+// judge sees every error from SQLite, and gives the file up if the error is final.
 func (d *DB) judge(err error) error {
 	err = judge(d.path, err)
 	var e *FileError
@@ -116,7 +116,7 @@ func (d *DB) judge(err error) error {
 	return err
 }
 
-// give gives the file up.
+// give marks the file as unusable.
 func (d *DB) give(why *FileError) {
 	d.end.Do(func() {
 		d.why = why
@@ -124,7 +124,7 @@ func (d *DB) give(why *FileError) {
 	})
 }
 
-// failed returns why the file was given up, nil while it has not been.
+// failed returns why the file is unusable, nil if it is usable.
 func (d *DB) failed() error {
 	select {
 	case <-d.ended:
@@ -134,9 +134,9 @@ func (d *DB) failed() error {
 	}
 }
 
-// Watch looks after the file each second, so that one that nobody writes to is
-// looked after too. It returns nil when ctx ends, and a [*FileError] as soon as
-// the file cannot be used any more, whoever notices it.
+// Watch checks the file each second, so that a file that nobody writes to is checked as
+// well. It returns nil when ctx ends, and a [*FileError] as soon as the file is unusable,
+// whoever noticed it.
 func (d *DB) Watch(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -147,34 +147,33 @@ func (d *DB) Watch(ctx context.Context) error {
 		case <-d.ended:
 			return d.why
 		case <-tick.C:
-			// What is wrong with the file for good closes ended; the rest, a file
-			// that is locked for long, say, every writer hears of.
+			// A permanent problem closes ended. Others, such as a file that stays locked,
+			// are reported to every writer.
 			_ = d.Write(ctx, func(*Tx) error { return nil })
 		}
 	}
 }
 
-// Path is where the file is, without symbolic links.
+// Path returns the path of the file, without symbolic links.
 func (d *DB) Path() string { return d.path }
 
-// Write runs fn in a transaction and returns after the commit is on disk, or
-// with fn's error, in which case fn has changed nothing.
+// Write runs fn in a transaction and returns after the commit is on disk, or with fn's
+// error, in which case fn has changed nothing.
 //
-// Functions of concurrent callers run one after the other in one transaction,
-// each in a savepoint, and share its commit. So fn sees what the functions
-// before it wrote, and must be quick. It may run a second time, if the
-// transaction broke under another's function: only its last run counts. It
-// must use no other connection than tx and must not end tx. It should not pass
-// a context that can end to tx: an interrupted statement takes the whole
-// transaction down and makes the others run again.
+// Functions of concurrent callers run one after the other in one transaction, each in a
+// savepoint, and share its commit. So fn sees what the functions before it wrote, and must
+// be quick. It may run a second time, if the transaction failed in another caller's
+// function: only its last run counts. It must use no connection other than tx and must not
+// end tx. It should not pass tx a context that can end: an interrupted statement ends the
+// whole transaction, and the others have to run again.
 //
-// A caller whose ctx ends before its turn gets ctx's error and fn does not
-// run; from then on Write waits for the outcome, which is always known. A
-// panic in fn is returned as a [*PanicError].
+// If ctx ends before fn's turn, Write returns ctx's error and fn does not run; after that,
+// Write waits for the outcome, which is always known. A panic in fn is returned as a
+// [*PanicError].
 //
-// Once the file has been found damaged, removed or replaced, which is looked for
-// before and after each commit, every Write returns that [*FileError]: what would
-// not be read again is never taken for written.
+// The file is checked before and after each commit. Once it has been found damaged, removed
+// or replaced, every Write returns that [*FileError]: data that could not be read again is
+// never reported as written.
 func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := d.failed(); err != nil {
 		return err
@@ -182,13 +181,12 @@ func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	return d.writer.do(ctx, fn)
 }
 
-// Read returns the read-only pool. A read sees every Write that has returned.
-// Rows must be closed soon: an open read keeps the write-ahead log from being
-// reused.
+// Read returns the read-only pool. A read sees every Write that has returned. Close rows
+// soon: an open read keeps the write-ahead log from being reused.
 func (d *DB) Read() *sql.DB { return d.read }
 
-// Close lets the writes in hand finish, refuses new ones with [ErrClosed] and
-// closes the file.
+// Close finishes the writes in progress, refuses new ones with [ErrClosed] and closes the
+// file.
 func (d *DB) Close() error {
 	d.writer.close()
 	if err := d.closePools(); err != nil {
@@ -197,9 +195,9 @@ func (d *DB) Close() error {
 	return nil
 }
 
-// closePools closes the writing connection last: the last one out folds the
-// write-ahead log into the file. A damaged file and its log stay as they are, for
-// whoever repairs them; that connection then lives as long as the process.
+// closePools closes the writing connection last: the last one folds the write-ahead log
+// into the file. A damaged file and its log stay as they are, for a repair; that connection
+// then lives as long as the process.
 func (d *DB) closePools() error {
 	var errs []error
 	if d.anchor != nil {
@@ -220,9 +218,8 @@ func pragma(name string, value int) string {
 	return "_pragma=" + name + "(" + strconv.Itoa(value) + ")"
 }
 
-// openWriting opens the one connection that writes. _txlock=immediate takes the
-// write lock at BEGIN: a transaction that reads first and locks later could not
-// be retried.
+// openWriting opens the only writing connection. _txlock=immediate takes the write lock at
+// BEGIN: a transaction that reads first and locks later could not be retried.
 func openWriting(path string, judge func(error) error) (*sql.DB, error) {
 	return openPool(path, 1, judge, "_txlock=immediate",
 		pragma("busy_timeout", int(writeBusyTimeout.Milliseconds())),

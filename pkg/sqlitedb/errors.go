@@ -9,24 +9,23 @@ import (
 )
 
 var (
-	// ErrDamaged says that what is in the file cannot be read any more.
+	// ErrDamaged means that the file's content can no longer be read.
 	ErrDamaged = errors.New("damaged")
-	// ErrGone says that the file, or one of its side files, was removed or replaced.
+	// ErrGone means that the file, or one of its side files, was removed or replaced.
 	ErrGone = errors.New("removed or replaced")
 )
 
-// FileError is what ends the use of a database file. Nothing is accepted into it
-// from then on.
+// FileError ends the use of a database file. Nothing more is written to it.
 type FileError struct {
 	Path   string
 	Kind   error  // ErrDamaged or ErrGone
 	Detail string // what was found
-	// Rescued is the file with all that the removed one held, if it could be saved.
+	// Rescued is a file with the content of the removed one, if it could be saved.
 	Rescued string
 	Err     error // SQLite's, or nil
 }
 
-// Error says which file it is and what was found.
+// Error names the file and what was found.
 func (e *FileError) Error() string {
 	verb := "is"
 	if e.Kind == ErrGone {
@@ -47,8 +46,8 @@ func (e *FileError) Unwrap() []error {
 	return []error{e.Kind, e.Err}
 }
 
-// judge returns a *FileError in place of an error of SQLite that says that the
-// file cannot be used any more, and other errors as they are.
+// judge replaces a SQLite error that makes the file unusable by a *FileError, and returns
+// any other error unchanged.
 func judge(path string, err error) error {
 	var known *FileError
 	var e *sqlite.Error

@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// maxFindings bounds what [Examine] lists of a file that is full of damage.
+// maxFindings bounds the findings that [Examine] lists.
 const maxFindings = 20
 
-// Examination is what [Examine] found.
+// Examination is the result of [Examine].
 type Examination struct {
 	Bytes   int64 // of the database and its log
 	Version int   // of the tables
-	// Findings are what is wrong with the file; none if it is whole.
+	// Findings are what is wrong with the file; none if it is intact.
 	Findings []string
 }
 
-// Examine reads the whole database at path, its indexes too, and changes nothing.
-// Other processes may use it meanwhile.
+// Examine reads the whole database at path, including its indexes, and changes nothing.
+// Other processes may use it at the same time.
 //
 // An error wraps [ErrDamaged] or [ErrGone] if the file cannot be read at all,
-// [ErrNotDatabase], [ErrNewerSchema], or os.ErrNotExist if there is none.
+// [ErrNotDatabase], [ErrNewerSchema], or os.ErrNotExist if it does not exist.
 func Examine(ctx context.Context, path string) (x Examination, err error) {
 	pool, err := openReading(path)
 	if err != nil {
@@ -47,10 +47,9 @@ func Examine(ctx context.Context, path string) (x Examination, err error) {
 	return x, nil
 }
 
-// Examine looks for damage for as long as limit allows, and reports whether it
-// came to the end. It reads every page once and compares no index with its table;
-// see docs/operations.md for what that takes. The error for damage wraps
-// [ErrDamaged].
+// Examine searches for damage for at most limit, and reports whether it finished. It reads
+// every page once, and does not compare indexes with their tables; docs/operations.md says
+// how long that takes. The error for damage wraps [ErrDamaged].
 func (d *DB) Examine(ctx context.Context, limit time.Duration) (whole bool, err error) {
 	short, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -61,7 +60,7 @@ func (d *DB) Examine(ctx context.Context, limit time.Duration) (whole bool, err 
 	return err == nil, err
 }
 
-// quickCheck reads the file afresh, through a connection whose cache is empty.
+// quickCheck reads the file through a new connection, whose cache is empty.
 func quickCheck(ctx context.Context, path string) (err error) {
 	pool, err := openReading(path)
 	if err != nil {
@@ -75,8 +74,7 @@ func quickCheck(ctx context.Context, path string) (err error) {
 	return err
 }
 
-// findings runs one of SQLite's two checks, whose only line is "ok" where nothing
-// is wrong.
+// findings runs one of SQLite's two checks, which prints only "ok" if nothing is wrong.
 func findings(ctx context.Context, pool *sql.DB, check string) (found []string, err error) {
 	lines, err := pool.QueryContext(ctx, check)
 	if err != nil {
@@ -95,8 +93,7 @@ func findings(ctx context.Context, pool *sql.DB, check string) (found []string, 
 	return found, lines.Err()
 }
 
-// openReading opens one connection that can only read. It makes nothing where
-// nothing is.
+// openReading opens one read-only connection. It does not create a file.
 func openReading(path string) (*sql.DB, error) {
 	if err := present(path); err != nil {
 		return nil, err

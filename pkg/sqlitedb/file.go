@@ -9,21 +9,20 @@ import (
 	"path/filepath"
 )
 
-// sideFiles are what SQLite adds to a database's name for its write-ahead log and
-// the log's index.
+// sideFiles are the suffixes of the write-ahead log and its index.
 var sideFiles = []string{"-wal", "-shm"}
 
-// ensureFile creates the database at path if there is none, and returns its path
-// without symbolic links: beside that one the side files are. A file that is
-// there is never opened here: to close it again would drop the locks that SQLite
-// holds on it for this process (POSIX locks belong to the process).
+// ensureFile creates the database at path if there is none, and returns its path without
+// symbolic links, since the side files are beside that one. It never opens an existing
+// file: closing it again would drop the locks that SQLite holds on it for this process
+// (POSIX locks belong to the process).
 //
-// A file of no bytes is refused, and so is a missing one whose log is still
-// there: SQLite would take either for a new database and delete the log.
+// It refuses an empty file, and a missing one whose log still exists: SQLite would treat
+// either as a new database and delete the log.
 func ensureFile(ctx context.Context, path string) (string, error) {
 	err := present(path)
 	if errors.Is(err, os.ErrNotExist) {
-		// Another process may be first, which is as good.
+		// If another process is faster, its file is used.
 		if err = create(ctx, path); err == nil || errors.Is(err, os.ErrExist) {
 			err = present(path)
 		}
@@ -37,8 +36,8 @@ func ensureFile(ctx context.Context, path string) (string, error) {
 	return path, restrictModes(path)
 }
 
-// present returns nil if there is a file at path that may be a database, and an
-// error that wraps os.ErrNotExist only if nothing of one is there.
+// present returns nil if there is a file at path that may be a database, and an error that
+// wraps os.ErrNotExist only if nothing of one exists.
 func present(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -57,16 +56,16 @@ func present(path string) error {
 	return nil
 }
 
-// create makes a new database with all its tables. Once begun it is not cancelled:
-// it takes milliseconds, and a connection of SQLite that was interrupted does not
-// fold its log into the database when it is closed.
+// create creates a new database with all its tables. It cannot be cancelled: it takes
+// milliseconds, and an interrupted SQLite connection does not fold its log into the
+// database when it is closed.
 func create(ctx context.Context, path string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
 	return publish(path, func(temporary string) error {
-		// publish brings it to the disk, in one go.
+		// publish syncs it to disk, once.
 		pool, err := openPool(temporary, 1, func(err error) error { return err },
 			"_pragma=journal_mode(WAL)", "_pragma=synchronous(OFF)")
 		if err != nil {
@@ -82,11 +81,11 @@ func create(ctx context.Context, path string) error {
 	})
 }
 
-// publish makes a file for the owner only: it holds the API key, and SQLite gives
-// the side files the same mode. The file has another name until fill has filled it
-// and it is on disk, so a crash leaves no half of one at path, and a file of no
-// bytes is never one that was being made. A file that is at path is left alone:
-// the error wraps os.ErrExist.
+// publish creates a file that only the owner can read: it contains the API key, and SQLite
+// gives the side files the same mode. The file has a temporary name until fill has written
+// it and it is on disk, so a crash leaves no partial file at path, and an empty file there
+// is never one that was being created. An existing file at path is not changed: the error
+// wraps os.ErrExist.
 func publish(path string, fill func(temporary string) error) (err error) {
 	temporary := path + ".new-" + rand.Text()
 	defer func() {
@@ -118,8 +117,8 @@ func publish(path string, fill func(temporary string) error) (err error) {
 	return syncDir(filepath.Dir(path))
 }
 
-// folded returns an error if a database that nobody has open has a log: what is in
-// it is missing from the database.
+// folded returns an error if a database that nobody has open has a log: the log's content
+// is missing from the database.
 func folded(path string) error {
 	info, err := os.Stat(path + "-wal")
 	switch {
@@ -131,7 +130,8 @@ func folded(path string) error {
 	return err
 }
 
-// restrictModes takes the database and its side files away from group and others.
+// restrictModes removes the permissions of group and others from the database and its side
+// files.
 func restrictModes(path string) error {
 	for _, name := range append([]string{""}, sideFiles...) {
 		if err := RestrictMode(path + name); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -141,7 +141,7 @@ func restrictModes(path string) error {
 	return nil
 }
 
-// RestrictMode takes a file away from group and others.
+// RestrictMode removes the permissions of group and others from a file.
 func RestrictMode(path string) error {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm()&0o077 == 0 {
@@ -158,9 +158,9 @@ func syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// syncDir makes a new file's name durable; otherwise a power cut soon after the
-// first commit could lose the whole file. Not every file system can do it, so a
-// refusal is no error.
+// syncDir makes a new file's name durable; otherwise a power cut soon after the first
+// commit could lose the whole file. Not every file system supports it, so a refusal is not
+// an error.
 func syncDir(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {

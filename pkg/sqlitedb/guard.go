@@ -9,20 +9,20 @@ import (
 	"path/filepath"
 )
 
-// guard tells whether the file that is open is still the one that the next start
-// will read. SQLite does not: it writes happily into a file that has been removed,
-// and believes its page cache whatever the disk says. It belongs to the writer.
+// guard checks whether the open file is still the one that the next start will read. SQLite
+// does not: it continues to write into a file that has been removed, and trusts its page
+// cache whatever is on disk. It belongs to the writer.
 type guard struct {
 	path string
 	pool *sql.DB // the writing connection's
-	// files are the database, its log and the index as they were opened.
+	// files are the database, its log and its index when they were opened.
 	files []os.FileInfo
-	// seen is what the database and its log looked like after our last commit.
-	// While nobody else commits, a change of either is not SQLite's.
+	// seen is the state of the database and its log after our last commit. If nobody else
+	// has committed, a change of either did not come from SQLite.
 	seen [2]os.FileInfo
 	// version changes with each commit of another connection or process.
 	version int64
-	// fold says that the log is to be emptied into the database.
+	// fold means that the log has to be folded into the database.
 	fold bool
 }
 
@@ -37,8 +37,8 @@ func newGuard(ctx context.Context, path string, pool *sql.DB) (*guard, error) {
 	return g, err
 }
 
-// look returns the present state of the three files, which must still be the ones
-// that were opened.
+// look returns the current state of the three files, which must still be the ones that were
+// opened.
 func (g *guard) look() ([]os.FileInfo, error) {
 	now := make([]os.FileInfo, 0, 1+len(sideFiles))
 	for i, suffix := range append([]string{""}, sideFiles...) {
@@ -56,9 +56,9 @@ func (g *guard) look() ([]os.FileInfo, error) {
 	return now, nil
 }
 
-// before is for a transaction that has just begun, so that nobody else can commit.
-// Where the database or its log has changed and nobody has committed, the file is
-// examined: something else than SQLite wrote into it.
+// before runs at the start of a transaction, when nobody else can commit. If the database
+// or its log has changed and nobody has committed, something other than SQLite wrote to it,
+// and the file is examined.
 func (g *guard) before(ctx context.Context, tx querier) error {
 	now, err := g.look()
 	if err != nil || same(now[0], g.seen[0]) && same(now[1], g.seen[1]) {
@@ -72,13 +72,13 @@ func (g *guard) before(ctx context.Context, tx querier) error {
 	if err := quickCheck(ctx, g.path); err != nil {
 		return err
 	}
-	// A log with a broken frame is whole for those who have it open, but for the
-	// next start it ends there.
+	// A log with a broken frame still works for those who have it open, but the next start
+	// ignores everything after that frame.
 	g.fold = true
 	return nil
 }
 
-// after is for the time between a commit and its answer.
+// after runs between a commit and its answer.
 func (g *guard) after(ctx context.Context) error {
 	if g.fold {
 		var busy, frames, folded int

@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// applicationID marks the file as FairBridge's ("FBrg"), so that another
-	// program's database is not taken for one of ours.
+	// applicationID marks the file as FairBridge's ("FBrg"), so that another program's
+	// database is not mistaken for it.
 	applicationID = 0x46427267
-	// schemaVersion is the file's user_version. A change of a table raises it, and
-	// comes as schema/N.sql, which brings a file of version N-1 to it. Files that
-	// have been released are never edited: testdata has a file of each version.
+	// schemaVersion is the file's user_version. A change of a table increments it and adds
+	// schema/N.sql, which migrates a file from version N-1. Files that have been released
+	// are never edited: testdata has a file of each version.
 	schemaVersion = 3
-	// unstepped is the last version that has no step: there were only marks then.
+	// unstepped is the last version without a migration.
 	unstepped = 1
 )
 
@@ -27,14 +27,14 @@ const (
 var steps embed.FS
 
 var (
-	// ErrNotDatabase says that the file is not a FairBridge database.
+	// ErrNotDatabase means that the file is not a FairBridge database.
 	ErrNotDatabase = errors.New("not a FairBridge database")
-	// ErrNewerSchema says that a later version of FairBridge wrote the file.
+	// ErrNewerSchema means that a later version of FairBridge wrote the file.
 	ErrNewerSchema = errors.New("written by a newer version of FairBridge")
 )
 
-// prepare brings the tables to this program's version. It may run in several
-// processes at once.
+// prepare migrates the tables to this program's version. It may run in several processes at
+// the same time.
 func prepare(ctx context.Context, pool *sql.DB) error {
 	deadline := time.Now().Add(lockWait)
 	for {
@@ -48,8 +48,8 @@ func prepare(ctx context.Context, pool *sql.DB) error {
 	}
 }
 
-// migrate takes all steps from the file's version to this program's in one
-// transaction: after a crash there are all of them or none.
+// migrate runs all migrations in one transaction: after a crash, either all of them or none
+// have happened.
 func migrate(ctx context.Context, pool *sql.DB) error {
 	version, err := fileVersion(ctx, pool)
 	if err != nil || version == schemaVersion {
@@ -59,8 +59,8 @@ func migrate(ctx context.Context, pool *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // after Commit there is nothing to roll back
-	// Another process may have been first.
+	defer func() { _ = tx.Rollback() }() // does nothing after Commit
+	// Another process may have been faster.
 	if version, err = fileVersion(ctx, tx); err != nil {
 		return err
 	}
@@ -88,8 +88,8 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// fileVersion returns the version of the file's tables; an error for a file that
-// this program must not touch.
+// fileVersion returns the version of the file's tables, or an error for a file that this
+// program must not use.
 func fileVersion(ctx context.Context, q querier) (version int, err error) {
 	var id int
 	err = q.QueryRowContext(ctx, `SELECT

@@ -5,20 +5,20 @@ import (
 	"database/sql"
 )
 
-// maxStatements bounds how many statements stay prepared. FairBridge has some
-// twenty; a text that is put together anew each time must not fill the memory.
+// maxStatements bounds the number of prepared statements. FairBridge has some twenty; texts
+// that differ each time must not fill the memory.
 const maxStatements = 64
 
-// Tx is the transaction of a function that was given to [DB.Write]: an [sql.Tx]
-// whose statements stay prepared. SQLite's compiler would otherwise take about
-// half of the time that a small write does.
+// Tx is the transaction of a function passed to [DB.Write]: an [sql.Tx] whose statements
+// stay prepared. Otherwise, SQLite's compiler would take about half of the time of a small
+// write.
 type Tx struct {
 	*sql.Tx
 	statements *statements
-	bound      map[string]*sql.Stmt // to this transaction, by their text
+	bound      map[string]*sql.Stmt // to this transaction, by text
 }
 
-// Exec is as [sql.Tx.Exec].
+// Exec works like [sql.Tx.Exec].
 func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
 	if s := tx.statement(query); s != nil {
 		return s.Exec(args...)
@@ -26,7 +26,7 @@ func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
 	return tx.Tx.Exec(query, args...)
 }
 
-// Query is as [sql.Tx.Query].
+// Query works like [sql.Tx.Query].
 func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
 	if s := tx.statement(query); s != nil {
 		return s.Query(args...)
@@ -34,7 +34,7 @@ func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
 	return tx.Tx.Query(query, args...)
 }
 
-// QueryRow is as [sql.Tx.QueryRow].
+// QueryRow works like [sql.Tx.QueryRow].
 func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
 	if s := tx.statement(query); s != nil {
 		return s.QueryRow(args...)
@@ -60,16 +60,16 @@ func (tx *Tx) statement(query string) *sql.Stmt {
 	return nil
 }
 
-// statements are those of the writer. A transaction has the one connection that
-// can write, so they are prepared between two.
+// statements are the writer's. A transaction holds the only writing connection, so they are
+// prepared between two transactions.
 type statements struct {
-	all    map[string]*sql.Stmt // nil: wanted, or cannot be prepared
+	all    map[string]*sql.Stmt // nil: to be prepared, or cannot be
 	wanted []string
 }
 
 func (s *statements) prepare(ctx context.Context, pool *sql.DB) {
 	for _, query := range s.wanted {
-		// One that fails has failed when it was executed, too.
+		// If this fails, executing it failed as well.
 		if prepared, err := pool.PrepareContext(ctx, query); err == nil {
 			s.all[query] = prepared
 		}

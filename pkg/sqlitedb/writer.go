@@ -11,42 +11,42 @@ import (
 	"time"
 )
 
-// maxBatch bounds how many functions share a transaction, and so how long the
-// first of them waits for its answer.
+// maxBatch bounds how many functions share a transaction, and so how long the first of them
+// waits for its answer.
 const maxBatch = 128
 
 // ErrClosed says that the database has been closed.
 var ErrClosed = errors.New("database is closed")
 
-// PanicError is a panic in a function given to [DB.Write].
+// PanicError is a panic in a function passed to [DB.Write].
 type PanicError struct {
-	Value any    // what was given to panic
-	Stack []byte // where, as debug.Stack writes it
+	Value any    // the argument of panic
+	Stack []byte // as from debug.Stack
 }
 
-// Error names the panic's value, without the stack.
+// Error returns the panic's value, without the stack.
 func (e *PanicError) Error() string { return fmt.Sprintf("write function panicked: %v", e.Value) }
 
 var errGoexit = errors.New("write function ended its goroutine")
 
-// job is one caller of Write.
+// job is one call of Write.
 type job struct {
 	ctx  context.Context
 	fn   func(*Tx) error
-	err  error      // fn's, until the transaction is decided
-	done chan error // the outcome; has room for it
+	err  error      // fn's error, until the transaction is decided
+	done chan error // the outcome; buffered
 }
 
-// writer is the goroutine through which all writes of this process go.
+// writer is the goroutine that does all writes of this process.
 type writer struct {
-	ctx  context.Context // never ends: an interrupted commit would be one of unknown outcome
+	ctx  context.Context // never ends: an interrupted commit would have an unknown outcome
 	pool *sql.DB
-	jobs chan *job // without a buffer: a caller that waits here can still leave
+	jobs chan *job // unbuffered: a caller that waits here can still give up
 	idle chan struct{}
-	// guard looks after the file; give is told when it is lost.
+	// guard checks the file; give is called when it is lost.
 	guard *guard
 	give  func(*FileError)
-	// gone is why the file is lost, for those who were waiting already.
+	// gone is why the file is lost, for callers that were waiting already.
 	gone error
 	// statements belong to the writer, and to the function that it runs.
 	statements statements
@@ -82,7 +82,7 @@ func (w *writer) do(ctx context.Context, fn func(*Tx) error) error {
 
 func (w *writer) close() {
 	w.stopped.Do(func() {
-		w.mu.Lock() // waits for every caller to have its answer
+		w.mu.Lock() // waits until every caller has its answer
 		w.closed = true
 		w.mu.Unlock()
 		close(w.jobs)
@@ -101,11 +101,11 @@ func (w *writer) run() {
 	}
 }
 
-// gather adds to first whoever is waiting already. It waits for nobody: the
-// company comes by itself while the commit before is on its way to the disk.
-// But callers that the last commit has just answered may be about to write
-// again, and get the processor first; without that, batches alternate between
-// one caller and all the others (measured with 16 callers: 1, 15, 1, 15, ...).
+// gather adds the callers that are waiting already to first. It does not wait for more:
+// they arrive while the previous commit is written to disk. But callers that the last
+// commit has just answered may be about to write again, so it yields the processor to them
+// first; without that, batches alternate between one caller and all the others (measured
+// with 16 callers: 1, 15, 1, 15, ...).
 func (w *writer) gather(first *job) []*job {
 	runtime.Gosched()
 	batch := []*job{first}
@@ -123,10 +123,10 @@ func (w *writer) gather(first *job) []*job {
 	return batch
 }
 
-// commit runs the batch in one transaction and answers its callers. Functions
-// are answered only after the commit, the failed ones too: what made them fail
-// (a conflict, say) may be another's change that the commit did not keep. It
-// returns the jobs to be run again, if one of them took the transaction down.
+// commit runs the batch in one transaction and answers its callers. All functions are
+// answered only after the commit, even those that failed: the cause (a conflict, for
+// example) may be another function's change that the commit did not keep. It returns the
+// jobs to be run again, if one of them ended the transaction.
 func (w *writer) commit(batch []*job) (again []*job) {
 	if w.gone != nil {
 		answer(batch, w.gone)
@@ -150,7 +150,7 @@ func (w *writer) commit(batch []*job) (again []*job) {
 		if !lost {
 			continue
 		}
-		_ = tx.Rollback() // fails if there is nothing left to roll back, which is the aim
+		_ = tx.Rollback() // fails if there is nothing to roll back, which is fine
 		j.done <- j.err
 		return append(batch[:i:i], batch[i+1:]...)
 	}
@@ -168,8 +168,8 @@ func (w *writer) commit(batch []*job) (again []*job) {
 	return nil
 }
 
-// lost gives the file up if err says that it is lost. A file that was removed is
-// still open here, for the last time: what it holds is saved first.
+// lost gives the file up if err says that it is lost. A file that was removed is still open
+// here, so its content is saved first.
 func (w *writer) lost(err error) error {
 	var e *FileError
 	if !errors.As(err, &e) {
@@ -194,9 +194,9 @@ func answer(batch []*job, err error) {
 	}
 }
 
-// begin takes the write lock, for which it may have to wait until another
-// process lets go. Callers that have left meanwhile are answered and are not
-// in the batch it returns; if none is left there is no transaction.
+// begin takes the write lock, waiting for another process if necessary. Callers that have
+// given up meanwhile are answered and are not in the returned batch; if none is left, there
+// is no transaction.
 func (w *writer) begin(batch []*job) (*Tx, []*job, error) {
 	deadline := time.Now().Add(lockWait)
 	for {
@@ -226,10 +226,9 @@ func dropEnded(batch []*job) []*job {
 	return kept
 }
 
-// apply runs one function in a savepoint, which it undoes if the function
-// failed, and leaves the function's error in the job. lost says that there is
-// no transaction any more: SQLite ends it by itself on some errors (disk full,
-// an interrupted statement), or the function did.
+// apply runs one function in a savepoint, which it rolls back if the function failed, and
+// stores the function's error in the job. lost means that the transaction has ended: SQLite
+// ends it on some errors (disk full, an interrupted statement), or the function did.
 func apply(tx *Tx, j *job) (lost bool) {
 	if _, err := tx.Exec("SAVEPOINT job"); err != nil {
 		j.err = fmt.Errorf("savepoint: %w", err)
@@ -249,8 +248,8 @@ func apply(tx *Tx, j *job) (lost bool) {
 	return false
 }
 
-// call runs fn in a goroutine of its own, so that neither a panic nor
-// runtime.Goexit (a test's FailNow) ends the writer.
+// call runs fn in a goroutine of its own, so that neither a panic nor runtime.Goexit (a
+// test's FailNow) ends the writer.
 func call(fn func(*Tx) error, tx *Tx) error {
 	result := make(chan error, 1)
 	go func() {

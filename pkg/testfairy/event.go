@@ -1,11 +1,10 @@
-// Package testfairy reads TestFairy's webhook payloads: it decodes them
-// tolerantly, says what is odd about them, and gives each an identity.
+// Package testfairy reads TestFairy's webhook payloads: it decodes them leniently, reports
+// what is odd about them, and gives each an identity.
 //
-// What TestFairy sends is documented by sample only (now as "Sauce Labs Mobile
-// App Distribution"): one JSON object a webhook, its kind in "event". In the
-// field any value may be missing or null, a number may be a string, and an app
-// may add feedback fields of its own. The package knows nothing of AWS, but
-// what it hands on may travel through SQS.
+// TestFairy (now "Sauce Labs Mobile App Distribution") documents its payloads by example
+// only: one JSON object for each webhook, with its kind in "event". In practice any value
+// may be missing or null, a number may be a string, and an app may add feedback fields of
+// its own. The package does not depend on AWS, but what it returns can be sent through SQS.
 package testfairy
 
 import (
@@ -19,15 +18,15 @@ import (
 	"strings"
 )
 
-// Kind is the kind of an event: the payload's "event" field, in lower case and
-// without outer space. "" is the kind of an event that names none.
+// Kind is the kind of an event: the payload's "event" field, in lower case and without
+// surrounding white space. "" is the kind of an event that has none.
 type Kind string
 
-// KindOf returns the kind that a name stands for.
+// KindOf returns the kind with that name.
 func KindOf(name string) Kind { return Kind(strings.ToLower(strings.TrimSpace(name))) }
 
-// The kinds whose payloads TestFairy documents. Its new platform, Sauce Labs'
-// Mobile App Distribution, sends the last three only.
+// The kinds whose payloads TestFairy documents. Its new platform, Sauce Labs' Mobile App
+// Distribution, sends only the last three.
 const (
 	KindFeedback Kind = "feedback"
 	KindCrash    Kind = "crash"
@@ -45,34 +44,33 @@ func (k Kind) Known() bool {
 	return false
 }
 
-// Event is one webhook payload, as Decode made it.
+// Event is a decoded webhook payload.
 type Event struct {
-	// Kind is what the payload calls itself; it need not be known, and is empty
-	// if "event" is missing or no string.
+	// Kind is the payload's kind; it may be unknown, and is empty if "event" is missing or
+	// not a string.
 	Kind Kind
-	// JSON is the payload as received, but holds only what SQS takes in a
+	// JSON is the payload as received, except for characters that SQS does not accept in a
 	// message: see Decode.
 	JSON json.RawMessage
-	// Fields has every field of the payload, whether documented or not, with
-	// numbers as json.Number. Of a key that came twice it has the last value.
-	// It is never nil after Decode.
+	// Fields has every field of the payload, documented or not, with numbers as
+	// json.Number. Of a duplicate key it has the last value. It is never nil after Decode.
 	Fields map[string]any
 }
 
-// maxDepth bounds how deep arrays and objects may nest. Documented payloads
-// are flat; the bound keeps every later walk over Fields shallow.
+// maxDepth bounds the nesting of arrays and objects. Documented payloads are flat; the
+// bound keeps every later traversal of Fields shallow.
 const maxDepth = 100
 
 var byteOrderMark = []byte("\uFEFF")
 
-// Decode reads a payload. It takes what strict JSON refuses but senders
-// produce: a byte order mark in front, control characters and broken UTF-8
-// inside strings. In Event.JSON these are \u escapes (a broken byte is
-// \ufffd), and so are U+FFFE and U+FFFF, which SQS refuses; all else stays as
-// it came, so the values of a valid payload are untouched.
+// Decode decodes a payload. It accepts what strict JSON refuses but senders produce: a
+// leading byte order mark, control characters and invalid UTF-8 inside strings. In
+// Event.JSON these become \u escapes (an invalid byte becomes \ufffd), and so do U+FFFE and
+// U+FFFF, which SQS refuses; everything else is unchanged, so the values of a valid payload
+// are preserved.
 //
-// The error is a *SyntaxError: body is not one JSON object, or nests deeper
-// than 100 levels. What the object holds is no error; see [Event.Odd].
+// The error is a *SyntaxError: body is not one JSON object, or nests deeper than 100
+// levels. The contents of the object are never an error; see [Event.Odd].
 func Decode(body []byte) (Event, error) {
 	text := bytes.TrimPrefix(body, byteOrderMark)
 	event, err := decodeText(text)
@@ -89,8 +87,8 @@ func decodeText(text []byte) (Event, error) {
 	}
 	fields, err := decodeObject(normalised)
 	if err != nil {
-		// The decoder counted bytes of the normalised text. Escaping only adds
-		// bytes: with the same length they are the same bytes.
+		// The offset is that in the normalised text. Escaping only adds bytes: if the
+		// lengths are equal, so are the bytes.
 		if syntax, ok := errors.AsType[*SyntaxError](err); ok && len(normalised) != len(text) {
 			syntax.Offset = -1
 		}
@@ -100,7 +98,7 @@ func decodeText(text []byte) (Event, error) {
 	return Event{Kind: KindOf(kind), JSON: normalised, Fields: fields}, nil
 }
 
-// decodeObject decodes text, which must be one JSON object and nothing else.
+// decodeObject decodes text, which must be exactly one JSON object.
 func decodeObject(text []byte) (map[string]any, error) {
 	const space = " \t\r\n" // JSON's own, RFC 8259 section 2
 	start := len(text) - len(bytes.TrimLeft(text, space))
@@ -115,7 +113,7 @@ func decodeObject(text []byte) (map[string]any, error) {
 	var fields map[string]any
 	if err := decoder.Decode(&fields); err != nil {
 		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-			// encoding/json counts the offending byte, too.
+			// encoding/json includes the offending byte.
 			return nil, &SyntaxError{Offset: max(syntax.Offset-1, 0), Problem: syntax.Error()}
 		}
 		if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -130,9 +128,9 @@ func decodeObject(text []byte) (map[string]any, error) {
 	return fields, nil
 }
 
-// Text returns a scalar field as text: a string as it is, a number as its
-// literal, a boolean as true or false. It returns "" if the field is missing,
-// null, an object or an array.
+// Text returns a scalar field as text: a string as it is, a number as its literal, a
+// boolean as true or false. It returns "" if the field is missing, null, an object or an
+// array.
 func (e Event) Text(field string) string {
 	switch value := e.Fields[field].(type) {
 	case string:
@@ -145,16 +143,16 @@ func (e Event) Text(field string) string {
 	return ""
 }
 
-// DeliveryID identifies the event: the SHA-256 (hex) of its canonical JSON,
-// which has sorted keys, no insignificant space, and numbers in the form they
-// came in. TestFairy sends no id of its own, so the same payload twice is one
-// delivery. Two payloads that differ only in space, key order, escaping, or
-// an overwritten duplicate key share their id.
+// DeliveryID identifies the event: the SHA-256 (hex) of its canonical JSON, which has
+// sorted keys, no insignificant white space, and numbers as they were received. TestFairy
+// sends no id of its own, so the same payload twice is one delivery. Two payloads that
+// differ only in white space, key order, escaping, or an overwritten duplicate key have the
+// same id.
 func (e Event) DeliveryID() string {
 	var canonical bytes.Buffer
 	encoder := json.NewEncoder(&canonical)
 	encoder.SetEscapeHTML(false)
-	// Encoding cannot fail: Fields holds only what a JSON decoder yields.
+	// Encoding cannot fail: Fields has only what a JSON decoder returns.
 	_ = encoder.Encode(e.Fields)
 	sum := sha256.Sum256(bytes.TrimSuffix(canonical.Bytes(), []byte("\n")))
 	return hex.EncodeToString(sum[:])

@@ -8,18 +8,18 @@ import (
 	"fairbridge/pkg/internal/clip"
 )
 
-// FieldReconciled is the field of a feedback whose webhook never came, and which
-// 'fairbridge reconcile' has made of what the REST API says: TestFairy's id of it.
+// FieldReconciled is the field with TestFairy's id of a feedback whose webhook never came,
+// and which 'fairbridge reconcile' has built from the REST API.
 const FieldReconciled = "reconciled"
 
-// likeText is how much of a feedback's text is compared, in characters. The ledger
-// remembers 120, in which line ends may count twice.
+// likeText is how much of a feedback's text is compared, in characters. The ledger keeps
+// 120, in which line ends may count twice.
 const likeText = 100
 
-// Likeness is the same for what a webhook and what the REST API say of one
-// feedback: the session, by any URL or path of it, and the beginning of the text;
-// the address as well where there is no session. Two feedbacks have the same one
-// if a tester says the same twice.
+// Likeness is equal for a feedback's webhook and its entry in the REST API. It is made of
+// the session, by any of its URLs or paths, and the beginning of the text; without a
+// session, of the address too. If a tester says the same thing twice, both feedbacks have
+// the same likeness.
 func Likeness(sessionURL, email, text string) string {
 	who := "by " + strings.ToLower(strings.TrimSpace(email))
 	if session := SessionKey(sessionURL); session != "" {
@@ -29,7 +29,7 @@ func Likeness(sessionURL, email, text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Likeness is that of the event, if it is a feedback; else "".
+// Likeness returns that of the event if it is a feedback, otherwise "".
 func (e Event) Likeness() string {
 	if e.Kind != KindFeedback {
 		return ""
@@ -37,8 +37,8 @@ func (e Event) Likeness() string {
 	return Likeness(e.Text("sessionUrl"), e.Text("email"), e.Text("text"))
 }
 
-// SessionKey is the same for all URLs and paths of a session, at whatever host and
-// with or without the project's readable tail; "" if it is none's.
+// SessionKey is equal for all URLs and paths of a session, on any host and with or without
+// the project's readable suffix; "" for anything else.
 func SessionKey(sessionURL string) string {
 	project, build, session, ok := SessionIDs(sessionURL)
 	if !ok {
@@ -50,8 +50,8 @@ func SessionKey(sessionURL string) string {
 	return project + "/" + build + "/" + session
 }
 
-// LikeText is the beginning of a text as it is compared: how its lines are ended,
-// and what space is at its ends, does not count.
+// LikeText returns the beginning of a text for comparison, regardless of line ends and
+// surrounding white space.
 func LikeText(text string) string {
 	return clip.Text(strings.Join(strings.Fields(clip.Text(text, 4*likeText, "")), " "), likeText, "")
 }

@@ -11,10 +11,9 @@ const (
 	maxNameLength = 64 // bytes
 )
 
-// FieldNames returns the names of a payload's fields in their order, without
-// their values, for a person who wants to know which payload it was. It gets as
-// far as it can in one that does not decode: to the fault, to 50 names, and of a
-// longer name to 64 bytes.
+// FieldNames returns the names of a payload's fields in their order, without their values,
+// for a person who wants to identify the payload. If it does not decode, the names up to
+// the fault are returned. There are at most 50, each cut to 64 bytes.
 func FieldNames(body []byte) []string {
 	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, byteOrderMark)))
 	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
@@ -28,7 +27,7 @@ func FieldNames(body []byte) []string {
 			break
 		}
 		names = append(names, strings.ToValidUTF8(text[:min(len(text), maxNameLength)], ""))
-		// Of the fault's own field the name stays.
+		// The name of the faulty field is included.
 		if decoder.Decode(new(json.RawMessage)) != nil {
 			break
 		}

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// A check returns what is wrong with a field's value, or "". It never sees null.
+// A check returns what is wrong with a field's value, or "". The value is never null.
 type check func(value any) (problem string)
 
 type fieldCheck struct {
@@ -18,8 +18,8 @@ type fieldCheck struct {
 	check check
 }
 
-// checks has the documented fields of each known kind. Any may be missing or
-// null; fields that are not listed (an app's own) may hold anything.
+// checks has the documented fields of each known kind. Any of them may be missing or null;
+// other fields (an app's own) may contain anything.
 var checks = map[Kind][]fieldCheck{
 	KindFeedback: withBuildChecks(
 		fieldCheck{"buildUrl", checkURL},
@@ -42,7 +42,7 @@ var checks = map[Kind][]fieldCheck{
 	KindDownload: withBuildChecks(
 		fieldCheck{"buildUrl", checkURL},
 		fieldCheck{"testerEmail", checkEmail},
-		fieldCheck{"referer", checkText}, // a browser's word: any text
+		fieldCheck{"referer", checkText}, // set by a browser: any text
 		fieldCheck{"platform", checkText},
 		fieldCheck{"buildId", checkText},
 		fieldCheck{"ipAddress", checkText},
@@ -65,7 +65,7 @@ var checks = map[Kind][]fieldCheck{
 	},
 }
 
-// withBuildChecks puts the checks of the fields that every kind has in front.
+// withBuildChecks prepends the checks of the fields that every kind has.
 func withBuildChecks(own ...fieldCheck) []fieldCheck {
 	return slices.Concat([]fieldCheck{
 		{"timestamp", checkText},
@@ -77,8 +77,8 @@ func withBuildChecks(own ...fieldCheck) []fieldCheck {
 	}, own)
 }
 
-// Oddity is a documented field whose value is not what TestFairy documents.
-// It quotes no value, so it may be logged and answered.
+// Oddity is a documented field whose value is not as TestFairy documents it. It quotes no
+// value, so it may be logged and sent in an answer.
 type Oddity struct {
 	// Field is the field's name in the payload.
 	Field string
@@ -86,10 +86,9 @@ type Oddity struct {
 	Problem string
 }
 
-// Odd returns what is odd about the documented fields of a known kind, at most
-// one oddity a field; an event of another kind has none. An oddity is no reason
-// to refuse an event, since TestFairy may never send it again: whether it
-// matters is for the mapping to decide.
+// Odd returns what is odd about the documented fields of a known kind, at most one oddity
+// for each field; other events have none. An oddity is not a reason to refuse an event,
+// since TestFairy may never send it again: the mapping decides whether it matters.
 func (e Event) Odd() []Oddity {
 	var odd []Oddity
 	for _, c := range checks[e.Kind] {
@@ -107,8 +106,8 @@ func (e Event) Odd() []Oddity {
 	return odd
 }
 
-// blank reports whether a field is missing, null or nothing but space. A field
-// of a wrong type is not blank: it is reported as what it is.
+// blank reports whether a field is missing, null or only white space. A field of a wrong
+// type is not blank: it is reported as such.
 func (e Event) blank(field string) bool {
 	value := e.Fields[field]
 	if value == nil {
@@ -126,7 +125,7 @@ func checkText(value any) string {
 	return "is not text"
 }
 
-// checkNumber takes a number, or a string that holds one or nothing.
+// checkNumber accepts a number, or a string that contains one or nothing.
 func checkNumber(value any) string {
 	switch value := value.(type) {
 	case json.Number:
@@ -139,8 +138,8 @@ func checkNumber(value any) string {
 	return "is not a number"
 }
 
-// isDecimal reports whether text is a decimal number, of whatever size.
-// ParseFloat alone would also take "inf", "nan" and hexadecimal.
+// isDecimal reports whether text is a decimal number of any size. ParseFloat alone would
+// also accept "inf", "nan" and hexadecimal.
 func isDecimal(text string) bool {
 	if strings.Trim(text, "+-.0123456789eE") != "" {
 		return false
@@ -149,8 +148,8 @@ func isDecimal(text string) bool {
 	return err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-// checkURL takes an absolute http or https URL, or an empty string. Which hosts
-// may be asked for a file is decided where files are fetched.
+// checkURL accepts an absolute http or https URL, or an empty string. Which hosts files may
+// come from is decided where files are fetched.
 func checkURL(value any) string {
 	const problem = "is not an absolute http or https URL"
 	text, ok := value.(string)
@@ -167,8 +166,8 @@ func checkURL(value any) string {
 	return ""
 }
 
-// checkEmail takes one bare address (RFC 5322 addr-spec), or an empty string:
-// an app may hide its email field.
+// checkEmail accepts one bare address (RFC 5322 addr-spec), or an empty string: an app may
+// hide its email field.
 func checkEmail(value any) string {
 	const problem = "is not one bare email address"
 	text, ok := value.(string)
@@ -180,8 +179,8 @@ func checkEmail(value any) string {
 		return ""
 	}
 	parsed, err := mail.ParseAddress(text)
-	// Written back, a bare address is itself in angle brackets. ParseAddress
-	// also takes a name, a comment, brackets, and a group of one.
+	// Formatted again, a bare address is itself in angle brackets. ParseAddress also
+	// accepts a name, a comment, brackets, and a group of one.
 	if err != nil || (&mail.Address{Address: parsed.Address}).String() != "<"+text+">" {
 		return problem
 	}

@@ -6,15 +6,13 @@ import (
 	"unicode"
 )
 
-// SessionIDs takes a session's three ids out of its page's URL,
-// https://app.testfairy.com/projects/{project}/builds/{build}/sessions/{session},
-// and out of any URL below that page, such as a screenshot's. They are what
-// TestFairy's REST API asks for. A project's id comes as it stands in the URL,
-// with its readable tail ("10-demoapp").
+// SessionIDs extracts a session's three ids from the URL of its page,
+// https://app.testfairy.com/projects/{project}/builds/{build}/sessions/{session}, or from
+// any URL below that page, such as a screenshot's. TestFairy's REST API needs these ids. A
+// project's id is returned as in the URL, with its readable suffix ("10-demoapp").
 //
-// The ids are decoded, so whoever builds a URL of them must escape them; none
-// is empty or could change a path ("..", a slash). ok is false if sessionURL
-// has no such path.
+// The ids are decoded, so they have to be escaped in a URL; none is empty or could change a
+// path ("..", a slash). ok is false if sessionURL has no such path.
 func SessionIDs(sessionURL string) (project, build, session string, ok bool) {
 	u, err := url.Parse(sessionURL)
 	if err != nil {
@@ -36,7 +34,7 @@ func SessionIDs(sessionURL string) (project, build, session string, ok bool) {
 	return ids[0], ids[1], ids[2], true
 }
 
-// isPathID reports whether id can stand as one segment of a path.
+// isPathID reports whether id can be one segment of a path.
 func isPathID(id string) bool {
 	return id != "" && id != "." && id != ".." &&
 		!strings.ContainsAny(id, `/\`) && !strings.ContainsFunc(id, unicode.IsControl)

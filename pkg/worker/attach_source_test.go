@@ -61,7 +61,7 @@ func TestBadSources(t *testing.T) {
 		{"behind a login", largeRoute, fault(testfairysim.Fault{Status: 401}), "the source answered HTTP 401", false},
 		{"a file where a picture was expected", picture, nil, "not a picture", true},
 		{"a redirect into the network", largeRoute, fault(redirect("http://169.254.169.254/latest/meta-data/")), "redirected to an address that is not allowed: it is not https", false},
-		{"a redirect off the list", largeRoute, fault(redirect("https://files.example.net/x?sig=a")), "host files.example.net is not one that files may come from (sources.hosts", false},
+		{"a redirect off the list", largeRoute, fault(redirect("https://files.example.net/x?sig=a")), "host files.example.net is not on the list of hosts for files (sources.hosts", false},
 		{"missing after a redirect", largeRoute, fault(redirect("/nowhere/x y#z")), "the source answered HTTP 404 after a redirect", false},
 		{"an encoding that was not asked for", largeRoute,
 			fault(testfairysim.Fault{Header: http.Header{"Content-Encoding": {"br"}}}), "encoding", false},

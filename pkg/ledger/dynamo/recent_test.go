@@ -16,7 +16,7 @@ import (
 	"fairbridge/pkg/ledger/dynamo"
 )
 
-// scanned is a table as Scan shows it: pages, in no order.
+// scanned is a table as Scan returns it: pages, in no order.
 type scanned struct {
 	pages [][]map[string]types.AttributeValue
 	asked int

@@ -14,7 +14,7 @@ import (
 	"fairbridge/pkg/ledger/dynamo"
 )
 
-// described is a table as DynamoDB tells of it.
+// described is a table as DynamoDB describes it.
 type described struct {
 	table   types.TableDescription
 	ttl     types.TimeToLiveDescription
@@ -34,7 +34,7 @@ func (d *described) DescribeContinuousBackups(context.Context, *dynamodb.Describ
 	return &dynamodb.DescribeContinuousBackupsOutput{ContinuousBackupsDescription: &d.backups}, d.err
 }
 
-// whole is a table as template.yaml makes it.
+// whole is a table as template.yaml creates it.
 func whole() *described {
 	key := func(name string, kind types.KeyType) types.KeySchemaElement {
 		return types.KeySchemaElement{AttributeName: &name, KeyType: kind}

@@ -16,7 +16,7 @@ import (
 	"fairbridge/pkg/ledger/ledgertest"
 )
 
-// weighed notes how large each item is that is written, as DynamoDB counts.
+// weighed records the size of each item written, as DynamoDB counts it. See
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 type weighed struct {
 	*dynamodb.Client
@@ -88,7 +88,7 @@ func TestWriteUnits(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			api := &weighed{Client: dynamotest.Start(t, table).Client()}
-			// A clock whose times are all of one length, so that the sizes are too.
+			// A clock whose times all have the same length, so that the sizes are constant.
 			now := about.ReceivedAt
 			l := ledgertest.New(t, ledger.Config{Store: dynamo.New(api, table), Now: func() time.Time {
 				now = now.Add(123_456_780 * time.Nanosecond)

@@ -8,7 +8,7 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// A ticket is found without reading what every other delivery is about.
+// A ticket is found without reading every other delivery.
 func TestTicketIsFoundByItsIndex(t *testing.T) {
 	d := openDB(t, filepath.Join(t.TempDir(), "ledger.db"))
 	where, args := conditions(ledger.Query{Ticket: "BUG-17"})

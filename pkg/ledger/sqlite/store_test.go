@@ -173,8 +173,8 @@ func TestPruning(t *testing.T) {
 	}
 }
 
-// Only what has ended expires, and nothing that has a message left: a copy that
-// comes after forty days must still be recognised.
+// Only finished deliveries expire, and none that has a message left: a copy that comes
+// after forty days must still be recognised.
 func TestWhatIsNeededStays(t *testing.T) {
 	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	d := openDB(t, filepath.Join(t.TempDir(), "ledger.db"))
@@ -239,8 +239,8 @@ func TestWhatIsNeededStays(t *testing.T) {
 	}
 }
 
-// A clock that is set forgets nothing: entries are kept for as long as the bridge
-// has run since, or has stood still for a day at most.
+// Setting the clock removes nothing: entries are kept for as long as the bridge has run
+// since, or has stood still for a day at most.
 func TestClockThatIsSet(t *testing.T) {
 	const day = 24 * time.Hour
 	right := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -7,7 +7,7 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// turns gives every call to the other of two stores.
+// turns alternates between two stores with every call.
 type turns struct {
 	calls  atomic.Int64
 	stores [2]*Store

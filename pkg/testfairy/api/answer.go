@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// decodeAnswer reads an answer: a JSON object with "status": "ok" or "fail".
-// The message is what the answer says of itself; it may be there with an error.
+// decodeAnswer decodes an answer: a JSON object with "status": "ok" or "fail". message is
+// the answer's own message; it may come together with an error.
 func decodeAnswer(body []byte) (fields map[string]json.RawMessage, message string, err error) {
 	if err := json.Unmarshal(body, &fields); err != nil || fields == nil {
 		// The cause would quote the body.
 		return nil, "", errNotJSON
 	}
-	// Which field has the reason of a failure is not documented.
+	// It is not documented which field has the reason of a failure.
 	for _, name := range []string{"message", "error", "description", "reason"} {
 		if message = text(fields[name]); message != "" {
 			break
@@ -32,8 +32,8 @@ func decodeAnswer(body []byte) (fields map[string]json.RawMessage, message strin
 	return nil, message, errNotJSON
 }
 
-// listIn finds a list in an answer: an array, or an object of id to entry, under
-// its name or one that wraps it.
+// listIn finds a list in an answer: an array, or an object that maps ids to entries, under
+// its name or inside an object of that name.
 func listIn(fields map[string]json.RawMessage, name string) (json.RawMessage, error) {
 	if list, found := fields[name]; found {
 		return list, nil
@@ -72,8 +72,7 @@ func decodeWebhooks(fields map[string]json.RawMessage) ([]Webhook, error) {
 
 func isArray(raw json.RawMessage) bool { return bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) }
 
-// entriesOf returns the entries of an array or an object; ids are the latter's
-// names.
+// entriesOf returns the entries of an array or an object; ids are the names in the object.
 func entriesOf(list json.RawMessage) (entries []json.RawMessage, ids []string, err error) {
 	if isArray(list) {
 		if json.Unmarshal(list, &entries) != nil {
@@ -91,11 +90,11 @@ func entriesOf(list json.RawMessage) (entries []json.RawMessage, ids []string, e
 	return entries, ids, nil
 }
 
-// validID is what may stand in a path as it is.
+// validID matches ids that need no escaping in a path.
 var validID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// decodeWebhook reads one entry. Its id may be a number or text, its lists
-// arrays or text with commas.
+// decodeWebhook decodes one entry. Its id may be a number or a string, its lists arrays or
+// comma-separated strings.
 func decodeWebhook(raw json.RawMessage, id string) (Webhook, error) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(raw, &fields) != nil || fields == nil {
@@ -114,8 +113,8 @@ func decodeWebhook(raw json.RawMessage, id string) (Webhook, error) {
 	return w, nil
 }
 
-// isEnabled knows the words that a switch that is off may have; the values of
-// status are documented for what is sent only: true and false.
+// isEnabled recognises the words that may mean "off"; the documented values, true and
+// false, are those of requests only.
 func isEnabled(status string) bool {
 	switch strings.ToLower(status) {
 	case "false", "0", "off", "no", "disabled", "inactive", "":
@@ -124,7 +123,7 @@ func isEnabled(status string) bool {
 	return true
 }
 
-// text is a scalar as text; "" for anything else.
+// text returns a scalar as text; "" for anything else.
 func text(raw json.RawMessage) string {
 	var v any
 	d := json.NewDecoder(bytes.NewReader(raw))
@@ -143,7 +142,7 @@ func text(raw json.RawMessage) string {
 	return ""
 }
 
-// texts is an array of scalars, or text with commas, as its parts.
+// texts returns an array of scalars, or the parts of a comma-separated string.
 func texts(raw json.RawMessage) []string {
 	var all []string
 	var array []json.RawMessage

@@ -1,10 +1,10 @@
-// Package api is a client of TestFairy's REST API, as far as the bridge needs it:
-// the account's webhooks, and its latest feedbacks. That API may go; what is left
-// of it on Sauce Labs' new platform says so in its headers, see [Ending].
+// Package api is a client for the parts of TestFairy's REST API that the bridge needs: the
+// account's webhooks and its latest feedbacks. The API may be retired; what remains of it
+// on Sauce Labs' new platform announces that in its headers, see [Ending].
 //
-// The documentation names the fields of an answer but not all of its shape, so
-// the answers are read tolerantly, with bounds, and what cannot be understood
-// is an error: a list that was misread would end in a second webhook.
+// The documentation names the fields of an answer but does not specify its exact shape. So
+// answers are decoded leniently, with size limits, and anything that cannot be understood
+// is an error: a misread list would end in a second webhook.
 package api
 
 import (
@@ -24,8 +24,8 @@ import (
 	"fairbridge/pkg/version"
 )
 
-// The bases of the REST API. TestFairy is now Sauce Labs Mobile App
-// Distribution; accounts from before may be on Legacy.
+// The base URLs of the REST API. TestFairy is now Sauce Labs Mobile App Distribution; older
+// accounts may still be on Legacy.
 const (
 	US     = "https://mobile.saucelabs.com"
 	EU     = "https://mobile.eu-central-1.saucelabs.com"
@@ -33,18 +33,17 @@ const (
 )
 
 const (
-	// callTimeout bounds one call with its answer.
+	// callTimeout bounds one call including its answer.
 	callTimeout = 30 * time.Second
-	// maxAnswer bounds an answer, in bytes; a webhook takes some 300. maxFeedbacks
-	// does that of a hundred feedbacks, each of which may have a long text.
+	// maxAnswer is the maximum size of an answer in bytes; a webhook takes some 300.
+	// maxFeedbacks is that of a hundred feedbacks, each of which may have a long text.
 	maxAnswer, maxFeedbacks = 1 << 20, 16 << 20
 )
 
-// ErrInvalidBase says that a base URL cannot be used.
+// ErrInvalidBase means that a base URL cannot be used.
 var ErrInvalidBase = errors.New("not a base URL of TestFairy's REST API")
 
-// Credentials are those of HTTP Basic. They do not show themselves in any way
-// of printing.
+// Credentials are for HTTP Basic authentication. No way of printing them shows the key.
 type Credentials struct {
 	// User is the account's email address.
 	User string
@@ -58,8 +57,7 @@ func (c Credentials) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "cre
 // LogValue implements [slog.LogValuer].
 func (c Credentials) LogValue() slog.Value { return slog.StringValue("credentials of " + c.User) }
 
-// Client calls the REST API of one account. It may be used by many goroutines
-// at once.
+// Client calls the REST API of one account. It is safe for concurrent use.
 type Client struct {
 	base        *url.URL
 	credentials Credentials
@@ -89,7 +87,7 @@ func New(baseURL string, credentials Credentials, hc *http.Client) (*Client, err
 	return &Client{base: base, credentials: credentials, http: &own}, nil
 }
 
-// Pages is where the pages of the account are, above /projects.
+// Pages returns the base URL of the account's web pages, above /projects.
 func (c *Client) Pages() string {
 	if c.base.Scheme+"://"+c.base.Host == Legacy {
 		return "https://app.testfairy.com"
@@ -97,8 +95,8 @@ func (c *Client) Pages() string {
 	return strings.TrimSuffix(c.base.String(), "/")
 }
 
-// Format implements [fmt.Formatter]: fmt would print the credentials, since it
-// calls no methods of what is in unexported fields.
+// Format implements [fmt.Formatter]. Without it fmt would print the credentials, since it
+// does not call the methods of unexported fields.
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "TestFairy at "+c.base.Host) }
 
 // LogValue implements [slog.LogValuer].
@@ -106,17 +104,16 @@ func (c *Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) 
 
 // request is a call below /api/1/.
 type request struct {
-	// op says what it does.
+	// op describes the call.
 	op, method, path string
 	query            url.Values
 	// form is the body, nil for none.
 	form url.Values
-	// most bounds the answer, in bytes.
+	// most is the maximum size of the answer, in bytes.
 	most int64
 }
 
-// call makes one call and returns the fields of its answer. The error is an
-// [*Error].
+// call makes one call and returns the fields of the answer. The error is an [*Error].
 func (c *Client) call(ctx context.Context, r request) (map[string]json.RawMessage, error) {
 	form := r.form
 	fail := func(status int, message string, err error) error {
@@ -143,7 +140,7 @@ func (c *Client) call(ctx context.Context, r request) (map[string]json.RawMessag
 	resp, err := c.http.Do(req)
 	if err != nil {
 		if where, ok := errors.AsType[*url.Error](err); ok {
-			err = where.Err // the URL says no more than op
+			err = where.Err // op already says what the URL would
 		}
 		return nil, fail(0, "", err)
 	}
@@ -163,7 +160,7 @@ func (c *Client) call(ctx context.Context, r request) (map[string]json.RawMessag
 	fields, message, err := decodeAnswer(answer)
 	switch {
 	case resp.StatusCode >= 400:
-		// Whatever the body is, the status is the reason.
+		// Whatever the body says, the status is the reason.
 		return nil, fail(resp.StatusCode, message, nil)
 	case err != nil:
 		return nil, fail(resp.StatusCode, message, err)

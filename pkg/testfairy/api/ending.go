@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// Ending is what an answer's headers say of the end of the REST API: Deprecation
+// Ending is what an answer's headers announce about the end of the REST API: Deprecation
 // (https://www.rfc-editor.org/rfc/rfc9745) and Sunset
-// (https://www.rfc-editor.org/rfc/rfc8594). Those of Sauce Labs' new platform do.
+// (https://www.rfc-editor.org/rfc/rfc8594). Sauce Labs' new platform sends them.
 type Ending struct {
-	// Deprecated says that the API is to go.
+	// Deprecated means that the API will be retired.
 	Deprecated bool
-	// Sunset is when; zero if that is not said.
+	// Sunset is when; zero if not announced.
 	Sunset time.Time
 }
 
-// Outlook asks TestFairy for no more than that, and says what follows from it; "" if
-// no end is in sight, or TestFairy does not say.
+// Outlook asks TestFairy about the end of the API and describes the consequences; "" if
+// none is announced, or TestFairy does not answer.
 func (c *Client) Outlook(ctx context.Context) string {
 	_, err := c.Webhooks(ctx)
 	const without = "'fairbridge reconcile', session logs and 'fairbridge webhook' need it, and webhooks do not"
@@ -34,7 +34,7 @@ func (c *Client) Outlook(ctx context.Context) string {
 	return ""
 }
 
-// Ending returns what the last answer said; nothing before there was one.
+// Ending returns what the last answer announced; the zero value before the first answer.
 func (c *Client) Ending() Ending {
 	if e := c.ending.Load(); e != nil {
 		return *e
@@ -51,7 +51,7 @@ func endingOf(h http.Header) Ending {
 	return Ending{Deprecated: deprecation != "" && deprecation != "false" || h.Get("Sunset") != "", Sunset: sunset.UTC()}
 }
 
-// list reads a list, and tells where there is none any more.
+// list reads a list; its error wraps [ErrGone] if the list no longer exists.
 func (c *Client) list(ctx context.Context, r request) (map[string]json.RawMessage, error) {
 	r.method = http.MethodGet
 	fields, err := c.call(ctx, r)

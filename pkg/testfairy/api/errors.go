@@ -14,11 +14,11 @@ import (
 )
 
 var (
-	// ErrCredentials says that TestFairy did not take the account and the key.
+	// ErrCredentials means that TestFairy rejected the user or the key.
 	ErrCredentials = errors.New("user or API key refused")
-	// ErrFailed says that TestFairy answered "status": "fail".
+	// ErrFailed means that TestFairy answered "status": "fail".
 	ErrFailed = errors.New(`answered "fail"`)
-	// ErrGone says that TestFairy no longer has a list.
+	// ErrGone means that TestFairy no longer has a list.
 	ErrGone = errors.New("it is not there any more")
 
 	errRedirect = errors.New("the answer is a redirect, which is not followed; is the base URL right?")
@@ -26,16 +26,16 @@ var (
 	errShape    = errors.New("the answer is not of a known shape")
 )
 
-// Error is a call that failed. It shows neither the key nor any URL's query,
-// where a webhook has its token.
+// Error is a failed call. It contains neither the key nor the query of any URL, where a
+// webhook has its token.
 type Error struct {
 	// Op is what was being done, such as "list webhooks".
 	Op string
 	// Status is the HTTP status, 0 if there was no answer.
 	Status int
-	// Message is TestFairy's own, cleaned, "" if there was none.
+	// Message is TestFairy's own, redacted; "" if there was none.
 	Message string
-	// Err is the cause; nil if the status says it all.
+	// Err is the cause; nil if the status is enough.
 	Err error
 }
 
@@ -64,13 +64,13 @@ func (e *Error) Is(target error) bool {
 	return target == ErrCredentials && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden)
 }
 
-// maxMessage bounds what an error quotes of an answer, in characters.
+// maxMessage bounds what an error quotes from an answer, in characters.
 const maxMessage = 200
 
 var anyQuery = regexp.MustCompile(`\?[^\s"'<>]+`)
 
-// clean makes a message out of an answer fit for an error: bounded, on one
-// line, without what the request had that is secret.
+// clean makes a message from an answer fit for an error: short, on one line, and without
+// the secrets of the request.
 func (c *Client) clean(message string, form url.Values) string {
 	message = printable.Line(strings.ToValidUTF8(message, ""))
 	for _, secret := range c.secrets(form) {
@@ -80,8 +80,8 @@ func (c *Client) clean(message string, form url.Values) string {
 	return clip.Text(strings.Join(strings.Fields(message), " "), maxMessage, "…")
 }
 
-// secrets are the texts that no message may have: the key, and the query of
-// the webhook's URL, each in the ways in which an answer could repeat it.
+// secrets returns what no message may contain: the key, and the query of the webhook's URL,
+// in every spelling in which an answer might repeat them.
 func (c *Client) secrets(form url.Values) []string {
 	key := c.credentials.Key
 	all := []string{base64.StdEncoding.EncodeToString([]byte(c.credentials.User + ":" + key)), key, url.QueryEscape(key)}

@@ -9,17 +9,17 @@ import (
 	"net/url"
 )
 
-// MostFeedbacks is how many feedbacks TestFairy lists: the latest.
+// MostFeedbacks is how many feedbacks TestFairy lists: the latest ones.
 const MostFeedbacks = 100
 
-// Feedback is an entry of TestFairy's list of feedbacks. What is missing is "".
+// Feedback is an entry of TestFairy's list of feedbacks. Missing fields are "".
 type Feedback struct {
-	// ID is TestFairy's; no webhook has it.
+	// ID is TestFairy's; webhooks do not contain it.
 	ID string
-	// RecordedAt are the times of two clocks, of other zones than is said, in
-	// TestFairy's words.
+	// RecordedAt are the times of two clocks as TestFairy writes them. Their time zones
+	// differ from what is stated.
 	RecordedAt [2]string
-	// Text is what the tester wrote, Email who it was.
+	// Text is what the tester wrote, Email the tester's address.
 	Text, Email string
 	// ScreenshotURL may be signed, and expire.
 	ScreenshotURL string
@@ -27,9 +27,9 @@ type Feedback struct {
 	ProjectID, BuildID, SessionID string
 }
 
-// Feedbacks lists the account's latest feedbacks, at most [MostFeedbacks], in
-// TestFairy's order. The error wraps [ErrGone] if there is no such list any more:
-// 404, 410, or an empty list of an API that is to go.
+// Feedbacks lists the account's latest feedbacks, at most [MostFeedbacks], in TestFairy's
+// order. The error wraps [ErrGone] if the list no longer exists: 404, 410, or an empty list
+// of an API that will be retired.
 func (c *Client) Feedbacks(ctx context.Context) ([]Feedback, error) {
 	const op = "list feedbacks"
 	fields, err := c.list(ctx, request{op: op, path: "feedbacks/", most: maxFeedbacks})
@@ -65,7 +65,7 @@ func decodeFeedback(raw json.RawMessage, id string) (Feedback, error) {
 	if json.Unmarshal(raw, &fields) != nil || fields == nil {
 		return Feedback{}, errShape
 	}
-	var written string // as it is: space in it may matter
+	var written string // unchanged: white space in it may matter
 	if json.Unmarshal(fields["text"], &written) != nil {
 		written = text(fields["text"])
 	}
@@ -77,8 +77,8 @@ func decodeFeedback(raw json.RawMessage, id string) (Feedback, error) {
 	}, nil
 }
 
-// Session returns what TestFairy says of a session that is text or a number, by the
-// names that it has there. They are not documented.
+// Session returns the fields of a session that are text or numbers, by their names in
+// TestFairy's answer, which are not documented.
 func (c *Client) Session(ctx context.Context, project, build, session string) (map[string]string, error) {
 	path, err := url.JoinPath("projects", url.PathEscape(project), "builds", url.PathEscape(build), "sessions", url.PathEscape(session), "/")
 	if err != nil {
@@ -89,7 +89,7 @@ func (c *Client) Session(ctx context.Context, project, build, session string) (m
 		return nil, err
 	}
 	all := map[string]string{}
-	for _, name := range []string{"session", "meta"} { // one within the other, if they are there
+	for _, name := range []string{"session", "meta"} { // one inside the other, if they exist
 		var inner map[string]json.RawMessage
 		if json.Unmarshal(fields[name], &inner) == nil && inner != nil {
 			fields = inner

@@ -21,25 +21,25 @@ const (
 	fieldProjectIDs = "webhook-project-ids"
 )
 
-// Webhook is a URL that TestFairy calls. Printed in any way, as JSON too, it
-// shows its URL without the query, where the token is.
+// Webhook is a URL that TestFairy calls. However it is printed, JSON included, its URL is
+// shown without the query, which has the token.
 type Webhook struct {
-	// ID is TestFairy's, "" for one that is not there yet.
+	// ID is TestFairy's, "" for a new one.
 	ID string
-	// Enabled says whether it is switched on.
+	// Enabled reports whether it is switched on.
 	Enabled bool
-	// Name is what the dashboard shows.
+	// Name is its name in the dashboard.
 	Name string
-	// URL is where the payloads go, with what authenticates the caller in it.
+	// URL is where payloads are sent, including what authenticates the sender.
 	URL string
-	// Actions are the kinds of events it is called for, such as "feedback".
+	// Actions are the kinds of events that it is called for, such as "feedback".
 	Actions []string
-	// ProjectIDs are the projects it is called for. What none means is not
-	// documented; the dashboard then shows no choice of projects.
+	// ProjectIDs are the projects that it is called for. The meaning of an empty list is
+	// not documented; the dashboard then shows no choice of projects.
 	ProjectIDs []string
 }
 
-// Address is the URL without its query and user: what may be shown.
+// Address returns the URL without its query and user, as it may be shown.
 func (w Webhook) Address() string {
 	u, err := url.Parse(w.URL)
 	if err != nil {
@@ -69,7 +69,7 @@ func (w Webhook) MarshalJSON() ([]byte, error) {
 	}{w.ID, w.Enabled, w.Name, w.Address(), w.Actions, w.ProjectIDs})
 }
 
-// form is the webhook as TestFairy takes it.
+// form returns the webhook as TestFairy expects it.
 func (w Webhook) form() url.Values {
 	form := url.Values{
 		fieldName: {w.Name}, fieldURL: {w.URL}, fieldStatus: {strconv.FormatBool(w.Enabled)},
@@ -81,8 +81,8 @@ func (w Webhook) form() url.Values {
 	return form
 }
 
-// Webhooks lists the account's webhooks in TestFairy's order. The error wraps
-// [ErrGone] if there is no such list any more.
+// Webhooks lists the account's webhooks in TestFairy's order. The error wraps [ErrGone] if
+// the list no longer exists.
 func (c *Client) Webhooks(ctx context.Context) ([]Webhook, error) {
 	const op = "list webhooks"
 	fields, err := c.list(ctx, request{op: op, path: "webhooks/", most: maxAnswer})
@@ -96,15 +96,15 @@ func (c *Client) Webhooks(ctx context.Context) ([]Webhook, error) {
 	return webhooks, nil
 }
 
-// AddWebhook adds a webhook; its ID is not looked at. TestFairy does not say
-// whether two may have the same URL, so list them first. What id the new one
-// got, the list says: the answer to this call is not documented.
+// AddWebhook adds a webhook; w.ID is ignored. TestFairy does not document whether two
+// webhooks may have the same URL, so list them first. The id of the new one is in the next
+// list: the answer to this call is not documented.
 func (c *Client) AddWebhook(ctx context.Context, w Webhook) error {
 	_, err := c.call(ctx, request{op: "add webhook", method: http.MethodPost, path: "webhook/", form: w.form(), most: maxAnswer})
 	return err
 }
 
-// DeleteWebhook deletes the webhook with an ID.
+// DeleteWebhook deletes the webhook with that id.
 func (c *Client) DeleteWebhook(ctx context.Context, id string) error {
 	if !validID.MatchString(id) {
 		return &Error{Op: "delete webhook", Err: errShape}
@@ -113,8 +113,8 @@ func (c *Client) DeleteWebhook(ctx context.Context, id string) error {
 	return err
 }
 
-// ChangeWebhook makes the webhook with w's ID like w. Empty ProjectIDs are not
-// sent, so that a webhook keeps those it has.
+// ChangeWebhook changes the webhook with w's ID to w. Empty ProjectIDs are not sent, so
+// that a webhook keeps the projects it has.
 func (c *Client) ChangeWebhook(ctx context.Context, w Webhook) error {
 	if !validID.MatchString(w.ID) {
 		return &Error{Op: "change webhook", Err: errShape}

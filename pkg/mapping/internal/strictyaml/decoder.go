@@ -1,10 +1,9 @@
-// Package strictyaml reads YAML strictly and explains what it refuses. A file's
-// form is a table of kinds and keys, of which both its decoder and its JSON
-// Schema are made. Each mistake is a Problem with its place in the file, and with
-// how to mend it; all of them are found in one reading.
+// Package strictyaml reads YAML strictly and explains what it refuses. A file's format is a
+// table of kinds and keys, from which both its decoder and its JSON Schema are made. Each
+// mistake is a Problem with its position in the file and a way to fix it; one pass finds
+// all of them.
 //
-// Reading is bounded: by the size of the file, and by how often aliases repeat
-// its nodes.
+// Reading is bounded by the size of the file, and by how often aliases repeat its nodes.
 package strictyaml
 
 import (
@@ -18,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// MaxFile is the most bytes a file may have.
+// MaxFile is the maximum size of a file in bytes.
 const MaxFile = 512 << 10
 
 // maxNodes is how many nodes are visited, however often aliases repeat them.
@@ -27,7 +26,7 @@ const maxNodes = 50_000
 // Decoder reads the nodes of one file and collects its problems.
 type Decoder struct {
 	File      string // the file's name in messages
-	EmptyHint string // what an empty file needs
+	EmptyHint string // what to do about an empty file
 
 	lines    []string
 	problems Problems
@@ -37,15 +36,15 @@ type Decoder struct {
 // Problems returns what was wrong, in the file's order, or nil.
 func (d *Decoder) Problems() Problems { return d.problems.Sorted() }
 
-// Noted says of a value that its problem is in the decoder's list.
+// Noted is the ok result for a value whose problem has been recorded.
 const Noted = false
 
-// Problem notes a problem of node n.
+// Problem records a problem of node n.
 func (d *Decoder) Problem(n *yaml.Node, message, hint string) {
 	d.At(n.Line, n.Column, d.width(n), message, hint)
 }
 
-// At notes a problem of width characters at a place in the file.
+// At records a problem of width characters at a position in the file.
 func (d *Decoder) At(line, column, width int, message, hint string) {
 	if len(d.problems) >= MaxProblems {
 		return
@@ -55,13 +54,13 @@ func (d *Decoder) At(line, column, width int, message, hint string) {
 	d.problems = append(d.problems, p)
 }
 
-// Place returns a problem that says only where it is.
+// Place returns a problem with only its position set.
 func (d *Decoder) Place(line, column, width int) Problem {
 	line = max(line, 1)
 	return Problem{File: d.File, Line: line, Column: max(column, 1), Width: max(width, 1), Source: d.line(line)}
 }
 
-// line is the numbered line of the file, or "".
+// line returns the line of the file with that number, or "".
 func (d *Decoder) line(n int) string {
 	if n < 1 || n > len(d.lines) {
 		return ""
@@ -69,7 +68,7 @@ func (d *Decoder) line(n int) string {
 	return d.lines[n-1]
 }
 
-// width is how many characters of its first line the node takes.
+// width returns how many characters of its first line the node takes.
 func (d *Decoder) width(n *yaml.Node) int {
 	if n.Kind != yaml.ScalarNode && n.Kind != yaml.AliasNode {
 		return 1
@@ -86,7 +85,8 @@ func (d *Decoder) width(n *yaml.Node) int {
 	return max(1, min(width, utf8.RuneCountInString(d.line(n.Line))-n.Column+1))
 }
 
-// Document parses the file into its one document's root, or notes why not.
+// Document parses the file and returns the root of its one document, or records why it
+// cannot.
 func (d *Decoder) Document(data []byte) (*yaml.Node, bool) {
 	if len(data) > MaxFile {
 		d.At(1, 1, 1, fmt.Sprintf("the file is larger than %d bytes", MaxFile), "")
@@ -123,8 +123,8 @@ func (d *Decoder) Document(data []byte) (*yaml.Node, bool) {
 	return doc.Content[0], true
 }
 
-// readable notes the first byte that is no UTF-8 or no text at all. YAML would
-// refuse it too, but without its place.
+// readable records the first byte that is not UTF-8 or not text. YAML would refuse it as
+// well, but without a position.
 func (d *Decoder) readable() bool {
 	for i, line := range d.lines {
 		column := 1
@@ -144,7 +144,7 @@ func (d *Decoder) readable() bool {
 	return true
 }
 
-// syntax notes what the YAML parser could not read.
+// syntax records what the YAML parser could not read.
 func (d *Decoder) syntax(err error) {
 	load, ok := errors.AsType[*yaml.LoadError](err)
 	if !ok {
@@ -169,9 +169,9 @@ func (d *Decoder) syntax(err error) {
 	d.At(line, column, 1, message, hint)
 }
 
-// follow is the node that n stands for. It counts every visit, so that aliases
-// of aliases cannot grow without bound; that an alias stands in its own anchor
-// does no harm, since the file's structure is only a few levels deep.
+// follow resolves aliases. It counts every visit, so that aliases of aliases cannot grow
+// without bound. An alias inside its own anchor does no harm, since the file's structure is
+// only a few levels deep.
 func (d *Decoder) follow(n *yaml.Node) (*yaml.Node, bool) {
 	if d.nodes++; d.nodes >= maxNodes {
 		if d.nodes == maxNodes {
@@ -211,7 +211,7 @@ func describe(n *yaml.Node) string {
 	return "a value of type " + n.ShortTag()
 }
 
-// Mistaken notes that n is not what was wanted there.
+// Mistaken records that n is not what was expected.
 func (d *Decoder) Mistaken(n *yaml.Node, wanted string) {
 	switch {
 	case isBareTemplate(n):
@@ -225,14 +225,14 @@ func (d *Decoder) Mistaken(n *yaml.Node, wanted string) {
 	}
 }
 
-// IsMapping reports whether n is a mapping, and not what YAML makes of a template
-// without quotes.
+// IsMapping reports whether n is a mapping, and not what YAML makes of a template without
+// quotes.
 func IsMapping(n *yaml.Node) bool {
 	return n.Kind == yaml.MappingNode && !isBareTemplate(n)
 }
 
-// isBareTemplate recognises what YAML makes of {{ .text }}: a mapping whose
-// only key is a mapping.
+// isBareTemplate recognises what YAML makes of {{ .text }}: a mapping whose only key is a
+// mapping.
 func isBareTemplate(n *yaml.Node) bool {
 	return n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle != 0 && len(n.Content) == 2 &&
 		n.Content[0].Kind == yaml.MappingNode && n.Content[0].Style&yaml.FlowStyle != 0

@@ -10,13 +10,11 @@ import (
 	"fairbridge/pkg/internal/suggest"
 )
 
-// Kind is one kind of value in a file: how it is read and how the JSON Schema
-// describes it. Both come from the same place so that an editor and the decoder
-// agree.
+// Kind is one kind of value in a file: how to read it, and its JSON Schema. Both are
+// defined together so that an editor and the decoder agree.
 type Kind[T any] struct {
 	Schema Schema
-	// Read reads a node that is no alias. It returns Noted if something was
-	// wrong, and has then told the decoder what.
+	// Read reads a node that is not an alias. It returns Noted after recording a problem.
 	Read func(d *Decoder, n *yaml.Node) (T, bool)
 }
 
@@ -37,31 +35,31 @@ type Key[T any] struct {
 	read     func(d *Decoder, n *yaml.Node, to *T) bool
 }
 
-// Into makes the key name, whose value is stored in a field of T. doc tells a
-// reader of the schema, or of a message about its absence, what it is.
+// Into returns the key name, whose value is stored in a field of T. doc describes it in the
+// schema and in messages.
 func Into[T, V any](name, doc string, k Kind[V], field func(*T) *V) Key[T] {
 	s := k.Schema
 	s.Description = doc
 	return Key[T]{name: name, doc: doc, schema: s, read: func(d *Decoder, n *yaml.Node, to *T) bool {
 		v, ok := k.Value(d, n)
-		*field(to) = v // good or not: after a problem it is used for checks only
+		*field(to) = v // after a problem it is used for checks only
 		return ok
 	}}
 }
 
-// Must makes the key a required one.
+// Must makes the key required.
 func (k Key[T]) Must() Key[T] {
 	k.required = true
 	return k
 }
 
-// ByDefault tells readers of the schema what holds without the key.
+// ByDefault documents the default in the schema.
 func (k Key[T]) ByDefault(v any) Key[T] {
 	k.schema.Default = v
 	return k
 }
 
-// Within makes the keys of a part usable in what contains it.
+// Within makes the keys of a part usable in the value that contains it.
 func Within[T, P any](keys []Key[P], part func(*T) *P) []Key[T] {
 	all := make([]Key[T], len(keys))
 	for i, k := range keys {
@@ -71,9 +69,9 @@ func Within[T, P any](keys []Key[P], part func(*T) *P) []Key[T] {
 	return all
 }
 
-// Object makes the kind of a mapping with the given keys. name, with its
-// article, is used in messages. check looks at what concerns several keys; it
-// is called only if each of them was right by itself, and may be nil.
+// Object returns the kind of a mapping with the given keys. name, with its article, is used
+// in messages. check validates several keys together; it is called only if each of them is
+// valid, and may be nil.
 func Object[T any](name string, keys []Key[T], check func(d *Decoder, n *yaml.Node, v *T) bool) Kind[T] {
 	s := Schema{Types: []string{"object"}, Closed: true}
 	names := make([]string, len(keys))
@@ -101,7 +99,7 @@ func Object[T any](name string, keys []Key[T], check func(d *Decoder, n *yaml.No
 					return k.read(d, valueNode, &v)
 				}
 			}
-			given[suggest.Nearest(keyNode.Value, names)] = true // not missing, but misspelt
+			given[suggest.Nearest(keyNode.Value, names)] = true // misspelt, so not missing
 			d.Problem(keyNode, "unknown key "+Quote(keyNode.Value)+" in "+name, suggest.Hint(keyNode.Value, names))
 			return Noted
 		})
@@ -118,8 +116,8 @@ func Object[T any](name string, keys []Key[T], check func(d *Decoder, n *yaml.No
 	}}
 }
 
-// Entries calls read for each entry of a mapping, and notes keys that are no
-// text or come twice. It reports whether everything was right.
+// Entries calls read for each entry of a mapping, and records keys that are not text or are
+// duplicates. It reports whether everything was valid.
 func (d *Decoder) Entries(n *yaml.Node, read func(keyNode, valueNode *yaml.Node) bool) bool {
 	ok := true
 	lines := map[string]int{}
@@ -147,7 +145,7 @@ func (d *Decoder) Entries(n *yaml.Node, read func(keyNode, valueNode *yaml.Node)
 	return ok
 }
 
-// ValueOf is the node of a mapping's entry, or the mapping itself.
+// ValueOf returns the node of a mapping's entry, or the mapping itself.
 func ValueOf(n *yaml.Node, name string) *yaml.Node {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == name {
@@ -157,7 +155,7 @@ func ValueOf(n *yaml.Node, name string) *yaml.Node {
 	return n
 }
 
-// ListOf makes the kind of a list. It may be empty unless least is more than 0.
+// ListOf returns the kind of a list with at least that many items.
 func ListOf[T any](item Kind[T], least int) Kind[[]T] {
 	return Kind[[]T]{
 		Schema: Schema{Types: []string{"array"}, Items: &item.Schema, MinItems: least},
@@ -181,7 +179,7 @@ func ListOf[T any](item Kind[T], least int) Kind[[]T] {
 	}
 }
 
-// OneOrMore makes the kind of one value or a list of them.
+// OneOrMore returns the kind of one value or a list of them.
 func OneOrMore[T any](item Kind[T]) Kind[[]T] {
 	list := ListOf(item, 1)
 	return Kind[[]T]{
@@ -196,7 +194,7 @@ func OneOrMore[T any](item Kind[T]) Kind[[]T] {
 	}
 }
 
-// Optional makes a kind whose value is a pointer, nil where the key is not given.
+// Optional returns a kind whose value is a pointer, nil without the key.
 func Optional[T any](k Kind[T]) Kind[*T] {
 	return Kind[*T]{Schema: k.Schema, Read: func(d *Decoder, n *yaml.Node) (*T, bool) {
 		v, ok := k.Read(d, n)
@@ -218,8 +216,8 @@ func WithNode[T any](k Kind[T]) Kind[Located[T]] {
 	}}
 }
 
-// Quote puts a word of the file in quotes for a message: cut short, and without
-// what would do something to a terminal.
+// Quote quotes a word of the file for a message: shortened, and without characters that a
+// terminal acts on.
 func Quote(s string) string {
 	if len(s) > 60 {
 		s = clip.Text(s, 40, "…")
@@ -227,7 +225,7 @@ func Quote(s string) string {
 	return `"` + strings.ReplaceAll(shown(s), "\t", " ") + `"`
 }
 
-// MapOf makes the kind of a mapping whose keys are the user's own.
+// MapOf returns the kind of a mapping whose keys are the user's own.
 func MapOf[T any](element Kind[T]) Kind[map[string]T] {
 	return Kind[map[string]T]{
 		Schema: Schema{Types: []string{"object"}, Values: &element.Schema},

@@ -7,9 +7,9 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Locate finds where the byte at offset of a scalar's value stands in the file.
-// Where YAML has folded lines it finds the word that starts there, and if all
-// fails it gives the scalar's own place.
+// Locate finds the position in the file of the byte at offset of a scalar's value. If YAML
+// has folded lines, it finds the word that starts there; if all fails, it returns the
+// scalar's own position.
 func (d *Decoder) Locate(n *yaml.Node, offset int) (line, column int) {
 	offset = min(offset, len(n.Value))
 	if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
@@ -33,8 +33,8 @@ func (d *Decoder) Locate(n *yaml.Node, offset int) (line, column int) {
 	return n.Line, n.Column
 }
 
-// locateInBlock reads the lines below a | as they stand in the file. Those below
-// a > are joined by YAML, so there it succeeds for the first line only.
+// locateInBlock reads the lines below a | as they are in the file. YAML joins those below a
+// >, so there it succeeds for the first line only.
 func (d *Decoder) locateInBlock(n *yaml.Node, offset int) (line, column int, ok bool) {
 	before := n.Value[:offset]
 	line = n.Line + 1 + strings.Count(before, "\n")
@@ -48,8 +48,7 @@ func (d *Decoder) locateInBlock(n *yaml.Node, offset int) (line, column int, ok 
 	return line, 1 + indent + utf8.RuneCountInString(content[:offset-start]), true
 }
 
-// locateInLine walks a scalar that stands on one line, over the escapes of its
-// quotes.
+// locateInLine walks over a scalar on one line, including the escapes in its quotes.
 func (d *Decoder) locateInLine(n *yaml.Node, offset int) (column int, ok bool) {
 	source := d.line(n.Line)
 	at := byteOf(source, n.Column)
@@ -81,7 +80,7 @@ func (d *Decoder) locateInLine(n *yaml.Node, offset int) (column int, ok bool) {
 	return 1 + utf8.RuneCountInString(source[:at]), true
 }
 
-// byteOf is the offset of a column, counted in characters from 1.
+// byteOf returns the offset of a column, counted in characters from 1.
 func byteOf(line string, column int) int {
 	at := 0
 	for ; column > 1 && at < len(line); column-- {

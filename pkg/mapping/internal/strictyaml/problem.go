@@ -13,23 +13,22 @@ import (
 	"fairbridge/pkg/internal/printable"
 )
 
-// MaxProblems is how many problems a Decoder keeps: a file with more has one
-// cause, and a hundred lines of its echo help nobody.
+// MaxProblems is how many problems a Decoder keeps: more of them usually have one cause,
+// and a hundred lines of output help nobody.
 const MaxProblems = 100
 
-// Problem is one mistake in the file: where it is, what is wrong, and
-// how to mend it.
+// Problem is one mistake in the file: its position, what is wrong, and how to fix it.
 type Problem struct {
 	File    string // the file's name, as the Decoder has it
 	Line    int    // counted from 1
 	Column  int    // in characters, counted from 1
-	Width   int    // how many characters from Column on are meant, at least 1
+	Width   int    // number of affected characters from Column on, at least 1
 	Message string // what is wrong
-	Hint    string // how to mend it; may be empty
+	Hint    string // how to fix it; may be empty
 	Source  string // the line of the file, without its line end
 }
 
-// Error gives the problem on one line: file:line:column: message; hint.
+// Error returns the problem on one line: file:line:column: message; hint.
 func (p Problem) Error() string {
 	s := fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
 	if p.Hint != "" {
@@ -51,7 +50,7 @@ func (p Problem) Render(w io.Writer) error {
 	gutter := strings.Repeat(" ", len(number))
 	before, meant, after := p.cut()
 	fmt.Fprintf(&b, "%s | %s\n", number, before+meant+after)
-	// A tab keeps its place in the caret's line, so that both lines bend alike.
+	// A tab stays in the caret's line, so that both lines have the same indentation.
 	indent := strings.Map(func(r rune) rune {
 		if r == '\t' {
 			return r
@@ -67,8 +66,8 @@ func (p Problem) Render(w io.Writer) error {
 	return err
 }
 
-// cut splits the source line into what stands before the caret, what the caret
-// underlines, and the rest. Of a long line only the surroundings are shown.
+// cut splits the source line into the part before the caret, the underlined part, and the
+// rest. A long line is shortened.
 func (p Problem) cut() (before, meant, after string) {
 	const most = 60 // characters on each side of the caret
 	line := []rune(shown(p.Source))
@@ -84,8 +83,8 @@ func (p Problem) cut() (before, meant, after string) {
 	return before, meant, after
 }
 
-// shown replaces what would do something to a terminal, rune by rune: the caret
-// stands below the same column.
+// shown replaces characters that a terminal acts on, rune by rune, so that the caret stays
+// below the same column.
 func shown(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\t' && !printable.Rune(r) || r == utf8.RuneError {
@@ -95,8 +94,8 @@ func shown(s string) string {
 	}, s)
 }
 
-// spaced widens every character to the columns it takes on a screen, so that
-// the caret stands right after wide characters too.
+// spaced replaces every character by as many spaces as it is wide, so that the caret is
+// also right after wide characters.
 func spaced(s string) string {
 	var b strings.Builder
 	for g := uniseg.NewGraphemes(s); g.Next(); {
@@ -109,11 +108,11 @@ func spaced(s string) string {
 	return b.String()
 }
 
-// Problems is every mistake found in one reading, in the file's order. It is
-// the error for a bad file.
+// Problems is every mistake found in one pass, in the file's order. It is the error for an
+// invalid file.
 type Problems []Problem
 
-// Error gives one line a problem.
+// Error returns one line for each problem.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
@@ -122,7 +121,7 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Render writes each problem as Problem.Render does, an empty line between two.
+// Render writes each problem as Problem.Render does, separated by empty lines.
 func (ps Problems) Render(w io.Writer) error {
 	for i, p := range ps {
 		if i > 0 {
@@ -137,7 +136,7 @@ func (ps Problems) Render(w io.Writer) error {
 	return nil
 }
 
-// Sorted returns the problems in the file's order, each once.
+// Sorted returns the problems in the file's order, without duplicates.
 func (ps Problems) Sorted() Problems {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(a.Line-b.Line, a.Column-b.Column)

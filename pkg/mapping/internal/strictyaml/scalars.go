@@ -8,8 +8,8 @@ import (
 	"fairbridge/pkg/internal/suggest"
 )
 
-// Text is a text of at least one character. A number is taken as it is written,
-// so that `app: 2048` and `version: 1.0` need no quotes.
+// Text is a text of at least one character. A number is accepted as it is written, so that
+// `app: 2048` and `version: 1.0` need no quotes.
 var Text = Kind[string]{
 	Schema: Schema{Types: []string{"string", "number"}, Pattern: `\S`},
 	Read: func(d *Decoder, n *yaml.Node) (string, bool) {
@@ -28,8 +28,8 @@ var Text = Kind[string]{
 	},
 }
 
-// Refine makes a kind of text that is checked and turned into something else.
-// convert's error is a Mistake.
+// Refine returns a kind of text that is validated and converted. convert's error is a
+// Mistake.
 func Refine[T any](k Kind[string], convert func(string) (T, error)) Kind[T] {
 	return Kind[T]{Schema: k.Schema, Read: func(d *Decoder, n *yaml.Node) (T, bool) {
 		var v T
@@ -46,7 +46,7 @@ func Refine[T any](k Kind[string], convert func(string) (T, error)) Kind[T] {
 	}}
 }
 
-// Mistake is an error of Refine: what is wrong and, after "; ", how to mend it.
+// Mistake is an error for Refine: what is wrong and, after "; ", how to fix it.
 type Mistake string
 
 func (m Mistake) Error() string { return string(m) }
@@ -57,8 +57,7 @@ func Described[T any](k Kind[T], change func(*Schema)) Kind[T] {
 	return k
 }
 
-// Plain is a text that is taken as it is: a template in it would never
-// be run.
+// Plain is literal text. It refuses a template, which would not be run.
 var Plain = Refine(Text, func(s string) (string, error) {
 	if strings.Contains(s, "{{") {
 		return "", Mistake("a template cannot stand here; write the text itself, with one route for each")
@@ -66,7 +65,7 @@ var Plain = Refine(Text, func(s string) (string, error) {
 	return s, nil
 })
 
-// Separator is a text that may be a space.
+// Separator is text that may be a space.
 var Separator = Kind[string]{
 	Schema: Schema{Types: []string{"string"}, Pattern: ".", Examples: []any{",", ";"}},
 	Read: func(d *Decoder, n *yaml.Node) (string, bool) {

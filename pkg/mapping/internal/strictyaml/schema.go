@@ -8,25 +8,25 @@ import (
 	"fairbridge/pkg/internal/plainjson"
 )
 
-// Schema is the part of JSON Schema that is needed here.
+// Schema is the part of JSON Schema in use.
 type Schema struct {
 	Description string
 	Types       []string
-	Enum        []string // the only texts
+	Enum        []string // the only allowed texts
 	Pattern     string   // of a text
 	Default     any
 	Examples    []any
 	Properties  []Property
 	Required    []string
 	Closed      bool    // no other keys
-	Values      *Schema // of keys that are the user's own
+	Values      *Schema // for keys that are the user's own
 	Items       *Schema
 	MinItems    int
 	AnyOf       []Schema
 	Rules       []Keyword // between keys
 }
 
-// Keyword is one of JSON Schema's own.
+// Keyword is a keyword of JSON Schema.
 type Keyword struct {
 	Name  string
 	Value any
@@ -51,7 +51,7 @@ func (s Schema) Document(title string) []byte {
 	return indented.Bytes()
 }
 
-// describe adds the schema's keywords, those first that a reader wants first.
+// describe adds the schema's keywords, the most useful first.
 func (s Schema) describe(o *ordered) {
 	o.add("description", s.Description)
 	if len(s.Types) == 1 {
@@ -98,7 +98,7 @@ func (s Schema) MarshalJSON() ([]byte, error) {
 // ordered is a JSON object that keeps its order.
 type ordered struct{ members [][]byte }
 
-// add adds a member unless its value is nothing to speak of.
+// add adds a member unless its value is empty.
 func (o *ordered) add(name string, value any) {
 	data, err := plainjson.Marshal(value)
 	if err != nil || slices.Contains([]string{`""`, "null", "[]"}, string(data)) {

@@ -12,14 +12,14 @@ import (
 	"fairbridge/pkg/internal/plainjson"
 )
 
-// The bounds that no mapping file and no payload can leave.
+// The bounds that apply to every mapping file and payload.
 const (
-	// maxText is the most bytes one template or function may yield. A payload
-	// is at most 1,000,000 bytes, so any of its texts passes whole.
+	// maxText is how many bytes one template or function may produce. A payload is at most
+	// 1,000,000 bytes, so each of its texts fits.
 	maxText = 1 << 20
-	// maxSteps bounds the work of all templates of one event together: about
-	// one step a function call or a turn of a range, one for every 8 bytes read
-	// or made. It is about two seconds of work, and 128 MiB of text.
+	// maxSteps bounds the work of all templates of one event: about one step for each
+	// function call or iteration of a range, and one for every 8 bytes read or written. It
+	// is about two seconds of work, and 128 MiB of text.
 	maxSteps = 16 << 20
 )
 
@@ -28,27 +28,27 @@ var (
 	errTooMuch = errors.New("does more work than one event may take")
 )
 
-// Execution is what the templates of one event share: the event's fields and
-// the work left to do. It is not safe for concurrent use. Every function call in a template gets it as a hidden
-// first argument (see rewrite), which is how work is counted without a
-// template's own state.
+// Execution is what the templates of one event share: the event's fields and the remaining
+// work. It is not safe for concurrent use. Every function call in a template receives it as
+// a hidden first argument (see rewrite), so that work is counted without state in the
+// templates.
 type Execution struct {
 	fields   map[string]any            // the payload and FairBridge's own fields
-	own      map[string]any            // those of fields that the app's form has added
-	patterns map[string]*regexp.Regexp // of the template that runs now
+	own      map[string]any            // those of fields that come from the app's form
+	patterns map[string]*regexp.Regexp // of the current template
 	steps    int                       // left
 	notes    []string                  // what templates could not do
 }
 
-// New returns an Execution for an event with the given fields, as encoding/json
-// decodes them with UseNumber; own are those that the app's feedback form has
-// added. The maps are the Execution's from now on.
+// New returns an Execution for an event with the given fields, as encoding/json decodes
+// them with UseNumber; own are those from the app's feedback form. The Execution takes over
+// the maps.
 func New(fields, own map[string]any) *Execution {
 	return &Execution{fields: fields, own: own, steps: maxSteps}
 }
 
-// TakeNotes returns what the templates that ran since the last call could not do,
-// such as to read what is no time.
+// TakeNotes returns and clears what templates could not do, such as formatting something
+// that is not a time.
 func (e *Execution) TakeNotes() []string {
 	notes := e.notes
 	e.notes = nil
@@ -64,7 +64,7 @@ func (e *Execution) spend(calls, n int) error {
 	return nil
 }
 
-// With calls run while the event seems to have one field more.
+// With calls run with one additional field in the event.
 func (e *Execution) With(field, value string, run func() string) string {
 	own, has := e.fields[field]
 	e.fields[field] = value
@@ -77,8 +77,8 @@ func (e *Execution) With(field, value string, run func() string) string {
 	return run()
 }
 
-// field is what every access in a template becomes: `.a.b` is field $ . "a" "b".
-// A step into something that is not there, is null, or has no fields gives "".
+// field implements every field access in a template: `.a.b` is field $ . "a" "b". Accessing
+// something that is missing, null, or has no fields gives "".
 func (e *Execution) field(v any, path ...string) (any, error) {
 	if err := e.spend(1+len(path), 0); err != nil {
 		return nil, err
@@ -96,9 +96,9 @@ func (e *Execution) field(v any, path ...string) (any, error) {
 	return v, nil
 }
 
-// each is put at the end of a range's pipeline: it yields a list or an object
-// to go through and pays for the turns ahead, each of which costs weight. A
-// missing value is an empty list, a single one a list of itself.
+// each ends the pipeline of a range: it returns a list or an object to iterate over, and
+// pays in advance for the iterations, each of which costs weight. A missing value is an
+// empty list, a single one is a list of one.
 func (e *Execution) each(weight int, v any) (any, error) {
 	turns := 0
 	switch list := v.(type) {
@@ -119,8 +119,8 @@ func (e *Execution) each(weight int, v any) (any, error) {
 	return v, e.spend(turns*weight, 0)
 }
 
-// text is a value as a template writes it: numbers and booleans as they stood
-// in the payload, null as "", lists and objects as JSON.
+// text returns a value as a template prints it: numbers and booleans as in the payload,
+// null as "", lists and objects as JSON.
 func (e *Execution) text(v any) (string, error) {
 	var s string
 	switch v := v.(type) {

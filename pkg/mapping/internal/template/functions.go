@@ -11,25 +11,25 @@ import (
 	"text/template"
 )
 
-// function is one word that a template may call. The table below is all there
-// are: none reads the environment, a file, the network or the clock.
+// function is one function that a template may call. The table below is complete: no
+// function reads the environment, a file, the network or the clock.
 type function struct {
-	usage    string // how to write it; the last word is what a pipe hands on
-	doc      string // what it yields
+	usage    string // how to write it; the last word is the piped argument
+	doc      string // what it returns
 	example  string // an action, run by a test
-	yields   string // what the example yields for the test's event
-	min, max int    // how many arguments, with the piped one; max -1: any number
+	yields   string // the example's result for the test's event
+	min, max int    // number of arguments, including the piped one; max -1: any
 
 	run     func(e *Execution, args []any) (any, error)
-	builtin bool // text/template's own: it stops at the first argument that decides
+	builtin bool // text/template's own, with short-circuit evaluation
 
-	// literals check arguments that are written out, by their position from
-	// the left. constant says that those must be written out.
+	// literals check arguments that are literals, by their position from the left. constant
+	// requires them to be literals.
 	literals []func(string) error
 	constant bool
 }
 
-// takes says how many arguments the function wants, for a message.
+// takes describes the number of arguments, for a message.
 func (f function) takes() string {
 	noun := " arguments"
 	if f.min == 1 {
@@ -44,15 +44,15 @@ func (f function) takes() string {
 	return fmt.Sprintf("%d to %d arguments", f.min, f.max)
 }
 
-// The functions that only rewrite calls. They are not in the table, so that a
-// template cannot.
+// Functions that only rewriting inserts. They are not in the table, so templates cannot
+// call them.
 const (
 	nameField = "field"
 	nameText  = "text"
 	nameEach  = "each"
 )
 
-// refused explains what text/template has and templates here have not.
+// refused explains what text/template has and these templates do not.
 var refused = map[string]string{
 	"printf":  "write the text around the actions, or use print",
 	"println": "write the text around the actions, or use print",
@@ -64,8 +64,8 @@ var refused = map[string]string{
 // functions is the table, by name.
 var functions = table()
 
-// callable is what templates are made of, with the table as text/template takes
-// it. One for all: each template would otherwise read the table again.
+// callable is the template from which all others are cloned, with the table as
+// text/template needs it. Otherwise each template would convert the table again.
 var callable = sync.OnceValue(func() *template.Template {
 	m := template.FuncMap{
 		nameField: func(e *Execution, v any, path ...string) (any, error) { return e.field(v, path...) },
@@ -87,8 +87,8 @@ var callable = sync.OnceValue(func() *template.Template {
 	return template.New("callable").Funcs(m)
 })
 
-// callError is a function's failure. It names the function and shows nothing
-// of the event.
+// callError is a function's failure. It names the function and contains nothing of the
+// event.
 type callError struct {
 	function string
 	err      error
@@ -97,7 +97,7 @@ type callError struct {
 func (e *callError) Error() string { return e.function + " " + e.err.Error() }
 func (e *callError) Unwrap() error { return e.err }
 
-// call runs a function and pays for what it reads and makes.
+// call runs a function and pays for what it reads and writes.
 func (e *Execution) call(f function, args []any) (any, error) {
 	read := 0
 	for _, arg := range args {
@@ -121,12 +121,12 @@ func (e *Execution) call(f function, args []any) (any, error) {
 	return v, err
 }
 
-// functionNames lists what a template may call, sorted.
+// functionNames returns the names of all functions, sorted.
 func functionNames() []string {
 	return slices.Sorted(maps.Keys(functions))
 }
 
-// onText makes a function of one text. The text is the last argument.
+// onText makes a function that takes one text, its last argument.
 func onText(run func(s string) string) func(*Execution, []any) (any, error) {
 	return func(e *Execution, args []any) (any, error) {
 		s, err := e.text(args[len(args)-1])
@@ -137,7 +137,7 @@ func onText(run func(s string) string) func(*Execution, []any) (any, error) {
 	}
 }
 
-// texts is every argument as text.
+// texts returns every argument as text.
 func (e *Execution) texts(args []any) ([]string, error) {
 	all := make([]string, len(args))
 	for i, arg := range args {

@@ -7,15 +7,15 @@ import (
 	"strings"
 	"time"
 
-	// Zones must be known on every machine, and Lambda's has no zone files. Where
-	// there are some, Go prefers them.
+	// Time zones must be known on every machine, and Lambda has no zone files. If there are
+	// any, Go prefers them.
 	_ "time/tzdata"
 	"unicode"
 )
 
-// formatDate reads a time in any form that TestFairy or FairBridge writes, and
-// writes it in the layout. A text that is no time is left as it is: a ticket
-// with an odd date is better than none. The check command is told.
+// formatDate parses a time in any form that TestFairy or FairBridge writes, and formats it
+// with the layout. A text that is not a time is left unchanged, with a note for the check
+// command: a ticket with an odd date is better than none.
 func formatDate(e *Execution, args []any) (any, error) {
 	all, err := e.texts(args)
 	if err != nil {
@@ -28,7 +28,7 @@ func formatDate(e *Execution, args []any) (any, error) {
 	if len(layout) > 1000 {
 		return nil, errTooLong
 	}
-	if err := e.spend(500*len(zones), 0); err != nil { // a zone is read anew each time
+	if err := e.spend(500*len(zones), 0); err != nil { // a zone is loaded anew each time
 		return nil, err
 	}
 	in := time.UTC
@@ -53,7 +53,7 @@ func formatDate(e *Execution, args []any) (any, error) {
 	return t.In(out).Format(layout), nil
 }
 
-// readTime tries the forms of a time, the documented one first.
+// readTime tries the formats of a time, the documented one first.
 func readTime(s string, in *time.Location) (time.Time, bool) {
 	for _, layout := range []string{time.DateTime, time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04", time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, s, in); err == nil {
@@ -89,8 +89,8 @@ func isZone(name string) error {
 	return err
 }
 
-// PathID finds the id after a word in the path of a TestFairy URL,
-// /projects/{id}/builds/{id}/sessions/{id}, fit to stand in another URL's path.
+// PathID returns a function that finds the id after a word in the path of a TestFairy URL,
+// /projects/{id}/builds/{id}/sessions/{id}, escaped for another URL's path.
 func PathID(word string) func(string) string {
 	return func(raw string) string {
 		u, err := url.Parse(strings.TrimSpace(raw))
@@ -113,8 +113,8 @@ func PathID(word string) func(string) string {
 	}
 }
 
-// escapeMarkdown puts a backslash before everything that CommonMark or its
-// common extensions could take for markup (https://spec.commonmark.org/0.31.2/#backslash-escapes).
+// escapeMarkdown puts a backslash before everything that CommonMark or its common
+// extensions could treat as markup (https://spec.commonmark.org/0.31.2/#backslash-escapes).
 func escapeMarkdown(s string) string {
 	var b strings.Builder
 	for line := range strings.Lines(s) {

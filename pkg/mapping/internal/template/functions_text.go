@@ -22,7 +22,7 @@ func upper(s string) string       { return strings.ToUpper(s) }
 func escapeHTML(s string) string  { return html.EscapeString(s) }
 func escapeQuery(s string) string { return url.QueryEscape(s) }
 
-// firstLine also ends a line at what other systems and scripts end lines with.
+// firstLine also recognises the line ends of other systems and scripts.
 func firstLine(s string) string {
 	for len(s) > 0 {
 		line, rest := s, ""
@@ -60,9 +60,9 @@ func replaceText(e *Execution, args []any) (any, error) {
 	}
 	old, replacement, s := all[0], all[1], all[2]
 	if old == "" {
-		return s, nil // there is nothing to look for
+		return s, nil // nothing to search for
 	}
-	// The size is known before the text is made, and it may be enormous.
+	// The size is computed before the text is built, since it may be enormous.
 	if growth := len(replacement) - len(old); growth > 0 && len(s)+strings.Count(s, old)*growth > maxText {
 		return nil, errTooLong
 	}
@@ -108,7 +108,7 @@ func joinList(e *Execution, args []any) (any, error) {
 	return e.concat(list, separator)
 }
 
-// concat writes the values one after the other, and stops at maxText.
+// concat joins the values, and stops at maxText.
 func (e *Execution) concat(values []any, separator string) (any, error) {
 	var b strings.Builder
 	for i, v := range values {
@@ -187,8 +187,7 @@ func differ(e *Execution, args []any) (any, error) {
 	return same != true, err
 }
 
-// comparison orders two values: as numbers if both are written as such, else
-// as text.
+// comparison compares two values: as numbers if both are, otherwise as text.
 func comparison(holds func(order int) bool) func(*Execution, []any) (any, error) {
 	return func(e *Execution, args []any) (any, error) {
 		all, err := e.texts(args)
@@ -204,7 +203,7 @@ func comparison(holds func(order int) bool) func(*Execution, []any) (any, error)
 	}
 }
 
-// decimal reads a number of a size that needs no bound of its own.
+// decimal parses a number of reasonable size.
 func decimal(s string) (*big.Rat, bool) {
 	if s = strings.TrimSpace(s); len(s) > 40 || strings.Trim(s, "+-.0123456789") != "" {
 		return nil, false
@@ -217,17 +216,17 @@ func matchText(e *Execution, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A pattern costs far more a byte than the other functions do.
+	// Matching a pattern costs far more for each byte than the other functions do.
 	if err := e.spend(0, 7*len(all[1])); err != nil {
 		return nil, err
 	}
 	return e.patterns[all[0]].MatchString(all[1]), nil
 }
 
-// humanBytes writes a number of bytes with the unit that leaves it below 1024.
+// humanBytes formats a number of bytes with the unit that leaves it below 1024.
 func humanBytes(s string) string {
 	n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
-	if err != nil || !(n >= 0 && n < 1<<60) { // NaN, too
+	if err != nil || !(n >= 0 && n < 1<<60) { // includes NaN
 		return s
 	}
 	return humanize.IBytes(uint64(n))

@@ -33,8 +33,8 @@ func (c *compiler) faultAt(n parse.Node, message, hint string) {
 	c.fault(int(n.Position()), len(n.String()), message, hint)
 }
 
-// list rewrites a list of nodes and returns how many there are in it, at any
-// depth: the weight of one turn of a range around it.
+// list rewrites a list of nodes and returns how many it contains at any depth: the weight
+// of one iteration of a range around it.
 func (c *compiler) list(l *parse.ListNode) int {
 	if l == nil {
 		return 0
@@ -64,7 +64,7 @@ func (c *compiler) list(l *parse.ListNode) int {
 	return weight
 }
 
-// inside rewrites a list in which the dot is no longer the event.
+// inside rewrites a list in which the dot is not the event.
 func (c *compiler) inside(l *parse.ListNode) int {
 	c.depth++
 	defer func() { c.depth-- }()
@@ -81,8 +81,8 @@ func (c *compiler) pipe(p *parse.PipeNode) int {
 	return weight
 }
 
-// command rewrites one command of a pipeline. piped says that it gets the
-// result of the one before it as its last argument.
+// command rewrites one command of a pipeline. piped means that it receives the previous
+// command's result as its last argument.
 func (c *compiler) command(cmd *parse.CommandNode, piped bool) int {
 	weight := 1
 	name, isCall := cmd.Args[0].(*parse.IdentifierNode)
@@ -162,7 +162,7 @@ func (c *compiler) argument(cmd *parse.CommandNode, i int) int {
 	return 1
 }
 
-// use notes that the template reads a field of the event.
+// use records that the template reads a field of the event.
 func (c *compiler) use(field string, at parse.Node) {
 	offset := int(at.Position())
 	if dot := strings.LastIndexByte(c.template.source[:min(offset+1, len(c.template.source))], '.'); dot >= 0 {
@@ -171,7 +171,7 @@ func (c *compiler) use(field string, at parse.Node) {
 	c.template.fields = append(c.template.fields, Use{field, offset})
 }
 
-// indexed notes a field that is read by index, since its name has a space in it.
+// indexed records a field that is read with index, because its name contains a space.
 func (c *compiler) indexed(from, key parse.Node) {
 	dot, v := from.Type() == parse.NodeDot, from.String()
 	if name, ok := key.(*parse.StringNode); ok && (dot && c.depth == 0 || v == "$") {
@@ -179,12 +179,12 @@ func (c *compiler) indexed(from, key parse.Node) {
 	}
 }
 
-// literals checks the arguments that must be, or happen to be, written out:
-// a bad pattern or time zone is better found now than by a tester's feedback.
+// literals checks arguments that have to be literals, or are: an invalid pattern or time
+// zone is better found now than by a tester's feedback.
 func (c *compiler) literals(f function, args []parse.Node, count int) {
 	for i, check := range f.literals {
 		if check == nil || i >= len(args) || i == count-1 {
-			continue // not given, or the value that the function works on
+			continue // missing, or the value that the function works on
 		}
 		var literal string
 		switch arg := args[i].(type) {
@@ -216,7 +216,7 @@ func (c *compiler) pattern(source string) {
 	c.template.patterns[source] = regexp.MustCompile(source)
 }
 
-// unknown reports a function that is not there, and names the next best.
+// unknown reports an unknown function, and suggests the nearest one.
 func (c *compiler) unknown(name *parse.IdentifierNode) {
 	hint := refused[name.Ident]
 	if hint == "" {
@@ -228,7 +228,7 @@ func (c *compiler) unknown(name *parse.IdentifierNode) {
 	c.faultAt(name, `unknown function "`+name.Ident+`"`, hint)
 }
 
-// call makes the command `name $ args...`.
+// call returns the command `name $ args...`.
 func (c *compiler) call(pos parse.Pos, name string, args ...parse.Node) *parse.CommandNode {
 	ident := parse.NewIdentifier(name).SetPos(pos).SetTree(c.tree)
 	return &parse.CommandNode{

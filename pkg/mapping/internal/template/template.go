@@ -1,13 +1,13 @@
-// Package template compiles and runs the templates of the mapping file: Go's
-// text/template with a small set of functions of its own, none of which reads
-// the environment, a file, the network or the clock.
+// Package template compiles and runs the templates of the mapping file: Go's text/template
+// with a small set of functions of its own, none of which reads the environment, a file,
+// the network or the clock.
 //
-// What a template does is counted in steps, and one that takes too many fails.
-// Templates are the operator's and trusted, but what they run on is not: whoever
-// has the webhook's URL decides how long a text is and how many elements a list
-// has, so that a range within a range over a list of 300,000 elements would never
-// end. text/template cannot be interrupted, so such an event would take the
-// worker with it at each attempt, and in the embedded home for ever.
+// The work of a template is counted in steps, and a template that takes too many fails.
+// Templates are written by the operator and trusted, but their input is not: whoever has
+// the webhook's URL decides how long a text is and how many elements a list has, so a range
+// within a range over a list of 300,000 elements would never end. text/template cannot be
+// interrupted, so such an event would take the worker down at each attempt, and block the
+// embedded home for ever.
 package template
 
 import (
@@ -24,16 +24,15 @@ import (
 )
 
 const (
-	maxTemplate  = 32 << 10 // bytes of one template's source
-	maxVariables = 64       // that one template may declare
+	maxTemplate  = 32 << 10 // of one template's source, in bytes
+	maxVariables = 64       // in one template
 )
 
-// Template is a checked template. A nil one yields "". It is safe for concurrent
-// use.
+// Template is a valid template. A nil one produces "". It is safe for concurrent use.
 type Template struct {
 	source   string
-	tree     *template.Template        // nil: source is the text, without an action
-	patterns map[string]*regexp.Regexp // every pattern that it matches with
+	tree     *template.Template        // nil if source is plain text, without an action
+	patterns map[string]*regexp.Regexp // every pattern that it uses
 	fields   []Use                     // the event's fields that it reads
 }
 
@@ -47,14 +46,14 @@ type Use struct {
 type Fault struct {
 	Offset, Width int // bytes of the source
 	Message       string
-	Hint          string // how to mend it; may be empty
+	Hint          string // how to fix it; may be empty
 }
 
-// Text returns a template without an action, which yields s.
+// Text returns a template without actions, which produces s.
 func Text(s string) *Template { return &Template{source: s} }
 
-// Compile reads a template, checks everything that can be checked without an
-// event, and prepares it to run. It returns every fault that it can find.
+// Compile compiles a template and checks everything that can be checked without an event.
+// It returns every fault that it can find.
 func Compile(source string) (*Template, []Fault) {
 	t := &Template{source: source}
 	if len(source) > maxTemplate {
@@ -92,8 +91,7 @@ func Compile(source string) (*Template, []Fault) {
 	return t, nil
 }
 
-// Run executes the template for e's event. Its error says what went wrong, but
-// shows nothing of the event.
+// Run executes the template for e's event. Its error contains nothing of the event.
 func (t *Template) Run(e *Execution) (string, error) {
 	switch {
 	case t == nil:
@@ -134,14 +132,14 @@ func (t *Template) Reads(field string) bool {
 	return slices.ContainsFunc(t.Fields(), func(u Use) bool { return u.Field == field })
 }
 
-// parseMessage takes apart what text/template/parse says: "template: name:3: …".
+// parseMessage splits the messages of text/template/parse: "template: name:3: …".
 var parseMessage = lazyregexp.New(`(?s)^template: template:(\d+): (.*)$`)
 
 // quotedWord finds the word that such a message complains about.
 var quotedWord = lazyregexp.New(`"((?:[^"\\]|\\.)+)"`)
 
-// parseFault gives a parser's error a place: the parser tells the line, and
-// the word it quotes is looked for there.
+// parseFault finds the position of a parser's error, from the line and the word that the
+// message quotes.
 func parseFault(source string, err error) Fault {
 	message, start, end := err.Error(), 0, len(source)
 	if m := parseMessage().FindStringSubmatch(message); m != nil {
@@ -177,7 +175,7 @@ func parseFault(source string, err error) Fault {
 // blockWord finds the actions that open and close a block.
 var blockWord = lazyregexp.New(`\{\{-?\s*(if|with|range|define|block|end)\b`)
 
-// openBlock is where the innermost block starts that has no end, or -1.
+// openBlock returns where the innermost block without an end starts, or -1.
 func openBlock(source string) int {
 	var open []int
 	for _, m := range blockWord().FindAllStringSubmatchIndex(source, -1) {
@@ -193,7 +191,7 @@ func openBlock(source string) int {
 	return open[len(open)-1]
 }
 
-// lineOf returns the bounds of the numbered line of source.
+// lineOf returns the bounds of the line of source with that number.
 func lineOf(source, number string) (start, end int) {
 	n, _ := strconv.Atoi(number)
 	for ; n > 1; n-- {
