@@ -82,31 +82,21 @@ func (m Milliseconds) MarshalJSON() ([]byte, error) {
 }
 
 // add counts a delivery.
-func (r *StatsRow) add(e ledger.Entry) {
+func (r *StatsRow) add(o ledger.Outcome) {
 	r.Received++
 	switch {
-	case e.Dropped():
-		r.Dropped++
-	case e.State == ledger.Dead:
-		r.Dead++
-	case e.State != ledger.Completed:
-		r.Waiting++
-	case e.Where == nil && e.TicketID == "":
-		r.Ignored++
-	default:
+	case o.Ticket:
 		r.Tickets++
-		r.took = append(r.took, max(doneAt(e).Sub(e.Received()), 0))
+		r.took = append(r.took, o.Took)
+	case o.Standing == string(ledger.Completed):
+		r.Ignored++
+	case o.Standing == string(ledger.Dead):
+		r.Dead++
+	case ledger.Ended(o.Standing):
+		r.Dropped++
+	default:
+		r.Waiting++
 	}
-}
-
-// doneAt is when a delivery was completed.
-func doneAt(e ledger.Entry) time.Time {
-	for _, a := range slices.Backward(e.Tried) {
-		if a.Decision == ledger.DecisionCompleted {
-			return a.At.Add(time.Duration(a.Took) * time.Millisecond)
-		}
-	}
-	return e.UpdatedAt // an attempt that the ledger does not remember
 }
 
 // finish makes the percentiles of what it has counted, by the nearest rank.
@@ -143,11 +133,10 @@ func (f *Finder) StatsBy(ctx context.Context, q StatsQuery, bys ...By) ([]*Stats
 		counts[i] = newCount(q)
 	}
 	search := ledger.Query{Since: q.Since, Until: q.Until, Progress: q.Progress}
-	err := f.home.History.Search(ctx, search, func(e ledger.Entry) bool {
+	err := f.home.History.Outcomes(ctx, search, func(o ledger.Outcome) {
 		for _, c := range counts {
-			c.add(e)
+			c.add(o)
 		}
-		return true
 	})
 	if err != nil {
 		return nil, err
@@ -186,16 +175,14 @@ func (c *count) row(key string) *StatsRow {
 	return c.rows[key]
 }
 
-func (c *count) add(e ledger.Entry) {
+func (c *count) add(o ledger.Outcome) {
 	by := c.StatsQuery.By
-	c.Total.add(e)
+	c.Total.add(o)
 	switch {
-	case by == ByApp && e.About != nil:
-		c.row(e.About.App).add(e)
 	case by == ByApp:
-		c.row("").add(e)
+		c.row(o.App).add(o)
 	case by != "":
-		c.row(c.key(e.Received())).add(e)
+		c.row(c.key(o.Received)).add(o)
 	}
 }
 

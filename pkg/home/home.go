@@ -108,6 +108,10 @@ type History interface {
 	// other, until it returns false: those of a folder the last received first,
 	// those of a stack as they are found, for which all of its table is read.
 	Search(ctx context.Context, q ledger.Query, visit func(ledger.Entry) bool) error
+	// Outcomes calls visit with what became of each delivery that was received from
+	// q.Since on and before q.Until, one after the other; nothing else of q counts but
+	// Progress.
+	Outcomes(ctx context.Context, q ledger.Query, visit func(ledger.Outcome)) error
 	// Waiting returns the records that wait for a person, the longest waiting
 	// first. On AWS it is a moment behind.
 	Waiting(ctx context.Context) ([]ledger.Record, error)

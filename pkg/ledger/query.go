@@ -85,6 +85,40 @@ func (e Entry) Received() time.Time {
 	return e.FirstSeen
 }
 
+// Outcome is what statistics count of a delivery.
+type Outcome struct {
+	Received time.Time
+	App      string
+	// Standing is that of [Entry.Standing].
+	Standing string
+	// Ticket says that it ended with a ticket, Took how long that took from the webhook
+	// to the ticket with its files.
+	Ticket bool
+	Took   time.Duration
+}
+
+// Outcome returns what became of the delivery.
+func (e Entry) Outcome() Outcome {
+	o := Outcome{Received: e.Received(), Standing: e.Standing()}
+	if e.About != nil {
+		o.App = e.About.App
+	}
+	if e.State == Completed && (e.Where != nil || e.TicketID != "") {
+		o.Ticket, o.Took = true, max(e.doneAt().Sub(o.Received), 0)
+	}
+	return o
+}
+
+// doneAt returns when the delivery was completed.
+func (e Entry) doneAt() time.Time {
+	for _, a := range slices.Backward(e.Tried) {
+		if a.Decision == DecisionCompleted {
+			return a.At.Add(time.Duration(a.Took) * time.Millisecond)
+		}
+	}
+	return e.UpdatedAt // an attempt that the ledger does not remember
+}
+
 // LaterFirst compares deliveries for sorting, the last received first.
 func LaterFirst(a, b Entry) int {
 	return cmp.Or(b.Received().Compare(a.Received()), cmp.Compare(a.DeliveryID, b.DeliveryID))

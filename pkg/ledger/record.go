@@ -34,6 +34,9 @@ func IsDelivery(id string) bool { return !strings.HasPrefix(id, "#") }
 
 // Read returns the entry in a record.
 func Read(r Record) (Entry, error) {
+	if r.entry != nil {
+		return *r.entry, nil
+	}
 	var e Entry
 	if err := json.Unmarshal(r.Doc, &e); err != nil {
 		return Entry{}, fmt.Errorf("read ledger entry of delivery %s: %w", r.ID, err)
@@ -49,7 +52,7 @@ func (e Entry) record(version int64) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("write ledger entry: %w", err)
 	}
-	r := Record{ID: e.DeliveryID, Version: version, State: e.Standing(), Doc: doc}
+	r := Record{ID: e.DeliveryID, Version: version, State: e.Standing(), Doc: doc, entry: &e}
 	if r.State == string(Dead) {
 		r.Attention, r.Since = AttentionPerson, e.UpdatedAt
 		if e.Last != nil && !e.Last.At.IsZero() {

@@ -35,6 +35,9 @@ type Record struct {
 	// Data is compressed or other data that is not meant to be read by people, at most 300
 	// KB; nil for none.
 	Data []byte
+
+	// entry is what Doc was made of, for [Read]; nil for a record out of a store.
+	entry *Entry
 }
 
 // Store keeps the newest [Record] of each delivery. It does not know the rules of the state

@@ -187,7 +187,7 @@ func TestReaderMeetsDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	d, _ := filled(t, path)
 	must(t, d.Close())
-	must(t, scramble(path, 20*4096, all))
+	must(t, scramble(path, 40*4096, all))
 	d, err := sqlitedb.Open(t.Context(), path)
 	must(t, err)
 	if whole, err := d.Examine(t.Context(), 1<<40); whole || !errors.Is(err, sqlitedb.ErrDamaged) {

@@ -38,6 +38,16 @@ func (h *History) Search(ctx context.Context, q ledger.Query, visit func(ledger.
 	return nil
 }
 
+// Outcomes calls visit with what became of each delivery that was received in a time,
+// as [History.Search] finds them.
+func (h *History) Outcomes(ctx context.Context, q ledger.Query, visit func(ledger.Outcome)) error {
+	q = ledger.Query{Since: q.Since, Until: q.Until, Progress: q.Progress}
+	return h.Search(ctx, q, func(e ledger.Entry) bool {
+		visit(e.Outcome())
+		return true
+	})
+}
+
 // search is one call of [History.Search].
 type search struct {
 	*History

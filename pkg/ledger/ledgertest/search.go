@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,8 @@ import (
 type Searcher interface {
 	// Search calls visit for each matching delivery until it returns false.
 	Search(ctx context.Context, q ledger.Query, visit func(ledger.Entry) bool) error
+	// Outcomes shows what became of the deliveries that were received in a time.
+	Outcomes(ctx context.Context, q ledger.Query, visit func(ledger.Outcome)) error
 }
 
 // RunSearch tests a search of an empty store against [ledger.Query]. sorted means that it
@@ -44,6 +47,7 @@ func RunSearch(t *testing.T, s ledger.Store, search Searcher, sorted bool) {
 	at = noon.Add(time.Hour)
 	c := claim("b", ledger.About{Kind: "feedback", App: "Überweisung", Session: "/projects/1/builds/2/sessions/3", Text: "a_b"})
 	check(c.Creating(t.Context(), ledger.Where{Project: "DEMO"}))
+	at = at.Add(1500 * time.Millisecond)
 	check(c.CreatedAndCompleted(t.Context(), "T-7"))
 	at = noon.Add(2 * time.Hour)
 	c = claim("c", ledger.About{Kind: "crash", App: "Notes", Email: "bob@example.org", ReceivedAt: noon.Add(90 * time.Minute)})
@@ -100,6 +104,19 @@ func RunSearch(t *testing.T, s ledger.Store, search Searcher, sorted bool) {
 			}
 		})
 	}
+	t.Run("outcomes", func(t *testing.T) {
+		got := map[string]ledger.Outcome{}
+		q := ledger.Query{App: "does not count", Since: noon, Until: noon.Add(3 * time.Hour)}
+		err := search.Outcomes(t.Context(), q, func(o ledger.Outcome) { got[o.Standing] = o })
+		want := map[string]ledger.Outcome{
+			"claimed":   {Received: noon, App: "Notes", Standing: "claimed"},
+			"completed": {Received: noon.Add(time.Hour), App: "Überweisung", Standing: "completed", Ticket: true, Took: 1500 * time.Millisecond},
+			"dead":      {Received: noon.Add(90 * time.Minute), App: "Notes", Standing: "dead"},
+		}
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%v, %v; want %v", got, err, want)
+		}
+	})
 	t.Run("no more than is wanted", func(t *testing.T) {
 		n := 0
 		err := search.Search(t.Context(), ledger.Query{}, func(ledger.Entry) bool { n++; return n < 2 })

@@ -6,17 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 
 	"fairbridge/pkg/ledger"
 )
 
-// searched returns the values of the columns that [Store.Search] uses: copies from the
-// document. Records that are not deliveries have none.
+// searched returns the values of the columns that [Store.Search] and [Store.Outcomes] use,
+// the words last: copies from the document. Records that are not deliveries have none.
 func searched(r ledger.Record) []any {
 	e, err := ledger.Read(r)
 	if err != nil || e.Received().IsZero() || !ledger.IsDelivery(r.ID) {
-		return make([]any, 8)
+		return make([]any, 7)
 	}
 	var about ledger.About
 	if e.About != nil {
@@ -27,10 +28,12 @@ func searched(r ledger.Record) []any {
 		fault = *e.Last
 	}
 	all := []any{e.Received().UnixMilli()}
-	for _, text := range []string{about.Kind, about.App, about.Session, about.Email, about.Text, e.TicketID, fault.Reason} {
+	for _, text := range []string{about.Kind, about.App, e.TicketID, fault.Reason} {
 		all = append(all, sql.NullString{String: text, Valid: text != ""})
 	}
-	return all
+	outcome := e.Outcome()
+	words := strings.Join([]string{about.App, about.Session, about.Email, about.Text, e.TicketID}, "\n")
+	return append(all, sql.NullInt64{Int64: outcome.Took.Milliseconds(), Valid: outcome.Ticket}, words)
 }
 
 // Search calls visit for each matching delivery, the last received first, until it returns
@@ -41,8 +44,8 @@ func (s *Store) Search(ctx context.Context, q ledger.Query, visit func(ledger.En
 			err = fmt.Errorf("search the ledger: %w", err)
 		}
 	}()
-	where, args := conditions(q)
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+columns+` FROM ledger WHERE `+where+` ORDER BY received DESC, id`, args...)
+	from, args := conditions(q)
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+columns+` FROM `+from+` ORDER BY received DESC, id`, args...)
 	if err != nil {
 		return err
 	}
@@ -64,8 +67,39 @@ func (s *Store) Search(ctx context.Context, q ledger.Query, visit func(ledger.En
 	return rows.Err()
 }
 
-// conditions returns the query as SQL that matches at least what the query does.
+// Outcomes calls visit with what became of each delivery that was received in a time,
+// the last received first.
+func (s *Store) Outcomes(ctx context.Context, q ledger.Query, visit func(ledger.Outcome)) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("count the ledger's deliveries: %w", err)
+		}
+	}()
+	from, args := conditions(ledger.Query{Since: q.Since, Until: q.Until})
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT received, coalesce(app, ''), state, took FROM `+from+` ORDER BY received DESC`, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var o ledger.Outcome
+		var received int64
+		var took sql.NullInt64
+		if err := rows.Scan(&received, &o.App, &o.Standing, &took); err != nil {
+			return err
+		}
+		o.Received, o.Ticket, o.Took = time.UnixMilli(received).UTC(), took.Valid, time.Duration(took.Int64)*time.Millisecond
+		if q.Until.IsZero() || o.Received.Before(q.Until) {
+			visit(o)
+		}
+	}
+	return rows.Err()
+}
+
+// conditions returns SQL, from the table's name on, that matches at least what the query
+// does.
 func conditions(q ledger.Query) (string, []any) {
+	from := "ledger"
 	all, args := []string{"received IS NOT NULL"}, []any{}
 	and := func(condition string, values ...any) {
 		all = append(all, condition)
@@ -75,13 +109,17 @@ func conditions(q ledger.Query) (string, []any) {
 		and("id >= ? AND id < ?", id, id+"g") // ids are hexadecimal
 	}
 	if q.Text != "" {
-		like := pattern(q.Text)
-		and(`(email LIKE ? ESCAPE '\' OR text LIKE ? ESCAPE '\' OR app LIKE ? ESCAPE '\' OR ticket LIKE ? ESCAPE '\'
-			OR session LIKE ? ESCAPE '\' OR id LIKE ? ESCAPE '\')`, like, like, like, like, like, like[1:])
+		from = "ledger INDEXED BY ledger_words"
+		id := strings.ToLower(q.Text)
+		and(`(words LIKE ? ESCAPE '\' OR rowid IN (SELECT rowid FROM ledger WHERE id >= ? AND id < ?))`, pattern(q.Text), id, id+"g")
 	}
-	for _, part := range []struct{ column, text string }{
-		{"email", q.Email}, {"app", q.App}, {"kind", q.Kind}, {"session", q.Session},
-	} {
+	for _, part := range []string{q.Email, q.Session} {
+		if part != "" {
+			from = "ledger INDEXED BY ledger_words"
+			and(`words LIKE ? ESCAPE '\'`, pattern(part))
+		}
+	}
+	for _, part := range []struct{ column, text string }{{"app", q.App}, {"kind", q.Kind}} {
 		if part.text != "" {
 			and(part.column+` LIKE ? ESCAPE '\'`, pattern(part.text))
 		}
@@ -101,7 +139,7 @@ func conditions(q ledger.Query) (string, []any) {
 	if !q.Until.IsZero() {
 		and("received <= ?", q.Until.UnixMilli())
 	}
-	return strings.Join(all, " AND "), args
+	return from + " WHERE " + strings.Join(all, " AND "), args
 }
 
 // pattern returns a LIKE pattern for part of a field. SQLite ignores case for ASCII letters

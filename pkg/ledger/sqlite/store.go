@@ -85,24 +85,31 @@ func write(tx *sqlitedb.Tx, r ledger.Record, now time.Time) (bool, error) {
 	}
 	var result sql.Result
 	var err error
+	all := values(r, now)
 	if r.Version == 1 {
-		result, err = tx.Exec(insert+` ON CONFLICT (id) DO NOTHING`, values(r, now)...)
+		result, err = tx.Exec(insert+` ON CONFLICT (id) DO NOTHING`, all...)
 	} else {
 		result, err = tx.Exec(`UPDATE ledger SET version = ?2, state = ?3, expires_at = ?4 - `+ahead+`, doc = ?5, updated_at = ?6,
-			attention = ?7, since = ?8, data = ?9, received = ?10, kind = ?11, app = ?12, session = ?13, email = ?14, text = ?15,
-			ticket = ?16, reason = ?17 WHERE id = ?1 AND version = ?2 - 1`, values(r, now)...)
+			attention = ?7, since = ?8, data = ?9, received = ?10, kind = ?11, app = ?12, ticket = ?13, reason = ?14, took = ?15
+			WHERE id = ?1 AND version = ?2 - 1`, all[:len(all)-1]...)
 	}
 	if err != nil {
 		return false, err
 	}
 	rows, err := result.RowsAffected()
-	return rows == 1, err
+	if err != nil || rows == 0 || r.Version == 1 {
+		return rows == 1, err
+	}
+	// Apart, so that their index is left alone while they stay the same.
+	_, err = tx.Exec(`UPDATE ledger SET words = ?2 WHERE id = ?1 AND words IS NOT ?2`, r.ID, all[len(all)-1])
+	return true, err
 }
 
 const insert = `INSERT INTO ledger (id, version, state, expires_at, doc, updated_at, attention, since, data,
-		received, kind, app, session, email, text, ticket, reason)
-	VALUES (?1, ?2, ?3, ?4 - ` + ahead + `, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)`
+		received, kind, app, ticket, reason, took, words)
+	VALUES (?1, ?2, ?3, ?4 - ` + ahead + `, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`
 
+// values are those of insert's columns, the words last.
 func values(r ledger.Record, now time.Time) []any {
 	attention := sql.NullString{String: r.Attention, Valid: r.Attention != ""}
 	since := sql.NullInt64{Int64: r.Since.UnixMilli(), Valid: attention.Valid}

@@ -65,24 +65,29 @@ CREATE TABLE readiness (
 	at INTEGER NOT NULL -- milliseconds since 1970
 ) STRICT;
 
--- What people ask for a delivery by. The index has copies of it, the last received
--- first, so that a search reads no document that does not match. What is no
--- delivery, under an id with #, has no time and is not in it. received is in
--- milliseconds since 1970.
+-- Copies of what people ask for a delivery by, in indexes that have the last received
+-- first: neither a search nor statistics read a document that does not match. What is
+-- not a delivery, under an id with #, has no time and is in none of them. received is
+-- in milliseconds since 1970, took in milliseconds from the webhook to the ticket with
+-- its files, NULL without a ticket. words are what people search for, one a line; they
+-- change seldom, and so have an index of their own.
 ALTER TABLE ledger ADD COLUMN received INTEGER;
 ALTER TABLE ledger ADD COLUMN kind TEXT;
 ALTER TABLE ledger ADD COLUMN app TEXT;
-ALTER TABLE ledger ADD COLUMN session TEXT;
-ALTER TABLE ledger ADD COLUMN email TEXT;
-ALTER TABLE ledger ADD COLUMN text TEXT;
 ALTER TABLE ledger ADD COLUMN ticket TEXT;
 ALTER TABLE ledger ADD COLUMN reason TEXT;
+ALTER TABLE ledger ADD COLUMN took INTEGER;
+ALTER TABLE ledger ADD COLUMN words TEXT;
 UPDATE ledger SET
 	received = CAST(1000 * unixepoch(coalesce(json_extract(doc, '$.about.receivedAt'), json_extract(doc, '$.firstSeen')), 'subsec') AS INTEGER),
 	kind = json_extract(doc, '$.about.kind'), app = json_extract(doc, '$.about.app'),
-	session = json_extract(doc, '$.about.session'), email = json_extract(doc, '$.about.email'),
-	text = json_extract(doc, '$.about.text'), ticket = json_extract(doc, '$.ticketId'), reason = json_extract(doc, '$.last.reason')
+	ticket = json_extract(doc, '$.ticketId'), reason = json_extract(doc, '$.last.reason')
 	WHERE id NOT LIKE '#%';
-CREATE INDEX ledger_received ON ledger (received DESC, id, state, kind, app, session, email, text, ticket, reason)
+UPDATE ledger SET
+	words = concat_ws(char(10), app, json_extract(doc, '$.about.session'), json_extract(doc, '$.about.email'), json_extract(doc, '$.about.text'), ticket),
+	took = CASE WHEN state = 'completed' AND (ticket IS NOT NULL OR json_type(doc, '$.where') = 'object')
+		THEN max(0, CAST(1000 * unixepoch(json_extract(doc, '$.updatedAt'), 'subsec') AS INTEGER) - received) END
 	WHERE received IS NOT NULL;
+CREATE INDEX ledger_received ON ledger (received DESC, id, state, kind, app, reason, took) WHERE received IS NOT NULL;
+CREATE INDEX ledger_words ON ledger (received DESC, words) WHERE received IS NOT NULL;
 CREATE INDEX ledger_ticket ON ledger (ticket COLLATE NOCASE) WHERE ticket IS NOT NULL;
