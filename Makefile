@@ -132,9 +132,9 @@ chaos: ## 1,000 deliveries through faults, kills and duplicates: and storms: not
 	@go run ./test/chaos $(ARGS)
 
 .PHONY: deploy-check
-deploy-check: ## have systemd, nginx and Caddy check what is in deploy/, and send webhooks through both proxies
-	@for program in systemd-analyze nginx caddy; do command -v $$program >/dev/null || \
-	{ echo "make deploy-check: there is no $$program; Debian has it: apt-get install systemd nginx-light caddy" >&2; exit 1; }; done
+deploy-check: ## have systemd, nginx, Caddy and promtool check what is in deploy/, and send webhooks through both proxies
+	@for program in systemd-analyze nginx caddy promtool; do command -v $$program >/dev/null || \
+	{ echo "make deploy-check: there is no $$program; Debian has it: apt-get install systemd nginx-light caddy prometheus" >&2; exit 1; }; done
 	go test -tags deploy -count=1 -run '^TestDeploy' ./cmd/fairbridge $(ARGS)
 
 .PHONY: fuzz-short

@@ -16,6 +16,7 @@ func TestLinks(t *testing.T) {
 		"modernc.org", "database/sql", "fairbridge/pkg/embedded", "fairbridge/pkg/sqlitedb", "fairbridge/pkg/ledger/sqlite", "github.com/gofrs/flock", // the embedded home
 		"github.com/spf13", "golang.org/x/term", "fairbridge/cmd", // the command
 		"testing", "net/http/httptest", "fairbridge/pkg/awstest", "fairbridge/pkg/centercode/simulator", "fairbridge/pkg/testfairy/simulator", // tests
+		"github.com/prometheus", "google.golang.org/protobuf", "fairbridge/pkg/metrics", // for the embedded home: here it is CloudWatch
 		"net/rpc", // lambda.norpc
 		"github.com/aws/aws-sdk-go-v2/service/ssm",                                                                                    // see package parameters
 		"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/service/sso", "github.com/aws/aws-sdk-go-v2/service/sts", // see package env

@@ -118,6 +118,7 @@ type process struct {
 	t       *testing.T
 	cmd     *exec.Cmd
 	webhook string
+	metrics string
 	out     *record
 	ended   chan error
 }
@@ -163,7 +164,7 @@ func launch(t *testing.T, f *farEnd, data, env string) (*process, error) {
 		t.Fatal(err)
 	}
 	p := &process{t: t, out: &record{news: make(chan struct{}, 1)}, ended: make(chan error, 1)}
-	p.cmd = exec.Command(self, "run", "--json", "--show-token", "--config", f.config, "--data", data, "--listen", "127.0.0.1:0", "--console", "off")
+	p.cmd = exec.Command(self, "run", "--json", "--show-token", "--config", f.config, "--data", data, "--listen", "127.0.0.1:0", "--console", "off", "--metrics", "127.0.0.1:0")
 	p.cmd.Env = append(os.Environ(), asCommand+"=1", "FAIRBRIDGE_CENTERCODE_API_KEY="+centercodeKey, env)
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -173,22 +174,24 @@ func launch(t *testing.T, f *farEnd, data, env string) (*process, error) {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ready := make(chan string, 1)
+	type addresses struct{ Stage, Webhook, Metrics string }
+	ready := make(chan addresses, 1)
 	go func() {
 		lines := bufio.NewScanner(stdout)
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
 			p.out.add(lines.Text())
-			var first struct{ Stage, Webhook string }
+			var first addresses
 			if json.Unmarshal(lines.Bytes(), &first) == nil && first.Stage == "ready" {
-				ready <- first.Webhook
+				ready <- first
 			}
 		}
 		p.ended <- p.cmd.Wait()
 	}()
 	t.Cleanup(func() { p.kill() })
 	select {
-	case p.webhook = <-ready:
+	case at := <-ready:
+		p.webhook, p.metrics = at.Webhook, at.Metrics
 		return p, nil
 	case err := <-p.ended:
 		p.ended <- err

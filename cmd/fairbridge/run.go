@@ -58,6 +58,9 @@ the output and 'fairbridge status' say why.`,
 				return usage("--log-format must be text or json")
 			}
 			c.Log = newLog(std.err, asJSON)
+			if c.Metrics == "off" {
+				c.Metrics = ""
+			}
 			page.given = cmd.Flags().Changed("console")
 			return runBridge(cmd.Context(), c, page, showToken || terminal.Is(std.out), &lines{out: std.out, now: time.Now, asJSON: asJSON})
 		},
@@ -67,6 +70,7 @@ the output and 'fairbridge status' say why.`,
 	cmd.Flags().StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address for webhooks; port 0 takes a free one. A socket of systemd goes before it")
 	cmd.Flags().StringVar(&c.Simulator, "simulator", "127.0.0.1:8081", "address for the simulator, which runs if no Centercode is configured")
 	cmd.Flags().StringVar(&page.address, "console", defaultConsole, "address for browsers, see 'fairbridge console', or off")
+	cmd.Flags().StringVar(&c.Metrics, "metrics", "off", "address for Prometheus, such as 127.0.0.1:8083, or off. It shows numbers to whoever reaches it")
 	cmd.Flags().IntVar(&c.Concurrency, "concurrency", 4, "batches of up to 10 deliveries that are worked on at once")
 	cmd.Flags().IntVar(&c.Bodies, "bodies", embedded.DefaultBodies, "webhooks of the greatest length that may be in memory at once; more of shorter ones")
 	cmd.Flags().IntVar(&c.Connections, "connections", embedded.DefaultConnections, "connections for webhooks that are held at once")
@@ -142,9 +146,13 @@ func runBridge(ctx context.Context, c bridge.Config, page besideBridge, showToke
 			}}
 			set(ready, "simulator", b.Simulator())
 			set(ready, "console", address)
+			set(ready, "metrics", b.Metrics())
 			out.write("", ready)
 		} else {
 			announce(out.out, webhook, b.Simulator(), address, home.Place{Folder: c.Folder})
+			if url := b.Metrics(); url != "" {
+				fmt.Fprintf(out.out, "Metrics: %s\n", url)
+			}
 			fmt.Fprintf(out.out, "At once at most: %d connections (each idle for %s), %d webhooks of 1 MB in memory, %d deliveries, %d uploads.\n",
 				c.Connections, c.Idle, c.Bodies, deliveries, uploads)
 			fmt.Fprintln(out.out, "Press Ctrl-C to finish the work in progress and stop.")
@@ -160,10 +168,7 @@ func explainStart(err error, folder string) error {
 		return fmt.Errorf("another bridge runs in %s; stop it, or name another folder with --data", folder)
 	}
 	if where, ok := errors.AsType[*bridge.ListenError](err); ok {
-		flag := "--listen"
-		if where.Simulator {
-			flag = "--simulator"
-		}
+		flag := map[string]string{bridge.ForWebhooks: "--listen", bridge.ForSimulator: "--simulator", bridge.ForMetrics: "--metrics"}[where.For]
 		return fmt.Errorf("%w; choose another address with %s", err, flag)
 	}
 	return err

@@ -55,6 +55,8 @@ type Config struct {
 	// Simulator is the address of the simulator, likewise. It runs if the mapping
 	// names no Centercode.
 	Simulator string
+	// Metrics is the address for Prometheus, likewise; "" for none.
+	Metrics string
 	// Concurrency is how many batches of up to 10 deliveries are worked on at
 	// once.
 	Concurrency int
@@ -85,18 +87,20 @@ type Config struct {
 
 // ListenError says that an address could not be listened on.
 type ListenError struct {
-	// Simulator says that it was the simulator's, not the webhook's.
-	Simulator bool
-	Err       error
+	// For is what it is for: one of [ForWebhooks], [ForSimulator] and [ForMetrics].
+	For string
+	Err error
 }
 
+// What a bridge listens for.
+const (
+	ForWebhooks  = "webhooks"
+	ForSimulator = "the simulator"
+	ForMetrics   = "metrics"
+)
+
 // Error implements error.
-func (e *ListenError) Error() string {
-	if e.Simulator {
-		return "listen for the simulator: " + e.Err.Error()
-	}
-	return "listen for webhooks: " + e.Err.Error()
-}
+func (e *ListenError) Error() string { return "listen for " + e.For + ": " + e.Err.Error() }
 
 // Unwrap returns Err.
 func (e *ListenError) Unwrap() error { return e.Err }
@@ -108,6 +112,7 @@ type Bridge struct {
 	locked    bool
 	listener  net.Listener
 	simulator *simulator
+	metrics   *scraped // nil without
 	server    *http.Server
 	poller    *embedded.Poller
 	waker     *waker
@@ -156,11 +161,15 @@ func (b *Bridge) open(ctx context.Context, c Config) (err error) {
 	}
 	if b.listener == nil {
 		if b.listener, err = listen(ctx, c.Listen); err != nil {
-			return &ListenError{Err: err}
+			return &ListenError{For: ForWebhooks, Err: err}
 		}
 	}
 	b.listener = embedded.LimitConnections(b.listener, c.Connections)
 	b.webhook = home.LocalWebhook(b.listener.Addr().String(), token)
+	if b.metrics, err = listenForMetrics(ctx, c, home.Folder(b.home)); err != nil {
+		return err
+	}
+	c.Ingested, c.Worked = b.metrics.reporters(c)
 	if err := b.wire(ctx, c); err != nil {
 		return err
 	}
@@ -177,6 +186,9 @@ func (b *Bridge) Simulator() string {
 	}
 	return b.simulator.url
 }
+
+// Metrics is the URL for Prometheus, "" if it is not served.
+func (b *Bridge) Metrics() string { return b.metrics.url() }
 
 // AtOnce is how many deliveries are worked on at once at the most, and of how many of
 // them a file is on its way.
@@ -256,7 +268,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	}
 	listener, err := embedded.NewListener(embedded.ListenerConfig{
 		Handler: accept, Function: "ingest", Log: c.Log, Bodies: c.Bodies,
-		Refused: b.home.Refusals.Add, Ready: b.home.Ready,
+		Refused: b.metrics.refused(b.home.Refusals.Add), Ready: b.home.Ready,
 	})
 	if err != nil {
 		return err
@@ -302,6 +314,7 @@ func (b *Bridge) Serve(ctx context.Context) error {
 	if b.reader != nil {
 		group.Go(func() error { return b.reader.Run(running) })
 	}
+	group.Go(func() error { return b.metrics.run(running) })
 	group.Go(func() error { return b.home.Refusals.Run(running, b.log) })
 	group.Go(func() error { return b.home.Watch(running) })
 	return b.home.Explain(group.Wait())
@@ -315,6 +328,7 @@ func (b *Bridge) Close() error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, b.metrics.close())
 	if b.simulator != nil {
 		errs = append(errs, b.simulator.close())
 	}

@@ -178,11 +178,15 @@ func TestWhatKeepsABridgeFromStarting(t *testing.T) {
 	}{
 		{"the webhook's address is taken", routes, func(c *bridge.Config) { c.Listen = taken.Addr().String() }, func(err error) bool {
 			where, ok := errors.AsType[*bridge.ListenError](err)
-			return ok && !where.Simulator
+			return ok && where.For == bridge.ForWebhooks
 		}},
 		{"the simulator's address is taken", routes, func(c *bridge.Config) { c.Simulator = taken.Addr().String() }, func(err error) bool {
 			where, ok := errors.AsType[*bridge.ListenError](err)
-			return ok && where.Simulator
+			return ok && where.For == bridge.ForSimulator
+		}},
+		{"the address for metrics is taken", routes, func(c *bridge.Config) { c.Metrics = taken.Addr().String() }, func(err error) bool {
+			where, ok := errors.AsType[*bridge.ListenError](err)
+			return ok && where.For == bridge.ForMetrics
 		}},
 		{"no key", "centercode: {baseUrl: https://centercode.invalid}\n" + routes, func(*bridge.Config) {}, func(err error) bool {
 			return errors.Is(err, secrets.ErrNotFound)

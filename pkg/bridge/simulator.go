@@ -43,7 +43,7 @@ func startSimulator(ctx context.Context, c Config) (*simulator, error) {
 	}
 	sim := &simulator{centercode: center, testfairy: testfairysim.New(testfairysim.Options{})}
 	if sim.listener, err = listen(ctx, c.Simulator); err != nil {
-		return nil, &ListenError{Simulator: true, Err: err}
+		return nil, &ListenError{For: ForSimulator, Err: err}
 	}
 	sim.url = "http://" + sim.listener.Addr().String()
 	mux := http.NewServeMux()

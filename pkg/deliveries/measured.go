@@ -22,15 +22,15 @@ type measure struct {
 }
 
 var measures = []measure{
-	{"ingest", "Received", "Sum", func(r *StatsRow, v float64) { r.Received += int(v) }},
-	{"ingest", "Ignored", "Sum", func(r *StatsRow, v float64) { r.Received -= int(v) }},
-	{"ingest", "Rejected", "Sum", func(r *StatsRow, v float64) { r.Received -= int(v) }},
-	{"ingest", "Failed", "Sum", func(r *StatsRow, v float64) { r.Received -= int(v) }},
-	{"worker", "TicketsCreated", "Sum", func(r *StatsRow, v float64) { r.Tickets += int(v) }},
-	{"worker", "DeadLetters", "Sum", func(r *StatsRow, v float64) { r.Dead += int(v) }},
+	{"ingest", telemetry.Received, "Sum", func(r *StatsRow, v float64) { r.Received += int(v) }},
+	{"ingest", telemetry.Ignored, "Sum", func(r *StatsRow, v float64) { r.Received -= int(v) }},
+	{"ingest", telemetry.Rejected, "Sum", func(r *StatsRow, v float64) { r.Received -= int(v) }},
+	{"ingest", telemetry.Failed, "Sum", func(r *StatsRow, v float64) { r.Received -= int(v) }},
+	{"worker", telemetry.TicketsCreated, "Sum", func(r *StatsRow, v float64) { r.Tickets += int(v) }},
+	{"worker", telemetry.DeadLetters, "Sum", func(r *StatsRow, v float64) { r.Dead += int(v) }},
 	// Two points in one row would be two halves of it: the slower one is shown.
-	{"worker", "WebhookToTicket", "p50", func(r *StatsRow, v float64) { r.P50 = max(r.P50, milliseconds(v)) }},
-	{"worker", "WebhookToTicket", "p95", func(r *StatsRow, v float64) { r.P95 = max(r.P95, milliseconds(v)) }},
+	{"worker", telemetry.WebhookToTicket, "p50", func(r *StatsRow, v float64) { r.P50 = max(r.P50, milliseconds(v)) }},
+	{"worker", telemetry.WebhookToTicket, "p95", func(r *StatsRow, v float64) { r.P95 = max(r.P95, milliseconds(v)) }},
 }
 
 func milliseconds(v float64) Milliseconds { return Milliseconds(v * float64(time.Millisecond)) }

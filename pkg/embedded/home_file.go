@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -94,4 +95,19 @@ func explain(dir string, err error) error {
 	return &explainedError{err, fmt.Sprintf(`Nothing is accepted into it. Copy the folder %[1]s as it is; then put a backup in its place with
   fairbridge restore BACKUP --data %[1]s
 docs/operations.md says how to get back what can still be read without one`, folder)}
+}
+
+// Size returns the size of a home's database and its write-ahead log in bytes.
+func Size(dir string) (bytes int64, err error) {
+	for _, name := range []string{databaseFile, databaseFile + "-wal"} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // SQLite removes its log when the last connection closes
+		}
+		if err != nil {
+			return 0, fmt.Errorf("read the size of the database: %w", err)
+		}
+		bytes += info.Size()
+	}
+	return bytes, nil
 }

@@ -86,8 +86,9 @@ func (h *Home) breaker() (*breaker.Breaker, error) {
 	return breaker.New(breaker.Config{Store: h.Ledger, Now: time.Now})
 }
 
-// health tells of the projects that are not well, or paused.
-func (h *Home) health(ctx context.Context) ([]breaker.State, error) {
+// Health returns what is stored of the breaker: of all projects together first, then
+// of each that was ever not well, or paused.
+func (h *Home) Health(ctx context.Context) ([]breaker.State, error) {
 	b, err := h.breaker()
 	if err != nil {
 		return nil, err

@@ -137,7 +137,7 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 	all.Go(func() { f.recent, s.Partial, recentErr = h.recent(ctx, max(o.Last, lookedAt)) })
 	all.Go(func() { f.waiting, waitingErr = h.noted(ctx, ledger.AttentionPerson) })
 	all.Go(func() { f.nameless, namelessErr = h.noted(ctx, ledger.AttentionNameless) })
-	all.Go(func() { f.health, healthErr = h.health(ctx) })
+	all.Go(func() { f.health, healthErr = h.Health(ctx) })
 	all.Go(func() { f.queued, f.letters, queuesErr = h.inQueues(ctx) })
 	all.Go(func() { s.Refused, refusedErr = h.refused(ctx) })
 	all.Go(func() { f.lacks, tableErr = h.TableLacks(ctx) })

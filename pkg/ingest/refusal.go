@@ -45,6 +45,15 @@ const (
 	ReasonBodyCutOff      Reason = "body_cut_off"
 )
 
+// RefusalReasons returns every reason for which a bridge or its listener refuses a request.
+func RefusalReasons() []Reason {
+	return []Reason{
+		ReasonUnknownPath, ReasonMethod, ReasonNoToken, ReasonWrongToken, ReasonTooLarge, ReasonTooLargeForQueue, ReasonNotJSON,
+		ReasonTooDeep, ReasonBadBase64, ReasonBadGzip, ReasonTokenUnreadable, ReasonNotQueued, ReasonHandlerFailed, ReasonHeadTooLarge,
+		ReasonTooBusy, ReasonBodyCutOff,
+	}
+}
+
 // Strange reports whether a request refused for this reason most likely came from somebody
 // who does not know the webhook's URL, so that no feedback was lost.
 func (r Reason) Strange() bool {

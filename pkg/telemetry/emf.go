@@ -17,22 +17,6 @@ const (
 	reasonKey = "reason"
 )
 
-// CloudWatch's units.
-const (
-	count        = "Count"
-	bytes        = "Bytes"
-	milliseconds = "Milliseconds"
-	seconds      = "Seconds"
-)
-
-// metric is one value. With perReason it is also counted under the line's reason.
-type metric struct {
-	name      string
-	unit      string
-	value     int64
-	perReason bool
-}
-
 // metadata is the _aws member of a line in CloudWatch's embedded metric format. The values
 // and dimensions are members of the line itself. See
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
@@ -53,15 +37,15 @@ type definition struct {
 }
 
 // embed returns the attributes that turn a log line into metrics.
-func embed(at time.Time, metrics []metric) []slog.Attr {
+func embed(at time.Time, metrics []Metric) []slog.Attr {
 	all := directive{Namespace: Namespace, Dimensions: [][]string{{Service}}}
 	byReason := directive{Namespace: Namespace, Dimensions: [][]string{{Service, reasonKey}}}
 	var attrs []slog.Attr
 	for _, m := range metrics {
-		attrs = append(attrs, slog.Int64(m.name, m.value))
-		all.Metrics = append(all.Metrics, definition{m.name, m.unit})
-		if m.perReason {
-			byReason.Metrics = append(byReason.Metrics, definition{m.name, m.unit})
+		attrs = append(attrs, slog.Int64(m.Name, m.Value))
+		all.Metrics = append(all.Metrics, definition{m.Name, m.Unit})
+		if m.PerReason {
+			byReason.Metrics = append(byReason.Metrics, definition{m.Name, m.Unit})
 		}
 	}
 	meta := metadata{Timestamp: at.UnixMilli(), CloudWatchMetrics: []directive{all}}
@@ -76,20 +60,13 @@ type line struct {
 	level   slog.Level
 	message string // constant: the variable parts are attributes
 	attrs   []slog.Attr
-	metrics []metric
+	metrics []Metric
 }
 
 // add appends an attribute if says is true.
 func (l *line) add(attr slog.Attr, says bool) {
 	if says {
 		l.attrs = append(l.attrs, attr)
-	}
-}
-
-// count appends a metric unless it is zero.
-func (l *line) count(name, unit string, value int64) {
-	if value > 0 {
-		l.metrics = append(l.metrics, metric{name: name, unit: unit, value: value})
 	}
 }
 

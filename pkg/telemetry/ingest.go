@@ -13,29 +13,15 @@ type Ingest struct {
 	Log *slog.Logger
 }
 
-// Report implements [ingest.Reporter]. Received counts every request; those that are not
-// Ignored, Rejected or Failed were accepted. Among the rejected ones, WrongToken may come
-// from TestFairy, and Lost does, since the token was right; TestFairy is not known to
-// retry. The reason is an attribute of the line and not a dimension, because each dimension
-// value is a billed metric.
+// Report implements [ingest.Reporter]. The reason is an attribute of the line and not a
+// dimension, because each dimension value is a billed metric.
 func (i Ingest) Report(ctx context.Context, o ingest.Outcome) {
-	l := line{message: "webhook"}
-	l.count("Received", count, 1)
+	l := line{message: "webhook", metrics: OfIngest(o)}
 	switch o.Result {
-	case ingest.Ignored:
-		l.count("Ignored", count, 1)
 	case ingest.Rejected:
 		l.level = slog.LevelWarn
-		l.count("Rejected", count, 1)
-		switch {
-		case o.Reason == ingest.ReasonWrongToken:
-			l.count("WrongToken", count, 1)
-		case !o.Reason.Strange():
-			l.count("Lost", count, 1)
-		}
 	case ingest.Failed:
 		l.level = slog.LevelError
-		l.count("Failed", count, 1)
 	}
 	l.add(slog.String("correlation_id", o.DeliveryID), o.DeliveryID != "")
 	l.add(slog.String("decision", string(o.Result)), true)
