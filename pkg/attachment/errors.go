@@ -52,6 +52,9 @@ type Error struct {
 	// SignIn means that the source requires credentials, or other ones: 401, 403, or a
 	// sign-in page.
 	SignIn bool
+	// Expired means that the URL was signed for a time that is over. Where it came from
+	// may have one with a new signature.
+	Expired bool
 	// RetryAfter is the delay that the source asked for; 0 if none.
 	RetryAfter time.Duration
 	// Reason is the fault in words that may be shown to anyone.

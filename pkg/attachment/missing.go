@@ -20,7 +20,7 @@ func (s *stream) refused(a *answer) *Error {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 		if hasExpired(a.target.url, now) {
 			// A URL from the payload stays the same; a redirect may get a new signature.
-			e.Permanent, e.Reason = !a.target.moved, reasonExpired
+			e.Permanent, e.Expired, e.Reason = !a.target.moved, !a.target.moved, reasonExpired
 			return e
 		}
 	}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -96,6 +97,18 @@ func (l *Ledger) reconciled(likeness string, r Reconciled) (Record, error) {
 		ID: reconciledPrefix + likeness, Version: 1, State: "reconciled", Doc: doc, Data: packed,
 		ExpiresAt: l.now().Add(RetainOpen).UTC().Truncate(time.Second),
 	}, err
+}
+
+// ReconciledAs returns which of TestFairy's feedbacks was sent as a delivery, or
+// [ErrNotFound].
+func (l *Ledger) ReconciledAs(ctx context.Context, likeness, id string) (feedbackID string, err error) {
+	r, err := l.Reconciled(ctx, likeness)
+	for feedbackID, delivery := range r.Deliveries {
+		if delivery == id {
+			return feedbackID, nil
+		}
+	}
+	return "", cmp.Or(err, ErrNotFound)
 }
 
 // TwinOf returns the delivery that was reconciled under a likeness, if id is none of

@@ -1,19 +1,24 @@
 package mapping
 
 import (
-	"fairbridge/pkg/mapping/internal/strictyaml"
 	"net/url"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"fairbridge/pkg/mapping/internal/strictyaml"
+	"fairbridge/pkg/testfairy"
 )
 
 // Attachment is a file to add to the ticket.
 type Attachment struct {
-	Element  string // the key of the form's file element
-	URL      string // where the file is; never empty
-	Want     string // the expected kind of file: WantFile, WantImage or WantREST
-	Account  string // the TestFairy account for the request; empty: none
+	Element string // the key of the form's file element
+	URL     string // where the file is; never empty
+	Want    string // the expected kind of file: WantFile, WantImage or WantREST
+	Account string // the TestFairy account for the request; empty: none
+	// Renewal is how to get the current URL from TestFairy; empty if URL did not come from
+	// its REST API.
+	Renewal  Renewal
 	Filename string // at Centercode; empty: the name in the URL
 	Field    string // of the multipart form
 	Optional bool   // the ticket is complete without it
@@ -21,6 +26,13 @@ type Attachment struct {
 	// risk of the same file twice on the ticket, or Park.
 	OnLostAnswer string
 	Endpoint     string // as configured; empty: the one in Centercode's answer. See EndpointFor
+}
+
+// Renewal is how to get a screenshot's URL with a new signature when the old one has
+// expired: whenever TestFairy lists the feedbacks of an account, it signs their URLs anew.
+type Renewal struct {
+	List    string // the list's URL
+	Account string // the TestFairy account for the request
 }
 
 // The values of Attachment.Want, which are those of pkg/attachment.
@@ -168,6 +180,9 @@ func (m *mapper) attachment(f file) (Attachment, bool) {
 	}
 	if f.session != "" {
 		ok = m.session(f, &a) && ok
+	}
+	if m.event.Text(testfairy.FieldReconciled) != "" && a.URL == strings.TrimSpace(m.event.Text("screenshotUrl")) {
+		a.Renewal = m.testfairy.renewal(m.event.Text("sessionUrl"))
 	}
 	return a, ok
 }

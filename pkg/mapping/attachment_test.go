@@ -84,6 +84,32 @@ func TestSessionAttachments(t *testing.T) {
 	}
 }
 
+// Only the screenshot of what was reconciled can be had by another URL, and only with
+// an account whose REST API is known.
+func TestRenewal(t *testing.T) {
+	const from = `      - {from: "{{ .screenshotUrl }}", element: e}`
+	reconciled := map[string]any{"reconciled": "77"}
+	renewal := Renewal{List: "https://api.testfairy.com/api/1/feedbacks/", Account: "ops@example.com"}
+	for name, tt := range map[string]struct {
+		account, list string
+		changes       map[string]any
+		want          Renewal
+	}{
+		"reconciled":      {account, from, reconciled, renewal},
+		"a webhook's":     {account, from, nil, Renewal{}},
+		"without account": {"", from, reconciled, Renewal{}},
+		"another file":    {account, `      - {from: "{{ .buildUrl }}/a", element: e}`, reconciled, Renewal{}},
+		"elsewhere":       {account, from, map[string]any{"reconciled": "77", "sessionUrl": "https://example.com/x"}, Renewal{}},
+		"without session": {"testfairy: {user: ops@example.com, baseUrl: https://tf.example.com}", from,
+			map[string]any{"reconciled": "77", "sessionUrl": nil}, Renewal{List: "https://tf.example.com/api/1/feedbacks/", Account: "ops@example.com"}},
+	} {
+		req, err := attachments(t, tt.account, tt.list, tt.changes)
+		if err != nil || len(req.Attachments) != 1 || req.Attachments[0].Renewal != tt.want {
+			t.Errorf("%s: %+v, %v", name, req.Attachments, err)
+		}
+	}
+}
+
 // A screenshot must be a picture unless the file says otherwise, and nothing is
 // asked for with the account unless it says so.
 func TestWhatAnAttachmentMustBe(t *testing.T) {

@@ -53,11 +53,9 @@ func (t TestFairy) session(pageURL, part string) (api, name string, err error) {
 	if !ok {
 		return "", "", errors.New("sessionUrl is not the page of a session")
 	}
-	base := t.BaseURL
+	base := t.restBase(u)
 	if base == "" {
-		if base = restBase(strings.ToLower(u.Hostname())); base == "" {
-			return "", "", errors.New("sessionUrl is not at a TestFairy that is known: write testfairy.baseUrl")
-		}
+		return "", "", errors.New("sessionUrl is not at a TestFairy that is known: write testfairy.baseUrl")
 	}
 	path, err := url.JoinPath(base, "api/1/projects", url.PathEscape(project),
 		"builds", url.PathEscape(build), "sessions", url.PathEscape(session), "/")
@@ -71,10 +69,22 @@ func (t TestFairy) session(pageURL, part string) (api, name string, err error) {
 	return path + "?fields=" + sessionFields[part], name, nil
 }
 
-// restBase returns the REST API of the TestFairy that host belongs to, or "": one of the
-// three in TestFairy's documentation.
-func restBase(host string) string {
-	switch {
+// renewal returns how to ask the account of a session for its feedbacks; nothing if no
+// account is configured, or its REST API is not known.
+func (t TestFairy) renewal(pageURL string) Renewal {
+	u, err := url.Parse(pageURL)
+	if err != nil || t.User == "" || t.restBase(u) == "" {
+		return Renewal{}
+	}
+	return Renewal{List: t.restBase(u) + "/api/1/feedbacks/", Account: t.User}
+}
+
+// restBase returns the REST API of the TestFairy that a page belongs to, or "": the
+// configured one, or one of the three in TestFairy's documentation.
+func (t TestFairy) restBase(page *url.URL) string {
+	switch host := strings.ToLower(page.Hostname()); {
+	case t.BaseURL != "":
+		return t.BaseURL
 	case host == "testfairy.com" || strings.HasSuffix(host, ".testfairy.com"):
 		return "https://api.testfairy.com"
 	case host == "mobile.saucelabs.com" || host == "mobile.eu-central-1.saucelabs.com":

@@ -106,7 +106,7 @@ var rules = []rule{
 		decision: decision{action: bury, reason: queue.ReasonAmbiguous},
 	}, {
 		what: "the attachment's source answers 403, 404 or 410 more than 15 minutes after the webhook, or another 4xx (but 408, 421, 425, 429), " +
-			"or 400, 401 or 403 to a signed URL that has expired; the file is larger than the limit, is not allowed, " +
+			"or 400, 401 or 403 to a signed URL that has expired, and TestFairy's list has no fresh one (it is asked for what was reconciled only); the file is larger than the limit, is not allowed, " +
 			"is compressed by anything but gzip, is a web page, or no picture where one is wanted",
 		then: "dead letter `attachment_source`; the ticket stays. With `optional: true` the file is left out instead",
 		fits: func(f *failure) bool { return f.source != nil && f.source.Permanent },

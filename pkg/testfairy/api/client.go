@@ -36,8 +36,9 @@ const (
 	// callTimeout bounds one call including its answer.
 	callTimeout = 30 * time.Second
 	// maxAnswer is the maximum size of an answer in bytes; a webhook takes some 300.
-	// maxFeedbacks is that of a hundred feedbacks, each of which may have a long text.
-	maxAnswer, maxFeedbacks = 1 << 20, 16 << 20
+	maxAnswer = 1 << 20
+	// MaxFeedbacks is that of a hundred feedbacks, each of which may have a long text.
+	MaxFeedbacks = 16 << 20
 )
 
 // ErrInvalidBase means that a base URL cannot be used.

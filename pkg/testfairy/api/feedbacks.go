@@ -32,30 +32,45 @@ type Feedback struct {
 // of an API that will be retired.
 func (c *Client) Feedbacks(ctx context.Context) ([]Feedback, error) {
 	const op = "list feedbacks"
-	fields, err := c.list(ctx, request{op: op, path: "feedbacks/", most: maxFeedbacks})
+	fields, err := c.list(ctx, request{op: op, path: "feedbacks/", most: MaxFeedbacks})
 	if err != nil {
 		return nil, err
 	}
-	list, err := listIn(fields, "feedbacks")
-	var entries []json.RawMessage
-	var ids []string
-	if err == nil {
-		entries, ids, err = entriesOf(list)
-	}
-	if err == nil && len(entries) == 0 && c.Ending().Deprecated {
+	all, err := decodeFeedbacks(fields)
+	if err == nil && len(all) == 0 && c.Ending().Deprecated {
 		err = ErrGone
-	}
-	var all []Feedback
-	for i, entry := range entries {
-		f, shape := decodeFeedback(entry, ids[i])
-		if shape != nil {
-			err = fmt.Errorf("feedback %d of %d: %w", i+1, len(entries), shape)
-			break
-		}
-		all = append(all, f)
 	}
 	if err != nil {
 		return nil, &Error{Op: op, Status: http.StatusOK, Err: err}
+	}
+	return all, nil
+}
+
+// ReadFeedbacks reads what TestFairy's list of feedbacks answers to whoever asks for
+// it by other means than a [Client].
+func ReadFeedbacks(answer []byte) ([]Feedback, error) {
+	fields, _, err := decodeAnswer(answer)
+	if err != nil {
+		return nil, err
+	}
+	return decodeFeedbacks(fields)
+}
+
+func decodeFeedbacks(fields map[string]json.RawMessage) (all []Feedback, err error) {
+	list, err := listIn(fields, "feedbacks")
+	if err != nil {
+		return nil, err
+	}
+	entries, ids, err := entriesOf(list)
+	if err != nil {
+		return nil, err
+	}
+	for i, entry := range entries {
+		f, err := decodeFeedback(entry, ids[i])
+		if err != nil {
+			return nil, fmt.Errorf("feedback %d of %d: %w", i+1, len(entries), err)
+		}
+		all = append(all, f)
 	}
 	return all, nil
 }

@@ -118,6 +118,7 @@ func (s *Server) listFeedbacks(w http.ResponseWriter, _ *http.Request) {
 		if t, err := time.Parse(time.DateTime, again); err == nil {
 			again = t.Add(otherClock).Format(time.DateTime)
 		}
+		feedback.ScreenshotURL = s.sign(feedback.ScreenshotURL)
 		entries = append(entries, entry{feedback, again})
 	}
 	s.mu.Unlock()

@@ -119,6 +119,32 @@ func TestAPIFeedbacks(t *testing.T) {
 	}
 }
 
+// Each list has its screenshots signed anew, until when they can be had.
+func TestSignedScreenshots(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	sim, base := start(t, testfairysim.Options{Signed: time.Hour, Now: func() time.Time { return now }})
+	sim.AddFeedback(testfairysim.Feedback{FeedbackID: "1", ScreenshotURL: base + "/1.jpg"})
+	sim.AddFeedback(testfairysim.Feedback{FeedbackID: "2"})
+	var got []int
+	for range 2 {
+		_, answer := call(t, "GET", base+"/api/1/feedbacks/", nil)
+		list, _ := answer["feedbacks"].([]any)
+		first, _ := list[1].(map[string]any)
+		screenshot, _ := first["screenshotUrl"].(string)
+		for range 2 {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, screenshot, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, do(t, request).StatusCode)
+			now = now.Add(time.Hour + time.Second)
+		}
+	}
+	if fmt.Sprint(got) != "[200 403 200 403]" {
+		t.Errorf("answered %v", got)
+	}
+}
+
 func TestNewPlatform(t *testing.T) {
 	sim, base := start(t, testfairysim.Options{NewPlatform: true, Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)})
 	sim.AddFeedback(testfairysim.Feedback{FeedbackID: "1"})

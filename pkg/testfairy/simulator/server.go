@@ -42,6 +42,11 @@ type Options struct {
 	// NewPlatform makes it Sauce Labs' Mobile App Distribution, in what is left
 	// there of the REST API: no list of feedbacks, no webhook for one.
 	NewPlatform bool
+	// Signed, if it is set, is how long the URLs of screenshots in the list of
+	// feedbacks can be used, which are signed anew whenever they are listed.
+	Signed time.Duration
+	// Now is the clock of the signatures; the default is time.Now.
+	Now func() time.Time
 }
 
 // Server is a simulated TestFairy. Its methods may be called at any time and
@@ -63,6 +68,9 @@ func New(options Options) *Server {
 		faults:   map[string][]*Fault{},
 		editions: map[string]int{},
 		account:  account{webhooks: map[int]Webhook{}},
+	}
+	if s.options.Now == nil {
+		s.options.Now = time.Now
 	}
 	s.api = s.apiHandler()
 	return s
@@ -100,6 +108,10 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	f, ok := s.file(r.URL)
 	if !ok {
 		http.NotFound(w, r)
+		return
+	}
+	if s.expired(r.URL.Query()) {
+		http.Error(w, "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>", http.StatusForbidden)
 		return
 	}
 	if s.options.RequireLogin && !s.authorized(r) {
