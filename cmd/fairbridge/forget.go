@@ -21,10 +21,10 @@ func newForget(std streams) *cobra.Command {
 		Use:   "forget EMAIL",
 		Short: "Take a person out of what the bridge keeps",
 		Long: `Takes the feedback that came from an email address out of what the bridge keeps.
-Dead letters are dropped. Of what is done stay the app, the times and the ticket, so
-that a copy of its message makes no second one. What is still on its way is listed
-and left: run it again when that is done. If the command dies in between, run it
-again as well.
+Dead letters are dropped, and what 'fairbridge reconcile' was about to send is not
+sent. Of what is done stay the app, the times and the ticket, so that a copy of its
+message makes no second one. What is still on its way is listed and left: run it
+again when that is done. If the command dies in between, run it again as well.
 
 Centercode still has its tickets, which are listed, and TestFairy its sessions;
 docs/privacy.md says what else may have a copy, such as backups.`,

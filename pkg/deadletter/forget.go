@@ -20,14 +20,17 @@ import (
 // ErrNoAddress says that a person was not named by an email address.
 var ErrNoAddress = errors.New("that is not one email address")
 
+// NotSent is the state of what reconcile was about to send.
+const NotSent = "not sent"
+
 // becauseForgotten is why the dead letters of a person are dropped.
 const becauseForgotten = "the person is to be forgotten"
 
 // Person is what a bridge keeps of the feedback of a person, the last received first.
 type Person struct {
-	// Ended are their deliveries that are completed or dropped, and Dead those that
-	// are dead letters: both can be forgotten. Left are on their way, or replayed,
-	// and cannot yet.
+	// Ended are their deliveries that are completed or dropped, or that reconcile was
+	// about to send, and Dead those that are dead letters: both can be forgotten. Left
+	// are on their way, or replayed, and cannot yet.
 	Ended, Dead, Left []PersonsDelivery
 }
 
@@ -35,7 +38,7 @@ type Person struct {
 type PersonsDelivery struct {
 	DeliveryID string    `json:"deliveryId"`
 	ReceivedAt time.Time `json:"receivedAt"`
-	// State is that of [ledger.Entry.Standing].
+	// State is that of [ledger.Entry.Standing], or [NotSent].
 	State    string `json:"state"`
 	Project  string `json:"project,omitempty"`
 	TicketID string `json:"ticketId,omitempty"`
@@ -60,6 +63,11 @@ func (d *Desk) Forget(ctx context.Context, email string, progress func(looked in
 	was, err := d.personIn(ctx, email, progress)
 	if err != nil {
 		return nil, nil, err
+	}
+	for _, u := range was.unsent {
+		if err := d.ledger.Withdraw(ctx, u); err != nil {
+			stays(u.DeliveryID, err)
+		}
 	}
 	// The queue is received on a stack, where only who receives knows of all letters.
 	in, err := d.Select(ctx, Wish{Filter: Filter{means: was.means}})
@@ -105,6 +113,8 @@ type persons struct {
 	// letters are the dead letters that are there, queued the deliveries that have a
 	// message in the work queue of a folder.
 	letters, queued map[string]bool
+	// unsent is what reconcile was about to send.
+	unsent []ledger.Unsent
 }
 
 func (d *Desk) personIn(ctx context.Context, email string, progress func(int)) (*persons, error) {
@@ -149,6 +159,9 @@ func (d *Desk) personIn(ctx context.Context, email string, progress func(int)) (
 	if err := d.peekWork(ctx, s); err != nil {
 		return nil, err
 	}
+	if err := d.unsentOf(ctx, s); err != nil {
+		return nil, err
+	}
 	for id := range s.letters {
 		if err := s.add(ctx, d, id); err != nil {
 			return nil, err
@@ -178,6 +191,21 @@ func (d *Desk) peekWork(ctx context.Context, s *persons) error {
 	})
 }
 
+// unsentOf finds what reconcile was about to send of the person.
+func (d *Desk) unsentOf(ctx context.Context, s *persons) error {
+	noted, err := d.home.History.Noted(ctx, ledger.AttentionUnsent)
+	if err != nil {
+		return err
+	}
+	all, err := d.ledger.Unsent(ctx, noted)
+	for _, u := range all {
+		if event, err := testfairy.Decode(u.Payload); err == nil && s.isOf(event) {
+			s.unsent = append(s.unsent, u)
+		}
+	}
+	return err
+}
+
 // add has the ledger tell of a delivery that was found in a queue.
 func (s *persons) add(ctx context.Context, d *Desk, id string) error {
 	if _, ok := s.entries[id]; ok {
@@ -203,7 +231,12 @@ func (s *persons) means(l Letter, event testfairy.Event) bool {
 	if len(event.Fields) == 0 {
 		return address.In(l.Body, s.email)
 	}
-	return address.In(event.Text("email"), s.email) || address.In(event.Text("testerEmail"), s.email) || s.wasEdited(l)
+	return s.isOf(event) || s.wasEdited(l)
+}
+
+// isOf says whether an event names the person as who it is from.
+func (s *persons) isOf(event testfairy.Event) bool {
+	return address.In(event.Text("email"), s.email) || address.In(event.Text("testerEmail"), s.email)
 }
 
 // wasEdited says whether somebody else was put in the person's place.
@@ -226,6 +259,11 @@ func (s *persons) person() *Person {
 			p.Dead = append(p.Dead, one)
 		default:
 			p.Left = append(p.Left, one)
+		}
+	}
+	for _, u := range s.unsent {
+		if _, sent := s.entries[u.DeliveryID]; !sent {
+			p.Ended = append(p.Ended, PersonsDelivery{DeliveryID: u.DeliveryID, ReceivedAt: u.At.UTC(), State: NotSent})
 		}
 	}
 	for _, all := range []*[]PersonsDelivery{&p.Ended, &p.Dead, &p.Left} {

@@ -3,6 +3,7 @@ package deadletter_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -64,6 +65,27 @@ func (o *office) peopled() {
 	bobs.Body = strings.Replace(strings.ReplaceAll(bobs.Body, ann, "bob@example.com"), "feedback 8", "ask "+ann, 1)
 	o.keep(o.about(8, "bob@example.com"), bobs, false)
 	o.must(o.about(9, "bob@example.com").Completed(o.Context()))
+	// What reconcile was about to send when it was killed: 10 is ann's, 11 bob's; of 1
+	// it had sent what it wrote down.
+	o.announce(ann, 10, 11)
+	o.announce("sent", 1)
+}
+
+// announce has reconcile write down under a likeness what it will send: of ann, but
+// for 11.
+func (o *office) announce(likeness string, ns ...int) {
+	o.Helper()
+	r := ledger.Reconciled{At: died, Deliveries: map[string]string{}, Payloads: map[string]json.RawMessage{}}
+	for _, n := range ns {
+		email := "Ann <" + ann + ">"
+		if n == 11 {
+			email = "bob@example.com"
+		}
+		r.Deliveries[fmt.Sprint(n)] = idOf(n)
+		r.Payloads[fmt.Sprint(n)] = fmt.Appendf(nil, `{"event":"feedback","email":%q}`, email)
+	}
+	_, err := o.ledger.Reconcile(o.Context(), likeness, r)
+	o.must(err)
 }
 
 // traces are the deliveries that still tell of ann.
@@ -75,6 +97,13 @@ func (o *office) traces() (all []string) {
 		}
 		return true
 	}))
+	for _, likeness := range []string{ann, "sent"} {
+		r, err := o.ledger.Reconciled(o.Context(), likeness)
+		o.must(err)
+		for id, payload := range r.Payloads {
+			all = append(all, fmt.Sprintf("unsent %s %t", id, strings.Contains(string(payload), ann)))
+		}
+	}
 	for n := 1; n <= 9; n++ {
 		if _, err := o.home.Ledger.Get(o.Context(), "#letter/"+idOf(n)+"/1"); err == nil {
 			all = append(all, fmt.Sprintf("letter %02x", n))
@@ -107,7 +136,7 @@ func TestForget(t *testing.T) {
 		all := o.traces()
 		p, err := o.Person(t.Context(), strings.ToUpper(ann), nil)
 		o.must(err)
-		if ended, dead, left := idsOf(p.Ended), idsOf(p.Dead), idsOf(p.Left); ended != "01 completed T-1,03 dropped ,05 dropped ," ||
+		if ended, dead, left := idsOf(p.Ended), idsOf(p.Dead), idsOf(p.Left); ended != "01 completed T-1,03 dropped ,05 dropped ,0a not sent ," ||
 			dead != "02 dead ,04 dead ,06 dead ," || left != "07 claimed ," {
 			t.Errorf("found %q, %q, %q", ended, dead, left)
 		}
@@ -117,7 +146,7 @@ func TestForget(t *testing.T) {
 		stays := func(id string, err error) { t.Errorf("%s stays: %v", id, err) }
 		before, after, err := o.Forget(t.Context(), ann, nil, stays)
 		o.must(err)
-		if len(before.Ended) != 3 || len(before.Dead) != 3 || len(after.Ended)+len(after.Dead) > 0 || idsOf(after.Left) != "07 claimed ," {
+		if len(before.Ended) != 4 || len(before.Dead) != 3 || len(after.Ended)+len(after.Dead) > 0 || idsOf(after.Left) != "07 claimed ," {
 			t.Errorf("forgot %+v, left %+v", before, after)
 		}
 		o.forgotten()
@@ -140,7 +169,7 @@ func TestForget(t *testing.T) {
 // what is bob's, and that hers is done.
 func (o *office) forgotten() {
 	o.Helper()
-	if got, want := strings.Join(o.traces(), ", "), "07, 08, letter 08, queued 08"; got != want {
+	if got, want := strings.Join(o.traces(), ", "), "07, 08, letter 08, queued 08, unsent 11 false"; got != want {
 		o.Errorf("what tells of her, or is a letter, is %s; want %s", got, want)
 	}
 	for n := 1; n <= 6; n++ {
@@ -155,6 +184,11 @@ func (o *office) forgotten() {
 		}
 		if _, err := o.ledger.Claim(o.Context(), idOf(n), ledger.Message{Generation: 1, Marked: true}); err == nil {
 			o.Errorf("a copy of %d is taken for new", n)
+		}
+	}
+	for id, likeness := range map[string]string{"10": ann, "1": "sent"} {
+		if r, err := o.ledger.Reconciled(o.Context(), likeness); err != nil || !r.Withdrawn(id) || r.Withdrawn("11") {
+			o.Errorf("of %s reconcile would send %+v, %v", id, r, err)
 		}
 	}
 	if e, err := o.ledger.Entry(o.Context(), idOf(1)); err != nil || e.TicketID != "T-1" {
@@ -246,6 +280,8 @@ func TestForgetIsKilled(t *testing.T) {
 func (o *office) empty() {
 	o.Helper()
 	o.lose()
+	o.must(o.home.Ledger.Delete(o.Context(), "#reconciled/"+ann))
+	o.must(o.home.Ledger.Delete(o.Context(), "#reconciled/sent"))
 	for n := 1; n <= 9; n++ {
 		o.must(o.home.Ledger.Delete(o.Context(), idOf(n)))
 		o.must(o.home.Ledger.Delete(o.Context(), "#letter/"+idOf(n)+"/1"))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,8 +24,16 @@ type Reconciled struct {
 	// At is when it was written down, SentAt when the bridge had taken all of it.
 	At     time.Time `json:"at"`
 	SentAt time.Time `json:"sentAt,omitzero"`
-	// Payloads are what is sent, by TestFairy's id. They are kept until then.
+	// Payloads are what is sent, by TestFairy's id. They are kept until then; one that
+	// is missing before that was withdrawn.
 	Payloads map[string]json.RawMessage `json:"-"`
+
+	version int64
+}
+
+// Withdrawn says whether a feedback was written down and must not be sent any more.
+func (r Reconciled) Withdrawn(feedbackID string) bool {
+	return r.Deliveries[feedbackID] != "" && r.SentAt.IsZero() && r.Payloads[feedbackID] == nil
 }
 
 // Reconciled returns what was written down under a likeness, or [ErrNotFound].
@@ -37,6 +46,7 @@ func (l *Ledger) Reconciled(ctx context.Context, likeness string) (Reconciled, e
 }
 
 func readReconciled(record Record) (r Reconciled, err error) {
+	r.version = record.Version
 	if err = json.Unmarshal(record.Doc, &r); err == nil && len(record.Data) > 0 {
 		var payloads []byte
 		if payloads, err = unpack(record.Data); err == nil {
@@ -52,6 +62,7 @@ func readReconciled(record Record) (r Reconciled, err error) {
 // Reconcile writes down what is sent next, unless there is something under the
 // likeness. It returns what is there: only that may be sent.
 func (l *Ledger) Reconcile(ctx context.Context, likeness string, r Reconciled) (Reconciled, error) {
+	r.version = 1
 	record, err := l.reconciled(likeness, r)
 	for range puts {
 		if err != nil {
@@ -72,6 +83,7 @@ func (l *Ledger) Reconcile(ctx context.Context, likeness string, r Reconciled) (
 // ReconcileSent writes down that the bridge has taken all that was to be sent.
 func (l *Ledger) ReconcileSent(ctx context.Context, likeness string, r Reconciled) error {
 	r.SentAt, r.Payloads = l.now().UTC(), nil
+	r.version++
 	record, err := l.reconciled(likeness, r)
 	if err == nil {
 		err = l.store.Set(ctx, record)
@@ -85,7 +97,7 @@ func (l *Ledger) ReconcileSent(ctx context.Context, likeness string, r Reconcile
 func (l *Ledger) reconciled(likeness string, r Reconciled) (Record, error) {
 	doc, err := json.Marshal(r)
 	var payloads, packed []byte
-	if err == nil && r.Payloads != nil {
+	if err == nil && len(r.Payloads) > 0 {
 		if payloads, err = json.Marshal(r.Payloads); err == nil {
 			packed, err = pack(payloads)
 		}
@@ -93,10 +105,71 @@ func (l *Ledger) reconciled(likeness string, r Reconciled) (Record, error) {
 	if err == nil && len(packed) > maxPart {
 		err = errors.New("it is too long")
 	}
-	return Record{
-		ID: reconciledPrefix + likeness, Version: 1, State: "reconciled", Doc: doc, Data: packed,
-		ExpiresAt: l.now().Add(RetainOpen).UTC().Truncate(time.Second),
-	}, err
+	record := Record{
+		ID: reconciledPrefix + likeness, Version: r.version, State: "reconciled", Doc: doc, Data: packed,
+		ExpiresAt: l.now().Add(RetainDone).UTC().Truncate(time.Second),
+	}
+	if len(packed) > 0 {
+		record.Attention, record.Since = AttentionUnsent, r.At
+	}
+	return record, err
+}
+
+// Unsent is a feedback that reconcile has written down, and not sent as far as is
+// known.
+type Unsent struct {
+	Likeness, FeedbackID, DeliveryID string
+	At                               time.Time
+	Payload                          json.RawMessage
+}
+
+// Unsent returns what is unsent of the records of an index that are noted as
+// [AttentionUnsent]. The index may be a moment behind: it is read again.
+func (l *Ledger) Unsent(ctx context.Context, noted []Record) (all []Unsent, err error) {
+	for _, record := range noted {
+		likeness := strings.TrimPrefix(record.ID, reconciledPrefix)
+		r, err := l.Reconciled(ctx, likeness)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+		for id, payload := range r.Payloads {
+			all = append(all, Unsent{likeness, id, r.Deliveries[id], r.At, payload})
+		}
+	}
+	return all, nil
+}
+
+// Withdraw takes the payload out of what was written down, so that nobody sends it
+// who takes that up.
+func (l *Ledger) Withdraw(ctx context.Context, u Unsent) error {
+	err := ErrConflict
+	for range races {
+		if !errors.Is(err, ErrConflict) {
+			break
+		}
+		err = l.withdraw(ctx, u)
+	}
+	if err != nil {
+		return fmt.Errorf("withdraw what is to be reconciled: %w", err)
+	}
+	return nil
+}
+
+func (l *Ledger) withdraw(ctx context.Context, u Unsent) error {
+	r, err := l.Reconciled(ctx, u.Likeness)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil || r.Payloads[u.FeedbackID] == nil {
+		return err
+	}
+	delete(r.Payloads, u.FeedbackID)
+	r.version++
+	record, err := l.reconciled(u.Likeness, r)
+	if err != nil {
+		return err
+	}
+	return l.store.Put(ctx, record)
 }
 
 // ReconciledAs returns which of TestFairy's feedbacks was sent as a delivery, or

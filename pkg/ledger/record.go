@@ -23,6 +23,8 @@ const (
 	// AttentionNameless is the attention of a completed delivery whose ticket id is
 	// unknown.
 	AttentionNameless = "nameless"
+	// AttentionUnsent is that of what reconcile has written down and not sent yet.
+	AttentionUnsent = "unsent"
 )
 
 // Ended reports whether a record's state is final: only then may it expire.

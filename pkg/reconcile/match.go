@@ -96,6 +96,8 @@ func (k *knowledge) bySending(items []*Item, now time.Time) {
 		case !sent:
 		case d != nil:
 			i.is(d)
+		case was.Withdrawn(i.FeedbackID):
+			i.State, i.DeliveryID, i.Why = Dropped, id, "the person is to be forgotten"
 		case was.SentAt.IsZero() && now.Sub(was.At) >= tooOld:
 			i.State, i.DeliveryID, i.Why = Ambiguous, id, "an earlier run may have sent it, and the ledger would have forgotten it"
 		case was.SentAt.IsZero(): // it ended before it had sent it

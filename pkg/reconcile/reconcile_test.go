@@ -11,6 +11,7 @@ import (
 	"fairbridge/pkg/ledger/ledgertest"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/reconcile"
+	"fairbridge/pkg/testfairy"
 	"fairbridge/pkg/testfairy/api"
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
@@ -221,6 +222,38 @@ func TestBackfill(t *testing.T) {
 	w.wantStates(report, "old present")
 	if w.tickets(f) != 1 {
 		t.Errorf("%d tickets", w.tickets(f))
+	}
+}
+
+// What was written down for a person who is to be forgotten is not sent, though
+// TestFairy lists it.
+func TestWithdrawn(t *testing.T) {
+	w := begun(t, false)
+	f := w.say("lost", "2", "it crashes", "d@e.f")
+	w.now = w.now.Add(24 * time.Hour)
+	w.sending = func([]byte) (before, after error) { return errFault, nil }
+	if _, err := w.send(false); !errors.Is(err, errFault) {
+		t.Fatal(err)
+	}
+	w.sending = nil
+	event, err := testfairy.Decode(f.webhook)
+	w.must(err)
+	record := mustGet(w, "#reconciled/"+event.Likeness())
+	if record.Attention != ledger.AttentionUnsent || !record.ExpiresAt.Equal(w.now.Add(ledger.RetainDone)) {
+		t.Errorf("noted as %q, until %s", record.Attention, record.ExpiresAt)
+	}
+	l := ledgertest.New(w, ledger.Config{Store: w.store, Now: func() time.Time { return w.now }})
+	all, err := l.Unsent(t.Context(), []ledger.Record{record})
+	if err != nil || len(all) != 1 || all[0].FeedbackID != "lost" {
+		t.Fatalf("unsent are %+v, %v", all, err)
+	}
+	w.must(l.Withdraw(t.Context(), all[0]))
+	report, err := w.send(true)
+	w.must(err)
+	w.settle()
+	w.wantStates(report, "first present", "lost dropped")
+	if record = mustGet(w, record.ID); record.Attention != "" || record.Data != nil || w.tickets(f) != 0 {
+		t.Errorf("%d tickets, and the ledger has %+v", w.tickets(f), record)
 	}
 }
 

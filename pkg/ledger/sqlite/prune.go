@@ -64,8 +64,8 @@ func (p *pruner) runIfDue(tx *sqlitedb.Tx, now time.Time, except string) error {
 func (p *pruner) run(tx *sqlitedb.Tx, now time.Time, except string) error {
 	removed := int64(0)
 	for _, which := range []string{
-		// These states are those of ledger.Ended.
-		`expires_at < ?1 - ` + ahead + ` AND id <> ?2 AND state IN ('completed', 'dropped')
+		// These states are those of ledger.Ended, and that of what reconcile has written down.
+		`expires_at < ?1 - ` + ahead + ` AND id <> ?2 AND state IN ('completed', 'dropped', 'reconciled')
 			AND NOT EXISTS (SELECT 1 FROM messages WHERE delivery = ledger.id AND delivery <> '')`,
 		`expires_at < ?1 - ` + ahead + ` AND id <> ?2 AND id LIKE '#letter/%' AND NOT EXISTS
 			(SELECT 1 FROM ledger AS l WHERE l.id = substr(ledger.id, 9, 64) AND l.state <> 'completed')`,

@@ -199,6 +199,9 @@ func TestWhatIsNeededStays(t *testing.T) {
 		r.State = "dropped"
 		put(t, s, r)
 	}
+	reconciled := testRecord("#reconciled/x", 1, clock)
+	reconciled.State = "reconciled"
+	put(t, s, reconciled)
 	for _, id := range []string{done, gone, dead, dropped, waited} {
 		r := testRecord(letter(id), 1, clock)
 		r.State = "letter"
@@ -224,7 +227,7 @@ func TestWhatIsNeededStays(t *testing.T) {
 		newStore(t, Config{DB: d, Now: func() time.Time { return clock }})
 	}
 
-	goes := []string{"completed", "dropped", letter(done), letter(gone), dropped, letter(dropped)}
+	goes := []string{"completed", "dropped", letter(done), letter(gone), dropped, letter(dropped), reconciled.ID}
 	for _, id := range append(goes, "claimed", "creating", "created", "dead", "open", "queued completed", "queued dropped", letter(dead),
 		waited, letter(waited)) {
 		_, err := s.Get(t.Context(), id)
