@@ -31,7 +31,7 @@ type Reconciled struct {
 	version int64
 }
 
-// Withdrawn says whether a feedback was written down and must not be sent any more.
+// Withdrawn reports whether a feedback was written down and must not be sent any more.
 func (r Reconciled) Withdrawn(feedbackID string) bool {
 	return r.Deliveries[feedbackID] != "" && r.SentAt.IsZero() && r.Payloads[feedbackID] == nil
 }
@@ -115,16 +115,16 @@ func (l *Ledger) reconciled(likeness string, r Reconciled) (Record, error) {
 	return record, err
 }
 
-// Unsent is a feedback that reconcile has written down, and not sent as far as is
-// known.
+// Unsent is a feedback that reconcile has written down, and not sent as far as the
+// ledger knows.
 type Unsent struct {
 	Likeness, FeedbackID, DeliveryID string
 	At                               time.Time
 	Payload                          json.RawMessage
 }
 
-// Unsent returns what is unsent of the records of an index that are noted as
-// [AttentionUnsent]. The index may be a moment behind: it is read again.
+// Unsent returns the unsent feedbacks of the records that an index has under
+// [AttentionUnsent]. Each record is read again, since the index may be a moment behind.
 func (l *Ledger) Unsent(ctx context.Context, noted []Record) (all []Unsent, err error) {
 	for _, record := range noted {
 		likeness := strings.TrimPrefix(record.ID, reconciledPrefix)
@@ -139,8 +139,7 @@ func (l *Ledger) Unsent(ctx context.Context, noted []Record) (all []Unsent, err 
 	return all, nil
 }
 
-// Withdraw takes the payload out of what was written down, so that nobody sends it
-// who takes that up.
+// Withdraw removes a payload from what was written down, so that no later run sends it.
 func (l *Ledger) Withdraw(ctx context.Context, u Unsent) error {
 	err := ErrConflict
 	for range races {

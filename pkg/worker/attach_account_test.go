@@ -84,7 +84,7 @@ func TestPayloadCannotReadTheAccount(t *testing.T) {
 	w.testfairy.AddFeedback(testfairysim.Feedback{Text: "somebody else's"})
 	id := w.send(strings.Replace(feedback(1), "/1.jpg", "/api/1/feedbacks/", 1))
 	w.settle(nil)
-	if l := w.onlyLetter(); l.Reason != queue.ReasonAttachmentSource || !strings.HasPrefix(l.Description, "screenshot: the source's address is not allowed: it is of TestFairy's REST API") {
+	if l := w.onlyLetter(); l.Reason != queue.ReasonAttachmentSource || !strings.HasPrefix(l.Description, "screenshot: the source's address is not allowed: it belongs to TestFairy's REST API") {
 		t.Errorf("dead letter %+v", l)
 	}
 	w.files(id)

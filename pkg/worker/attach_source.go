@@ -28,10 +28,10 @@ func (d *delivery) open(ctx context.Context, a mapping.Attachment) (*attachment.
 	return d.openAs(ctx, request, a.Account)
 }
 
-// renewed asks TestFairy for the screenshot's URL as it is signed now. Which of
-// TestFairy's feedbacks it is, the ledger knows of what reconcile has sent: a payload
-// could be made by anybody who has the token. Where there is no other URL, the error
-// is expired.
+// renewed asks TestFairy for the screenshot's URL with its current signature. The
+// ledger knows which of TestFairy's feedbacks reconcile has sent as this delivery; the
+// payload is not trusted with that, since anybody with the token could have made it. If
+// there is no other URL, the error is expired.
 func (d *delivery) renewed(ctx context.Context, from mapping.Renewal, expired *attachment.Error) (string, error) {
 	id, err := d.Ledger.ReconciledAs(ctx, d.likeness, d.out.DeliveryID)
 	switch {
@@ -69,16 +69,16 @@ func (d *delivery) renewed(ctx context.Context, from mapping.Renewal, expired *a
 	return "", stillExpired(expired, "TestFairy no longer lists the feedback")
 }
 
-// stillExpired is expired, with why there is no other URL.
+// stillExpired returns expired, with the reason why there is no other URL.
 func stillExpired(expired *attachment.Error, why string) error {
 	e := *expired
 	e.Reason += ", and " + why
 	return &e
 }
 
-// openAs opens a file, with the TestFairy account if one is named. If the source then
-// wants other credentials, it is asked once more with those in SSM: that is how the
-// key is rotated without a deploy.
+// openAs opens a file, with the credentials of the TestFairy account if one is named. If
+// the source refuses them, it tries once more with the key that SSM has now: that is how
+// the key is rotated without a deploy.
 func (d *delivery) openAs(ctx context.Context, request attachment.OpenRequest, account string) (*attachment.File, error) {
 	if account == "" {
 		return d.Sources.Open(ctx, request)
