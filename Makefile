@@ -154,9 +154,9 @@ bench: ## measure what it costs, beside a floor in the same run (ARGS=--short, -
 lint: $(VENV)/lint/installed ## gofmt, go vet, staticcheck, govulncheck, cfn-lint
 	@unformatted=$$(gofmt -l $(wildcard cmd events functions pkg test tools)); \
 	if [ -n "$$unformatted" ]; then printf 'gofmt would change:\n%s\n' "$$unformatted"; exit 1; fi
-	go vet -tags e2e,browser,deploy ./...
+	go vet -tags e2e,browser,deploy,release ./...
 	go -C tools vet ./...
-	$(GOTOOL) staticcheck -tags e2e,browser,deploy ./...
+	$(GOTOOL) staticcheck -tags e2e,browser,deploy,release ./...
 	@$(MAKE) --no-print-directory vulncheck
 	$(CFN_LINT)
 
@@ -204,6 +204,22 @@ CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) go build -buildvcs=false -tags 
 	-ldflags '-s -w -buildid=' -o '$(2)/bootstrap' ./functions/$(1)
 cp '$(FAIRBRIDGE_CONFIG)' '$(2)/fairbridge.yaml'
 endef
+
+# The files of a release, for every platform or those of ARGS. What it costs: the
+# first time all that the command consists of is compiled for each platform.
+RELEASE := $(OUT)/release
+
+.PHONY: release-snapshot
+release-snapshot: build ## build the files of a release into .build/release (ARGS="--only linux/amd64,windows/arm64")
+	@command -v dpkg-deb >/dev/null || { echo "make release-snapshot: there is no dpkg-deb to make the .deb with (Debian: dpkg; Homebrew: dpkg)" >&2; exit 1; }
+	@go run -C tools ./release --out ../$(RELEASE) --functions ../$(OUT)/lambda $(ARGS)
+	@ls -l $(RELEASE)
+
+# As root, since it works in roots of its own.
+.PHONY: release-check
+release-check: $(VENV)/sam/installed $(VENV)/checkov/installed ## install what release-snapshot has built and send webhooks, without Go (ARGS="-v -run Readme")
+	@[ -e $(RELEASE)/checksums.txt ] || { echo "make release-check: make release-snapshot first" >&2; exit 1; }
+	go test -tags release -count=1 $(if $(filter-out 0,$(shell id -u)),-exec 'sudo --preserve-env=PATH') ./test/release $(ARGS)
 
 .PHONY: package
 package: $(VENV)/sam/installed ## sam build and upload; the template to deploy is .build/packaged.yaml (ENV=prod)
