@@ -23,8 +23,8 @@ func TestCompletionOnAStack(t *testing.T) {
 		return ledger.Entry{DeliveryID: idOf(n), State: state, UpdatedAt: letterTime.Add(time.Duration(n) * time.Minute),
 			Last: &ledger.Fault{Reason: reason, Stage: "create", Text: text}}
 	}
-	c.remember(t, entry(2, ledger.Dead, "rejected", "status 400: The submitter\tis no user\nof the project."))
 	c.remember(t, entry(1, ledger.Dead, "ambiguous", "the answer was lost"))
+	c.remember(t, entry(2, ledger.Dead, "rejected", "status 400: The submitter\tis no user\nof the project."))
 	c.remember(t, entry(3, ledger.Dead, ledger.ReasonDropped, "a joke"))
 	c.remember(t, entry(4, ledger.Completed, "rejected", "once"))
 	c.remember(t, ledger.Entry{DeliveryID: idOf(5), State: ledger.Claimed, UpdatedAt: letterTime})
@@ -46,7 +46,7 @@ func TestCompletionOnAStack(t *testing.T) {
 		t.Errorf("the queue was asked: %q", c.calls)
 	}
 
-	c.denied = "DynamoDB_20120810.Scan"
+	c.denied = "DynamoDB_20120810.Query"
 	complete("replay", "--stack", stackName, "").want(t, exitDone, ":36\n", ended)
 }
 

@@ -144,7 +144,7 @@ func (c *cloud) remember(t *testing.T, e ledger.Entry) {
 		"id": text(e.DeliveryID), "version": number(1), "state": text(string(e.State)),
 		"expiresAt": number(e.UpdatedAt.AddDate(0, 0, 35).Unix()), "doc": text(string(doc)),
 	}
-	if e.State == ledger.Dead {
+	if e.State == ledger.Dead && !e.Dropped() {
 		item["attention"], item["since"] = text(ledger.AttentionPerson), number(e.UpdatedAt.UnixMilli())
 	}
 	c.items = append(c.items, item)

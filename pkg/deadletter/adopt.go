@@ -1,16 +1,13 @@
 package deadletter
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"golang.org/x/sync/errgroup"
-
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/queue"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 // Adopted is what became of an adoption: how many letters the ledger knows now,
@@ -137,30 +134,24 @@ func (d *Desk) peek(ctx context.Context, visit func(Letter) bool) error {
 // adopt returns the cases that are of no use.
 func (d *Desk) adopt(ctx context.Context, cases []Case, result *Adopted, stays func(Letter, error)) (useless []Case) {
 	var mu sync.Mutex
-	var group errgroup.Group
-	group.SetLimit(lookups)
-	for _, c := range cases {
+	sideBySide(lookups, cases, func(c Case) {
 		if c.Body == "" {
-			continue // adopted before its copy was seen
+			return // adopted before its copy was seen
 		}
-		group.Go(func() error {
-			err := d.adoptOne(ctx, c.Letter)
-			var done *ledger.DoneError
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case errors.As(err, &done):
-				c.Copies = nil
-				useless = append(useless, c)
-			case err != nil:
-				stays(c.Letter, err)
-			default:
-				result.Letters++
-			}
-			return nil
-		})
-	}
-	_ = group.Wait() // each reports for itself
+		err := d.adoptOne(ctx, c.Letter)
+		var done *ledger.DoneError
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case errors.As(err, &done):
+			c.Copies = nil
+			useless = append(useless, c)
+		case err != nil:
+			stays(c.Letter, err)
+		default:
+			result.Letters++
+		}
+	})
 	return useless
 }
 
@@ -168,15 +159,10 @@ func (d *Desk) adoptOne(ctx context.Context, l Letter) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	var kept bytes.Buffer
-	if err := (queue.Line{DeadLetter: l.DeadLetter, SentAt: l.SentAt, Body: l.Body}).Write(&kept); err != nil {
+	kept, fault, err := l.keep()
+	if err != nil {
 		return err
 	}
-	text := l.Description
-	if text == "" {
-		text = "the queue moved its message after too many receives"
-	}
-	return d.ledger.Adopt(ctx, l.DeliveryID, l.Generation, ledger.Fault{
-		Reason: string(l.Reason), Stage: string(l.Stage), Status: l.Status, Text: text, At: l.DiedAt(),
-	}, kept.Bytes())
+	fault.Text = cmp.Or(fault.Text, "the queue moved its message after too many receives")
+	return d.ledger.Adopt(ctx, l.DeliveryID, l.Generation, fault, kept)
 }

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"fairbridge/pkg/home"
 	"fairbridge/pkg/internal/sleep"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -136,13 +135,13 @@ func chunks[T any](list []T, size int, bytes func(T) int) [][]T {
 	return all
 }
 
-// inLanes runs work for each of the batches, several at once.
-func inLanes[T any](batches [][]T, work func([]T)) {
+// sideBySide runs work for each of a list, at most so many at once.
+func sideBySide[T any](most int, list []T, work func(T)) {
 	var group errgroup.Group
-	group.SetLimit(home.Connections)
-	for _, b := range batches {
+	group.SetLimit(most)
+	for _, one := range list {
 		group.Go(func() error {
-			work(b)
+			work(one)
 			return nil
 		})
 	}

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 )
@@ -76,22 +74,16 @@ func (d *Desk) entries(ctx context.Context, ids []string) (map[string]ledger.Ent
 	var mu sync.Mutex
 	var first error
 	found := make(map[string]ledger.Entry, len(ids))
-	var askers errgroup.Group
-	askers.SetLimit(lookups)
-	for _, id := range ids {
-		askers.Go(func() error {
-			e, err := d.ledger.Entry(ctx, id)
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err == nil:
-				found[id] = e
-			case first == nil && !errors.Is(err, ledger.ErrNotFound):
-				first = err
-			}
-			return nil
-		})
-	}
-	_ = askers.Wait() // the others are asked all the same
+	sideBySide(lookups, ids, func(id string) {
+		e, err := d.ledger.Entry(ctx, id)
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err == nil:
+			found[id] = e
+		case first == nil && !errors.Is(err, ledger.ErrNotFound):
+			first = err // the others are asked all the same
+		}
+	})
 	return found, first
 }

@@ -22,18 +22,10 @@ type Draft struct {
 // Draft returns the payload of the letter that an id, or the beginning of one, means.
 // The letter stays in its place.
 func (d *Desk) Draft(ctx context.Context, id string) (Draft, error) {
-	in, err := d.Look(ctx, Wish{Filter: Filter{IDs: []string{id}}, Bodies: true})
+	c, err := d.one(ctx, Wish{Filter: Filter{IDs: []string{id}}, Bodies: true})
 	if err != nil {
 		return Draft{}, err
 	}
-	missing, err := in.Missing([]string{id})
-	if err != nil {
-		return Draft{}, err
-	}
-	if len(missing) > 0 {
-		return Draft{}, d.NoLetter(ctx, id, in)
-	}
-	c := in.Cases[0]
 	envelope, err := queue.Decode(c.Body)
 	if err != nil {
 		return Draft{}, fmt.Errorf("the letter of delivery %s has no payload: %w", queue.ShortID(c.DeliveryID), err)

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Drop gives the letters of a selection up: the reason goes into the ledger first,
@@ -17,25 +15,19 @@ import (
 func (d *Desk) Drop(ctx context.Context, in *Selection, because string, stays func(Case, error)) (dropped int) {
 	var mu sync.Mutex
 	var noted []Case
-	var writers errgroup.Group
-	writers.SetLimit(lookups)
-	for _, c := range in.Cases {
-		writers.Go(func() error {
-			err := ctx.Err()
-			if err == nil {
-				err = d.ledger.Drop(ctx, c.DeliveryID, c.Generation, because)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil {
-				noted = append(noted, c)
-			} else {
-				stays(c, err)
-			}
-			return nil
-		})
-	}
-	_ = writers.Wait() // stays was told
+	sideBySide(lookups, in.Cases, func(c Case) {
+		err := ctx.Err()
+		if err == nil {
+			err = d.ledger.Drop(ctx, c.DeliveryID, c.Generation, because)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil {
+			noted = append(noted, c)
+		} else {
+			stays(c, err)
+		}
+	})
 	slices.SortFunc(noted, func(a, b Case) int { return strings.Compare(a.DeliveryID, b.DeliveryID) })
 	in.Hold.Remove(context.WithoutCancel(ctx), noted, func(c Case, err error) {
 		if err != nil {

@@ -3,13 +3,11 @@ package deadletter
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 
 	"fairbridge/pkg/queue"
@@ -22,7 +20,7 @@ const maxLine = 8 << 20
 // WriteLetter writes a letter as one line of JSON, with all that [ReadLetters]
 // needs to make it again.
 func WriteLetter(w io.Writer, l Letter) error {
-	line := queue.Line{DeadLetter: l.DeadLetter, SentAt: l.SentAt, Body: l.Body}
+	line := l.line()
 	if l.Entry != nil {
 		entry, err := json.Marshal(l.Entry)
 		if err != nil {
@@ -109,5 +107,3 @@ func readLetter(line []byte) (Letter, error) {
 	}
 	return l, nil
 }
-
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -78,7 +78,7 @@ func TestReplayWithAFaultAtEveryCall(t *testing.T) {
 		}
 		maps.Copy(calls, f.count)
 	})
-	for _, name := range sortedKeys(calls) {
+	for _, name := range slices.Sorted(maps.Keys(calls)) {
 		for n := 1; n <= calls[name]; n++ {
 			for _, form := range forms {
 				t.Run(fmt.Sprintf("%s %d %s", name, n, form), func(t *testing.T) {

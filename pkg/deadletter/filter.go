@@ -3,6 +3,7 @@ package deadletter
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -127,7 +128,7 @@ func ParseCondition(s string) (Condition, error) {
 		return Condition{}, fmt.Errorf("%q names no field", s)
 	}
 	if strings.HasPrefix(c.Field, "@") && letterFields[c.Field] == nil {
-		return Condition{}, fmt.Errorf("there is no %s; a letter has %s", c.Field, strings.Join(sortedKeys(letterFields), ", "))
+		return Condition{}, fmt.Errorf("there is no %s; a letter has %s", c.Field, strings.Join(slices.Sorted(maps.Keys(letterFields)), ", "))
 	}
 	if s[at] == '~' {
 		pattern, err := regexp.Compile(c.value)

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/terminal"
 )
 
@@ -110,7 +111,7 @@ func (h *Hold) Release(ctx context.Context) error {
 	var mu sync.Mutex
 	var first error
 	failed := 0
-	inLanes(chunks(ids, batchEntries, nothing), func(ids []string) {
+	sideBySide(home.Connections, chunks(ids, batchEntries, nothing), func(ids []string) {
 		errs := h.hide(ctx, ids, 0)
 		mu.Lock()
 		defer mu.Unlock()
@@ -217,7 +218,7 @@ func (h *Hold) secure(ctx context.Context, id string) error {
 // are let go. Its errors are in the order of the ids.
 func (h *Hold) renew(ctx context.Context, ids []string) []error {
 	faults := make(map[string]error, len(ids))
-	inLanes(chunks(ids, batchEntries, nothing), func(ids []string) {
+	sideBySide(home.Connections, chunks(ids, batchEntries, nothing), func(ids []string) {
 		began := time.Now()
 		errs := h.hide(ctx, ids, longHold)
 		h.mu.Lock()

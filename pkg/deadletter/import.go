@@ -1,16 +1,12 @@
 package deadletter
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/queue"
 )
 
 // Imported is what became of an import: how many letters were put into the
@@ -24,26 +20,20 @@ func (d *Desk) Import(ctx context.Context, letters []Letter, failed func(Letter,
 	var mu sync.Mutex
 	var result Imported
 	var needed []Letter
-	var group errgroup.Group
-	group.SetLimit(lookups)
-	for _, l := range letters {
-		group.Go(func() error {
-			e, isNeeded, err := d.importOne(ctx, l)
-			l.Generation = e.Generation
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err != nil:
-				failed(l, err)
-			case isNeeded:
-				needed = append(needed, l)
-			default:
-				result.Done++
-			}
-			return nil
-		})
-	}
-	_ = group.Wait() // each reports for itself
+	sideBySide(lookups, letters, func(l Letter) {
+		e, isNeeded, err := d.importOne(ctx, l)
+		l.Generation = e.Generation
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err != nil:
+			failed(l, err)
+		case isNeeded:
+			needed = append(needed, l)
+		default:
+			result.Done++
+		}
+	})
 	slices.SortFunc(needed, func(a, b Letter) int {
 		return cmp.Or(a.DiedAt().Compare(b.DiedAt()), cmp.Compare(a.DeliveryID, b.DeliveryID))
 	})
@@ -62,12 +52,9 @@ func (d *Desk) importOne(ctx context.Context, l Letter) (ledger.Entry, bool, err
 	if err := ctx.Err(); err != nil {
 		return ledger.Entry{}, false, err
 	}
-	var kept bytes.Buffer
-	if err := (queue.Line{DeadLetter: l.DeadLetter, SentAt: l.SentAt, Body: l.Body}).Write(&kept); err != nil {
+	kept, fault, err := l.keep()
+	if err != nil {
 		return ledger.Entry{}, false, err
 	}
-	fault := ledger.Fault{
-		Reason: string(l.Reason), Stage: string(l.Stage), Status: l.Status, Text: l.Description, At: l.DiedAt(),
-	}
-	return d.ledger.Import(ctx, l.DeliveryID, l.Entry, l.Generation, fault, kept.Bytes())
+	return d.ledger.Import(ctx, l.DeliveryID, l.Entry, l.Generation, fault, kept)
 }

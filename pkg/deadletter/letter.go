@@ -1,6 +1,7 @@
 package deadletter
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strconv"
@@ -84,6 +85,20 @@ func (l Letter) Payload() (testfairy.Event, error) {
 		return testfairy.Event{}, err
 	}
 	return testfairy.Decode(e.Event)
+}
+
+// line is the letter as it is written down.
+func (l Letter) line() queue.Line {
+	return queue.Line{DeadLetter: l.DeadLetter, SentAt: l.SentAt, Body: l.Body}
+}
+
+// keep is what the ledger keeps of a letter: itself, and what it died of.
+func (l Letter) keep() ([]byte, ledger.Fault, error) {
+	var kept bytes.Buffer
+	err := l.line().Write(&kept)
+	return kept.Bytes(), ledger.Fault{
+		Reason: string(l.Reason), Stage: string(l.Stage), Status: l.Status, Text: l.Description, At: l.DiedAt(),
+	}, err
 }
 
 // attributes are those of the letter in the dead-letter queue.

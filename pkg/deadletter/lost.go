@@ -132,10 +132,17 @@ func (d *Desk) kept(ctx context.Context, e ledger.Entry, died time.Time) (*Lette
 	if !errors.Is(err, ledger.ErrNoLetter) {
 		return nil, err
 	}
-	l := &Letter{MessageID: e.DeliveryID}
+	l := entrysLetter(e, died)
+	return &l, nil
+}
+
+// entrysLetter is what the ledger's entry of a delivery that died at some time tells
+// of its letter.
+func entrysLetter(e ledger.Entry, died time.Time) Letter {
+	l := Letter{MessageID: e.DeliveryID}
 	l.DeliveryID, l.Generation, l.Replays, l.Attempts, l.FailedAt = e.DeliveryID, e.Generation, e.Replays, e.Attempts, died
 	if e.Last != nil {
 		l.Reason, l.Stage, l.Status, l.Description = queue.Reason(e.Last.Reason), queue.Stage(e.Last.Stage), e.Last.Status, e.Last.Text
 	}
-	return l, nil
+	return l
 }

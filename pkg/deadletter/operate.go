@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 
 	"fairbridge/pkg/ledger"
@@ -149,129 +147,6 @@ func (r *replaying) run(ctx context.Context, hold *Hold) error {
 	return nil
 }
 
-// next takes letters in hand and returns those that are to go.
-func (r *replaying) next(ctx context.Context, hold *Hold, w Wish) (*Selection, []Case, error) {
-	in, err := r.selectMore(ctx, hold, w)
-	if err != nil {
-		return nil, nil, err
-	}
-	cases, err := r.toGo(ctx, in)
-	return in, cases, err
-}
-
-// toGo returns those of a selection that are to go.
-func (r *replaying) toGo(ctx context.Context, in *Selection) ([]Case, error) {
-	r.result.More = in.More
-	if !in.More && r.Looked != nil {
-		if err := r.Looked(ctx, in); err != nil {
-			return nil, err
-		}
-	}
-	cases, err := r.remembered(ctx, r.notTooOften(r.once(ctx, in)))
-	if err != nil {
-		return nil, err
-	}
-	return r.correct(cases)
-}
-
-func (r *replaying) wish() Wish {
-	w := Wish{Filter: r.Filter, Payloads: r.Confirm != nil, Entries: r.Confirm != nil, Bodies: true}
-	if len(r.Filter.IDs) == 0 && r.Confirm == nil {
-		w.Most = atOnce
-	}
-	return w
-}
-
-// once leaves out the deliveries that this run has replayed: another copy of the
-// letter goes, and what has failed again is for another run.
-func (r *replaying) once(ctx context.Context, in *Selection) []Case {
-	var cases, copies []Case
-	for _, c := range in.Cases {
-		switch generation, was := r.generations[c.DeliveryID]; {
-		case !was:
-			cases = append(cases, c)
-		case c.Generation <= generation:
-			copies = append(copies, c)
-		default:
-			r.result.Again++
-		}
-	}
-	if len(copies) > 0 {
-		in.Hold.Remove(ctx, copies, func(c Case, err error) {
-			if err == nil {
-				r.result.Copies += c.Count()
-			}
-		})
-	}
-	return cases
-}
-
-// notTooOften leaves out what has been replayed too often.
-func (r *replaying) notTooOften(cases []Case) []Case {
-	if r.Force {
-		return cases
-	}
-	var kept []Case
-	for _, c := range cases {
-		if c.ReplayCount() < MostReplays {
-			kept = append(kept, c)
-			continue
-		}
-		r.result.TooOften++
-		r.stays(c, ErrTooOften)
-	}
-	return kept
-}
-
-// remembered leaves out what is older than the ledger remembers what is done, and
-// not in it.
-func (r *replaying) remembered(ctx context.Context, cases []Case) ([]Case, error) {
-	var old []string
-	for _, c := range cases {
-		if r.now().Sub(c.DiedAt()) > ledger.RetainDone && !r.Settlement.CreateAgain {
-			old = append(old, c.DeliveryID)
-		}
-	}
-	if len(old) == 0 {
-		return cases, nil
-	}
-	known, err := r.entries(ctx, old)
-	if err != nil {
-		return nil, err
-	}
-	var kept []Case
-	for _, c := range cases {
-		if _, ok := known[c.DeliveryID]; ok || !slices.Contains(old, c.DeliveryID) {
-			kept = append(kept, c)
-			continue
-		}
-		r.result.Forgotten++
-		r.stays(c, ErrForgotten)
-	}
-	return kept, nil
-}
-
-// correct applies the corrections. What is not right afterwards is left out.
-func (r *replaying) correct(cases []Case) ([]Case, error) {
-	if len(r.Sets) == 0 {
-		return cases, nil
-	}
-	var right []Case
-	for _, c := range cases {
-		changes, err := Edit(&c.Letter, r.Sets, r.Checker, r.now())
-		if r.Edited != nil {
-			if err := r.Edited(c, changes, err); err != nil {
-				return nil, err
-			}
-		}
-		if err == nil {
-			c.corrected = changes
-			right = append(right, c)
-		}
-	}
-	return right, nil
-}
-
 // errWentOn says that a letter which no queue has was replayed by another, or dropped.
 var errWentOn = errors.New("is not a dead letter any more")
 
@@ -321,38 +196,4 @@ func (r *replaying) stays(c Case, err error) {
 	if r.Stays != nil {
 		r.Stays(c, err)
 	}
-}
-
-// DryRun returns the requests that a replay would make, by the mapping of the
-// options' Checker. Nothing is sent, settled or written down, and no letter is taken
-// in hand.
-func (d *Desk) DryRun(ctx context.Context, o ReplayOptions) ([]Request, error) {
-	if o.Checker == nil {
-		return nil, errors.New("a dry run needs a mapping")
-	}
-	r := &replaying{Desk: d, ReplayOptions: o}
-	in, err := d.Look(ctx, Wish{Filter: o.Filter, Bodies: true})
-	if err != nil {
-		return nil, err
-	}
-	cases, err := r.toGo(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	known, err := d.entries(ctx, deliveryIDs(cases))
-	if err != nil {
-		return nil, err
-	}
-	requests := make([]Request, len(cases))
-	for i, c := range cases {
-		entry, found := known[c.DeliveryID]
-		if err := o.Settlement.check(c.DeliveryID, entry, found, d.now()); err != nil {
-			return nil, err
-		}
-		entry, _ = o.Settlement.apply(entry, d.now())
-		if requests[i], err = Preview(o.Checker, c.Letter, entry); err != nil {
-			return nil, fmt.Errorf("preview the replay of %s: %w", queue.ShortID(c.DeliveryID), err)
-		}
-	}
-	return requests, nil
 }

@@ -34,7 +34,7 @@ func (h *Hold) Replay(ctx context.Context, cases []Case, rate float64, done func
 		size = min(batchEntries, max(1, int(rate)))
 	}
 	work := &replay{Hold: h, done: done, pace: pace{rate: rate}}
-	inLanes(chunks(cases, size, func(c Case) int {
+	sideBySide(home.Connections, chunks(cases, size, func(c Case) int {
 		return messageBytes(c.Body, c.deliveryAttributes(c.ReplayCount()+1))
 	}), func(cases []Case) { work.batch(ctx, cases) })
 }
@@ -158,7 +158,7 @@ func sendLetters(ctx context.Context, api home.Queues, url string, n int, messag
 // one after the other.
 func (h *Hold) Remove(ctx context.Context, cases []Case, done func(Case, error)) {
 	var mu sync.Mutex
-	inLanes(chunks(cases, batchEntries, nothing), func(cases []Case) {
+	sideBySide(home.Connections, chunks(cases, batchEntries, nothing), func(cases []Case) {
 		errs := h.remove(ctx, cases)
 		mu.Lock()
 		defer mu.Unlock()
@@ -216,7 +216,7 @@ func (q *Queue) remove(ctx context.Context, receipts []string) []error {
 // each, one after the other.
 func (q *Queue) Add(ctx context.Context, letters []Letter, done func(Letter, error)) {
 	var mu sync.Mutex
-	inLanes(chunks(letters, batchEntries, func(l Letter) int { return messageBytes(l.Body, l.attributes()) }), func(letters []Letter) {
+	sideBySide(home.Connections, chunks(letters, batchEntries, func(l Letter) int { return messageBytes(l.Body, l.attributes()) }), func(letters []Letter) {
 		errs, _ := sendLetters(ctx, q.API, q.URL, len(letters), func(i int) (string, map[string]types.MessageAttributeValue) {
 			return letters[i].Body, letters[i].attributes()
 		})

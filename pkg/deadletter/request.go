@@ -2,6 +2,7 @@ package deadletter
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -92,4 +93,38 @@ func Preview(c *preview.Checker, l Letter, e ledger.Entry) (Request, error) {
 		result.Attachments = ledger.Lacking(e, result.Attachments, func(f preview.File) string { return f.Element })
 	}
 	return result, nil
+}
+
+// DryRun returns the requests that a replay would make, by the mapping of the
+// options' Checker. Nothing is sent, settled or written down, and no letter is taken
+// in hand.
+func (d *Desk) DryRun(ctx context.Context, o ReplayOptions) ([]Request, error) {
+	if o.Checker == nil {
+		return nil, errors.New("a dry run needs a mapping")
+	}
+	r := &replaying{Desk: d, ReplayOptions: o}
+	in, err := d.Look(ctx, Wish{Filter: o.Filter, Bodies: true})
+	if err != nil {
+		return nil, err
+	}
+	cases, err := r.toGo(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	known, err := d.entries(ctx, deliveryIDs(cases))
+	if err != nil {
+		return nil, err
+	}
+	requests := make([]Request, len(cases))
+	for i, c := range cases {
+		entry, found := known[c.DeliveryID]
+		if err := o.Settlement.check(c.DeliveryID, entry, found, d.now()); err != nil {
+			return nil, err
+		}
+		entry, _ = o.Settlement.apply(entry, d.now())
+		if requests[i], err = Preview(o.Checker, c.Letter, entry); err != nil {
+			return nil, fmt.Errorf("preview the replay of %s: %w", queue.ShortID(c.DeliveryID), err)
+		}
+	}
+	return requests, nil
 }

@@ -37,18 +37,10 @@ type Shown struct {
 // means. The filter has that id. check may be nil: without it there is no request.
 // The letter stays in its place.
 func (d *Desk) Show(ctx context.Context, filter Filter, check *preview.Checker) (*Shown, error) {
-	in, err := d.Look(ctx, Wish{Filter: filter, Payloads: true, Bodies: true})
+	c, err := d.one(ctx, Wish{Filter: filter, Payloads: true, Bodies: true})
 	if err != nil {
 		return nil, err
 	}
-	missing, err := in.Missing(filter.IDs)
-	if err != nil {
-		return nil, err
-	}
-	if len(missing) > 0 {
-		return nil, d.NoLetter(ctx, missing[0], in)
-	}
-	c := in.Cases[0]
 	known, err := d.entries(ctx, []string{c.DeliveryID})
 	if err != nil {
 		return nil, err
@@ -75,6 +67,22 @@ func (d *Desk) Show(ctx context.Context, filter Filter, check *preview.Checker) 
 		shown.Request = &request
 	}
 	return shown, nil
+}
+
+// one looks at the letter that the filter's id means.
+func (d *Desk) one(ctx context.Context, w Wish) (Case, error) {
+	in, err := d.Look(ctx, w)
+	if err != nil {
+		return Case{}, err
+	}
+	missing, err := in.Missing(w.Filter.IDs)
+	if err != nil {
+		return Case{}, err
+	}
+	if len(missing) > 0 {
+		return Case{}, d.NoLetter(ctx, missing[0], in)
+	}
+	return in.Cases[0], nil
 }
 
 // NoLetter says that there is no such letter in a selection, and what the ledger

@@ -1,0 +1,131 @@
+package deadletter
+
+import (
+	"context"
+	"slices"
+
+	"fairbridge/pkg/ledger"
+)
+
+// next takes letters in hand and returns those that are to go.
+func (r *replaying) next(ctx context.Context, hold *Hold, w Wish) (*Selection, []Case, error) {
+	in, err := r.selectMore(ctx, hold, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	cases, err := r.toGo(ctx, in)
+	return in, cases, err
+}
+
+// toGo returns those of a selection that are to go.
+func (r *replaying) toGo(ctx context.Context, in *Selection) ([]Case, error) {
+	r.result.More = in.More
+	if !in.More && r.Looked != nil {
+		if err := r.Looked(ctx, in); err != nil {
+			return nil, err
+		}
+	}
+	cases, err := r.remembered(ctx, r.notTooOften(r.once(ctx, in)))
+	if err != nil {
+		return nil, err
+	}
+	return r.correct(cases)
+}
+
+func (r *replaying) wish() Wish {
+	w := Wish{Filter: r.Filter, Payloads: r.Confirm != nil, Entries: r.Confirm != nil, Bodies: true}
+	if len(r.Filter.IDs) == 0 && r.Confirm == nil {
+		w.Most = atOnce
+	}
+	return w
+}
+
+// once leaves out the deliveries that this run has replayed: another copy of the
+// letter goes, and what has failed again is for another run.
+func (r *replaying) once(ctx context.Context, in *Selection) []Case {
+	var cases, copies []Case
+	for _, c := range in.Cases {
+		switch generation, was := r.generations[c.DeliveryID]; {
+		case !was:
+			cases = append(cases, c)
+		case c.Generation <= generation:
+			copies = append(copies, c)
+		default:
+			r.result.Again++
+		}
+	}
+	if len(copies) > 0 {
+		in.Hold.Remove(ctx, copies, func(c Case, err error) {
+			if err == nil {
+				r.result.Copies += c.Count()
+			}
+		})
+	}
+	return cases
+}
+
+// notTooOften leaves out what has been replayed too often.
+func (r *replaying) notTooOften(cases []Case) []Case {
+	if r.Force {
+		return cases
+	}
+	var kept []Case
+	for _, c := range cases {
+		if c.ReplayCount() < MostReplays {
+			kept = append(kept, c)
+			continue
+		}
+		r.result.TooOften++
+		r.stays(c, ErrTooOften)
+	}
+	return kept
+}
+
+// remembered leaves out what is older than the ledger remembers what is done, and
+// not in it.
+func (r *replaying) remembered(ctx context.Context, cases []Case) ([]Case, error) {
+	var old []string
+	for _, c := range cases {
+		if r.now().Sub(c.DiedAt()) > ledger.RetainDone && !r.Settlement.CreateAgain {
+			old = append(old, c.DeliveryID)
+		}
+	}
+	if len(old) == 0 {
+		return cases, nil
+	}
+	known, err := r.entries(ctx, old)
+	if err != nil {
+		return nil, err
+	}
+	var kept []Case
+	for _, c := range cases {
+		if _, ok := known[c.DeliveryID]; ok || !slices.Contains(old, c.DeliveryID) {
+			kept = append(kept, c)
+			continue
+		}
+		r.result.Forgotten++
+		r.stays(c, ErrForgotten)
+	}
+	return kept, nil
+}
+
+// correct applies the corrections. What is not right afterwards is left out.
+func (r *replaying) correct(cases []Case) ([]Case, error) {
+	if len(r.Sets) == 0 {
+		return cases, nil
+	}
+	var right []Case
+	for _, c := range cases {
+		changes, err := Edit(&c.Letter, r.Sets, r.Checker, r.now())
+		if r.Edited != nil {
+			if err := r.Edited(c, changes, err); err != nil {
+				return nil, err
+			}
+		}
+		if err == nil {
+			c.corrected = changes
+			right = append(right, c)
+		}
+	}
+	return right, nil
+}
