@@ -3,6 +3,7 @@ package sqlitedb
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 )
 
 // connector opens connections whose errors all go through judge, so that damage is noticed
@@ -29,12 +30,56 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, c.judge(err)
 	}
-	return &conn{opened.(sqliteConn), c.judge}, nil
+	return &conn{opened.(sqliteConn), c.judge, map[string]*stmt{}}, nil
 }
 
+// conn keeps its statements prepared: SQLite's compiler would otherwise take about
+// half of the time that a small read or write does. As any driver's connection, it is
+// used by one goroutine at a time.
 type conn struct {
 	sqliteConn
 	judge func(error) error
+	idle  map[string]*stmt // those that nobody uses now, by their text
+}
+
+// maxStatements bounds how many statements a connection keeps. FairBridge has some
+// fifty; a text that is put together anew each time must not fill the memory.
+const maxStatements = 64
+
+// take returns a statement that is the caller's until it is kept or closed.
+func (c *conn) take(ctx context.Context, query string) (*stmt, error) {
+	if s := c.idle[query]; s != nil {
+		delete(c.idle, query)
+		return s, nil
+	}
+	s, err := c.sqliteConn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, c.judge(err)
+	}
+	return &stmt{s.(sqliteStmt), c.judge}, nil
+}
+
+// keep takes back a statement that has been executed, and returns what went wrong;
+// a statement that failed is not kept.
+func (c *conn) keep(query string, s *stmt, err error) error {
+	if err == nil && c.idle[query] == nil && len(c.idle) < maxStatements {
+		c.idle[query] = s
+		return nil
+	}
+	if closed := s.Close(); err == nil {
+		err = c.judge(closed)
+	}
+	return err
+}
+
+// Close implements [driver.Conn]. SQLite would keep the file open for a statement.
+func (c *conn) Close() error {
+	var errs []error
+	for _, s := range c.idle {
+		errs = append(errs, c.judge(s.Close()))
+	}
+	clear(c.idle)
+	return errors.Join(append(errs, c.sqliteConn.Close())...)
 }
 
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
@@ -46,25 +91,39 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	s, err := c.sqliteConn.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, c.judge(err)
-	}
-	return &stmt{s.(sqliteStmt), c.judge}, nil
+	return c.take(ctx, query)
 }
 
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	r, err := c.sqliteConn.ExecContext(ctx, query, args)
-	return r, c.judge(err)
+	s, err := c.take(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.ExecContext(ctx, args)
+	return r, c.keep(query, s, err)
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	r, err := c.sqliteConn.QueryContext(ctx, query, args)
+	s, err := c.take(ctx, query)
 	if err != nil {
-		return nil, c.judge(err)
+		return nil, err
 	}
-	return &rows{r, c.judge}, nil
+	r, err := s.QueryContext(ctx, args)
+	if err != nil {
+		return nil, c.keep(query, s, err)
+	}
+	return &keptRows{r, c, query, s}, nil
 }
+
+// keptRows gives its statement back when it is closed.
+type keptRows struct {
+	driver.Rows
+	conn  *conn
+	query string
+	stmt  *stmt
+}
+
+func (r *keptRows) Close() error { return r.conn.keep(r.query, r.stmt, r.Rows.Close()) }
 
 type tx struct {
 	driver.Tx

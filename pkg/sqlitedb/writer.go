@@ -48,8 +48,6 @@ type writer struct {
 	give  func(*FileError)
 	// gone is why the file is lost, for callers that were waiting already.
 	gone error
-	// statements belong to the writer, and to the function that it runs.
-	statements statements
 
 	mu      sync.RWMutex // held for reading while a caller is in do
 	closed  bool
@@ -59,7 +57,6 @@ type writer struct {
 func startWriter(ctx context.Context, pool *sql.DB, guard *guard, give func(*FileError)) *writer {
 	w := &writer{
 		ctx: ctx, pool: pool, jobs: make(chan *job), idle: make(chan struct{}), guard: guard, give: give,
-		statements: statements{all: map[string]*sql.Stmt{}},
 	}
 	go w.run()
 	return w
@@ -96,7 +93,6 @@ func (w *writer) run() {
 		batch := w.gather(first)
 		for len(batch) > 0 {
 			batch = w.commit(batch)
-			w.statements.prepare(w.ctx, w.pool)
 		}
 	}
 }
@@ -206,7 +202,7 @@ func (w *writer) begin(batch []*job) (*Tx, []*job, error) {
 		}
 		tx, err := w.pool.BeginTx(w.ctx, nil)
 		if err == nil {
-			return &Tx{Tx: tx, statements: &w.statements, bound: map[string]*sql.Stmt{}}, batch, nil
+			return tx, batch, nil
 		}
 		if !isBusy(err) || time.Now().After(deadline) {
 			return nil, batch, fmt.Errorf("begin: %w", err)
