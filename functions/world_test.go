@@ -48,15 +48,20 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{testfairy: testfairysim.New(testfairysim.Options{})}
+	w := &world{testfairy: testfairysim.New(testfairysim.Config{})}
 
 	file, err := sqlitedb.Open(t.Context(), filepath.Join(t.TempDir(), "queues.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = file.Close() })
-	w.queues = embedded.NewSQS(file, time.Now)
-	parameters := embedded.NewSSM(file, time.Now, func(string) string { return "" })
+	if w.queues, err = embedded.NewSQS(embedded.SQSConfig{DB: file}); err != nil {
+		t.Fatal(err)
+	}
+	parameters, err := embedded.NewSSM(embedded.SSMConfig{DB: file})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, value := range map[string]string{secrets.WebhookToken: webhookToken, secrets.CentercodeAPIKey: apiKey} {
 		_, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{
 			Name: aws.String(secrets.DefaultPrefix + name), Value: aws.String(value), Type: ssmtypes.ParameterTypeSecureString,
@@ -68,7 +73,7 @@ func newWorld(t *testing.T) *world {
 	w.dead = w.createQueue(t, embedded.Queue{Name: "dead", VisibilityTimeout: time.Minute, Retention: time.Hour})
 	w.work = w.createQueue(t, embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour, MaxReceiveCount: 8, DeadLetterQueue: "dead"})
 
-	if w.centercode, err = centercodesim.New(centercodesim.Options{APIKeys: []string{apiKey}, Projects: map[string][]string{"DEMO": {"testfairy"}}}); err != nil {
+	if w.centercode, err = centercodesim.New(centercodesim.Config{APIKeys: []string{apiKey}, Projects: map[string][]string{"DEMO": {"testfairy"}}}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.centercode.Close() })

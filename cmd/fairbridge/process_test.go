@@ -64,11 +64,11 @@ const centercodeKey = "k3y-that-nobody-may-see"
 // of a bridge between them.
 func newFarEnd(t *testing.T, extra string) *farEnd {
 	t.Helper()
-	center, err := centercodesim.New(centercodesim.Options{APIKeys: []string{centercodeKey}})
+	center, err := centercodesim.New(centercodesim.Config{APIKeys: []string{centercodeKey}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &farEnd{center: center, testfairy: testfairysim.New(testfairysim.Options{})}
+	f := &farEnd{center: center, testfairy: testfairysim.New(testfairysim.Config{})}
 	centerServer, sourceServer := f.serve(center.Handler()), f.serve(f.testfairy.Handler())
 	t.Cleanup(func() {
 		center.Close()

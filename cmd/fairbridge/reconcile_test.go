@@ -102,7 +102,7 @@ func TestReconcile(t *testing.T) {
 // TestReconcileWithoutAList: the REST API is gone, or is to go.
 func TestReconcileWithoutAList(t *testing.T) {
 	h := newLetterHome(t)
-	server := testfairysim.New(testfairysim.Options{NewPlatform: true, Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)})
+	server := testfairysim.New(testfairysim.Config{NewPlatform: true, Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)})
 	srv := httptest.NewServer(server.Handler())
 	t.Cleanup(srv.Close)
 	t.Setenv(userVariable, testfairyUser)

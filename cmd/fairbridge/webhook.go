@@ -72,7 +72,7 @@ func (a *account) client(ctx context.Context, t *home.Home, at *place) (*api.Cli
 	if !ok {
 		base = a.base
 	}
-	client, err := api.New(base, api.Credentials{User: a.user, Key: key}, nil)
+	client, err := api.New(api.Config{BaseURL: base, Credentials: api.Credentials{User: a.user, Key: key}})
 	if errors.Is(err, api.ErrInvalidBase) {
 		return nil, usage("--testfairy must be us, eu, legacy or an https URL")
 	}

@@ -24,7 +24,7 @@ func newDashboard(t *testing.T) (*cloud, *testfairysim.Server) {
 	c := newCloud(t)
 	c.put(t, secrets.TestFairyAPIKey, testfairyKey)
 	c.put(t, secrets.WebhookToken, webhookToken)
-	server := testfairysim.New(testfairysim.Options{Account: testfairyUser, APIKey: testfairyKey})
+	server := testfairysim.New(testfairysim.Config{Account: testfairyUser, APIKey: testfairyKey})
 	srv := httptest.NewServer(server.Handler())
 	t.Cleanup(srv.Close)
 	t.Setenv(userVariable, testfairyUser)
@@ -91,19 +91,19 @@ func TestWebhookRegister(t *testing.T) {
 func TestWebhookOnTheNewPlatform(t *testing.T) {
 	newDashboard(t)
 	for _, tt := range []struct {
-		options testfairysim.Options
+		options testfairysim.Config
 		path    string
 		fault   testfairysim.Fault
 		args    []string
 		code    int
 		said    bool
 	}{
-		{testfairysim.Options{NewPlatform: true, Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)}, "", testfairysim.Fault{}, nil, exitLeft, true},
-		{testfairysim.Options{Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)}, "", testfairysim.Fault{}, nil, exitDone, true},
-		{testfairysim.Options{Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)}, "", testfairysim.Fault{}, []string{"--events", "upload"}, exitDone, false},
-		{testfairysim.Options{}, "/api/1/webhooks/", testfairysim.Fault{Status: 410}, nil, exitLeft, true},
-		{testfairysim.Options{}, "/api/1/webhooks/", testfairysim.Fault{Status: 500}, nil, exitLeft, false},
-		{testfairysim.Options{}, "", testfairysim.Fault{}, nil, exitDone, false},
+		{testfairysim.Config{NewPlatform: true, Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)}, "", testfairysim.Fault{}, nil, exitLeft, true},
+		{testfairysim.Config{Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)}, "", testfairysim.Fault{}, nil, exitDone, true},
+		{testfairysim.Config{Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)}, "", testfairysim.Fault{}, []string{"--events", "upload"}, exitDone, false},
+		{testfairysim.Config{}, "/api/1/webhooks/", testfairysim.Fault{Status: 410}, nil, exitLeft, true},
+		{testfairysim.Config{}, "/api/1/webhooks/", testfairysim.Fault{Status: 500}, nil, exitLeft, false},
+		{testfairysim.Config{}, "", testfairysim.Fault{}, nil, exitDone, false},
 	} {
 		server := testfairysim.New(tt.options)
 		if tt.path != "" {

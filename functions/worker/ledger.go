@@ -2,20 +2,36 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
+	"fairbridge/functions/internal/env"
 	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/mapping"
 )
 
-// nowRuns begins to write down which mapping runs here, and sends how that ended.
-// The handler does without.
-func nowRuns(l *ledger.Ledger, config *mapping.Config) <-chan error {
-	written := make(chan error, 1)
+// openLedger opens the ledger, and the table that the breaker shares with it.
+func openLedger(settings env.WorkerSettings) (*dynamo.Store, *ledger.Ledger, error) {
+	table, err := dynamo.New(dynamo.Config{API: newTable(settings.AWS), Table: settings.LedgerTable})
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := ledger.New(ledger.Config{Store: table})
+	return table, l, err
+}
+
+// nowRuns begins to write down which mapping runs here, and closes the channel once it
+// has ended. The handler does without.
+func nowRuns(l *ledger.Ledger, config *mapping.Config, log *slog.Logger) <-chan struct{} {
+	written := make(chan struct{})
 	go func() {
+		defer close(written)
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
-		written <- l.NowRuns(ctx, ledger.Running{Hash: config.Hash()}, string(config.Document()))
+		if err := l.NowRuns(ctx, ledger.Running{Hash: config.Hash()}, string(config.Document())); err != nil {
+			log.Warn("the mapping was not written into the ledger: a dry run cannot show what runs here", "err", err)
+		}
 	}()
 	return written
 }

@@ -12,8 +12,6 @@ import (
 	"fairbridge/functions/internal/env"
 	"fairbridge/functions/internal/parameters"
 	"fairbridge/pkg/breaker"
-	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/telemetry"
 	"fairbridge/pkg/worker"
@@ -44,12 +42,11 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	table := dynamo.New(newTable(settings.AWS), settings.LedgerTable)
-	remembered, err := ledger.New(ledger.Config{Store: table})
+	table, remembered, err := openLedger(settings)
 	if err != nil {
 		return nil, err
 	}
-	written := nowRuns(remembered, config) // meanwhile, as the secret
+	written := nowRuns(remembered, config, log) // meanwhile, as the secret
 	runs, err := worker.NewMapping(worker.MappingConfig{Config: config})
 	if err != nil {
 		return nil, err
@@ -59,9 +56,7 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 		return nil, err
 	}
 	<-fetched // as in ingest
-	if err := <-written; err != nil {
-		log.Warn("the mapping was not written into the ledger: a dry run cannot show what runs here", "err", err)
-	}
+	<-written
 	return worker.New(worker.Config{
 		WorkQueueURL: settings.QueueURL, DeadLetterQueueURL: settings.DeadLetterQueueURL,
 		Mapping: runs, Ledger: remembered, Breaker: health, Secrets: stored,

@@ -41,7 +41,10 @@ func start(t *testing.T) (aws.Config, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = file.Close() })
-	queues := embedded.NewSQS(file, time.Now)
+	queues, err := embedded.NewSQS(embedded.SQSConfig{DB: file})
+	if err != nil {
+		t.Fatal(err)
+	}
 	url, err := queues.CreateQueue(t.Context(), embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour})
 	if err != nil {
 		t.Fatal(err)

@@ -35,13 +35,13 @@ var simulatedHosts = []string{
 }
 
 func startSimulator(ctx context.Context, c Config) (*simulator, error) {
-	center, err := centercodesim.New(centercodesim.Options{
+	center, err := centercodesim.New(centercodesim.Config{
 		APIKeys: []string{simulatorKey}, Dir: filepath.Join(c.Folder, "simulator"), FileElements: c.Mapping.FileElements(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	sim := &simulator{centercode: center, testfairy: testfairysim.New(testfairysim.Options{})}
+	sim := &simulator{centercode: center, testfairy: testfairysim.New(testfairysim.Config{})}
 	if sim.listener, err = listen(ctx, c.Simulator); err != nil {
 		return nil, &ListenError{For: ForSimulator, Err: err}
 	}

@@ -98,7 +98,7 @@ type station struct {
 
 func newStation(t *testing.T, at site) *station {
 	t.Helper()
-	center, err := centercodesim.New(centercodesim.Options{APIKeys: []string{"key"}, PageRows: 1000})
+	center, err := centercodesim.New(centercodesim.Config{APIKeys: []string{"key"}, PageRows: 1000})
 	s := &station{
 		T: t, site: at, sky: &sky{}, center: center,
 		results: map[worker.Result]int{}, warned: map[string]int{}, took: map[string][]time.Duration{},

@@ -20,7 +20,7 @@ func lookup(value string) centercode.Lookup {
 }
 
 func TestFindTicket(t *testing.T) {
-	sim := start(t, centercodesim.Options{PageRows: 3})
+	sim := start(t, centercodesim.Config{PageRows: 3})
 	c := newClient(t, sim.URL)
 	if id, found, err := c.FindTicket(t.Context(), lookup("id-1")); id != "" || found || err != nil {
 		t.Errorf("in an empty package: %q, %v, %v", id, found, err)
@@ -80,7 +80,7 @@ func TestFindTicketFaults(t *testing.T) {
 		{centercodesim.Fault{Status: 302}, 302, false},
 	}
 	for _, tt := range tests {
-		sim := start(t, centercodesim.Options{})
+		sim := start(t, centercodesim.Config{})
 		sim.Inject(tt.fault)
 		_, found, err := newClient(t, sim.URL).FindTicket(t.Context(), lookup("id-1"))
 		if e := apiError(t, err); found || e.Op != centercode.OpFindTicket || e.Status != tt.status || e.Lost || e.Permanent() != tt.permanent {

@@ -49,7 +49,7 @@ func TestRefusalWithinSuccess(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.answer, func(t *testing.T) {
 			t.Parallel()
-			sim, c, endpoint := withTicket(t, centercodesim.Options{})
+			sim, c, endpoint := withTicket(t, centercodesim.Config{})
 			sim.Inject(centercodesim.Fault{Answer: tt.answer, Times: -1})
 			check := func(op string, err error) {
 				t.Helper()
@@ -73,7 +73,7 @@ func TestRefusalWithinSuccess(t *testing.T) {
 
 // TestStatusWithinSuccess: a refusal's own status says what to do about it.
 func TestStatusWithinSuccess(t *testing.T) {
-	sim := start(t, centercodesim.Options{})
+	sim := start(t, centercodesim.Config{})
 	for _, tt := range []struct {
 		answer         string
 		status         int
@@ -98,7 +98,7 @@ func TestStatusWithinSuccess(t *testing.T) {
 
 // TestNoRefusal: what looks like a refusal and is none.
 func TestNoRefusal(t *testing.T) {
-	sim := start(t, centercodesim.Options{})
+	sim := start(t, centercodesim.Config{})
 	for _, answer := range []string{
 		`{}`, `[]`, `null`, `"created"`, `{"id":7,"status":"New"}`, `{"id":7,"status":200}`, `{"id":7,"ticket":{"status":"failed"}}`,
 		`{"id":7,"error":null,"errors":[],"fault":{},"errorCode":0,"errcode":"0","success":true}`, `{"id":7,"error":"","errors":false}`,

@@ -47,7 +47,7 @@ func TestAddFileSentAgain(t *testing.T) {
 	const mib = 1 << 20
 	for _, size := range []int64{0, 1000, 64 << 10, mib, mib + 1, 3*mib + 7} {
 		for _, known := range []bool{true, false} {
-			for name, o := range map[string]centercodesim.Options{
+			for name, o := range map[string]centercodesim.Config{
 				"Expect refused":            {RefuseExpect: true},
 				"length wanted":             {RefuseChunked: true},
 				"Expect refused and length": {RefuseExpect: true, RefuseChunked: true},
@@ -85,7 +85,7 @@ func TestAddFileSentAgain(t *testing.T) {
 // TestAddFileWithoutALength: a length that is wanted and cannot be found out is a
 // refusal, and a source that breaks on the way to it is the source's fault.
 func TestAddFileWithoutALength(t *testing.T) {
-	sim, _, endpoint := withTicket(t, centercodesim.Options{RefuseChunked: true})
+	sim, _, endpoint := withTicket(t, centercodesim.Config{RefuseChunked: true})
 	c, err := centercode.New(centercode.Config{BaseURL: sim.URL, TempDir: filepath.Join(t.TempDir(), "is not there")})
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestAddFileMoved(t *testing.T) {
 						arrived = sha(f)
 						w.WriteHeader(http.StatusNoContent)
 					})
-					sim, _, endpoint := withTicket(t, centercodesim.Options{})
+					sim, _, endpoint := withTicket(t, centercodesim.Config{})
 					config := centercode.Config{BaseURL: sim.URL}
 					if listed {
 						config.Hosts = []string{strings.TrimPrefix(store.URL, "http://")}
@@ -235,7 +235,7 @@ func TestAddFileMovedNowhere(t *testing.T) {
 		"not encrypted": "http://beta.example.com/x", "no location": "", "with a password": "https://a:b@beta.example.com/x", "around and around": "self",
 	} {
 		t.Run(name, func(t *testing.T) {
-			sim, c, endpoint := withTicket(t, centercodesim.Options{})
+			sim, c, endpoint := withTicket(t, centercodesim.Config{})
 			if location == "self" {
 				location = endpoint
 			}

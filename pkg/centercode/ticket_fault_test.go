@@ -65,7 +65,7 @@ func TestCreateTicketFaults(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			sim := start(t, centercodesim.Options{})
+			sim := start(t, centercodesim.Config{})
 			sim.Inject(tt.fault)
 			ticket, err := newClient(t, sim.URL).CreateTicket(t.Context(), ticketRequest(`{}`))
 			if err == nil {
@@ -174,7 +174,7 @@ func TestCreateTicketCancelledWhileWaiting(t *testing.T) {
 // TestStaleConnection: a server that closed an idle connection has not got the
 // ticket, and it is sent on a new one.
 func TestStaleConnection(t *testing.T) {
-	sim := start(t, centercodesim.Options{})
+	sim := start(t, centercodesim.Config{})
 	c := newClient(t, sim.URL)
 	for range 3 {
 		sim.Inject(centercodesim.Fault{Op: centercodesim.OpPackage, Drop: true})

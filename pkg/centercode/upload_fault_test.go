@@ -40,7 +40,7 @@ func TestAddFileSourceFault(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			sim, c, endpoint := withTicket(t, centercodesim.Options{})
+			sim, c, endpoint := withTicket(t, centercodesim.Config{})
 			_, err := c.AddFile(t.Context(), file(endpoint, tt.size, tt.body))
 			var source *centercode.SourceError
 			if !errors.As(err, &source) || tt.is != nil && !errors.Is(err, tt.is) || strings.Contains(err.Error(), "Signature") {
@@ -92,7 +92,7 @@ func TestAddFileFaults(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			sim, c, endpoint := withTicket(t, centercodesim.Options{})
+			sim, c, endpoint := withTicket(t, centercodesim.Config{})
 			tt.fault.Op = centercodesim.OpFile
 			sim.Inject(tt.fault)
 			const size = 64 << 20 // more than the buffers on the way hold
@@ -114,7 +114,7 @@ func TestAddFileFaults(t *testing.T) {
 // TestAddFileRefusedBeforeItIsSent: with Expect: 100-continue a refusal costs no
 // upload.
 func TestAddFileRefusedBeforeItIsSent(t *testing.T) {
-	_, c, endpoint := withTicket(t, centercodesim.Options{MaxFileBytes: 1 << 20})
+	_, c, endpoint := withTicket(t, centercodesim.Config{MaxFileBytes: 1 << 20})
 	const size = 8 << 20
 	written, err := c.AddFile(t.Context(), file(endpoint, size, pattern(size)))
 	if e := apiError(t, err); e.Status != 413 || written != 0 {
@@ -159,7 +159,7 @@ func TestAddFileRefusedAndHungUp(t *testing.T) {
 }
 
 func TestAddFileCancelled(t *testing.T) {
-	_, c, endpoint := withTicket(t, centercodesim.Options{})
+	_, c, endpoint := withTicket(t, centercodesim.Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	source := io.MultiReader(pattern(2<<20), readerFunc(func([]byte) (int, error) {
@@ -227,7 +227,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // TestAddFileDoesNotReadAfterwards: when AddFile has returned, the source is the
 // caller's again.
 func TestAddFileDoesNotReadAfterwards(t *testing.T) {
-	sim, c, endpoint := withTicket(t, centercodesim.Options{})
+	sim, c, endpoint := withTicket(t, centercodesim.Config{})
 	for range 20 {
 		sim.Inject(centercodesim.Fault{Op: centercodesim.OpFile, Status: 500, ReadFirst: 1 << 20})
 		over := false // unguarded: the race detector watches it
@@ -246,7 +246,7 @@ func TestAddFileDoesNotReadAfterwards(t *testing.T) {
 }
 
 func TestAddFileOverTLS(t *testing.T) {
-	sim, err := centercodesim.New(centercodesim.Options{})
+	sim, err := centercodesim.New(centercodesim.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func sha(r io.Reader) string {
 }
 
 // withTicket starts a simulator that has a ticket, and returns its file endpoint.
-func withTicket(t *testing.T, o centercodesim.Options) (*centercodesim.Server, *centercode.Client, string) {
+func withTicket(t *testing.T, o centercodesim.Config) (*centercodesim.Server, *centercode.Client, string) {
 	t.Helper()
 	sim := start(t, o)
 	c := newClient(t, sim.URL)
@@ -72,7 +72,7 @@ func TestAddFile(t *testing.T) {
 				"as a bytes.Reader": func() io.Reader { b, _ := io.ReadAll(pattern(size)); return bytes.NewReader(b) },
 			} {
 				t.Run(fmt.Sprintf("%d bytes, length known %v, %s", size, known, name), func(t *testing.T) {
-					sim, c, endpoint := withTicket(t, centercodesim.Options{RefuseChunked: known || size <= 1<<20})
+					sim, c, endpoint := withTicket(t, centercodesim.Config{RefuseChunked: known || size <= 1<<20})
 					r := file(endpoint, size, source())
 					if !known {
 						r.Size = -1

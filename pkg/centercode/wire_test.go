@@ -18,7 +18,7 @@ import (
 // apiKey is one that has to be escaped in a URL.
 const apiKey = "S3cret+/Key=&x"
 
-func start(t *testing.T, o centercodesim.Options) *centercodesim.Server {
+func start(t *testing.T, o centercodesim.Config) *centercodesim.Server {
 	t.Helper()
 	o.APIKeys = []string{apiKey}
 	s, err := centercodesim.Start(t.Context(), o)
@@ -90,7 +90,7 @@ func TestNew(t *testing.T) {
 func TestCreateTicketAndAddFileInEveryShape(t *testing.T) {
 	for _, shape := range centercodesim.Shapes {
 		t.Run(string(shape), func(t *testing.T) {
-			sim := start(t, centercodesim.Options{Shape: shape, FileElements: []string{"screenshot", "log 1"}})
+			sim := start(t, centercodesim.Config{Shape: shape, FileElements: []string{"screenshot", "log 1"}})
 			c := newClient(t, sim.URL)
 			ticket, err := c.CreateTicket(t.Context(), ticketRequest(`{"submitter":"alice@corporation.com","summary":"It crashes"}`))
 			if err != nil {
@@ -122,7 +122,7 @@ func TestCreateTicketAndAddFileInEveryShape(t *testing.T) {
 
 func TestCreateTicketWithoutEndpoints(t *testing.T) {
 	for _, shape := range []centercodesim.Shape{centercodesim.ShapeBare, centercodesim.ShapeLocation} {
-		sim := start(t, centercodesim.Options{Shape: shape})
+		sim := start(t, centercodesim.Config{Shape: shape})
 		ticket, err := newClient(t, sim.URL).CreateTicket(t.Context(), ticketRequest(`{}`))
 		if err != nil || ticket.ID != "1" || len(ticket.Files) != 0 {
 			t.Errorf("%s: got %+v, %v", shape, ticket, err)
@@ -131,7 +131,7 @@ func TestCreateTicketWithoutEndpoints(t *testing.T) {
 }
 
 func TestCreateTicketEscapesItsPath(t *testing.T) {
-	sim := start(t, centercodesim.Options{})
+	sim := start(t, centercodesim.Config{})
 	r := ticketRequest(`{}`)
 	r.Project, r.Source = "A/B C", "x?y#z%"
 	ticket, err := newClient(t, sim.URL).CreateTicket(t.Context(), r)
@@ -168,7 +168,7 @@ func TestCreateTicketWithoutAName(t *testing.T) {
 		"the API key as id": {Answer: `{"key":"S3cret+/Key=&x1"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sim := start(t, centercodesim.Options{})
+			sim := start(t, centercodesim.Config{})
 			fault.After = true
 			sim.Inject(fault)
 			ticket, err := newClient(t, sim.URL).CreateTicket(t.Context(), ticketRequest(`{}`))

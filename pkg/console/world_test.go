@@ -67,7 +67,7 @@ func newWorld(t *testing.T, c console.Config) *world {
 
 func newWorldIn(t *testing.T, folder string, c console.Config) *world {
 	t.Helper()
-	center, err := simulator.New(simulator.Options{APIKeys: []string{key}})
+	center, err := simulator.New(simulator.Config{APIKeys: []string{key}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/ledger/dynamo/dynamotest"
 )
 
@@ -19,7 +18,7 @@ func inBothHomes(t *testing.T, test func(*testing.T, *office)) {
 		client := dynamotest.Start(t, "ledger").Client()
 		o.home = &home.Home{
 			SQS: o.home.SQS, WorkQueueURL: o.home.WorkQueueURL, DeadLetterQueueURL: o.home.DeadLetterQueueURL,
-			Ledger: dynamo.New(client, "ledger"), History: dynamo.NewHistory(client, "ledger"),
+			Ledger: dynamotest.NewStore(t, client, "ledger"), History: dynamotest.NewHistory(t, client, "ledger"),
 		}
 		test(t, o.reopen(deadletter.Config{}))
 	})

@@ -45,7 +45,9 @@ func newWorld(t *testing.T) *world {
 		}
 	})
 	w := &world{t: t}
-	w.SQS = embedded.NewSQS(d, time.Now)
+	if w.SQS, err = embedded.NewSQS(embedded.SQSConfig{DB: d}); err != nil {
+		t.Fatal(err)
+	}
 	for name, url := range map[string]*string{"dead": &w.dead, "work": &w.work} {
 		*url, err = w.CreateQueue(ctx, embedded.Queue{Name: name, VisibilityTimeout: time.Second, Retention: 14 * 24 * time.Hour})
 		if err != nil {

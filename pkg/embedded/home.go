@@ -108,7 +108,12 @@ func Exists(dir string) bool {
 }
 
 func (h *Home) fill(ctx context.Context, c Config) (err error) {
-	h.SQS, h.SSM = NewSQS(h.DB, c.Now), NewSSM(h.DB, c.Now, c.Getenv)
+	if h.SQS, err = NewSQS(SQSConfig{DB: h.DB, Now: c.Now}); err != nil {
+		return err
+	}
+	if h.SSM, err = NewSSM(SSMConfig{DB: h.DB, Now: c.Now, Getenv: c.Getenv}); err != nil {
+		return err
+	}
 	h.Refusals = newRefusals(h.DB, c.Now)
 	if h.Ledger, err = sqlite.New(ctx, sqlite.Config{DB: h.DB, Now: c.Now}); err != nil {
 		return err

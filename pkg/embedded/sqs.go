@@ -87,11 +87,27 @@ func (q queue) cutoff(now time.Time) int64 {
 func (q queue) url() string { return queueURLPrefix + q.name }
 func (q queue) arn() string { return queueARNPrefix + q.name }
 
-// NewSQS returns the queues that are in d. clock tells the time for timestamps,
-// visibility and retention; a long poll waits in real time.
-func NewSQS(d *sqlitedb.DB, clock func() time.Time) *SQS {
-	return &SQS{db: d, now: clock, queues: map[string]queue{}}
+// SQSConfig is what queues are made of.
+type SQSConfig struct {
+	// DB holds the queues.
+	DB *sqlitedb.DB
+	// Now is the clock of timestamps, visibility and retention; a long poll waits in
+	// real time. nil is [time.Now].
+	Now func() time.Time
 }
+
+// NewSQS returns the queues that are in a database.
+func NewSQS(c SQSConfig) (*SQS, error) {
+	if c.DB == nil {
+		return nil, errNoDatabase
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &SQS{db: c.DB, now: c.Now, queues: map[string]queue{}}, nil
+}
+
+var errNoDatabase = errors.New("there is no database")
 
 // CreateQueue creates a queue, or gives the one of that name these settings,
 // and returns its URL.

@@ -46,7 +46,10 @@ func BenchmarkCycle(b *testing.B) {
 		b.Run(fmt.Sprintf("queued=%d/dead=%d", others.queued, others.dead), func(b *testing.B) {
 			d := openDB(b, filepath.Join(b.TempDir(), "test.db"))
 			c := newClock()
-			s := embedded.NewSQS(d, c.now)
+			s, err := embedded.NewSQS(embedded.SQSConfig{DB: d, Now: c.now})
+			if err != nil {
+				b.Fatal(err)
+			}
 			q := queues{SQS: s, clock: c}
 			q.deadLetter = createQueue(b, s, embedded.Queue{Name: "dead", VisibilityTimeout: time.Minute, Retention: time.Hour})
 			q.work = createQueue(b, s, embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour})

@@ -40,7 +40,9 @@ func newMachine(t *testing.T) *machine {
 
 // restart begins to work on the queue, as a process does.
 func (m *machine) restart(d *sqlitedb.DB) {
-	m.sqs = NewSQS(d, m.now)
+	var err error
+	m.sqs, err = NewSQS(SQSConfig{DB: d, Now: m.now})
+	m.must(err)
 	var last time.Duration // of the monotonic clock
 	m.sqs.clock.passed = func(time.Time, time.Time) time.Duration {
 		passed := m.up - last

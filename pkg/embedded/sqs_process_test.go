@@ -101,7 +101,10 @@ func TestMessagesOutliveTheProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := embedded.NewSQS(d, c.now)
+	s, err := embedded.NewSQS(embedded.SQSConfig{DB: d, Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
 	url := createQueue(t, s, embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour})
 	old := queues{SQS: s, clock: c, work: url}
 	old.send(t, url, "waiting")

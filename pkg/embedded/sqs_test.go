@@ -40,7 +40,11 @@ func openDB(t testing.TB, path string) *sqlitedb.DB {
 
 func openSQS(t testing.TB, path string, now func() time.Time) *embedded.SQS {
 	t.Helper()
-	return embedded.NewSQS(openDB(t, path), now)
+	s, err := embedded.NewSQS(embedded.SQSConfig{DB: openDB(t, path), Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func createQueue(t testing.TB, s *embedded.SQS, q embedded.Queue) (url string) {

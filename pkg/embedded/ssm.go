@@ -36,10 +36,28 @@ type SSM struct {
 	getenv func(string) string
 }
 
-// NewSSM returns the parameters that are in d. clock tells when a parameter was
-// changed; getenv is os.Getenv, or what stands for it in a test.
-func NewSSM(d *sqlitedb.DB, clock func() time.Time, getenv func(string) string) *SSM {
-	return &SSM{db: d, now: clock, getenv: getenv}
+// SSMConfig is what parameters are made of.
+type SSMConfig struct {
+	// DB holds the parameters.
+	DB *sqlitedb.DB
+	// Now tells when a parameter was changed; nil is [time.Now].
+	Now func() time.Time
+	// Getenv is where a parameter's override is looked for; nil for nowhere.
+	Getenv func(string) string
+}
+
+// NewSSM returns the parameters that are in a database.
+func NewSSM(c SSMConfig) (*SSM, error) {
+	if c.DB == nil {
+		return nil, errNoDatabase
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Getenv == nil {
+		c.Getenv = func(string) string { return "" }
+	}
+	return &SSM{db: c.DB, now: c.Now, getenv: c.Getenv}, nil
 }
 
 // GetParameter returns a parameter. A SecureString needs WithDecryption, as

@@ -21,8 +21,14 @@ type parameters struct{ *embedded.SSM }
 
 func openSSM(t *testing.T, environment map[string]string) parameters {
 	t.Helper()
-	return parameters{embedded.NewSSM(openDB(t, filepath.Join(t.TempDir(), "test.db")), newClock().now,
-		func(name string) string { return environment[name] })}
+	s, err := embedded.NewSSM(embedded.SSMConfig{
+		DB: openDB(t, filepath.Join(t.TempDir(), "test.db")), Now: newClock().now,
+		Getenv: func(name string) string { return environment[name] },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parameters{s}
 }
 
 func (p parameters) put(t *testing.T, value string, kind types.ParameterType, overwrite bool) (int64, error) {

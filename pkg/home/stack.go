@@ -66,10 +66,18 @@ func openStack(ctx context.Context, p Place) (*Home, error) {
 		return nil, &StackError{Stack: p.Stack, Region: cfg.Region, Err: err}
 	}
 	db, queues := newTableCalls(cfg), newQueueCalls(cfg)
+	store, err := dynamo.New(dynamo.Config{API: db, Table: s.LedgerTable})
+	if err != nil {
+		return nil, err
+	}
+	history, err := dynamo.NewHistory(dynamo.HistoryConfig{API: db, Table: s.LedgerTable})
+	if err != nil {
+		return nil, err
+	}
 	return &Home{
 		Place: p, stacks: stacks, policies: queues,
 		SQS: queues, SSM: newParameterCalls(cfg),
-		Ledger: dynamo.New(db, s.LedgerTable), History: dynamo.NewHistory(db, s.LedgerTable),
+		Ledger: store, History: history,
 		Tables: db, LedgerTable: s.LedgerTable,
 		WorkQueueURL: s.WorkQueueURL, DeadLetterQueueURL: s.DeadLetterQueueURL, SecretsPrefix: s.SecretsPrefix,
 		Webhook: s.WebhookURL, CentercodeBaseURL: s.CentercodeBaseURL, Dashboard: s.DashboardURL,

@@ -293,7 +293,7 @@ func TestOnlyAHundred(t *testing.T) {
 
 func TestGone(t *testing.T) {
 	w := begun(t, false)
-	w.testfairy = testfairysim.New(testfairysim.Options{NewPlatform: true, Sunset: w.now})
+	w.testfairy = testfairysim.New(testfairysim.Config{NewPlatform: true, Sunset: w.now})
 	if _, err := w.reconciler().Look(t.Context()); !errors.Is(err, api.ErrGone) {
 		t.Errorf("got %v", err)
 	}

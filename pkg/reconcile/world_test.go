@@ -80,13 +80,14 @@ func newWorld(t *testing.T, forgetful bool) *world {
 	store, err := sqlite.New(t.Context(), sqlite.Config{DB: file, Now: clock})
 	w.must(err)
 	w.store, w.history = store, store
-	w.sqs = embedded.NewSQS(file, clock)
+	w.sqs, err = embedded.NewSQS(embedded.SQSConfig{DB: file, Now: clock})
+	w.must(err)
 	for name, at := range map[string]*string{"dead": &w.dead, "work": &w.work} {
 		*at, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{Name: name, VisibilityTimeout: time.Minute, Retention: 14 * 24 * time.Hour})
 		w.must(err)
 	}
-	w.testfairy = testfairysim.New(testfairysim.Options{})
-	w.center, err = centercodesim.New(centercodesim.Options{APIKeys: []string{"key"}})
+	w.testfairy = testfairysim.New(testfairysim.Config{})
+	w.center, err = centercodesim.New(centercodesim.Config{APIKeys: []string{"key"}})
 	w.must(err)
 	t.Cleanup(func() { w.must(w.center.Close()) })
 	config, err := mapping.Parse("fairbridge.yaml", []byte(routes))
@@ -234,7 +235,8 @@ func (w *world) settle() {
 // reconciler is made anew for each run, as the command is.
 func (w *world) reconciler() *reconcile.Reconciler {
 	w.Helper()
-	client, err := api.New("https://acme.testfairy.com", api.Credentials{User: "qa@example.com", Key: "k"}, over(w.testfairy.Handler()))
+	client, err := api.New(api.Config{
+		BaseURL: "https://acme.testfairy.com", Credentials: api.Credentials{User: "qa@example.com", Key: "k"}, HTTP: over(w.testfairy.Handler())})
 	w.must(err)
 	clock := func() time.Time { return w.now }
 	r, err := reconcile.New(reconcile.Config{

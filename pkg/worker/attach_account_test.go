@@ -16,7 +16,7 @@ var loginRoute = strings.Replace(logRoute, "element: screenshot", "element: scre
 
 // behindLogin is a TestFairy that shows its files to the account only.
 func behindLogin(w *world) {
-	w.testfairy = testfairysim.New(testfairysim.Options{Account: testfairyUser, APIKey: testfairyKey, RequireLogin: true})
+	w.testfairy = testfairysim.New(testfairysim.Config{Account: testfairyUser, APIKey: testfairyKey, RequireLogin: true})
 }
 
 // A screenshot behind TestFairy's login is had with the account, and never its

@@ -26,7 +26,7 @@ const (
 // knows of it.
 func (w *world) reconcile(writeDown bool) (deliveryID string) {
 	w.Helper()
-	w.testfairy = testfairysim.New(testfairysim.Options{Account: testfairyUser, APIKey: testfairyKey, Signed: 24 * time.Hour, Now: w.clock.Now})
+	w.testfairy = testfairysim.New(testfairysim.Config{Account: testfairyUser, APIKey: testfairyKey, Signed: 24 * time.Hour, Now: w.clock.Now})
 	w.testfairy.AddFeedback(testfairysim.Feedback{FeedbackID: mine, ScreenshotURL: "https://app.testfairy.com/1.jpg"})
 	w.testfairy.AddFeedback(testfairysim.Feedback{FeedbackID: "78", ScreenshotURL: "https://app.testfairy.com/78.jpg"})
 	request := httptest.NewRequestWithContext(w.Context(), "GET", listPath, nil)

@@ -173,7 +173,7 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 	w := &world{T: t, clock: &clock{now: time.Now()}, keys: &keys{cached: apiKey, stored: apiKey}}
 	w.keys.testfairy.cached, w.keys.testfairy.stored = testfairyKey, testfairyKey
 	var err error
-	w.center, err = centercodesim.New(centercodesim.Options{APIKeys: []string{apiKey}})
+	w.center, err = centercodesim.New(centercodesim.Config{APIKeys: []string{apiKey}})
 	w.must(err)
 	center := httptest.NewServer(w.center.Handler())
 	t.Cleanup(func() {
@@ -181,7 +181,7 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 		center.Close()
 	})
 	w.centerURL = center.URL
-	w.testfairy = testfairysim.New(testfairysim.Options{Account: testfairyUser, APIKey: testfairyKey})
+	w.testfairy = testfairysim.New(testfairysim.Config{Account: testfairyUser, APIKey: testfairyKey})
 	source := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.testfairy.Handler().ServeHTTP(rw, r)
 	}))
@@ -198,7 +198,9 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 	t.Cleanup(func() { w.must(file.Close()) })
 	w.store, err = sqlite.New(t.Context(), sqlite.Config{DB: file})
 	w.must(err)
-	w.file, w.sqs = file, embedded.NewSQS(file, w.clock.Now)
+	w.file = file
+	w.sqs, err = embedded.NewSQS(embedded.SQSConfig{DB: file, Now: w.clock.Now})
+	w.must(err)
 	w.dead, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{
 		Name: "dead", VisibilityTimeout: 30 * time.Second, Retention: 14 * 24 * time.Hour})
 	w.must(err)

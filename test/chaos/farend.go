@@ -58,12 +58,12 @@ type farEnd struct {
 func newFarEnd(ctx context.Context, p *plan, happens func(happening)) (*farEnd, error) {
 	// A look-up is one request, whatever the number of tickets: a share of the pages
 	// would be nearly all look-ups.
-	center, err := centercodesim.New(centercodesim.Options{APIKeys: []string{firstKey}, PageRows: 1_000_000})
+	center, err := centercodesim.New(centercodesim.Config{APIKeys: []string{firstKey}, PageRows: 1_000_000})
 	if err != nil {
 		return nil, err
 	}
 	f := &farEnd{
-		plan: p, center: center, source: testfairysim.New(testfairysim.Options{}), happens: happens,
+		plan: p, center: center, source: testfairysim.New(testfairysim.Config{}), happens: happens,
 		fetched: map[string]int{}, struck: map[string]int{}, due: p.events,
 	}
 	f.inject()

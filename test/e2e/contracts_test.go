@@ -16,7 +16,7 @@ import (
 
 	"fairbridge/pkg/breaker/breakertest"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/ledger/dynamo"
+	"fairbridge/pkg/ledger/dynamo/dynamotest"
 	"fairbridge/pkg/ledger/ledgertest"
 	"fairbridge/pkg/queue/sqstest"
 )
@@ -43,10 +43,10 @@ func TestLedgerContract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ledgertest.Run(t, func(*testing.T) ledger.Store { return dynamo.New(bridge.dynamodb, *table) })
-	ledgertest.RunIndex(t, dynamo.New(bridge.dynamodb, *table), dynamo.NewHistory(bridge.dynamodb, *table))
-	ledgertest.RunLetters(t, dynamo.New(bridge.dynamodb, *table))
-	breakertest.Run(t, dynamo.New(bridge.dynamodb, *table))
+	ledgertest.Run(t, func(*testing.T) ledger.Store { return dynamotest.NewStore(t, bridge.dynamodb, *table) })
+	ledgertest.RunIndex(t, dynamotest.NewStore(t, bridge.dynamodb, *table), dynamotest.NewHistory(t, bridge.dynamodb, *table))
+	ledgertest.RunLetters(t, dynamotest.NewStore(t, bridge.dynamodb, *table))
+	breakertest.Run(t, dynamotest.NewStore(t, bridge.dynamodb, *table))
 }
 
 // TestQueueContract holds the emulator's SQS to what the bridge needs of SQS,

@@ -24,7 +24,7 @@ import (
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/ledger/dynamo"
+	"fairbridge/pkg/ledger/dynamo/dynamotest"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/testfairy"
@@ -155,7 +155,7 @@ func deliveryID(t *testing.T, payload []byte) string {
 // entry is what the ledger knows of a delivery; nothing, if it knows it not.
 func (w *world) entry(t *testing.T, deliveryID string) (e ledger.Entry) {
 	t.Helper()
-	record, err := dynamo.New(w.dynamodb, w.stack.LedgerTable).Get(t.Context(), deliveryID)
+	record, err := dynamotest.NewStore(t, w.dynamodb, w.stack.LedgerTable).Get(t.Context(), deliveryID)
 	if errors.Is(err, ledger.ErrNotFound) {
 		return ledger.Entry{}
 	}

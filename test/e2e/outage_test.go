@@ -9,7 +9,7 @@ import (
 
 	"fairbridge/pkg/breaker"
 	centercodesim "fairbridge/pkg/centercode/simulator"
-	"fairbridge/pkg/ledger/dynamo"
+	"fairbridge/pkg/ledger/dynamo/dynamotest"
 )
 
 // outage is how long Centercode is away: a sixth of four minutes. What waits does so
@@ -20,7 +20,7 @@ const outage = 40 * time.Second
 // it is back everything becomes a ticket by itself. All tests see it, so it is none
 // of those that run side by side.
 func TestOutage(t *testing.T) {
-	health, err := breaker.New(breaker.Config{Store: dynamo.New(bridge.dynamodb, bridge.stack.LedgerTable), Now: time.Now})
+	health, err := breaker.New(breaker.Config{Store: dynamotest.NewStore(t, bridge.dynamodb, bridge.stack.LedgerTable), Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/ledger/dynamo"
+	"fairbridge/pkg/ledger/dynamo/dynamotest"
 	"fairbridge/pkg/ledger/ledgertest"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/reconcile"
@@ -21,11 +21,11 @@ import (
 func TestReconcile(t *testing.T) {
 	// A delivery of long ago, so that the ledger's memory reaches back far enough.
 	began := time.Now().UTC().Add(-72 * time.Hour)
-	table := dynamo.New(bridge.dynamodb, bridge.stack.LedgerTable)
+	table := dynamotest.NewStore(t, bridge.dynamodb, bridge.stack.LedgerTable)
 	// Other tests send feedback with neither words nor a session, and what such a
 	// delivery was cannot be told: nothing before it would be certain.
 	var blank []string
-	err := dynamo.NewHistory(bridge.dynamodb, bridge.stack.LedgerTable).Search(t.Context(), ledger.Query{}, func(e ledger.Entry) bool {
+	err := dynamotest.NewHistory(t, bridge.dynamodb, bridge.stack.LedgerTable).Search(t.Context(), ledger.Query{}, func(e ledger.Entry) bool {
 		if e.About == nil || e.About.Text == "" && e.About.Session == "" {
 			blank = append(blank, e.DeliveryID)
 		}

@@ -111,7 +111,7 @@ func (w *world) prepare(context.Context) error {
 
 func (w *world) startSimulators(ctx context.Context) error {
 	var err error
-	w.centercode, err = centercodesim.Start(ctx, centercodesim.Options{
+	w.centercode, err = centercodesim.Start(ctx, centercodesim.Config{
 		APIKeys:  []string{firstKey},
 		Projects: map[string][]string{"DEMO": {"testfairy"}},
 		Choices:  map[string][]string{"severity": {"Low", "High"}},
@@ -119,7 +119,7 @@ func (w *world) startSimulators(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.testfairy = testfairysim.New(testfairysim.Options{Account: testFairyUser, APIKey: testFairyKey})
+	w.testfairy = testfairysim.New(testfairysim.Config{Account: testFairyUser, APIKey: testFairyKey})
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/ledger/dynamo/dynamotest"
 	"fairbridge/pkg/ledger/ledgertest"
 )
@@ -26,7 +25,7 @@ func TestItems(t *testing.T) {
 		putItem(t, server.URL, item)
 	}
 	later := func() time.Time { return killed.Add(time.Hour) } // no lease lasts so long
-	stored := ledgertest.New(t, ledger.Config{Store: dynamo.New(server.Client(), "ledger"), Now: later})
+	stored := ledgertest.New(t, ledger.Config{Store: dynamotest.NewStore(t, server.Client(), "ledger"), Now: later})
 
 	entries := storedEntries(t)
 	if len(entries) != len(items) {

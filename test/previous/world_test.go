@@ -109,7 +109,7 @@ func open(t *testing.T, restarted bool) *world {
 func (w *world) startFarEnds() {
 	w.Helper()
 	var err error
-	w.center, err = centercodesim.New(centercodesim.Options{APIKeys: []string{"a-made-up-centercode-key"}, Now: w.clock.Now})
+	w.center, err = centercodesim.New(centercodesim.Config{APIKeys: []string{"a-made-up-centercode-key"}, Now: w.clock.Now})
 	w.must(err)
 	center := httptest.NewServer(w.center.Handler())
 	w.Cleanup(func() {
@@ -135,7 +135,7 @@ func (w *world) startFarEnds() {
 	w.client, err = centercode.New(centercode.Config{BaseURL: "https://beta.example.com", HTTP: &http.Client{Transport: transport}})
 	w.must(err)
 
-	source := httptest.NewServer(testfairysim.New(testfairysim.Options{}).Handler())
+	source := httptest.NewServer(testfairysim.New(testfairysim.Config{}).Handler())
 	w.Cleanup(source.Close)
 	w.source = source.URL
 }

@@ -18,6 +18,7 @@ import (
 	"fairbridge/pkg/breaker/breakertest"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/dynamo"
+	"fairbridge/pkg/ledger/dynamo/dynamotest"
 	"fairbridge/pkg/ledger/ledgertest"
 	"fairbridge/pkg/queue/sqstest"
 )
@@ -80,11 +81,11 @@ func arn(t *testing.T, queueURL string) string {
 // entries, the index, the items that are no deliveries, the search, the breaker.
 func TestLedgerContract(t *testing.T) {
 	table := createTable(t)
-	store, history := dynamo.New(account.dynamodb, table), dynamo.NewHistory(account.dynamodb, table)
+	store, history := dynamotest.NewStore(t, account.dynamodb, table), dynamotest.NewHistory(t, account.dynamodb, table)
 	ledgertest.RunSearch(t, store, history, false) // of an empty store
 	ledgertest.Run(t, func(*testing.T) ledger.Store { return store })
 	other := createTable(t)
-	ledgertest.RunIndex(t, dynamo.New(account.dynamodb, other), dynamo.NewHistory(account.dynamodb, other))
+	ledgertest.RunIndex(t, dynamotest.NewStore(t, account.dynamodb, other), dynamotest.NewHistory(t, account.dynamodb, other))
 	ledgertest.RunLetters(t, store)
 	breakertest.Run(t, store)
 }

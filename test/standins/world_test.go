@@ -60,7 +60,7 @@ func newWorld(t *testing.T) *world {
 		}
 	}
 	var err error
-	w.centercode, err = centercodesim.Start(t.Context(), centercodesim.Options{APIKeys: []string{apiKey}, Projects: map[string][]string{"DEMO": {"testfairy"}}})
+	w.centercode, err = centercodesim.Start(t.Context(), centercodesim.Config{APIKeys: []string{apiKey}, Projects: map[string][]string{"DEMO": {"testfairy"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,17 +66,17 @@ func (s *Simulator) checkKey(key string) (reply, bool) {
 	keys := s.keys
 	s.mu.Unlock()
 	if key == "" || len(keys) > 0 && !slices.Contains(keys, key) {
-		return refusal(s.options.WrongKeyStatus, "The API key is missing or invalid."), false
+		return refusal(s.config.WrongKeyStatus, "The API key is missing or invalid."), false
 	}
 	return reply{}, true
 }
 
 // knows says whether there is such a project and, unless it is "", source.
 func (s *Simulator) knows(project, source string) bool {
-	if s.options.Projects == nil {
+	if s.config.Projects == nil {
 		return true
 	}
-	sources, ok := s.options.Projects[project]
+	sources, ok := s.config.Projects[project]
 	return ok && (source == "" || slices.Contains(sources, source))
 }
 

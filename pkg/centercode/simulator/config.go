@@ -8,9 +8,9 @@ import (
 // DefaultMaxFileBytes is Centercode's limit for one file, 2 GiB.
 const DefaultMaxFileBytes = 2 << 30
 
-// Options says how a [Simulator] behaves. The zero value takes everything from
+// Config says how a [Simulator] behaves. The zero value takes everything from
 // everyone and keeps it in memory.
-type Options struct {
+type Config struct {
 	// APIKeys are the keys that are accepted; none accepts every key, but there
 	// must be one. See also [Simulator.SetAPIKeys].
 	APIKeys []string
@@ -59,7 +59,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-func (o Options) withDefaults() Options {
+func (o Config) withDefaults() Config {
 	o.WrongKeyStatus = cmp.Or(o.WrongKeyStatus, 401)
 	o.DefaultSubmitter = cmp.Or(o.DefaultSubmitter, "default.submitter@example.com")
 	o.Shape = cmp.Or(o.Shape, ShapeObject)
@@ -72,7 +72,7 @@ func (o Options) withDefaults() Options {
 }
 
 // fileElements are the elements that an answer names.
-func (o Options) fileElements() []string {
+func (o Config) fileElements() []string {
 	if o.FileElements == nil {
 		return []string{"screenshot", "log"}
 	}

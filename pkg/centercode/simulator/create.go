@@ -55,10 +55,10 @@ func (s *Simulator) create(c Call, body []byte) reply {
 	if !ok {
 		return refusal(http.StatusBadRequest, "The submitter is not a user of the project.")
 	}
-	if status, _ := c.Fields["status"].(string); s.options.RequireStatus && status == "" {
+	if status, _ := c.Fields["status"].(string); s.config.RequireStatus && status == "" {
 		return refusal(http.StatusBadRequest, "The status is required.")
 	}
-	for name, allowed := range s.options.Choices {
+	for name, allowed := range s.config.Choices {
 		if v, ok := c.Fields[name]; ok && v != nil && !allChosenFrom(v, allowed) {
 			return refusal(http.StatusBadRequest, "The value of %q is not one of the form's selections.", name)
 		}
@@ -70,7 +70,7 @@ func (s *Simulator) create(c Call, body []byte) reply {
 
 	r := &record{Ticket: Ticket{
 		ID: id, Project: c.Project, Source: c.Source, Submitter: submitter,
-		Fields: c.Fields, Body: body, CreatedAt: s.options.Now().UTC().Round(time.Millisecond),
+		Fields: c.Fields, Body: body, CreatedAt: s.config.Now().UTC().Round(time.Millisecond),
 	}}
 	if err := s.saveTicket(r.Ticket); err != nil {
 		return refusal(http.StatusInternalServerError, "The ticket cannot be saved.")
@@ -78,20 +78,20 @@ func (s *Simulator) create(c Call, body []byte) reply {
 	s.mu.Lock()
 	s.tickets[id] = r
 	s.mu.Unlock()
-	return s.options.Shape.answer(c, id, s.form())
+	return s.config.Shape.answer(c, id, s.form())
 }
 
 // submitter says whom a ticket goes to; ok is false if to nobody.
 func (s *Simulator) submitter(fields map[string]any) (email string, ok bool) {
 	email, _ = fields["submitter"].(string)
-	if s.options.Users == nil {
+	if s.config.Users == nil {
 		address, err := mail.ParseAddress(email)
 		ok = err == nil && address.Address == email
 	} else {
-		ok = slices.Contains(s.options.Users, email)
+		ok = slices.Contains(s.config.Users, email)
 	}
-	if !ok && !s.options.RequireSubmitter {
-		return s.options.DefaultSubmitter, true
+	if !ok && !s.config.RequireSubmitter {
+		return s.config.DefaultSubmitter, true
 	}
 	return email, ok
 }

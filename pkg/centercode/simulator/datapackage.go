@@ -57,7 +57,7 @@ func (s *Simulator) dataPackage(project string, page int) packagePage {
 	}
 	slices.Sort(columns[2:])
 
-	rows := s.options.PageRows
+	rows := s.config.PageRows
 	pages := max(1, (len(tickets)+rows-1)/rows)
 	page = min(max(page, 1), pages)
 	p := packagePage{

@@ -106,7 +106,7 @@ func (s *Simulator) Faults() []Fault {
 
 // expireFaults takes out what is over; s.mu must be held.
 func (s *Simulator) expireFaults() {
-	now := s.options.Now()
+	now := s.config.Now()
 	left := s.faults[:0]
 	for _, p := range s.faults {
 		if p.Times != 0 && (p.until.IsZero() || now.Before(p.until)) {
@@ -135,7 +135,7 @@ func (s *Simulator) nextFault(c Call) (Fault, bool) {
 			p.Times--
 		}
 		if p.For > 0 && p.until.IsZero() {
-			p.until = s.options.Now().Add(p.For)
+			p.until = s.config.Now().Add(p.For)
 		}
 		s.requests.Faults++
 		return p.Fault, true

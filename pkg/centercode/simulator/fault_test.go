@@ -58,7 +58,7 @@ func TestFaults(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := start(t, centercodesim.Options{})
+			s := start(t, centercodesim.Config{})
 			s.Inject(tt.fault)
 			status, body, _ := send(t, s, `{}`)
 			if status != tt.status || !strings.HasPrefix(body, tt.body) || !strings.HasSuffix(body, tt.end) || tt.body == "" && body != "" {
@@ -75,7 +75,7 @@ func TestFaults(t *testing.T) {
 }
 
 func TestRedirect(t *testing.T) {
-	s := start(t, centercodesim.Options{})
+	s := start(t, centercodesim.Config{})
 	s.Inject(centercodesim.Fault{Status: 302, Location: "/elsewhere"})
 	if status, _, header := send(t, s, `{}`); status != 404 || s.Requests().Other != 1 {
 		t.Errorf("answered %d, %v", status, header)
@@ -84,7 +84,7 @@ func TestRedirect(t *testing.T) {
 
 func TestFaultQueue(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	s := start(t, centercodesim.Options{Now: func() time.Time { return now }})
+	s := start(t, centercodesim.Config{Now: func() time.Time { return now }})
 	s.Inject(
 		centercodesim.Fault{Op: centercodesim.OpFile, Status: 500},
 		centercodesim.Fault{Op: centercodesim.OpCreate, Skip: 1, Times: 2, Status: 503, RetryAfter: "3"},
@@ -137,7 +137,7 @@ func equal(got []int, want ...int) bool {
 }
 
 func TestFaultsOverHTTP(t *testing.T) {
-	s := start(t, centercodesim.Options{})
+	s := start(t, centercodesim.Config{})
 	url := s.URL + "/simulator/faults"
 	a := do(t, "POST", url, "application/json", strings.NewReader(`{"op":"create","status":429,"retryAfter":"9","for":"2m","delay":"1ms"}`))
 	if want := `[{"op":"create","times":-1,"for":"2m0s","delay":"1ms","status":429,"retryAfter":"9"}]`; a.status != 200 || a.body != want {
@@ -170,7 +170,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 
 // TestCloseEndsADelay: a closed simulator leaves nobody hanging.
 func TestCloseEndsADelay(t *testing.T) {
-	s := start(t, centercodesim.Options{})
+	s := start(t, centercodesim.Config{})
 	s.Inject(centercodesim.Fault{Delay: time.Hour, Status: 500, Match: func(centercodesim.Call) bool {
 		go s.Simulator.Close() // while the request waits, or just before
 		return true

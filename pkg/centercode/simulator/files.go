@@ -39,15 +39,15 @@ func (s *Simulator) takeFile(c Call) reply {
 	if !ok || !known || r.Project != c.Project {
 		return reply{status: http.StatusNotFound, body: []byte(notFound)}
 	}
-	if c.Request.Header.Get("Expect") != "" && s.options.RefuseExpect {
+	if c.Request.Header.Get("Expect") != "" && s.config.RefuseExpect {
 		return refusal(http.StatusExpectationFailed, "The expectation cannot be met.")
 	}
-	if c.Request.ContentLength < 0 && s.options.RefuseChunked {
+	if c.Request.ContentLength < 0 && s.config.RefuseChunked {
 		return refusal(http.StatusLengthRequired, "The request must say its length.")
 	}
 	// Before the first byte is read, so that a client that asks (100-continue)
 	// does not send the file.
-	if c.Request.ContentLength > s.options.MaxFileBytes+maxFormBytes {
+	if c.Request.ContentLength > s.config.MaxFileBytes+maxFormBytes {
 		return s.tooLarge()
 	}
 	mediaType, params, err := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
@@ -59,7 +59,7 @@ func (s *Simulator) takeFile(c Call) reply {
 	if err != nil {
 		return refusal(http.StatusBadRequest, "The form cannot be read.")
 	}
-	if s.options.FileField != "" && part.FormName() != s.options.FileField || part.FileName() == "" {
+	if s.config.FileField != "" && part.FormName() != s.config.FileField || part.FileName() == "" {
 		return refusal(http.StatusBadRequest, "The form has no file.")
 	}
 	in, err := s.receive(part)
@@ -82,7 +82,7 @@ func (s *Simulator) takeFile(c Call) reply {
 }
 
 func (s *Simulator) tooLarge() reply {
-	return refusal(http.StatusRequestEntityTooLarge, "The file is larger than %d bytes.", s.options.MaxFileBytes)
+	return refusal(http.StatusRequestEntityTooLarge, "The file is larger than %d bytes.", s.config.MaxFileBytes)
 }
 
 var errTooLarge = errors.New("file is too large")
@@ -100,8 +100,8 @@ func (s *Simulator) receive(from io.Reader) (*incoming, error) {
 	in := &incoming{data: new(bytes.Buffer)}
 	sum := sha256.New()
 	to := []io.Writer{sum}
-	if s.options.Dir != "" {
-		temp, err := os.CreateTemp(filepath.Join(s.options.Dir, filesDir), temporary+"*")
+	if s.config.Dir != "" {
+		temp, err := os.CreateTemp(filepath.Join(s.config.Dir, filesDir), temporary+"*")
 		if err != nil {
 			return in, fmt.Errorf("create a file: %w", err)
 		}
@@ -109,11 +109,11 @@ func (s *Simulator) receive(from io.Reader) (*incoming, error) {
 		to = append(to, temp)
 	}
 	head := &headWriter{to: in.data, left: maxPictureBytes}
-	size, err := io.CopyBuffer(io.MultiWriter(append(to, head)...), io.LimitReader(from, s.options.MaxFileBytes+1), make([]byte, 64<<10))
+	size, err := io.CopyBuffer(io.MultiWriter(append(to, head)...), io.LimitReader(from, s.config.MaxFileBytes+1), make([]byte, 64<<10))
 	if err != nil {
 		return in, fmt.Errorf("receive a file: %w", err)
 	}
-	if size > s.options.MaxFileBytes {
+	if size > s.config.MaxFileBytes {
 		in.discard()
 		return in, errTooLarge
 	}

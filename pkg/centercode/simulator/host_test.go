@@ -7,7 +7,7 @@ import (
 )
 
 func TestForeignHostIsRefused(t *testing.T) {
-	s, err := New(Options{APIKeys: []string{"key"}})
+	s, err := New(Config{APIKeys: []string{"key"}})
 	if err != nil {
 		t.Fatal(err)
 	}

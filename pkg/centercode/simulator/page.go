@@ -57,7 +57,7 @@ type pageFile struct {
 // servePage shows the tickets, newest first.
 func (s *Simulator) servePage(w http.ResponseWriter, _ *http.Request) {
 	tickets := s.Tickets()
-	now := s.options.Now()
+	now := s.config.Now()
 	data := pageData{Total: len(tickets), Faults: len(s.Faults()), Now: now.Format(time.TimeOnly)}
 	for _, t := range tickets {
 		data.Files += len(t.Files)

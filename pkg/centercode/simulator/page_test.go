@@ -8,7 +8,7 @@ import (
 )
 
 func TestPage(t *testing.T) {
-	s := start(t, centercodesim.Options{Dir: t.TempDir()})
+	s := start(t, centercodesim.Config{Dir: t.TempDir()})
 	empty := do(t, "GET", s.URL+"/", "", nil)
 	if empty.status != 200 || !strings.Contains(empty.body, "No tickets yet") || !strings.Contains(empty.body, "fairbridge send") {
 		t.Errorf("the empty page is %s", empty.body)
@@ -41,7 +41,7 @@ func TestPage(t *testing.T) {
 // of the simulator's origin.
 func TestServedFilesCannotRun(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
-		s := start(t, centercodesim.Options{Dir: dir})
+		s := start(t, centercodesim.Config{Dir: dir})
 		create(t, s, `{}`)
 		files := []struct {
 			name, contentType string

@@ -38,7 +38,7 @@ const (
 // Shapes are all shapes that name the file elements' endpoints.
 var Shapes = []Shape{ShapeObject, ShapeList, ShapeNested, ShapeFlat, ShapeEntries}
 
-func (s Shape) answer(c Call, id string, o Options) reply {
+func (s Shape) answer(c Call, id string, o Config) reply {
 	elements := o.fileElements()
 	origin := "http://" + c.Request.Host
 	if c.Request.TLS != nil {

@@ -13,7 +13,7 @@ import (
 // Simulator is a simulated Centercode. Its methods may be called at any time and
 // side by side.
 type Simulator struct {
-	options Options
+	config  Config
 	handler http.Handler
 	closed  chan struct{} // ends delays and endless answers
 	close   sync.Once
@@ -69,10 +69,10 @@ type Requests struct {
 
 // New returns a Simulator. With a Dir it holds what is there already; that is
 // also the only source of an error.
-func New(options Options) (*Simulator, error) {
+func New(config Config) (*Simulator, error) {
 	s := &Simulator{
-		options: options.withDefaults(),
-		keys:    slices.Clone(options.APIKeys), elements: slices.Clone(options.FileElements),
+		config: config.withDefaults(),
+		keys:   slices.Clone(config.APIKeys), elements: slices.Clone(config.FileElements),
 		closed:  make(chan struct{}),
 		tickets: make(map[string]*record),
 	}
@@ -108,10 +108,10 @@ func (s *Simulator) SetFileElements(elements []string) {
 }
 
 // form is the options with the file elements that the form has now.
-func (s *Simulator) form() Options {
+func (s *Simulator) form() Config {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.options
+	o := s.config
 	o.FileElements = s.elements
 	return o
 }

@@ -14,7 +14,7 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
-func start(t *testing.T, o centercodesim.Options) *centercodesim.Server {
+func start(t *testing.T, o centercodesim.Config) *centercodesim.Server {
 	t.Helper()
 	s, err := centercodesim.Start(t.Context(), o)
 	if err != nil {
@@ -94,7 +94,7 @@ var png = []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x0
 	"\x00\x00\x00\rIDATx\x9cc\xf8\xff\xff?\x00\x05\xfe\x02\xfe\xa7\x9a\xa0\xa0\x00\x00\x00\x00IEND\xaeB`\x82")
 
 func TestCreate(t *testing.T) {
-	strict := centercodesim.Options{
+	strict := centercodesim.Config{
 		APIKeys: []string{"k"}, Projects: map[string][]string{"DEMO": {"testfairy"}},
 		RequireSubmitter: true, Users: []string{"alice@corporation.com"}, RequireStatus: true,
 		Choices: map[string][]string{"status": {"New"}, "severity": {"1", "Low"}},
@@ -155,7 +155,7 @@ func TestCreate(t *testing.T) {
 }
 
 func TestDefaultSubmitter(t *testing.T) {
-	s := start(t, centercodesim.Options{DefaultSubmitter: "qa@corporation.com", WrongKeyStatus: 403, APIKeys: []string{"k"}})
+	s := start(t, centercodesim.Config{DefaultSubmitter: "qa@corporation.com", WrongKeyStatus: 403, APIKeys: []string{"k"}})
 	for _, body := range []string{`{"submitter":"alice@corporation.com"}`, `{"submitter":""}`, `{"submitter":7}`, `{}`, `{"submitter":"Alice <alice@corporation.com>"}`} {
 		create(t, s, body)
 	}
@@ -172,7 +172,7 @@ func TestDefaultSubmitter(t *testing.T) {
 }
 
 func TestUpload(t *testing.T) {
-	s := start(t, centercodesim.Options{MaxFileBytes: 1 << 10, FileElements: []string{"screenshot"}, FileField: "file", RefuseChunked: true})
+	s := start(t, centercodesim.Config{MaxFileBytes: 1 << 10, FileElements: []string{"screenshot"}, FileField: "file", RefuseChunked: true})
 	create(t, s, `{}`)
 	if a := upload(t, s, "1", "screenshot", "a.png", "image/png", png); a.status != 201 {
 		t.Fatalf("answered %d %s", a.status, a.body)
@@ -238,7 +238,7 @@ func TestUpload(t *testing.T) {
 }
 
 func TestDataPackage(t *testing.T) {
-	s := start(t, centercodesim.Options{PageRows: 2})
+	s := start(t, centercodesim.Config{PageRows: 2})
 	create(t, s, `{"summary":"one","deliveryId":"d1"}`)
 	create(t, s, `{"n":7,"on":true,"list":["a",1]}`)
 	create(t, s, `{"long":"`+strings.Repeat("é", 2000)+`"}`)
@@ -281,7 +281,7 @@ func TestDataPackage(t *testing.T) {
 }
 
 func TestTicketsAsJSON(t *testing.T) {
-	s := start(t, centercodesim.Options{Now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }})
+	s := start(t, centercodesim.Config{Now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }})
 	create(t, s, `{"a":1}`)
 	var got struct {
 		Tickets  []centercodesim.Ticket

@@ -19,8 +19,8 @@ type Server struct {
 
 // Start starts a Simulator on a free port. It is in place of httptest, which
 // would add its flag to every command that links this package.
-func Start(ctx context.Context, options Options) (*Server, error) {
-	s, err := New(options)
+func Start(ctx context.Context, config Config) (*Server, error) {
+	s, err := New(config)
 	if err != nil {
 		return nil, err
 	}

@@ -22,11 +22,11 @@ const (
 
 // load reads what an earlier process has left, and removes what it did not finish.
 func (s *Simulator) load() error {
-	if s.options.Dir == "" {
+	if s.config.Dir == "" {
 		return nil
 	}
 	for _, dir := range []string{ticketsDir, filesDir} {
-		dir = filepath.Join(s.options.Dir, dir)
+		dir = filepath.Join(s.config.Dir, dir)
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("create the simulator's folder: %w", err)
 		}
@@ -40,7 +40,7 @@ func (s *Simulator) load() error {
 			}
 		}
 	}
-	paths, err := filepath.Glob(filepath.Join(s.options.Dir, ticketsDir, "*.json"))
+	paths, err := filepath.Glob(filepath.Join(s.config.Dir, ticketsDir, "*.json"))
 	if err != nil {
 		return fmt.Errorf("list the simulator's tickets: %w", err)
 	}
@@ -74,7 +74,7 @@ func readTicket(path string) (Ticket, error) {
 
 // saveTicket puts a ticket on disk, where there is one.
 func (s *Simulator) saveTicket(t Ticket) error {
-	if s.options.Dir == "" {
+	if s.config.Dir == "" {
 		return nil
 	}
 	var data bytes.Buffer
@@ -83,7 +83,7 @@ func (s *Simulator) saveTicket(t Ticket) error {
 	if err := e.Encode(t); err != nil {
 		return fmt.Errorf("write ticket %s: %w", t.ID, err)
 	}
-	dir := filepath.Join(s.options.Dir, ticketsDir)
+	dir := filepath.Join(s.config.Dir, ticketsDir)
 	temp, err := os.CreateTemp(dir, temporary+"*")
 	if err != nil {
 		return fmt.Errorf("write ticket %s: %w", t.ID, err)
@@ -156,7 +156,7 @@ func abandon(temp *os.File) {
 }
 
 func (s *Simulator) filePath(ticketID string, index int) string {
-	return filepath.Join(s.options.Dir, filesDir, ticketID+"-"+strconv.Itoa(index))
+	return filepath.Join(s.config.Dir, filesDir, ticketID+"-"+strconv.Itoa(index))
 }
 
 var errNotKept = errors.New("the file's content was not kept")
@@ -171,7 +171,7 @@ func (s *Simulator) open(ticketID string, index int) (File, io.ReadSeekCloser, e
 	}
 	f, data := r.Files[index], r.kept[index]
 	s.mu.Unlock()
-	if s.options.Dir != "" {
+	if s.config.Dir != "" {
 		content, err := os.Open(s.filePath(ticketID, index))
 		return f, content, err
 	}
@@ -187,7 +187,7 @@ func (inMemory) Close() error { return nil }
 
 // hasContent says whether open would find a file's content.
 func (s *Simulator) hasContent(ticketID string, index int) bool {
-	if s.options.Dir != "" {
+	if s.config.Dir != "" {
 		return true
 	}
 	s.mu.Lock()

@@ -16,7 +16,7 @@ import (
 // TestSurvivesACrash: what was answered is there again, without any Close.
 func TestSurvivesACrash(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "simulator")
-	s := start(t, centercodesim.Options{Dir: dir})
+	s := start(t, centercodesim.Config{Dir: dir})
 	create(t, s, `{"b":"<ü>","a":[1.50,"x"]}`)
 	create(t, s, `{}`)
 	upload(t, s, "1", "screenshot", "a.png", "image/png", png)
@@ -30,7 +30,7 @@ func TestSurvivesACrash(t *testing.T) {
 		}
 	}
 
-	again := start(t, centercodesim.Options{Dir: dir})
+	again := start(t, centercodesim.Config{Dir: dir})
 	after := again.Tickets()
 	if !reflect.DeepEqual(before, after) {
 		t.Errorf("before %+v\nafter  %+v", before, after)
@@ -48,14 +48,14 @@ func TestSurvivesACrash(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "tickets", "4.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := centercodesim.New(centercodesim.Options{Dir: dir}); err == nil {
+	if _, err := centercodesim.New(centercodesim.Config{Dir: dir}); err == nil {
 		t.Error("a damaged ticket was not noticed")
 	}
 }
 
 func TestManyAtOnce(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
-		s := start(t, centercodesim.Options{Dir: dir})
+		s := start(t, centercodesim.Config{Dir: dir})
 		const n = 40
 		var wg sync.WaitGroup
 		for i := range n {

@@ -42,8 +42,19 @@ type History struct {
 	table string
 }
 
-// NewHistory returns the history in the named table.
-func NewHistory(api HistoryAPI, table string) *History { return &History{api: api, table: table} }
+// HistoryConfig is what a history is made of.
+type HistoryConfig struct {
+	API   HistoryAPI
+	Table string // its name
+}
+
+// NewHistory returns the history in a table, which is not looked at.
+func NewHistory(c HistoryConfig) (*History, error) {
+	if c.API == nil || c.Table == "" {
+		return nil, errNoTable
+	}
+	return &History{api: c.API, table: c.Table}, nil
+}
 
 // Recent returns at most limit records of deliveries, the last changed first. The table has
 // no order, so it is read as a whole, up to 64 MB: if it is larger, the latest of what was

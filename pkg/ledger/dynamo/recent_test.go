@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"fairbridge/pkg/ledger/dynamo"
+	"fairbridge/pkg/ledger/dynamo/dynamotest"
 )
 
 // scanned is a table as Scan returns it: pages, in no order.
@@ -58,7 +59,7 @@ func scannedItem(id string, changed int) map[string]types.AttributeValue {
 
 func recentIDs(t *testing.T, s *scanned, limit int) ([]string, error) {
 	t.Helper()
-	records, err := dynamo.NewHistory(s, table).Recent(t.Context(), limit)
+	records, err := dynamotest.NewHistory(t, s, table).Recent(t.Context(), limit)
 	var ids []string
 	for _, r := range records {
 		ids = append(ids, r.ID)

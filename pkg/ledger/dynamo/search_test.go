@@ -4,15 +4,14 @@ import (
 	"testing"
 
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/ledger/dynamo/dynamotest"
 	"fairbridge/pkg/ledger/ledgertest"
 )
 
 func TestSearch(t *testing.T) {
 	client := dynamotest.Start(t, table).Client()
-	history := dynamo.NewHistory(client, table)
-	ledgertest.RunSearch(t, dynamo.New(client, table), history, false)
+	history := dynamotest.NewHistory(t, client, table)
+	ledgertest.RunSearch(t, dynamotest.NewStore(t, client, table), history, false)
 
 	looked := 0
 	q := ledger.Query{Text: "there is none", Progress: func(n int) { looked = n }}

@@ -36,8 +36,21 @@ type Store struct {
 
 var _ ledger.Store = (*Store)(nil)
 
-// New returns the store in the named table.
-func New(api API, table string) *Store { return &Store{api: api, table: table} }
+// Config is what a store is made of.
+type Config struct {
+	API   API
+	Table string // its name
+}
+
+// New returns the store in a table, which is not looked at.
+func New(c Config) (*Store, error) {
+	if c.API == nil || c.Table == "" {
+		return nil, errNoTable
+	}
+	return &Store{api: c.API, table: c.Table}, nil
+}
+
+var errNoTable = errors.New("open the ledger: DynamoDB or the table's name is missing")
 
 // Put writes r as [ledger.Store] specifies. For a version above 1 of a record that does not
 // exist, or no longer does, it returns [ledger.ErrNotFound].

@@ -15,7 +15,6 @@ import (
 
 	"fairbridge/pkg/breaker/breakertest"
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/ledger/dynamo/dynamotest"
 	"fairbridge/pkg/ledger/ledgertest"
 )
@@ -24,21 +23,21 @@ const table = "ledger"
 
 func TestContract(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T) ledger.Store {
-		return dynamo.New(dynamotest.Start(t, table).Client(), table)
+		return dynamotest.NewStore(t, dynamotest.Start(t, table).Client(), table)
 	})
 }
 
 func TestIndex(t *testing.T) {
 	client := dynamotest.Start(t, table).Client()
-	ledgertest.RunIndex(t, dynamo.New(client, table), dynamo.NewHistory(client, table))
+	ledgertest.RunIndex(t, dynamotest.NewStore(t, client, table), dynamotest.NewHistory(t, client, table))
 }
 
 func TestLetters(t *testing.T) {
-	ledgertest.RunLetters(t, dynamo.New(dynamotest.Start(t, table).Client(), table))
+	ledgertest.RunLetters(t, dynamotest.NewStore(t, dynamotest.Start(t, table).Client(), table))
 }
 
 func TestBreaker(t *testing.T) {
-	breakertest.Run(t, dynamo.New(dynamotest.Start(t, table).Client(), table))
+	breakertest.Run(t, dynamotest.NewStore(t, dynamotest.Start(t, table).Client(), table))
 }
 
 func testRecord(version int64) ledger.Record {
@@ -50,7 +49,7 @@ func testRecord(version int64) ledger.Record {
 
 func TestRequests(t *testing.T) {
 	srv := dynamotest.Start(t, table)
-	s := dynamo.New(srv.Client(), table)
+	s := dynamotest.NewStore(t, srv.Client(), table)
 	item := func(version string) string {
 		return `{"id":{"S":"0a1b"},"version":{"N":"` + version + `"},"state":{"S":"claimed"},
 			"expiresAt":{"N":"1800000000"},"doc":{"S":"{\"a\":\"ü\"}"}}`
@@ -115,7 +114,7 @@ func TestPutFaults(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			srv := dynamotest.Start(t, table)
-			s := dynamo.New(srv.Client(), table)
+			s := dynamotest.NewStore(t, srv.Client(), table)
 			if err := s.Put(t.Context(), testRecord(1)); err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +146,7 @@ func TestPutFaults(t *testing.T) {
 
 func TestLedgerSurvivesLostReplies(t *testing.T) {
 	srv := dynamotest.Start(t, table)
-	l := ledgertest.New(t, ledger.Config{Store: dynamo.New(srv.Client(), table), Lease: time.Minute})
+	l := ledgertest.New(t, ledger.Config{Store: dynamotest.NewStore(t, srv.Client(), table), Lease: time.Minute})
 	lost := dynamotest.Fault{CarriedOut: true}
 	srv.Fail(lost)
 	claim, err := l.Claim(t.Context(), "0a1b", ledger.Message{})
@@ -166,7 +165,7 @@ func TestLedgerSurvivesLostReplies(t *testing.T) {
 func TestGetFault(t *testing.T) {
 	srv := dynamotest.Start(t, table)
 	srv.Fail(dynamotest.Fault{Status: 400, Type: "ResourceNotFoundException"})
-	_, err := dynamo.New(srv.Client(), table).Get(t.Context(), "0a1b")
+	_, err := dynamotest.NewStore(t, srv.Client(), table).Get(t.Context(), "0a1b")
 	var missing *types.ResourceNotFoundException
 	if !errors.As(err, &missing) || errors.Is(err, ledger.ErrNotFound) ||
 		!strings.Contains(err.Error(), "get delivery 0a1b from table ledger") {
@@ -215,7 +214,7 @@ func TestForeignItems(t *testing.T) {
 				"expiresAt": number("1800000000"), "doc": text("{}"),
 			}
 			item[tt.attr] = tt.with
-			s := dynamo.New(answers{item}, table)
+			s := dynamotest.NewStore(t, answers{item}, table)
 			_, getErr := s.Get(t.Context(), "0a1b")
 			putErr := s.Put(t.Context(), testRecord(1))
 			if tt.want == "" {
@@ -234,7 +233,7 @@ func TestForeignItems(t *testing.T) {
 }
 
 func TestConditionFailedWithoutTheItem(t *testing.T) {
-	s := dynamo.New(answers{}, table)
+	s := dynamotest.NewStore(t, answers{}, table)
 	if err := s.Put(t.Context(), testRecord(1)); err == nil || errors.Is(err, ledger.ErrConflict) || errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("version 1: %v; want an error of its own", err)
 	}

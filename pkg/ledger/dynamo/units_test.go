@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"fairbridge/pkg/ledger"
-	"fairbridge/pkg/ledger/dynamo"
 	"fairbridge/pkg/ledger/dynamo/dynamotest"
 	"fairbridge/pkg/ledger/ledgertest"
 )
@@ -90,7 +89,7 @@ func TestWriteUnits(t *testing.T) {
 			api := &weighed{Client: dynamotest.Start(t, table).Client()}
 			// A clock whose times all have the same length, so that the sizes are constant.
 			now := about.ReceivedAt
-			l := ledgertest.New(t, ledger.Config{Store: dynamo.New(api, table), Now: func() time.Time {
+			l := ledgertest.New(t, ledger.Config{Store: dynamotest.NewStore(t, api, table), Now: func() time.Time {
 				now = now.Add(123_456_780 * time.Nanosecond)
 				return now
 			}})

@@ -158,7 +158,7 @@ func TestBrokenConnection(t *testing.T) {
 	}
 	srv := httptest.NewServer(nil)
 	srv.Close()
-	c, err := api.New(srv.URL, credentials, nil)
+	c, err := api.New(api.Config{BaseURL: srv.URL, Credentials: credentials})
 	if err != nil {
 		t.Fatal(err)
 	}

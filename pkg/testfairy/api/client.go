@@ -66,13 +66,20 @@ type Client struct {
 	ending      atomic.Pointer[Ending]
 }
 
-// New returns a client. baseURL is [US], [EU], [Legacy] or another https URL
-// (http on loopback only), without a query; else the error is [ErrInvalidBase].
-//
-// hc may be nil. Redirects are never followed, whatever hc says: they would
-// carry the credentials along.
-func New(baseURL string, credentials Credentials, hc *http.Client) (*Client, error) {
-	base, err := url.Parse(baseURL)
+// Config is what a client is made of.
+type Config struct {
+	// BaseURL is [US], [EU], [Legacy] or another https URL (http on loopback only),
+	// without a query.
+	BaseURL     string
+	Credentials Credentials
+	// HTTP may be nil. Redirects are never followed, whatever it says: they would
+	// carry the credentials along.
+	HTTP *http.Client
+}
+
+// New returns a client. For a BaseURL that cannot be used the error is [ErrInvalidBase].
+func New(c Config) (*Client, error) {
+	base, err := url.Parse(c.BaseURL)
 	switch {
 	case err != nil, base.Host == "", base.User != nil, base.RawQuery != "", base.Fragment != "":
 		return nil, ErrInvalidBase
@@ -80,12 +87,12 @@ func New(baseURL string, credentials Credentials, hc *http.Client) (*Client, err
 		return nil, fmt.Errorf("%w: it must start with https:// (http:// on this machine only)", ErrInvalidBase)
 	}
 	own := http.Client{}
-	if hc != nil {
-		own = *hc
+	if c.HTTP != nil {
+		own = *c.HTTP
 	}
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	own.Jar = nil
-	return &Client{base: base, credentials: credentials, http: &own}, nil
+	return &Client{base: base, credentials: c.Credentials, http: &own}, nil
 }
 
 // Pages returns the base URL of the account's web pages, above /projects.

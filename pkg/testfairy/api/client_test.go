@@ -35,7 +35,7 @@ func serve(t *testing.T, handler http.Handler) *api.Client {
 		handler.ServeHTTP(w, r)
 	}))
 	t.Cleanup(srv.Close)
-	c, err := api.New(srv.URL, credentials, srv.Client())
+	c, err := api.New(api.Config{BaseURL: srv.URL, Credentials: credentials, HTTP: srv.Client()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func webhook() api.Webhook {
 }
 
 func TestWebhooks(t *testing.T) {
-	server := testfairysim.New(testfairysim.Options{Account: credentials.User, APIKey: key})
+	server := testfairysim.New(testfairysim.Config{Account: credentials.User, APIKey: key})
 	c := serve(t, server.Handler())
 	if got, err := c.Webhooks(t.Context()); err != nil || len(got) != 0 {
 		t.Fatalf("an empty account has %v, %v", got, err)
@@ -98,7 +98,7 @@ func TestWebhooks(t *testing.T) {
 }
 
 func TestCredentials(t *testing.T) {
-	server := testfairysim.New(testfairysim.Options{Account: credentials.User, APIKey: "another"})
+	server := testfairysim.New(testfairysim.Config{Account: credentials.User, APIKey: "another"})
 	c := serve(t, server.Handler())
 	_, err := c.Webhooks(t.Context())
 	if !errors.Is(err, api.ErrCredentials) {
@@ -115,7 +115,7 @@ func TestBases(t *testing.T) {
 		api.US, api.EU, api.Legacy, "https://acme.testfairy.com/",
 		"http://127.0.0.1:8081/testfairy", "http://localhost:1", "http://[::1]:1",
 	} {
-		if _, err := api.New(base, credentials, nil); err != nil {
+		if _, err := api.New(api.Config{BaseURL: base, Credentials: credentials}); err != nil {
 			t.Errorf("%s: %v", base, err)
 		}
 	}
@@ -123,17 +123,17 @@ func TestBases(t *testing.T) {
 		"", "mobile.saucelabs.com", "http://mobile.saucelabs.com", "ftp://127.0.0.1", "https://", "https://u:p@host",
 		"https://host/?q=1", "https://host/#f", "https://ho st", "http://127.0.0.1.example.com",
 	} {
-		if _, err := api.New(base, credentials, nil); !errors.Is(err, api.ErrInvalidBase) {
+		if _, err := api.New(api.Config{BaseURL: base, Credentials: credentials}); !errors.Is(err, api.ErrInvalidBase) {
 			t.Errorf("%s: %v", base, err)
 		}
 	}
 }
 
 func TestBaseWithPath(t *testing.T) {
-	server := testfairysim.New(testfairysim.Options{})
+	server := testfairysim.New(testfairysim.Config{})
 	srv := httptest.NewServer(http.StripPrefix("/testfairy", server.Handler()))
 	t.Cleanup(srv.Close)
-	c, err := api.New(srv.URL+"/testfairy", credentials, nil)
+	c, err := api.New(api.Config{BaseURL: srv.URL + "/testfairy", Credentials: credentials})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestEndOfContext(t *testing.T) {
 
 // Nothing of this package prints a secret, whatever verb is used.
 func TestPrinting(t *testing.T) {
-	c, err := api.New(api.EU, credentials, nil)
+	c, err := api.New(api.Config{BaseURL: api.EU, Credentials: credentials})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 func TestFeedbacks(t *testing.T) {
-	server := testfairysim.New(testfairysim.Options{Account: credentials.User, APIKey: key})
+	server := testfairysim.New(testfairysim.Config{Account: credentials.User, APIKey: key})
 	c := serve(t, server.Handler())
 	if got, err := c.Feedbacks(t.Context()); err != nil || len(got) != 0 {
 		t.Fatalf("an empty account has %v, %v", got, err)
@@ -93,7 +93,7 @@ func TestGone(t *testing.T) {
 }
 
 func TestSession(t *testing.T) {
-	c := serve(t, testfairysim.New(testfairysim.Options{}).Handler())
+	c := serve(t, testfairysim.New(testfairysim.Config{}).Handler())
 	got, err := c.Session(t.Context(), "10", "5", "3 ä")
 	if err != nil || got["device"] != "samsung gt-i9100t" || got["id"] != "3 ä" || got["duration"] != "60" {
 		t.Errorf("got %v, %v", got, err)

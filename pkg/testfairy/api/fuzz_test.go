@@ -20,7 +20,7 @@ func FuzzAnswer(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	c, err := New(EU, Credentials{User: "u", Key: "k"}, nil)
+	c, err := New(Config{BaseURL: EU, Credentials: Credentials{User: "u", Key: "k"}})
 	if err != nil {
 		f.Fatal(err)
 	}

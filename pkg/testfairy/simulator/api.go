@@ -39,9 +39,9 @@ func (s *Server) apiHandler() http.Handler {
 			answerFail(w, http.StatusUnauthorized, "wrong credentials")
 			return
 		}
-		if !s.options.Sunset.IsZero() {
+		if !s.config.Sunset.IsZero() {
 			w.Header().Set("Deprecation", "true")
-			w.Header().Set("Sunset", s.options.Sunset.UTC().Format(http.TimeFormat))
+			w.Header().Set("Sunset", s.config.Sunset.UTC().Format(http.TimeFormat))
 		}
 		mux.ServeHTTP(w, r)
 	})
@@ -49,11 +49,11 @@ func (s *Server) apiHandler() http.Handler {
 
 func (s *Server) authorized(r *http.Request) bool {
 	account, key, ok := r.BasicAuth()
-	if !ok || s.options.APIKey == "" {
+	if !ok || s.config.APIKey == "" {
 		return ok
 	}
-	return subtle.ConstantTimeCompare([]byte(account), []byte(s.options.Account)) == 1 &&
-		subtle.ConstantTimeCompare([]byte(key), []byte(s.options.APIKey)) == 1
+	return subtle.ConstantTimeCompare([]byte(account), []byte(s.config.Account)) == 1 &&
+		subtle.ConstantTimeCompare([]byte(key), []byte(s.config.APIKey)) == 1
 }
 
 func answerOK(w http.ResponseWriter, answer map[string]any) {
@@ -122,7 +122,7 @@ func (s *Server) listFeedbacks(w http.ResponseWriter, _ *http.Request) {
 		entries = append(entries, entry{feedback, again})
 	}
 	s.mu.Unlock()
-	if s.options.NewPlatform {
+	if s.config.NewPlatform {
 		entries = entries[:0]
 	}
 	answerOK(w, map[string]any{"feedbacks": entries})

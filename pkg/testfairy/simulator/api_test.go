@@ -40,16 +40,16 @@ func call(t *testing.T, method, url string, form url.Values) (int, map[string]an
 func TestAPICredentials(t *testing.T) {
 	tests := []struct {
 		name         string
-		options      testfairysim.Options
+		options      testfairysim.Config
 		account, key string // none if both are empty
 		want         int
 	}{
-		{"right", testfairysim.Options{Account: "a", APIKey: "k"}, "a", "k", 200},
-		{"wrong key", testfairysim.Options{Account: "a", APIKey: "k"}, "a", "x", 401},
-		{"wrong account", testfairysim.Options{Account: "a", APIKey: "k"}, "b", "k", 401},
-		{"none", testfairysim.Options{Account: "a", APIKey: "k"}, "", "", 401},
-		{"any will do", testfairysim.Options{}, "x", "y", 200},
-		{"some there must be", testfairysim.Options{}, "", "", 401},
+		{"right", testfairysim.Config{Account: "a", APIKey: "k"}, "a", "k", 200},
+		{"wrong key", testfairysim.Config{Account: "a", APIKey: "k"}, "a", "x", 401},
+		{"wrong account", testfairysim.Config{Account: "a", APIKey: "k"}, "b", "k", 401},
+		{"none", testfairysim.Config{Account: "a", APIKey: "k"}, "", "", 401},
+		{"any will do", testfairysim.Config{}, "x", "y", 200},
+		{"some there must be", testfairysim.Config{}, "", "", 401},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestAPICredentials(t *testing.T) {
 }
 
 func TestAPIWebhooks(t *testing.T) {
-	sim, base := start(t, testfairysim.Options{Account: "ops@example.com", APIKey: "key"})
+	sim, base := start(t, testfairysim.Config{Account: "ops@example.com", APIKey: "key"})
 	if status, _ := call(t, "POST", base+"/api/1/webhook/", url.Values{"webhook-name": {"no URL"}}); status != 400 {
 		t.Errorf("add without a URL: status %d", status)
 	}
@@ -104,7 +104,7 @@ func TestAPIWebhooks(t *testing.T) {
 }
 
 func TestAPIFeedbacks(t *testing.T) {
-	sim, base := start(t, testfairysim.Options{})
+	sim, base := start(t, testfairysim.Config{})
 	for i := range 101 {
 		sim.AddFeedback(testfairysim.Feedback{FeedbackID: strconv.Itoa(i), RecordedAt: "2015-07-01 17:21:00"})
 	}
@@ -122,7 +122,7 @@ func TestAPIFeedbacks(t *testing.T) {
 // Each list has its screenshots signed anew, until when they can be had.
 func TestSignedScreenshots(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	sim, base := start(t, testfairysim.Options{Signed: time.Hour, Now: func() time.Time { return now }})
+	sim, base := start(t, testfairysim.Config{Signed: time.Hour, Now: func() time.Time { return now }})
 	sim.AddFeedback(testfairysim.Feedback{FeedbackID: "1", ScreenshotURL: base + "/1.jpg"})
 	sim.AddFeedback(testfairysim.Feedback{FeedbackID: "2"})
 	var got []int
@@ -146,7 +146,7 @@ func TestSignedScreenshots(t *testing.T) {
 }
 
 func TestNewPlatform(t *testing.T) {
-	sim, base := start(t, testfairysim.Options{NewPlatform: true, Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)})
+	sim, base := start(t, testfairysim.Config{NewPlatform: true, Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)})
 	sim.AddFeedback(testfairysim.Feedback{FeedbackID: "1"})
 	if _, answer := call(t, "GET", base+"/api/1/feedbacks/", nil); fmt.Sprint(answer["feedbacks"]) != "[]" {
 		t.Errorf("it lists %v", answer)
@@ -165,7 +165,7 @@ func TestNewPlatform(t *testing.T) {
 }
 
 func TestAPISessions(t *testing.T) {
-	sim, base := start(t, testfairysim.Options{})
+	sim, base := start(t, testfairysim.Config{})
 	const session = "/api/1/projects/10/builds/2/sessions/3/"
 	for fields, want := range map[string]int{"meta": 200, "events": 200, "": 400, "video": 400} {
 		if status, _ := call(t, "GET", base+session+"?fields="+fields, nil); status != want {

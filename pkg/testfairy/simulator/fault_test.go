@@ -37,7 +37,7 @@ func TestFaultyAnswers(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			sim, base := start(t, testfairysim.Options{})
+			sim, base := start(t, testfairysim.Config{})
 			whole := get(t, base+binary).body
 			sim.Inject(binary, tt.fault)
 			got := get(t, base+binary)
@@ -58,7 +58,7 @@ func TestFaultyAnswers(t *testing.T) {
 }
 
 func TestSmallBodyWithoutLength(t *testing.T) {
-	sim, base := start(t, testfairysim.Options{})
+	sim, base := start(t, testfairysim.Config{})
 	sim.Inject("/generated/3.bin", testfairysim.Fault{NoLength: true})
 	if got := get(t, base+"/generated/3.bin"); got.ContentLength != -1 || len(got.body) != 3 {
 		t.Errorf("Content-Length %d, %d bytes; want none, 3", got.ContentLength, len(got.body))
@@ -66,7 +66,7 @@ func TestSmallBodyWithoutLength(t *testing.T) {
 }
 
 func TestDropBeforeTheAnswer(t *testing.T) {
-	sim, base := start(t, testfairysim.Options{})
+	sim, base := start(t, testfairysim.Config{})
 	sim.Inject(screenshot, testfairysim.Fault{Drop: true})
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+screenshot, nil)
 	if err != nil {
@@ -80,7 +80,7 @@ func TestDropBeforeTheAnswer(t *testing.T) {
 }
 
 func TestHeadersOfFaults(t *testing.T) {
-	sim, base := start(t, testfairysim.Options{})
+	sim, base := start(t, testfairysim.Config{})
 
 	sim.Inject(screenshot, testfairysim.Fault{Times: 1, Status: http.StatusFound, Header: http.Header{"Location": {"http://169.254.169.254/"}}})
 	if got := get(t, base+screenshot); got.StatusCode != http.StatusFound || got.Header.Get("Location") != "http://169.254.169.254/" {
@@ -101,7 +101,7 @@ func TestHeadersOfFaults(t *testing.T) {
 }
 
 func TestFaultsComeInOrderAndEnd(t *testing.T) {
-	sim, base := start(t, testfairysim.Options{})
+	sim, base := start(t, testfairysim.Config{})
 	sim.Inject(screenshot, testfairysim.Fault{Times: 2, Status: 503})
 	sim.Inject(screenshot, testfairysim.Fault{Times: 1, Status: 403})
 	for i, want := range []int{503, 503, 403, 200, 200} {
@@ -127,7 +127,7 @@ func TestFaultsComeInOrderAndEnd(t *testing.T) {
 // A client that gives up ends a slow answer and a delay: Close waits for both.
 func TestSlownessEndsWithTheClient(t *testing.T) {
 	for _, fault := range []testfairysim.Fault{{BytesPerSecond: 1}, {Delay: time.Hour}} {
-		sim := testfairysim.New(testfairysim.Options{})
+		sim := testfairysim.New(testfairysim.Config{})
 		sim.Inject(screenshot, fault)
 		arrived := make(chan struct{})
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

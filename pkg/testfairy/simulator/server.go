@@ -29,8 +29,8 @@ import (
 	"time"
 )
 
-// Options says how a Server behaves. The zero value is open to everyone.
-type Options struct {
+// Config says how a Server behaves. The zero value is open to everyone.
+type Config struct {
 	// Account and APIKey are the HTTP Basic credentials of the REST API. With
 	// an empty APIKey any credentials will do, but there must be some.
 	Account, APIKey string
@@ -52,8 +52,8 @@ type Options struct {
 // Server is a simulated TestFairy. Its methods may be called at any time and
 // side by side.
 type Server struct {
-	options Options
-	api     http.Handler
+	config Config
+	api    http.Handler
 
 	mu       sync.Mutex
 	faults   map[string][]*Fault
@@ -62,15 +62,15 @@ type Server struct {
 }
 
 // New returns a Server without faults, webhooks or feedbacks.
-func New(options Options) *Server {
+func New(config Config) *Server {
 	s := &Server{
-		options:  options,
+		config:   config,
 		faults:   map[string][]*Fault{},
 		editions: map[string]int{},
 		account:  account{webhooks: map[int]Webhook{}},
 	}
-	if s.options.Now == nil {
-		s.options.Now = time.Now
+	if s.config.Now == nil {
+		s.config.Now = time.Now
 	}
 	s.api = s.apiHandler()
 	return s
@@ -114,7 +114,7 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>", http.StatusForbidden)
 		return
 	}
-	if s.options.RequireLogin && !s.authorized(r) {
+	if s.config.RequireLogin && !s.authorized(r) {
 		http.Redirect(w, r, signInPath, http.StatusFound)
 		return
 	}

@@ -19,7 +19,7 @@ import (
 const screenshot = "/projects/10-demoapp/builds/584120/sessions/1/screenshots/d64636e2d57672f812e1a348e8.jpg"
 
 // start serves a simulator on loopback and returns it with its base URL.
-func start(t *testing.T, options testfairysim.Options) (*testfairysim.Server, string) {
+func start(t *testing.T, options testfairysim.Config) (*testfairysim.Server, string) {
 	t.Helper()
 	sim := testfairysim.New(options)
 	server := httptest.NewServer(sim.Handler())
@@ -68,8 +68,8 @@ func sha256Hex(b []byte) string {
 }
 
 func TestPictures(t *testing.T) {
-	sim, base := start(t, testfairysim.Options{})
-	other := testfairysim.New(testfairysim.Options{})
+	sim, base := start(t, testfairysim.Config{})
+	other := testfairysim.New(testfairysim.Config{})
 	seen := map[string]string{}
 	for path, format := range map[string]string{
 		screenshot: "jpeg", "/a.jpeg": "jpeg", "/A.JPG": "jpeg", "/icons/4/68348e8d.png": "png",
@@ -97,7 +97,7 @@ func TestPictures(t *testing.T) {
 }
 
 func TestManyPictures(t *testing.T) {
-	sim := testfairysim.New(testfairysim.Options{})
+	sim := testfairysim.New(testfairysim.Config{})
 	first := sim.SHA256("/0.jpg")
 	for i := range 65 { // one more than is kept
 		sim.SHA256("/" + strconv.Itoa(i) + ".jpg")
@@ -108,7 +108,7 @@ func TestManyPictures(t *testing.T) {
 }
 
 func TestRanges(t *testing.T) {
-	sim, base := start(t, testfairysim.Options{})
+	sim, base := start(t, testfairysim.Config{})
 	for _, path := range []string{screenshot, "/generated/200000.bin"} {
 		whole := get(t, base+path)
 		etag, modified := whole.Header.Get("ETag"), whole.Header.Get("Last-Modified")
@@ -135,7 +135,7 @@ func TestRanges(t *testing.T) {
 }
 
 func TestGenerated(t *testing.T) {
-	sim, base := start(t, testfairysim.Options{})
+	sim, base := start(t, testfairysim.Config{})
 	long := get(t, base+"/generated/1000000.bin").body
 	for _, size := range []int{0, 1, 15, 16, 17, 65535, 65536, 65537, 1000000} {
 		path := "/generated/" + strconv.Itoa(size) + ".bin"
@@ -156,7 +156,7 @@ func TestGenerated(t *testing.T) {
 
 func TestGeneratedOfAnySize(t *testing.T) {
 	const size = 1 << 40
-	_, base := start(t, testfairysim.Options{})
+	_, base := start(t, testfairysim.Config{})
 	url := base + "/generated/" + strconv.Itoa(size) + ".bin"
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodHead, url, nil)
 	if err != nil {
@@ -174,7 +174,7 @@ func TestGeneratedOfAnySize(t *testing.T) {
 }
 
 func TestNoSuchFile(t *testing.T) {
-	sim, base := start(t, testfairysim.Options{})
+	sim, base := start(t, testfairysim.Config{})
 	for _, path := range []string{"/", "/a.gif", "/generated/x.bin", "/generated/-1.bin", "/generated/1.txt", "/generated/9223372036854775808.bin"} {
 		if got := get(t, base+path); got.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: status %d, want 404", path, got.StatusCode)
@@ -196,7 +196,7 @@ func TestNoSuchFile(t *testing.T) {
 }
 
 func TestRequireLogin(t *testing.T) {
-	_, base := start(t, testfairysim.Options{Account: "ops@example.com", APIKey: "key", RequireLogin: true})
+	_, base := start(t, testfairysim.Config{Account: "ops@example.com", APIKey: "key", RequireLogin: true})
 	got := get(t, base+screenshot)
 	if got.StatusCode != http.StatusFound || got.Header.Get("Location") != "/login/" {
 		t.Errorf("without credentials: status %d to %q", got.StatusCode, got.Header.Get("Location"))

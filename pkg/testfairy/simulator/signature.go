@@ -13,12 +13,12 @@ const amzDate = "20060102T150405Z"
 // sign gives a screenshot's URL the query of one that is pre-signed now. Nobody
 // checks the signature, only its time.
 func (s *Server) sign(screenshotURL string) string {
-	if s.options.Signed == 0 || screenshotURL == "" {
+	if s.config.Signed == 0 || screenshotURL == "" {
 		return screenshotURL
 	}
 	return screenshotURL + "?" + url.Values{
-		"X-Amz-Algorithm": {"AWS4-HMAC-SHA256"}, "X-Amz-Date": {s.options.Now().UTC().Format(amzDate)},
-		"X-Amz-Expires": {strconv.Itoa(int(s.options.Signed.Seconds()))}, "X-Amz-Signature": {"5167"},
+		"X-Amz-Algorithm": {"AWS4-HMAC-SHA256"}, "X-Amz-Date": {s.config.Now().UTC().Format(amzDate)},
+		"X-Amz-Expires": {strconv.Itoa(int(s.config.Signed.Seconds()))}, "X-Amz-Signature": {"5167"},
 	}.Encode()
 }
 
@@ -26,5 +26,5 @@ func (s *Server) sign(screenshotURL string) string {
 func (s *Server) expired(query url.Values) bool {
 	signed, err := time.Parse(amzDate, query.Get("X-Amz-Date"))
 	seconds, _ := strconv.Atoi(query.Get("X-Amz-Expires"))
-	return err == nil && s.options.Now().After(signed.Add(time.Duration(seconds)*time.Second))
+	return err == nil && s.config.Now().After(signed.Add(time.Duration(seconds)*time.Second))
 }

@@ -40,7 +40,7 @@ func (s *Server) listWebhooks(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) addWebhook(w http.ResponseWriter, r *http.Request) {
-	if s.options.NewPlatform {
+	if s.config.NewPlatform {
 		answerFail(w, http.StatusNotFound, "not found")
 		return
 	}
