@@ -39,6 +39,7 @@ const (
 type world struct {
 	queues     *embedded.SQS
 	work, dead string // queue URLs
+	files      string // of the files queue
 	centercode *centercodesim.Simulator
 	testfairy  *testfairysim.Server
 	env        map[string]string // of both functions
@@ -71,6 +72,7 @@ func newWorld(t *testing.T) *world {
 		}
 	}
 	w.dead = w.createQueue(t, embedded.Queue{Name: "dead", VisibilityTimeout: time.Minute, Retention: time.Hour})
+	w.files = w.createQueue(t, embedded.Queue{Name: "files", VisibilityTimeout: time.Minute, Retention: time.Hour, MaxReceiveCount: 8, DeadLetterQueue: "dead"})
 	w.work = w.createQueue(t, embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour, MaxReceiveCount: 8, DeadLetterQueue: "dead"})
 
 	if w.centercode, err = centercodesim.New(centercodesim.Config{APIKeys: []string{apiKey}, Projects: map[string][]string{"DEMO": {"testfairy"}}}); err != nil {
@@ -113,6 +115,7 @@ routes:
 		"AWS_ENDPOINT_URL_DYNAMODB":        ledger.URL,
 		"FAIRBRIDGE_CONFIG":                path,
 		"FAIRBRIDGE_QUEUE_URL":             w.work,
+		"FAIRBRIDGE_FILES_QUEUE_URL":       w.files,
 		"FAIRBRIDGE_DEAD_LETTER_QUEUE_URL": w.dead,
 		"FAIRBRIDGE_LEDGER_TABLE":          "ledger",
 		"FAIRBRIDGE_SECRETS_PREFIX":        secrets.DefaultPrefix,

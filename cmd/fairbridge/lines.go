@@ -126,6 +126,8 @@ func workerLine(o worker.Outcome) string {
 		if o.TicketID != "" {
 			b.WriteString(" as ticket " + o.TicketID)
 		}
+	case worker.HandedOver:
+		fmt.Fprintf(&b, "%-12s %s, %s after the webhook; its files take long and follow", "ticket "+o.TicketID, o.Kind, seconds(o.Age+o.Took))
 	case worker.Ignored:
 		fmt.Fprintf(&b, "%-12s %s: its route ignores it", "ignored", o.Kind)
 	case worker.Dead:

@@ -51,6 +51,8 @@ func TestLines(t *testing.T) {
 			"15:04:05  dead letter  attachment_source at attach, ticket 3 stays: 404  [0123456789ab]\n"},
 		{"a retry", workerTold(worker.Outcome{Result: worker.Retry, Attempt: 2, RetryIn: 3 * time.Second, Err: errors.New("503"), DeliveryID: deliveryID}),
 			"15:04:05  retry        attempt 2, again in 3.0 s: 503  [0123456789ab]\n"},
+		{"handed over", workerTold(worker.Outcome{Result: worker.HandedOver, TicketID: "3", Kind: "feedback", Age: time.Second, Took: 20 * time.Second, DeliveryID: deliveryID}),
+			"15:04:05  ticket 3     feedback, 21.0 s after the webhook; its files take long and follow  [0123456789ab]\n"},
 		{"handed back", workerTold(worker.Outcome{Result: worker.HandedBack, Attempt: 1, RetryIn: time.Second, Err: errors.New("held"), DeliveryID: deliveryID}),
 			"15:04:05  waits        attempt 1, again in 1.0 s: held  [0123456789ab]\n"},
 	} {

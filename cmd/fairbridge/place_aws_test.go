@@ -52,6 +52,7 @@ func newCloud(t *testing.T) *cloud {
 		Outputs: map[string]string{
 			"WebhookUrl":         "https://abc.execute-api.eu-central-1.amazonaws.com/webhooks/testfairy",
 			"WorkQueueUrl":       c.home.WorkQueueURL,
+			"FilesQueueUrl":      c.home.FilesQueueURL,
 			"DeadLetterQueueUrl": c.home.DeadLetterQueueURL,
 			"LedgerTableName":    "ledger",
 			"SecretsPrefix":      "/fairbridge-prod/",

@@ -63,7 +63,7 @@ func tellCopy(ctx context.Context, std streams, folder string) (err error) {
 	if err != nil {
 		return err
 	}
-	work, err := h.Depth(ctx, h.WorkQueueURL)
+	work, err := h.WorkDepth(ctx)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	<-fetched // as in ingest
 	<-written
 	return worker.New(worker.Config{
-		WorkQueueURL: settings.QueueURL, DeadLetterQueueURL: settings.DeadLetterQueueURL,
+		WorkQueueURL: settings.QueueURL, FilesQueueURL: settings.FilesQueueURL, DeadLetterQueueURL: settings.DeadLetterQueueURL,
 		Mapping: runs, Ledger: remembered, Breaker: health, Secrets: stored,
 		Queue: newQueue(settings.AWS), Reporter: telemetry.Worker{Log: log},
 		Now: time.Now, HoldAtMost: worker.HoldAtMost,

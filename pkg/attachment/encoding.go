@@ -59,6 +59,9 @@ func gunzip(s *stream, head []byte) (*gunzipped, error) {
 	return g, nil
 }
 
+// Close ends the stream.
+func (g *gunzipped) Close() error { return g.source.Close() }
+
 // Read implements io.Reader; its errors are those of a stream.
 func (g *gunzipped) Read(p []byte) (int, error) {
 	limit := g.source.fetcher.maxBytes

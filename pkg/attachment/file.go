@@ -18,10 +18,10 @@ type File struct {
 	ContentType string
 	// Size is in bytes; -1 if the source does not state it, or sends the file compressed.
 	Size int64
+	// Body is the file, or what follows its head. Closing it ends a read that waits.
+	Body io.ReadCloser
 
-	head   []byte // read to detect the type, not yet returned
-	rest   io.Reader
-	stream *stream
+	head []byte // read to detect the type, not yet returned
 }
 
 // Open opens the file that r describes. ctx applies to the file until it is closed. The
@@ -59,7 +59,7 @@ func (s *stream) open() (*File, error) {
 	if s.at.size > s.fetcher.maxBytes {
 		return nil, tooLarge(a.target, s.fetcher.maxBytes)
 	}
-	file := &File{Size: s.at.size, rest: s, stream: s}
+	file := &File{Size: s.at.size, Body: s}
 	header := a.Header // reading the head may need another answer
 	_, media := declaredType(header)
 	if file.head, err = readHead(s); err != nil {
@@ -67,10 +67,10 @@ func (s *stream) open() (*File, error) {
 	}
 	zipped := s.at.encoding == encodingGzip && isZipped(media, file.head)
 	if zipped {
-		if file.rest, err = gunzip(s, file.head); err != nil {
+		if file.Body, err = gunzip(s, file.head); err != nil {
 			return nil, err
 		}
-		if file.head, err = readHead(file.rest); err != nil {
+		if file.head, err = readHead(file.Body); err != nil {
 			return nil, err
 		}
 		file.Size = -1
@@ -102,9 +102,9 @@ func (f *File) Read(p []byte) (int, error) {
 		f.head = f.head[n:]
 		return n, nil
 	}
-	return f.rest.Read(p)
+	return f.Body.Read(p)
 }
 
 // Close releases the connection, even while a Read is waiting, and discards what was not
 // read.
-func (f *File) Close() error { return f.stream.Close() }
+func (f *File) Close() error { return f.Body.Close() }

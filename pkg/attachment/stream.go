@@ -150,7 +150,7 @@ func (s *stream) resume(broken error) error {
 			return cause
 		}
 		if err := s.fetcher.sleep(s.ctx, max(wait, cause.RetryAfter)); err != nil {
-			return &Error{Reason: cause.Reason, Err: errors.Join(err, cause.Err)}
+			return &Error{Reason: cause.Reason, Err: errors.Join(err, cause.Err), cutOff: cause.cutOff}
 		}
 		s.resumes++
 		next, err := s.ask(&s.at)

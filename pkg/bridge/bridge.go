@@ -83,6 +83,8 @@ type Config struct {
 
 	// centercode sends the requests to Centercode in tests; nil is the network.
 	centercode *http.Client
+	// sources are where files come from in tests; nil is the network.
+	sources worker.Sources
 }
 
 // ListenError says that an address could not be listened on.
@@ -114,7 +116,7 @@ type Bridge struct {
 	simulator *simulator
 	metrics   *scraped // nil without
 	server    *http.Server
-	poller    *embedded.Poller
+	pollers   [2]*embedded.Poller // of the work queue and the files queue
 	waker     *waker
 	reader    *reader // nil if the mapping stays
 	webhook   string
@@ -193,7 +195,7 @@ func (b *Bridge) Metrics() string { return b.metrics.url() }
 // AtOnce is how many deliveries are worked on at once at the most, and of how many of
 // them a file is on its way.
 func (b *Bridge) AtOnce() (deliveries, uploads int) {
-	deliveries = b.poller.MaximumConcurrency * batchSize
+	deliveries = b.pollers[0].MaximumConcurrency * batchSize
 	return deliveries, min(cmp.Or(b.uploads, deliveries), deliveries)
 }
 
@@ -208,7 +210,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	runs := &loaded{file: c.File, ledger: remembered, key: stored, simulator: b.simulator, http: c.centercode}
+	runs := &loaded{file: c.File, ledger: remembered, key: stored, simulator: b.simulator, http: c.centercode, sources: c.sources}
 	if b.simulator != nil {
 		runs.key = simulatorSecrets{}
 	}
@@ -219,8 +221,10 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	runs.config.Store(config)
 	// The lock says that no other process works here: what an earlier one had
 	// in hand when it ended is taken up at once.
-	if _, err := b.home.SQS.ReleaseInFlight(ctx, b.home.WorkQueueURL); err != nil {
-		return err
+	for _, queueURL := range []string{b.home.WorkQueueURL, b.home.FilesQueueURL} {
+		if _, err := b.home.SQS.ReleaseInFlight(ctx, queueURL); err != nil {
+			return err
+		}
 	}
 	b.home.SQS.Moved = func(deliveryID string, receives int64) {
 		// The worker did not get to it, so no outcome says it.
@@ -241,8 +245,8 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 		c.Log.Warn("the turn of an earlier process, to try Centercode, was not given back", "err", err)
 	}
 	b.waker = &waker{
-		next: c.Worked, health: health, sqs: b.home.SQS, queueURL: b.home.WorkQueueURL, log: c.Log, interval: wakeInterval,
-		held: map[string]map[string]string{}, since: map[string]time.Time{},
+		next: c.Worked, health: health, home: b.home, log: c.Log, interval: wakeInterval,
+		held: map[string]map[string]receipt{}, since: map[string]time.Time{},
 	}
 	for _, route := range config.Routes {
 		if !route.Ignore {
@@ -251,7 +255,8 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	}
 	runs.work, err = worker.New(worker.Config{
 		Mapping: m, Ledger: remembered, Breaker: health, Secrets: runs.key, Queue: b.home.SQS, Reporter: b.waker, Now: time.Now,
-		WorkQueueURL: b.home.WorkQueueURL, DeadLetterQueueURL: b.home.DeadLetterQueueURL, Margin: closingMargin, Uploads: c.Uploads,
+		WorkQueueURL: b.home.WorkQueueURL, FilesQueueURL: b.home.FilesQueueURL, DeadLetterQueueURL: b.home.DeadLetterQueueURL,
+		Margin: closingMargin, Uploads: c.Uploads,
 	})
 	if err != nil {
 		return err
@@ -275,9 +280,14 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	}
 	b.server = embedded.NewServer(listener, c.Log)
 	b.server.IdleTimeout = cmp.Or(c.Idle, b.server.IdleTimeout)
-	b.poller = &embedded.Poller{
-		SQS: b.home.SQS, QueueURL: b.home.WorkQueueURL, Function: "worker",
-		BatchSize: batchSize, MaximumConcurrency: c.Concurrency, Timeout: functionTimeout, Handler: runs.work.Handle, Log: c.Log,
+	// As many deliveries whose files take long as there are others. One in each
+	// batch, so that none waits for another's.
+	for i, mapping := range []embedded.Poller{
+		{QueueURL: b.home.WorkQueueURL, BatchSize: batchSize, MaximumConcurrency: c.Concurrency},
+		{QueueURL: b.home.FilesQueueURL, BatchSize: 1, MaximumConcurrency: c.Concurrency * batchSize},
+	} {
+		mapping.SQS, mapping.Function, mapping.Timeout, mapping.Handler, mapping.Log = b.home.SQS, "worker", functionTimeout, runs.work.Handle, c.Log
+		b.pollers[i] = &mapping
 	}
 	return nil
 }
@@ -309,7 +319,9 @@ func (b *Bridge) Serve(ctx context.Context) error {
 		}
 		return nil
 	})
-	group.Go(func() error { return b.poller.Run(running) })
+	for _, poller := range b.pollers {
+		group.Go(func() error { return poller.Run(running) })
+	}
 	group.Go(func() error { return b.waker.Run(running) })
 	if b.reader != nil {
 		group.Go(func() error { return b.reader.Run(running) })

@@ -26,6 +26,7 @@ import (
 type dueQueue struct {
 	*embedded.SQS
 	home *embedded.Home
+	url  string
 	rung chan struct{}
 	// atMost is how long it sleeps at most, since nobody rings when the waker wakes.
 	atMost time.Duration
@@ -36,8 +37,8 @@ type dueQueue struct {
 	inFlight, left int
 }
 
-func newDueQueue(h *embedded.Home, inFlight int) *dueQueue {
-	return &dueQueue{SQS: h.SQS, home: h, rung: make(chan struct{}, 1), atMost: time.Hour, atLeast: scaled(time.Second, 5*time.Second), inFlight: inFlight}
+func newDueQueue(h *embedded.Home, url string, inFlight int) *dueQueue {
+	return &dueQueue{SQS: h.SQS, home: h, url: url, rung: make(chan struct{}, 1), atMost: time.Hour, atLeast: scaled(time.Second, 5*time.Second), inFlight: inFlight}
 }
 
 // ring has it look again.
@@ -94,7 +95,7 @@ func (q *dueQueue) wait(ctx context.Context, long time.Duration) error {
 
 func (q *dueQueue) row(ctx context.Context, what, where string, args ...any) *sql.Row {
 	return q.home.DB.Read().QueryRowContext(ctx, "SELECT "+what+" FROM messages WHERE queue = (SELECT id FROM queues WHERE name = ?) AND "+where,
-		append([]any{path.Base(q.home.WorkQueueURL)}, args...)...)
+		append([]any{path.Base(q.url)}, args...)...)
 }
 
 func (q *dueQueue) count(ctx context.Context, where string) (n int, err error) {
@@ -185,6 +186,9 @@ func (l *lambda) process() *process {
 	p.ctx, p.end = context.WithCancel(l.Context())
 	m, err := worker.NewMapping(worker.MappingConfig{Config: l.config, HTTP: &http.Client{Transport: p}})
 	l.must(err)
+	if l.sources != nil {
+		m.Sources = l.sources
+	}
 	remembered, err := ledger.New(ledger.Config{Store: p})
 	l.must(err)
 	health, err := breaker.New(breaker.Config{Store: p, Now: time.Now})
@@ -193,7 +197,7 @@ func (l *lambda) process() *process {
 	l.must(err)
 	p.handler, err = worker.New(worker.Config{
 		Mapping: m, Ledger: remembered, Breaker: health, Secrets: stored, Queue: p, Reporter: p, Now: time.Now,
-		WorkQueueURL: l.home.WorkQueueURL, DeadLetterQueueURL: l.home.DeadLetterQueueURL, HoldAtMost: worker.HoldAtMost,
+		WorkQueueURL: l.home.WorkQueueURL, FilesQueueURL: l.home.FilesQueueURL, DeadLetterQueueURL: l.home.DeadLetterQueueURL, HoldAtMost: worker.HoldAtMost,
 	})
 	l.must(err)
 	return p

@@ -27,6 +27,7 @@ type loaded struct {
 	key       worker.Secrets
 	simulator *simulator
 	http      *http.Client
+	sources   worker.Sources // nil for those of the mapping
 
 	config atomic.Pointer[mapping.Config]
 	work   *worker.Handler // nil until there is one
@@ -58,6 +59,9 @@ func (l *loaded) prepare(ctx context.Context, config *mapping.Config) (worker.Ma
 	m, err := worker.NewMapping(c)
 	if err != nil {
 		return worker.Mapping{}, err
+	}
+	if l.sources != nil {
+		m.Sources = l.sources
 	}
 	running := ledger.Running{Hash: config.Hash()}
 	if l.file != "" {

@@ -26,7 +26,7 @@ var weathers = map[string]weather{
 	"503":         answers(503, "application/json", `{"status": 503, "description": "maintenance"}`),
 	"502 in HTML": answers(502, "text/html", "<html>Bad Gateway</html>"),
 	"timeouts": func(s *sky, r *http.Request) (*http.Response, error) {
-		s.wrote(r)
+		_ = s.wrote(r)
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	},
@@ -45,7 +45,7 @@ var weathers = map[string]weather{
 // answers is a weather in which nothing but this is answered.
 func answers(status int, contentType, body string) weather {
 	return func(s *sky, r *http.Request) (*http.Response, error) {
-		s.wrote(r)
+		_ = s.wrote(r)
 		return &http.Response{
 			StatusCode: status, Header: http.Header{"Content-Type": {contentType}},
 			Body: io.NopCloser(strings.NewReader(body)), Request: r,
@@ -110,7 +110,9 @@ func (s *sky) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // fine lets a request through.
 func (s *sky) fine(r *http.Request) (*http.Response, error) {
-	s.wrote(r)
+	if err := s.wrote(r); err != nil {
+		return nil, err
+	}
 	served := r.Clone(r.Context())
 	served.RequestURI = r.URL.RequestURI()
 	served.RemoteAddr = "127.0.0.1:1"
@@ -123,14 +125,16 @@ func (s *sky) fine(r *http.Request) (*http.Response, error) {
 }
 
 // wrote is the end of a request's way out.
-func (s *sky) wrote(r *http.Request) {
+func (s *sky) wrote(r *http.Request) (err error) {
 	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.WroteHeaders != nil {
 		trace.WroteHeaders()
 	}
 	if r.Body != nil {
-		body, _ := io.ReadAll(r.Body)
+		var body []byte
+		body, err = io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
+	return err
 }
 
 // between is how many requests there were from one time to another.

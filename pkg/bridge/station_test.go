@@ -57,6 +57,8 @@ routes:
     fields: {summary: "{{ .text }}", deliveryId: "{{ .deliveryId }}"}
 %[1]s`
 
+const screenshots = "    attachments: [{from: \"{{ .screenshotUrl }}\", element: screenshot}]\n"
+
 const lookUp = "    lookup: {package: deliveries, column: Delivery ID, ticketColumn: Ticket ID, settle: 1m}\n"
 
 // site is where a station is.
@@ -69,6 +71,8 @@ type site struct {
 	fresh bool
 	// inFlight is how many messages the queue hands out at most; 0 is any number.
 	inFlight int
+	// sources are where the screenshots come from; nil if there are none.
+	sources worker.Sources
 }
 
 // homes are the two that a bridge lives in.
@@ -83,8 +87,10 @@ type station struct {
 	home   *embedded.Home
 	bridge *Bridge
 	queue  *dueQueue
+	files  *dueQueue // the files queue; nil without screenshots
 	lambda *lambda
 	token  string
+	more   string // of a webhook's fields
 	stop   func()
 	sent   int
 
@@ -109,6 +115,9 @@ func newStation(t *testing.T, at site) *station {
 	if at.lookedUp {
 		route = lookUp
 	}
+	if at.sources != nil {
+		route += screenshots
+	}
 	config, err := mapping.Parse("fairbridge.yaml", fmt.Appendf(nil, weatherRoutes, route))
 	s.must(err)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -121,20 +130,26 @@ func newStation(t *testing.T, at site) *station {
 	s.must(err)
 	s.bridge = &Bridge{log: log, home: s.home}
 	s.must(s.bridge.wire(ctx, Config{
-		Mapping: config, Concurrency: concurrency, Ingested: unheard{}, Worked: s, Log: log, centercode: &http.Client{Transport: s.sky},
+		Mapping: config, Concurrency: concurrency, Ingested: unheard{}, Worked: s, Log: log, centercode: &http.Client{Transport: s.sky}, sources: at.sources,
 	}))
 	s.home.SQS.Moved = func(id string, receives int64) { t.Errorf("the queue gave %s up after %d receives", id, receives) }
-	s.queue = newDueQueue(s.home, at.inFlight)
-	s.bridge.poller.SQS = s.queue
+	s.queue = newDueQueue(s.home, s.home.WorkQueueURL, at.inFlight)
+	work, files := s.bridge.pollers[0], s.bridge.pollers[1]
+	work.SQS = s.queue
 	var running sync.WaitGroup
 	if at.stack {
 		s.lambda = newLambda(s, config)
-		s.bridge.poller.Handler = s.lambda.handle
+		work.Handler, files.Handler, files.MaximumConcurrency = s.lambda.handle, s.lambda.handle, concurrency
 	} else {
 		s.queue.atMost, s.bridge.waker.interval = tick, tick
 		running.Go(func() { s.must(s.bridge.waker.Run(ctx)) })
 	}
-	running.Go(func() { s.must(s.bridge.poller.Run(ctx)) })
+	running.Go(func() { s.must(work.Run(ctx)) })
+	if at.sources != nil {
+		s.files = newDueQueue(s.home, s.home.FilesQueueURL, 0)
+		files.SQS = s.files
+		running.Go(func() { s.must(files.Run(ctx)) })
+	}
 	s.stop = func() {
 		cancel()
 		running.Wait()
@@ -153,6 +168,9 @@ func (s *station) must(err error) {
 // Report implements [worker.Reporter].
 func (s *station) Report(_ context.Context, o worker.Outcome) {
 	s.queue.ring()
+	if s.files != nil {
+		s.files.ring()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.results[o.Result]++
@@ -179,7 +197,7 @@ func (s *station) sendEvent(event string, n int) {
 	s.Helper()
 	for range n {
 		s.sent++
-		body := fmt.Sprintf(`{"event":%q,"text":"feedback %d"}`, event, s.sent)
+		body := fmt.Sprintf(`{"event":%q,"text":"feedback %d"%s}`, event, s.sent, s.more)
 		rec := httptest.NewRecorder()
 		r := httptest.NewRequest(http.MethodPost, "/webhooks/testfairy?"+url.Values{"token": {s.token}}.Encode(), strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")

@@ -2,8 +2,8 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-	"maps"
 	"sync"
 	"time"
 
@@ -25,17 +25,19 @@ const (
 type waker struct {
 	next     worker.Reporter
 	health   *breaker.Breaker
-	sqs      *embedded.SQS
-	queueURL string
+	home     *embedded.Home
 	projects []string
 	log      *slog.Logger
 	// interval is how often it is looked whether what is held may go.
 	interval time.Duration
 
 	mu    sync.Mutex
-	held  map[string]map[string]string // receipt handles, by project and message
-	since map[string]time.Time         // of the hold, by project
+	held  map[string]map[string]receipt // by project and message
+	since map[string]time.Time          // of the hold, by project
 }
+
+// receipt is a receipt handle, and the queue that it is of.
+type receipt struct{ queueURL, handle string }
 
 // Report implements [worker.Reporter]: it hears what is held.
 func (w *waker) Report(ctx context.Context, o worker.Outcome) {
@@ -49,9 +51,15 @@ func (w *waker) Report(ctx context.Context, o worker.Outcome) {
 		return
 	}
 	if w.held[o.Hold.Project] == nil {
-		w.held[o.Hold.Project] = map[string]string{}
+		w.held[o.Hold.Project] = map[string]receipt{}
 	}
-	maps.Copy(w.held[o.Hold.Project], o.Receipts)
+	queueURL := w.home.WorkQueueURL
+	if o.Files {
+		queueURL = w.home.FilesQueueURL
+	}
+	for message, handle := range o.Receipts {
+		w.held[o.Hold.Project][message] = receipt{queueURL, handle}
+	}
 	w.since[o.Hold.Project] = o.Hold.Since
 }
 
@@ -60,7 +68,8 @@ func (w *waker) Report(ctx context.Context, o worker.Outcome) {
 func (w *waker) Run(ctx context.Context) error {
 	for _, project := range w.projects {
 		if well, _, err := w.health.Standing(ctx, project); err == nil && !well {
-			w.complain(ctx, w.sqs.WakeAll(ctx, w.queueURL, wakeSpread))
+			w.complain(ctx, errors.Join(
+				w.home.SQS.WakeAll(ctx, w.home.WorkQueueURL, wakeSpread), w.home.SQS.WakeAll(ctx, w.home.FilesQueueURL, wakeSpread)))
 			break
 		}
 	}
@@ -78,11 +87,22 @@ func (w *waker) Run(ctx context.Context) error {
 			case err != nil:
 				w.complain(ctx, err)
 			case well:
-				w.complain(ctx, w.sqs.Wake(ctx, w.queueURL, w.spread(project), w.take(project, -1)...))
+				w.wake(ctx, w.spread(project), w.take(project, -1))
 			case due:
-				w.complain(ctx, w.sqs.Wake(ctx, w.queueURL, 0, w.take(project, 1)...))
+				w.wake(ctx, 0, w.take(project, 1))
 			}
 		}
+	}
+}
+
+// wake wakes messages of either queue.
+func (w *waker) wake(ctx context.Context, spread time.Duration, receipts []receipt) {
+	handles := map[string][]string{}
+	for _, r := range receipts {
+		handles[r.queueURL] = append(handles[r.queueURL], r.handle)
+	}
+	for queueURL, some := range handles {
+		w.complain(ctx, w.home.SQS.Wake(ctx, queueURL, spread, some...))
 	}
 }
 
@@ -113,14 +133,14 @@ func (w *waker) spread(project string) time.Duration {
 }
 
 // take takes up to n receipt handles of a project, all if n is negative.
-func (w *waker) take(project string, n int) (receipts []string) {
+func (w *waker) take(project string, n int) (receipts []receipt) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for message, receipt := range w.held[project] {
+	for message, r := range w.held[project] {
 		if len(receipts) == n {
 			break
 		}
-		receipts = append(receipts, receipt)
+		receipts = append(receipts, r)
 		delete(w.held[project], message)
 	}
 	return receipts

@@ -173,6 +173,25 @@ func (h *handle) Close() error {
 	return nil
 }
 
+// endOn stops the body and cancels its request once giveUp is closed, unless all of
+// the form has been read by then. The function that it returns ends the watch.
+func (b *uploadBody) endOn(giveUp <-chan struct{}, cancel func()) (end func()) {
+	over := make(chan struct{})
+	go func() {
+		select {
+		case <-giveUp:
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if !b.handedOut() {
+				b.stopped = true
+				cancel()
+			}
+		case <-over:
+		}
+	}()
+	return func() { close(over) }
+}
+
 // If the form was read to its end, finish waits until net/http has written it or given up:
 // the last piece may still be on its way to the connection.
 func (b *uploadBody) finish(ctx context.Context) {

@@ -37,6 +37,10 @@ type FileRequest struct {
 	// in another form or at another place after some of Body was read. AddFile closes the
 	// result. nil if the file cannot be read again.
 	Reopen func(context.Context) (io.ReadCloser, int64, error)
+	// GiveUp, once it is closed, ends an upload of which not all was handed to the
+	// connection: that has done nothing. The answer to one that was is waited for. A
+	// Body that can block must end soon after. nil: never.
+	GiveUp <-chan struct{}
 }
 
 // SourceError is the error of an upload whose Body failed: it could not be read, or did not
@@ -119,6 +123,7 @@ func (u *upload) send(ctx context.Context) (again bool, err error) {
 	// If the connection turns out to be closed, net/http retries with a new body, which it
 	// can have as long as nothing was read.
 	req.GetBody = body.again
+	defer body.endOn(u.request.GiveUp, cancel)()
 
 	resp, err := u.call.send(sending, u.by, req)
 	var change func(context.Context) error

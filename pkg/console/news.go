@@ -89,7 +89,7 @@ func (n *news) run(ctx context.Context) {
 
 // fingerprint changes with what the pages show, as far as that is cheap to see.
 func (s *Console) fingerprint(ctx context.Context) string {
-	work, workErr := s.Home.Depth(ctx, s.Home.WorkQueueURL)
+	work, workErr := s.Home.WorkDepth(ctx)
 	dead, deadErr := s.Home.Depth(ctx, s.Home.DeadLetterQueueURL)
 	print := fmt.Sprint(work, workErr, dead, deadErr)
 	if s.Home.OnAWS() {

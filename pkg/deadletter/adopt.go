@@ -110,7 +110,7 @@ func (d *Desk) unknown(ctx context.Context) (map[string]Letter, error) {
 		}
 		known[r.ID] = e.Letter > 0
 	}
-	again, err := d.home.Ages.Deliveries(ctx, d.home.WorkQueueURL)
+	again, err := d.home.OnTheirWay(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -181,7 +181,7 @@ func (d *Desk) peekWork(ctx context.Context, s *persons) error {
 	if d.home.Peeks == nil {
 		return nil
 	}
-	return d.home.Peeks.Peek(ctx, d.home.WorkQueueURL, func(m types.Message) bool {
+	return d.home.PeekWork(ctx, func(m types.Message) bool {
 		l := letterOf(m)
 		l.Body = aws.ToString(m.Body)
 		if event, _ := l.Payload(); s.means(l, event) {

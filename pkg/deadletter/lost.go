@@ -68,11 +68,15 @@ func (d *Desk) lacks(ctx context.Context, s *sifting, hold *Hold) (func(delivery
 		return func(id string) bool { return !unknown && !there[id] && !hold.saw(id) }, nil
 	}
 	// Letters first: what is replayed meanwhile is then in both, not in neither.
-	for _, url := range []string{d.home.DeadLetterQueueURL, d.home.WorkQueueURL} {
-		found, err := d.home.Ages.Deliveries(ctx, url)
-		if err != nil {
-			return nil, err
-		}
+	letters, err := d.home.Ages.Deliveries(ctx, d.home.DeadLetterQueueURL)
+	if err != nil {
+		return nil, err
+	}
+	onTheirWay, err := d.home.OnTheirWay(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, found := range []map[string]time.Time{letters, onTheirWay} {
 		for id := range found {
 			there[id] = true
 		}

@@ -74,7 +74,7 @@ func (f *Finder) body(ctx context.Context, e ledger.Entry) (body string, err err
 	case f.home.Peeks == nil || e.State == ledger.Completed:
 		return "", nil
 	}
-	err = f.home.Peeks.Peek(ctx, f.home.WorkQueueURL, func(m types.Message) bool {
+	err = f.home.PeekWork(ctx, func(m types.Message) bool {
 		if queue.DeliveryID(aws.ToString(m.Body)) == e.DeliveryID {
 			body = aws.ToString(m.Body)
 		}

@@ -37,6 +37,14 @@ var workQueue = Queue{
 	DeadLetterQueue:   deadLetterQueue.Name,
 }
 
+// filesQueue is where a delivery waits whose files take long.
+var filesQueue = Queue{
+	Name:              "fairbridge-files",
+	VisibilityTimeout: workQueue.VisibilityTimeout,
+	MaxReceiveCount:   workQueue.MaxReceiveCount,
+	DeadLetterQueue:   deadLetterQueue.Name,
+}
+
 // Home is a folder with all that the bridge keeps, in one file: queues,
 // parameters and the ledger.
 type Home struct {
@@ -48,7 +56,7 @@ type Home struct {
 	// Refusals is what is remembered of the webhooks that were refused.
 	Refusals *Refusals
 
-	WorkQueueURL, DeadLetterQueueURL string
+	WorkQueueURL, FilesQueueURL, DeadLetterQueueURL string
 
 	locks locks
 }
@@ -121,13 +129,21 @@ func (h *Home) fill(ctx context.Context, c Config) (err error) {
 	if h.DeadLetterQueueURL, err = h.SQS.CreateQueue(ctx, deadLetterQueue); err != nil {
 		return err
 	}
-	h.WorkQueueURL, err = h.SQS.CreateQueue(ctx, workQueue)
+	if h.WorkQueueURL, err = h.SQS.CreateQueue(ctx, workQueue); err != nil {
+		return err
+	}
+	h.FilesQueueURL, err = h.SQS.CreateQueue(ctx, filesQueue)
 	return err
 }
 
-// Settled waits until the work queue is empty: every delivery is done or a dead
-// letter.
-func (h *Home) Settled(ctx context.Context) error { return h.SQS.Settled(ctx, h.WorkQueueURL) }
+// Settled waits until the work queue and then the files queue are empty: every
+// delivery is done or a dead letter.
+func (h *Home) Settled(ctx context.Context) error {
+	if err := h.SQS.Settled(ctx, h.WorkQueueURL); err != nil {
+		return err
+	}
+	return h.SQS.Settled(ctx, h.FilesQueueURL)
+}
 
 // Close closes the file, after the writes in hand, and gives the lock back.
 func (h *Home) Close() error {

@@ -24,7 +24,7 @@ func Folder(e *embedded.Home) *Home {
 	h := &Home{
 		Place: Place{Folder: e.Dir},
 		SQS:   e.SQS, SSM: e.SSM, Ages: e.SQS, Peeks: e.SQS, Refusals: e.Refusals, Ledger: e.Ledger, History: e.Ledger, SecretsPrefix: secrets.DefaultPrefix,
-		WorkQueueURL: e.WorkQueueURL, DeadLetterQueueURL: e.DeadLetterQueueURL, close: e.Close,
+		WorkQueueURL: e.WorkQueueURL, FilesQueueURL: e.FilesQueueURL, DeadLetterQueueURL: e.DeadLetterQueueURL, close: e.Close,
 	}
 	// What cannot be read is as good as no bridge; whoever needs it asks again.
 	if address, err := ListenAddress(e.Dir); err == nil {

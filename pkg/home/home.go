@@ -147,7 +147,10 @@ type Home struct {
 	Ledger                           ledger.Store
 	History                          History
 	WorkQueueURL, DeadLetterQueueURL string
-	SecretsPrefix                    string
+	// FilesQueueURL is where deliveries are whose files take long; "" for a stack of a
+	// version without it.
+	FilesQueueURL string
+	SecretsPrefix string
 	// Webhook is where TestFairy sends, without the token; "" if no bridge runs
 	// in the folder.
 	Webhook string

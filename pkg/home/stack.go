@@ -79,7 +79,7 @@ func openStack(ctx context.Context, p Place) (*Home, error) {
 		SQS: queues, SSM: newParameterCalls(cfg),
 		Ledger: store, History: history,
 		Tables: db, LedgerTable: s.LedgerTable,
-		WorkQueueURL: s.WorkQueueURL, DeadLetterQueueURL: s.DeadLetterQueueURL, SecretsPrefix: s.SecretsPrefix,
+		WorkQueueURL: s.WorkQueueURL, FilesQueueURL: s.FilesQueueURL, DeadLetterQueueURL: s.DeadLetterQueueURL, SecretsPrefix: s.SecretsPrefix,
 		Webhook: s.WebhookURL, CentercodeBaseURL: s.CentercodeBaseURL, Dashboard: s.DashboardURL,
 		Metrics:  newMetricCalls(cfg),
 		Refusals: logRefusals{logs: newLogCalls(cfg), stack: s.Name, now: time.Now},

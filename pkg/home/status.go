@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/ingest"
@@ -57,18 +54,6 @@ type Status struct {
 func (s *Status) OtherProblems() []string {
 	return slices.DeleteFunc(slices.Clone(s.Problems), func(p string) bool { return p == s.letters })
 }
-
-// QueueDepth is what SQS says is in a queue, approximately.
-type QueueDepth struct {
-	Waiting int `json:"waiting"`
-	InWork  int `json:"inWork"`
-	Delayed int `json:"delayed"`
-	// Oldest is when the oldest message was sent, where that can be known.
-	Oldest time.Time `json:"oldest,omitzero"`
-}
-
-// Total is how many messages are in the queue.
-func (q *QueueDepth) Total() int { return q.Waiting + q.InWork + q.Delayed }
 
 // CentercodeStatus says whether Centercode answers from this machine.
 type CentercodeStatus struct {
@@ -120,7 +105,7 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 	var f findings
 	var workErr, deadErr, secretsErr, mappingErr, centercodeErr, recentErr, waitingErr, namelessErr, healthErr, queuesErr, refusedErr, tableErr error
 	var all sync.WaitGroup
-	all.Go(func() { s.Work, workErr = h.Depth(ctx, h.WorkQueueURL) })
+	all.Go(func() { s.Work, workErr = h.WorkDepth(ctx) })
 	all.Go(func() { s.DeadLetters, deadErr = h.Depth(ctx, h.DeadLetterQueueURL) })
 	all.Go(func() { s.Secrets, secretsErr = h.Secrets(ctx) })
 	all.Go(func() {
@@ -166,29 +151,6 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 
 func (s *Status) problem(format string, args ...any) {
 	s.Problems = append(s.Problems, fmt.Sprintf(format, args...))
-}
-
-// Depth counts the messages of a queue.
-func (h *Home) Depth(ctx context.Context, queueURL string) (*QueueDepth, error) {
-	wanted := []types.QueueAttributeName{
-		types.QueueAttributeNameApproximateNumberOfMessages,
-		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
-		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
-	}
-	out, err := h.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: aws.String(queueURL), AttributeNames: wanted})
-	if err != nil {
-		return nil, fmt.Errorf("count the messages of %s: %w", queueURL, err)
-	}
-	var q QueueDepth
-	for i, n := range []*int{&q.Waiting, &q.InWork, &q.Delayed} {
-		if *n, err = strconv.Atoi(out.Attributes[string(wanted[i])]); err != nil {
-			return nil, fmt.Errorf("count the messages of %s: %s is not a number", queueURL, wanted[i])
-		}
-	}
-	if h.Ages != nil {
-		q.Oldest, err = h.Ages.Oldest(ctx, queueURL)
-	}
-	return &q, err
 }
 
 func (h *Home) refused(ctx context.Context) (*ingest.Refused, error) {
@@ -238,7 +200,7 @@ func (h *Home) inQueues(ctx context.Context) (queued, letters map[string]time.Ti
 	// Letters first: what is replayed meanwhile is then in both, not in neither.
 	letters, err = h.Ages.Deliveries(ctx, h.DeadLetterQueueURL)
 	if err == nil {
-		queued, err = h.Ages.Deliveries(ctx, h.WorkQueueURL)
+		queued, err = h.OnTheirWay(ctx)
 	}
 	return queued, letters, err
 }

@@ -43,7 +43,7 @@ var ErrNoStack = errors.New("only a stack can be taken down")
 // Left counts what would be lost with the stack's queues. Approximately: SQS needs
 // up to a minute to count what was just sent.
 func (h *Home) Left(ctx context.Context) (l Left, err error) {
-	work, err := h.Depth(ctx, h.WorkQueueURL)
+	work, err := h.WorkDepth(ctx)
 	if err != nil {
 		return l, err
 	}
@@ -141,7 +141,7 @@ func (h *Home) drain(ctx context.Context, o UndeployOptions) error {
 }
 
 // refuse has the work queue refuse what is sent to it, or take it again. Ingest
-// answers 503 to what cannot be queued.
+// answers 503 to what cannot be queued. The files queue takes what is on its way.
 func (h *Home) refuse(ctx context.Context, on bool) error {
 	out, err := h.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &h.WorkQueueURL,
 		AttributeNames: []types.QueueAttributeName{types.QueueAttributeNamePolicy, types.QueueAttributeNameQueueArn}})

@@ -36,6 +36,14 @@ func (c *Claim) Renew(ctx context.Context) error {
 	return c.change(ctx, func(e Entry, _ time.Time) Entry { return e })
 }
 
+// Accompanied says that the delivery is not the only work of its worker any more. It
+// writes nothing: the next write says so.
+func (c *Claim) Accompanied() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entry.Alone = false
+}
+
 // NotSent takes back what Creating or Attaching announced: the request is known to have
 // done nothing.
 func (c *Claim) NotSent(ctx context.Context) error {

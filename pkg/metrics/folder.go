@@ -63,7 +63,7 @@ func (f folder) Collect(ch chan<- prometheus.Metric) {
 type send func(d *prometheus.Desc, value float64, labels ...string)
 
 func (f folder) queue(send send) error {
-	depth, err := f.Home.Depth(f.ctx, f.Home.WorkQueueURL)
+	depth, err := f.Home.WorkDepth(f.ctx)
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,7 @@ var counted = []struct {
 	{telemetry.TicketsCreated, "Tickets that were made.", []string{ofWorker}},
 	{telemetry.Duplicates, "Deliveries that were done before.", []string{ofWorker}},
 	{telemetry.Retries, "Attempts that failed and are repeated.", []string{ofWorker}},
+	{telemetry.HandedOver, "Deliveries whose files go on from the files queue.", []string{ofWorker}},
 	{telemetry.HandedBack, "Deliveries that were handed back to the queue unfinished.", []string{ofWorker}},
 	{telemetry.Attachments, "Files that were uploaded.", []string{ofWorker}},
 	{telemetry.AttachmentBytes, "Bytes of the files that were uploaded.", []string{ofWorker}},

@@ -59,7 +59,7 @@ func TestEveryMetricIsShown(t *testing.T) {
 	_, m, _ := newMetrics(t)
 	lasting := breaker.Hold{Open: true, KeyRefused: true, Paused: true, Since: time.Now()}
 	var names []string
-	for _, result := range []worker.Result{worker.Created, worker.Duplicate, worker.Ignored, worker.Retry, worker.Dead, worker.HandedBack, worker.Held} {
+	for _, result := range []worker.Result{worker.Created, worker.Duplicate, worker.Ignored, worker.Retry, worker.Dead, worker.HandedOver, worker.HandedBack, worker.Held} {
 		o := worker.Outcome{Result: result, Reason: queue.ReasonMapping, Age: time.Minute, Attachments: 2, AttachmentBytes: 3, Skipped: []string{"x"},
 			Hold: lasting, Receipts: map[string]string{"1": "a"}}
 		m.Worked(noWorker{}).Report(t.Context(), o)
@@ -88,7 +88,7 @@ func TestEveryMetricIsShown(t *testing.T) {
 	for _, line := range []string{
 		`fairbridge_received_total{service="ingest"} 7`, `fairbridge_failed_total{service="ingest"} 2`, `fairbridge_lost_total{service="ingest"} 2`,
 		`fairbridge_refused_webhooks_total{reason="too_busy"} 1`, `fairbridge_ignored_total{service="worker"} 1`, `fairbridge_ignored_total{service="ingest"} 1`,
-		`fairbridge_dead_letters_total{reason="mapping"} 1`, `fairbridge_attachment_bytes_total{service="worker"} 21`, `fairbridge_webhook_to_ticket_seconds_sum 60`,
+		`fairbridge_dead_letters_total{reason="mapping"} 1`, `fairbridge_attachment_bytes_total{service="worker"} 24`, `fairbridge_webhook_to_ticket_seconds_sum 60`,
 	} {
 		if !strings.Contains(said, line+"\n") {
 			t.Errorf("%s is not there:\n%s", line, said)

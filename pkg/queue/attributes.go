@@ -121,12 +121,21 @@ func DeliveryAttributes(deliveryID, event string) map[string]types.MessageAttrib
 // ReplayAttributes returns the attributes of a message made from a dead letter. The
 // generation distinguishes this copy from older ones.
 func ReplayAttributes(deliveryID, event string, generation, replays int) map[string]types.MessageAttributeValue {
-	attrs := DeliveryAttributes(deliveryID, event)
+	attrs := HandOverAttributes(deliveryID, event, generation, replays)
 	// A letter that SQS moved may have no generation. A 0 would make the message an old
 	// copy if the delivery had been a dead letter before.
-	if generation > 0 {
-		number(attrs, attrGeneration, generation)
+	if generation == 0 {
+		delete(attrs, attrGeneration)
 	}
+	return attrs
+}
+
+// HandOverAttributes are those of a message that goes on in the files queue. The
+// generation is that of the ledger's entry, 0 too: what dies meanwhile makes an old
+// copy of this message, whenever it was sent.
+func HandOverAttributes(deliveryID, event string, generation, replays int) map[string]types.MessageAttributeValue {
+	attrs := DeliveryAttributes(deliveryID, event)
+	number(attrs, attrGeneration, generation)
 	if replays > 0 {
 		number(attrs, attrReplays, replays)
 	}

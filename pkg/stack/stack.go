@@ -19,6 +19,7 @@ import (
 const (
 	outputWebhookURL         = "WebhookUrl"
 	outputWorkQueueURL       = "WorkQueueUrl"
+	outputFilesQueueURL      = "FilesQueueUrl"
 	outputDeadLetterQueueURL = "DeadLetterQueueUrl"
 	outputLedgerTable        = "LedgerTableName"
 	outputSecretsPrefix      = "SecretsPrefix"
@@ -64,7 +65,9 @@ type Stack struct {
 	// WebhookURL is where TestFairy sends, without the token.
 	WebhookURL                       string
 	WorkQueueURL, DeadLetterQueueURL string
-	LedgerTable                      string
+	// FilesQueueURL is "" if the stack is of a version without that queue.
+	FilesQueueURL string
+	LedgerTable   string
 	// SecretsPrefix is the path of the secrets in the SSM Parameter Store.
 	SecretsPrefix string
 	// DashboardURL is a page of the AWS console.
@@ -127,6 +130,7 @@ func parse(described types.Stack) (Stack, error) {
 	if len(missing) > 0 {
 		return Stack{}, &MissingOutputsError{Stack: s.Name, Status: s.Status, Outputs: missing}
 	}
+	s.FilesQueueURL = outputs[outputFilesQueueURL]
 	for _, p := range described.Parameters {
 		if aws.ToString(p.ParameterKey) == parameterCentercodeBaseURL {
 			s.CentercodeBaseURL = aws.ToString(p.ParameterValue)

@@ -26,6 +26,7 @@ func full() *stacktest.Stack {
 		Name: "fairbridge-prod", Status: "UPDATE_COMPLETE",
 		Outputs: map[string]string{
 			"WebhookUrl":         "https://abc.execute-api.eu-central-1.amazonaws.com/webhooks/testfairy",
+			"FilesQueueUrl":      "https://sqs.eu-central-1.amazonaws.com/1/fairbridge-prod-files",
 			"WorkQueueUrl":       "https://sqs.eu-central-1.amazonaws.com/1/fairbridge-prod-work",
 			"DeadLetterQueueUrl": "https://sqs.eu-central-1.amazonaws.com/1/fairbridge-prod-dead-letters",
 			"LedgerTableName":    "fairbridge-prod-LedgerTable-1",
@@ -50,6 +51,7 @@ func TestDescribe(t *testing.T) {
 	want := stack.Stack{
 		Name: "fairbridge-prod", Status: "UPDATE_COMPLETE",
 		WebhookURL:         "https://abc.execute-api.eu-central-1.amazonaws.com/webhooks/testfairy",
+		FilesQueueURL:      "https://sqs.eu-central-1.amazonaws.com/1/fairbridge-prod-files",
 		WorkQueueURL:       "https://sqs.eu-central-1.amazonaws.com/1/fairbridge-prod-work",
 		DeadLetterQueueURL: "https://sqs.eu-central-1.amazonaws.com/1/fairbridge-prod-dead-letters",
 		LedgerTable:        "fairbridge-prod-LedgerTable-1", SecretsPrefix: "/fairbridge-prod/",

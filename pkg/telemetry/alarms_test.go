@@ -254,6 +254,7 @@ func TestAlarms(t *testing.T) {
 	const (
 		letters        = "AWS/SQS ApproximateNumberOfMessagesVisible [QueueName=DeadLetterQueue.QueueName]"
 		oldest         = "AWS/SQS ApproximateAgeOfOldestMessage [QueueName=WorkQueue.QueueName]"
+		oldestFiles    = "AWS/SQS ApproximateAgeOfOldestMessage [QueueName=FilesQueue.QueueName]"
 		serverErrors   = "AWS/ApiGateway 5xx [ApiId=WebhookApi]"
 		ingestErrors   = "AWS/Lambda Errors [FunctionName=IngestFunction]"
 		workerErrors   = "AWS/Lambda Errors [FunctionName=WorkerFunction]"
@@ -277,6 +278,7 @@ func TestAlarms(t *testing.T) {
 		"AmbiguousDeliveriesAlarm": {deliveries(t, worker.Outcome{Result: worker.Dead, Reason: queue.ReasonAmbiguous}),
 			deliveries(t, worker.Outcome{Result: worker.Dead, Reason: queue.ReasonRejected})},
 		"OldestMessageAlarm": {period{oldest: {10, 3601}}, period{oldest: {10, 3599}}},
+		"OldestFilesAlarm":   {period{oldestFiles: {10, 3601}}, period{oldestFiles: {10, 3599}}},
 		"LongRetryAlarm": {deliveries(t, worker.Outcome{Result: worker.Retry, Age: 3601 * time.Second}, worker.Outcome{Result: worker.Retry}),
 			deliveries(t, worker.Outcome{Result: worker.Retry, Age: time.Minute}, held(time.Hour, breaker.Hold{Open: true}))},
 		"CentercodeUnavailableAlarm": {deliveries(t, held(16*time.Minute, breaker.Hold{Open: true})),

@@ -23,6 +23,7 @@ const (
 	TicketsCreated             = "TicketsCreated"
 	Duplicates                 = "Duplicates"
 	Retries                    = "Retries"
+	HandedOver                 = "HandedOver" // to the files queue
 	HandedBack                 = "HandedBack"
 	DeadLetters                = "DeadLetters" // by reason, too
 	Attachments                = "Attachments"
@@ -115,6 +116,8 @@ func OfWorker(o worker.Outcome) []Metric {
 		if o.Hold.Paused {
 			v.add(Paused, seconds, since)
 		}
+	case worker.HandedOver:
+		v.add(HandedOver, count, 1)
 	case worker.HandedBack:
 		v.add(HandedBack, count, 1)
 		v.add(WaitingAge, seconds, int64(o.Age.Seconds()))

@@ -35,7 +35,7 @@ func TestOutcomesHaveNoRoomForPayloads(t *testing.T) {
 		t.Errorf("ingest.Outcome has %v, reviewed are %v", got, reviewed)
 	}
 	reviewed = []string{"Result", "DeliveryID", "MessageID", "Kind", "TicketID", "Attempt", "Reason", "Stage", "Status",
-		"RetryIn", "Attachments", "AttachmentBytes", "Skipped", "Age", "Took", "Hold", "Receipts", "Err", "Warning", "Stack"}
+		"RetryIn", "Attachments", "AttachmentBytes", "Skipped", "Age", "Took", "Files", "Hold", "Receipts", "Err", "Warning", "Stack"}
 	if got := fields(worker.Outcome{}); !slices.Equal(got, reviewed) {
 		t.Errorf("worker.Outcome has %v, reviewed are %v", got, reviewed)
 	}

@@ -59,6 +59,11 @@ func TestWorkerLine(t *testing.T) {
 			members: map[string]any{"level": "INFO", "warning": "unreadable"},
 			metrics: map[string]float64{"TicketsCreated": 1},
 		},
+		"handed over": {
+			outcome: worker.Outcome{Result: worker.HandedOver, DeliveryID: "d-1", TicketID: "3"},
+			members: map[string]any{"level": "INFO", "decision": "handed_over"},
+			metrics: map[string]float64{"HandedOver": 1},
+		},
 		"handed back": {
 			outcome: worker.Outcome{Result: worker.HandedBack, DeliveryID: "d-1"},
 			members: map[string]any{"level": "INFO", "decision": "handed_back"},

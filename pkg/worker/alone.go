@@ -31,15 +31,14 @@ func (d *delivery) become(ctx context.Context, share int64) error {
 	if err := d.room.Acquire(ctx, share); err != nil {
 		return &waitError{why: "too little time is left to work on it"}
 	}
-	d.share = share
+	d.share.Store(share)
 	return nil
 }
 
 func (d *delivery) leave() {
-	if d.share > 0 {
-		d.room.Release(d.share)
+	if share := d.share.Swap(0); share > 0 {
+		d.room.Release(share)
 	}
-	d.share = 0
 }
 
 // suspect says whether the last attempt on a delivery that nobody holds ended

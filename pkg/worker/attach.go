@@ -23,13 +23,18 @@ func (d *delivery) attachments(ctx context.Context) error {
 	if i := slices.Index(names, entry.Attaching); i >= 0 && d.request.Attachments[i].OnLostAnswer != mapping.Retry {
 		return failed(queue.StageAttach, &attachError{name: entry.Attaching, err: &lostAnswerError{found: true}})
 	}
+	timer := d.startFiles(ctx)
+	defer timer.stop()
 	for i, a := range d.request.Attachments {
 		name := names[i]
 		if _, done := entry.Attached[name]; done {
 			continue
 		}
+		if timer.over() && ctx.Err() == nil {
+			return failed(queue.StageAttach, &slowError{})
+		}
 		err := d.withKey(ctx, false, func(ctx context.Context, key string) error {
-			return d.attach(ctx, name, a, key)
+			return timer.judge(ctx, d.attach(ctx, timer, name, a, key))
 		})
 		var source *attachment.Error
 		if a.Optional && errors.As(err, &source) && (source.Permanent || d.exhausted() && attachment.IsSourceFault(err)) {
@@ -53,13 +58,13 @@ func (e *attachError) Error() string { return e.name + ": " + e.err.Error() }
 func (e *attachError) Unwrap() error { return e.err }
 
 // attach streams one file from its source to Centercode.
-func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment, key string) error {
+func (d *delivery) attach(ctx context.Context, timer filesTimer, name string, a mapping.Attachment, key string) error {
 	endpoint, err := d.endpoint(a)
 	if err != nil {
 		return err
 	}
 	if d.uploads != nil {
-		if err := d.uploads.Acquire(ctx, 1); err != nil {
+		if err := d.uploads.Acquire(timer.sources, 1); err != nil {
 			return err
 		}
 		defer d.uploads.Release(1)
@@ -67,11 +72,12 @@ func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment
 	if err := d.stillWell(ctx); err != nil {
 		return err
 	}
-	file, err := d.open(ctx, a)
+	file, err := d.open(timer.sources, a)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
+	body := d.watch(file)
 	if name := attachment.CleanName(a.Filename); name != "" {
 		file.Name = name
 	}
@@ -81,16 +87,17 @@ func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment
 		send: func() (err error) {
 			written, err = d.Centercode.AddFile(ctx, centercode.FileRequest{
 				Endpoint: endpoint, APIKey: key, Field: a.Field, Name: file.Name,
-				ContentType: file.ContentType, Size: file.Size, Body: d.pacedFile(file, file.Size),
-				Reopen: func(ctx context.Context) (io.ReadCloser, int64, error) {
-					again, err := d.open(ctx, a)
+				ContentType: file.ContentType, Size: file.Size, Body: body, GiveUp: timer.giveUp,
+				Reopen: func(context.Context) (io.ReadCloser, int64, error) {
+					again, err := d.open(timer.sources, a)
 					if err != nil {
 						return nil, 0, err
 					}
-					return readCloser{d.pacedFile(again, again.Size), again}, again.Size, nil
+					body = d.watch(again)
+					return body, again.Size, nil
 				},
 			})
-			return err
+			return body.judge(ctx, err)
 		},
 		record: func(ctx context.Context) error {
 			d.out.Attachments++
@@ -102,12 +109,6 @@ func (d *delivery) attach(ctx context.Context, name string, a mapping.Attachment
 		lost.again = a.OnLostAnswer == mapping.Retry
 	}
 	return err
-}
-
-// readCloser reads from one and closes the other.
-type readCloser struct {
-	io.Reader
-	io.Closer
 }
 
 // endpoint is where the attachment goes: where the route says, else where

@@ -1,11 +1,15 @@
 package worker
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"io"
 	"math"
 	"sync"
 	"time"
+
+	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/centercode"
 )
 
 const (
@@ -63,19 +67,19 @@ func estimate(bytes int64, took time.Duration, more int64) time.Duration {
 // delivery is then handed back early, and the next attempt has an invocation's
 // whole time; the rest of this one is not spent on what is thrown away.
 type paced struct {
-	io.Reader
+	*attachment.File
 	*delivery
 	pace
-	size, read int64
+	read     int64
+	opened   time.Time
+	deadline time.Time     // the invocation's, zero if it has none
+	waited   time.Duration // for the source
 }
 
-// pacedFile returns file as it is if its size or the time is not limited.
-func (d *delivery) pacedFile(file io.Reader, size int64) io.Reader {
-	left, limited := d.left()
-	if size < 0 || !limited {
-		return file
-	}
-	return &paced{Reader: file, delivery: d, pace: *newPace(d.Now(), left), size: size}
+func (d *delivery) watch(file *attachment.File) *paced {
+	left, _ := d.left()
+	deadline, _ := d.invocation.Deadline()
+	return &paced{File: file, delivery: d, pace: *newPace(d.Now(), left), opened: d.Now(), deadline: deadline}
 }
 
 // left is the time until this attempt's work has to stop. It is asked each time:
@@ -85,20 +89,53 @@ func (d *delivery) left() (left time.Duration, limited bool) {
 	return deadline.Sub(d.Now()) - d.Margin, limited
 }
 
-// Read reads on, or returns a *waitError.
+// Read reads on, or gives up.
 func (p *paced) Read(b []byte) (int, error) {
-	n, err := p.Reader.Read(b)
+	asked := p.Now()
+	n, err := p.File.Read(b)
+	now := p.Now()
+	p.waited += now.Sub(asked)
 	p.read += int64(n)
-	if err != nil || p.read == p.size {
+	left, limited := p.left()
+	if err != nil || p.read == p.Size || p.Size < 0 || !limited {
 		return n, err
 	}
-	now := p.Now()
-	needs := p.needs(point{now, p.read}, p.size-p.read)
-	if left, limited := p.left(); limited && needs > left && p.gate.giveWay(now, p.window) {
-		return n, &waitError{own: true, why: fmt.Sprintf("at the speed of its first %d of %d bytes the file would take %s more, and %s are left",
-			p.read, p.size, needs.Round(time.Second), left.Round(time.Second))}
+	needs := p.needs(point{now, p.read}, p.Size-p.read)
+	if needs > left && p.gate.giveWay(now, p.window) {
+		return n, p.blame(&waitError{own: p.hasItsTime(), why: fmt.Sprintf("at the speed of its first %d of %d bytes the file would take %s more, and %s are left",
+			p.read, p.Size, needs.Round(time.Second), left.Round(time.Second))})
 	}
 	return n, nil
+}
+
+// hasItsTime reports whether the time is the one that the file began with: the
+// embedded home cuts it short when it stops, which is not the file's fault.
+func (p *paced) hasItsTime() bool {
+	deadline, _ := p.invocation.Deadline()
+	return deadline.Equal(p.deadline)
+}
+
+// blame makes err the source's fault if the file waited more for that than for
+// Centercode: at the end of the delivery's patience a person hears of the source,
+// and an optional file is left out.
+func (p *paced) blame(err error) error {
+	if p.waited <= p.Now().Sub(p.opened)/2 || !p.hasItsTime() {
+		return err
+	}
+	return &attachment.Error{Reason: "the source is too slow: the file does not arrive within the time that it has", Err: err}
+}
+
+// judge is blame for an upload that the end of ctx has cut off. That Centercode did
+// not answer is not in what it returns then.
+func (p *paced) judge(ctx context.Context, err error) error {
+	var api *centercode.Error
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) || !errors.As(err, &api) || api.Status != 0 || api.Lost {
+		return err
+	}
+	if slow := p.blame(errors.New(err.Error())); attachment.IsSourceFault(slow) {
+		return &centercode.SourceError{Err: slow}
+	}
+	return err
 }
 
 // gate is shared by the records of one batch.

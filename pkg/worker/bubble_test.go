@@ -35,6 +35,10 @@ type bubble struct {
 	// at once, and a file that is gone.
 	create func(ctx context.Context, deliveryID, key string) error
 	open   func(context.Context) error
+	// file and addFile are a file that is there, and what Centercode does with it; nil
+	// for none.
+	file    func(context.Context) *attachment.File
+	addFile func(context.Context, centercode.FileRequest) (int64, error)
 	// put is what comes before each write of the worker's ledger.
 	put func(context.Context, ledger.Record) error
 
@@ -64,6 +68,14 @@ func newBubble(t *testing.T, routes string) *bubble {
 	})
 	b.must(err)
 	return b
+}
+
+// patience makes that of the worker's mapping another.
+func (b *bubble) patience(p time.Duration) {
+	b.Helper()
+	m := b.handler.Mapping
+	m.Patience = p
+	b.must(b.handler.Use(m))
 }
 
 func (b *bubble) must(err error) {
@@ -189,7 +201,10 @@ func (b *bubble) CreateTicket(ctx context.Context, r centercode.CreateRequest) (
 }
 
 // AddFile implements [worker.Centercode].
-func (b *bubble) AddFile(context.Context, centercode.FileRequest) (int64, error) {
+func (b *bubble) AddFile(ctx context.Context, r centercode.FileRequest) (int64, error) {
+	if b.addFile != nil {
+		return b.addFile(ctx, r)
+	}
 	return 0, errors.New("there are no files here")
 }
 
@@ -209,6 +224,9 @@ func (b *bubble) Open(ctx context.Context, _ attachment.OpenRequest) (*attachmen
 		if err := b.open(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if b.file != nil {
+		return b.file(ctx), nil
 	}
 	return nil, &attachment.Error{Permanent: true, Status: 404, Reason: "the file is gone"}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -41,7 +42,7 @@ type delivery struct {
 	// pass lets it be worked on; nil where that was not asked.
 	pass *breaker.Pass
 	// share is how much of the room it has.
-	share int64
+	share atomic.Int64
 	// didNothing is true once the request that the ledger has announced is
 	// known not to have been carried out. Until then it is in doubt.
 	didNothing bool
@@ -84,7 +85,7 @@ func (h *Handler) deliver(ctx context.Context, shared *gate, message events.SQSM
 	}
 	d := &delivery{
 		Handler: h, Mapping: h.mapping.Load(), invocation: ctx, gate: shared, message: message, receives: receives, began: h.Now(),
-		out: Outcome{MessageID: message.MessageId, Attempt: receives},
+		out: Outcome{MessageID: message.MessageId, Attempt: receives, Files: h.ofFiles(message)},
 	}
 	work, stop := h.working(ctx)
 	defer stop()

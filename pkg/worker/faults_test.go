@@ -65,6 +65,7 @@ var scenarios = []scenario{
 	{name: "a ticket without a name", routes: lookUpRoute, upset: func(w *world) {
 		w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, After: true, Body: centercodesim.BodyHTML})
 	}},
+	{name: "its file takes long", routes: parkRoute, upset: func(w *world) { w.makeSlow(&slowFiles{}) }},
 	{name: "no route", routes: strings.Replace(parkRoute, "event: feedback", "event: crash", 1),
 		mend: func(w *world) { w.config = w.parse(parkRoute) }},
 }

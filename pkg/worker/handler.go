@@ -88,6 +88,10 @@ type Config struct {
 	Now      func() time.Time
 
 	WorkQueueURL, DeadLetterQueueURL string
+	// FilesQueueURL is where a delivery goes whose files take long, so that no other
+	// one's ticket has to wait for them. Its messages come one a batch. "" for none:
+	// files have all of an invocation's time.
+	FilesQueueURL string
 
 	// HoldAtMost is how old a message may become that is put back: an older one
 	// becomes a dead letter, before the queue forgets it. 0 is for a queue that
@@ -112,6 +116,8 @@ type Handler struct {
 	room *semaphore.Weighted
 	// uploads bounds the files on their way; nil for as many as there are deliveries.
 	uploads *semaphore.Weighted
+	// after is time.AfterFunc, but in tests.
+	after func(time.Duration, func()) (stop func() bool)
 }
 
 // New checks c and returns the handler.
@@ -129,7 +135,9 @@ func New(c Config) (*Handler, error) {
 		return nil, fmt.Errorf("worker: %d uploads at once", c.Uploads)
 	}
 	c.Margin = cmp.Or(c.Margin, DefaultMargin)
-	h := &Handler{Config: c, room: semaphore.NewWeighted(everybody)}
+	h := &Handler{Config: c, room: semaphore.NewWeighted(everybody), after: func(d time.Duration, f func()) func() bool {
+		return time.AfterFunc(d, f).Stop
+	}}
 	if c.Uploads > 0 {
 		h.uploads = semaphore.NewWeighted(int64(c.Uploads))
 	}

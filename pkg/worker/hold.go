@@ -122,7 +122,7 @@ func gather(all []Outcome) (held []Outcome) {
 		if !ok {
 			i = len(held)
 			at[o.Hold.Project] = i
-			held = append(held, Outcome{Result: Held, Hold: o.Hold, Receipts: map[string]string{}, Err: o.Err, Warning: o.Warning})
+			held = append(held, Outcome{Result: Held, Hold: o.Hold, Files: o.Files, Receipts: map[string]string{}, Err: o.Err, Warning: o.Warning})
 		}
 		maps.Copy(held[i].Receipts, o.Receipts)
 		held[i].RetryIn = max(held[i].RetryIn, o.RetryIn)

@@ -19,6 +19,7 @@ const (
 	Ignored    Result = "ignored"     // its route says that nobody wants it
 	Retry      Result = "retry"       // a passing fault: back in the queue until RetryIn has passed
 	Dead       Result = "dead_letter" // needs a person
+	HandedOver Result = "handed_over" // the ticket is there; its files follow from the files queue
 	HandedBack Result = "handed_back" // not touched, or not finished in time: somebody takes it next
 	Held       Result = "held"        // its project is not well, or paused: it waits, and nothing was tried
 )
@@ -48,6 +49,8 @@ type Outcome struct {
 	Skipped []string
 	// Age is the time since the webhook came in, Took that of this attempt.
 	Age, Took time.Duration
+	// Files says that the message is in the files queue.
+	Files bool
 	// Hold is why deliveries were held, and Receipts are the receipt handles of
 	// their messages, by the messages' ids: those of a batch that wait for the same
 	// project are one outcome.

@@ -108,9 +108,12 @@ func (w *world) start(p *plan) *process {
 			Patience: w.patience, BaseURL: w.centerURL, MappingHash: "a hash",
 		},
 		Secrets: faultySecrets{proc}, Queue: faultyQueue{proc}, Reporter: proc, Now: w.clock.Now,
-		WorkQueueURL: w.work, DeadLetterQueueURL: w.dead, HoldAtMost: w.holdAtMost, Uploads: w.uploads,
+		WorkQueueURL: w.work, FilesQueueURL: w.later, DeadLetterQueueURL: w.dead, HoldAtMost: w.holdAtMost, Uploads: w.uploads,
 	})
 	w.must(err)
+	if w.slow != nil {
+		proc.handler.After(w.slow.after)
+	}
 	return proc
 }
 

@@ -36,6 +36,11 @@ func (d *delivery) settle(ctx context.Context, err error) {
 		return
 	}
 
+	if slow := (*slowError)(nil); errors.As(err, &slow) {
+		if err = d.handOver(ctx); err == nil {
+			return
+		}
+	}
 	verdict := decide(err)
 	if verdict.action == answerLost {
 		verdict = d.lostAnswer(verdict, err)
@@ -226,7 +231,7 @@ func (d *delivery) putBack(ctx context.Context, result Result, after time.Durati
 // hide keeps the message invisible for that long from now, in whole seconds.
 func (d *delivery) hide(ctx context.Context, long time.Duration) error {
 	_, err := d.Queue.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
-		QueueUrl:          aws.String(d.WorkQueueURL),
+		QueueUrl:          aws.String(d.queueURL()),
 		ReceiptHandle:     aws.String(d.message.ReceiptHandle),
 		VisibilityTimeout: int32((long + time.Second - 1) / time.Second),
 	})

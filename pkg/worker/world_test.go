@@ -64,6 +64,11 @@ type world struct {
 	keys       *keys
 	config     *mapping.Config
 	work, dead string
+	// later is the files queue.
+	later string
+	// slow has the files of what comes out of the work queue take too long; nil if
+	// they do not.
+	slow *slowFiles
 	// holdAtMost is how old a message may become.
 	holdAtMost time.Duration
 	hosts      []string // that count as Centercode's
@@ -208,6 +213,10 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 		Name: "work", VisibilityTimeout: 930 * time.Second, Retention: 4 * 24 * time.Hour,
 		MaxReceiveCount: 1000, DeadLetterQueue: "dead"})
 	w.must(err)
+	w.later, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{
+		Name: "files", VisibilityTimeout: 930 * time.Second, Retention: 4 * 24 * time.Hour,
+		MaxReceiveCount: 1000, DeadLetterQueue: "dead"})
+	w.must(err)
 	for _, o := range options {
 		o(w)
 	}
@@ -256,14 +265,27 @@ func (w *world) sendBody(body, deliveryID string) {
 // receive takes up to ten messages of a queue, as the event source mapping does.
 func (w *world) receive(url string) []types.Message {
 	w.Helper()
+	most := int32(10)
+	if url == w.later {
+		most = 1
+	}
 	out, err := w.sqs.ReceiveMessage(w.Context(), &sqs.ReceiveMessageInput{
-		QueueUrl: &url, MaxNumberOfMessages: 10,
+		QueueUrl: &url, MaxNumberOfMessages: most,
 		MessageAttributeNames: []string{"All"},
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{
 			types.MessageSystemAttributeNameAll},
 	})
 	w.must(err)
 	return out.Messages
+}
+
+// filesEvent is eventOf of the files queue.
+func filesEvent(messages []types.Message) events.SQSEvent {
+	e := eventOf(messages)
+	for i := range e.Records {
+		e.Records[i].EventSourceARN = "arn:aws:sqs:embedded:000000000000:files"
+	}
+	return e
 }
 
 func eventOf(messages []types.Message) events.SQSEvent {
@@ -281,26 +303,19 @@ func eventOf(messages []types.Message) events.SQSEvent {
 	return e
 }
 
-// settle runs workers until the queue is empty. A worker that dies is followed
+// settle runs workers until both queues are empty. A worker that dies is followed
 // by another; what it had in hand comes back when its lease has ended.
 func (w *world) settle(p *plan) []worker.Outcome {
 	w.Helper()
 	var outcomes []worker.Outcome
 	proc := w.start(p)
 	for range 500 {
-		messages := w.receive(w.work)
-		if len(messages) == 0 {
+		if proc.works() == 0 && proc.worksLater() == 0 {
 			if !w.sleep() {
 				return outcomes
 			}
 			continue
 		}
-		response, err := proc.handler.Handle(w.Context(), eventOf(messages))
-		w.must(err)
-		if response.BatchItemFailures == nil {
-			w.Fatal("the list of failures is null")
-		}
-		proc.deleteAllBut(messages, response)
 		outcomes = append(outcomes, proc.outcomes...)
 		proc.outcomes = nil
 		if proc.isDead() {
@@ -311,13 +326,43 @@ func (w *world) settle(p *plan) []worker.Outcome {
 	return nil
 }
 
-// sleep moves the clock to when the next message of the work queue is visible. It
+// works handles a batch of the work queue, and returns how many messages it had.
+func (p *process) works() int {
+	p.Helper()
+	return p.handleFrom(p.work, eventOf)
+}
+
+// worksLater is works for the files queue.
+func (p *process) worksLater() int {
+	p.Helper()
+	if p.slow != nil {
+		p.slow.pass.Store(true)
+		defer p.slow.pass.Store(false)
+	}
+	return p.handleFrom(p.later, filesEvent)
+}
+
+func (p *process) handleFrom(url string, event func([]types.Message) events.SQSEvent) int {
+	p.Helper()
+	messages := p.receive(url)
+	if len(messages) > 0 {
+		response, err := p.handler.Handle(p.Context(), event(messages))
+		p.must(err)
+		if response.BatchItemFailures == nil {
+			p.Fatal("the list of failures is null")
+		}
+		p.deleteFrom(url, messages, response)
+	}
+	return len(messages)
+}
+
+// sleep moves the clock to when the next message of either queue is visible. It
 // returns false if there is none.
 func (w *world) sleep() bool {
 	w.Helper()
 	var next sql.NullInt64
 	w.must(w.file.Read().QueryRowContext(w.Context(), `SELECT min(visible_at) FROM messages
-		WHERE queue = (SELECT id FROM queues WHERE name = 'work')`).Scan(&next))
+		WHERE queue IN (SELECT id FROM queues WHERE name IN ('work', 'files'))`).Scan(&next))
 	if next.Valid {
 		w.clock.Advance(time.UnixMilli(next.Int64 + 1).Sub(w.clock.Now()))
 	}
@@ -325,6 +370,10 @@ func (w *world) sleep() bool {
 }
 
 func (p *process) deleteAllBut(messages []types.Message, r events.SQSEventResponse) {
+	p.deleteFrom(p.work, messages, r)
+}
+
+func (p *process) deleteFrom(url string, messages []types.Message, r events.SQSEventResponse) {
 	failed := map[string]bool{}
 	for _, f := range r.BatchItemFailures {
 		failed[f.ItemIdentifier] = true
@@ -333,7 +382,7 @@ func (p *process) deleteAllBut(messages []types.Message, r events.SQSEventRespon
 		if !failed[*m.MessageId] {
 			// Lambda tries again; here the message is just delivered again.
 			_ = p.call("sqs.DeleteMessage", func() error {
-				_, err := p.sqs.DeleteMessage(p.Context(), &sqs.DeleteMessageInput{QueueUrl: &p.work, ReceiptHandle: m.ReceiptHandle})
+				_, err := p.sqs.DeleteMessage(p.Context(), &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle})
 				return err
 			})
 		}

@@ -45,7 +45,7 @@ func fixed(template string) bill {
 		{"CloudWatch alarms", fmt.Sprint(alarms), float64(alarms) * perAlarm},
 		{"CloudWatch dashboard", "1", perDashboard},
 		{"CloudWatch metrics", fmt.Sprintf("%d that every ticket counts", everyTicket), everyTicket * perMetric},
-		{"SQS", fmt.Sprintf("%d requests to an idle queue", mappings*polls), float64(mappings*polls) * perQueueRequest},
+		{"SQS", fmt.Sprintf("%d requests to idle queues", mappings*polls), float64(mappings*polls) * perQueueRequest},
 	}
 }
 

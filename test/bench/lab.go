@@ -109,6 +109,7 @@ func environment(tb testing.TB, n *neighbours) map[string]string {
 	env := map[string]string{
 		"AWS_ENDPOINT_URL":                 n.URL,
 		"FAIRBRIDGE_QUEUE_URL":             n.URL + "/123456789012/work",
+		"FAIRBRIDGE_FILES_QUEUE_URL":       n.URL + "/123456789012/files",
 		"FAIRBRIDGE_DEAD_LETTER_QUEUE_URL": n.URL + "/123456789012/dead-letters",
 		"FAIRBRIDGE_LEDGER_TABLE":          "ledger",
 		"FAIRBRIDGE_SECRETS_PREFIX":        "/fairbridge/",

@@ -96,7 +96,7 @@ func (w *world) buildEnvironment() []string {
 
 func (w *world) deploy(ctx context.Context) error {
 	_, err := w.run(ctx, "", nil, w.tool("sam", "sam"), "deploy", "--config-env", "e2e", "--parameter-overrides",
-		"SecretsPrefix=/fairbridge-e2e/", "LogRetentionDays=1", "MaximumConcurrency=2", "CentercodeBaseUrl="+w.centercode.URL)
+		"SecretsPrefix=/fairbridge-e2e/", "LogRetentionDays=1", "MaximumConcurrency=2", "FilesConcurrency=2", "CentercodeBaseUrl="+w.centercode.URL)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (w *world) mendStack(ctx context.Context, name string) (s stack.Stack, mapp
 	if _, err := w.addLacks(ctx, s.LedgerTable); err != nil {
 		return s, "", err
 	}
-	mapping, err = w.mendMapping(ctx, name)
+	mapping, err = w.mendMappings(ctx, name)
 	return s, mapping, err
 }
 
@@ -102,7 +102,7 @@ func (w *world) makeRoutes(ctx context.Context, s stack.Stack) error {
 // openQueues takes from the queues the policy that refuses plain HTTP: the emulator
 // obeys it, and speaks nothing else. TestQueuesRefusePlainHTTP puts it back.
 func (w *world) openQueues(ctx context.Context, s stack.Stack) error {
-	for _, url := range []string{s.WorkQueueURL, s.DeadLetterQueueURL} {
+	for _, url := range []string{s.WorkQueueURL, s.FilesQueueURL, s.DeadLetterQueueURL} {
 		out, err := w.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 			QueueUrl: &url, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNamePolicy},
 		}, overTLS)
@@ -129,24 +129,33 @@ func overTLS(o *sqs.Options) {
 	o.APIOptions = append(o.APIOptions, smithyhttp.AddHeaderValue("X-Forwarded-Proto", "https"))
 }
 
-// mendMapping makes a number of the event source mapping's MaximumConcurrency:
-// from the template's parameter it comes to the emulator as a text, on which its
-// poller fails, and nothing is delivered.
-func (w *world) mendMapping(ctx context.Context, stackName string) (id string, err error) {
+// mendMappings makes numbers of the event source mappings' MaximumConcurrency:
+// from the template's parameters they come to the emulator as texts, on which its
+// poller fails, and nothing is delivered. It returns the id of the work queue's.
+func (w *world) mendMappings(ctx context.Context, stackName string) (id string, err error) {
 	var list struct {
 		EventSourceMappings []struct {
-			UUID          string
-			ScalingConfig struct{ MaximumConcurrency json.Number }
+			UUID           string
+			EventSourceArn string
+			ScalingConfig  struct{ MaximumConcurrency json.Number }
 		}
 	}
 	err = w.aws(ctx, &list, "lambda", "list-event-source-mappings", "--function-name", stackName+"-worker")
 	if err != nil {
 		return "", err
 	}
-	if len(list.EventSourceMappings) != 1 {
+	if len(list.EventSourceMappings) != 2 {
 		return "", fmt.Errorf("the worker has %d event source mappings", len(list.EventSourceMappings))
 	}
-	id = list.EventSourceMappings[0].UUID
-	return id, w.aws(ctx, nil, "lambda", "update-event-source-mapping", "--uuid", id,
-		"--scaling-config", "MaximumConcurrency="+list.EventSourceMappings[0].ScalingConfig.MaximumConcurrency.String())
+	for _, mapping := range list.EventSourceMappings {
+		if strings.HasSuffix(mapping.EventSourceArn, "-work") {
+			id = mapping.UUID
+		}
+		err := w.aws(ctx, nil, "lambda", "update-event-source-mapping", "--uuid", mapping.UUID,
+			"--scaling-config", "MaximumConcurrency="+mapping.ScalingConfig.MaximumConcurrency.String())
+		if err != nil {
+			return id, err
+		}
+	}
+	return id, nil
 }

@@ -33,7 +33,7 @@ type identity struct {
 // since the emulator enforces them. Here each is refused what is the other's,
 // or nobody's.
 func TestRolesAllowNoMore(t *testing.T) {
-	work, dead, table := &bridge.stack.WorkQueueURL, &bridge.stack.DeadLetterQueueURL, &bridge.stack.LedgerTable
+	work, files, dead, table := &bridge.stack.WorkQueueURL, &bridge.stack.FilesQueueURL, &bridge.stack.DeadLetterQueueURL, &bridge.stack.LedgerTable
 	read := func(name string) func(context.Context, identity) error {
 		return func(ctx context.Context, as identity) error {
 			_, err := as.ssm.GetParameter(ctx, &ssm.GetParameterInput{
@@ -84,7 +84,7 @@ func TestRolesAllowNoMore(t *testing.T) {
 			allowed: map[string]func(context.Context, identity) error{"read the token": read(secrets.WebhookToken)},
 			refused: map[string]func(context.Context, identity) error{
 				"read Centercode's key": read(secrets.CentercodeAPIKey), "read TestFairy's key": read(secrets.TestFairyAPIKey),
-				"write a secret": replaceKey, "send a dead letter": send(dead), "receive work": receive(work), "read the ledger": getItem,
+				"write a secret": replaceKey, "send a dead letter": send(dead), "send files": send(files), "receive work": receive(work), "read the ledger": getItem,
 			},
 		},
 		{

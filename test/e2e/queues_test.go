@@ -69,10 +69,13 @@ func (w *world) arn(t *testing.T, queueURL string) string {
 	return w.attributes(t, queueURL)["QueueArn"]
 }
 
-// waitIdle waits until the work queue is empty and nothing is in work.
+// waitIdle waits until the work queue and the files queue are empty and nothing is
+// in work.
 func (w *world) waitIdle(t *testing.T) {
 	t.Helper()
-	eventually(t, "the work queue is empty", func() bool { return w.depth(t, w.stack.WorkQueueURL) == 0 })
+	for _, url := range []string{w.stack.WorkQueueURL, w.stack.FilesQueueURL} {
+		eventually(t, url+" is empty", func() bool { return w.depth(t, url) == 0 })
+	}
 }
 
 // depth is how many messages a queue has, those in work too.

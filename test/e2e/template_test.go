@@ -52,6 +52,10 @@ func TestEnvironment(t *testing.T) {
 func TestQueues(t *testing.T) {
 	parsed := readTemplate(t)
 	work, dead := parsed.Resources["WorkQueue"].Properties, parsed.Resources["DeadLetterQueue"].Properties
+	if files := parsed.Resources["FilesQueue"].Properties; files.VisibilityTimeout != work.VisibilityTimeout ||
+		files.MessageRetentionPeriod != work.MessageRetentionPeriod || files.MaximumMessageSize != work.MaximumMessageSize {
+		t.Errorf("the files queue is not as the work queue: %+v", files)
+	}
 	if timeout := parsed.Resources["WorkerFunction"].Properties.Timeout; work.VisibilityTimeout <= timeout {
 		t.Errorf("a message is visible again after %d s, while the worker may still have it for %d s", work.VisibilityTimeout, timeout)
 	}

@@ -77,7 +77,7 @@ routes:
 	}
 	w.env = maps.Clone(account.env)
 	maps.Copy(w.env, map[string]string{
-		"FAIRBRIDGE_CONFIG": w.config, "FAIRBRIDGE_QUEUE_URL": w.work, "FAIRBRIDGE_DEAD_LETTER_QUEUE_URL": w.dead,
+		"FAIRBRIDGE_CONFIG": w.config, "FAIRBRIDGE_QUEUE_URL": w.work, "FAIRBRIDGE_FILES_QUEUE_URL": w.work + "-files", "FAIRBRIDGE_DEAD_LETTER_QUEUE_URL": w.dead,
 		"FAIRBRIDGE_LEDGER_TABLE": createTable(t), "FAIRBRIDGE_SECRETS_PREFIX": prefix, "FAIRBRIDGE_CENTERCODE_BASE_URL": w.centercode.URL,
 	})
 	return w

@@ -35,6 +35,7 @@ func lookup(config string) map[string]string {
 	return map[string]string{
 		"LAMBDA_TASK_ROOT":                 filepath.Dir(config),
 		"FAIRBRIDGE_QUEUE_URL":             "https://sqs.example.com/1/work",
+		"FAIRBRIDGE_FILES_QUEUE_URL":       "https://sqs.example.com/1/files",
 		"FAIRBRIDGE_DEAD_LETTER_QUEUE_URL": "https://sqs.example.com/1/dead",
 		"FAIRBRIDGE_LEDGER_TABLE":          "ledger",
 		"FAIRBRIDGE_SECRETS_PREFIX":        "/fairbridge/",
@@ -62,7 +63,7 @@ func TestSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.QueueURL != vars[env.QueueURL] || s.DeadLetterQueueURL != vars[env.DeadLetterQueueURL] ||
+	if s.QueueURL != vars[env.QueueURL] || s.FilesQueueURL != vars[env.FilesQueueURL] || s.DeadLetterQueueURL != vars[env.DeadLetterQueueURL] ||
 		s.LedgerTable != "ledger" || s.SecretsPrefix != "/fairbridge/" {
 		t.Errorf("settings %+v", s)
 	}
@@ -106,7 +107,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		read   func(env.Lookup) error
 	}{
 		"ingest": {mappingFile, []string{env.QueueURL, env.SecretsPrefix}, ingestError},
-		"worker": {mappingFile, []string{env.QueueURL, env.SecretsPrefix, env.DeadLetterQueueURL, env.LedgerTable}, workerError},
+		"worker": {mappingFile, []string{env.QueueURL, env.SecretsPrefix, env.FilesQueueURL, env.DeadLetterQueueURL, env.LedgerTable}, workerError},
 		"aws":    {mappingFile, []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}, ingestError},
 		"mapping file": {"routes: 7", nil, func(get env.Lookup) error {
 			return named(ingestError(get), "fairbridge.yaml")

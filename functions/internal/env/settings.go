@@ -23,6 +23,9 @@ const (
 	QueueURL = "FAIRBRIDGE_QUEUE_URL"
 	// SecretsPrefix is the path of the SSM parameters, for both functions.
 	SecretsPrefix = "FAIRBRIDGE_SECRETS_PREFIX"
+	// FilesQueueURL is where the worker puts what has its ticket, and files that take
+	// long.
+	FilesQueueURL = "FAIRBRIDGE_FILES_QUEUE_URL"
 	// DeadLetterQueueURL is where the worker puts what needs a person.
 	DeadLetterQueueURL = "FAIRBRIDGE_DEAD_LETTER_QUEUE_URL"
 	// LedgerTable is the worker's DynamoDB table.
@@ -69,6 +72,7 @@ type Settings struct {
 // WorkerSettings is what the worker needs.
 type WorkerSettings struct {
 	Settings
+	FilesQueueURL      string
 	DeadLetterQueueURL string
 	LedgerTable        string
 
@@ -88,6 +92,7 @@ func ReadWorker(get Lookup) (WorkerSettings, error) {
 	r := reader{get: get}
 	s := WorkerSettings{
 		Settings:           r.common(),
+		FilesQueueURL:      r.required(FilesQueueURL),
 		DeadLetterQueueURL: r.required(DeadLetterQueueURL),
 		LedgerTable:        r.required(LedgerTable),
 		centercodeBaseURL:  get(CentercodeBaseURL),

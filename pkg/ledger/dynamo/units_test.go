@@ -69,21 +69,31 @@ func TestWriteUnits(t *testing.T) {
 				c.Attaching(t.Context(), "screenshot"), c.Attached(t.Context(), "screenshot", file), c.Completed(t.Context()))
 		}
 	}
+	slow := ledger.Fault{Stage: "attach", Text: "its files take longer than 20s: they follow from the files queue", At: about.ReceivedAt}
+	handOver := func(c *ledger.Claim) error {
+		return errors.Join(c.Creating(t.Context(), where), c.Created(t.Context(), "12345", files, []string{"files.screenshot", "id"}),
+			c.Attaching(t.Context(), "screenshot"), c.Release(t.Context(), slow, true, 0))
+	}
+	handedOver := func(c *ledger.Claim) error {
+		return errors.Join(c.Attaching(t.Context(), "screenshot"), c.Attached(t.Context(), "screenshot", file), c.Completed(t.Context()))
+	}
 	for _, tc := range []struct {
 		name   string
 		about  ledger.About
 		failed int // attempts before
 		goes   func(*ledger.Claim) error
 		units  int
+		then   func(*ledger.Claim) error // in another attempt
 	}{
-		{"without attachment", about, 0, plain, 3},
-		{"the same, of ids only", ledger.About{}, 0, plain, 3},
-		{"with a file", about, 0, withFile(where), 10},
-		{"with a file, of ids only", ledger.About{}, 0, withFile(where), 6},
-		{"with a file and a look-up", about, 0, withFile(lookup), 11},
-		{"after 1 failed attempt", about, 1, plain, 10},
-		{"after 3 failed attempts", about, 3, plain, 22},
-		{"after 30 failed attempts", about, 30, plain, 247},
+		{"without attachment", about, 0, plain, 3, nil},
+		{"the same, of ids only", ledger.About{}, 0, plain, 3, nil},
+		{"with a file", about, 0, withFile(where), 10, nil},
+		{"with a file, of ids only", ledger.About{}, 0, withFile(where), 6, nil},
+		{"with a file and a look-up", about, 0, withFile(lookup), 11, nil},
+		{"with a file that is handed over", about, 0, handOver, 16, handedOver},
+		{"after 1 failed attempt", about, 1, plain, 10, nil},
+		{"after 3 failed attempts", about, 3, plain, 22, nil},
+		{"after 30 failed attempts", about, 30, plain, 247, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			api := &weighed{Client: dynamotest.Start(t, table).Client()}
@@ -114,6 +124,11 @@ func TestWriteUnits(t *testing.T) {
 			before := len(api.bytes)
 			if err := tc.goes(claim()); err != nil {
 				t.Fatal(err)
+			}
+			if tc.then != nil {
+				if err := tc.then(claim()); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if api.units() != tc.units {
 				t.Errorf("%d units, want %d; the items of the last attempt have %d bytes", api.units(), tc.units, api.bytes[before:])

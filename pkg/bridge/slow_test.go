@@ -1,0 +1,96 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/worker"
+)
+
+// dripping are sources at a speed in bytes a second: those of /slow.jpg.
+type dripping struct{ size, speed int }
+
+// Open implements [worker.Sources].
+func (d dripping) Open(ctx context.Context, r attachment.OpenRequest) (*attachment.File, error) {
+	file := &attachment.File{Name: "screenshot.jpg", ContentType: "image/jpeg", Size: int64(d.size)}
+	file.Body = io.NopCloser(bytes.NewReader(make([]byte, d.size)))
+	if strings.HasSuffix(r.URL, "/slow.jpg") {
+		file.Body = io.NopCloser(&drip{ctx: ctx, left: d.size, speed: d.speed})
+	}
+	return file, nil
+}
+
+type drip struct {
+	ctx         context.Context
+	left, speed int
+}
+
+func (d *drip) Read(p []byte) (int, error) {
+	if d.left == 0 {
+		return 0, io.EOF
+	}
+	select {
+	case <-time.After(time.Second):
+	case <-d.ctx.Done():
+		return 0, d.ctx.Err()
+	}
+	n := min(d.speed, d.left, len(p))
+	d.left -= n
+	return n, nil
+}
+
+// TestSlowFiles: every slot is taken by feedbacks whose files drip. The others wait
+// no more than 25 s longer, those that come once the files are handed over no longer
+// at all, and small screenshots go with their tickets.
+func TestSlowFiles(t *testing.T) {
+	for home, at := range homes {
+		t.Run(home, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				at.sources = dripping{size: 100_000, speed: 2000}
+				s := newStation(t, at)
+				defer s.stop()
+				s.sky.even = true
+				ticketsOf := func(n int) time.Duration {
+					before := len(s.took["feedback"])
+					s.more = `,"screenshotUrl":"https://app.testfairy.com/small.jpg"`
+					s.send(n / 2)
+					s.more = ""
+					s.send(n - n/2)
+					time.Sleep(40 * time.Second)
+					s.mu.Lock()
+					defer s.mu.Unlock()
+					took := s.took["feedback"][before:]
+					if len(took) != n {
+						t.Fatalf("%d of %d tickets", len(took), n)
+					}
+					return slices.Max(took)
+				}
+				usual := ticketsOf(20)
+				s.more = `,"screenshotUrl":"https://app.testfairy.com/slow.jpg"`
+				s.sendEvent("crash", concurrency*batchSize)
+				time.Sleep(2 * time.Second)
+				if longest := ticketsOf(20); longest > usual+25*time.Second {
+					t.Errorf("with all slots taken the longest took %s, usually %s", longest, usual)
+				}
+				if s.results[worker.HandedOver] != concurrency*batchSize {
+					t.Errorf("results %v", s.results)
+				}
+				if longest := ticketsOf(20); longest > usual*11/10 {
+					t.Errorf("after the hand-over the longest took %s, usually %s", longest, usual)
+				}
+				time.Sleep(time.Hour)
+				if s.results[worker.Created] != s.sent || s.results[worker.HandedOver] != concurrency*batchSize {
+					t.Errorf("of %d: %v", s.sent, s.results)
+				}
+				s.check(0)
+			})
+		})
+	}
+}

@@ -1,0 +1,110 @@
+package home
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// QueueDepth is what SQS says is in a queue, approximately.
+type QueueDepth struct {
+	Waiting int `json:"waiting"`
+	InWork  int `json:"inWork"`
+	Delayed int `json:"delayed"`
+	// Files is how many of them have their tickets, and files that take long.
+	Files int `json:"files,omitempty"`
+	// Oldest is when the oldest message was sent, where that can be known.
+	Oldest time.Time `json:"oldest,omitzero"`
+}
+
+// Total is how many messages are in the queue.
+func (q *QueueDepth) Total() int { return q.Waiting + q.InWork + q.Delayed }
+
+// Depth counts the messages of a queue.
+func (h *Home) Depth(ctx context.Context, queueURL string) (*QueueDepth, error) {
+	wanted := []types.QueueAttributeName{
+		types.QueueAttributeNameApproximateNumberOfMessages,
+		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
+	}
+	out, err := h.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: aws.String(queueURL), AttributeNames: wanted})
+	if err != nil {
+		return nil, fmt.Errorf("count the messages of %s: %w", queueURL, err)
+	}
+	var q QueueDepth
+	for i, n := range []*int{&q.Waiting, &q.InWork, &q.Delayed} {
+		if *n, err = strconv.Atoi(out.Attributes[string(wanted[i])]); err != nil {
+			return nil, fmt.Errorf("count the messages of %s: %s is not a number", queueURL, wanted[i])
+		}
+	}
+	if h.Ages != nil {
+		q.Oldest, err = h.Ages.Oldest(ctx, queueURL)
+	}
+	return &q, err
+}
+
+// workQueues are those of the deliveries on their way: the work queue and, where
+// there is one, the files queue.
+func (h *Home) workQueues() []string {
+	if h.FilesQueueURL == "" {
+		return []string{h.WorkQueueURL}
+	}
+	// A delivery goes from the first to the second: whoever reads both in this order
+	// may see it twice, but does not miss it.
+	return []string{h.WorkQueueURL, h.FilesQueueURL}
+}
+
+// WorkDepth counts the deliveries on their way, as if they were in one queue.
+func (h *Home) WorkDepth(ctx context.Context) (*QueueDepth, error) {
+	var all QueueDepth
+	for _, queueURL := range h.workQueues() {
+		q, err := h.Depth(ctx, queueURL)
+		if err != nil {
+			return nil, err
+		}
+		all.Waiting, all.InWork, all.Delayed = all.Waiting+q.Waiting, all.InWork+q.InWork, all.Delayed+q.Delayed
+		if queueURL == h.FilesQueueURL {
+			all.Files = q.Total()
+		}
+		if all.Oldest.IsZero() || !q.Oldest.IsZero() && q.Oldest.Before(all.Oldest) {
+			all.Oldest = q.Oldest
+		}
+	}
+	return &all, nil
+}
+
+// OnTheirWay returns the ids of the deliveries on their way, with when the last of
+// their messages was sent. Only a home with [Home.Ages] can tell.
+func (h *Home) OnTheirWay(ctx context.Context) (map[string]time.Time, error) {
+	all := map[string]time.Time{}
+	for _, queueURL := range h.workQueues() {
+		some, err := h.Ages.Deliveries(ctx, queueURL)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, some) // one that is in both was sent to the second later
+	}
+	return all, nil
+}
+
+// PeekWork shows the messages of the deliveries on their way, until visit returns
+// false. Only a home with [Home.Peeks] can.
+func (h *Home) PeekWork(ctx context.Context, visit func(types.Message) bool) error {
+	goesOn := true
+	for _, queueURL := range h.workQueues() {
+		err := h.Peeks.Peek(ctx, queueURL, func(m types.Message) bool {
+			goesOn = visit(m)
+			return goesOn
+		})
+		if err != nil || !goesOn {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"fairbridge/pkg/attachment"
+	"fairbridge/pkg/centercode"
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+)
+
+// filesTime is how long a delivery's files may take beside the tickets of others,
+// from when its own ticket is there. Then it goes to the files queue, whose event
+// source mapping has a concurrency of its own.
+const filesTime = 20 * time.Second
+
+// errSlow is why the files of a delivery are handed over.
+var errSlow = errors.New("its files take longer than " + filesTime.String() + ": they follow from the files queue")
+
+// slowError says that a delivery's files have had their time. It does not wrap what
+// they ended with, which is nobody's fault.
+type slowError struct{}
+
+func (*slowError) Error() string { return errSlow.Error() }
+
+// ofFiles reports whether a message came out of the files queue.
+func (h *Handler) ofFiles(m events.SQSMessage) bool {
+	return h.FilesQueueURL != "" && strings.HasSuffix(m.EventSourceARN, ":"+path.Base(h.FilesQueueURL))
+}
+
+// queueURL is the queue that the delivery's message is in.
+func (d *delivery) queueURL() string {
+	if d.out.Files {
+		return d.FilesQueueURL
+	}
+	return d.WorkQueueURL
+}
+
+// filesTimer is the time that a delivery's files have.
+type filesTimer struct {
+	// sources is what the sources are read under. It ends with the time.
+	sources context.Context
+	// giveUp is closed when the time is over; nil in the files queue, where it is
+	// the invocation's.
+	giveUp <-chan struct{}
+	stop   func()
+}
+
+// startFiles starts the time of the delivery's files. In the files queue they have
+// what is left of the invocation, but nobody has to wait any longer until they
+// are alone: see [delivery.becomeAlone].
+func (d *delivery) startFiles(ctx context.Context) filesTimer {
+	sources, cancel := context.WithCancel(ctx)
+	t := filesTimer{sources: sources, stop: cancel}
+	end := cancel
+	switch {
+	case d.FilesQueueURL == "":
+		return t
+	case d.out.Files:
+		end = d.accompany
+	default:
+		t.giveUp = sources.Done()
+	}
+	stop := d.after(filesTime, end)
+	t.stop = func() {
+		stop()
+		cancel()
+	}
+	return t
+}
+
+// over reports whether the time is.
+func (t filesTimer) over() bool { return t.giveUp != nil && t.sources.Err() != nil }
+
+// judge makes a slowError of an upload that ended because its time was over. ctx is
+// the delivery's own, which must not have ended.
+func (t filesTimer) judge(ctx context.Context, err error) error {
+	if err == nil || !t.over() || ctx.Err() != nil {
+		return err
+	}
+	var source *attachment.Error
+	var api *centercode.Error
+	cut := errors.Is(err, context.Canceled)
+	switch {
+	case errors.As(err, &source):
+		cut = !attachment.IsSourceFault(err)
+	case errors.As(err, &api):
+		cut = api.Status == 0 && !api.Lost && !api.Final
+	}
+	if cut {
+		return &slowError{}
+	}
+	return err
+}
+
+// accompany has others be worked on beside a delivery that takes long: to wait until
+// a file is done would hold up every ticket.
+func (d *delivery) accompany() {
+	d.claim.Accompanied()
+	d.leave()
+}
+
+// handOver sends the delivery to the files queue. The claim is given up before: the
+// copy that goes on must not find it held. Killed in between, the message comes again
+// and is handed over again; the copies share the lease, and the second finds the
+// delivery completed.
+func (d *delivery) handOver(ctx context.Context) error {
+	entry := d.claim.Entry()
+	fault := ledger.Fault{Stage: string(queue.StageAttach), Text: errSlow.Error(), At: d.Now()}
+	if err := d.claim.Release(ctx, fault, d.didNothing, 0); err != nil {
+		return failed(queue.StageAttach, err)
+	}
+	_, err := d.Queue.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl:    aws.String(d.FilesQueueURL),
+		MessageBody: aws.String(d.message.Body),
+		MessageAttributes: queue.HandOverAttributes(d.out.DeliveryID, string(d.out.Kind), entry.Generation,
+			queue.Replays(d.message.MessageAttributes)),
+	})
+	if err != nil {
+		return failed(queue.StageAttach, fmt.Errorf("hand the files over to the files queue: %w", err))
+	}
+	d.out.Result = HandedOver
+	return nil
+}

@@ -1,0 +1,204 @@
+package worker_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/ledger"
+	"fairbridge/pkg/queue"
+	testfairysim "fairbridge/pkg/testfairy/simulator"
+	"fairbridge/pkg/worker"
+)
+
+// slowFiles are files that stop midway, and whose time is over then, while what is
+// worked on comes out of the work queue. No time passes.
+type slowFiles struct {
+	// silent sources do not even begin to answer.
+	silent bool
+	// pass lets files through.
+	pass atomic.Bool
+
+	mu  sync.Mutex
+	end func()
+}
+
+// after stands in for time.AfterFunc.
+func (s *slowFiles) after(_ time.Duration, end func()) (stop func() bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end = end
+	return func() bool { return true }
+}
+
+// timeIsOver ends the time of the files that are under way.
+func (s *slowFiles) timeIsOver() {
+	s.mu.Lock()
+	end := s.end
+	s.mu.Unlock()
+	end()
+}
+
+// makeSlow has TestFairy's files be slow ones.
+func (w *world) makeSlow(s *slowFiles) {
+	w.slow = s
+	w.serveAt("app.testfairy.com", func(rw http.ResponseWriter, r *http.Request) {
+		if s.pass.Load() {
+			w.testfairy.Handler().ServeHTTP(rw, r)
+			return
+		}
+		if s.silent {
+			s.timeIsOver()
+		} else {
+			whole := httptest.NewRecorder()
+			w.testfairy.Handler().ServeHTTP(whole, r)
+			for name := range whole.Header() {
+				rw.Header().Set(name, whole.Header().Get(name))
+			}
+			rw.WriteHeader(whole.Code)
+			_, _ = rw.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
+			_ = http.NewResponseController(rw).Flush()
+		}
+		<-r.Context().Done()
+	})
+	w.through = func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			if strings.Contains(r.URL.Path, "/files/") && !s.pass.Load() {
+				go s.timeIsOver() // while the upload waits for its file
+			}
+			return next.RoundTrip(r)
+		})
+	}
+}
+
+// A delivery whose file takes long is handed over when the file's time is over, and
+// completed from there.
+func TestHandOver(t *testing.T) {
+	for name, silent := range map[string]bool{"the upload stops midway": false, "the source is silent": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, parkRoute)
+			w.makeSlow(&slowFiles{silent: silent})
+			id := w.send(feedback(1))
+			proc := w.start(nil)
+			proc.works()
+			o := w.only(proc.outcomes)
+			if o.Result != worker.HandedOver || o.TicketID == "" || o.Err != nil || w.count(w.work) != 0 || w.count(w.later) != 1 {
+				t.Errorf("%d wait, %d files: %+v", w.count(w.work), w.count(w.later), o)
+			}
+			e := w.entry(id)
+			if e.State != ledger.Created || e.Owner != "" || e.Attaching != "" || e.Waited != 0 || e.Last == nil {
+				t.Errorf("the ledger has %+v", e)
+			}
+			proc.outcomes = nil
+			proc.worksLater()
+			if o := w.only(proc.outcomes); o.Result != worker.Created || !o.Files || o.Attachments != 1 || w.count(w.later) != 0 {
+				t.Errorf("%d files wait: %+v", w.count(w.later), o)
+			}
+			w.files(id, "screenshot")
+			w.checkInvariants(id)
+		})
+	}
+}
+
+// An upload whose last byte is on its way is not stopped: its answer is waited for.
+func TestWholeUploadIsWaitedFor(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	w.slow = &slowFiles{}
+	w.through = func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			resp, err := next.RoundTrip(r)
+			if strings.Contains(r.URL.Path, "/files/") {
+				w.slow.timeIsOver() // Centercode has the file, and has not said so
+			}
+			return resp, err
+		})
+	}
+	id := w.send(feedback(1))
+	if o := w.only(w.once()); o.Result != worker.Created || w.count(w.later) != 0 {
+		t.Errorf("outcome %+v", o)
+	}
+	w.files(id, "screenshot")
+	w.checkInvariants(id)
+}
+
+// The message of the files queue says which copy it is, of a delivery that never
+// died as well: what dies meanwhile makes an old one of it.
+func TestHandOverOfReplays(t *testing.T) {
+	for _, deaths := range []int{0, 1, 2} {
+		w := newWorld(t, parkRoute)
+		w.makeSlow(&slowFiles{})
+		id := w.send(feedback(1))
+		for range deaths {
+			w.config = w.parse(strings.Replace(parkRoute, "event: feedback", "event: crash", 1))
+			w.settle(nil)
+			w.config = w.parse(parkRoute)
+			w.makeSlow(w.slow)
+			w.replayAll()
+		}
+		w.start(nil).works()
+		var handed []types.Message
+		w.must(w.sqs.Peek(t.Context(), w.later, func(m types.Message) bool {
+			handed = append(handed, m)
+			return true
+		}))
+		if len(handed) != 1 {
+			t.Fatalf("%d messages", len(handed))
+		}
+		got := queue.ParseDeadLetter(handed[0].MessageAttributes)
+		if got.DeliveryID != id || got.Event != "feedback" || got.Generation != deaths || got.Replays != deaths ||
+			aws.ToString(handed[0].MessageAttributes["generation"].StringValue) == "" {
+			t.Errorf("after %d deaths: %+v", deaths, got)
+		}
+		w.settle(nil)
+		w.files(id, "screenshot")
+		w.checkInvariants(id)
+	}
+}
+
+// What SQS delivers again of the work queue's message, before the files queue's copy
+// and after it, makes nothing twice.
+func TestHandOverIsRepeated(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	w.makeSlow(&slowFiles{})
+	id := w.send(feedback(1))
+	proc := w.start(&plan{at: "sqs.DeleteMessage#1", form: fails})
+	proc.works()
+	w.clock.Advance(16 * time.Minute)
+	proc.works()
+	if n := w.count(w.later); n != 2 {
+		t.Errorf("%d copies in the files queue", n)
+	}
+	outcomes := w.settle(nil)
+	if len(outcomes) != 2 || outcomes[0].Result != worker.Created || outcomes[1].Result != worker.Duplicate {
+		t.Errorf("outcomes %+v", outcomes)
+	}
+	w.files(id, "screenshot")
+	w.checkInvariants(id)
+}
+
+// What comes out of the files queue is never handed over, and a retry of it stays
+// there.
+func TestFilesAreNotHandedOverTwice(t *testing.T) {
+	w := newWorld(t, parkRoute)
+	w.makeSlow(&slowFiles{})
+	id := w.send(feedback(1))
+	proc := w.start(nil)
+	proc.works()
+	proc.outcomes = nil
+	w.testfairy.Inject("/1.jpg", testfairysim.Fault{Status: 503, Times: 1})
+	proc.worksLater()
+	if o := w.only(proc.outcomes); o.Result != worker.Retry || !o.Files || w.count(w.later) != 1 || w.count(w.work) != 0 {
+		t.Errorf("outcome %+v", o)
+	}
+	w.settle(nil)
+	w.files(id, "screenshot")
+	w.checkInvariants(id)
+}
