@@ -133,11 +133,33 @@ $(OUT)/aws-lambda-rie: tools/rie/go.mod
 chaos: ## 1,000 deliveries through faults, kills and duplicates: and storms: nothing lost, nothing twice (ARGS="--seed 7 --park", --short)
 	@go run ./test/chaos $(ARGS)
 
+# The image's test mounts, and nginx is to run as it does: as root.
 .PHONY: deploy-check
-deploy-check: ## have systemd, nginx, Caddy and promtool check what is in deploy/, and send webhooks through both proxies
-	@for program in systemd-analyze nginx caddy promtool; do command -v $$program >/dev/null || \
-	{ echo "make deploy-check: there is no $$program; Debian has it: apt-get install systemd nginx-light caddy prometheus" >&2; exit 1; }; done
-	go test -tags deploy -count=1 -run '^TestDeploy' ./cmd/fairbridge $(ARGS)
+DEPLOY_PROGRAMS := systemd-analyze nginx caddy promtool buildah
+deploy-check: image-context ## have systemd, nginx, Caddy, promtool and buildah check what is in deploy/, and send webhooks through it
+	@for program in $(DEPLOY_PROGRAMS); do command -v $$program >/dev/null || \
+	{ echo "make deploy-check: there is no $$program; Debian has it: apt-get install systemd nginx-light caddy prometheus buildah" >&2; exit 1; }; done
+	@cd deploy && go tool -modfile=../tools/go.mod github.com/compose-spec/compose-go/v2/cmd -no-interpolation -format json compose.yaml >../$(OUT)/compose.json
+	go test -tags deploy -count=1 $(if $(filter-out 0,$(shell id -u)),-exec 'sudo --preserve-env=PATH') -run '^TestDeploy' ./cmd/fairbridge $(ARGS)
+
+# What goes into the image. The binary is built here and not in a stage of the image's:
+# so it knows its commit, and is the one that was tested.
+IMAGE := $(OUT)/image
+IMAGE_NAME ?= localhost/fairbridge
+AUTHORITIES ?= $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem))
+
+.PHONY: image-context
+image-context: ## put what the container image consists of into .build/image (IMAGE_GOARCH=arm64)
+	@[ -n '$(AUTHORITIES)' ] || { echo "make image: there is no bundle of CA certificates (Debian: apt-get install ca-certificates); name one with AUTHORITIES=" >&2; exit 1; }
+	@rm -rf $(IMAGE) && mkdir -p $(IMAGE)/data && cp -L '$(AUTHORITIES)' $(IMAGE)/ca-certificates.crt
+	CGO_ENABLED=0 GOOS=linux $(if $(IMAGE_GOARCH),GOARCH=$(IMAGE_GOARCH)) go build -trimpath -ldflags '-s -w' -o $(IMAGE)/fairbridge ./cmd/fairbridge
+
+.PHONY: image
+image: image-context ## build the container image with docker, podman or buildah (IMAGE_NAME=localhost/fairbridge)
+	@for engine in docker podman buildah; do command -v $$engine >/dev/null || continue; \
+		case $$engine in docker) format= ;; *) format='--format docker' ;; esac; \
+		exec $$engine build $$format --tag '$(IMAGE_NAME)' --file deploy/Containerfile $(IMAGE); done; \
+	echo "make image: there is none of docker, podman and buildah" >&2; exit 1
 
 .PHONY: fuzz-short
 fuzz-short: ## run every fuzz target for FUZZTIME (5s)

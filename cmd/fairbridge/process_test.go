@@ -163,9 +163,15 @@ func launch(t *testing.T, f *farEnd, data, env string) (*process, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, out: &record{news: make(chan struct{}, 1)}, ended: make(chan error, 1)}
-	p.cmd = exec.Command(self, "run", "--json", "--show-token", "--config", f.config, "--data", data, "--listen", "127.0.0.1:0", "--console", "off", "--metrics", "127.0.0.1:0")
-	p.cmd.Env = append(os.Environ(), asCommand+"=1", "FAIRBRIDGE_CENTERCODE_API_KEY="+centercodeKey, env)
+	cmd := exec.Command(self, "run", "--json", "--show-token", "--config", f.config, "--data", data, "--listen", "127.0.0.1:0", "--console", "off", "--metrics", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), asCommand+"=1", "FAIRBRIDGE_CENTERCODE_API_KEY="+centercodeKey, env)
+	return follow(t, cmd)
+}
+
+// follow starts a bridge that logs JSON, and waits until it is ready or has ended.
+func follow(t *testing.T, cmd *exec.Cmd) (*process, error) {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, out: &record{news: make(chan struct{}, 1)}, ended: make(chan error, 1)}
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"text/tabwriter"
 	"time"
 
@@ -19,7 +22,7 @@ func newStatus(std streams) *cobra.Command {
 	var at place
 	var config string
 	var limit int
-	var asJSON, refused bool
+	var asJSON, refused, ready bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how the bridge is, and what needs a person",
@@ -35,15 +38,20 @@ paused for a day; dead letters, and those that the queue or the ledger does not 
 of; a look-up that cannot work; and of the last 24 hours tickets without a name, and
 refused webhooks that may be TestFairy's. With --refused it shows the last hundred
 of those: when, why, how long, and the names of their fields. Of a stack they are
-those of the last seven days.`,
+those of the last seven days. --ready asks no more than whether the bridge in a folder
+would accept a webhook, as a container's health check does.`,
 		Example: `  fairbridge status
   fairbridge status --stack fairbridge-prod --region eu-central-1
   fairbridge status --stack fairbridge-prod --json | jq .problems
-  fairbridge status --refused`,
+  fairbridge status --refused
+  fairbridge status --ready`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 0 || limit > 1000 {
 				return usage("--last must be 0 to 1000")
+			}
+			if ready {
+				return askReady(cmd.Context(), std.out, &at)
 			}
 			t, err := at.open(cmd.Context())
 			if err != nil {
@@ -74,8 +82,30 @@ those of the last seven days.`,
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 	cmd.Flags().IntVar(&limit, "last", 10, "how many of the last deliveries to show")
 	cmd.Flags().BoolVar(&refused, "refused", false, "show the webhooks that were refused instead")
+	cmd.Flags().BoolVar(&ready, "ready", false, "ask only whether the bridge in a folder would accept a webhook")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
+	cmd.MarkFlagsMutuallyExclusive("ready", "refused")
+	cmd.MarkFlagsMutuallyExclusive("ready", "json")
 	return cmd
+}
+
+// askReady fails if the bridge in a folder would not accept a webhook.
+func askReady(ctx context.Context, out io.Writer, at *place) error {
+	if err := at.check(); err != nil {
+		return err
+	}
+	if at.OnAWS() {
+		return usage("--ready is for a folder; a stack's alarms report what its webhook refuses")
+	}
+	err := home.Ready(ctx, at.Folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no bridge runs in %s; start one: %s", at.Folder, at.Command("run"))
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, "ready")
+	return err
 }
 
 // writeStatus is the status for a person.

@@ -30,8 +30,17 @@ func TestCommandsBesideARunningBridge(t *testing.T) {
 		t.Errorf("deliveries are %+v", s.Deliveries)
 	}
 
+	if got := runCommand(t, "", "status", "--ready", "--data", data); got.code != exitDone || got.out != "ready\n" {
+		t.Errorf("%+v", got)
+	}
 	if code := p.interrupt(); code != exitDone {
 		t.Errorf("exit code %d", code)
+	}
+	if got := runCommand(t, "", "status", "--ready", "--data", data); got.code != exitLeft || !strings.Contains(got.err, "fairbridge run --data "+data) {
+		t.Errorf("%+v", got)
+	}
+	if got := runCommand(t, "", "status", "--ready", "--stack", "s"); got.code != exitUsage {
+		t.Errorf("%+v", got)
 	}
 	s = statusOf(t, exitLeft, "--data", data, "--config", f.config)
 	wantProblems(t, s, "centercode-api-key is missing: fairbridge secrets put centercode-api-key --data "+data)

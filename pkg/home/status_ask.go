@@ -72,22 +72,52 @@ func (h *Home) askCentercode(ctx context.Context, runs *mapping.Config, config s
 // answers says whether a bridge on this machine answers where it said it listens:
 // the note of one that was killed stays, and another program may be there by now.
 func answers(ctx context.Context, webhook string) bool {
+	status, text, err := askBridge(ctx, webhook, "/healthz")
+	return err == nil && status == http.StatusOK && strings.HasPrefix(text, "ok")
+}
+
+// ErrNotReady reports that a bridge accepts no webhook at the moment.
+var ErrNotReady = errors.New("the bridge accepts no webhook at the moment")
+
+// Ready asks the bridge that runs in a folder whether it would accept a webhook. The
+// error wraps [fs.ErrNotExist] if no bridge has noted there where it listens, and is
+// [ErrNotReady] if it would not.
+func Ready(ctx context.Context, folder string) error {
+	address, err := ListenAddress(folder)
+	if err != nil {
+		return err
+	}
+	status, _, err := askBridge(ctx, LocalWebhook(address, ""), "/readyz")
+	if err != nil {
+		return fmt.Errorf("no bridge answers at %s: %w", address, err)
+	}
+	if status != http.StatusOK {
+		return fmt.Errorf("%w: HTTP %d", ErrNotReady, status)
+	}
+	return nil
+}
+
+// askBridge gets a path of the bridge that has a webhook, and the beginning of what it
+// answers.
+func askBridge(ctx context.Context, webhook, path string) (status int, text string, err error) {
 	u, err := url.Parse(webhook)
-	if err != nil || u.Host == "" {
-		return false
+	if err == nil && u.Host == "" {
+		err = errors.New("it has not noted where it listens")
+	}
+	if err != nil {
+		return 0, "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.Scheme+"://"+u.Host+"/healthz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.Scheme+"://"+u.Host+path, nil)
 	if err != nil {
-		return false
+		return 0, "", err
 	}
 	resp, err := noRedirects.Do(req)
 	if err != nil {
-		return false
+		return 0, "", err
 	}
 	defer resp.Body.Close()
-	text := make([]byte, len("ok "))
-	_, err = io.ReadFull(resp.Body, text)
-	return err == nil && resp.StatusCode == http.StatusOK && strings.TrimSpace(string(text)) == "ok"
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 100))
+	return resp.StatusCode, string(b), err
 }

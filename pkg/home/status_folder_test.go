@@ -1,6 +1,8 @@
 package home_test
 
 import (
+	"errors"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -88,5 +90,33 @@ func TestStatusOfStores(t *testing.T) {
 	s := open(t, folder).Status(t.Context(), home.StatusOptions{Config: "none.yaml"})
 	if s.Problems[0] != "no bridge runs in this folder, and 1 feedback waits: "+h.Command("run") {
 		t.Errorf("problems are %q", s.Problems)
+	}
+}
+
+// TestReady: a bridge that has noted where it listens is ready if it says so.
+func TestReady(t *testing.T) {
+	folder, status := t.TempDir(), http.StatusOK
+	if err := home.Ready(t.Context(), folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without a bridge: %v", err)
+	}
+	bridge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/readyz" {
+			t.Errorf("asked for %s", r.URL)
+		}
+		w.WriteHeader(status)
+	}))
+	if err := home.WriteRunning(folder, strings.TrimPrefix(bridge.URL, "http://")); err != nil {
+		t.Fatal(err)
+	}
+	if err := home.Ready(t.Context(), folder); err != nil {
+		t.Error(err)
+	}
+	status = http.StatusServiceUnavailable
+	if err := home.Ready(t.Context(), folder); !errors.Is(err, home.ErrNotReady) {
+		t.Errorf("while it accepts nothing: %v", err)
+	}
+	bridge.Close()
+	if err := home.Ready(t.Context(), folder); err == nil || errors.Is(err, home.ErrNotReady) {
+		t.Errorf("after it was killed: %v", err)
 	}
 }
