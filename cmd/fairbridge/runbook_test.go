@@ -99,7 +99,7 @@ func (r *runbook) reconciled() {
 	r.t.Helper()
 	event, err := testfairy.Decode([]byte(runbookPayload))
 	if err == nil {
-		_, err = r.state.ledger.Reconcile(r.t.Context(), event.Likeness(), ledger.Reconciled{Deliveries: map[string]string{"7": idOf(9)}})
+		err = r.state.ledger.Reconcile(r.t.Context(), event.Likeness(), ledger.Reconciled{Deliveries: map[string]string{"7": idOf(9)}})
 	}
 	if err != nil {
 		r.t.Fatal(err)

@@ -84,8 +84,7 @@ func (o *office) announce(likeness string, ns ...int) {
 		r.Deliveries[fmt.Sprint(n)] = idOf(n)
 		r.Payloads[fmt.Sprint(n)] = fmt.Appendf(nil, `{"event":"feedback","email":%q}`, email)
 	}
-	_, err := o.ledger.Reconcile(o.Context(), likeness, r)
-	o.must(err)
+	o.must(o.ledger.Reconcile(o.Context(), likeness, r))
 }
 
 // traces are the deliveries that still tell of ann.

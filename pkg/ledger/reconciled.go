@@ -59,25 +59,19 @@ func readReconciled(record Record) (r Reconciled, err error) {
 	return r, nil
 }
 
-// Reconcile writes down what is sent next, unless there is something under the
-// likeness. It returns what is there: only that may be sent.
-func (l *Ledger) Reconcile(ctx context.Context, likeness string, r Reconciled) (Reconciled, error) {
+// Reconcile writes down what is sent next, unless there is something under the likeness.
+// Only what is there afterwards may be sent: see [Ledger.Reconciled].
+func (l *Ledger) Reconcile(ctx context.Context, likeness string, r Reconciled) error {
 	r.version = 1
 	record, err := l.reconciled(likeness, r)
-	for range puts {
-		if err != nil {
-			break
-		}
-		err = l.store.Put(ctx, record)
-		var there *ConflictError
-		if errors.As(err, &there) { // perhaps ours: the reply to an earlier try was lost
-			return readReconciled(there.Current)
-		}
-		if err == nil {
-			return r, nil
+	if err == nil {
+		for range puts {
+			if err = l.store.Put(ctx, record); err == nil || errors.Is(err, ErrConflict) {
+				return nil // in a conflict with our own record, the reply was lost
+			}
 		}
 	}
-	return Reconciled{}, fmt.Errorf("write down what is reconciled: %w", err)
+	return fmt.Errorf("write down what is reconciled: %w", err)
 }
 
 // ReconcileSent writes down that the bridge has taken all that was to be sent.

@@ -98,10 +98,10 @@ func bounds(clocks [2]string, now time.Time) (earliest, latest, ordered time.Tim
 			earliest, latest = last(earliest, from), first(latest, to)
 		}
 	}
-	if !read || latest.After(now) {
+	if !read {
 		latest = now
 	}
-	return earliest, latest, ordered
+	return earliest, first(latest, now), ordered
 }
 
 // parse reads a time; exact says that its zone is known.
@@ -120,19 +120,9 @@ func parse(s string) (t time.Time, exact, ok bool) {
 	return time.Time{}, false, false
 }
 
-func first(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
+func first(times ...time.Time) time.Time { return slices.MinFunc(times, time.Time.Compare) }
 
-func last(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
+func last(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
 // sessionPage is the page of a feedback's session: above its screenshot, at whatever
 // host that is, or else at the account's; "" if it has none.

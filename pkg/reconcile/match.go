@@ -97,7 +97,7 @@ func (k *knowledge) bySending(items []*Item, now time.Time) {
 		case d != nil:
 			i.is(d)
 		case was.Withdrawn(i.FeedbackID):
-			i.State, i.DeliveryID, i.Why = Dropped, id, "the person is to be forgotten"
+			i.withdrawn()
 		case was.SentAt.IsZero() && now.Sub(was.At) >= tooOld:
 			i.State, i.DeliveryID, i.Why = Ambiguous, id, "an earlier run may have sent it, and the ledger would have forgotten it"
 		case was.SentAt.IsZero(): // it ended before it had sent it
@@ -108,6 +108,9 @@ func (k *knowledge) bySending(items []*Item, now time.Time) {
 		}
 	}
 }
+
+// withdrawn notes that 'fairbridge forget' has taken out what was to be sent.
+func (i *Item) withdrawn() { i.State, i.Why = Dropped, "the person is to be forgotten" }
 
 // is notes that an item is a delivery.
 func (i *Item) is(d *delivery) {

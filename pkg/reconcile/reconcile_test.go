@@ -247,11 +247,16 @@ func TestWithdrawn(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].FeedbackID != "lost" {
 		t.Fatalf("unsent are %+v, %v", all, err)
 	}
-	w.must(l.Withdraw(t.Context(), all[0]))
-	report, err := w.send(true)
-	w.must(err)
-	w.settle()
-	w.wantStates(report, "first present", "lost dropped")
+	// The person is forgotten while the next run sends.
+	w.say("other", "3", "it is slow", "g@h.i")
+	w.now = w.now.Add(24 * time.Hour)
+	w.sending = func([]byte) (before, after error) { return nil, l.Withdraw(t.Context(), all[0]) }
+	for _, other := range []string{"other on its way", "other present"} {
+		report, err := w.send(true)
+		w.must(err)
+		w.settle()
+		w.wantStates(report, "first present", "lost dropped", other)
+	}
 	if record = mustGet(w, record.ID); record.Attention != "" || record.Data != nil || w.tickets(f) != 0 {
 		t.Errorf("%d tickets, and the ledger has %+v", w.tickets(f), record)
 	}

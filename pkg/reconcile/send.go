@@ -56,9 +56,8 @@ func (r *Reconciler) Send(ctx context.Context, report *Report, since time.Time, 
 		}
 		groups[i.likeness] = append(groups[i.likeness], i)
 	}
-	announced := map[string]ledger.Reconciled{}
 	for _, likeness := range likenesses {
-		if announced[likeness], err = r.announce(ctx, likeness, groups[likeness]); err != nil {
+		if err := r.announce(ctx, likeness, groups[likeness]); err != nil {
 			return err
 		}
 	}
@@ -67,7 +66,7 @@ func (r *Reconciler) Send(ctx context.Context, report *Report, since time.Time, 
 	}
 	still := report.Sendable(since, backfill)
 	for _, likeness := range likenesses {
-		if err := r.send(ctx, likeness, groups[likeness], announced[likeness], still, tell); err != nil {
+		if err := r.send(ctx, likeness, groups[likeness], still, tell); err != nil {
 			return err
 		}
 	}
@@ -76,20 +75,19 @@ func (r *Reconciler) Send(ctx context.Context, report *Report, since time.Time, 
 
 // announce writes down what is sent of the feedbacks that share a likeness, unless an
 // earlier run has.
-func (r *Reconciler) announce(ctx context.Context, likeness string, items []*Item) (ledger.Reconciled, error) {
-	was, err := r.Ledger.Reconciled(ctx, likeness)
-	if !errors.Is(err, ledger.ErrNotFound) {
-		return was, err
+func (r *Reconciler) announce(ctx context.Context, likeness string, items []*Item) error {
+	if _, err := r.Ledger.Reconciled(ctx, likeness); !errors.Is(err, ledger.ErrNotFound) {
+		return err
 	}
 	next := ledger.Reconciled{Deliveries: map[string]string{}, At: r.Now().UTC(), Payloads: map[string]json.RawMessage{}}
 	for _, i := range items {
 		payload, err := r.payload(ctx, i)
 		if err != nil {
-			return next, err
+			return err
 		}
 		event, err := testfairy.Decode(payload)
 		if err != nil {
-			return next, err
+			return err
 		}
 		next.Deliveries[i.FeedbackID], next.Payloads[i.FeedbackID] = event.DeliveryID(), event.JSON
 	}
@@ -109,11 +107,19 @@ func (r *Reconciler) payload(ctx context.Context, i *Item) ([]byte, error) {
 	return i.payload(i.app, session)
 }
 
-// send sends those of the items that are still missing, and writes down that all were.
-func (r *Reconciler) send(ctx context.Context, likeness string, items []*Item, announced ledger.Reconciled, still []*Item, tell func(*Item)) error {
+// send sends those of the items that are still missing, as they were written down, and
+// writes down that all were sent.
+func (r *Reconciler) send(ctx context.Context, likeness string, items, still []*Item, tell func(*Item)) error {
+	announced, err := r.Ledger.Reconciled(ctx, likeness)
+	if err != nil {
+		return err
+	}
 	all := true
 	for _, i := range items {
 		payload := announced.Payloads[i.FeedbackID]
+		if announced.Withdrawn(i.FeedbackID) {
+			i.withdrawn()
+		}
 		if !slices.Contains(still, i) || payload == nil {
 			all = false
 			tell(i)

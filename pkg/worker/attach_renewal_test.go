@@ -40,8 +40,7 @@ func (w *world) reconcile(writeDown bool) (deliveryID string) {
 	event, err := testfairy.Decode([]byte(payload))
 	w.must(err)
 	if writeDown {
-		_, err = w.ledger().Reconcile(w.Context(), event.Likeness(), ledger.Reconciled{Deliveries: map[string]string{"6": "another", mine: event.DeliveryID()}})
-		w.must(err)
+		w.must(w.ledger().Reconcile(w.Context(), event.Likeness(), ledger.Reconciled{Deliveries: map[string]string{"6": "another", mine: event.DeliveryID()}}))
 	}
 	return w.send(payload)
 }
