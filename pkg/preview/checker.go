@@ -17,7 +17,7 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// Checker knows what ingest and the worker know, but sends nothing.
+// Checker maps payloads as ingest and the worker do, and sends nothing.
 type Checker struct {
 	config  *mapping.Config
 	client  *centercode.Client
@@ -26,12 +26,12 @@ type Checker struct {
 	now     func() time.Time
 }
 
-// Config is what a [Checker] needs.
+// Config configures a [Checker].
 type Config struct {
 	Mapping *mapping.Config
-	// By says in words which mapping it is.
+	// By describes which mapping it is.
 	By string
-	// Now is what .receivedAt of a payload becomes; the default is time.Now.
+	// Now provides .receivedAt of a payload; the default is time.Now.
 	Now func() time.Time
 }
 
@@ -57,13 +57,13 @@ func New(config Config) (*Checker, error) {
 	return &Checker{config: c, client: client, fetcher: fetcher, by: config.By, now: now}, nil
 }
 
-// Mapping is the checker's.
+// Mapping returns the checker's mapping.
 func (c *Checker) Mapping() *mapping.Config { return c.config }
 
-// By says in words which mapping it is.
+// By describes which mapping it is.
 func (c *Checker) By() string { return c.by }
 
-// Payload takes one through what ingest does, and then through the mapping.
+// Payload processes one payload as ingest does, and then maps it.
 func (c *Checker) Payload(p Payload) (Preview, error) {
 	result := Preview{Payload: p.Name, Event: string(p.event.Kind), Outcome: Ticket, Problems: []Remark{}, Warnings: []Remark{}}
 	if len(p.Data) > ingest.MaxPayloadBytes {
@@ -98,13 +98,14 @@ func (c *Checker) Payload(p Payload) (Preview, error) {
 	return result, nil
 }
 
-// refuse notes why ingest answers with an error.
+// refuse records why ingest answers with an error.
 func (r *Preview) refuse(status int, err error) {
 	r.Outcome, r.Status = Refused, status
 	r.Problems = append(r.Problems, Remark{Problem: err.Error()})
 }
 
-// routingOf is what routes look at, for a person who looks for the missing one.
+// routingOf returns the fields that routes match on, for a person who looks for a missing
+// route.
 func routingOf(e testfairy.Event) string {
 	var parts []string
 	for _, field := range []string{"event", "appName", "version", "buildUrl"} {
@@ -115,8 +116,8 @@ func routingOf(e testfairy.Event) string {
 	return strings.Join(parts, ", ")
 }
 
-// unmapped notes every field that could not be mapped: err is one error or
-// several, joined.
+// unmapped records every field that could not be mapped: err is one error or several,
+// joined.
 func (c *Checker) unmapped(r *Preview, err error) {
 	for _, err := range Each(err) {
 		var field *mapping.FieldError
@@ -129,7 +130,7 @@ func (c *Checker) unmapped(r *Preview, err error) {
 	}
 }
 
-// Each takes joined errors apart.
+// Each splits joined errors.
 func Each(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
@@ -146,14 +147,14 @@ func (c *Checker) Map(e queue.Envelope) (mapping.Request, error) {
 	return c.config.Map(mapping.Input{Event: event, DeliveryID: e.DeliveryID, ReceivedAt: e.ReceivedAt})
 }
 
-// Request returns what Centercode would get of a request that a mapping made.
+// Request returns the exact request that Centercode would receive.
 func (c *Checker) Request(r mapping.Request) (Preview, error) {
 	var p Preview
 	err := c.ticket(&p, r)
 	return p, err
 }
 
-// ticket notes what Centercode would get.
+// ticket records the request for the ticket.
 func (c *Checker) ticket(result *Preview, r mapping.Request) error {
 	u, err := c.client.TicketURL(r.Project, r.Source)
 	if err != nil {
@@ -178,7 +179,7 @@ func (c *Checker) ticket(result *Preview, r mapping.Request) error {
 	return nil
 }
 
-// attachment notes a file and what the worker would refuse about it.
+// attachment records a file, and what the worker would refuse about it.
 func (c *Checker) attachment(result *Preview, a mapping.Attachment) {
 	result.Attachments = append(result.Attachments, File{
 		Element: a.Element, URL: a.URL, Want: a.Want, Account: a.Account,

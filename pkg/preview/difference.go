@@ -9,29 +9,30 @@ import (
 	"slices"
 )
 
-// Difference is what another mapping file made of the same payload.
+// Difference is what another mapping file makes of the same payload, compared with this
+// one.
 type Difference struct {
 	OldRoute int      `json:"oldRoute,omitempty"` // counted from 1
 	OldLine  int      `json:"oldLine,omitempty"`  // in the old file
 	Changes  []Change `json:"changes"`
 }
 
-// Change is one thing that is not what it was. What is not there is left out.
+// Change is one difference. A missing side is left out.
 type Change struct {
 	Key string          `json:"key"`
 	Old json.RawMessage `json:"old,omitempty"`
 	New json.RawMessage `json:"new,omitempty"`
 }
 
-// Changed says whether the comparison found a difference.
+// Changed reports whether the comparison found a difference.
 func (r Preview) Changed() bool { return r.Difference != nil && len(r.Changes) > 0 }
 
-// Compare notes what is different from what the payload became before.
+// Compare records what differs from was, an earlier preview of the payload.
 func (r *Preview) Compare(was Preview) {
 	r.Difference = &Difference{OldRoute: was.Route, OldLine: was.Line, Changes: []Change{}}
 	before, after := was.parts(), r.parts()
 	if was.Outcome != r.Outcome {
-		// Everything else is different, too; the request can be looked at by itself.
+		// Everything else is different as well; the request can be shown on its own.
 		isRequest := func(p part, _ json.RawMessage) bool { return p.rank != rankOutcome }
 		maps.DeleteFunc(before, isRequest)
 		maps.DeleteFunc(after, isRequest)
@@ -50,7 +51,7 @@ func (r *Preview) Compare(was Preview) {
 	}
 }
 
-// part is one thing that can be different. Those of a lower rank are told first.
+// part is one thing that can differ. Lower ranks are listed first.
 type part struct {
 	rank int
 	key  string
@@ -64,11 +65,11 @@ const (
 	rankSettings
 )
 
-// KeyProblems is the key of a change of what is wrong.
+// KeyProblems is the key of a changed problem.
 const KeyProblems = "problems"
 
-// parts takes apart what becomes of a payload. The place of a route in the file
-// is none: it makes no difference to the payload.
+// parts splits a preview into its parts. The line of a route is not one: it makes no
+// difference to the payload.
 func (r Preview) parts() map[part]json.RawMessage {
 	parts := map[part]json.RawMessage{}
 	set := func(rank int, key string, value any) {

@@ -8,17 +8,17 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// Remark is a problem or a warning, of the mapping file or of a payload.
+// Remark is a problem or a warning about the mapping file or a payload.
 type Remark struct {
 	Line    int    `json:"line,omitempty"` // in the mapping file
 	Column  int    `json:"column,omitempty"`
-	Field   string `json:"field,omitempty"` // the key of the file, or the field of the payload
+	Field   string `json:"field,omitempty"` // key of the file, or field of the payload
 	Problem string `json:"problem"`
-	Value   string `json:"value,omitempty"` // what the payload has there, cut short
+	Value   string `json:"value,omitempty"` // the payload's value, shortened
 	Hint    string `json:"hint,omitempty"`
 }
 
-// Places are the problems of a mapping file.
+// Places returns the problems of a mapping file as remarks.
 func Places(problems mapping.Problems) []Remark {
 	places := make([]Remark, len(problems))
 	for i, p := range problems {
@@ -27,9 +27,8 @@ func Places(problems mapping.Problems) []Remark {
 	return places
 }
 
-// Text is the remark on one line, with what the payload has there: whoever
-// checks has the payload anyway. config names the mapping file where a line of it
-// is meant, "" for just the line.
+// Text returns the remark on one line. It includes the payload's value, which the reader
+// has anyway. config is the mapping file's name for line numbers, "" for none.
 func (r Remark) Text(config string) string {
 	var b strings.Builder
 	switch {
@@ -44,7 +43,7 @@ func (r Remark) Text(config string) string {
 	b.WriteString(terminal.Printable(r.Problem))
 	switch {
 	case r.Value == "":
-	case r.Field == "": // of the event as a whole
+	case r.Field == "": // about the event as a whole
 		b.WriteString(" (" + terminal.Printable(r.Value) + ")")
 	default:
 		fmt.Fprintf(&b, " (it is %q)", terminal.Printable(r.Value))

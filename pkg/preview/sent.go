@@ -14,16 +14,16 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// Sent is the request for a ticket that was sent last of a delivery.
+// Sent is the last request for a ticket that was sent for a delivery.
 type Sent struct {
 	At time.Time `json:"at"`
-	// Mapping is the hash of the mapping that made it.
+	// Mapping is the hash of the mapping that produced it.
 	Mapping string `json:"mapping"`
 	Method  string `json:"method"`
 	URL     string `json:"url"` // without the key
-	// Fields are the parameters, in the order of their names.
+	// Fields are the parameters, sorted by name.
 	Fields []SentField `json:"fields"`
-	// Files are those that belong to the ticket.
+	// Files are the ticket's files.
 	Files []File `json:"files,omitempty"`
 }
 
@@ -33,16 +33,16 @@ type SentField struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// SentOf returns what was sent of a delivery, by the mapping that made it, out of the
-// body of its message. It is nil if nothing was, or the ledger does not have that
-// mapping; what people have corrected since is left out.
+// SentOf reconstructs what was sent for a delivery from the body of its message, with the
+// mapping of that time. It returns nil if nothing was sent, or the ledger does not have
+// that mapping. People's later edits are left out.
 func SentOf(ctx context.Context, l *ledger.Ledger, e ledger.Entry, body string) (*Sent, error) {
 	if e.Where == nil || e.Where.Mapping == "" || body == "" {
 		return nil, nil
 	}
 	envelope, err := queue.Decode(body)
 	if err != nil {
-		return nil, nil // nothing could be sent of it
+		return nil, nil // nothing was sent
 	}
 	text, err := l.Mapping(ctx, e.Where.Mapping)
 	if errors.Is(err, ledger.ErrNotFound) {

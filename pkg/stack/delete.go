@@ -10,18 +10,18 @@ import (
 )
 
 // DeleteAPI is what [Delete] uses of CloudFormation: an IAM policy needs
-// cloudformation:DeleteStack too, and all that deletes the stack's resources.
+// cloudformation:DeleteStack, and permissions to delete the stack's resources.
 type DeleteAPI interface {
 	API
 	DeleteStack(context.Context, *cloudformation.DeleteStackInput, ...func(*cloudformation.Options)) (*cloudformation.DeleteStackOutput, error)
 }
 
-// deletion is how long CloudFormation may take to delete a stack: the network
-// interfaces of a function in a VPC can take 20 minutes.
+// deletion is how long CloudFormation may take to delete a stack: the network interfaces of
+// a function in a VPC can take 20 minutes.
 const deletion = 45 * time.Minute
 
-// Delete begins to delete a stack, and returns its id: by that it can be found when
-// it is gone. Without a smithy.APIError in the error, it may have begun.
+// Delete starts deleting a stack and returns its id, by which it can be found afterwards.
+// If the error does not wrap a smithy.APIError, the deletion may have started.
 func Delete(ctx context.Context, api DeleteAPI, name string) (id string, err error) {
 	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(name)})
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package stack finds what a deployed FairBridge is made of: it reads the
-// outputs of a CloudFormation stack that template.yaml made.
+// Package stack finds the parts of a deployed FairBridge: it reads the outputs of a
+// CloudFormation stack made from template.yaml.
 package stack
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// The names of template.yaml's outputs and parameters that are read here.
+// The names of the template's outputs and parameters in use.
 const (
 	outputWebhookURL         = "WebhookUrl"
 	outputWorkQueueURL       = "WorkQueueUrl"
@@ -29,21 +29,21 @@ const (
 )
 
 var (
-	// ErrNotFound says that there is no such stack in the account and region.
+	// ErrNotFound means that there is no such stack in the account and region.
 	ErrNotFound = errors.New("no such stack")
-	// ErrInvalidName says that a name cannot be a stack's.
+	// ErrInvalidName means that a name cannot be a stack's.
 	ErrInvalidName = errors.New("not a stack's name")
-	// ErrForeign says that the stack was not made from FairBridge's template.
+	// ErrForeign means that the stack was not made from FairBridge's template.
 	ErrForeign = errors.New("not a FairBridge stack")
 )
 
-// MissingOutputsError says that a stack lacks some of the outputs that this
-// version of the template has.
+// MissingOutputsError means that a stack lacks outputs that this version of the template
+// has.
 type MissingOutputsError struct {
-	// Stack is the stack's name, Status what CloudFormation says of it, such
-	// as CREATE_IN_PROGRESS.
+	// Stack is the stack's name, Status its CloudFormation status, such as
+	// CREATE_IN_PROGRESS.
 	Stack, Status string
-	// Outputs are the names of those that are missing.
+	// Outputs are the missing ones.
 	Outputs []string
 }
 
@@ -53,16 +53,16 @@ func (e *MissingOutputsError) Error() string {
 }
 
 // API is the part of CloudFormation in use: an IAM policy needs
-// cloudformation:DescribeStacks. *cloudformation.Client satisfies it.
+// cloudformation:DescribeStacks. *cloudformation.Client implements it.
 type API interface {
 	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
 }
 
 // Stack is a deployed FairBridge.
 type Stack struct {
-	// Name is the stack's, Status what CloudFormation says of it.
+	// Name is the stack's name, Status its CloudFormation status.
 	Name, Status string
-	// WebhookURL is where TestFairy sends, without the token.
+	// WebhookURL is the address for TestFairy, without the token.
 	WebhookURL                       string
 	WorkQueueURL, DeadLetterQueueURL string
 	// FilesQueueURL is "" if the stack is of a version without that queue.
@@ -70,25 +70,25 @@ type Stack struct {
 	LedgerTable   string
 	// SecretsPrefix is the path of the secrets in the SSM Parameter Store.
 	SecretsPrefix string
-	// DashboardURL is a page of the AWS console.
+	// DashboardURL is the dashboard's page in the AWS console.
 	DashboardURL string
-	// CentercodeBaseURL is the parameter's value; "" if fairbridge.yaml has it.
+	// CentercodeBaseURL is the parameter's value; "" if it is in fairbridge.yaml.
 	CentercodeBaseURL string
 }
 
-// validName is a stack's name or its ARN; CloudFormation takes both.
+// validName matches a stack's name or ARN; CloudFormation accepts both. See
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
 var validName = regexp.MustCompile(`^([a-zA-Z][-a-zA-Z0-9]{0,127}|arn:[-a-zA-Z0-9:/._+]{1,512})$`)
 
-// Describe reads the stack with a name. The error is [ErrInvalidName],
-// [ErrNotFound], [ErrForeign] or a [*MissingOutputsError], or CloudFormation's.
+// Describe reads the stack with that name. The error is [ErrInvalidName], [ErrNotFound],
+// [ErrForeign], a [*MissingOutputsError], or CloudFormation's.
 func Describe(ctx context.Context, api API, name string) (Stack, error) {
 	if !validName.MatchString(name) {
 		return Stack{}, fmt.Errorf("%w: %q", ErrInvalidName, name)
 	}
 	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(name)})
-	// CloudFormation has no code of its own for a stack that is not there. The
-	// name has passed the check above, so nothing else can be invalid.
+	// CloudFormation has no error code of its own for a missing stack. The name has been
+	// validated above, so nothing else can be invalid.
 	if refused, ok := errors.AsType[smithy.APIError](err); ok && refused.ErrorCode() == "ValidationError" {
 		return Stack{}, fmt.Errorf("%w: %s", ErrNotFound, name)
 	}
@@ -139,8 +139,8 @@ func parse(described types.Stack) (Stack, error) {
 	return s, nil
 }
 
-// settled says whether a stack has all the outputs it will ever have: one that
-// is being made, or whose making failed, has none yet.
+// settled reports whether a stack has all its outputs: one that is being created, or whose
+// creation failed, has none yet.
 func settled(status types.StackStatus) bool {
 	switch status {
 	case types.StackStatusCreateComplete, types.StackStatusUpdateComplete, types.StackStatusUpdateRollbackComplete,

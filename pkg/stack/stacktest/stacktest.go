@@ -1,8 +1,8 @@
-// Package stacktest plays CloudFormation over HTTP, for tests that drive the
-// real SDK client, or the whole command, without a network.
+// Package stacktest is a fake CloudFormation over HTTP, for tests that use the real SDK
+// client, or the whole command, without a network.
 //
-// It speaks the query protocol for DescribeStacks and DeleteStack, and refuses
-// everything else.
+// It implements DescribeStacks and DeleteStack in the query protocol, and refuses
+// everything else. See
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
 package stacktest
 
@@ -16,9 +16,9 @@ import (
 	"strings"
 )
 
-// Stack is what the server describes.
+// Stack is a stack as the server describes it.
 type Stack struct {
-	// Name is the stack's, Status such as CREATE_COMPLETE.
+	// Name is the stack's name, Status its status, such as CREATE_COMPLETE.
 	Name, Status        string
 	Outputs, Parameters map[string]string
 }
@@ -26,14 +26,14 @@ type Stack struct {
 // Server is a region with some stacks.
 type Server struct{ stacks []*Stack }
 
-// New returns the server of the stacks. One that is deleted gets the status
-// DELETE_COMPLETE, and is found by its id alone.
+// New returns a server with the stacks. A deleted one gets the status DELETE_COMPLETE, and
+// is found only by its id.
 func New(stacks ...*Stack) *Server { return &Server{stacks: stacks} }
 
 const gone = "DELETE_COMPLETE"
 
-// Handles says whether a request is CloudFormation's, for a server that plays
-// several services.
+// Handles reports whether a request is for CloudFormation, for a server that fakes several
+// services.
 func Handles(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Authorization"), "/cloudformation/aws4_request")
 }
@@ -68,7 +68,7 @@ type failure struct {
 	Message string   `xml:"Error>Message"`
 }
 
-// Failure is the body of an answer that refuses a call.
+// Failure returns the body of an error response.
 func Failure(code, message string) any {
 	return failure{Type: "Sender", Code: code, Message: message}
 }
@@ -110,5 +110,5 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "text/xml")
 	w.WriteHeader(status)
-	_ = xml.NewEncoder(w).Encode(body) // the caller is gone: nobody to tell
+	_ = xml.NewEncoder(w).Encode(body) // the caller has gone
 }
