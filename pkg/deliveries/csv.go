@@ -9,9 +9,9 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// CSV returns what writes deliveries as comma-separated values, one after the other,
-// with a line of names before the first. A cell that a spreadsheet would take for a
-// formula begins with an apostrophe.
+// CSV returns a function that writes deliveries as comma-separated values, with a header
+// before the first. A cell that a spreadsheet would treat as a formula is prefixed with an
+// apostrophe.
 func CSV(out io.Writer) func(Delivery) error {
 	w := csv.NewWriter(out)
 	begun := false

@@ -1,6 +1,6 @@
-// Package deliveries answers what became of a feedback, to whoever knows something
-// of it: an email address, words, an app, a time, a session or a ticket. It reads
-// the ledger, and changes nothing.
+// Package deliveries answers what became of a feedback, for people who know something about
+// it: an email address, words, an app, a time, a session or a ticket. It reads the ledger,
+// and changes nothing.
 package deliveries
 
 import (
@@ -16,28 +16,26 @@ import (
 	"fairbridge/pkg/mapping"
 )
 
-// Config is what a [Finder] needs.
+// Config configures a [Finder].
 type Config struct {
-	// Home is the bridge whose deliveries are meant.
+	// Home is the bridge whose deliveries are searched.
 	Home *home.Home
-	// Mapping makes the links to tickets that no mapping in the ledger makes; nil
-	// for none.
+	// Mapping provides links to tickets where no mapping in the ledger does; nil for none.
 	Mapping *mapping.Config
 }
 
-// Finder finds deliveries. Several goroutines may use it.
+// Finder finds deliveries. It is safe for concurrent use.
 type Finder struct {
 	home    *home.Home
 	ledger  *ledger.Ledger
 	mapping *mapping.Config
 
 	mu sync.Mutex
-	// ran has the mappings that were asked for, by their hash; nil for one that the
-	// ledger does not have.
+	// ran caches mappings by their hash; nil for one that the ledger does not have.
 	ran map[string]*mapping.Config
 }
 
-// New returns a finder. The error is about c.
+// New returns a finder. An error is about c.
 func New(c Config) (*Finder, error) {
 	l, err := ledger.New(ledger.Config{Store: c.Home.Ledger})
 	if err != nil {
@@ -46,7 +44,7 @@ func New(c Config) (*Finder, error) {
 	return &Finder{home: c.Home, ledger: l, mapping: c.Mapping, ran: map[string]*mapping.Config{}}, nil
 }
 
-// Delivery is what the ledger has of a delivery, for people and their programs.
+// Delivery is a delivery as people and their programs see it.
 type Delivery struct {
 	DeliveryID string    `json:"deliveryId"`
 	ReceivedAt time.Time `json:"receivedAt"`
@@ -57,9 +55,9 @@ type Delivery struct {
 	Session    string    `json:"session,omitempty"`
 	From       string    `json:"from,omitempty"`
 	Text       string    `json:"text,omitempty"`
-	// State is that of [ledger.Entry.Standing].
+	// State is the value of [ledger.Entry.Standing].
 	State string `json:"state"`
-	// Reason, Status and Problem are those of the last fault of what is not done.
+	// Reason, Status and Problem come from the last fault of an unfinished delivery.
 	Reason    string    `json:"reason,omitempty"`
 	Status    int       `json:"status,omitempty"`
 	Problem   string    `json:"problem,omitempty"`
@@ -70,9 +68,9 @@ type Delivery struct {
 	UpdatedAt time.Time `json:"updatedAt"`
 }
 
-// Find shows the deliveries that are looked for to visit, at most limit of them. In
-// a folder they are the last received, the last first; on a stack those that were
-// found first, in no order. more says that there are others.
+// Find calls visit for at most limit matching deliveries. In a folder they are the last
+// received, latest first; on a stack those that were found first, in no order. more means
+// that there are others.
 func (f *Finder) Find(ctx context.Context, q ledger.Query, limit int, visit func(Delivery) error) (more bool, err error) {
 	n := 0
 	var failed error
@@ -108,7 +106,7 @@ func (f *Finder) describe(ctx context.Context, e ledger.Entry) Delivery {
 	return d
 }
 
-// link is the page of the delivery's ticket, by the mapping that made it; "" if
+// link returns the page of the delivery's ticket, by the mapping that created it; "" if
 // there is none.
 func (f *Finder) link(ctx context.Context, e ledger.Entry) string {
 	for _, m := range []*mapping.Config{f.mappingOf(ctx, e.Where.Mapping), f.mapping} {
@@ -121,8 +119,8 @@ func (f *Finder) link(ctx context.Context, e ledger.Entry) string {
 	return ""
 }
 
-// mappingOf is the mapping that ran under a hash; nil if the ledger does not have
-// it: a link is not worth an error.
+// mappingOf returns the mapping with a hash; nil if the ledger does not have it, since a
+// missing link is not worth an error.
 func (f *Finder) mappingOf(ctx context.Context, hash string) *mapping.Config {
 	if hash == "" {
 		return nil
@@ -135,17 +133,17 @@ func (f *Finder) mappingOf(ctx context.Context, hash string) *mapping.Config {
 	text, err := f.ledger.Mapping(ctx, hash)
 	var m *mapping.Config
 	if err == nil {
-		m, _ = mapping.Parse("", []byte(text)) // it ran
+		m, _ = mapping.Parse("", []byte(text)) // it is valid, since it ran
 	}
 	f.ran[hash] = m
 	return m
 }
 
-// ErrNone says that there is no such delivery.
+// ErrNone means that there is no such delivery.
 var ErrNone = errors.New("the ledger has no such delivery")
 
-// Get returns the delivery that an id means, or its beginning, of six characters or
-// more. The error wraps [ErrNone], or says that several are meant.
+// Get returns the delivery with that id, or with an id that starts with it, given six
+// characters or more. The error wraps [ErrNone], or says that several match.
 func (f *Finder) Get(ctx context.Context, id string, progress func(looked int)) (Delivery, ledger.Entry, error) {
 	id = strings.ToLower(id)
 	e, err := f.ledger.Entry(ctx, id)

@@ -7,11 +7,11 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// Endpoints proposes, by file element, the template of an attachment's endpoint in
-// fairbridge.yaml: where Centercode's answer to the ticket of a completed delivery
-// says that its files go, with .ticketId in the place of the ticket's id. An element
-// whose endpoint does not hold the id exactly once, as a whole part of its path or
-// query, is left out: nobody knows what another ticket's would be.
+// Endpoints suggests, by file element, a template for an attachment's endpoint in
+// fairbridge.yaml: where Centercode's answer says that the files of a completed delivery's
+// ticket go, with .ticketId in place of the ticket's id. An element whose endpoint does not
+// contain the id exactly once, as a whole part of its path or query, is left out, since the
+// endpoint of another ticket cannot be derived from it.
 func Endpoints(e ledger.Entry) map[string]string {
 	if e.State != ledger.Completed || e.TicketID == "" {
 		return nil
@@ -32,9 +32,9 @@ func Endpoints(e ledger.Entry) map[string]string {
 	return proposed
 }
 
-// endpointTemplate puts .ticketId into an endpoint, which is given without its host
-// where that is the site's and the path alone means the same: to one that begins with
-// /projects/ or /feedback/, the client adds the API's own.
+// endpointTemplate puts .ticketId into an endpoint. It drops the host if that is the site's
+// and the path alone has the same meaning: the client adds the API's own path to one that
+// starts with /projects/ or /feedback/.
 func endpointTemplate(site, endpoint, ticketID string) (template string, ok bool) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.User != nil {

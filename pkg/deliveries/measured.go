@@ -13,7 +13,7 @@ import (
 	"fairbridge/pkg/telemetry"
 )
 
-// measure is a metric of pkg/telemetry, and what its values are in a row.
+// measure is a metric of pkg/telemetry, and how its values are added to a row.
 type measure struct {
 	function string // without the stack's name
 	metric   string
@@ -28,23 +28,24 @@ var measures = []measure{
 	{"ingest", telemetry.Failed, "Sum", func(r *StatsRow, v float64) { r.Received -= int(v) }},
 	{"worker", telemetry.TicketsCreated, "Sum", func(r *StatsRow, v float64) { r.Tickets += int(v) }},
 	{"worker", telemetry.DeadLetters, "Sum", func(r *StatsRow, v float64) { r.Dead += int(v) }},
-	// Two points in one row would be two halves of it: the slower one is shown.
+	// Two points in one row are two parts of it: the slower one is shown.
 	{"worker", telemetry.WebhookToTicket, "p50", func(r *StatsRow, v float64) { r.P50 = max(r.P50, milliseconds(v)) }},
 	{"worker", telemetry.WebhookToTicket, "p95", func(r *StatsRow, v float64) { r.P95 = max(r.P95, milliseconds(v)) }},
 }
 
 func milliseconds(v float64) Milliseconds { return Milliseconds(v * float64(time.Millisecond)) }
 
-// measurePages bounds what is read of CloudWatch; everything fits into the first page.
+// measurePages bounds what is read from CloudWatch; everything fits into the first page.
+// See
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 const measurePages = 10
 
-// Measured returns a stack's statistics by day or hour in UTC as CloudWatch has them,
-// without reading the ledger's table. The rows count what happened in their time: a
-// webhook that came twice is received twice, and a delivery that died again after a
-// replay is dead twice. Only Received, Tickets, Dead and the percentiles are known,
-// and of the total no percentiles. The first row begins at the day's or hour's
-// beginning; the last minute or two may be missing.
+// Measured returns a stack's statistics from CloudWatch by day or hour in UTC, without
+// reading the ledger's table. The rows count what happened in their time: a webhook that
+// came twice was received twice, and a delivery that became a dead letter again after a
+// replay counts twice. Only Received, Tickets, Dead and the percentiles are known, and no
+// percentiles for the total. The first row starts at the beginning of a day or hour; the
+// last minute or two may be missing.
 func (f *Finder) Measured(ctx context.Context, q StatsQuery) (*Stats, error) {
 	if f.home.Metrics == nil || q.By != ByDay && q.By != ByHour {
 		return nil, errors.New("only a stack's days and hours are measured")
@@ -86,8 +87,8 @@ func (f *Finder) Measured(ctx context.Context, q StatsQuery) (*Stats, error) {
 	return nil, errors.New("read the stack's metrics: there are too many pages")
 }
 
-// measured adds what CloudWatch has of a measure. Points are put into the row of their
-// time: how CloudWatch aligns long periods is not documented.
+// measured adds the values of a measure. Points are added to the row of their time: how
+// CloudWatch aligns long periods is not documented.
 func (c *count) measured(result types.MetricDataResult) error {
 	var i int
 	if _, err := fmt.Sscanf(aws.ToString(result.Id), "m%d", &i); err != nil || i < 0 || i >= len(measures) || len(result.Values) != len(result.Timestamps) {

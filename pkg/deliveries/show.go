@@ -16,19 +16,18 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// Shown is all that is known of a delivery.
+// Shown is everything that is known about a delivery.
 type Shown struct {
 	Delivery
 	Timeline []Event      `json:"timeline"`
 	Ledger   ledger.Entry `json:"ledger"`
-	// Endpoints are those that an attachment's endpoint in fairbridge.yaml could be;
-	// see [Endpoints].
+	// Endpoints are suggestions for an attachment's endpoint in fairbridge.yaml; see
+	// [Endpoints].
 	Endpoints map[string]string `json:"endpoints,omitempty"`
-	// Payload is the TestFairy event of a dead letter, or while its message waits in the
-	// work queue of a folder. On a stack, nobody looks at a message without receiving it.
+	// Payload is the TestFairy event of a dead letter, or of a message in a folder's work
+	// queue. On a stack, a message cannot be read without receiving it.
 	Payload json.RawMessage `json:"payload,omitempty"`
-	// Sent is the request for the ticket that was sent last, as far as the payload is
-	// there to tell it.
+	// Sent is the last request for the ticket, if the payload is available.
 	Sent *preview.Sent `json:"sent,omitempty"`
 }
 
@@ -38,7 +37,7 @@ type Event struct {
 	What string    `json:"what"`
 }
 
-// Show returns all that is known of a delivery. The errors are those of
+// Show returns everything that is known about a delivery. The errors are those of
 // [Finder.Get].
 func (f *Finder) Show(ctx context.Context, id string, progress func(looked int)) (*Shown, error) {
 	d, e, err := f.Get(ctx, id, progress)
@@ -57,8 +56,8 @@ func (f *Finder) Show(ctx context.Context, id string, progress func(looked int))
 	return s, err
 }
 
-// body is that of the delivery's message, where it can be had without a receive; else
-// it is empty.
+// body returns the body of the delivery's message if that is possible without a receive,
+// otherwise "".
 func (f *Finder) body(ctx context.Context, e ledger.Entry) (body string, err error) {
 	switch {
 	case e.State == ledger.Dead:
@@ -83,7 +82,7 @@ func (f *Finder) body(ctx context.Context, e ledger.Entry) (body string, err err
 	return body, err
 }
 
-// Timeline is what happened to a delivery, in its order.
+// Timeline returns what happened to a delivery, oldest first.
 func Timeline(e ledger.Entry) []Event {
 	var all []Event
 	add := func(at time.Time, format string, args ...any) {
@@ -119,7 +118,7 @@ func Timeline(e ledger.Entry) []Event {
 	return all
 }
 
-// attemptText is an attempt in words.
+// attemptText describes an attempt.
 func attemptText(a ledger.Attempt) string {
 	what := map[string]string{
 		ledger.DecisionCompleted:  "an attempt completed it",

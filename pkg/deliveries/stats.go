@@ -12,47 +12,46 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// By is what statistics are told apart by.
+// By is what statistics are grouped by.
 type By string
 
-// The values of [StatsQuery].By; "" is for one row of all.
+// The values of [StatsQuery].By; "" is for the total only.
 const (
 	ByApp  By = "app"
 	ByDay  By = "day"
 	ByHour By = "hour"
 )
 
-// Bys are the values of [StatsQuery].By.
+// Bys returns the values of [StatsQuery].By.
 func Bys() []By { return []By{ByApp, ByDay, ByHour} }
 
-// StatsQuery says of which deliveries statistics are made.
+// StatsQuery selects and groups deliveries for statistics.
 type StatsQuery struct {
-	// Since and Until bound when the webhook came: not before Since, and before
-	// Until. Both are needed.
+	// Since and Until bound when the webhook arrived: from Since on, and before Until. Both
+	// are required.
 	Since, Until time.Time
 	By           By
-	// Location is where days and hours begin; nil for UTC.
+	// Location is the time zone of days and hours; nil for UTC.
 	Location *time.Location
-	// Progress, if it is set, is told how many records have been looked at, where
-	// that takes long.
+	// Progress, if set, is called with the number of records read so far when that takes
+	// long.
 	Progress func(looked int)
 }
 
-// Stats are counts of deliveries by when they were received.
+// Stats counts deliveries by when they were received.
 type Stats struct {
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until"`
 	By    By        `json:"by,omitempty"`
-	// Rows are in the order of time, those of apps the most frequent first. There
-	// is one for each day or hour.
+	// Rows are sorted by time, with one for each day or hour; those of apps by frequency.
 	Rows  []StatsRow `json:"rows,omitempty"`
 	Total StatsRow   `json:"total"`
-	// RefusedMore says that more webhooks were refused than are remembered.
+	// RefusedMore means that more webhooks were refused than the home keeps.
 	RefusedMore bool `json:"refusedMore,omitempty"`
 }
 
-// StatsRow counts what became of some deliveries: each that was received is one of
-// the five that follow.
+// StatsRow counts the outcomes of some deliveries: each received one is in exactly one of
+// the five counts after Received.
 type StatsRow struct {
 	// Key is the app's name, or the day or hour as 2006-01-02 or 2006-01-02 15:00.
 	Key      string `json:"key,omitempty"`
@@ -62,11 +61,11 @@ type StatsRow struct {
 	Dead     int    `json:"dead"`
 	Dropped  int    `json:"dropped"`
 	Ignored  int    `json:"ignored"` // by its route
-	// Refused counts webhooks that were refused, and not most likely a stranger's.
-	// Nobody knows of which app they were.
+	// Refused counts refused webhooks, except those that most likely came from strangers.
+	// Their app is unknown.
 	Refused int `json:"refused"`
-	// P50 and P95 are how long it took from the webhook to the ticket with its
-	// files: half of them, and 19 in 20, took no longer. 0 without tickets.
+	// P50 and P95 are percentiles of the time from the webhook to the ticket with its
+	// files. 0 without tickets.
 	P50 Milliseconds `json:"p50Ms"`
 	P95 Milliseconds `json:"p95Ms"`
 
@@ -99,7 +98,7 @@ func (r *StatsRow) add(o ledger.Outcome) {
 	}
 }
 
-// finish makes the percentiles of what it has counted, by the nearest rank.
+// finish computes the percentiles, by nearest rank.
 func (r *StatsRow) finish() {
 	if len(r.took) == 0 {
 		return
@@ -112,7 +111,7 @@ func (r *StatsRow) finish() {
 	r.took = nil
 }
 
-// Stats counts the deliveries that were received in a time.
+// Stats counts the deliveries that were received in a period.
 func (f *Finder) Stats(ctx context.Context, q StatsQuery) (*Stats, error) {
 	all, err := f.StatsBy(ctx, q, q.By)
 	if err != nil {
@@ -121,7 +120,7 @@ func (f *Finder) Stats(ctx context.Context, q StatsQuery) (*Stats, error) {
 	return all[0], nil
 }
 
-// StatsBy is [Finder.Stats] by several things, whatever q has: all are counted in one
+// StatsBy is [Finder.Stats] grouped in several ways, ignoring q.By: all are counted in one
 // pass over the deliveries, and returned in the order of bys.
 func (f *Finder) StatsBy(ctx context.Context, q StatsQuery, bys ...By) ([]*Stats, error) {
 	if q.Location == nil {
@@ -153,7 +152,7 @@ func (f *Finder) StatsBy(ctx context.Context, q StatsQuery, bys ...By) ([]*Stats
 	return all, nil
 }
 
-// count is Stats that are being made.
+// count is a Stats in progress.
 type count struct {
 	StatsQuery
 	*Stats
@@ -186,7 +185,7 @@ func (c *count) add(o ledger.Outcome) {
 	}
 }
 
-// finish makes the percentiles, and puts the rows in order.
+// finish computes the percentiles, and sorts the rows.
 func (c *count) finish() *Stats {
 	for _, r := range c.rows {
 		r.finish()
@@ -203,7 +202,7 @@ func (c *count) finish() *Stats {
 	return c.Stats
 }
 
-// addRefused counts the webhooks that were refused.
+// addRefused counts refused webhooks.
 func (c *count) addRefused(refused ingest.Refused) {
 	q, s := c.StatsQuery, c.Stats
 	known := 0
@@ -216,14 +215,14 @@ func (c *count) addRefused(refused ingest.Refused) {
 			continue
 		}
 		s.Total.Refused++
-		s.RefusedMore = known >= ingest.RefusedKept // and so the one that was forgotten may be as young
+		s.RefusedMore = known >= ingest.RefusedKept // so one that was dropped may be from the period, too
 		if q.By == ByDay || q.By == ByHour {
 			c.row(q.key(r.At)).Refused++
 		}
 	}
 }
 
-// key is the row of a time.
+// key returns the key of a time's row.
 func (q StatsQuery) key(t time.Time) string {
 	if q.By == ByHour {
 		return t.In(q.Location).Format("2006-01-02 15:00")
@@ -231,7 +230,7 @@ func (q StatsQuery) key(t time.Time) string {
 	return t.In(q.Location).Format(time.DateOnly)
 }
 
-// keys are the rows that there are whatever was received.
+// keys returns the rows that exist whatever was received.
 func (q StatsQuery) keys() (keys []string) {
 	if q.By != ByDay && q.By != ByHour {
 		return nil

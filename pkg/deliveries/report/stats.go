@@ -1,5 +1,4 @@
-// Package report writes deliveries and their statistics for people and for
-// spreadsheets.
+// Package report writes deliveries and their statistics as text and as CSV.
 package report
 
 import (
@@ -19,14 +18,14 @@ import (
 )
 
 const (
-	// longestKey is the width of an app's name.
+	// longestKey is the maximum width of an app's name.
 	longestKey = 24
 	// longestBar and shortestBar are the widths of the longest row's bar.
 	longestBar, shortestBar = 40, 8
 )
 
-// WriteStats writes statistics as a table. width is that of a terminal, which gets
-// bars where there is room; 0 is none.
+// WriteStats writes statistics as a table. width is that of the terminal, which shows bars
+// if there is room; 0 for none.
 func WriteStats(out io.Writer, s *deliveries.Stats, width int) error {
 	heads := []string{"RECEIVED", "TICKETS", "WAITING", "DEAD", "DROPPED", "IGNORED", "REFUSED", "P50", "P95"}
 	rows := [][]string{append([]string{strings.ToUpper(string(s.By))}, heads...)}
@@ -83,7 +82,7 @@ func cells(r deliveries.StatsRow, refused bool, more string) []string {
 	return append(row, took(r, r.P50), took(r, r.P95))
 }
 
-// took is a duration with two digits or more.
+// took formats a duration with at least two digits.
 func took(r deliveries.StatsRow, m deliveries.Milliseconds) string {
 	d := time.Duration(m)
 	switch {
@@ -99,7 +98,7 @@ func took(r deliveries.StatsRow, m deliveries.Milliseconds) string {
 	return fmt.Sprintf("%.0fh", d.Hours())
 }
 
-// bar is as long as n is of most, in eighths of a column.
+// bar returns a bar whose length is n of most, in eighths of a column.
 func bar(n, most, width int) string {
 	eighths := (n*width*8 + most/2) / max(most, 1)
 	if n > 0 {
@@ -112,7 +111,7 @@ func bar(n, most, width int) string {
 	return text
 }
 
-// WriteStatsCSV writes the rows, or the one of all, with a line of names. Times are
+// WriteStatsCSV writes the rows, or the total if there are none, with a header. Times are
 // in milliseconds.
 func WriteStatsCSV(out io.Writer, s *deliveries.Stats) error {
 	rows := s.Rows
