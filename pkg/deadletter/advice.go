@@ -8,15 +8,15 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// Advice says in words what a dead letter means and what to do. The same words
-// are in docs/dead-letters.md, which a test holds against these.
+// Advice is what a dead letter means and what to do about it. docs/dead-letters.md has the
+// same text, which a test compares.
 type Advice struct {
 	What  string `json:"what"`
 	Steps []Step `json:"steps"`
 }
 
-// Step is something to do, and the command for it if there is one. In the command
-// {id} stands for the delivery id.
+// Step is something to do, and the command for it if there is one. In the command, {id} is
+// the placeholder for the delivery id.
 type Step struct {
 	Text    string `json:"text"`
 	Command string `json:"command,omitempty"`
@@ -24,138 +24,138 @@ type Step struct {
 
 const replayID = "dlq replay {id} --wait"
 
-// What there is to say.
+// The advice for each situation.
 var (
 	AdviceMalformed = Advice{
-		"The message is not one that FairBridge writes, or its event cannot be read.",
+		"FairBridge did not write this message, or its event cannot be read.",
 		[]Step{
 			{"If a field of the event is wrong or missing, set it.", "dlq replay {id} --set event=feedback --wait"},
-			{"If something else writes to the queue, stop it, and drop the letter.", "dlq drop {id} --because 'not ours'"},
+			{"If something else writes to the queue, stop it and drop the letter.", "dlq drop {id} --because 'not ours'"},
 		},
 	}
 	AdviceUnroutable = Advice{
-		"No route in fairbridge.yaml wants the event.",
+		"No route in fairbridge.yaml matches the event.",
 		[]Step{
-			{"Add a route that matches it; one with `ignore: true` if nobody wants such events.", ""},
-			{"Deploy the new fairbridge.yaml (a bridge on this machine reads it by itself), and replay.", replayID},
+			{"Add a route that matches it, with `ignore: true` if nobody needs such events.", ""},
+			{"Deploy the new fairbridge.yaml (a bridge on this machine reloads it on its own) and replay.", replayID},
 		},
 	}
 	AdviceMapping = Advice{
 		"The route cannot map the event: a template fails, a required value is empty, or a choice is not in its list. The problem names the line of fairbridge.yaml.",
 		[]Step{
-			{"Correct fairbridge.yaml, and see the request that it makes now.", "dlq replay {id} --dry-run --config fairbridge.yaml"},
-			{"Deploy it (a bridge on this machine reads it by itself), and replay.", replayID},
+			{"Correct fairbridge.yaml and check the request that it produces now.", "dlq replay {id} --dry-run --config fairbridge.yaml"},
+			{"Deploy it (a bridge on this machine reloads it on its own) and replay.", replayID},
 			{"Or correct the payload.", "dlq replay {id} --set FIELD=VALUE --wait"},
 		},
 	}
 	AdviceRejected = Advice{
-		"Centercode refused the ticket for good. Most often the submitter is not a user of the project; otherwise a value is not one of the form's choices, a required one is missing, or the External Source's key is wrong.",
+		"Centercode permanently refused the ticket. Usually the submitter is not a user of the project. Other causes: a value is not one of the form's choices, a required value is missing, or the External Source's key is wrong.",
 		[]Step{
-			{"An invalid submitter: make the tester a user of the project, or give the External Source a Default Submitter, and replay.", replayID},
+			{"If the submitter is invalid, make the tester a user of the project or give the External Source a Default Submitter, and replay.", replayID},
 			{"Or send it in another person's name.", "dlq replay {id} --set email=SOMEBODY@EXAMPLE.COM --wait"},
-			{"A value that the form does not take: correct fairbridge.yaml, deploy it (a bridge on this machine reads it by itself), and replay.", replayID},
+			{"If the form does not accept a value, correct fairbridge.yaml, deploy it (a bridge on this machine reloads it on its own) and replay.", replayID},
 		},
 	}
 	AdviceRejectedFile = Advice{
-		"Centercode made the ticket and refused a file for it.",
+		"Centercode created the ticket and refused one of its files.",
 		[]Step{
-			{"Give the attachment the form field, the file name or the endpoint that Centercode takes, in fairbridge.yaml; deploy it (a bridge on this machine reads it by itself), and replay: only what is missing is sent.", replayID},
-			{"Or do without the file: empty the field that it comes from.", "dlq replay {id} --set screenshotUrl= --wait"},
+			{"In fairbridge.yaml, give the attachment a form field, file name or endpoint that Centercode accepts. Deploy it (a bridge on this machine reloads it on its own) and replay: only what is missing is sent.", replayID},
+			{"Or leave the file out by emptying the field that it comes from.", "dlq replay {id} --set screenshotUrl= --wait"},
 		},
 	}
 	AdviceNotFound = Advice{
-		"Centercode knows no such endpoint: the key of the project or of the External Source has changed, and so the endpoint has.",
+		"Centercode does not know this endpoint: the key of the project or of the External Source has changed.",
 		[]Step{
-			{"Copy the keys out of the endpoint in Centercode into `project` and `source` in fairbridge.yaml, and look at the URL.", "dlq replay {id} --dry-run --config fairbridge.yaml"},
-			{"Deploy it (a bridge on this machine reads it by itself), and replay all that failed so.", "dlq replay --reason not_found --yes --wait"},
+			{"Copy the keys from the endpoint shown in Centercode to `project` and `source` in fairbridge.yaml, and check the URL.", "dlq replay {id} --dry-run --config fairbridge.yaml"},
+			{"Deploy it (a bridge on this machine reloads it on its own) and replay everything that failed in this way.", "dlq replay --reason not_found --yes --wait"},
 		},
 	}
 	AdviceNotFoundFile = Advice{
-		"Centercode made the ticket, but does not know the endpoint of its file, or the ticket has been deleted.",
+		"Centercode created the ticket, but does not know the endpoint of its file, or the ticket has been deleted.",
 		[]Step{
-			{"Correct the attachment's `element` or `endpoint` in fairbridge.yaml; deploy it (a bridge on this machine reads it by itself), and replay: only what is missing is sent.", replayID},
+			{"Correct the attachment's `element` or `endpoint` in fairbridge.yaml. Deploy it (a bridge on this machine reloads it on its own) and replay: only what is missing is sent.", replayID},
 			{"If the ticket was deleted on purpose, drop the letter.", "dlq drop {id} --because 'the ticket was deleted'"},
 		},
 	}
 	AdviceAmbiguous = Advice{
-		"The answer to the request for the ticket was lost. Centercode may have made the ticket, or not; FairBridge does not make a second one without your word.",
+		"The answer to the request for the ticket was lost, so Centercode may or may not have created the ticket. FairBridge does not risk a second one without your confirmation.",
 		[]Step{
 			{"Look in Centercode for a ticket with this delivery id, or with this text and submitter.", ""},
-			{"There is one: go on with it.", "dlq replay {id} --as-created TICKET --wait"},
-			{"There is none: make it.", "dlq replay {id} --create-again --wait"},
+			{"If there is one, continue with it.", "dlq replay {id} --as-created TICKET --wait"},
+			{"If there is none, create it.", "dlq replay {id} --create-again --wait"},
 		},
 	}
 	AdviceAmbiguousFile = Advice{
-		"The ticket is made, but the answer to the upload of a file was lost: the ticket may have the file, or not.",
+		"The ticket exists, but the answer to the upload of a file was lost: the ticket may or may not have the file.",
 		[]Step{
-			{"Look at the ticket in Centercode. It has the file: go on without sending it.", "dlq replay {id} --as-created TICKET --wait"},
-			{"It has not: send it again.", "dlq replay {id} --create-again --wait"},
+			{"Look at the ticket in Centercode. If it has the file, continue without sending it.", "dlq replay {id} --as-created TICKET --wait"},
+			{"If it does not, send it again.", "dlq replay {id} --create-again --wait"},
 		},
 	}
 	AdviceTwin = Advice{
-		"'fairbridge reconcile' has sent a feedback of the same session with the same text, which had not come: this is its webhook, late, or the tester has said the same twice. The problem names the other delivery.",
+		"'fairbridge reconcile' has sent a feedback with the same session and text, whose webhook was missing. This is either that webhook, late, or a second feedback with the same words. The problem names the other delivery.",
 		[]Step{
-			{"Look at both. It is the same feedback: drop this one.", "dlq drop {id} --because 'reconciled'"},
-			{"It is another: make its ticket.", "dlq replay {id} --create-again --wait"},
+			{"Compare the two. If they are the same feedback, drop this one.", "dlq drop {id} --because 'reconciled'"},
+			{"If they are not, create a ticket for this one.", "dlq replay {id} --create-again --wait"},
 		},
 	}
 	AdviceSource = Advice{
-		"The ticket is made, but a file cannot be had from where it is: it has expired or was deleted, asks for a login, is too large, or its host is not on the list.",
+		"The ticket exists, but one of its files cannot be fetched: it has expired or was deleted, requires a login, is too large, or its host is not on the list.",
 		[]Step{
-			{"Put the file where it can be had and name it; only what is missing is sent.", "dlq replay {id} --set screenshotUrl=https://... --wait"},
-			{"Or do without it.", "dlq replay {id} --set screenshotUrl= --wait"},
-			{"A host that you trust goes into `sources.hosts` in fairbridge.yaml. If tickets are complete without the file, give the attachment `optional: true`.", ""},
+			{"Put the file where it can be fetched, and give its URL; only what is missing is sent.", "dlq replay {id} --set screenshotUrl=https://... --wait"},
+			{"Or leave it out.", "dlq replay {id} --set screenshotUrl= --wait"},
+			{"Add a host that you trust to `sources.hosts` in fairbridge.yaml. If tickets are complete without the file, give the attachment `optional: true`.", ""},
 		},
 	}
 	AdviceEndpoint = Advice{
-		"The ticket is made, but Centercode's answer named no endpoint for a file. The problem quotes the answer's keys.",
+		"The ticket exists, but Centercode's answer contained no endpoint for a file. The problem quotes the answer's keys.",
 		[]Step{
-			{"Name the attachment's `element` in fairbridge.yaml as Centercode does, or give it an `endpoint`.", ""},
-			{"Deploy it (a bridge on this machine reads it by itself), and replay all that failed so: only what is missing is sent.", "dlq replay --reason attachment_endpoint --yes --wait"},
-			{"If the answer named no ticket either (the ledger has none), find it in Centercode and say which it is.", "dlq replay {id} --as-created TICKET --wait"},
+			{"In fairbridge.yaml, name the attachment's `element` as Centercode does, or give it an `endpoint`.", ""},
+			{"Deploy it (a bridge on this machine reloads it on its own) and replay everything that failed in this way: only what is missing is sent.", "dlq replay --reason attachment_endpoint --yes --wait"},
+			{"If the answer contained no ticket id either (the ledger has none), find the ticket in Centercode and enter its id.", "dlq replay {id} --as-created TICKET --wait"},
 		},
 	}
 	AdviceExhausted = Advice{
-		"Each try failed for a reason that passes, until the waits between them came to `retry.for`, 72 hours. While all of Centercode is away deliveries are held, and nothing is given up: this one failed by itself.",
+		"Every attempt failed for a temporary reason, until the waits between them added up to `retry.for`, 72 hours by default. During an outage of Centercode deliveries are held and nothing is given up, so this one failed on its own.",
 		[]Step{
-			{"Wait until it is well again ('fairbridge status' asks), and replay all of them, slowly.", "dlq replay --reason retries_exhausted --rate 20/s --yes --wait"},
+			{"Wait until the cause is gone ('fairbridge status' checks), then replay all of them, slowly.", "dlq replay --reason retries_exhausted --rate 20/s --yes --wait"},
 		},
 	}
 	AdviceDied = Advice{
-		"Five attempts in a row ended without recording a result while the delivery was the only work of its worker, or SQS gave its message up: it is likely to be what ends its workers, such as by the memory that it needs.",
+		"Five attempts in a row ended without recording a result while the delivery was its worker's only work, or SQS moved its message. The delivery itself probably ends its workers, for example because it needs too much memory.",
 		[]Step{
-			{"Find in the worker's log why it ended, and fix that. Then replay it.", replayID},
+			{"Find out from the worker's log why it ended, and fix that. Then replay the delivery.", replayID},
 		},
 	}
 	AdviceHeld = Advice{
-		"It failed for a reason that passes, or was held back, for 13 days: a day later SQS would have forgotten it. It is safe for another 14 days.",
+		"It failed for a temporary reason, or was held, for 13 days. A day later it would have reached SQS's retention period. It is safe for another 14 days.",
 		[]Step{
-			{"Wait until it is well again ('fairbridge status' asks), and replay all of them, slowly.", "dlq replay --reason held_too_long --rate 20/s --yes --wait"},
+			{"Wait until the cause is gone ('fairbridge status' checks), then replay all of them, slowly.", "dlq replay --reason held_too_long --rate 20/s --yes --wait"},
 		},
 	}
 	AdviceKey = Advice{
-		"Centercode does not take the API key.",
+		"Centercode rejects the API key.",
 		[]Step{
-			{"Store the right one. A bridge that runs reads a refused key again, at most every 10 seconds.", "secrets put centercode-api-key"},
-			{"Replay all that failed so.", "dlq replay --reason retries_exhausted --status 401 --status 403 --yes --wait"},
+			{"Store the right one. A running bridge reads a rejected key again, at most every 10 seconds.", "secrets put centercode-api-key"},
+			{"Replay everything that failed in this way.", "dlq replay --reason retries_exhausted --status 401 --status 403 --yes --wait"},
 		},
 	}
 	AdviceLeftover = Advice{
-		"The delivery is completed: this letter is an old copy, and to replay it does nothing.",
+		"The delivery is completed: this letter is an old copy, and replaying it does nothing.",
 		[]Step{{"Drop it, and all others that are done.", "dlq drop --done"}},
 	}
 	AdviceDropped = Advice{
-		"The ledger says that it was dropped: the command died before it deleted the letter. To replay it does nothing.",
+		"The delivery was dropped, but the command ended before it deleted the letter. Replaying it does nothing.",
 		[]Step{
 			{"Drop it again, and all others that are done.", "dlq drop --done"},
-			{"Or have it back: keep it in a file,", "dlq export {id} --output letter.jsonl"},
-			{"put it into the queue as a new letter,", "dlq import letter.jsonl"},
+			{"Or restore it: save it to a file,", "dlq export {id} --output letter.jsonl"},
+			{"add it to the queue as a new letter,", "dlq import letter.jsonl"},
 			{"and replay that.", replayID},
 		},
 	}
 )
 
-// EveryAdvice returns all that there is.
+// EveryAdvice returns the advice for every situation.
 func EveryAdvice() []Advice {
 	return []Advice{
 		AdviceMalformed, AdviceUnroutable, AdviceMapping, AdviceRejected, AdviceRejectedFile, AdviceNotFound, AdviceNotFoundFile,
@@ -163,8 +163,8 @@ func EveryAdvice() []Advice {
 	}
 }
 
-// AdviceFor chooses the advice for a letter, by what the ledger knows of its
-// delivery; known is false if that is nothing.
+// AdviceFor chooses the advice for a letter, using the delivery's ledger entry; known is
+// false if there is none.
 func AdviceFor(l Letter, e ledger.Entry, known bool) Advice {
 	file := l.Stage == queue.StageAttach
 	switch state := e.Progress(); {
@@ -213,8 +213,8 @@ func either(first bool, a, b Advice) Advice {
 	return b
 }
 
-// CommandFor returns the step's command for a delivery of the bridge at a place, ""
-// if the step has none.
+// CommandFor returns the step's command for a delivery of the bridge at that place, "" if
+// the step has none.
 func (s Step) CommandFor(at home.Place, id string) string {
 	if s.Command == "" {
 		return ""
