@@ -79,23 +79,23 @@ const (
 const defaultFileField = "file"
 
 var fileKind = strictyaml.Described(strictyaml.Object("an attachment", []strictyaml.Key[file]{
-	strictyaml.Into("from", "A template for the URL of the file. Where it is empty, there is nothing to attach. Needed, or session.",
+	strictyaml.Into("from", "A template for the file's URL. If it is empty, there is nothing to attach. Either from or session is required.",
 		expressionKind, func(f *file) *expression { return &f.from }),
-	strictyaml.Into("session", "In place of from: what TestFairy's REST API has of the session in the event's sessionUrl, its log (text), meta data or events (JSON). Needs testfairy.user.",
+	strictyaml.Into("session", "Instead of from: data from TestFairy's REST API about the session in the event's sessionUrl: its log (text), metadata or events (JSON). Requires testfairy.user.",
 		strictyaml.OneOf(sessionLog, sessionMeta, sessionEvents), func(f *file) *string { return &f.session }),
 	strictyaml.Into("element", "The key of the form's file element.", strictyaml.Plain, func(f *file) *string { return &f.element }).Must(),
-	strictyaml.Into("want", "What the file must be: an image, or any file but a web page. By default an image where from reads screenshotUrl or iconUrl.",
+	strictyaml.Into("want", "The expected kind of file: an image, or any file except a web page. The default is image if from reads screenshotUrl or iconUrl.",
 		strictyaml.OneOf(wantImage, wantFile), func(f *file) *string { return &f.want }),
-	strictyaml.Into("auth", "testfairy: ask for the file with the credentials of the TestFairy account. They are sent to TestFairy's own hosts only. Needs testfairy.user.",
+	strictyaml.Into("auth", "testfairy: request the file with the credentials of the TestFairy account. They are sent to TestFairy's own hosts only. Requires testfairy.user.",
 		strictyaml.WithNode(strictyaml.OneOf(authTestFairy)), func(f *file) *strictyaml.Located[string] { return &f.auth }),
-	strictyaml.Into("filename", "A template for the file's name at Centercode; without it, the name in the URL.",
+	strictyaml.Into("filename", "A template for the file's name at Centercode; the default is the name in the URL.",
 		expressionKind, func(f *file) *expression { return &f.filename }),
-	strictyaml.Into("field", "The name of the multipart form field that carries the file.", strictyaml.Plain, func(f *file) *string { return &f.field }).ByDefault(defaultFileField),
-	strictyaml.Into("optional", "Whether the ticket is complete without the file where its source does not give it out; if not, the delivery becomes a dead letter.",
+	strictyaml.Into("field", "The name of the file's multipart form field.", strictyaml.Plain, func(f *file) *string { return &f.field }).ByDefault(defaultFileField),
+	strictyaml.Into("optional", "Whether the ticket is complete if the file cannot be fetched; if not, the delivery becomes a dead letter.",
 		strictyaml.Bool, func(f *file) *bool { return &f.optional }).ByDefault(false),
-	strictyaml.Into("endpoint", "A template for the URL that takes the file, where Centercode's answer does not name it, or there is a lookup. .ticketId is the new ticket's id.",
+	strictyaml.Into("endpoint", "A template for the URL that the file is uploaded to, if Centercode's answer does not contain it, or there is a lookup. .ticketId is the new ticket's id.",
 		expressionKind, func(f *file) *expression { return &f.endpoint }),
-	strictyaml.Into("onLostAnswer", "What to do when Centercode's answer to the file was lost: retry, at the risk of the same file twice, or park the delivery as a dead letter.",
+	strictyaml.Into("onLostAnswer", "What to do if Centercode's answer to the file was lost: retry, at the risk of a duplicate file, or park the delivery as a dead letter.",
 		strictyaml.OneOf(Park, Retry), func(f *file) *string { return &f.onLostAnswer }).ByDefault(Retry),
 }, checkFile), func(s *strictyaml.Schema) {
 	s.AnyOf = []strictyaml.Schema{{Required: []string{"from"}}, {Required: []string{"session"}}}

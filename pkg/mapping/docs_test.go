@@ -119,7 +119,7 @@ func keyTable() string {
 			}
 			doc := cell(p.Description)
 			if slices.Contains(s.Required, p.Name) {
-				doc += " **Needed.**"
+				doc += " **Required.**"
 			}
 			if p.Default != nil {
 				value, _ := json.Marshal(p.Default)

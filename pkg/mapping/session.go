@@ -11,7 +11,7 @@ import (
 
 var testFairyKind = strictyaml.Object("testfairy", []strictyaml.Key[TestFairy]{
 	strictyaml.Into("user", "The account's email address.", accountKind, func(t *TestFairy) *string { return &t.User }).Must(),
-	strictyaml.Into("baseUrl", "The REST API's address. Without it, it follows from the event's sessionUrl: https://mobile.saucelabs.com, https://mobile.eu-central-1.saucelabs.com, or https://api.testfairy.com for all of testfairy.com.",
+	strictyaml.Into("baseUrl", "The REST API's address. By default it follows from the event's sessionUrl: https://mobile.saucelabs.com, https://mobile.eu-central-1.saucelabs.com, or https://api.testfairy.com for all of testfairy.com.",
 		restBaseKind, func(t *TestFairy) *string { return &t.BaseURL }),
 }, nil)
 

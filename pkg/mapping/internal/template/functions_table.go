@@ -14,18 +14,18 @@ func table() map[string]function {
 	}
 	return map[string]function{
 		// Text.
-		"firstLine": one("firstLine TEXT", "the first line that is not empty, without the space around it",
+		"firstLine": one("firstLine TEXT", "the first line that is not empty, without surrounding white space",
 			`{{ firstLine "\n One \nTwo" }}`, "One", onText(firstLine)),
 		"truncate": {
 			usage: "truncate COUNT [END] TEXT", min: 2, max: 3, literals: literals(isCount),
-			doc:     "at most COUNT characters (Unicode code points); an emoji or an accented letter is never cut apart. END, such as \"…\", is put where something was cut off, and is counted",
+			doc:     "at most COUNT characters (Unicode code points); it never cuts within an emoji or accented letter. END, such as \"…\", marks the cut and counts",
 			example: `{{ .text | truncate 12 "…" }}`, yields: "App doesn't…", run: truncateText,
 		},
-		"trim":  one("trim TEXT", "TEXT without the space around it", `{{ trim " a " }}`, "a", onText(trim)),
-		"lower": one("lower TEXT", "TEXT in small letters", `{{ .appName | lower }}`, "demo app", onText(lower)),
-		"upper": one("upper TEXT", "TEXT in capitals", `{{ .appName | upper }}`, "DEMO APP", onText(upper)),
+		"trim":  one("trim TEXT", "TEXT without surrounding white space", `{{ trim " a " }}`, "a", onText(trim)),
+		"lower": one("lower TEXT", "TEXT in lower case", `{{ .appName | lower }}`, "demo app", onText(lower)),
+		"upper": one("upper TEXT", "TEXT in upper case", `{{ .appName | upper }}`, "DEMO APP", onText(upper)),
 		"replace": {
-			usage: "replace OLD NEW TEXT", doc: "TEXT with every OLD turned into NEW", min: 3, max: 3, run: replaceText,
+			usage: "replace OLD NEW TEXT", doc: "TEXT with every OLD replaced by NEW", min: 3, max: 3, run: replaceText,
 			example: `{{ .rawDeviceName | replace " " "-" }}`, yields: "samsung-gt-i9100t",
 		},
 		"default": {
@@ -43,31 +43,31 @@ func table() map[string]function {
 		"len": one("len VALUE", "how many characters a text has, or elements a list", `{{ len .appName }}`, "8", length),
 		"index": {
 			usage: "index VALUE KEY...", min: 2, max: -1, run: index,
-			doc:     "the field or element of that name or number (from 0), for names with a space in them",
+			doc:     "the field or element with that name or number (from 0), for names that contain a space",
 			example: `{{ index . "Your role" }}`, yields: "tester",
 		},
 
 		"formFields": {
 			usage: "formFields", run: ownFields,
-			doc:     "the fields that your app's feedback form adds to those that TestFairy documents, to go through with range",
+			doc:     "the fields that your app's feedback form adds to the documented ones, for range",
 			example: "{{ range $name, $value := formFields }}{{ $name }} {{ end }}", yields: "Your role nested no tags yes ",
 		},
 
 		// Escaping.
 		"json": one("json VALUE", "VALUE as JSON", `{{ json .text }}`, `"App doesn't render nicely in landscape"`, toJSON),
 		"html": one("html TEXT", "TEXT with < > & ' \" escaped for HTML", `{{ html "a < b" }}`, "a &lt; b", onText(escapeHTML)),
-		"markdown": one("markdown TEXT", "TEXT so escaped that Markdown shows it as it is",
+		"markdown": one("markdown TEXT", "TEXT escaped so that Markdown shows it literally",
 			`{{ markdown "*a* [b]" }}`, `\*a\* \[b\]`, onText(escapeMarkdown)),
 		"urlquery": one("urlquery TEXT", "TEXT escaped for a URL's query", `{{ urlquery "a b&c" }}`, "a+b%26c", onText(escapeQuery)),
 
 		// Numbers, times, addresses.
-		"address": one("address TEXT", "the email address in TEXT, bare and trimmed: also that of `Name <a@b.example>`. Empty where there is none, or more than one",
+		"address": one("address TEXT", "the email address in TEXT, bare and trimmed, also from `Name <a@b.example>`. Empty if there is none, or more than one",
 			`{{ "Alice <alice@corporation.com> " | address }}`, "alice@corporation.com", onText(address)),
 		"humanBytes": one("humanBytes NUMBER", "a number of bytes for people", `{{ humanBytes .filesize }}`, "551 KiB", onText(humanBytes)),
 		"date": {
 			usage: "date LAYOUT [ZONE-IN [ZONE-OUT]] TIME", min: 2, max: 4, run: formatDate,
 			literals: literals(nil, isZone, isZone),
-			doc:      "TIME in another form. LAYOUT is Go's (2006-01-02 15:04:05 -0700) or RFC3339. ZONE-IN is where TIME was written down if it does not say (UTC), ZONE-OUT where it is read (ZONE-IN). What is not a time stays as it is",
+			doc:      "TIME in another format. LAYOUT is Go's (2006-01-02 15:04:05 -0700) or RFC3339. ZONE-IN is the time zone of TIME if it has none (UTC), ZONE-OUT that of the result (ZONE-IN). A text that is not a time is returned unchanged",
 			example:  `{{ .timestamp | date "02.01.2006 15:04" "UTC" "Europe/Berlin" }}`, yields: "01.07.2015 19:21",
 		},
 		"projectId": one("projectId URL", "the project in a TestFairy URL, such as .sessionUrl or .buildUrl",
@@ -80,11 +80,11 @@ func table() map[string]function {
 		// Decisions.
 		"match": {
 			usage: "match \"PATTERN\" TEXT", min: 2, max: 2, run: matchText, literals: literals(isPattern), constant: true,
-			doc:     "whether the regular expression (Go's RE2) is found in TEXT",
+			doc:     "whether the regular expression (Go's RE2) matches in TEXT",
 			example: `{{ match "(?i)landscape|portrait" .text }}`, yields: "true",
 		},
 		"eq": {
-			usage: "eq A B...", doc: "whether A, as text, is one of the others", min: 2, max: -1, run: equal,
+			usage: "eq A B...", doc: "whether A, as text, equals one of the others", min: 2, max: -1, run: equal,
 			example: `{{ eq .build "1" }}`, yields: "true",
 		},
 		"ne": {
