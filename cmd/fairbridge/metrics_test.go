@@ -62,7 +62,7 @@ func TestMetrics(t *testing.T) {
 		`fairbridge_lost_total{service="ingest"} 1`, `fairbridge_wrong_token_total{service="ingest"} 1`,
 		`fairbridge_refused_webhooks_total{reason="no_token"} 1`, `fairbridge_refused_webhooks_total{reason="not_json_object"} 1`,
 		`fairbridge_tickets_created_total{service="worker"} 1`, `fairbridge_attachments_total{service="worker"} 1`, `fairbridge_webhook_to_ticket_seconds_count 1`,
-		`fairbridge_waiting{state="ready"} 0`, `fairbridge_dead_letters_waiting 1`, `fairbridge_breaker_open_seconds{project="*"} 0`,
+		`fairbridge_waiting{queue="work",state="ready"} 0`, `fairbridge_waiting_age_seconds{queue="files"} 0`, `fairbridge_dead_letters_waiting 1`, `fairbridge_breaker_open_seconds{project="*"} 0`,
 		`fairbridge_paused_seconds{project="*"} 0`, `fairbridge_key_refused{project="*"} 0`,
 	} {
 		if !strings.Contains(said, line+"\n") {
@@ -116,7 +116,7 @@ func TestAlertsAreThoseOfAStack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := map[string]string{"OldestMessage": "LongWait", "LongRetry": "LongWait", "ThrottledWebhooks": "ServerErrors", "ApiServerErrors": "ServerErrors"}
+	other := map[string]string{"OldestMessage": "LongWait", "OldestFiles": "LongWait", "LongRetry": "LongWait", "ThrottledWebhooks": "ServerErrors", "ApiServerErrors": "ServerErrors"}
 	onlyAWS := regexp.MustCompile("^(Ingest|Worker)(Errors|Throttles|Duration)$")
 	alarms := regexp.MustCompile(`(?m)^  (\w+)Alarm:\n    Type: AWS::CloudWatch::Alarm`).FindAllStringSubmatch(string(template), -1)
 	if len(alarms) < 18 {

@@ -15,8 +15,8 @@ import (
 
 // The gauges that are read from the folder.
 var (
-	waiting = gauge(snake(telemetry.Waiting), "Deliveries in the queue.", "state")
-	age     = gauge(snake(telemetry.WaitingAge)+"_seconds", "Time since the oldest delivery in the queue came; 0 without one.")
+	waiting = gauge(snake(telemetry.Waiting), "Deliveries in a queue.", "queue", "state")
+	age     = gauge(snake(telemetry.WaitingAge)+"_seconds", "Time since the oldest delivery in a queue was put there; 0 without one.", "queue")
 	letters = gauge(snake("DeadLettersWaiting"), "Dead letters, each of which needs a person.")
 	oldest  = gauge(snake("DeadLettersAge")+"_seconds", "Time since the oldest dead letter was written; 0 without one.")
 
@@ -50,7 +50,7 @@ func (f folder) Collect(ch chan<- prometheus.Metric) {
 	for _, part := range []struct {
 		of   *prometheus.Desc
 		read func(send) error
-	}{{waiting, f.queue}, {letters, f.deadLetters}, {open, f.breaker}, {database, f.disk}} {
+	}{{waiting, f.queues}, {letters, f.deadLetters}, {open, f.breaker}, {database, f.disk}} {
 		err := part.read(func(d *prometheus.Desc, value float64, labels ...string) {
 			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 		})
@@ -62,15 +62,17 @@ func (f folder) Collect(ch chan<- prometheus.Metric) {
 
 type send func(d *prometheus.Desc, value float64, labels ...string)
 
-func (f folder) queue(send send) error {
-	depth, err := f.Home.WorkDepth(f.ctx)
-	if err != nil {
-		return err
+func (f folder) queues(send send) error {
+	for _, queue := range []struct{ name, url string }{{"work", f.Home.WorkQueueURL}, {"files", f.Home.FilesQueueURL}} {
+		depth, err := f.Home.Depth(f.ctx, queue.url)
+		if err != nil {
+			return err
+		}
+		send(waiting, float64(depth.Waiting), queue.name, "ready")
+		send(waiting, float64(depth.InWork), queue.name, "in_work")
+		send(waiting, float64(depth.Delayed), queue.name, "delayed")
+		send(age, f.since(depth), queue.name)
 	}
-	send(waiting, float64(depth.Waiting), "ready")
-	send(waiting, float64(depth.InWork), "in_work")
-	send(waiting, float64(depth.Delayed), "delayed")
-	send(age, f.since(depth))
 	return nil
 }
 
