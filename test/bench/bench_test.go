@@ -35,21 +35,24 @@ func TestMust(t *testing.T) {
 		text   string
 		missed bool
 	}{
-		{atMostTimes(2), sample{6, 3}, 2, "≤ 2.0", false},
-		{atMostTimes(2), sample{6.3, 3}, 2.1, "≤ 2.0", true},
+		{atMostTimes(2), sample{6, 3}, 2, "≤ 2", false},
+		{atMostTimes(2), sample{6.3, 3}, 2.1, "≤ 2", true},
 		{atLeastTimes(1.3), sample{2, 1}, 2, "≥ 1.3", false},
 		{atLeastTimes(1.3), sample{1, 1}, 1, "≥ 1.3", true},
 		{atMost(4.5), sample{value: 4.6}, 4.6, "≤ 4.5 MB", true},
 		{atMostAbove(2), sample{24, 21}, 3, "≤ +2 MB", true},
 		{atMostAbove(2), sample{22, 21}, 1, "≤ +2 MB", false},
+		{atMostTimes(2).andAtMost(100), sample{101, 100}, 1.01, "≤ 2, ≤ 100 MB", true},
+		{atMostTimes(1.25).andAtMost(100), sample{99, 90}, 1.1, "≤ 1.25, ≤ 100 MB", false},
+		{reported.andAtMost(100), sample{101, 1}, 101, "≤ 100 MB", true},
 		{reported, sample{100, 1}, 100, "", false},
 		{reportedValue, sample{value: 7}, 7, "", false},
 	}
 	for _, tt := range tests {
 		got := tt.must.judge(tt.sample)
-		if got != tt.judged || tt.must.text("MB") != tt.text || tt.must.missedBy(got) != tt.missed {
+		if got != tt.judged || tt.must.text("MB") != tt.text || tt.must.missedBy(got, tt.sample.value) != tt.missed {
 			t.Errorf("%+v of %v: judged %v, %q, missed %v; want %v, %q, %v",
-				tt.must, tt.sample, got, tt.must.text("MB"), tt.must.missedBy(got), tt.judged, tt.text, tt.missed)
+				tt.must, tt.sample, got, tt.must.text("MB"), tt.must.missedBy(got, tt.sample.value), tt.judged, tt.text, tt.missed)
 		}
 	}
 }
@@ -91,7 +94,7 @@ func TestCompare(t *testing.T) {
 func sampleReport() report {
 	missed := newResult(figure{Key: "cpu.ingest", What: "ingest", Unit: "ms", Floor: "hello", Must: atMostTimes(2)}, []sample{{6, 2}, {5, 2}, {8, 2.5}})
 	missed.Worse = &spread{Median: 1.5, Min: 1.4, Max: 1.6}
-	return report{Date: "2026-01-31", Go: "go1.26", Platform: "linux/amd64", Processors: 2, Rounds: 3, Results: []result{
+	return report{Date: "2026-01-31", Go: "go1.26", Platform: "linux/amd64", machine: machine{Processors: 2}, Rounds: 3, Results: []result{
 		missed,
 		newResult(figure{Key: "log.ingest", What: "log", Unit: "B", Must: reportedValue}, []sample{{500, 0}}),
 		newResult(figure{Key: "m", What: "memory", Unit: "MB", Floor: "1 MB", Must: atMostAbove(2)}, []sample{{20, 19.5}, {20.25, 19.25}}),
@@ -104,7 +107,7 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `WHAT    MEASURED  FLOOR, SAME RUN  RATIO (MIN TO MAX)       MUST BE  
-ingest  6 ms   hello: 2 ms   3 (2.50 to 3.20)      ≤ 2.0    missed, worse than before: 1.50 (1.40 to 1.60)
+ingest  6 ms   hello: 2 ms   3 (2.50 to 3.20)      ≤ 2    missed, worse than before: 1.50 (1.40 to 1.60)
 log     500 B                      500 B                             
 memory  20.1 MB   1 MB: 19.4 MB    +0.8 (+0.5 to +1.0) MB   ≤ +2 MB  reached
 `
@@ -114,7 +117,7 @@ memory  20.1 MB   1 MB: 19.4 MB    +0.8 (+0.5 to +1.0) MB   ≤ +2 MB  reached
 	}
 	out.Reset()
 	writeMarkdown(&out, sampleReport())
-	if !strings.Contains(out.String(), "\n| ingest | 6 ms | hello: 2 ms | 3 (2.50 to 3.20) | ≤ 2.0 | **missed, worse") {
+	if !strings.Contains(out.String(), "\n| ingest | 6 ms | hello: 2 ms | 3 (2.50 to 3.20) | ≤ 2 | **missed, worse") {
 		t.Errorf("got\n%s", out.String())
 	}
 }
@@ -144,7 +147,7 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range sections(sampleReport(), template(t)) {
+	for name, content := range sections([]report{sampleReport()}, template(t)) {
 		if _, err := replaceSection(page, name, content); err != nil {
 			t.Error(err)
 		}

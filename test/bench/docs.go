@@ -12,8 +12,8 @@ import (
 // wrote about it, around them.
 const docsFile = "docs/performance.md"
 
-// writeDocs puts the report's sections into the documentation.
-func (l *lab) writeDocs(r report) error {
+// writeDocs puts the sections of the reports, the last one first, into the documentation.
+func (l *lab) writeDocs(kept []report) error {
 	path := filepath.Join(l.root, docsFile)
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -23,7 +23,7 @@ func (l *lab) writeDocs(r report) error {
 	if err != nil {
 		return fmt.Errorf("read the template: %w", err)
 	}
-	for name, content := range sections(r, string(template)) {
+	for name, content := range sections(kept, string(template)) {
 		if text, err = replaceSection(text, name, content); err != nil {
 			return fmt.Errorf("%s: %w", docsFile, err)
 		}
@@ -35,11 +35,16 @@ func (l *lab) writeDocs(r report) error {
 }
 
 // sections are what the command writes, by the names of their markers.
-func sections(r report, template string) map[string]string {
+func sections(kept []report, template string) map[string]string {
 	var table strings.Builder
-	writeMarkdown(&table, r)
-	fmt.Fprintf(&table, "\nMeasured on %s: %s\n", r.Date, r.noise())
-	return map[string]string{"table": table.String(), "cost": r.cost().markdown(), "fixed": fixed(template).monthly()}
+	for i, r := range kept {
+		if i > 0 {
+			table.WriteString("\n")
+		}
+		fmt.Fprintf(&table, "Measured on %s: %s\n\n", r.Date, r.noise())
+		writeMarkdown(&table, r)
+	}
+	return map[string]string{"table": table.String(), "cost": kept[0].cost().markdown(), "fixed": fixed(template).monthly()}
 }
 
 // replaceSection puts content between the markers of a name.

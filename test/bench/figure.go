@@ -25,6 +25,8 @@ type must struct {
 	limit   float64
 	atLeast bool // more is better
 	bound   bool // false: only reported
+	// most, if it is not 0, bounds the value itself besides.
+	most float64
 }
 
 type judged int
@@ -44,6 +46,13 @@ func atMostTimes(limit float64) must { return must{by: byRatio, limit: limit, bo
 func atLeastTimes(limit float64) must {
 	return must{by: byRatio, limit: limit, atLeast: true, bound: true}
 }
+
+// andAtMost adds a bound of the value itself.
+func (m must) andAtMost(value float64) must {
+	m.most = value
+	return m
+}
+
 func atMost(limit float64) must      { return must{by: byValue, limit: limit, bound: true} }
 func atMostAbove(limit float64) must { return must{by: byDifference, limit: limit, bound: true} }
 
@@ -58,7 +67,11 @@ func (m must) judge(s sample) float64 {
 	return s.value
 }
 
-func (m must) missedBy(judged float64) bool {
+// missedBy says whether a figure misses its bound by what it is judged by, and its value.
+func (m must) missedBy(judged, value float64) bool {
+	if m.most > 0 && value > m.most {
+		return true
+	}
 	if m.atLeast {
 		return m.bound && judged < m.limit
 	}
@@ -72,10 +85,16 @@ func (m must) text(unit string) string {
 		sign = "≥"
 	}
 	switch {
+	case !m.bound && m.most > 0:
+		return fmt.Sprintf("≤ %g %s", m.most, unit)
 	case !m.bound:
 		return ""
 	case m.by == byRatio:
-		return fmt.Sprintf("%s %.1f", sign, m.limit)
+		text := fmt.Sprintf("%s %.4g", sign, m.limit)
+		if m.most > 0 {
+			text += fmt.Sprintf(", ≤ %g %s", m.most, unit)
+		}
+		return text
 	case m.by == byDifference:
 		return fmt.Sprintf("%s +%g %s", sign, m.limit, unit)
 	}

@@ -27,6 +27,7 @@ type lab struct {
 	root   string // of the module
 	folder string // for what is built and stored, on the same disk
 	scale  scale
+	long   bool // measure what takes minutes, too
 }
 
 // scale says how much is measured.
@@ -36,6 +37,7 @@ type scale struct {
 	coldStarts  int   // a round
 	warm        int   // invocations a round
 	fileBytes   int64 // of the large attachment
+	farBytes    int64 // of that over a slow network
 	accepts     int   // webhooks a round
 	deliveries  int   // from end to end a round
 	small, many int   // what is in the ledger and the dead letters
@@ -44,12 +46,12 @@ type scale struct {
 
 var (
 	fullScale = scale{
-		judged: true, rounds: 5, coldStarts: 10, warm: 1000, fileBytes: 2 << 30,
+		judged: true, rounds: 5, coldStarts: 10, warm: 1000, fileBytes: 2 << 30, farBytes: 16 << 20,
 		accepts: 24000, deliveries: 1000, small: 1_000, many: 100_000, letters: 10_000,
 	}
 	// shortScale only shows that everything runs.
 	shortScale = scale{
-		rounds: 1, coldStarts: 1, warm: 20, fileBytes: 4 << 20,
+		rounds: 1, coldStarts: 1, warm: 20, fileBytes: 4 << 20, farBytes: 1 << 20,
 		accepts: 50, deliveries: 20, small: 10, many: 50, letters: 20,
 	}
 )

@@ -1,13 +1,23 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/cookiejar"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"fairbridge/pkg/console"
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/deliveries"
 	"fairbridge/pkg/embedded"
@@ -16,66 +26,177 @@ import (
 )
 
 // looking asks a home what became of its deliveries, as the command and the console
-// do, without the start of a process. One in a hundred is a dead letter.
+// do, without the start of a process. The floors are SQLite's own queries, prepared, for
+// what is shown; the growth is beside a home with 1,000 deliveries.
 var looking = experiment{
 	name: "looking",
 	figures: []figure{
-		{Key: "look.find", What: "find, the last 50 of 100,000 deliveries", Unit: "ms", Floor: "1,000", Must: atMost(100)},
-		{Key: "look.ticket", What: "find by a ticket, of 100,000", Unit: "ms", Floor: "1,000", Must: atMost(100)},
-		{Key: "look.words", What: "find by words that nobody wrote, in 100,000", Unit: "ms", Floor: "1,000", Must: reportedValue},
-		{Key: "look.show", What: "show one by the beginning of its id, of 100,000", Unit: "ms", Floor: "1,000", Must: atMost(100)},
-		{Key: "look.list", What: "list 1,000 dead letters beside 100,000 deliveries", Unit: "ms", Floor: "10 beside 1,000", Must: atMost(1000)},
-		{Key: "look.stats", What: "stats by app over 100,000 deliveries", Unit: "ms", Floor: "1,000", Must: reportedValue},
+		{Key: "look.find", What: "find, the last 50 of 100,000 deliveries", Unit: "ms", Floor: ownQuery, Must: reported.andAtMost(100)},
+		{Key: "look.words", What: "find by words that nobody wrote, in 100,000", Unit: "ms", Floor: ownQuery, Must: atMostTimes(2).andAtMost(100)},
+		{Key: "look.show", What: "show one by the beginning of its id, of 100,000", Unit: "ms", Floor: ownQuery, Must: reported.andAtMost(100)},
+		{Key: "look.list", What: "list 100 dead letters beside 100,000 deliveries", Unit: "ms", Floor: ownQuery, Must: reported.andAtMost(100)},
+		{Key: "look.stats", What: "stats by app over 100,000 deliveries", Unit: "ms", Floor: ownQuery, Must: atMostTimes(2).andAtMost(100)},
+		{Key: "look.console", What: "the console's first page, 100,000 deliveries", Unit: "ms", Floor: "of 1,000", Must: atMostTimes(1.5).andAtMost(100)},
+		{Key: "grow.find", What: "find, the last 50 of 100,000 deliveries", Unit: "ms", Floor: "of 1,000", Must: reported},
+		{Key: "grow.show", What: "show, of 100,000", Unit: "ms", Floor: "of 1,000", Must: reported},
+		{Key: "grow.list", What: "list 100 dead letters beside 100,000", Unit: "ms", Floor: "beside 1,000", Must: atMostTimes(1.5)},
+		{Key: "grow.stats", What: "stats by app over the last 1,000 of 100,000", Unit: "ms", Floor: "of 1,000", Must: atMostTimes(1.5)},
 	},
 	open: func(tb testing.TB, l *lab) round {
 		few, many := openLooker(tb, l, l.scale.small), openLooker(tb, l, l.scale.many)
 		return func(tb testing.TB) []sample {
-			floor, subject := few.look(tb), many.look(tb)
-			samples := make([]sample, len(subject))
-			for i := range subject {
-				samples[i] = sample{milliseconds(subject[i]), milliseconds(floor[i])}
+			f, m := few.look(tb), many.look(tb)
+			return []sample{
+				{m["find"], m["find, SQLite"]}, {m["words"], m["words, SQLite"]}, {m["show"], m["show, SQLite"]},
+				{m["list"], m["list, SQLite"]}, {m["stats"], m["stats, SQLite"]}, {m["console"], f["console"]},
+				{m["find"], f["find"]}, {m["show"], f["show"]}, {m["list"], f["list"]}, {m["last stats"], f["last stats"]},
 			}
-			return samples
 		}
 	},
 }
 
-// looker looks at a home with n deliveries.
+const ownQuery = "SQLite's own query, prepared"
+
+// looker looks at a home with n deliveries, of which the last counted ones are counted
+// apart.
 type looker struct {
-	n      int
-	finder *deliveries.Finder
-	desk   *deadletter.Desk
+	n, counted, letters int
+	finder              *deliveries.Finder
+	desk                *deadletter.Desk
+	page                func() error
+	// queries are the floors of what is asked.
+	queries map[string]func() error
 }
 
 func openLooker(tb testing.TB, l *lab, n int) *looker {
-	e := openHome(tb, tb.TempDir())
+	folder := tb.TempDir()
+	e := openHome(tb, folder)
 	tb.Cleanup(func() { closeHome(tb, e) })
-	fillLedger(tb, l, e, n)
+	k := &looker{n: n, counted: l.scale.small, letters: min(100, l.scale.small/10)}
+	k.fill(tb, l, e)
 	h := home.Folder(e)
-	finder, err := deliveries.New(deliveries.Config{Home: h})
+	var err error
+	if k.finder, err = deliveries.New(deliveries.Config{Home: h}); err != nil {
+		tb.Fatal(err)
+	}
+	if k.desk, err = deadletter.New(deadletter.Config{Home: h}); err != nil {
+		tb.Fatal(err)
+	}
+	k.page = firstPage(tb, h)
+	k.queries = k.prepare(tb, filepath.Join(folder, "fairbridge.db"))
+	return k
+}
+
+// firstPage returns a function that asks a console for its first page.
+func firstPage(tb testing.TB, h *home.Home) func() error {
+	c, err := console.Listen(tb.Context(), "127.0.0.1:0", console.Config{Home: h, ReadOnly: true, Config: filepath.Join(tb.TempDir(), "fairbridge.yaml")})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	desk, err := deadletter.New(deadletter.Config{Home: h})
+	ctx, stop := context.WithCancel(tb.Context())
+	served := make(chan error, 1)
+	go func() { served <- c.Serve(ctx) }()
+	tb.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-served, c.Close()); err != nil {
+			tb.Error(err)
+		}
+	})
+	jar, err := cookiejar.New(nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &looker{n: n, finder: finder, desk: desk}
+	client := &http.Client{Jar: jar}
+	get := func(url, shows string) error {
+		response, err := client.Get(url)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		page, err := io.ReadAll(response.Body)
+		if err == nil && (response.StatusCode != http.StatusOK || !bytes.Contains(page, []byte(shows))) {
+			err = fmt.Errorf("the console answered %s without %q", response.Status, shows)
+		}
+		return err
+	}
+	if err := get(c.Link(), "refresh"); err != nil {
+		tb.Fatal(err)
+	}
+	return func() error { return get(c.URL(), "The button") }
+}
+
+// prepare prepares the floors: what SQLite takes for what is shown, out of the same file.
+func (k *looker) prepare(tb testing.TB, file string) map[string]func() error {
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=query_only(1)")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = db.Close() })
+	const shown = `SELECT id, received, state, ticket, kind, app, doc->>'$.about.version', doc->>'$.about.build', doc->>'$.about.session', doc->>'$.about.email',
+		doc->>'$.about.text', doc->>'$.attempts', doc->>'$.updatedAt', doc->>'$.where.project', doc->>'$.last' FROM ledger `
+	last := lookedID(k.n - 1)[:12]
+	queries := map[string]func() error{}
+	for name, q := range map[string]struct {
+		query string
+		args  []any
+	}{
+		"find":  {shown + `WHERE received IS NOT NULL ORDER BY received DESC, id LIMIT 50`, nil},
+		"words": {shown + `INDEXED BY ledger_words WHERE received IS NOT NULL AND words LIKE ? ORDER BY received DESC, id LIMIT 50`, []any{"%nobody wrote this%"}},
+		"show":  {`SELECT key, value FROM ledger, json_each(doc) WHERE ledger.id >= ? AND ledger.id < ?`, []any{last, last + "g"}},
+		"list": {`SELECT id, sent_at, attributes->>'$.reason.string', attributes->>'$.stage.string', attributes->>'$.status.string', attributes->>'$.description.string',
+			attributes->>'$.failedAt.string', attributes->>'$.attempts.string', body->>'$.event.appName', body->>'$.event.email', body->>'$.event.text'
+			FROM messages JOIN contents USING (seq) WHERE queue = (SELECT id FROM queues WHERE name LIKE '%dead%') ORDER BY sent_at, seq`, nil},
+		"stats": {`SELECT app, count(*), sum(took IS NOT NULL), sum(state = 'dead'), sum(state = 'dropped'), avg(took) FROM ledger WHERE received >= 0 GROUP BY app`, nil},
+	} {
+		statement, err := db.Prepare(q.query)
+		if err != nil {
+			tb.Fatalf("%s: %v", name, err)
+		}
+		tb.Cleanup(func() { _ = statement.Close() })
+		queries[name+", SQLite"] = func() error { return readAll(statement, q.args) }
+	}
+	return queries
+}
+
+// readAll reads what a query returns, of which there must be something unless it asks for
+// words that nobody wrote.
+func readAll(statement *sql.Stmt, args []any) (err error) {
+	rows, err := statement.Query(args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	values := make([]any, len(columns))
+	for i := range values {
+		values[i] = new(sql.RawBytes)
+	}
+	for rows.Next() {
+		if err := rows.Scan(values...); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // lookedID is the id of the n-th delivery.
 func lookedID(n int) string { return fmt.Sprintf("%08x%056x", uint32(n)*2654435761, n) }
 
-// fillLedger has n deliveries ended, a minute after each other.
-func fillLedger(tb testing.TB, l *lab, e *embedded.Home, n int) {
-	const oneDeadIn = 100
-	letters := deadLetters(tb, l, max(n/oneDeadIn, 1))
+// apart is the time between two deliveries.
+const apart = 10 * time.Second
+
+// fill has n deliveries ended, some of the last ones as dead letters.
+func (k *looker) fill(tb testing.TB, l *lab, e *embedded.Home) {
+	letters := deadLetters(tb, l, k.letters)
 	addLetters(tb, e, letters)
-	began := time.Now().UTC().Truncate(time.Second).Add(-time.Duration(n) * 10 * time.Second)
+	began := time.Now().UTC().Truncate(time.Second).Add(-time.Duration(k.n) * apart)
 	var writes errgroup.Group
 	writes.SetLimit(256)
-	for i := range n {
-		at := began.Add(time.Duration(i) * 10 * time.Second)
+	for i := range k.n {
+		at := began.Add(time.Duration(i) * apart)
 		entry := ledger.Entry{
 			DeliveryID: lookedID(i), Form: 1, State: ledger.Completed, TicketID: fmt.Sprintf("BUG-%d", i), Attempts: 1, FirstSeen: at, UpdatedAt: at.Add(2 * time.Second),
 			Where: &ledger.Where{BaseURL: "https://beta.example.com", Project: "DEMO", Source: "testfairy", Mapping: lookedID(0)}, CreatingSince: at,
@@ -86,8 +207,8 @@ func fillLedger(tb testing.TB, l *lab, e *embedded.Home, n int) {
 			},
 		}
 		r := ledger.Record{ID: entry.DeliveryID, Version: 1, State: string(ledger.Completed), ExpiresAt: at.Add(ledger.RetainDone)}
-		if i%oneDeadIn == 0 && i/oneDeadIn < len(letters) {
-			entry.DeliveryID, entry.State, entry.TicketID = letters[i/oneDeadIn].DeliveryID, ledger.Dead, ""
+		if left := k.n - 2 - i; left >= 0 && left < len(letters) {
+			entry.DeliveryID, entry.State, entry.TicketID = letters[left].DeliveryID, ledger.Dead, ""
 			entry.Last = &ledger.Fault{Reason: "rejected", Stage: "create", Status: 400, Text: "no", At: at}
 			r.ID, r.State, r.Attention, r.Since = entry.DeliveryID, string(ledger.Dead), ledger.AttentionPerson, at
 		}
@@ -103,8 +224,9 @@ func fillLedger(tb testing.TB, l *lab, e *embedded.Home, n int) {
 	}
 }
 
-// look takes the time of everything that the figures name, in their order.
-func (k *looker) look(tb testing.TB) []time.Duration {
+// look returns how many milliseconds everything takes that the figures name, by its name:
+// the median of a few times.
+func (k *looker) look(tb testing.TB) map[string]float64 {
 	find := func(q ledger.Query, want int) func() error {
 		return func() error {
 			found := 0
@@ -118,35 +240,47 @@ func (k *looker) look(tb testing.TB) []time.Duration {
 			return err
 		}
 	}
-	last := k.n - 1
 	now := time.Now()
-	calls := []func() error{
-		find(ledger.Query{}, min(50, k.n)),
-		find(ledger.Query{Ticket: fmt.Sprintf("bug-%d", last)}, 1),
-		find(ledger.Query{Text: "nobody wrote this"}, 0),
-		func() error {
-			_, err := k.finder.Show(tb.Context(), lookedID(last)[:12], nil)
+	stats := func(since time.Time, least int) func() error {
+		return func() error {
+			s, err := k.finder.Stats(tb.Context(), deliveries.StatsQuery{Since: since, Until: now, By: deliveries.ByApp})
+			if err == nil && s.Total.Received < least {
+				err = fmt.Errorf("counted %d of %d", s.Total.Received, least)
+			}
+			return err
+		}
+	}
+	calls := map[string]func() error{
+		"find":  find(ledger.Query{}, min(50, k.n)),
+		"words": find(ledger.Query{Text: "nobody wrote this"}, 0),
+		"show": func() error {
+			_, err := k.finder.Show(tb.Context(), lookedID(k.n - 1)[:12], nil)
 			return err
 		},
-		func() error {
-			_, err := k.desk.Look(tb.Context(), deadletter.Wish{Payloads: true})
-			return err
-		},
-		func() error {
-			s, err := k.finder.Stats(tb.Context(), deliveries.StatsQuery{Since: now.AddDate(0, -1, 0), Until: now, By: deliveries.ByApp})
-			if err == nil && s.Total.Received != k.n {
-				err = fmt.Errorf("counted %d of %d", s.Total.Received, k.n)
+		"list": func() error {
+			in, err := k.desk.Look(tb.Context(), deadletter.Wish{Payloads: true})
+			if err == nil && len(in.Cases) != k.letters {
+				err = fmt.Errorf("listed %d of %d", len(in.Cases), k.letters)
 			}
 			return err
 		},
+		"stats":      stats(time.Time{}, k.n),
+		"last stats": stats(now.Add(-time.Duration(k.counted)*apart), k.counted/2),
+		"console":    k.page,
 	}
-	took := make([]time.Duration, len(calls))
-	for i, call := range calls {
-		began := time.Now()
-		if err := call(); err != nil {
-			tb.Fatal(err)
+	maps.Copy(calls, k.queries)
+	medians := map[string]float64{}
+	for name, call := range calls {
+		const times = 5
+		var took timings
+		for range times {
+			began := time.Now()
+			if err := call(); err != nil {
+				tb.Fatalf("%s: %v", name, err)
+			}
+			took.add(time.Since(began))
 		}
-		took[i] = time.Since(began)
+		medians[name] = took.percentile(50)
 	}
-	return took
+	return medians
 }

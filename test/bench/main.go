@@ -4,6 +4,7 @@
 // largest.
 //
 //	go run ./test/bench            the whole table, in less than five minutes
+//	go run ./test/bench --long     with a first build and the tests, which take half an hour
 //	go run ./test/bench --short    only shows that everything runs
 //	go run ./test/bench --save     keeps the figures, and writes docs/performance.md
 //
@@ -30,7 +31,7 @@ import (
 
 // experiments are all there are, in the table's order.
 var experiments = []experiment{
-	coldStarts, packages, warmIngest, warmWorker, attachments, accepting, endToEnd, replaying, growth, looking,
+	coldStarts, packages, warmIngest, warmWorker, attachments, accepting, endToEnd, replaying, growth, looking, building,
 }
 
 func main() {
@@ -46,6 +47,7 @@ func main() {
 func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	short := flags.Bool("short", false, "measure next to nothing, in seconds: shows that everything runs")
+	long := flags.Bool("long", false, "measure a first build without a cache and 'make test' as well")
 	asJSON := flags.Bool("json", false, "print JSON")
 	save := flags.Bool("save", false, "keep the figures for later runs to be compared with, and write docs/performance.md")
 	only := flags.String("only", "", "only the experiments whose names match this regular expression")
@@ -64,7 +66,8 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	last, err := l.readLast()
+	l.long = *long
+	kept, err := l.readKept()
 	if err != nil {
 		return err
 	}
@@ -73,10 +76,10 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		return err
 	}
 	if !*short {
-		r.compare(last)
+		r.compare(r.machine.of(kept))
 	}
 	if *save {
-		if err := l.save(r); err != nil {
+		if err := l.save(kept, r); err != nil {
 			return err
 		}
 	}
@@ -110,12 +113,13 @@ func newLab(ctx context.Context, short bool, rounds int) (*lab, error) {
 // measure makes every experiment once in each round, so that a busy moment of
 // the machine spoils one round of all and not all rounds of one.
 func (l *lab) measure(ctx context.Context, only *regexp.Regexp, progress io.Writer) (report, error) {
-	r := newReport(l.scale.rounds)
+	var r report
 	err := with(ctx, l.folder, func(tb testing.TB) {
+		r = newReport(thisMachine(tb, l.folder), l.scale.rounds)
 		var chosen []experiment
 		var measure []round
 		for _, e := range experiments {
-			if only.MatchString(e.name) {
+			if only.MatchString(e.name) && (l.long || e.name != building.name) {
 				fmt.Fprintf(progress, "preparing %s\n", e.name)
 				chosen, measure = append(chosen, e), append(measure, e.open(tb, l))
 			}

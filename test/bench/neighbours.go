@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -30,6 +31,9 @@ type neighbours struct {
 	certificate *x509.Certificate // nil without TLS
 
 	writeUnits atomic.Int64 // that DynamoDB would have counted
+	// kept has the items that are not deliveries, such as the mapping that runs, by their
+	// ids: a start that is not the first finds them.
+	kept sync.Map
 }
 
 func startNeighbours(tb testing.TB) *neighbours { return start(tb, httptest.NewServer) }
@@ -80,6 +84,21 @@ func (n *neighbours) answer(target string, body []byte) any {
 		return map[string]any{"Parameter": map[string]string{"Name": in.Name, "Value": value}}
 	case "PutItem":
 		n.writeUnits.Add(writeUnits(body))
+		var put struct {
+			Item map[string]json.RawMessage
+		}
+		_ = json.Unmarshal(body, &put)
+		if id := string(put.Item["id"]); strings.Contains(id, "#") {
+			n.kept.Store(id, put.Item)
+		}
+	case "GetItem":
+		var get struct {
+			Key map[string]json.RawMessage
+		}
+		_ = json.Unmarshal(body, &get)
+		if item, ok := n.kept.Load(string(get.Key["id"])); ok {
+			return map[string]any{"Item": item}
+		}
 	}
 	return struct{}{}
 }

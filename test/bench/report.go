@@ -12,17 +12,18 @@ import (
 	"time"
 )
 
-// lastFile keeps the figures that a run is compared with.
+// lastFile keeps the figures that a run is compared with, of each kind of machine the
+// last ones.
 const lastFile = "test/bench/last.json"
 
 // report is one run.
 type report struct {
-	Date       string   `json:"date"`
-	Go         string   `json:"go"`
-	Platform   string   `json:"platform"`
-	Processors int      `json:"processors"`
-	Rounds     int      `json:"rounds"`
-	Results    []result `json:"results"`
+	Date     string `json:"date"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+	machine
+	Rounds  int      `json:"rounds"`
+	Results []result `json:"results"`
 }
 
 // result is a figure with what was measured for it.
@@ -38,6 +39,11 @@ type result struct {
 	Judged spread `json:"judged"`
 	Must   string `json:"must,omitempty"`
 	Missed bool   `json:"missed,omitempty"`
+	// Busy says that the floor differed between the rounds by so much that a bound that
+	// was not reached says nothing.
+	Busy bool `json:"busy,omitempty"`
+	// Before is what Judged was in the last run, if there was one.
+	Before *spread `json:"-"`
 	// Worse is what Judged was in the last run, if it has become worse by more
 	// than the noise of both.
 	Worse *spread `json:"worse,omitempty"`
@@ -45,10 +51,10 @@ type result struct {
 	must must
 }
 
-func newReport(rounds int) report {
+func newReport(m machine, rounds int) report {
 	return report{
 		Date: time.Now().UTC().Format(time.DateOnly), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		Processors: runtime.NumCPU(), Rounds: rounds,
+		machine: m, Rounds: rounds,
 	}
 }
 
@@ -66,9 +72,16 @@ func newResult(f figure, samples []sample) result {
 		floor := spreadOf(floors)
 		r.FloorValue = &floor
 	}
-	r.Missed = f.Must.missedBy(r.Judged.Median)
+	r.Missed = f.Must.missedBy(r.Judged.Median, r.Value.Median)
+	if r.Missed && r.FloorValue != nil && r.FloorValue.unrest() > tooBusy {
+		r.Missed, r.Busy = false, true
+	}
 	return r
 }
+
+// tooBusy is by how much the floors of several rounds may differ, as a part of their
+// median, before a figure is not judged: they do the same each time.
+const tooBusy = 0.25
 
 // slack is what a figure may get worse by without a word, even if it has no
 // noise, as a size: a part of the figure.
@@ -84,6 +97,7 @@ func (r *report) compare(last report) {
 			continue
 		}
 		before := last.Results[at].Judged
+		now.Before = &before
 		worse := now.Judged.Min > before.Max*(1+slack)
 		if now.must.atLeast {
 			worse = now.Judged.Max < before.Min*(1-slack)
@@ -94,30 +108,40 @@ func (r *report) compare(last report) {
 	}
 }
 
-// readLast reads the figures of the last run that was kept; there may be none.
-func (l *lab) readLast() (report, error) {
-	var last report
+// readKept reads the figures that were kept, the last ones of each kind of machine.
+func (l *lab) readKept() (kept []report, err error) {
 	text, err := os.ReadFile(filepath.Join(l.root, lastFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return last, nil
+		return nil, nil
 	}
 	if err == nil {
-		err = json.Unmarshal(text, &last)
+		err = json.Unmarshal(text, &kept)
 	}
 	if err != nil {
-		return last, fmt.Errorf("read the last run's figures: %w", err)
+		return nil, fmt.Errorf("read the figures that were kept: %w", err)
 	}
-	return last, nil
+	return kept, nil
 }
 
-// save keeps the figures, and writes them into the documentation.
-func (l *lab) save(r report) error {
-	text, err := json.MarshalIndent(r, "", "\t")
+// of returns the report of a kind of machine.
+func (m machine) of(kept []report) (last report) {
+	if at := slices.IndexFunc(kept, func(r report) bool { return r.kind() == m.kind() }); at >= 0 {
+		last = kept[at]
+	}
+	return last
+}
+
+// save keeps the figures beside those of other machines, and writes all into the
+// documentation.
+func (l *lab) save(kept []report, r report) error {
+	kept = slices.DeleteFunc(kept, func(other report) bool { return other.kind() == r.kind() })
+	kept = append([]report{r}, kept...)
+	text, err := json.MarshalIndent(kept, "", "\t")
 	if err == nil {
 		err = os.WriteFile(filepath.Join(l.root, lastFile), append(text, '\n'), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("keep the figures: %w", err)
 	}
-	return l.writeDocs(r)
+	return l.writeDocs(kept)
 }

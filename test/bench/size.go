@@ -7,20 +7,25 @@ import (
 	"testing"
 )
 
-// packages weighs what a deployment uploads, and a cold start has to fetch.
+// packages weighs what a deployment uploads and a cold start has to fetch, and the command.
 var packages = experiment{
 	name: "package size",
 	figures: []figure{
 		{Key: "zip.ingest", What: "package, ingest (zip, arm64)", Unit: "MB", Floor: "hello", Must: atMost(4.5)},
 		{Key: "zip.worker", What: "package, worker (zip, arm64)", Unit: "MB", Floor: "hello", Must: atMost(4.5)},
+		{Key: "size.command", What: "the command, for this machine", Unit: "MB", Must: reportedValue},
 	},
 	open: func(tb testing.TB, l *lab) round {
 		config := l.read(tb, mappingFile)
 		ingest := zipped(tb, l.build(tb, "fairbridge/functions/ingest", deployedArch), config)
 		worker := zipped(tb, l.build(tb, "fairbridge/functions/worker", deployedArch), config)
 		hello := zipped(tb, l.build(tb, "fairbridge/test/bench/floor/hello", deployedArch), nil)
+		command, err := os.Stat(l.build(tb, "fairbridge/cmd/fairbridge", ""))
+		if err != nil {
+			tb.Fatal(err)
+		}
 		return func(testing.TB) []sample {
-			return []sample{{ingest, hello}, {worker, hello}}
+			return []sample{{ingest, hello}, {worker, hello}, {value: float64(command.Size()) / 1e6}}
 		}
 	},
 }

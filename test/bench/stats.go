@@ -19,6 +19,14 @@ func spreadOf(values []float64) spread {
 	return spread{Median: percentile(sorted, 50), Min: sorted[0], Max: sorted[len(sorted)-1]}
 }
 
+// unrest is by how much the values differ, as a part of their median.
+func (s spread) unrest() float64 {
+	if s.Median == 0 {
+		return 0
+	}
+	return (s.Max - s.Min) / s.Median
+}
+
 // percentile returns the p-th percentile of sorted values, between the two
 // values that it falls between.
 func percentile(sorted []float64, p float64) float64 {

@@ -27,10 +27,14 @@ func (r result) row() row {
 		out.judged = r.Judged.text(r.Unit)
 	}
 	switch {
+	case r.Busy:
+		out.verdict = "busy machine, not judged"
 	case r.Missed:
 		out.verdict = "missed"
-	case r.must.bound:
+	case r.must.bound || r.must.most > 0:
 		out.verdict = "reached"
+	case r.Before != nil && r.must.by == byValue:
+		out.verdict = "last time " + r.Before.text(r.Unit)
 	}
 	if r.Worse != nil {
 		out.verdict = strings.TrimPrefix(out.verdict+", worse than before: "+r.Worse.text(""), ", ")
@@ -96,13 +100,17 @@ func (r row) cells() []string {
 func (r report) noise() string {
 	var differences timings
 	for _, result := range r.Results {
-		if f := result.FloorValue; f != nil && f.Median > 0 {
-			differences = append(differences, (f.Max-f.Min)/f.Median*100)
+		if f := result.FloorValue; f != nil {
+			differences = append(differences, f.unrest()*100)
 		}
 	}
-	if r.Rounds < 2 || len(differences) == 0 {
-		return fmt.Sprintf("%s, %s, %d processors, %d round: too few to tell figure from noise.", r.Platform, r.Go, r.Processors, r.Rounds)
+	where := fmt.Sprintf("%s, %s, %d processors of a model that was not noted", r.Platform, r.Go, r.Processors)
+	if r.Processor != "" {
+		where = fmt.Sprintf("%s, %s, %d × %s, %.2f ms to sync a page to the disk", r.Platform, r.Go, r.Processors, r.Processor, r.Sync)
 	}
-	return fmt.Sprintf("%s, %s, %d processors, %d rounds. Noise: from the fastest to the slowest round, half of the floors differed by more than %.0f %%.",
-		r.Platform, r.Go, r.Processors, r.Rounds, differences.percentile(50))
+	if r.Rounds < 2 || len(differences) == 0 {
+		return fmt.Sprintf("%s, %d round: too few to tell figure from noise.", where, r.Rounds)
+	}
+	return fmt.Sprintf("%s, %d rounds. Noise: from the fastest to the slowest round, half of the floors differed by more than %.0f %%.",
+		where, r.Rounds, differences.percentile(50))
 }

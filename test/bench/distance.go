@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"time"
+)
+
+const (
+	farDelay = 20 * time.Millisecond // each way
+	farBytes = 100e6 / 8             // a second, each way
+	// farQueue is how much time's worth of bytes the network holds for who sends faster.
+	farQueue = 50 * time.Millisecond
+)
+
+// parcel is bytes on their way, and when they arrive.
+type parcel struct {
+	bytes []byte
+	due   time.Time
+}
+
+// far returns an address at which a server is reached over a network with a delay of 20 ms
+// and 100 Mbit/s in each direction.
+func far(tb testing.TB, server string) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return // the end of the experiment
+			}
+			other, err := net.Dial("tcp", server)
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			go travel(other, near)
+			go travel(near, other)
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// travel takes what one connection reads to the other.
+func travel(to, from net.Conn) {
+	parcels := make(chan parcel, 1024)
+	go func() {
+		defer close(parcels)
+		free := time.Now() // when the line has sent all that it has
+		for {
+			buf := make([]byte, 16<<10)
+			n, err := from.Read(buf)
+			if n > 0 {
+				free = later(free, time.Now()).Add(time.Duration(float64(n) / farBytes * float64(time.Second)))
+				parcels <- parcel{buf[:n], free.Add(farDelay)}
+				time.Sleep(time.Until(free) - farQueue)
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	var err error
+	for p := range parcels {
+		time.Sleep(time.Until(p.due))
+		if err == nil {
+			_, err = to.Write(p.bytes)
+		}
+	}
+	if err == nil {
+		err = to.(*net.TCPConn).CloseWrite()
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		_, _ = to.Close(), from.Close()
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
