@@ -46,7 +46,7 @@ func TestLostOnlyIfSent(t *testing.T) {
 				}()
 				transport := NewTransport()
 				transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
-					return &wideConn{Conn: client, piece: pieceSize, closed: make(chan struct{})}, nil
+					return &wideConn{Conn: client, closed: make(chan struct{})}, nil
 				}
 				c, err := New(Config{BaseURL: "http://localhost", HTTP: &http.Client{Transport: transport}})
 				if err != nil {

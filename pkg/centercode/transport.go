@@ -2,7 +2,6 @@ package centercode
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -36,19 +35,17 @@ const (
 const (
 	// Bytes in one write of a body. net/http copies in 32 KiB; measured over
 	// loopback, 512 KiB moves 1.3 to 1.7 times as much with 0.8 of the CPU time
-	// (BenchmarkAddFile).
+	// (BenchmarkAddFile). A body that goes over TLS stays in net/http's pieces: to gather
+	// its records into larger writes was 1.15 times as fast over loopback, and made no
+	// difference at 100 Mbit/s and 20 ms (docs/performance.md).
 	pieceSize = 512 << 10
-	// The same for TLS, where it is also how many bytes of 16 KiB records go into
-	// one write: measured 1.2 times the throughput. More falls out of the cache.
-	tlsPieceSize = 128 << 10
 	// What is there of a piece is written once it is so many bytes: to wait for the
 	// rest would leave the other end idle.
 	enough = 128 << 10
 )
 
 // NewTransport returns a transport for uploads: large writes, no total timeout, HTTP/1.1,
-// the environment's proxy, no transparent decompression. Its TLSClientConfig may be set
-// before the first request; a Clone keeps using the original's.
+// the environment's proxy, no transparent decompression.
 func NewTransport() *http.Transport {
 	t := newTransport(&net.Dialer{Timeout: dialTimeout})
 	t.Proxy = http.ProxyFromEnvironment
@@ -74,13 +71,13 @@ func newGuarded(allow func(netip.AddrPort) error) *http.Transport {
 }
 
 func newTransport(d *net.Dialer) *http.Transport {
-	t := &http.Transport{
+	return &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			raw, err := d.DialContext(ctx, network, addr)
 			if err != nil {
 				return nil, err
 			}
-			return &wideConn{Conn: raw, piece: pieceSize, closed: make(chan struct{})}, nil
+			return &wideConn{Conn: raw, closed: make(chan struct{})}, nil
 		},
 		TLSHandshakeTimeout:    handshakeTimeout,
 		ResponseHeaderTimeout:  headerTimeout,
@@ -91,49 +88,18 @@ func newTransport(d *net.Dialer) *http.Transport {
 		MaxResponseHeaderBytes: 256 << 10,
 		DisableCompression:     true,
 	}
-	t.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		return dialTLS(ctx, d, network, addr, t.TLSClientConfig)
-	}
-	return t
 }
 
-func dialTLS(ctx context.Context, d *net.Dialer, network, addr string, config *tls.Config) (net.Conn, error) {
-	raw, err := d.DialContext(ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	config = config.Clone()
-	if config == nil {
-		config = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	if config.ServerName == "" {
-		config.ServerName, _, _ = net.SplitHostPort(addr) // the dialer has already split it
-	}
-	config.NextProtos = []string{"http/1.1"}
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
-	defer cancel()
-	corked := &corkedConn{Conn: raw}
-	conn := tls.Client(corked, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
-		raw.Close()
-		return nil, err
-	}
-	return &wideConn{Conn: conn, cork: corked, piece: tlsPieceSize, closed: make(chan struct{})}, nil
-}
-
-// wideConn is a connection that takes a body in large pieces (net/http hands a
-// body to a connection's ReadFrom), gives up on a peer that takes nothing for
+// wideConn is a connection that takes a body in large pieces unless TLS is spoken on it
+// (net/http hands a body to a connection's ReadFrom), gives up on a peer that takes nothing for
 // writeTimeout, and lets the answer of a peer that hung up be read.
 type wideConn struct {
 	net.Conn
-	cork  *corkedConn // nil without TLS
-	piece int
-
 	once   sync.Once
 	closed chan struct{}
 }
 
-// pieces keeps the buffers of ended uploads; all are of the larger size.
+// pieces keeps the buffers of ended uploads.
 var pieces = sync.Pool{New: func() any { b := make([]byte, pieceSize); return &b }}
 
 // ReadFrom writes all that r has. A short read is added to, since a source that
@@ -141,11 +107,11 @@ var pieces = sync.Pool{New: func() any { b := make([]byte, pieceSize); return &b
 func (c *wideConn) ReadFrom(r io.Reader) (written int64, err error) {
 	held := pieces.Get().(*[]byte)
 	defer pieces.Put(held)
-	piece := (*held)[:c.piece]
+	piece := *held
 	for {
-		n, readErr := io.ReadAtLeast(r, piece, min(enough, len(piece)))
+		n, readErr := io.ReadAtLeast(r, piece, enough)
 		if n > 0 {
-			m, err := c.writePiece(piece[:n])
+			m, err := c.Write(piece[:n])
 			written += int64(m)
 			if err != nil {
 				return written, err
@@ -158,18 +124,6 @@ func (c *wideConn) ReadFrom(r io.Reader) (written int64, err error) {
 			return written, readErr
 		}
 	}
-}
-
-func (c *wideConn) writePiece(p []byte) (int, error) {
-	if c.cork == nil {
-		return c.Write(p)
-	}
-	c.cork.hold()
-	n, err := c.Write(p)
-	if flushErr := c.cork.release(); err == nil && flushErr != nil {
-		n, err = 0, c.hungUp(flushErr)
-	}
-	return n, err
 }
 
 // Write writes p within writeTimeout.
@@ -201,37 +155,4 @@ func (c *wideConn) hungUp(err error) error {
 func (c *wideConn) Close() error {
 	c.once.Do(func() { close(c.closed) })
 	return c.Conn.Close()
-}
-
-// corkedConn gathers the writes of a TLS connection, which makes one for every
-// record, between hold and release.
-type corkedConn struct {
-	net.Conn
-	mu   sync.Mutex
-	held bool
-	buf  []byte
-}
-
-func (c *corkedConn) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.held {
-		c.buf = append(c.buf, p...)
-		return len(p), nil
-	}
-	return c.Conn.Write(p)
-}
-
-func (c *corkedConn) hold() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.held = true
-}
-
-func (c *corkedConn) release() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, err := c.Conn.Write(c.buf)
-	c.held, c.buf = false, c.buf[:0]
-	return err
 }
