@@ -144,22 +144,20 @@ func (l *Ledger) retainLetter(ctx context.Context, id string, parts int) error {
 	return nil
 }
 
-// keepMapping stores the mapping with that hash unless it is stored already.
+// keepMapping stores the mapping with that hash, for as long as what runs from now on.
 func (l *Ledger) keepMapping(ctx context.Context, hash, text string) error {
-	id := mappingPrefix + hash
-	_, err := l.store.Get(ctx, id)
-	if !errors.Is(err, ErrNotFound) {
-		return err
-	}
 	packed, err := pack([]byte(text))
 	if err != nil {
 		return fmt.Errorf("keep the mapping: %w", err)
 	}
-	err = l.store.Put(ctx, Record{
-		ID: id, Version: 1, State: "mapping", Doc: []byte("{}"), Data: packed,
+	r := Record{
+		ID: mappingPrefix + hash, Version: 1, State: "mapping", Doc: []byte("{}"), Data: packed,
 		ExpiresAt: l.now().Add(RetainOpen).UTC().Truncate(time.Second),
-	})
-	if err != nil && !errors.Is(err, ErrConflict) {
+	}
+	if err = l.store.Put(ctx, r); errors.Is(err, ErrConflict) {
+		err = l.store.Set(ctx, r) // it ran before, and lives on
+	}
+	if err != nil {
 		return fmt.Errorf("keep the mapping: %w", err)
 	}
 	return nil

@@ -27,9 +27,6 @@ type Running struct {
 // current time unless the same mapping ran before. Entries may refer to the mapping once
 // NowRuns has returned.
 func (l *Ledger) NowRuns(ctx context.Context, r Running, text string) error {
-	if err := l.keepMapping(ctx, r.Hash, text); err != nil {
-		return err
-	}
 	was, err := l.Running(ctx)
 	switch {
 	case err == nil && was.Hash == r.Hash:
@@ -41,6 +38,10 @@ func (l *Ledger) NowRuns(ctx context.Context, r Running, text string) error {
 	}
 	if r == was {
 		return nil
+	}
+	// First, so that what is known to run is always there.
+	if err := l.keepMapping(ctx, r.Hash, text); err != nil {
+		return err
 	}
 	doc, err := json.Marshal(r)
 	if err == nil {
