@@ -141,7 +141,7 @@ func (l *lab) measure(ctx context.Context, only *regexp.Regexp, progress io.Writ
 					ofFigure = append(ofFigure, all[j])
 				}
 				if !l.scale.judged {
-					f.Must.bound = false
+					f.Must.bound, f.Must.most = false, 0
 				}
 				r.Results = append(r.Results, newResult(f, ofFigure))
 			}
