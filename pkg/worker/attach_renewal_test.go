@@ -70,6 +70,10 @@ func TestExpiredScreenshotIsAskedForAnew(t *testing.T) {
 			},
 			says: expired + ", and TestFairy's list of feedbacks cannot be read: the answer is not JSON",
 		},
+		"without a key": {
+			upset: func(w *world) { w.keys.testfairy.cached = "" },
+			says:  expired + ", and the secret testfairy-api-key, which TestFairy's list of feedbacks needs, is not stored",
+		},
 		"reconciled by nobody": {unknown: true, says: expired},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -110,6 +110,9 @@ func (k *keys) Get(_ context.Context, name string) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if name == secrets.TestFairyAPIKey {
+		if k.testfairy.cached == "" {
+			return "", secrets.ErrNotFound
+		}
 		return k.testfairy.cached, nil
 	}
 	return k.cached, nil
