@@ -34,17 +34,14 @@ dpkg -r fairbridge
 tail -n 1 /etc/fairbridge/fairbridge.yaml | grep -q '# mine' || fail "the configuration is not as it was"
 `))
 	// It is stopped by now, and comes back to what it knew.
-	said := m.run(t, here(`
+	m.run(t, here(`
 dpkg -i /release/fairbridge_%s.deb
 systemctl enable --now fairbridge.socket fairbridge.service
 eventually accepts
 fairbridge send /usr/share/doc/fairbridge/events/feedback-no-screenshot.json --data /var/lib/fairbridge
-fairbridge find --since 1h --data /var/lib/fairbridge
+[ "$(fairbridge find --since 1h --data /var/lib/fairbridge | grep -c completed)" = 1 ] || fail "the bridge does not know of the feedback"
 tickets 1 || fail "the feedback has become a second ticket"
 `))
-	if !strings.Contains(said, "1 delivery") && !strings.Contains(said, "completed") {
-		t.Errorf("after it was installed again:\n%s", said)
-	}
 	m.run(t, `
 dpkg -P fairbridge
 for left in /var/lib/fairbridge /var/lib/private/fairbridge /etc/fairbridge; do

@@ -50,6 +50,7 @@ type release struct {
 	out       string    // the files of the release
 	functions string    // what `make build` made
 	version   string    // as the command prints it, without v
+	commit    string    // with -modified where the sources differ from it
 	when      time.Time // the commit's; that of every file
 	host      string    // the command, for this machine
 }
@@ -128,6 +129,17 @@ func (r *release) prepare(ctx context.Context) error {
 		return fmt.Errorf("SOURCE_DATE_EPOCH: %w", err)
 	}
 	r.when = time.Unix(seconds, 0).UTC()
+	commit, err := r.output(ctx, nil, "git", "rev-parse", "HEAD")
+	if err != nil {
+		return err
+	}
+	changes, err := r.output(ctx, nil, "git", "status", "--porcelain")
+	if err != nil {
+		return err
+	}
+	if r.commit = strings.TrimSpace(string(commit)); len(changes) > 0 {
+		r.commit += "-modified"
+	}
 	if r.host, err = r.build(ctx, target{runtime.GOOS, runtime.GOARCH}); err != nil {
 		return err
 	}
@@ -144,14 +156,14 @@ func (r *release) prepare(ctx context.Context) error {
 }
 
 // build builds the command and returns its path. Neither paths nor symbol tables
-// are in it; version and commit are.
+// are in it; version and commit are. Go would not find the commit in a worktree of git.
 func (r *release) build(ctx context.Context, t target) (string, error) {
 	path := filepath.Join(r.work, t.system+"_"+t.arch, "fairbridge")
 	if t.system == "windows" {
 		path += ".exe"
 	}
 	_, err := r.output(ctx, []string{"CGO_ENABLED=0", "GOFLAGS=", "GOOS=" + t.system, "GOARCH=" + t.arch},
-		"go", "build", "-trimpath", "-buildvcs=true", "-ldflags", "-s -w", "-o", path, "./cmd/fairbridge")
+		"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X fairbridge/pkg/version.commit="+r.commit, "-o", path, "./cmd/fairbridge")
 	return path, err
 }
 
