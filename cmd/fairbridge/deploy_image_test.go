@@ -28,6 +28,10 @@ type image struct {
 	Healthcheck  struct{ Test []string }
 }
 
+// mostBytes is how large the command may be: one interface that holds a client of the
+// AWS SDK is several MB.
+const mostBytes = 35e6
+
 // container is an image that was unpacked, with what an engine mounts into it.
 type container struct {
 	image
@@ -83,6 +87,13 @@ func buildImage(t *testing.T) *container {
 // and what it keeps is in the volume after a restart.
 func TestDeployImage(t *testing.T) {
 	c, f := buildImage(t), newFarEnd(t, "")
+	binary, err := os.Stat(filepath.Join(c.root, c.Entrypoint[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if binary.Size() > mostBytes {
+		t.Errorf("the command has %d bytes: docs/performance.md says what is in it", binary.Size())
+	}
 	t.Run("compose.yaml", func(t *testing.T) { holdCompose(t, c) })
 	if c.User != "65532:65532" || c.StopSignal != "SIGTERM" || len(c.ExposedPorts) != 1 {
 		t.Errorf("got %+v", c.image)
