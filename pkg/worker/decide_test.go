@@ -113,7 +113,7 @@ func TestTableInDocs(t *testing.T) {
 		t.Fatalf("%s has no place for the table: %q to %q", path, begin, end)
 	}
 	var b strings.Builder
-	b.WriteString("| what | then |\n| --- | --- |\n")
+	b.WriteString("| what | result |\n| --- | --- |\n")
 	for _, r := range rules {
 		fmt.Fprintf(&b, "| %s | %s |\n", r.what, r.then)
 	}
