@@ -122,6 +122,7 @@ func Timeline(e ledger.Entry) []Event {
 func attemptText(a ledger.Attempt) string {
 	what := map[string]string{
 		ledger.DecisionCompleted:  "an attempt completed it",
+		ledger.DecisionHandedOver: "its files take long: they follow from the files queue",
 		ledger.DecisionDeadLetter: "an attempt failed for good: it became a dead letter",
 		ledger.DecisionRetry:      "an attempt failed: it is tried again",
 		ledger.DecisionHeld:       "it was put back without an attempt",

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Claim is a delivery that this process holds. Each method is one conditional write. All
-// but CreatedAndCompleted, Completed, Died and Release, which end the claim, renew the
-// lease. [ErrConflict] means that the lease has ended and somebody else has the delivery:
+// Claim is a delivery that this process holds. Each method but Entry and Accompanied is one
+// conditional write. All but CreatedAndCompleted, Completed, Died, Release and HandedOver,
+// which end the claim, renew the lease. [ErrConflict] means that the lease has ended and somebody else has the delivery:
 // the holder must stop and send nothing more. What a method was to record before it failed
 // with any other error goes into the next write, if there is one. Claim is safe for
 // concurrent use.
@@ -111,6 +111,17 @@ func (c *Claim) Release(ctx context.Context, f Fault, notSent bool, waits time.D
 			e = e.AsNotSent()
 		}
 		return e.AsReleased(f, waits, c.attempt(now))
+	})
+}
+
+// HandedOver ends the claim so that another attempt can follow from the files queue. f and
+// notSent are as in Died.
+func (c *Claim) HandedOver(ctx context.Context, f Fault, notSent bool) error {
+	return c.change(ctx, func(e Entry, now time.Time) Entry {
+		if notSent {
+			e = e.AsNotSent()
+		}
+		return e.AsHandedOver(f, c.attempt(now))
 	})
 }
 

@@ -152,7 +152,7 @@ type Attempt struct {
 	// Stage and Status come from the fault; empty if there was none.
 	Stage  string `json:"stage,omitempty"`
 	Status int    `json:"status,omitempty"`
-	// Decision is the outcome: completed, dead_letter, retry, held, or silent for an
+	// Decision is the outcome: completed, handed_over, dead_letter, retry, held, or silent for an
 	// attempt that ended without recording a result.
 	Decision string `json:"decision"`
 	// Took is how long it took, in milliseconds.
@@ -162,6 +162,7 @@ type Attempt struct {
 // The decisions of an [Attempt].
 const (
 	DecisionCompleted  = "completed"
+	DecisionHandedOver = "handed_over" // to the files queue
 	DecisionDeadLetter = "dead_letter"
 	DecisionRetry      = "retry"
 	DecisionHeld       = "held"

@@ -141,6 +141,13 @@ func (e Entry) AsReleased(f Fault, waits time.Duration, a Attempt) Entry {
 	return e.finished(a.at(f))
 }
 
+// AsHandedOver returns the entry while its files wait in the files queue, for the reason f.
+func (e Entry) AsHandedOver(f Fault, a Attempt) Entry {
+	e.Last = &f
+	a.Decision = DecisionHandedOver
+	return e.finished(a.at(f))
+}
+
 // finished ends an attempt that recorded its result: nobody holds the delivery any more,
 // and it is not a suspect.
 func (e Entry) finished(a Attempt) Entry {

@@ -31,7 +31,7 @@ func (d *delivery) attachments(ctx context.Context) error {
 			continue
 		}
 		if timer.over() && ctx.Err() == nil {
-			return failed(queue.StageAttach, &slowError{})
+			return failed(queue.StageAttach, errSlow)
 		}
 		err := d.withKey(ctx, false, func(ctx context.Context, key string) error {
 			return timer.judge(ctx, d.attach(ctx, timer, name, a, key))

@@ -23,14 +23,9 @@ import (
 // source mapping has a concurrency of its own.
 const filesTime = 20 * time.Second
 
-// errSlow is why the files of a delivery are handed over.
+// errSlow says that a delivery's files have had their time. It stands for what they
+// ended with, which is nobody's fault.
 var errSlow = errors.New("its files take longer than " + filesTime.String() + ": they follow from the files queue")
-
-// slowError says that a delivery's files have had their time. It does not wrap what
-// they ended with, which is nobody's fault.
-type slowError struct{}
-
-func (*slowError) Error() string { return errSlow.Error() }
 
 // ofFiles reports whether a message came out of the files queue.
 func (h *Handler) ofFiles(m events.SQSMessage) bool {
@@ -55,9 +50,9 @@ type filesTimer struct {
 	stop   func()
 }
 
-// startFiles starts the time of the delivery's files. In the files queue they have
-// what is left of the invocation, but nobody has to wait any longer until they
-// are alone: see [delivery.becomeAlone].
+// startFiles starts the time of the delivery's files. In the files queue they have the
+// rest of the invocation; what ends there is that others wait for the delivery, or it
+// for others, where one of them has to be alone: see [delivery.becomeAlone].
 func (d *delivery) startFiles(ctx context.Context) filesTimer {
 	sources, cancel := context.WithCancel(ctx)
 	t := filesTimer{sources: sources, stop: cancel}
@@ -81,7 +76,7 @@ func (d *delivery) startFiles(ctx context.Context) filesTimer {
 // over reports whether the time is.
 func (t filesTimer) over() bool { return t.giveUp != nil && t.sources.Err() != nil }
 
-// judge makes a slowError of an upload that ended because its time was over. ctx is
+// judge makes errSlow of an upload that ended because its time was over. ctx is
 // the delivery's own, which must not have ended.
 func (t filesTimer) judge(ctx context.Context, err error) error {
 	if err == nil || !t.over() || ctx.Err() != nil {
@@ -97,13 +92,13 @@ func (t filesTimer) judge(ctx context.Context, err error) error {
 		cut = api.Status == 0 && !api.Lost && !api.Final
 	}
 	if cut {
-		return &slowError{}
+		return errSlow
 	}
 	return err
 }
 
-// accompany has others be worked on beside a delivery that takes long: to wait until
-// a file is done would hold up every ticket.
+// accompany lets others be worked on beside a delivery that takes long, and one that has
+// to be alone beside it: to wait until a file is done would hold up every ticket.
 func (d *delivery) accompany() {
 	d.claim.Accompanied()
 	d.leave()
@@ -116,7 +111,7 @@ func (d *delivery) accompany() {
 func (d *delivery) handOver(ctx context.Context) error {
 	entry := d.claim.Entry()
 	fault := ledger.Fault{Stage: string(queue.StageAttach), Text: errSlow.Error(), At: d.Now()}
-	if err := d.claim.Release(ctx, fault, d.didNothing, 0); err != nil {
+	if err := d.claim.HandedOver(ctx, fault, d.didNothing); err != nil {
 		return failed(queue.StageAttach, err)
 	}
 	_, err := d.Queue.SendMessage(ctx, &sqs.SendMessageInput{

@@ -94,7 +94,7 @@ func TestHandOver(t *testing.T) {
 				t.Errorf("%d wait, %d files: %+v", w.count(w.work), w.count(w.later), o)
 			}
 			e := w.entry(id)
-			if e.State != ledger.Created || e.Owner != "" || e.Attaching != "" || e.Waited != 0 || e.Last == nil {
+			if e.State != ledger.Created || e.Owner != "" || e.Attaching != "" || e.Waited != 0 || e.Last == nil || e.Tried[0].Decision != ledger.DecisionHandedOver {
 				t.Errorf("the ledger has %+v", e)
 			}
 			proc.outcomes = nil

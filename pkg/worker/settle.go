@@ -36,7 +36,7 @@ func (d *delivery) settle(ctx context.Context, err error) {
 		return
 	}
 
-	if slow := (*slowError)(nil); errors.As(err, &slow) {
+	if errors.Is(err, errSlow) {
 		if err = d.handOver(ctx); err == nil {
 			return
 		}

@@ -72,7 +72,7 @@ func TestWriteUnits(t *testing.T) {
 	slow := ledger.Fault{Stage: "attach", Text: "its files take longer than 20s: they follow from the files queue", At: about.ReceivedAt}
 	handOver := func(c *ledger.Claim) error {
 		return errors.Join(c.Creating(t.Context(), where), c.Created(t.Context(), "12345", files, []string{"files.screenshot", "id"}),
-			c.Attaching(t.Context(), "screenshot"), c.Release(t.Context(), slow, true, 0))
+			c.Attaching(t.Context(), "screenshot"), c.HandedOver(t.Context(), slow, true))
 	}
 	handedOver := func(c *ledger.Claim) error {
 		return errors.Join(c.Attaching(t.Context(), "screenshot"), c.Attached(t.Context(), "screenshot", file), c.Completed(t.Context()))
