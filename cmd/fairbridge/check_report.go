@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"fairbridge/pkg/deadletter/report"
 	"fairbridge/pkg/preview"
 	"fairbridge/pkg/terminal"
 )
@@ -166,10 +167,10 @@ func writePreview(b *bytes.Buffer, r preview.Preview, config string) {
 	}
 	if r.Outcome == preview.Ticket {
 		b.WriteByte('\n')
-		writeRequest(b, r.Method, r.URL, r.Body)
+		report.WriteHTTP(b, r.Method, r.URL, r.Body)
 	}
 	for _, a := range r.Attachments {
-		fmt.Fprintf(b, "\n  attachment %s\n", fileText(a))
+		fmt.Fprintf(b, "\n  attachment %s\n", report.FileText(a))
 	}
 	for _, element := range r.NotAttached {
 		fmt.Fprintf(b, "\n  attachment %s: none, the event has no file for it\n", terminal.Printable(element))

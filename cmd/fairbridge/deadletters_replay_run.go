@@ -129,7 +129,7 @@ func (t *replayTeller) dryRun(ctx context.Context, o deadletter.ReplayOptions) e
 	}
 	t.meter.Clear()
 	for i, r := range requests {
-		if err := writeReplayed(t.std.out, r, i > 0); err != nil {
+		if err := report.WriteRequest(t.std.out, r, i > 0); err != nil {
 			return err
 		}
 		t.left = t.left || len(r.Problems) > 0

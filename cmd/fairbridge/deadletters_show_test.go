@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/deadletter/report"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/preview"
@@ -37,7 +38,7 @@ func TestWriteShownLetter(t *testing.T) {
 		Request: &deadletter.Request{Payload: l.DeliveryID, Mapping: "the mapping that runs", Attachments: []preview.File{{Element: "screenshot", URL: "https://app.testfairy.com/1.jpg"}}},
 	}
 	var b strings.Builder
-	if err := writeShown(&b, shown, at, letterTime.Add(3*time.Hour)); err != nil {
+	if err := report.WriteShown(&b, shown, at, letterTime.Add(3*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	wantLines(t, b.String(), dated(`delivery     6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b

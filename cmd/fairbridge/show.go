@@ -110,7 +110,7 @@ func writeDelivery(out io.Writer, s *deliveries.Shown, at home.Place, now time.T
 			where = "which the ledger keeps"
 		}
 		fmt.Fprintf(&b, "\nThe payload, %s:\n", where)
-		writeJSON(&b, s.Payload)
+		b.WriteString(terminal.IndentedJSON(s.Payload) + "\n")
 	}
 	if err := report.WriteSent(&b, s.Sent); err != nil {
 		return err
@@ -154,17 +154,4 @@ func nextStep(e ledger.Entry, at home.Place) string {
 		return ""
 	}
 	return "It goes on by itself; whether all is well: " + at.Command("status")
-}
-
-// writeJSON writes JSON with indents, a line at a time, so that nothing in it is
-// acted on.
-func writeJSON(b *bytes.Buffer, data json.RawMessage) {
-	var indented bytes.Buffer
-	if err := json.Indent(&indented, data, "", "  "); err != nil {
-		indented.Reset()
-		indented.Write(data)
-	}
-	for line := range strings.Lines(indented.String()) {
-		b.WriteString(terminal.Printable(strings.TrimRight(line, "\n")) + "\n")
-	}
 }

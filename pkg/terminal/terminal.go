@@ -3,6 +3,8 @@
 package terminal
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,6 +48,16 @@ func Shorten(s string, most int) string {
 		width += g.Width()
 	}
 	return b.String() + "…"
+}
+
+// IndentedJSON returns JSON on lines of its own, as [JSON] has it; what is not JSON stays
+// on its lines.
+func IndentedJSON(data []byte) string {
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, data, "", "  "); err != nil {
+		return string(JSON(data))
+	}
+	return string(JSON(indented.Bytes()))
 }
 
 // JSON replaces invisible and control characters by \u escapes, which mean the same. The

@@ -1,19 +1,20 @@
-package main
+package report
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/preview"
 	"fairbridge/pkg/terminal"
 )
 
-// writeReplayed is the request of a replay for a person, after an empty line if
+// WriteRequest writes the request that a replay would make, after an empty line if
 // there is more.
-func writeReplayed(out io.Writer, r deadletter.Request, more bool) error {
+func WriteRequest(out io.Writer, r deadletter.Request, more bool) error {
 	var b bytes.Buffer
 	if more {
 		b.WriteByte('\n')
@@ -23,10 +24,10 @@ func writeReplayed(out io.Writer, r deadletter.Request, more bool) error {
 		fmt.Fprintf(&b, "  ignored: %s\n", r.Ignored)
 	}
 	if r.URL != "" {
-		writeRequest(&b, r.Method, r.URL, r.Body)
+		WriteHTTP(&b, r.Method, r.URL, r.Body)
 	}
 	for _, a := range r.Attachments {
-		fmt.Fprintf(&b, "\n  attachment %s\n", fileText(a))
+		fmt.Fprintf(&b, "\n  attachment %s\n", FileText(a))
 	}
 	for _, w := range r.Warnings {
 		fmt.Fprintf(&b, "  warning: %s\n", terminal.Printable(w))
@@ -38,18 +39,15 @@ func writeReplayed(out io.Writer, r deadletter.Request, more bool) error {
 	return err
 }
 
-// writeRequest is an HTTP request with a JSON body. Only the body's white space
-// is not as it is sent, and how it spells what a terminal would act on.
-func writeRequest(b *bytes.Buffer, method, url string, body json.RawMessage) {
+// WriteHTTP writes an HTTP request with a JSON body. Only the body's white space differs
+// from what is sent, and how it spells what a terminal would act on.
+func WriteHTTP(b *bytes.Buffer, method, url string, body json.RawMessage) {
 	fmt.Fprintf(b, "  %s %s\n  Content-Type: application/json\n\n  ", method, terminal.Printable(url))
-	var indented bytes.Buffer
-	_ = json.Indent(&indented, body, "  ", "  ") // it cannot fail: the mapping made the body
-	b.Write(terminal.JSON(indented.Bytes()))
-	b.WriteByte('\n')
+	b.WriteString(strings.ReplaceAll(terminal.IndentedJSON(body), "\n", "\n  ") + "\n")
 }
 
-// fileText is the attachment on one line.
-func fileText(a preview.File) string {
+// FileText returns an attachment on one line.
+func FileText(a preview.File) string {
 	s := a.Element + " from " + a.URL
 	if a.Filename != "" {
 		s += " as " + a.Filename
