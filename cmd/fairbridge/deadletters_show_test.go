@@ -52,12 +52,12 @@ event        feedback
 generation   2
 message      message-1
 
-The ticket is made, but a file cannot be had from where it is: it has expired or was deleted, asks for a login, is too large, or its host is not on the list.
-  - Put the file where it can be had and name it; only what is missing is sent.
+The ticket exists, but one of its files cannot be fetched: it has expired or was deleted, requires a login, is too large, or its host is not on the list.
+  - Put the file where it can be fetched, and give its URL; only what is missing is sent.
       fairbridge dlq replay 6b86b273ff34 --set screenshotUrl=https://... --wait --stack fairbridge
-  - Or do without it.
+  - Or leave it out.
       fairbridge dlq replay 6b86b273ff34 --set screenshotUrl= --wait --stack fairbridge
-  - A host that you trust goes into `+"`sources.hosts`"+` in fairbridge.yaml. If tickets are complete without the file, give the attachment `+"`optional: true`"+`.
+  - Add a host that you trust to `+"`sources.hosts`"+` in fairbridge.yaml. If tickets are complete without the file, give the attachment `+"`optional: true`"+`.
 
 The payload:
 {
