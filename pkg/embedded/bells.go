@@ -2,14 +2,14 @@ package embedded
 
 import "sync"
 
-// bells wakes those in this process who wait for something to happen in a queue.
+// bells notifies goroutines of this process that wait for a change in a queue.
 type bells struct {
 	mu sync.Mutex
 	of map[int64]chan struct{} // by queue id
 }
 
-// next returns a channel that is closed when ring is called. Take it before
-// looking into the queue, wait on it after.
+// next returns a channel that the next call of ring closes. Get it before checking the
+// queue, and wait on it afterwards.
 func (b *bells) next(queue int64) <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()

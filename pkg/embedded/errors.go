@@ -8,14 +8,14 @@ import (
 
 var errNoQueue error = &types.QueueDoesNotExist{Message: aws.String("The specified queue does not exist.")}
 
-// operation puts the name of the call around *err, as the SDK's client does.
+// operation wraps *err with the name of the call, as the SDK's client does.
 func operation(service, name string, err *error) {
 	if *err != nil {
 		*err = &smithy.OperationError{ServiceID: service, OperationName: name, Err: *err}
 	}
 }
 
-// badRequest is an error that SQS and SSM have a code but the SDK no type for.
+// badRequest returns an error for which SQS and SSM have a code but the SDK has no type.
 func badRequest(code, message string) error {
 	return &smithy.GenericAPIError{Code: code, Message: message, Fault: smithy.FaultClient}
 }

@@ -1,9 +1,8 @@
-// Package embedded is FairBridge's home on one machine: SQS and SSM answered
-// from one SQLite file, a poller that plays Lambda's event source mapping and a
-// listener that plays API Gateway. The handlers that run in it are those that
-// run in AWS.
+// Package embedded is FairBridge's home on one machine: SQS and SSM implemented with one
+// SQLite file, a poller in place of Lambda's event source mapping, and a listener in place
+// of API Gateway. It runs the same handlers as AWS.
 //
-// pkg/queue/sqstest holds this SQS to the same contract as Amazon's.
+// pkg/queue/sqstest tests this SQS with the same contract as Amazon's.
 package embedded
 
 import (
@@ -21,15 +20,15 @@ import (
 
 const databaseFile = "fairbridge.db"
 
-// The queues keep their messages for ever: nothing is lost because a machine was
-// off, or its clock was set.
+// The queues keep their messages for ever: nothing is lost because a machine was off, or
+// its clock was changed.
 var deadLetterQueue = Queue{
 	Name:              "fairbridge-dead-letters",
 	VisibilityTimeout: 30 * time.Second,
 }
 
-// workQueue is set up as the stack's: the visibility timeout is a little above
-// the worker's timeout of 900 s, as Lambda demands.
+// workQueue has the settings of the stack's queue. Its visibility timeout is a little above
+// the worker's timeout of 900 s, as Lambda requires.
 var workQueue = Queue{
 	Name:              "fairbridge-work",
 	VisibilityTimeout: 930 * time.Second,
@@ -37,7 +36,7 @@ var workQueue = Queue{
 	DeadLetterQueue:   deadLetterQueue.Name,
 }
 
-// filesQueue is where a delivery waits whose files take long.
+// filesQueue holds deliveries with slow files.
 var filesQueue = Queue{
 	Name:              "fairbridge-files",
 	VisibilityTimeout: workQueue.VisibilityTimeout,
@@ -45,15 +44,15 @@ var filesQueue = Queue{
 	DeadLetterQueue:   deadLetterQueue.Name,
 }
 
-// Home is a folder with all that the bridge keeps, in one file: queues,
-// parameters and the ledger.
+// Home is a folder with everything that the bridge keeps, in one file: queues, parameters
+// and the ledger.
 type Home struct {
 	Dir    string
 	DB     *sqlitedb.DB
 	SQS    *SQS
 	SSM    *SSM
 	Ledger *sqlite.Store
-	// Refusals is what is remembered of the webhooks that were refused.
+	// Refusals records refused webhooks.
 	Refusals *Refusals
 
 	WorkQueueURL, FilesQueueURL, DeadLetterQueueURL string
@@ -61,22 +60,21 @@ type Home struct {
 	locks locks
 }
 
-// Config says which home [Open] opens, and how.
+// Config configures [Open].
 type Config struct {
-	// Folder is where the home is.
+	// Folder is the path of the home.
 	Folder string
-	// Existing makes Open fail, with an error that wraps fs.ErrNotExist, where there
-	// is no home yet: for commands that look at one, so that a mistyped folder is
-	// not answered with an empty home.
+	// Existing makes Open fail if there is no home yet, with an error that wraps
+	// fs.ErrNotExist. It is for commands that only look, so that a mistyped folder does not
+	// become an empty home.
 	Existing bool
-	// Now is the clock of all that the home keeps; the default is time.Now.
+	// Now is the clock for everything in the home; the default is time.Now.
 	Now func() time.Time
-	// Getenv returns the environment that [OverrideOf] reads; the default is
-	// os.Getenv.
+	// Getenv returns the environment for [OverrideOf]; the default is os.Getenv.
 	Getenv func(string) string
 }
 
-// Open opens a home and makes what is missing of it, the folder too. Any number of
+// Open opens a home, and creates what is missing, including the folder. Any number of
 // processes may have it open; see [Home.Lock].
 func Open(ctx context.Context, c Config) (_ *Home, err error) {
 	if c.Now == nil {
@@ -104,7 +102,7 @@ func Open(ctx context.Context, c Config) (_ *Home, err error) {
 	return h, nil
 }
 
-// Exists reports whether there is a home in dir, or what is left of one.
+// Exists reports whether there is a home in dir, or what remains of one.
 func Exists(dir string) bool {
 	file := filepath.Join(dir, databaseFile)
 	for _, name := range []string{file, file + "-wal"} {
@@ -136,8 +134,8 @@ func (h *Home) fill(ctx context.Context, c Config) (err error) {
 	return err
 }
 
-// Settled waits until the work queue and then the files queue are empty: every
-// delivery is done or a dead letter.
+// Settled waits until the work queue and then the files queue are empty: every delivery is
+// done or a dead letter.
 func (h *Home) Settled(ctx context.Context) error {
 	if err := h.SQS.Settled(ctx, h.WorkQueueURL); err != nil {
 		return err
@@ -145,7 +143,7 @@ func (h *Home) Settled(ctx context.Context) error {
 	return h.SQS.Settled(ctx, h.FilesQueueURL)
 }
 
-// Close closes the file, after the writes in hand, and gives the lock back.
+// Close finishes the writes in progress, closes the file and releases the lock.
 func (h *Home) Close() error {
 	return errors.Join(h.DB.Close(), h.locks.close())
 }

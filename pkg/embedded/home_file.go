@@ -13,25 +13,25 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// examineFor is how long a start looks for damage: what takes longer is found when
-// it is met.
+// examineFor is how long a start searches for damage. Damage that it does not reach is
+// found when it is met.
 const examineFor = 10 * time.Second
 
-// Examine looks for damage in the home's file, for 10 s at the most, and reports
-// whether it saw all of it.
+// Examine searches the home's file for damage, for at most 10 s, and reports whether it
+// finished.
 func (h *Home) Examine(ctx context.Context) (whole bool, err error) {
 	whole, err = h.DB.Examine(ctx, examineFor)
 	return whole, h.Explain(err)
 }
 
 // Watch returns nil when ctx ends, and an error as soon as the home's file is found
-// damaged, removed or replaced: nothing is accepted into it from then on, and the
-// process should end.
+// damaged, removed or replaced. From then on nothing is written to it, and the process
+// should end.
 func (h *Home) Watch(ctx context.Context) error { return h.Explain(h.DB.Watch(ctx)) }
 
-// Examine reads all of the home in dir, which may be in use, and changes nothing.
-// Findings are what is wrong with it. The error for a home that cannot be read at
-// all says how to get back what can be had.
+// Examine reads the whole home in dir, which may be in use, and changes nothing. Findings
+// are what is wrong with it. The error for a home that cannot be read at all says how to
+// recover.
 func Examine(ctx context.Context, dir string) (sqlitedb.Examination, error) {
 	x, err := sqlitedb.Examine(ctx, filepath.Join(dir, databaseFile))
 	if err == nil && len(x.Findings) > 0 {
@@ -40,16 +40,16 @@ func Examine(ctx context.Context, dir string) (sqlitedb.Examination, error) {
 	return x, explain(dir, err)
 }
 
-// Backup copies the home in dir, which may be in use, to the new file to: a
-// database with all that the home has, secrets included, as it was at one moment.
-// The error wraps os.ErrExist if there is such a file.
+// Backup copies the home in dir, which may be in use, to the new file to: a database with
+// everything in the home, including secrets, as of one moment. The error wraps os.ErrExist
+// if the file exists.
 func Backup(ctx context.Context, dir, to string) error {
 	return explain(dir, sqlitedb.Backup(ctx, filepath.Join(dir, databaseFile), to))
 }
 
-// Restore puts the copy in the file from into the home in dir, which is made if
-// there is none, and returns where the database that was there is kept; "" if
-// there was none. It returns [ErrLocked] if a bridge runs there.
+// Restore puts the backup from into the home in dir, which it creates if necessary, and
+// returns where the previous database is kept; "" if there was none. It returns [ErrLocked]
+// if a bridge runs there.
 func Restore(ctx context.Context, from, dir string) (kept string, err error) {
 	if _, err := os.Stat(from); err != nil {
 		return "", fmt.Errorf("restore home: %w", err)
@@ -68,11 +68,11 @@ func Restore(ctx context.Context, from, dir string) (kept string, err error) {
 	return kept, errors.Join(err, held.close())
 }
 
-// Explain adds to an error that is about the home's file how to get back what can
-// be had, whoever met it. Other errors, and nil, it returns as they are.
+// Explain adds instructions for recovery to an error about the home's file. It returns
+// other errors, and nil, unchanged.
 func (h *Home) Explain(err error) error { return explain(h.Dir, err) }
 
-// explainedError is an error with what to do about it.
+// explainedError is an error with instructions.
 type explainedError struct {
 	error
 	advice string

@@ -15,17 +15,17 @@ import (
 
 const lockFile = "run.lock"
 
-// ErrLocked says that another process has the home's lock.
+// ErrLocked means that another process has the home's lock.
 var ErrLocked = errors.New("in use by another process")
 
-// locks are what the one process that works on a home holds. A file can be
-// removed, and made and locked a second time; so the folder itself is locked too,
-// where a system can do that. SQLite's own locks are of another kind.
+// locks are held by the one process that runs a bridge in the home. A lock file can be
+// removed, created and locked again, so the folder itself is locked as well where the
+// system allows it. SQLite's own locks are of another kind.
 type locks []*flock.Flock
 
 func newLocks(dir string) locks {
 	all := locks{flock.New(filepath.Join(dir, lockFile))}
-	if runtime.GOOS != "windows" { // which does not let a locked file be removed
+	if runtime.GOOS != "windows" { // where a locked file cannot be removed
 		all = append(all, flock.New(dir, flock.SetFlag(os.O_RDONLY)))
 	}
 	return all
@@ -52,8 +52,8 @@ func (l locks) close() error {
 	return errors.Join(errs...)
 }
 
-// Lock makes this process the one that works on the home, until Close or the
-// process's end. It returns [ErrLocked] if another one is.
+// Lock makes this process the one that runs the bridge in the home, until Close or the end
+// of the process. It returns [ErrLocked] if another one does.
 func (h *Home) Lock() error {
 	if err := h.locks.lock(); err != nil {
 		return fmt.Errorf("lock home %s: %w", h.Dir, err)

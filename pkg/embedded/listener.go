@@ -17,7 +17,7 @@ import (
 	"fairbridge/pkg/ingest"
 )
 
-// An HTTP API's quotas, which cannot be changed.
+// Fixed quotas of an HTTP API. See
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 const (
 	maxRequestHead     = 10240 // request line and headers
@@ -26,52 +26,51 @@ const (
 
 // HTTPHandler answers one request of an HTTP API, payload format 2.0.
 type HTTPHandler interface {
-	// Handle answers a request. What it does not answer well is answered as API
+	// Handle answers a request. An error, or an invalid response, is answered as API
 	// Gateway does.
 	Handle(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
-	// Admit judges a request before a byte of its body is read, and returns
-	// false with the answer to one that it refuses.
+	// Admit checks a request before any of its body is read. If it returns false, the
+	// request is refused with that answer.
 	Admit(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, bool)
 }
 
-// ListenerConfig is what a [Listener] is made of. Only Handler is required.
+// ListenerConfig configures a [Listener]. Only Handler is required.
 type ListenerConfig struct {
 	Handler HTTPHandler
 	// Function is the function's name, for its ARN in the context.
 	Function string
-	// Log gets one line a request, without the query string, since the token is
-	// in it. nil for none.
+	// Log receives one line for each request, without the query string, which contains the
+	// token. nil for none.
 	Log *slog.Logger
-	// Timeout is what the handler is given; 0 means API Gateway's 30 s.
+	// Timeout is the handler's timeout; the default is API Gateway's 30 s.
 	Timeout time.Duration
-	// Bodies is how many bodies of [ingest.MaxPayloadBytes] may be in memory at
-	// once; shorter ones count by their length. A request beyond that waits for
-	// up to 5 s, unread, and is then answered 503. 0 means [DefaultBodies].
+	// Bodies is how many bodies of [ingest.MaxPayloadBytes] may be in memory at once;
+	// shorter ones count by their length. A further request waits for up to 5 s, unread,
+	// and is then answered 503. The default is [DefaultBodies].
 	Bodies int
-	// Refused is told of each request that the listener itself answers 4xx or
-	// 5xx, from many goroutines. It must not block. nil for nobody.
+	// Refused is called for each request that the listener itself answers 4xx or 5xx, from
+	// several goroutines. It must not block. May be nil.
 	Refused func(ingest.Refusal)
-	// Ready returns why no webhook can be accepted at the moment, for /readyz.
-	// nil means that one always can.
+	// Ready returns why no webhook can be accepted at the moment, for /readyz. If nil, the
+	// listener is always ready.
 	Ready func(context.Context) error
 }
 
-// Listener plays an HTTP API of API Gateway with one Lambda integration, payload
-// format 2.0: it turns each request into an event and the handler's response
-// into an answer. What the handler does not answer well is answered as API
-// Gateway does: 500 for an error, a panic or a response that makes no sense, 503
-// after 30 s; 431 for a head beyond its quota. Other than there, a body is read
-// only once the handler has admitted the request, and only as far as to see that
-// it is longer than [ingest.MaxPayloadBytes].
+// Listener emulates an HTTP API of API Gateway with one Lambda integration, payload format
+// 2.0: it turns each request into an event and the handler's response into an answer.
+// Faults of the handler are answered as API Gateway does: 500 for an error, a panic or an
+// invalid response, 503 after 30 s; 431 for a request head beyond its quota. Unlike there,
+// a body is read only after the handler has admitted the request, and only far enough to
+// see whether it is longer than [ingest.MaxPayloadBytes].
 //
-// As there, a caller that hangs up does not end the handler's context.
+// As there, the handler's context does not end when the caller hangs up.
 type Listener struct {
 	config ListenerConfig
 	bodies *bodyRoom
 	ready  *readiness
 }
 
-// NewListener makes a listener.
+// NewListener returns a listener.
 func NewListener(c ListenerConfig) (*Listener, error) {
 	if c.Handler == nil || c.Bodies < 0 {
 		return nil, errors.New("embedded: a listener needs a Handler, and Bodies of at least 0")
@@ -117,11 +116,11 @@ type exchange struct {
 	r        *http.Request
 	event    events.APIGatewayV2HTTPRequest
 
-	status int // that was answered
+	status int // the answer's
 	size   int // of the body, as far as it was read
 }
 
-// serve returns what went wrong on this side.
+// serve answers the request. An error is a fault of this side.
 func (e *exchange) serve() error {
 	l := e.listener
 	if headSize(e.r) > maxRequestHead {
@@ -153,16 +152,16 @@ func (e *exchange) serve() error {
 	}
 	body, err := io.ReadAll(io.LimitReader(e.r.Body, ingest.MaxPayloadBytes+1))
 	e.size = len(body)
-	if err != nil { // the caller broke off, or its time is over
+	if err != nil { // the caller broke off, or the time is over
 		done()
 		return e.refuse(http.StatusBadRequest, ingest.ReasonBodyCutOff)
 	}
-	if len(body) > ingest.MaxPayloadBytes { // the handler sees that it is too long
+	if len(body) > ingest.MaxPayloadBytes { // the handler reports that it is too long
 		e.leaveBody()
 	}
 	setBody(&e.event, e.r, body)
 	response, err := invoke(ctx, func() (events.APIGatewayV2HTTPResponse, error) {
-		defer done() // it may go on after its time is over, and still has the body
+		defer done() // after a timeout it may still run and hold the body
 		return l.config.Handler.Handle(ctx, e.event)
 	})
 	if err != nil {
@@ -171,8 +170,8 @@ func (e *exchange) serve() error {
 	return e.answer(response)
 }
 
-// leaveBody has the connection closed after the answer, so that nobody reads the
-// rest of the body.
+// leaveBody closes the connection after the answer, so that the rest of the body is not
+// read.
 func (e *exchange) leaveBody() {
 	if e.r.ContentLength != 0 {
 		e.w.Header().Set("Connection", "close")
@@ -181,8 +180,7 @@ func (e *exchange) leaveBody() {
 
 var errIntegrationTimeout = errors.New("the handler did not answer in time")
 
-// invoke calls the handler, and leaves it running when ctx ends before it
-// answers.
+// invoke calls the handler. If ctx ends first, it returns and leaves the handler running.
 func invoke[T any](ctx context.Context, handler func() (T, error)) (T, error) {
 	type result struct {
 		response T
@@ -201,7 +199,7 @@ func invoke[T any](ctx context.Context, handler func() (T, error)) (T, error) {
 	}
 }
 
-// fail answers for a handler that did not.
+// fail answers for a handler that failed.
 func (e *exchange) fail(err error) error {
 	e.leaveBody()
 	status := http.StatusInternalServerError
@@ -212,7 +210,7 @@ func (e *exchange) fail(err error) error {
 	return err
 }
 
-// refuse answers in API Gateway's own words, and tells of it.
+// refuse answers as API Gateway would, and reports it.
 func (e *exchange) refuse(status int, reason ingest.Reason) error {
 	e.status = status
 	if e.listener.config.Refused != nil {
@@ -221,11 +219,11 @@ func (e *exchange) refuse(status int, reason ingest.Reason) error {
 	}
 	e.w.Header().Set("Content-Type", "application/json")
 	e.w.WriteHeader(status)
-	_, _ = fmt.Fprintf(e.w, `{"message":%q}`, http.StatusText(status)) // the caller may be gone
+	_, _ = fmt.Fprintf(e.w, `{"message":%q}`, http.StatusText(status)) // the caller may have gone
 	return nil
 }
 
-// answer writes the handler's response, or fails if that makes no sense.
+// answer writes the handler's response, or fails if it is invalid.
 func (e *exchange) answer(response events.APIGatewayV2HTTPResponse) error {
 	if response.StatusCode < 200 || response.StatusCode > 599 {
 		return e.fail(fmt.Errorf("the handler's response has the status %d", response.StatusCode))
@@ -247,6 +245,6 @@ func (e *exchange) answer(response events.APIGatewayV2HTTPResponse) error {
 	}
 	e.status = response.StatusCode
 	e.w.WriteHeader(response.StatusCode)
-	_, _ = e.w.Write(body) // the caller may be gone, or there is no body with this status
+	_, _ = e.w.Write(body) // the caller may have gone, or this status has no body
 	return nil
 }

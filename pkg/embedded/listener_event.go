@@ -12,9 +12,9 @@ import (
 
 const defaultRoute = "$default"
 
-// request makes the event of a request, payload format 2.0, without its body.
-// The path is decoded and the query string is not, as in an HTTP API's events (captures of
-// live ones: https://github.com/middleapi/standard-server/pull/93).
+// request returns the event of a request, payload format 2.0, without its body. As in an
+// HTTP API's events, the path is decoded and the query string is not (captures of real
+// ones: https://github.com/middleapi/standard-server/pull/93). See
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func request(r *http.Request, id string, now time.Time) events.APIGatewayV2HTTPRequest {
 	source, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -46,7 +46,7 @@ func request(r *http.Request, id string, now time.Time) events.APIGatewayV2HTTPR
 	}
 }
 
-// setBody puts the body into the event of its request.
+// setBody sets the body of a request's event.
 func setBody(event *events.APIGatewayV2HTTPRequest, r *http.Request, body []byte) {
 	if len(body) > 0 && !isText(r.Header.Get("Content-Type")) {
 		event.Body, event.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true
@@ -55,8 +55,8 @@ func setBody(event *events.APIGatewayV2HTTPRequest, r *http.Request, body []byte
 	}
 }
 
-// headers returns the headers under lower-case names, the values of several of
-// one name joined, and the cookies, which an event has apart from them.
+// headers returns the headers with lower-case names, repeated ones joined, and the cookies,
+// which an event has separately.
 func headers(r *http.Request, source string) (headers map[string]string, cookies []string) {
 	headers = map[string]string{"host": r.Host}
 	for name, values := range r.Header {
@@ -94,8 +94,8 @@ func joined(values map[string][]string) map[string]string {
 	return all
 }
 
-// isText reports whether an HTTP API hands a body of this type over as it is;
-// all others, and those without a type, it encodes. Measured on AWS:
+// isText reports whether an HTTP API passes a body of this type on unchanged. It encodes
+// all others, and those without a type. Measured on AWS:
 // https://github.com/ministackorg/ministack/pull/766
 func isText(contentType string) bool {
 	mediaType, _, _ := strings.Cut(contentType, ";")
@@ -107,7 +107,7 @@ func isText(contentType string) bool {
 	}
 }
 
-// headSize is the number of bytes of the request line and the headers.
+// headSize returns the size of the request line and the headers in bytes.
 func headSize(r *http.Request) int {
 	size := len(r.Method) + 1 + len(r.RequestURI) + 1 + len(r.Proto) + 2
 	size += len("Host: ") + len(r.Host) + 2

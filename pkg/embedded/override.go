@@ -10,23 +10,22 @@ import (
 	"strings"
 )
 
-// overridable is the path below which what the process was given takes precedence.
-// No other name may reach into the environment.
+// overridable is the path of the parameters that the environment can override. No other
+// name may be read from the environment.
 const overridable = "/fairbridge/"
 
-// Override is a value that stands before the stored one of a parameter.
+// Override is a value that takes precedence over a stored parameter.
 type Override struct {
 	Value string
-	// Variable is the environment variable that it is from, else Credential the
-	// file in systemd's $CREDENTIALS_DIRECTORY. Both are "" if there is no value.
+	// Variable is its environment variable, Credential its file in systemd's
+	// $CREDENTIALS_DIRECTORY; only one is set. Both are "" if there is no value.
 	Variable, Credential string
 }
 
-// OverrideOf looks for what stands before a stored parameter below /fairbridge/. For
-// /fairbridge/centercode-api-key that is the environment variable
-// FAIRBRIDGE_CENTERCODE_API_KEY, or the credential fairbridge.centercode-api-key of
-// systemd; an empty one counts as not set. getenv is os.Getenv, or what stands for it
-// in a test.
+// OverrideOf returns the override of a stored parameter below /fairbridge/. For
+// /fairbridge/centercode-api-key it is the environment variable
+// FAIRBRIDGE_CENTERCODE_API_KEY, or systemd's credential fairbridge.centercode-api-key; an
+// empty one counts as not set. getenv is os.Getenv, or a substitute in a test. See
 // https://systemd.io/CREDENTIALS/
 func OverrideOf(parameter string, getenv func(string) string) (Override, error) {
 	name, below := strings.CutPrefix(parameter, overridable)
@@ -49,8 +48,8 @@ func OverrideOf(parameter string, getenv func(string) string) (Override, error) 
 	return Override{Value: value, Credential: credential}, nil
 }
 
-// readCredential returns "" for a file that is not there. The line end that an
-// editor leaves is no part of a secret.
+// readCredential returns "" for a missing file. A trailing newline, which editors add, is
+// not part of the secret.
 func readCredential(file string) (string, error) {
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -21,70 +21,69 @@ import (
 )
 
 const (
-	// receivePause follows a receive that failed.
+	// receivePause follows a failed receive.
 	receivePause = time.Second
-	// defaultGrace and handBackTime together stay below the 10 s in which
-	// `fairbridge run` is to end.
+	// defaultGrace and handBackTime together stay below the 10 s in which `fairbridge run`
+	// has to stop.
 	defaultGrace = 6 * time.Second
 	handBackTime = 3 * time.Second
 )
 
-// ErrStopping is the cause (context.Cause) with which the contexts of
-// invocations end when the poller's grace is over.
+// ErrStopping is the cause (context.Cause) with which invocations' contexts end when the
+// poller's grace period is over.
 var ErrStopping = errors.New("the poller is stopping")
 
-// EventSource is what a [Poller] needs of the queue. *SQS satisfies it.
+// EventSource is the part of the queue that a [Poller] uses. *SQS implements it.
 type EventSource interface {
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
 	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
-	// HandBack is told of the messages that nobody works on any more, though
-	// they were not deleted.
+	// HandBack is called for messages that nobody works on any more although they were not
+	// deleted.
 	HandBack(ctx context.Context, queueURL string, receiptHandles ...string) error
 }
 
-// Poller plays Lambda's event source mapping: it receives messages, invokes the
-// handler with them, deletes those that it did not name as failed, and leaves
-// the others in the queue, hidden for as long as the handler or the queue's
-// visibility timeout has it.
+// Poller emulates Lambda's event source mapping: it receives messages, invokes the handler
+// with them, and deletes those that the handler did not report as failed. The others stay
+// in the queue, hidden until the visibility timeout that the handler or the queue has set.
 type Poller struct {
 	SQS      EventSource
 	QueueURL string
-	Function string // the function's name, for its ARN in the context and for the log
-	// BatchSize is the largest number of messages in an invocation, 1 to 10.
+	Function string // the function's name, for its ARN and the log
+	// BatchSize is the maximum number of messages in an invocation, 1 to 10.
 	BatchSize int
-	// MaximumConcurrency is the largest number of invocations at a time, at
-	// least 1. No more messages are received than they can take.
+	// MaximumConcurrency is the maximum number of concurrent invocations, at least 1. No
+	// more messages are received than they can process.
 	MaximumConcurrency int
-	// Timeout is the function's: the deadline of an invocation's context. Unlike
-	// Lambda's, a handler that overruns it is not killed: it keeps its place,
-	// and its answer counts when it comes.
+	// Timeout is the function's timeout: the deadline of an invocation's context. Unlike
+	// Lambda, the poller does not kill a handler that overruns: it keeps its slot, and its
+	// result counts when it comes.
 	Timeout time.Duration
 	Handler func(context.Context, events.SQSEvent) (events.SQSEventResponse, error)
 
-	// Grace is how long invocations may go on after Run's context has ended.
-	// 0 means 6 s.
+	// Grace is how long invocations may continue after Run's context has ended. The default
+	// is 6 s.
 	Grace time.Duration
-	Log   *slog.Logger     // for what goes wrong here; nil for none
+	Log   *slog.Logger     // for problems in the poller; nil for none
 	Done  func(Invocation) // called after each invocation and its deletes; may be nil
 }
 
-// Invocation is what became of a batch.
+// Invocation is the result of a batch.
 type Invocation struct {
 	RequestID string
 	Records   int
 	Failed    int   // those that stay in the queue
-	Err       error // what failed the batch as a whole, else nil
+	Err       error // an error of the batch as a whole, otherwise nil
 	Took      time.Duration
 }
 
-// Run polls until ctx ends. Then it receives no more and waits for the
-// invocations in hand: their deadline moves to Grace from then, at which their
-// contexts end (cause [ErrStopping]); 3 s later Run returns in any case, with an
-// error if some have not returned.
+// Run polls until ctx ends. Then it receives no more and waits for the running invocations:
+// their deadline moves to Grace from then, at which their contexts end (cause
+// [ErrStopping]); 3 s later Run returns in any case, with an error if some have not
+// returned.
 //
-// To see the deadline move, ask the context that the handler was given, or one
-// derived from it without a deadline of its own.
+// The moving deadline is visible only through the context that was passed to the handler,
+// or one derived from it without a deadline of its own.
 func (p *Poller) Run(ctx context.Context) error {
 	r, err := p.start(ctx)
 	if ctx.Err() != nil {
@@ -100,8 +99,8 @@ func (p *Poller) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			continue
 		}
-		// Messages that were received must not be dropped, though ctx may have
-		// ended: nobody else would get them before their visibility timeout.
+		// Received messages must not be dropped even if ctx has ended: nobody else would
+		// get them before their visibility timeout.
 		messages := r.receive(ctx)
 		if len(messages) == 0 {
 			<-slots
@@ -115,13 +114,13 @@ func (p *Poller) Run(ctx context.Context) error {
 	return r.drain()
 }
 
-// run is one Run.
+// run is the state of one Run.
 type run struct {
 	Poller
 	arn, region string
 	invocations sync.WaitGroup
 
-	base   context.Context         // of all invocations; outlives Run's
+	base   context.Context         // for all invocations; outlives Run's
 	cancel context.CancelCauseFunc // ends base
 	stopAt atomic.Pointer[time.Time]
 }
@@ -158,8 +157,8 @@ func (p *Poller) start(ctx context.Context) (*run, error) {
 	return r, nil
 }
 
-// receive returns no messages when there are none, when ctx has ended, or,
-// after a pause, when the queue cannot be read.
+// receive returns no messages if there are none, if ctx has ended, or, after a pause, if
+// the queue cannot be read.
 func (r *run) receive(ctx context.Context) []types.Message {
 	out, err := r.SQS.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl:                    &r.QueueURL,
@@ -173,12 +172,12 @@ func (r *run) receive(ctx context.Context) []types.Message {
 	}
 	if ctx.Err() == nil {
 		r.Log.Error("messages could not be received", "function", r.Function, "err", err)
-		_ = sleep.For(ctx, receivePause) // the caller looks whether ctx has ended
+		_ = sleep.For(ctx, receivePause) // the caller checks whether ctx has ended
 	}
 	return nil
 }
 
-// drain waits for the invocations in hand.
+// drain waits for the running invocations.
 func (r *run) drain() error {
 	defer r.cancel(nil)
 	stopAt := time.Now().Add(r.Grace)
@@ -202,14 +201,14 @@ func (r *run) drain() error {
 	}
 }
 
-// invocationContext is the context of an invocation. Its deadline moves nearer
-// when the poller stops.
+// invocationContext is the context of an invocation. Its deadline moves closer when the
+// poller stops.
 type invocationContext struct {
 	context.Context
 	stopAt *atomic.Pointer[time.Time]
 }
 
-// Deadline returns the function's timeout, or the end of the grace if that is
+// Deadline returns the function's timeout, or the end of the grace period if that is
 // earlier.
 func (c invocationContext) Deadline() (time.Time, bool) {
 	deadline, ok := c.Context.Deadline()
@@ -219,8 +218,8 @@ func (c invocationContext) Deadline() (time.Time, bool) {
 	return deadline, ok
 }
 
-// invoke calls the handler with a batch and does with the messages what its
-// answer says.
+// invoke calls the handler with a batch, and deletes or keeps the messages according to its
+// response.
 func (r *run) invoke(messages []types.Message) {
 	start := time.Now()
 	i := Invocation{RequestID: newID(), Records: len(messages)}
@@ -249,7 +248,7 @@ func (r *run) invoke(messages []types.Message) {
 		}
 		log.Error("an invocation failed as a whole; its messages stay in the queue", "err", i.Err)
 	}
-	// What was done is deleted even if the poller is to stop by now.
+	// Finished messages are deleted even if the poller has to stop now.
 	ctx = context.WithoutCancel(ctx)
 	r.delete(ctx, done)
 	r.handBack(ctx, left)
@@ -258,7 +257,7 @@ func (r *run) invoke(messages []types.Message) {
 	}
 }
 
-// outcome calls the handler and reads its answer.
+// outcome calls the handler and evaluates its response.
 func (r *run) outcome(ctx context.Context, event events.SQSEvent) (failed map[string]bool, err error) {
 	response, err := call(ctx, r.Handler, event)
 	if err != nil {
@@ -267,7 +266,7 @@ func (r *run) outcome(ctx context.Context, event events.SQSEvent) (failed map[st
 	return failures(event, response)
 }
 
-// panicError is a handler's panic, which fails the invocation and nothing else.
+// panicError is a handler's panic. It fails the invocation and nothing else.
 type panicError struct {
 	value any
 	stack []byte

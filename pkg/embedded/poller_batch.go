@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// deleteAttempts, with pauses from 10 ms doubling, take about 1.3 s. A
-	// message that cannot be deleted even then comes again; the ledger knows it.
+	// deleteAttempts, with delays from 10 ms that double, take about 1.3 s. A message that
+	// still cannot be deleted comes again, and the ledger recognises it.
 	deleteAttempts   = 8
 	firstDeletePause = 10 * time.Millisecond
 )
 
-// event is what Lambda makes of received messages.
+// event returns received messages as Lambda's event.
 func (r *run) event(messages []types.Message) events.SQSEvent {
 	event := events.SQSEvent{Records: make([]events.SQSMessage, len(messages))}
 	for i, m := range messages {
@@ -47,9 +47,9 @@ func (r *run) event(messages []types.Message) events.SQSEvent {
 	return event
 }
 
-// failures returns the ids of the messages that the response names as failed.
-// No list, or an empty one, means that all went well. An empty id, or one that
-// is not in the batch, makes the response worthless: all have failed.
+// failures returns the ids of the messages that the response reports as failed. No list, or
+// an empty one, means that all succeeded. With an empty id, or one that is not in the
+// batch, all have failed. See
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 func failures(event events.SQSEvent, response events.SQSEventResponse) (map[string]bool, error) {
 	inBatch := make(map[string]bool, len(event.Records))
@@ -66,8 +66,7 @@ func failures(event events.SQSEvent, response events.SQSEventResponse) (map[stri
 	return failed, nil
 }
 
-// delete deletes the messages and tries again with those that the queue did not
-// confirm.
+// delete deletes the messages, and retries those that the queue did not confirm.
 func (r *run) delete(ctx context.Context, messages []types.Message) {
 	pause := firstDeletePause
 	var err error
@@ -85,7 +84,7 @@ func (r *run) delete(ctx context.Context, messages []types.Message) {
 	}
 }
 
-// deleteOnce returns the messages of which the delete is not confirmed.
+// deleteOnce returns the messages whose deletion is not confirmed.
 func (r *run) deleteOnce(ctx context.Context, messages []types.Message) (left []types.Message, err error) {
 	entries := make([]types.DeleteMessageBatchRequestEntry, len(messages))
 	for i, m := range messages {
@@ -119,7 +118,7 @@ func (r *run) handBack(ctx context.Context, messages []types.Message) {
 		handles[i] = aws.ToString(m.ReceiptHandle)
 	}
 	if err := r.SQS.HandBack(ctx, r.QueueURL, handles...); err != nil {
-		// No harm: after a restart they come a little early.
+		// This does no harm: after a restart they come a little early.
 		r.Log.Warn("messages could not be handed back", "function", r.Function, "messages", len(messages), "err", err)
 	}
 }

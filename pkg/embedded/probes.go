@@ -9,17 +9,17 @@ import (
 	"fairbridge/pkg/version"
 )
 
-// The paths that tell whoever watches the process how it is.
+// The paths for monitoring.
 const (
-	healthPath = "/healthz" // it lives
+	healthPath = "/healthz" // the process is alive
 	readyPath  = "/readyz"  // it accepts webhooks
 )
 
 const (
-	// readyAge is how long an answer of /readyz holds: strangers may ask for it,
-	// and to find it out costs a write.
+	// readyAge is how long an answer of /readyz is reused: strangers may request it, and
+	// each check costs a write.
 	readyAge = time.Second
-	// readyTimeout is what a check may take.
+	// readyTimeout bounds a check.
 	readyTimeout = 5 * time.Second
 )
 
@@ -37,7 +37,7 @@ func (l *Listener) probe(w http.ResponseWriter, r *http.Request) bool {
 		text = "ok " + version.Product() + "\n"
 	default:
 		if err := l.ready.err(r.Context()); err != nil {
-			// Why is in the log of what failed, and nothing for strangers.
+			// The log of whatever failed has the reason; strangers must not see it.
 			status, text = http.StatusServiceUnavailable, "no webhook can be accepted at the moment\n"
 		}
 	}
@@ -45,12 +45,12 @@ func (l *Listener) probe(w http.ResponseWriter, r *http.Request) bool {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write([]byte(text)) // the caller may be gone
+		_, _ = w.Write([]byte(text)) // the caller may have gone
 	}
 	return true
 }
 
-// readiness remembers the last answer of a check for a moment.
+// readiness caches the last answer of a check for a moment.
 type readiness struct {
 	check func(context.Context) error // nil: always ready
 
@@ -68,7 +68,7 @@ func (r *readiness) err(ctx context.Context) error {
 	if !r.at.IsZero() && time.Since(r.at) < readyAge {
 		return r.last
 	}
-	// One caller that hangs up must not decide for the others.
+	// A caller that hangs up must not decide for the others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
 	defer cancel()
 	r.last = r.check(ctx)

@@ -15,29 +15,29 @@ import (
 )
 
 const (
-	// keptRefusals is how many refusals are remembered of strangers, and how many
-	// of others: whoever tries out paths does not push out what may be TestFairy's.
+	// keptRefusals is how many refusals of strangers are kept, and how many others, so that
+	// somebody who tries paths does not displace what may be TestFairy's.
 	keptRefusals = ingest.RefusedKept
-	// refusalRetry is how long to wait after a write that failed.
+	// refusalRetry is the pause after a failed write.
 	refusalRetry = time.Second
-	// lastRefusals is what the last write has when the bridge ends.
+	// lastRefusals is the time for the last write when the bridge ends.
 	lastRefusals = 2 * time.Second
 )
 
-// Refusals remembers the webhooks that were refused: the last ones, and how many
-// there have been for each reason.
+// Refusals records refused webhooks: the last ones, and how many there were for each
+// reason.
 //
-// Anybody can be refused, so it does not write for each: one write is on its way
-// at a time, with all that came while the one before it was. Those that could not be
-// written, since the disk is full, are as soon as another webhook is accepted, or a
-// second later. A crash takes along what is not written; the log has it.
+// Anybody can be refused, so there is not one write for each: only one write runs at a
+// time, with everything that came during the previous one. Those that could not be written,
+// because the disk is full, are written with the next accepted webhook, or a second later.
+// A crash loses what is not written; the log has it.
 type Refusals struct {
 	db   *sqlitedb.DB
 	now  func() time.Time
-	wake chan struct{} // holds one: there is something to write
+	wake chan struct{} // buffered: there is something to write
 
 	mu     sync.Mutex
-	last   []ingest.Refusal // not written yet, at most keptRefusals of each sort
+	last   []ingest.Refusal // not written yet, at most keptRefusals of each kind
 	counts map[refusalKind]ingest.RefusalCount
 }
 
@@ -50,7 +50,7 @@ func newRefusals(db *sqlitedb.DB, now func() time.Time) *Refusals {
 	return &Refusals{db: db, now: now, wake: make(chan struct{}, 1), counts: map[refusalKind]ingest.RefusalCount{}}
 }
 
-// Add remembers a refusal. It does not block; [Refusals.Run] writes it.
+// Add records a refusal. It does not block; [Refusals.Run] writes it.
 func (r *Refusals) Add(refusal ingest.Refusal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -59,7 +59,7 @@ func (r *Refusals) Add(refusal ingest.Refusal) {
 	r.ring()
 }
 
-// again has what could not be written tried once more.
+// again retries what could not be written.
 func (r *Refusals) again() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,8 +75,8 @@ func (r *Refusals) ring() {
 	}
 }
 
-// keep appends to the last refusals, and drops the oldest of the same sort if
-// there are too many.
+// keep appends to the last refusals, and drops the oldest of the same kind if there are too
+// many.
 func (r *Refusals) keep(refusal ingest.Refusal) {
 	r.last = append(r.last, refusal)
 	same, oldest := 0, -1
@@ -103,8 +103,8 @@ func (r *Refusals) count(more ingest.RefusalCount) {
 	r.counts[kind] = c
 }
 
-// Reporting returns a reporter that remembers the refusals among the outcomes,
-// and passes all of them on.
+// Reporting returns a reporter that records the refusals among the outcomes, and passes all
+// outcomes on.
 func (r *Refusals) Reporting(next ingest.Reporter) ingest.Reporter { return reporting{r, next} }
 
 type reporting struct {
@@ -117,13 +117,13 @@ func (r reporting) Report(ctx context.Context, o ingest.Outcome) {
 	if refusal, ok := o.Refusal(r.refusals.now()); ok {
 		r.refusals.Add(refusal)
 	} else if o.Result == ingest.Accepted {
-		r.refusals.again() // it was written, so the disk has room
+		r.refusals.again() // the webhook was written, so the disk has room
 	}
 	r.next.Report(ctx, o)
 }
 
-// Run writes what is added until ctx ends, and then what is left. log gets the
-// writes that failed, once in a row.
+// Run writes what is added until ctx ends, and then the rest. log receives failed writes,
+// once in a row.
 func (r *Refusals) Run(ctx context.Context, log *slog.Logger) error {
 	failed := false
 	for {
@@ -148,7 +148,7 @@ func (r *Refusals) Run(ctx context.Context, log *slog.Logger) error {
 	}
 }
 
-// write writes what has been added, and puts it back if that fails.
+// write writes what was added, and puts it back if that fails.
 func (r *Refusals) write(ctx context.Context) error {
 	r.mu.Lock()
 	last, counts := r.last, r.counts
@@ -208,9 +208,8 @@ func insertRefusal(tx *sqlitedb.Tx, r ingest.Refusal) error {
 	return err
 }
 
-// Refused returns the last hundred refusals that were written, the latest first,
-// and the counts of all. Strangers' are among them only as far as others leave
-// room.
+// Refused returns the last hundred refusals that were written, the latest first, and the
+// counts of all. Strangers' are included only as far as the others leave room.
 func (r *Refusals) Refused(ctx context.Context) (ingest.Refused, error) {
 	var all ingest.Refused
 	last, err := r.db.Read().QueryContext(ctx, "SELECT at, status, reason, bytes, fields FROM refusals ORDER BY strange, seq DESC LIMIT ?", keptRefusals)
@@ -262,7 +261,7 @@ func (r *Refusals) readCounts(ctx context.Context) (counts []ingest.RefusalCount
 	return counts, rows.Err()
 }
 
-// Ready returns why the home cannot take a webhook at the moment: it writes.
+// Ready returns why the home cannot accept a webhook at the moment. It tries a write.
 func (h *Home) Ready(ctx context.Context) error {
 	return h.DB.Write(ctx, func(tx *sqlitedb.Tx) error {
 		_, err := tx.Exec("INSERT OR REPLACE INTO readiness (id, at) VALUES (1, ?)", time.Now().UnixMilli())

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// newcomer is how long a stop waits for the request of a connection that was
-// accepted and has sent none, as [http.Server.Shutdown] would.
+// newcomer is how long a stop waits for the request of a new connection that has sent none
+// yet, as [http.Server.Shutdown] would.
 const newcomer = 5 * time.Second
 
-// Serve answers what comes in on l until ctx ends, then answers what was accepted
-// before, which takes grace at the most. [http.Server.Shutdown] alone hangs up on
-// requests whose head it reads after its call, and TestFairy does not send them again.
+// Serve serves l until ctx ends, then answers the requests that were accepted before, for
+// at most grace. [http.Server.Shutdown] alone would close connections whose request head it
+// reads after its call, and TestFairy does not send them again.
 func Serve(ctx context.Context, s *http.Server, l net.Listener, grace time.Duration) error {
 	busy := busyConnections{all: map[net.Conn]bool{}, none: make(chan struct{}, 1)}
 	s.ConnState = busy.note
@@ -25,8 +25,8 @@ func Serve(ctx context.Context, s *http.Server, l net.Listener, grace time.Durat
 		return err
 	case <-ctx.Done():
 	}
-	_ = l.Close() // what is not accepted yet stays with whoever else has the socket
-	<-ended       // of the closed listener
+	_ = l.Close() // what is not accepted yet stays with other holders of the socket
+	<-ended       // with the listener's error
 	s.SetKeepAlivesEnabled(false)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
@@ -34,11 +34,11 @@ func Serve(ctx context.Context, s *http.Server, l net.Listener, grace time.Durat
 	return s.Shutdown(stop)
 }
 
-// busyConnections are those that have, or are about to send, a request.
+// busyConnections are those that have a request, or are about to send one.
 type busyConnections struct {
 	mu   sync.Mutex
 	all  map[net.Conn]bool
-	none chan struct{} // told when there is none any more
+	none chan struct{} // signalled when there are none left
 }
 
 // note is an http.Server's ConnState.
@@ -58,7 +58,7 @@ func (b *busyConnections) note(c net.Conn, state http.ConnState) {
 	}
 }
 
-// wait waits until there is none, ctx ends, or most is over.
+// wait waits until there are none, ctx ends, or most has passed.
 func (b *busyConnections) wait(ctx context.Context, most time.Duration) {
 	timer := time.NewTimer(most)
 	defer timer.Stop()

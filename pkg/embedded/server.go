@@ -9,27 +9,26 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// DefaultConnections is how many connections are held at once. It leaves enough
-// of the usual 1,024 file descriptors for the database and for what the worker
-// sends.
+// DefaultConnections is the maximum number of concurrent connections. It leaves enough of
+// the usual 1,024 file descriptors for the database and for the worker's requests.
 const DefaultConnections = 512
 
-// What a connection may take. docs/operations.md tells what happens at each.
+// Limits of a connection. docs/operations.md says what happens at each.
 const (
 	headTimeout = 10 * time.Second
-	// readTimeout is for head and body: a sender may need as long.
+	// readTimeout is for head and body, for slow senders.
 	readTimeout = time.Minute
-	// writeTimeout is for all that follows the head: the body, the wait for its
-	// turn, the handler's 30 s, and the answer.
+	// writeTimeout is for everything after the head: the body, waiting for room, the
+	// handler's 30 s, and the answer.
 	writeTimeout = 2 * time.Minute
 )
 
-// DefaultIdle is how long a connection is kept that asks for nothing.
+// DefaultIdle is how long an idle connection is kept.
 const DefaultIdle = time.Minute
 
-// NewServer is the HTTP server for a listener: it bounds what a connection may
-// take without a token, and keeps it for [DefaultIdle] without a request. log gets
-// what is wrong with connections; nil for none.
+// NewServer returns the HTTP server for a listener: it limits what a connection can use
+// without a token, and keeps an idle one for [DefaultIdle]. log receives problems of
+// connections; nil for none.
 func NewServer(l *Listener, log *slog.Logger) *http.Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -45,8 +44,8 @@ func NewServer(l *Listener, log *slog.Logger) *http.Server {
 	}
 }
 
-// LimitConnections holds at most n connections of a listener at once; 0 means
-// [DefaultConnections]. Those beyond wait, not yet accepted, in the kernel.
+// LimitConnections limits a listener to n concurrent connections; 0 means
+// [DefaultConnections]. Further ones wait in the kernel, not yet accepted.
 func LimitConnections(l net.Listener, n int) net.Listener {
 	if n == 0 {
 		n = DefaultConnections

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// Region and AccountID stand where AWS's own would, in ARNs and in events.
+	// Region and AccountID take the place of AWS's own in ARNs and events.
 	Region    = "embedded"
 	AccountID = "000000000000"
 
@@ -24,45 +24,43 @@ const (
 	queueARNPrefix = "arn:aws:sqs:" + Region + ":" + AccountID + ":"
 )
 
-// SQS answers SQS's calls from the SQLite file, with the semantics of standard
-// queues: what SendMessage has answered is on disk; a message is delivered at
-// least once, about in the order of sending; one that was received too often
-// moves to the dead-letter queue. It is safe for concurrent use, also by
-// several processes on one file.
+// SQS implements SQS's calls with the SQLite file, with the semantics of standard queues: a
+// message is on disk when SendMessage returns; it is delivered at least once, roughly in
+// the order of sending; after too many receives it moves to the dead-letter queue. It is
+// safe for concurrent use, by several processes on one file as well.
 //
-// The calls have the SDK's signatures and its errors: one of the types of
-// service/sqs/types where there is one, else a smithy.APIError with SQS's code.
+// The calls have the SDK's signatures and errors: a type of service/sqs/types where there
+// is one, otherwise a smithy.APIError with SQS's code.
 //
 // Where SQS leaves a choice: only the last receipt handle of a message counts.
-// DeleteMessage with an older one succeeds and deletes nothing, which is what
-// SQS's reference says; ChangeMessageVisibility with one is a
-// types.ReceiptHandleIsInvalid, and on a message that is visible again or
-// gone a types.MessageNotInflight. Not there: FIFO queues, message groups,
-// trace headers, the in-flight limit of 120,000.
+// DeleteMessage with an older one succeeds and deletes nothing, as SQS's reference says;
+// ChangeMessageVisibility with one is a types.ReceiptHandleIsInvalid, and on a message that
+// is visible again or deleted a types.MessageNotInflight. Not supported: FIFO queues,
+// message groups, trace headers, the in-flight limit of 120,000.
 type SQS struct {
 	db    *sqlitedb.DB
 	now   func() time.Time
 	bells bells
 	clock clock
 
-	// Moved is told of each message that was received too often, once it is in the
-	// dead-letter queue. It is set before the first receive, or nil.
+	// Moved is called for each message that was received too often, once it is in the
+	// dead-letter queue. It must be set before the first receive; may be nil.
 	Moved func(deliveryID string, receives int64)
 
 	mu     sync.Mutex
 	queues map[string]queue // by name
 }
 
-// Queue is what [SQS.CreateQueue] needs to know.
+// Queue is the settings for [SQS.CreateQueue].
 type Queue struct {
 	Name              string        // 1 to 80 of A-Z a-z 0-9 - _
 	VisibilityTimeout time.Duration // 0 to 12 h
-	Retention         time.Duration // 1 min to 14 days, counted from when the message was first sent; 0: for ever
+	Retention         time.Duration // 1 min to 14 days after the message was first sent; 0: for ever
 	MaxReceiveCount   int           // receives after which a message moves to DeadLetterQueue
-	DeadLetterQueue   string        // the name of a queue that exists, or "" for no redrive
+	DeadLetterQueue   string        // name of an existing queue, or "" for no redrive
 }
 
-// queue is a row of the table of queues.
+// queue is a row of the queues table.
 type queue struct {
 	id              int64
 	name            string
@@ -75,8 +73,8 @@ type queue struct {
 	modifiedAt      int64
 }
 
-// cutoff is when a message must have been sent at the latest to be past its
-// retention now, in milliseconds since 1970.
+// cutoff returns the sent time up to which messages are past their retention period, in
+// milliseconds since 1970.
 func (q queue) cutoff(now time.Time) int64 {
 	if q.retention == 0 {
 		return math.MinInt64
@@ -87,16 +85,16 @@ func (q queue) cutoff(now time.Time) int64 {
 func (q queue) url() string { return queueURLPrefix + q.name }
 func (q queue) arn() string { return queueARNPrefix + q.name }
 
-// SQSConfig is what queues are made of.
+// SQSConfig configures [NewSQS].
 type SQSConfig struct {
 	// DB holds the queues.
 	DB *sqlitedb.DB
-	// Now is the clock of timestamps, visibility and retention; a long poll waits in
-	// real time. nil is [time.Now].
+	// Now is the clock for timestamps, visibility and retention; the default is [time.Now].
+	// A long poll waits in real time.
 	Now func() time.Time
 }
 
-// NewSQS returns the queues that are in a database.
+// NewSQS returns the queues in a database.
 func NewSQS(c SQSConfig) (*SQS, error) {
 	if c.DB == nil {
 		return nil, errNoDatabase
@@ -109,8 +107,8 @@ func NewSQS(c SQSConfig) (*SQS, error) {
 
 var errNoDatabase = errors.New("there is no database")
 
-// CreateQueue creates a queue, or gives the one of that name these settings,
-// and returns its URL.
+// CreateQueue creates a queue, or changes the settings of an existing one, and returns its
+// URL.
 func (s *SQS) CreateQueue(ctx context.Context, settings Queue) (url string, err error) {
 	if err := settings.check(); err != nil {
 		return "", fmt.Errorf("create queue %q: %w", settings.Name, err)
@@ -141,7 +139,7 @@ func (s *SQS) CreateQueue(ctx context.Context, settings Queue) (url string, err 
 		return "", fmt.Errorf("create queue %q: %w", settings.Name, err)
 	}
 	s.mu.Lock()
-	delete(s.queues, settings.Name) // to be read afresh
+	delete(s.queues, settings.Name) // to be read again
 	s.mu.Unlock()
 	return queueURLPrefix + settings.Name, nil
 }
@@ -162,15 +160,15 @@ func (q Queue) check() error {
 	return nil
 }
 
-// validName holds for queue names and for the ids of batch entries.
+// validName applies to queue names and to the ids of batch entries.
 func validName(name string) bool {
 	return name != "" && len(name) <= 80 && strings.IndexFunc(name, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
 	}) < 0
 }
 
-// queue finds the queue with the given URL. Settings that another process
-// changes meanwhile are not seen: both come from the same program.
+// queue finds the queue with that URL. It does not see settings that another process
+// changes later: both run the same program.
 func (s *SQS) queue(ctx context.Context, url *string) (queue, error) {
 	name, ok := strings.CutPrefix(aws.ToString(url), queueURLPrefix)
 	if !ok {

@@ -9,24 +9,24 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// leap is how far wall clock and monotonic clock must part at least, within one
-// look, for the wall clock to have been set.
+// leap is how far the wall clock and the monotonic clock must diverge between two looks for
+// the wall clock to count as changed.
 const leap = 2 * time.Second
 
-// clock notices that the wall clock was set, by the monotonic one, which is not.
+// clock detects changes of the wall clock by comparing it with the monotonic clock.
 type clock struct {
 	mu   sync.Mutex
 	on   bool
 	last time.Time
-	// passed is how much time really went by between two readings; nil asks the
-	// monotonic clock, which is in the readings of time.Now.
+	// passed returns the real time between two readings. With nil, the monotonic clock,
+	// which is part of the readings of time.Now, decides.
 	passed func(from, to time.Time) time.Duration
 }
 
-// jump is that the wall clock was set.
+// jump is a change of the wall clock.
 type jump struct {
 	by time.Duration
-	// last was the last look before it, really so long ago.
+	// last is the last look before it, and passed the real time since.
 	last   time.Time
 	passed time.Duration
 }
@@ -46,17 +46,17 @@ func (c *clock) look(now time.Time) (j jump, jumped bool) {
 	return j, j.by.Abs() >= leap
 }
 
-// back has the next look find a jump once more.
+// back makes the next look find a jump again.
 func (c *clock) back(to time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last = to
 }
 
-// KeepWaits has every message wait as long as it was told to, also if the clock
-// is set meanwhile. It is for the one process that works on the queues: others
-// would move the waits a second time. It first shortens waits that are longer than
-// they were set, as after a clock that was set while nobody worked here.
+// KeepWaits makes every message wait for its set delay, even if the clock is changed
+// meanwhile. Only the one process that runs the bridge may call it: others would move the
+// delays again. First, it shortens delays that are longer than they were set, as after a
+// clock change while no bridge ran.
 func (s *SQS) KeepWaits(ctx context.Context) error {
 	begin := s.now()
 	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
@@ -72,17 +72,16 @@ func (s *SQS) KeepWaits(ctx context.Context) error {
 	return nil
 }
 
-// keepWaits moves the waits by what the clock was set since the last look: what
-// was hidden then is hidden for the rest of its time, and what was due is due, though
-// its time is to come once more. What was told to wait after that knows the clock as
-// it is; of that, a clock that was set back can make visible early what was hidden
-// between the setting and this look, as SQS may too.
+// keepWaits moves delays by the clock's change since the last look: what was hidden stays
+// hidden for the rest of its time, and what was due stays due even if its time is in the
+// future again. Delays that were set after the change use the new clock. Of those, a clock
+// that was set back can make some visible early, as SQS may too.
 func (s *SQS) keepWaits(ctx context.Context) error {
 	j, jumped := s.clock.look(s.now())
 	if !jumped {
 		return nil
 	}
-	before := j.last.Add(j.passed) // now, on the clock as it was
+	before := j.last.Add(j.passed) // now, by the previous clock
 	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		_, err := tx.Exec(`UPDATE messages SET visible_at = visible_at + ?1, received_at = received_at + ?1
 			WHERE visible_at > ?2 AND visible_at - wait_ms <= ?3`,

@@ -19,11 +19,11 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// maxVisibility is SQS's limit, counted from when the message was received, so
-// that repeated extensions do not get beyond it either.
+// maxVisibility is SQS's limit, counted from the receive, so that repeated extensions
+// cannot exceed it either.
 const maxVisibility = 12 * time.Hour
 
-// receipt is what a receipt handle says: which message, which receive of it.
+// receipt is the content of a receipt handle: the message, and which receive of it.
 type receipt struct {
 	seq   int64
 	nonce []byte
@@ -55,8 +55,8 @@ func errReceipt(message string) error {
 	return &types.ReceiptHandleIsInvalid{Message: aws.String(message)}
 }
 
-// each runs fn for every entry of a batch in one write. errs holds what fn said
-// of each entry, where that is an answer of SQS's; any other error ends it all.
+// each runs fn for every entry of a batch in one write. errs has fn's errors that are SQS's
+// answers to an entry; any other error ends the whole call.
 func (s *SQS) each(ctx context.Context, entries int, fn func(tx *sqlitedb.Tx, i int) error) (errs []error, err error) {
 	if err := s.keepWaits(ctx); err != nil {
 		return nil, err
@@ -83,8 +83,8 @@ func (s *SQS) one(ctx context.Context, fn func(tx *sqlitedb.Tx) error) error {
 	return errs[0]
 }
 
-// DeleteMessage succeeds also if the message is gone, or if it has been
-// received again since: then it stays.
+// DeleteMessage also succeeds if the message is gone, or if it has been received again:
+// then it stays.
 func (s *SQS) DeleteMessage(ctx context.Context, in *sqs.DeleteMessageInput, _ ...func(*sqs.Options)) (_ *sqs.DeleteMessageOutput, err error) {
 	defer operation("SQS", "DeleteMessage", &err)
 	q, err := s.queue(ctx, in.QueueUrl)

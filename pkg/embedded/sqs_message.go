@@ -1,7 +1,7 @@
 package embedded
 
 import (
-	"crypto/md5" // SQS's checksum; no secret rests on it
+	"crypto/md5" // SQS's checksum; not used for security
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -18,10 +18,10 @@ import (
 	envelope "fairbridge/pkg/queue"
 )
 
-// SQS's quotas, from the developer guide's page "message quotas".
+// SQS's quotas, from the page "message quotas" of the developer guide.
 const (
-	maxMessageBytes   = 1 << 20 // a message with its attributes, and a batch's sum
-	maxAttributes     = 10      // a message
+	maxMessageBytes   = 1 << 20 // of a message with its attributes, and of a batch
+	maxAttributes     = 10      // of a message
 	maxAttributeName  = 256     // bytes
 	maxBatchEntries   = 10
 	maxDelaySeconds   = 15 * 60
@@ -29,7 +29,7 @@ const (
 	maxReceiveAtATime = 10
 )
 
-// content is what a sender gives: it never changes.
+// content is what the sender provides. It never changes.
 type content struct {
 	body       string
 	attributes map[string]types.MessageAttributeValue
@@ -44,8 +44,8 @@ func (c content) size() int {
 	return n
 }
 
-// delivery is the delivery that a message is about, as all who read it have it: what
-// the ledger keeps as long as there is such a message.
+// delivery returns the id of the message's delivery. The ledger keeps its entry as long as
+// there is such a message.
 func (c content) delivery() string {
 	if id := aws.ToString(c.attributes["deliveryId"].StringValue); envelope.IsDeliveryID(id) {
 		return id
@@ -53,7 +53,7 @@ func (c content) delivery() string {
 	return envelope.DeliveryID(c.body)
 }
 
-// check returns SQS's error for what must not stand in a message.
+// check returns SQS's error for invalid content.
 func (c content) check() error {
 	if c.body == "" {
 		return badRequest("MissingParameter", "The request must contain the parameter MessageBody.")
@@ -76,9 +76,9 @@ func errContents() error {
 	return &types.InvalidMessageContents{Message: aws.String("Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF.")}
 }
 
-// validText reports whether SQS takes s: UTF-8 without control characters (but
-// tab, line feed, carriage return) and without U+FFFE and U+FFFF. Developer
-// guide, message quotas.
+// validText reports whether SQS accepts s: UTF-8 without control characters (except tab,
+// line feed, carriage return) and without U+FFFE and U+FFFF. See the developer guide,
+// message quotas.
 func validText(s string) bool {
 	for i, r := range s {
 		switch {
@@ -86,15 +86,15 @@ func validText(s string) bool {
 			return false
 		case r == utf8.RuneError:
 			if _, width := utf8.DecodeRuneInString(s[i:]); width == 1 {
-				return false // broken UTF-8, not a U+FFFD that was sent
+				return false // invalid UTF-8, not a U+FFFD that was sent
 			}
 		}
 	}
 	return true
 }
 
-// checkAttribute holds a message attribute against the rules of the developer
-// guide's page "message metadata".
+// checkAttribute validates a message attribute by the rules in the page "message metadata"
+// of the developer guide.
 func checkAttribute(name string, a types.MessageAttributeValue) error {
 	lower := strings.ToLower(name)
 	if name == "" || len(name) > maxAttributeName || strings.HasPrefix(lower, "aws.") || strings.HasPrefix(lower, "amazon.") ||
@@ -129,7 +129,7 @@ func isNumber(s string) bool {
 	return err == nil && strings.Trim(s, "+-.0123456789eE") == ""
 }
 
-// storedAttribute is how an attribute stands in the file.
+// storedAttribute is an attribute as stored in the file.
 type storedAttribute struct {
 	Type   string  `json:"type"`
 	String *string `json:"string,omitempty"`
@@ -148,7 +148,7 @@ func (c content) encodeAttributes() (string, error) {
 	return string(text), err
 }
 
-// decodeAttributes returns those attributes that wanted selects.
+// decodeAttributes returns the attributes that wanted selects.
 func decodeAttributes(text string, wanted []string) (map[string]types.MessageAttributeValue, error) {
 	if text == "" || len(wanted) == 0 {
 		return nil, nil
@@ -170,8 +170,8 @@ func decodeAttributes(text string, wanted []string) (map[string]types.MessageAtt
 	return attributes, nil
 }
 
-// selects follows ReceiveMessage's MessageAttributeNames: a name, a prefix with
-// ".*", "All" or ".*".
+// selects implements ReceiveMessage's MessageAttributeNames: a name, a prefix with ".*",
+// "All" or ".*".
 func selects(wanted, name string) bool {
 	if prefix, ok := strings.CutSuffix(wanted, ".*"); ok {
 		return strings.HasPrefix(name, prefix)
@@ -184,8 +184,8 @@ func md5Hex(s string) *string {
 	return aws.String(hex.EncodeToString(sum[:]))
 }
 
-// attributesMD5 is the checksum of the developer guide's section "calculating
-// the MD5 message digest for message attributes"; nil if there are none.
+// attributesMD5 computes the checksum in the developer guide's section "calculating the MD5
+// message digest for message attributes"; nil without attributes.
 func attributesMD5(attributes map[string]types.MessageAttributeValue) *string {
 	if len(attributes) == 0 {
 		return nil

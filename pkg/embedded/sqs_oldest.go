@@ -10,14 +10,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Oldest returns when the oldest message of a queue was first sent; the zero
-// time if there is none. Amazon's SQS has no call for it: there it is
-// CloudWatch's metric ApproximateAgeOfOldestMessage.
+// Oldest returns when the oldest message of a queue was first sent; the zero time if there
+// is none. Amazon's SQS has no call for this, but the CloudWatch metric
+// ApproximateAgeOfOldestMessage.
 func (s *SQS) Oldest(ctx context.Context, queueURL string) (time.Time, error) {
 	q, err := s.queue(ctx, aws.String(queueURL))
 	var sent sql.NullInt64
 	if err == nil {
-		// What is past its retention does not count.
+		// Messages past their retention period do not count.
 		err = s.db.Read().QueryRowContext(ctx, "SELECT min(sent_at) FROM messages WHERE queue = ? AND sent_at > ?",
 			q.id, q.cutoff(s.now())).Scan(&sent)
 	}
@@ -30,8 +30,8 @@ func (s *SQS) Oldest(ctx context.Context, queueURL string) (time.Time, error) {
 	return time.UnixMilli(sent.Int64).UTC(), nil
 }
 
-// Deliveries returns the ids of the deliveries that have a message in a queue, with
-// when the last of those was sent. Nothing is received.
+// Deliveries returns the ids of the deliveries that have a message in a queue, with when
+// the last of each was sent. Nothing is received.
 func (s *SQS) Deliveries(ctx context.Context, queueURL string) (found map[string]time.Time, err error) {
 	defer func() {
 		if err != nil {

@@ -9,13 +9,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// Peek shows the messages of a queue to visit, the longest sent first, until it
-// returns false. They are not received: what is visible stays so and its
-// receives are not counted. Those in flight are shown as well. Amazon's SQS has
-// no call for it: there, who looks at a message hides it from others.
+// Peek calls visit for the messages of a queue, the oldest first, until it returns false.
+// The messages are not received: visible ones stay visible, and their receive counts do not
+// change. Messages in flight are included. Amazon's SQS has no such call: there, reading a
+// message hides it from others.
 //
-// A message comes as ReceiveMessage gives it, with all of its attributes but
-// without a receipt handle. visit must be quick, see [db.DB.Read].
+// A message is as ReceiveMessage returns it, with all of its attributes but without a
+// receipt handle. visit must be quick, see [db.DB.Read].
 func (s *SQS) Peek(ctx context.Context, queueURL string, visit func(types.Message) bool) (err error) {
 	defer func() {
 		if err != nil {
@@ -26,7 +26,7 @@ func (s *SQS) Peek(ctx context.Context, queueURL string, visit func(types.Messag
 	if err != nil {
 		return err
 	}
-	// What is past its retention does not count.
+	// Messages past their retention period do not count.
 	rows, err := s.db.Read().QueryContext(ctx, selectRows+"WHERE m.queue = ? AND m.sent_at > ? ORDER BY m.sent_at, m.seq",
 		q.id, q.cutoff(s.now()))
 	if err != nil {

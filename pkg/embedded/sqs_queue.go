@@ -15,8 +15,8 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// clearedAtATime bounds how many messages one transaction removes, so that
-// others get their turn.
+// clearedAtATime bounds how many messages one transaction removes, so that other writes get
+// their turn.
 const clearedAtATime = 500
 
 // GetQueueUrl returns the URL of the queue with the given name.
@@ -43,8 +43,8 @@ func (s *SQS) PurgeQueue(ctx context.Context, in *sqs.PurgeQueueInput, _ ...func
 	return &sqs.PurgeQueueOutput{}, nil
 }
 
-// clear removes the messages that were sent no later than the given time, in
-// milliseconds since 1970.
+// clear removes the messages that were sent no later than until, in milliseconds since
+// 1970.
 func (s *SQS) clear(ctx context.Context, q queue, until int64) error {
 	for {
 		var removed int64
@@ -63,8 +63,8 @@ func (s *SQS) clear(ctx context.Context, q queue, until int64) error {
 	}
 }
 
-// clearExpired removes what is past the retention. ReceiveMessage does so by
-// itself for what it comes across; this covers queues that nobody receives from.
+// clearExpired removes messages past the retention period. ReceiveMessage does so for those
+// that it finds; this covers queues that nobody receives from.
 func (s *SQS) clearExpired(ctx context.Context, q queue) error {
 	cutoff := q.cutoff(s.now())
 	var expired int
@@ -76,7 +76,7 @@ func (s *SQS) clearExpired(ctx context.Context, q queue) error {
 	return s.clear(ctx, q, cutoff)
 }
 
-// counts is what is in a queue, exactly.
+// counts is the exact number of messages in a queue.
 type counts struct{ visible, inFlight, delayed int64 }
 
 func (s *SQS) count(ctx context.Context, q queue) (c counts, err error) {
@@ -87,8 +87,8 @@ func (s *SQS) count(ctx context.Context, q queue) (c counts, err error) {
 	return c, err
 }
 
-// GetQueueAttributes returns the attributes asked for; the approximate numbers
-// are exact. Asked for none it returns none, as SQS does.
+// GetQueueAttributes returns the requested attributes; the approximate numbers are exact.
+// Without a request it returns none, as SQS does.
 func (s *SQS) GetQueueAttributes(ctx context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (_ *sqs.GetQueueAttributesOutput, err error) {
 	defer operation("SQS", "GetQueueAttributes", &err)
 	q, err := s.queue(ctx, in.QueueUrl)

@@ -16,25 +16,24 @@ import (
 )
 
 const (
-	// lookInterval is how often a waiting call looks into the file for what
-	// another process did, or what the clock brought, of which no bell tells.
+	// lookInterval is how often a waiting call checks the file for changes by another
+	// process, and for messages that become visible, for which there is no notification.
 	lookInterval = 100 * time.Millisecond
-	// receivePasses bounds how many expired or exhausted messages one receive
-	// clears away, times [maxReceiveAtATime]; the next one goes on with it.
+	// receivePasses bounds how many expired or exhausted messages one receive removes,
+	// times [maxReceiveAtATime]; the next one continues.
 	receivePasses = 10
 )
 
-// ReceiveMessage hands out messages that are visible and hides them for the
-// visibility timeout (0 means the queue's, since the SDK's client does not send
-// a 0). With WaitTimeSeconds it waits for a message, and returns at once when
-// one is sent in this process, within about 100 ms when by another.
+// ReceiveMessage returns visible messages and hides them for the visibility timeout (0
+// means the queue's, since the SDK's client does not send a 0). With WaitTimeSeconds it
+// waits for a message, and returns at once when this process sends one, and within about
+// 100 ms when another process does.
 //
-// System attributes are asked for with MessageSystemAttributeNames; the
-// deprecated AttributeNames is not read.
+// System attributes are requested with MessageSystemAttributeNames; the deprecated
+// AttributeNames is ignored.
 //
-// A message that has been received MaxReceiveCount times already moves to the
-// dead-letter queue instead; it keeps its id, its attributes, the time it was
-// sent and the count of its receives.
+// A message that has already been received MaxReceiveCount times moves to the dead-letter
+// queue instead; it keeps its id, its attributes, its sent time and its receive count.
 func (s *SQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (_ *sqs.ReceiveMessageOutput, err error) {
 	defer operation("SQS", "ReceiveMessage", &err)
 	q, err := s.queue(ctx, in.QueueUrl)
@@ -78,7 +77,7 @@ func (s *SQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _
 	}
 }
 
-// receive is one call's wishes.
+// receive is the parameters of one call.
 type receive struct {
 	queue      queue
 	limit      int
@@ -90,7 +89,7 @@ func (s *SQS) receive(ctx context.Context, r receive) ([]types.Message, error) {
 	if err := s.keepWaits(ctx); err != nil {
 		return nil, err
 	}
-	// Most looks of a long poll find nothing; they need no write lock.
+	// Most checks of a long poll find nothing, and need no write lock.
 	var found int
 	err := s.db.Read().QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = ? AND visible_at <= ? LIMIT 1)",
 		r.queue.id, s.now().UnixMilli()).Scan(&found)
@@ -149,7 +148,7 @@ func (s *SQS) receive(ctx context.Context, r receive) ([]types.Message, error) {
 	return messages, nil
 }
 
-// row is a message as it stands in the file.
+// row is a message as stored in the file.
 type row struct {
 	seq, sentAt, receives int64
 	firstReceivedAt       sql.NullInt64
@@ -157,8 +156,7 @@ type row struct {
 	source                sql.NullString // the queue's name
 }
 
-// selectRows reads rows as [scanRow] takes them; the rest of the statement is up
-// to the caller.
+// selectRows reads rows for [scanRow]; the caller appends the rest of the statement.
 const selectRows = `SELECT m.seq, m.id, m.sent_at, m.receives, m.first_received_at, s.name, c.body, c.attributes
 	FROM messages m JOIN contents c USING (seq) LEFT JOIN queues s ON s.id = m.source `
 
@@ -167,7 +165,7 @@ func scanRow(rows *sql.Rows) (m row, err error) {
 	return m, err
 }
 
-// candidates reads the messages that are next.
+// candidates reads the messages that are due next.
 func candidates(tx *sqlitedb.Tx, r receive, now time.Time, limit int) ([]row, error) {
 	rows, err := tx.Query(selectRows+"WHERE m.queue = ? AND m.visible_at <= ? ORDER BY m.visible_at, m.receives, m.seq LIMIT ?",
 		r.queue.id, now.UnixMilli(), limit)
@@ -186,21 +184,21 @@ func candidates(tx *sqlitedb.Tx, r receive, now time.Time, limit int) ([]row, er
 	return found, rows.Err()
 }
 
-// discard removes a message that is past its queue's retention.
+// discard removes a message that is past its queue's retention period.
 func discard(tx *sqlitedb.Tx, m row) error {
 	_, err := tx.Exec("DELETE FROM messages WHERE seq = ?", m.seq)
 	return err
 }
 
-// redrive moves a message to the dead-letter queue, and returns the delivery that
-// it is about. Its receipt handles end.
+// redrive moves a message to the dead-letter queue, and returns its delivery. Its receipt
+// handles become invalid.
 func redrive(tx *sqlitedb.Tx, q queue, m row, now time.Time) (delivery string, err error) {
 	err = tx.QueryRow("UPDATE messages SET queue = ?, visible_at = ?, wait_ms = 0, receipt = NULL, held = 0, source = ? WHERE seq = ? RETURNING delivery",
 		q.deadLetters.Int64, now.UnixMilli(), q.id, m.seq).Scan(&delivery)
 	return delivery, err
 }
 
-// hand gives a message out with a new receipt handle.
+// hand returns a message with a new receipt handle.
 func hand(tx *sqlitedb.Tx, r receive, m row, now time.Time) (types.Message, error) {
 	receipt := newReceipt(m.seq)
 	millis := now.UnixMilli()
@@ -210,8 +208,8 @@ func hand(tx *sqlitedb.Tx, r receive, m row, now time.Time) (types.Message, erro
 	if err != nil {
 		return types.Message{}, err
 	}
-	// What is sent from now on is later than this message, whatever the clock says:
-	// it may be what became of it.
+	// Messages sent from now on get a later sent time than this one, whatever the clock
+	// says: one of them may follow from it.
 	if _, err := tx.Exec("UPDATE sent SET at = ?1 + 1 WHERE at <= ?1", m.sentAt); err != nil {
 		return types.Message{}, err
 	}
@@ -234,7 +232,7 @@ func hand(tx *sqlitedb.Tx, r receive, m row, now time.Time) (types.Message, erro
 	}, nil
 }
 
-// systemAttributes returns those that the call asked for.
+// systemAttributes returns the requested ones.
 func systemAttributes(m row, wanted []types.MessageSystemAttributeName) map[string]string {
 	all := map[types.MessageSystemAttributeName]string{
 		types.MessageSystemAttributeNameSenderId:                         AccountID,

@@ -8,10 +8,10 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// HandBack says that nobody in this process works any more on the messages
-// with these receipt handles. They stay hidden for as long as they are; but
-// [SQS.ReleaseInFlight] leaves them alone, so that a restart does not cut short
-// a back-off of minutes or hours. Messages that are gone are passed over.
+// HandBack records that nobody in this process works on the messages with these receipt
+// handles any more. They stay hidden for their current timeout, but [SQS.ReleaseInFlight]
+// skips them, so that a restart does not shorten a delay of minutes or hours. Messages that
+// are gone are skipped.
 func (s *SQS) HandBack(ctx context.Context, queueURL string, receiptHandles ...string) error {
 	q, err := s.queue(ctx, &queueURL)
 	if err != nil {
@@ -31,10 +31,10 @@ func (s *SQS) HandBack(ctx context.Context, queueURL string, receiptHandles ...s
 	return nil
 }
 
-// ReleaseInFlight makes visible at once what was received from the queue and
-// neither deleted nor handed back, and returns how many that were. It is for
-// the start of the one process that works on the queue: what is in flight then
-// was held by a process that is dead. The dead one's receipt handles end.
+// ReleaseInFlight makes visible at once what was received and neither deleted nor handed
+// back, and returns how many messages that were. It is for the start of the one process
+// that runs the bridge: whatever is in flight then was held by a process that has died. Its
+// receipt handles become invalid.
 func (s *SQS) ReleaseInFlight(ctx context.Context, queueURL string) (released int64, err error) {
 	q, err := s.queue(ctx, &queueURL)
 	if err != nil {
@@ -56,8 +56,8 @@ func (s *SQS) ReleaseInFlight(ctx context.Context, queueURL string) (released in
 	return released, nil
 }
 
-// Settled waits until the queue holds no message at all, visible, in flight or
-// delayed: each was deleted or has moved to the dead-letter queue.
+// Settled waits until the queue has no message, visible, in flight or delayed: each was
+// deleted or has moved to the dead-letter queue.
 func (s *SQS) Settled(ctx context.Context, queueURL string) error {
 	q, err := s.queue(ctx, &queueURL)
 	if err != nil {

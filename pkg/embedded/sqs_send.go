@@ -15,7 +15,7 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// outgoing is a message on its way into the file.
+// outgoing is a message to be stored.
 type outgoing struct {
 	content
 	id    string
@@ -67,8 +67,7 @@ func (s *SQS) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _ ...fu
 	}, nil
 }
 
-// SendMessageBatch returns after the messages that it lists as successful are
-// on disk.
+// SendMessageBatch returns after the messages that it reports as successful are on disk.
 func (s *SQS) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options)) (_ *sqs.SendMessageBatchOutput, err error) {
 	defer operation("SQS", "SendMessageBatch", &err)
 	q, err := s.queue(ctx, in.QueueUrl)
@@ -145,8 +144,7 @@ func (s *SQS) store(ctx context.Context, q queue, messages []outgoing) error {
 	return nil
 }
 
-// checkBatch holds the entries of a batch against the rules that all batch
-// calls share.
+// checkBatch applies the rules that all batch calls share.
 func checkBatch[E any](entries []E, id func(E) *string) error {
 	if len(entries) == 0 {
 		return &types.EmptyBatchRequest{Message: aws.String("There should be at least one entry in the request.")}
@@ -177,7 +175,7 @@ func failedEntry(id *string, err error) types.BatchResultErrorEntry {
 	return e
 }
 
-// newID returns a random UUID (version 4), as SQS's message ids are.
+// newID returns a random UUID (version 4), like SQS's message ids.
 func newID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails

@@ -9,15 +9,14 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// wakesAtATime bounds how many messages one transaction wakes, so that others get
+// wakesAtATime bounds how many messages one transaction wakes, so that other writes get
 // their turn.
 const wakesAtATime = 500
 
-// Wake makes messages visible that were received only to be held, spread over a time
-// from now. That receive is taken back: a delivery that is woken for each probe of a
-// Centercode that is away would otherwise use up maxReceiveCount within a day.
-// Messages that are gone, or were received again since the receipt handle was theirs,
-// are passed over.
+// Wake makes messages visible that were received only to be held, spread over a time from
+// now. That receive is not counted: a delivery that is woken for each probe during an
+// outage would otherwise reach maxReceiveCount within a day. Messages that are gone, or
+// were received again since, are skipped.
 func (s *SQS) Wake(ctx context.Context, queueURL string, spread time.Duration, receiptHandles ...string) error {
 	q, err := s.queue(ctx, &queueURL)
 	if err != nil {
@@ -44,7 +43,7 @@ func (s *SQS) Wake(ctx context.Context, queueURL string, spread time.Duration, r
 	return nil
 }
 
-// WakeAll is Wake for every message that waits and that nobody works on.
+// WakeAll is Wake for every waiting message that nobody works on.
 func (s *SQS) WakeAll(ctx context.Context, queueURL string, spread time.Duration) error {
 	q, err := s.queue(ctx, &queueURL)
 	if err != nil {

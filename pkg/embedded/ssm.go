@@ -21,32 +21,32 @@ const (
 	maxParameterBytes = 4 << 10
 )
 
-// ciphertext is what a SecureString reads as without WithDecryption: something
-// that is not the value, as with SSM.
+// ciphertext is the value of a SecureString without WithDecryption: as with SSM, not the
+// real one.
 const ciphertext = "(encrypted; to be read with WithDecryption)"
 
-// SSM answers the calls for parameters from the SQLite file, before which stands what
-// [OverrideOf] finds.
+// SSM implements the calls for parameters with the SQLite file; [OverrideOf] takes
+// precedence.
 //
-// Values are stored as they are: what protects them is the file's mode. They
-// are never part of an error.
+// Values are stored in plain text: the file's mode protects them. They are never part of an
+// error.
 type SSM struct {
 	db     *sqlitedb.DB
 	now    func() time.Time
 	getenv func(string) string
 }
 
-// SSMConfig is what parameters are made of.
+// SSMConfig configures [NewSSM].
 type SSMConfig struct {
 	// DB holds the parameters.
 	DB *sqlitedb.DB
-	// Now tells when a parameter was changed; nil is [time.Now].
+	// Now provides the time of a parameter's change; the default is [time.Now].
 	Now func() time.Time
-	// Getenv is where a parameter's override is looked for; nil for nowhere.
+	// Getenv is the environment for overrides; nil for none.
 	Getenv func(string) string
 }
 
-// NewSSM returns the parameters that are in a database.
+// NewSSM returns the parameters in a database.
 func NewSSM(c SSMConfig) (*SSM, error) {
 	if c.DB == nil {
 		return nil, errNoDatabase
@@ -60,9 +60,8 @@ func NewSSM(c SSMConfig) (*SSM, error) {
 	return &SSM{db: c.DB, now: c.Now, getenv: c.Getenv}, nil
 }
 
-// GetParameter returns a parameter. A SecureString needs WithDecryption, as
-// with SSM: else its value is not the value. The error for a missing one is
-// types.ParameterNotFound.
+// GetParameter returns a parameter. As with SSM, a SecureString needs WithDecryption,
+// otherwise its value is encrypted. The error for a missing one is types.ParameterNotFound.
 func (s *SSM) GetParameter(ctx context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (_ *ssm.GetParameterOutput, err error) {
 	defer operation("SSM", "GetParameter", &err)
 	name := aws.ToString(in.Name)
@@ -93,8 +92,8 @@ func (s *SSM) GetParameter(ctx context.Context, in *ssm.GetParameterInput, _ ...
 	return &ssm.GetParameterOutput{Parameter: p}, nil
 }
 
-// PutParameter stores a parameter: a new one, or with Overwrite a new version.
-// It returns after the value is on disk.
+// PutParameter stores a parameter: a new one, or with Overwrite a new version. It returns
+// after the value is on disk.
 func (s *SSM) PutParameter(ctx context.Context, in *ssm.PutParameterInput, _ ...func(*ssm.Options)) (_ *ssm.PutParameterOutput, err error) {
 	defer operation("SSM", "PutParameter", &err)
 	name, value := aws.ToString(in.Name), aws.ToString(in.Value)
