@@ -16,14 +16,15 @@ import (
 // neighbours that answer at once.
 type bridge struct {
 	webhook string
-	created chan struct{} // gets one for each ticket
+	created chan float64 // gets for each ticket how long after its webhook it was, in ms
 	stop    func()
 }
 
-// startBridge starts the embedded home in data.
-func startBridge(tb testing.TB, l *lab, binary, data string) *bridge {
+// startBridge starts the embedded home in data. settings are lines before the
+// mapping file's own.
+func startBridge(tb testing.TB, l *lab, binary, data, settings string) *bridge {
 	config := filepath.Join(tb.TempDir(), "fairbridge.yaml")
-	text := fmt.Sprintf("centercode: {baseUrl: %s}\n%s", startNeighbours(tb).URL, l.read(tb, mappingFile))
+	text := fmt.Sprintf("centercode: {baseUrl: %s}\n%s%s", startNeighbours(tb).URL, settings, l.read(tb, mappingFile))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
@@ -40,19 +41,22 @@ func startBridge(tb testing.TB, l *lab, binary, data string) *bridge {
 		tb.Fatal(err)
 	}
 	ready := make(chan string, 1)
-	b := &bridge{created: make(chan struct{}, 1<<16)}
+	b := &bridge{created: make(chan float64, 1<<16)}
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		defer close(ready)
 		defer close(b.created)
 		for lines := bufio.NewScanner(out); lines.Scan(); {
-			var line struct{ Stage, Webhook, Result string }
+			var line struct {
+				Stage, Webhook, Result string
+				AgeMs                  float64
+			}
 			_ = json.Unmarshal(lines.Bytes(), &line) // a line of another kind is none of these
 			switch {
 			case line.Stage == "ready":
 				ready <- line.Webhook
 			case line.Result == "created":
-				b.created <- struct{}{}
+				b.created <- line.AgeMs
 			}
 		}
 	})
@@ -75,11 +79,19 @@ func startBridge(tb testing.TB, l *lab, binary, data string) *bridge {
 // ticket and was completed in the ledger.
 func (b *bridge) deliver(tb testing.TB, payloads [][]byte) time.Duration {
 	began := time.Now()
+	b.ages(tb, payloads)
+	return time.Since(began)
+}
+
+// ages is deliver, and returns how long after its webhook each ticket was.
+func (b *bridge) ages(tb testing.TB, payloads [][]byte) (took timings) {
 	send(tb, b.webhook, clients, payloads)
 	for range payloads {
-		if _, running := <-b.created; !running {
+		age, running := <-b.created
+		if !running {
 			tb.Fatal("fairbridge run has ended")
 		}
+		took = append(took, age)
 	}
-	return time.Since(began)
+	return took
 }

@@ -43,7 +43,7 @@ var endToEnd = experiment{
 				}
 			}
 			floor += durableWrites * time.Since(began)
-			b := startBridge(tb, l, binary, tb.TempDir())
+			b := startBridge(tb, l, binary, tb.TempDir(), "")
 			took := b.deliver(tb, payloads)
 			return []sample{
 				{milliseconds(took) / float64(n), milliseconds(floor) / float64(n)},
@@ -65,7 +65,7 @@ var growth = experiment{
 		fill(tb, l, small, l.scale.small)
 		fill(tb, l, many, l.scale.many)
 		return func(tb testing.TB) []sample {
-			few, lots := startBridge(tb, l, binary, small), startBridge(tb, l, binary, many)
+			few, lots := startBridge(tb, l, binary, small, ""), startBridge(tb, l, binary, many, "")
 			n := l.scale.deliveries / 8
 			deliver := func(b *bridge) time.Duration { return b.deliver(tb, l.feedbacks(tb, n)) }
 			deliver(few) // a bridge that has just started reads its file first

@@ -31,7 +31,7 @@ import (
 
 // experiments are all there are, in the table's order.
 var experiments = []experiment{
-	coldStarts, packages, warmIngest, warmWorker, attachments, accepting, endToEnd, replaying, growth, looking, building,
+	coldStarts, packages, warmIngest, warmWorker, attachments, accepting, endToEnd, slowFiles, replaying, growth, looking, building,
 }
 
 func main() {
