@@ -10,14 +10,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// Adopted is what became of an adoption: how many letters the ledger knows now,
-// and how many were removed, as copies of others or since nothing is left to do.
+// Adopted is the result of an adoption: how many letters the ledger knows now, and how many
+// were removed because they were copies or their deliveries are finished.
 type Adopted struct{ Letters, Removed int }
 
-// Adopt has the ledger know of every letter in the dead-letter queue: those that SQS
-// moved, and those that an earlier version wrote. Copies go, and so do letters of
-// deliveries that are completed or dropped; all others stay in their place. What a
-// worker has in hand is left alone: stays is told, and why.
+// Adopt records every letter of the dead-letter queue in the ledger: those that SQS moved,
+// and those that an earlier version wrote. It removes copies, and letters of deliveries
+// that are completed or dropped; all others stay in the queue. Deliveries that a worker
+// holds are skipped: stays is called with them, and why.
 func (d *Desk) Adopt(ctx context.Context, stays func(Letter, error)) (result Adopted, err error) {
 	hold := d.queue.Open(ctx)
 	defer func() { err = errors.Join(err, hold.Release(ctx)) }()
@@ -61,14 +61,14 @@ func (d *Desk) Adopt(ctx context.Context, stays func(Letter, error)) (result Ado
 	return result, nil
 }
 
-// mostUnpacked is about how many bytes of bodies [Desk.AdoptUnknown] has in memory.
+// mostUnpacked is roughly how many bytes of bodies [Desk.AdoptUnknown] holds in memory.
 const mostUnpacked = 32 << 20
 
-// AdoptUnknown has the ledger know of the letters in a folder's queue that it does
-// not know, as [Desk.Adopt] does, but takes none in hand and removes none: it is for
-// the start of a bridge, where an earlier version may have left letters and nobody
-// can wait. Deliveries that have a message in the work queue are left to the worker.
-// It returns how many letters were adopted; stays is told which were not, and why.
+// AdoptUnknown records the letters in a folder's queue that the ledger does not know, as
+// [Desk.Adopt] does, but receives and removes none. It is for the start of a bridge, when
+// an earlier version may have left letters and nobody can wait. Deliveries that have a
+// message in the work queue are left to the worker. It returns how many letters were
+// adopted; stays is called for those that were not, with the reason.
 func (d *Desk) AdoptUnknown(ctx context.Context, stays func(Letter, error)) (int, error) {
 	unknown, err := d.unknown(ctx)
 	if err != nil {
@@ -88,15 +88,15 @@ func (d *Desk) AdoptUnknown(ctx context.Context, stays func(Letter, error)) (int
 			return result.Letters, err
 		}
 		if len(letters) == 0 {
-			break // the others are gone since
+			break // the others have gone since
 		}
-		d.adopt(ctx, Cases(letters), &result, stays) // what is of no use stays for Adopt
+		d.adopt(ctx, Cases(letters), &result, stays) // finished ones stay for Adopt
 	}
 	return result.Letters, ctx.Err()
 }
 
-// unknown is the newest letter, without its body, of each delivery that the ledger
-// does not know as dead with its message, and that is not on its way back.
+// unknown returns the newest letter, without its body, of each delivery that the ledger
+// does not know as dead with its message, and that is not being replayed.
 func (d *Desk) unknown(ctx context.Context) (map[string]Letter, error) {
 	records, err := d.home.History.Waiting(ctx)
 	if err != nil {
@@ -126,12 +126,12 @@ func (d *Desk) unknown(ctx context.Context) (map[string]Letter, error) {
 	return newest, err
 }
 
-// peek shows the letters in a folder's queue.
+// peek visits the letters in a folder's queue.
 func (d *Desk) peek(ctx context.Context, visit func(Letter) bool) error {
 	return d.home.Peeks.Peek(ctx, d.home.DeadLetterQueueURL, func(m types.Message) bool { return visit(letterOf(m)) })
 }
 
-// adopt returns the cases that are of no use.
+// adopt returns the cases that can be removed.
 func (d *Desk) adopt(ctx context.Context, cases []Case, result *Adopted, stays func(Letter, error)) (useless []Case) {
 	var mu sync.Mutex
 	sideBySide(lookups, cases, func(c Case) {

@@ -15,44 +15,43 @@ import (
 )
 
 const (
-	// batchEntries is what SQS takes in one call.
+	// batchEntries is the maximum number of entries of a batch call.
 	batchEntries = 10
-	// batchBytes is what SQS takes in one call, attributes included.
+	// batchBytes is the maximum size of a batch call, attributes included. See
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 	batchBytes = 1 << 20
-	// tries is how often an entry is put into a batch. The SDK repeats a call
-	// that failed as a whole, but not the entries that failed in one that
-	// succeeded.
+	// tries is how often an entry is sent. The SDK retries a call that failed as a whole,
+	// but not the failed entries of a call that succeeded.
 	tries = 3
-	// tryAgain is how long the first repetition waits at most.
+	// tryAgain is the maximum delay before the first retry.
 	tryAgain = 200 * time.Millisecond
 )
 
-// EntryError is what SQS says of an entry of a batch that it refused.
+// EntryError is SQS's error for an entry of a batch.
 type EntryError struct {
-	// Code is SQS's, such as ReceiptHandleIsInvalid.
+	// Code is SQS's code, such as ReceiptHandleIsInvalid.
 	Code    string
 	Message string
-	// SenderFault means that trying again is of no use.
+	// SenderFault means that a retry is useless.
 	SenderFault bool
 }
 
 // Error implements error.
 func (e *EntryError) Error() string { return e.Code + ": " + e.Message }
 
-// answer is what a batch call says of its entries, by their ids.
+// answer is a batch call's results, by entry id.
 type answer struct {
 	confirmed []*string
 	failed    []types.BatchResultErrorEntry
 }
 
-// errNoAnswer says that a batch's answer passed over an entry.
+// errNoAnswer means that a batch's answer did not include an entry.
 var errNoAnswer = errors.New("the queue's answer does not mention it")
 
-// batch makes a batch call for n entries, and again for those that failed by no
-// fault of their own. call gets the entries that are left to do, and uses entryID as
-// their ids. The errors are in the order of the entries: only what is nil has
-// been confirmed; whole says that the last call failed altogether.
+// batch makes a batch call for n entries, and retries entries that failed through no fault
+// of their own. call gets the remaining entries, and uses entryID for their ids. The errors
+// are in the order of the entries: only an entry with a nil error is confirmed; whole is
+// set if the last call failed as a whole.
 func batch(ctx context.Context, n int, call func(ctx context.Context, todo []int) (answer, error)) (errs []error, whole error) {
 	errs = make([]error, n)
 	todo := make([]int, n)
@@ -69,8 +68,7 @@ func batch(ctx context.Context, n int, call func(ctx context.Context, todo []int
 	}
 }
 
-// settle writes down what an answer says of the entries, and returns those to
-// try again.
+// settle records the result of each entry, and returns those to retry.
 func settle(errs []error, todo []int, out answer, whole error) (again []int) {
 	said := map[int]error{}
 	for _, f := range out.failed {
@@ -95,10 +93,10 @@ func settle(errs []error, todo []int, out answer, whole error) (again []int) {
 	return again
 }
 
-// entryID names the i-th entry of a batch.
+// entryID returns the id of the i-th entry of a batch.
 func entryID(i int) *string { return aws.String(strconv.Itoa(i)) }
 
-// entryIndex reads an id back; -1 is none of ours.
+// entryIndex parses such an id; -1 for any other.
 func entryIndex(id *string) int {
 	n, err := strconv.Atoi(aws.ToString(id))
 	if err != nil {
@@ -112,12 +110,13 @@ func senderFault(err error) bool {
 	return errors.As(err, &entry) && entry.SenderFault
 }
 
-// pause waits at random up to a bound, and says whether the context still runs.
+// pause waits for a random time up to most, and reports whether the context is still
+// active.
 func pause(ctx context.Context, most time.Duration) bool {
 	return sleep.For(ctx, rand.N(most)) == nil
 }
 
-// chunks cuts a list into batches of at most size entries and batchBytes bytes.
+// chunks splits a list into batches of at most size entries and batchBytes bytes.
 func chunks[T any](list []T, size int, bytes func(T) int) [][]T {
 	var all [][]T
 	start, sum := 0, 0
@@ -135,7 +134,7 @@ func chunks[T any](list []T, size int, bytes func(T) int) [][]T {
 	return all
 }
 
-// sideBySide runs work for each of a list, at most so many at once.
+// sideBySide runs work for each element of a list, at most so many at the same time.
 func sideBySide[T any](most int, list []T, work func(T)) {
 	var group errgroup.Group
 	group.SetLimit(most)
@@ -145,7 +144,7 @@ func sideBySide[T any](most int, list []T, work func(T)) {
 			return nil
 		})
 	}
-	_ = group.Wait() // work reports for itself
+	_ = group.Wait() // work reports its own errors
 }
 
 func messageBytes(body string, attrs map[string]types.MessageAttributeValue) int {

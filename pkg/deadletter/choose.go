@@ -7,7 +7,7 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// next takes letters in hand and returns those that are to go.
+// next receives letters and returns those to be replayed.
 func (r *replaying) next(ctx context.Context, hold *Hold, w Wish) (*Selection, []Case, error) {
 	in, err := r.selectMore(ctx, hold, w)
 	if err != nil {
@@ -17,7 +17,7 @@ func (r *replaying) next(ctx context.Context, hold *Hold, w Wish) (*Selection, [
 	return in, cases, err
 }
 
-// toGo returns those of a selection that are to go.
+// toGo returns the cases of a selection that are to be replayed.
 func (r *replaying) toGo(ctx context.Context, in *Selection) ([]Case, error) {
 	r.result.More = in.More
 	if !in.More && r.Looked != nil {
@@ -40,8 +40,8 @@ func (r *replaying) wish() Wish {
 	return w
 }
 
-// once leaves out the deliveries that this run has replayed: another copy of the
-// letter goes, and what has failed again is for another run.
+// once leaves out deliveries that this run has replayed already: further copies of a letter
+// are removed, and what has failed again is left for another run.
 func (r *replaying) once(ctx context.Context, in *Selection) []Case {
 	var cases, copies []Case
 	for _, c := range in.Cases {
@@ -81,8 +81,8 @@ func (r *replaying) notTooOften(cases []Case) []Case {
 	return kept
 }
 
-// remembered leaves out what is older than the ledger remembers what is done, and
-// not in it.
+// remembered leaves out letters that are not in the ledger and so old that the ledger may
+// have forgotten that they are done.
 func (r *replaying) remembered(ctx context.Context, cases []Case) ([]Case, error) {
 	var old []string
 	for _, c := range cases {
@@ -109,7 +109,7 @@ func (r *replaying) remembered(ctx context.Context, cases []Case) ([]Case, error
 	return kept, nil
 }
 
-// correct applies the corrections. What is not right afterwards is left out.
+// correct applies the corrections, and leaves out what is invalid afterwards.
 func (r *replaying) correct(cases []Case) ([]Case, error) {
 	if len(r.Sets) == 0 {
 		return cases, nil

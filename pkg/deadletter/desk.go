@@ -1,6 +1,6 @@
-// Package deadletter is an operator's work on dead letters, in a folder or on a
-// stack: to select and show them, to correct, replay, settle and drop them, and to
-// carry them to another home. The command and other front ends call the same [Desk].
+// Package deadletter is an operator's work on dead letters, in a folder or on a stack:
+// selecting, showing, correcting, replaying, settling and dropping them, and moving them to
+// another home. The command and the console call the same [Desk].
 package deadletter
 
 import (
@@ -13,23 +13,20 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// Config is what a [Desk] needs.
+// Config configures a [Desk].
 type Config struct {
-	// Home is the bridge whose dead letters are worked on. It stays open as long
-	// as the desk is in use.
+	// Home is the bridge whose dead letters are worked on. It must stay open.
 	Home *home.Home
-	// Progress, if it is set, is told how far something got that may take long.
-	// Several goroutines call it.
+	// Progress, if set, is called with the progress of long work, from several goroutines.
 	Progress func(what string, done, of int)
-	// Who is the person at the desk, for the ledger's record of what people did; ""
-	// for whom [home.Home.Operator] names.
+	// Who is the operator's name for the ledger's record of actions; the default is
+	// [home.Home.Operator].
 	Who string
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
 }
 
-// Desk is where an operator works on dead letters, over the queues and the ledger
-// of an open bridge.
+// Desk works on the dead letters of an open bridge, using its queues and ledger.
 type Desk struct {
 	home     *home.Home
 	queue    *Queue
@@ -38,7 +35,7 @@ type Desk struct {
 	now      func() time.Time
 }
 
-// New returns a desk. The error is about c.
+// New returns a desk. An error is about c.
 func New(c Config) (*Desk, error) {
 	d := &Desk{home: c.Home, progress: c.Progress, now: c.Now}
 	if d.progress == nil {
@@ -65,11 +62,11 @@ func New(c Config) (*Desk, error) {
 	return d, nil
 }
 
-// lookups is how many ledger entries are asked for at once.
+// lookups is how many ledger entries are read at the same time.
 const lookups = 10
 
-// entries asks the ledger for deliveries. What it does not know is left out. Of
-// the errors the first is returned, with what could be had.
+// entries reads the ledger entries of deliveries. Unknown ones are left out. After an error
+// it returns the first one, with the entries that could be read.
 func (d *Desk) entries(ctx context.Context, ids []string) (map[string]ledger.Entry, error) {
 	var mu sync.Mutex
 	var first error
@@ -82,7 +79,7 @@ func (d *Desk) entries(ctx context.Context, ids []string) (map[string]ledger.Ent
 		case err == nil:
 			found[id] = e
 		case first == nil && !errors.Is(err, ledger.ErrNotFound):
-			first = err // the others are asked all the same
+			first = err // the others are still read
 		}
 	})
 	return found, first

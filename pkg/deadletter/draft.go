@@ -12,15 +12,15 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// Draft is a dead letter's payload for a person to edit.
+// Draft is a dead letter's payload for editing.
 type Draft struct {
 	DeliveryID string
-	// Text is the payload as JSON with indents.
+	// Text is the payload as indented JSON.
 	Text []byte
 }
 
-// Draft returns the payload of the letter that an id, or the beginning of one, means.
-// The letter stays in its place.
+// Draft returns the payload of the letter with that id, or with an id that starts with it.
+// The letter is not received.
 func (d *Desk) Draft(ctx context.Context, id string) (Draft, error) {
 	c, err := d.one(ctx, Wish{Filter: Filter{IDs: []string{id}}, Bodies: true})
 	if err != nil {
@@ -38,9 +38,9 @@ func (d *Desk) Draft(ctx context.Context, id string) (Draft, error) {
 	return Draft{DeliveryID: c.DeliveryID, Text: text.Bytes()}, nil
 }
 
-// Corrections are what a person changed in the draft: the fields that differ, in the
-// order of their names. One that was taken out becomes null. The error says where the
-// text is not a JSON object; newFields lets it have fields as [Assignment.New] does.
+// Corrections returns what a person changed in the draft: the fields that differ, sorted by
+// name. A removed field becomes null. An error says where the text is not a JSON object;
+// newFields allows new fields as [Assignment.New] does.
 func (f Draft) Corrections(edited []byte, newFields bool) ([]Assignment, error) {
 	var before, after map[string]json.RawMessage
 	if err := json.Unmarshal(f.Text, &before); err != nil {

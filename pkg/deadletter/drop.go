@@ -8,10 +8,9 @@ import (
 	"sync"
 )
 
-// Drop gives the letters of a selection up: the reason goes into the ledger first,
-// since a letter that is gone must be explained, then the letters are deleted. It
-// returns how many were dropped; stays is told, one after the other, which were
-// not, and why.
+// Drop drops the letters of a selection: it records the reason in the ledger first, since a
+// letter that is gone must be explained, and then deletes the letters. It returns how many
+// were dropped; stays is called, one at a time, for those that were not, with the reason.
 func (d *Desk) Drop(ctx context.Context, in *Selection, because string, stays func(Case, error)) (dropped int) {
 	var mu sync.Mutex
 	var noted []Case
@@ -40,10 +39,9 @@ func (d *Desk) Drop(ctx context.Context, in *Selection, because string, stays fu
 	return dropped
 }
 
-// DropDone deletes the letters of a selection about which nothing is left to do, see
-// [Case.Done], and leaves all others. It needs the cases' entries, and returns how
-// many deliveries' letters went; stays is told, one after the other, which did not,
-// and why.
+// DropDone deletes the finished letters of a selection, see [Case.Done], and leaves all
+// others. It needs the cases' entries, and returns for how many deliveries letters were
+// deleted; stays is called, one at a time, for those that could not be, with the reason.
 func (d *Desk) DropDone(ctx context.Context, in *Selection, stays func(Case, error)) (dropped int) {
 	done := slices.DeleteFunc(slices.Clone(in.Cases), func(c Case) bool { return !c.Done() })
 	in.Hold.Remove(ctx, done, func(c Case, err error) {

@@ -18,15 +18,15 @@ import (
 // Assignment is a correction: a field of the payload and its new value.
 type Assignment struct {
 	Field string
-	// Value is the new value, as text, unless JSON is it.
+	// Value is the new value, a text unless JSON is set.
 	Value string
 	JSON  json.RawMessage
-	// New lets the event get a field that no event is known to have.
+	// New allows a field that no event is known to have.
 	New bool
 }
 
-// NewFieldError says that a correction names a field that the event does not have,
-// and no event is known to have.
+// NewFieldError means that a correction names a field that the event does not have and no
+// event is known to have.
 type NewFieldError struct{ Field, Nearest string }
 
 // Error implements error.
@@ -37,7 +37,7 @@ func (e *NewFieldError) Error() string {
 	return "the event has no field " + e.Field
 }
 
-// ParseAssignment reads FIELD=VALUE.
+// ParseAssignment parses FIELD=VALUE.
 func ParseAssignment(s string) (Assignment, error) {
 	field, value, ok := strings.Cut(s, "=")
 	if field = strings.TrimSpace(field); !ok || field == "" {
@@ -49,8 +49,8 @@ func ParseAssignment(s string) (Assignment, error) {
 	return Assignment{Field: field, Value: value}, nil
 }
 
-// Edit applies corrections to a letter, and checks what was set and, if there is
-// a fairbridge.yaml, the result as the worker does. It returns what it changed.
+// Edit applies corrections to a letter, and validates the changes and, if there is a
+// fairbridge.yaml, the result as the worker does. It returns what it changed.
 func Edit(l *Letter, sets []Assignment, c *preview.Checker, now time.Time) (changes []queue.Edit, err error) {
 	envelope, err := queue.Decode(l.Body)
 	if err != nil {
@@ -91,7 +91,7 @@ func Edit(l *Letter, sets []Assignment, c *preview.Checker, now time.Time) (chan
 	return changes, nil
 }
 
-// checkFields refuses a field that is most likely misspelt.
+// checkFields refuses a field that is probably misspelt.
 func checkFields(e queue.Envelope, sets []Assignment, c *preview.Checker) error {
 	var m *mapping.Config
 	if c != nil {
@@ -106,8 +106,8 @@ func checkFields(e queue.Envelope, sets []Assignment, c *preview.Checker) error 
 	return nil
 }
 
-// checkSet refuses a value that is not as TestFairy documents its field. From
-// TestFairy it would be taken; from a person it is a slip.
+// checkSet refuses a value that is not as TestFairy documents the field. From TestFairy it
+// would be accepted; from a person it is probably a mistake.
 func checkSet(event testfairy.Event, sets []Assignment) error {
 	var slips []error
 	for _, o := range event.Odd() {

@@ -13,12 +13,11 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// maxLine bounds a line that is read: a message of 1 MiB can need six times that
-// as JSON.
+// maxLine bounds the length of a line: a message of 1 MiB can need six times that as JSON.
 const maxLine = 8 << 20
 
-// WriteLetter writes a letter as one line of JSON, with all that [ReadLetters]
-// needs to make it again.
+// WriteLetter writes a letter as one line of JSON, with everything that [ReadLetters] needs
+// to restore it.
 func WriteLetter(w io.Writer, l Letter) error {
 	line := l.line()
 	if l.Entry != nil {
@@ -31,9 +30,8 @@ func WriteLetter(w io.Writer, l Letter) error {
 	return line.Write(w)
 }
 
-// Export adds to letters what the ledger has of their deliveries. It leaves out
-// those that a worker has in hand, and returns them apart: what they are about to
-// become is not known.
+// Export adds the ledger's entries to letters. Letters of deliveries that a worker holds
+// are returned separately, since it is unknown what will become of them.
 func (d *Desk) Export(ctx context.Context, cases []Case) (whole, held []Case, err error) {
 	known, err := d.entries(ctx, deliveryIDs(cases))
 	if err != nil {
@@ -53,8 +51,8 @@ func (d *Desk) Export(ctx context.Context, cases []Case) (whole, held []Case, er
 	return whole, held, nil
 }
 
-// ReadLetters reads what WriteLetter wrote. The error names the first line that
-// is none of it, and quotes nothing: a line holds what testers wrote.
+// ReadLetters reads what WriteLetter wrote. An error names the first invalid line and
+// quotes nothing, since a line contains what testers wrote.
 func ReadLetters(r io.Reader) ([]Letter, error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
@@ -84,7 +82,7 @@ func readLetter(line []byte) (Letter, error) {
 	}
 	l := Letter{DeadLetter: e.DeadLetter, SentAt: e.SentAt, Body: e.Body}
 	if l.Reason == queue.ReasonRetriesExhausted && l.FailedAt.IsZero() {
-		l.Reason = queue.ReasonWorkerDied // as an earlier version called what SQS moved
+		l.Reason = queue.ReasonWorkerDied // an earlier version had no reason for what SQS moved
 	}
 	if e.Entry != nil {
 		if err := json.Unmarshal(e.Entry, &l.Entry); err != nil || l.Entry == nil {

@@ -14,8 +14,8 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// Filter says which letters are meant. What is not given matches every letter;
-// of several words for the same thing one must match; all else must hold at once.
+// Filter selects letters. A criterion that is not set matches every letter; of several
+// values for one criterion any may match; different criteria must all match.
 type Filter struct {
 	// IDs are delivery ids or their beginnings.
 	IDs     []string
@@ -23,32 +23,32 @@ type Filter struct {
 	Stages  []queue.Stage
 	// Statuses are HTTP statuses, such as 400, or their classes, such as 4xx.
 	Statuses []string
-	// Apps are names of apps, in which * stands for any text.
+	// Apps are names of apps, in which * matches any text.
 	Apps []string
-	// Since and Until bound when the delivery died: not before, and before.
+	// Since and Until bound when the delivery died: from Since on, and before Until.
 	Since, Until time.Time
-	// Match must all hold.
+	// Match are conditions that must all hold.
 	Match []Condition
-	// means, if it is set, must hold as well.
+	// means, if set, must hold as well.
 	means func(Letter, testfairy.Event) bool
 }
 
-// NeedsPayload says whether the filter looks into the event, whose decoding can
-// be spared otherwise.
+// NeedsPayload reports whether the filter uses the event, which otherwise need not be
+// decoded.
 func (f Filter) NeedsPayload() bool {
 	return f.means != nil || len(f.Apps) > 0 || slices.ContainsFunc(f.Match, func(c Condition) bool { return !strings.HasPrefix(c.Field, "@") })
 }
 
-// WithoutFault is the filter without what tells of the fault. For a letter that
-// SQS moved, that has to be looked up in the ledger first.
+// WithoutFault returns the filter without criteria about the fault. For a letter that SQS
+// moved, the fault has to be read from the ledger first.
 func (f Filter) WithoutFault() Filter {
 	f.Stages, f.Statuses = nil, nil
 	f.Match = slices.DeleteFunc(slices.Clone(f.Match), func(c Condition) bool { return strings.HasPrefix(c.Field, "@") })
 	return f
 }
 
-// Selects says whether a letter is meant. event is its payload, empty if that
-// cannot be decoded.
+// Selects reports whether a letter matches. event is its payload, empty if that cannot be
+// decoded.
 func (f Filter) Selects(l Letter, event testfairy.Event) bool {
 	at := l.DiedAt()
 	return matchesAny(f.IDs, func(id string) bool { return strings.HasPrefix(l.DeliveryID, strings.ToLower(id)) }) &&
@@ -83,7 +83,7 @@ func matchesStatus(wanted string, status int) bool {
 	return strconv.Itoa(status) == wanted
 }
 
-// matchesApp compares letter for letter, with * for any text.
+// matchesApp compares exactly, with * for any text.
 func matchesApp(pattern, app string) bool {
 	parts := strings.Split(pattern, "*")
 	for i := range parts {
@@ -92,9 +92,10 @@ func matchesApp(pattern, app string) bool {
 	return regexp.MustCompile(`(?s)^` + strings.Join(parts, ".*") + `$`).MatchString(app)
 }
 
-// Condition is what a field of a letter must be, see [ParseCondition].
+// Condition is a condition on a field of a letter, see [ParseCondition].
 type Condition struct {
-	// Field is the name of a payload field; with @ in front, of the letter's own.
+	// Field is the name of a payload field or, with a leading @, of one of the letter's
+	// own.
 	Field string
 
 	not     bool
@@ -102,7 +103,7 @@ type Condition struct {
 	pattern *regexp.Regexp // instead of value
 }
 
-// letterFields are the letter's own fields, as @name.
+// letterFields are the letter's own fields, for @name.
 var letterFields = map[string]func(Letter) string{
 	"@attempts":    func(l Letter) string { return strconv.Itoa(l.Attempts) },
 	"@deliveryId":  func(l Letter) string { return l.DeliveryID },
@@ -114,9 +115,9 @@ var letterFields = map[string]func(Letter) string{
 	"@status":      func(l Letter) string { return strconv.Itoa(l.Status) },
 }
 
-// ParseCondition reads FIELD=VALUE, FIELD!=VALUE, FIELD~REGEXP or FIELD!~REGEXP.
-// A field of the payload that is missing is empty, and numbers are text as they
-// came. The regular expressions are RE2's, found anywhere in the text.
+// ParseCondition parses FIELD=VALUE, FIELD!=VALUE, FIELD~REGEXP or FIELD!~REGEXP. A missing
+// payload field counts as empty, and a number as its text in the payload. The regular
+// expressions are RE2's and match anywhere in the text.
 func ParseCondition(s string) (Condition, error) {
 	at := strings.IndexAny(s, "=~")
 	if at < 1 {
@@ -153,8 +154,8 @@ func (c Condition) holds(l Letter, event testfairy.Event) bool {
 	return (text == c.value) != c.not
 }
 
-// ParseTime reads a point in time: RFC 3339, a date (midnight UTC), or how long
-// before now, such as 90m, 36h or 7d.
+// ParseTime parses a point in time: RFC 3339, a date (midnight UTC), or an age such as 90m,
+// 36h or 7d.
 func ParseTime(s string, now time.Time) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if t, err := time.Parse(layout, s); err == nil {

@@ -12,7 +12,7 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// How often the ledger is asked: soon at first, then less and less.
+// How often the ledger is read: soon at first, then less often.
 const (
 	firstLook = 100 * time.Millisecond
 	lastLook  = 2 * time.Second
@@ -21,18 +21,17 @@ const (
 // End is how a replayed delivery ended.
 type End struct {
 	DeliveryID string
-	// Ended is false if it had not ended in time.
+	// Ended is false if it did not end in time.
 	Ended bool
-	// Completed says that all is done, as TicketID if its id is known.
+	// Completed means that it is done, with the ticket TicketID if its id is known.
 	Completed bool
 	TicketID  string
-	// Fault is the last one of what is dead again.
+	// Fault is the last one of a delivery that is dead again.
 	Fault ledger.Fault
 }
 
-// Follow waits until each delivery has ended, at most for so long, and returns how,
-// in the order of the cases. The error is the ledger's, if it could not be asked at
-// last.
+// Follow waits until each delivery has ended, at most for limit, and returns how, in the
+// order of the cases. The error is the ledger's, if its last read failed.
 func (d *Desk) Follow(ctx context.Context, cases []Case, limit time.Duration) ([]End, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -42,7 +41,7 @@ func (d *Desk) Follow(ctx context.Context, cases []Case, limit time.Duration) ([
 	for pause := firstLook; len(pending) > 0; pause = min(2*pause, lastLook) {
 		var left []Case
 		known, lookErr := d.entries(ctx, deliveryIDs(pending))
-		if ctx.Err() == nil { // else it says no more than that time is up
+		if ctx.Err() == nil { // otherwise it only says that the time is up
 			err = lookErr
 		}
 		for _, c := range pending {
@@ -56,7 +55,7 @@ func (d *Desk) Follow(ctx context.Context, cases []Case, limit time.Duration) ([
 			break
 		}
 		d.progress("ended", len(cases)-len(pending), len(cases))
-		select { // to the end of the limit, unlike sleep.For
+		select { // until the end of the limit, unlike sleep.For
 		case <-time.After(pause):
 			continue
 		case <-ctx.Done():
@@ -93,9 +92,9 @@ func deliveryIDs(cases []Case) []string {
 // Tally counts how deliveries ended.
 type Tally struct {
 	Completed int `json:"completed"`
-	// Again are those that are dead again, by reason.
+	// Again counts those that are dead again, by reason.
 	Again map[queue.Reason]int `json:"again,omitempty"`
-	// Going are those that had not ended in time.
+	// Going counts those that did not end in time.
 	Going int `json:"going"`
 }
 
@@ -115,7 +114,7 @@ func TallyOf(ends []End) Tally {
 	return t
 }
 
-// String is the tally in words.
+// String describes the tally.
 func (t Tally) String() string {
 	text := fmt.Sprintf("%d completed", t.Completed)
 	again := 0

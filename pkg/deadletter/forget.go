@@ -17,20 +17,20 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// ErrNoAddress says that a person was not named by an email address.
+// ErrNoAddress means that a person was not given by an email address.
 var ErrNoAddress = errors.New("that is not one email address")
 
 // NotSent is the state of what reconcile was about to send.
 const NotSent = "not sent"
 
-// becauseForgotten is why the dead letters of a person are dropped.
+// becauseForgotten is the reason for dropping a person's dead letters.
 const becauseForgotten = "the person is to be forgotten"
 
-// Person is what a bridge keeps of the feedback of a person, the last received first.
+// Person is what a bridge keeps of a person's feedback, the last received first.
 type Person struct {
-	// Ended are their deliveries that are completed or dropped, or that reconcile was
-	// about to send, and Dead those that are dead letters: both can be forgotten. Left
-	// are on their way, or replayed, and cannot yet.
+	// Ended are deliveries that are completed or dropped, or that reconcile was about to
+	// send; Dead are dead letters. Both can be forgotten. Left are on their way, or being
+	// replayed, and cannot be forgotten yet.
 	Ended, Dead, Left []PersonsDelivery
 }
 
@@ -38,14 +38,14 @@ type Person struct {
 type PersonsDelivery struct {
 	DeliveryID string    `json:"deliveryId"`
 	ReceivedAt time.Time `json:"receivedAt"`
-	// State is that of [ledger.Entry.Standing], or [NotSent].
+	// State is the value of [ledger.Entry.Standing], or [NotSent].
 	State    string `json:"state"`
 	Project  string `json:"project,omitempty"`
 	TicketID string `json:"ticketId,omitempty"`
 }
 
-// Person finds what is kept of the feedback that came from an email address. Nothing
-// is changed, and no message is received. progress may be nil.
+// Person finds what is kept of the feedback from an email address. It changes nothing and
+// receives no message. progress may be nil.
 func (d *Desk) Person(ctx context.Context, email string, progress func(looked int)) (*Person, error) {
 	s, err := d.personIn(ctx, email, progress)
 	if err != nil {
@@ -54,11 +54,10 @@ func (d *Desk) Person(ctx context.Context, email string, progress func(looked in
 	return s.person(), nil
 }
 
-// Forget takes the feedback that came from an email address out of what the bridge
-// keeps: dead letters are dropped, and deliveries that have ended keep no more than
-// what tells that they are done. It returns what was found before, and what is left
-// now. stays is told, one after the other, what could not be forgotten, and why.
-// Whatever it was doing when its process died, the next call finishes it.
+// Forget removes the feedback from an email address: it drops dead letters, and finished
+// deliveries keep only the fact that they are done. It returns what there was before, and
+// what is left now. stays is called, one at a time, for what could not be forgotten, with
+// the reason. If the process dies, the next call finishes the work.
 func (d *Desk) Forget(ctx context.Context, email string, progress func(looked int), stays func(id string, err error)) (before, after *Person, err error) {
 	was, err := d.personIn(ctx, email, progress)
 	if err != nil {
@@ -69,7 +68,7 @@ func (d *Desk) Forget(ctx context.Context, email string, progress func(looked in
 			stays(u.DeliveryID, err)
 		}
 	}
-	// The queue is received on a stack, where only who receives knows of all letters.
+	// On a stack the queue is received, since nothing else finds all letters.
 	in, err := d.Select(ctx, Wish{Filter: Filter{means: was.means}})
 	if err != nil {
 		return nil, nil, err
@@ -80,7 +79,7 @@ func (d *Desk) Forget(ctx context.Context, email string, progress func(looked in
 	}
 	for id := range was.entries {
 		var err error
-		if in.Absent == 0 { // else another has letters in hand
+		if in.Absent == 0 { // otherwise another command holds letters
 			err = d.dropWithoutLetter(ctx, was, id)
 		}
 		if err == nil {
@@ -97,7 +96,7 @@ func (d *Desk) Forget(ctx context.Context, email string, progress func(looked in
 	return was.person(), left.person(), nil
 }
 
-// dropWithoutLetter gives up a dead delivery of which nobody has a message any more.
+// dropWithoutLetter drops a dead delivery that has no message any more.
 func (d *Desk) dropWithoutLetter(ctx context.Context, s *persons, id string) error {
 	e, err := d.ledger.Entry(ctx, id)
 	if err != nil || e.State != ledger.Dead || e.Dropped() || s.queued[id] || e.ReplayedSince() {
@@ -106,12 +105,12 @@ func (d *Desk) dropWithoutLetter(ctx context.Context, s *persons, id string) err
 	return d.ledger.Drop(ctx, id, e.Generation, becauseForgotten)
 }
 
-// persons is what was found of a person.
+// persons is what was found about a person.
 type persons struct {
 	email   string
 	entries map[string]ledger.Entry
-	// letters are the dead letters that are there, queued the deliveries that have a
-	// message in the work queue of a folder.
+	// letters are the deliveries that have a dead letter, queued those that have a message
+	// in a folder's work queue.
 	letters, queued map[string]bool
 	// unsent is what reconcile was about to send.
 	unsent []ledger.Unsent
@@ -122,8 +121,7 @@ func (d *Desk) personIn(ctx context.Context, email string, progress func(int)) (
 		return nil, ErrNoAddress
 	}
 	s := &persons{email: email, entries: map[string]ledger.Entry{}, letters: map[string]bool{}, queued: map[string]bool{}}
-	// Where the ledger does not remember who it was, the letter has it, or what a
-	// fault has quoted.
+	// If the ledger does not keep who it was, the letter may, or the text of a fault.
 	var unnamed []ledger.Entry
 	err := d.home.History.Search(ctx, ledger.Query{Progress: progress}, func(e ledger.Entry) bool {
 		ended := ledger.Ended(e.Standing())
@@ -175,8 +173,8 @@ func (d *Desk) personIn(ctx context.Context, email string, progress func(int)) (
 	return s, nil
 }
 
-// peekWork finds the person's messages that wait in a folder: the ledger need not
-// know of them yet.
+// peekWork finds the person's waiting messages in a folder, which the ledger may not know
+// yet.
 func (d *Desk) peekWork(ctx context.Context, s *persons) error {
 	if d.home.Peeks == nil {
 		return nil
@@ -191,7 +189,7 @@ func (d *Desk) peekWork(ctx context.Context, s *persons) error {
 	})
 }
 
-// unsentOf finds what reconcile was about to send of the person.
+// unsentOf finds what reconcile was about to send of the person's feedback.
 func (d *Desk) unsentOf(ctx context.Context, s *persons) error {
 	noted, err := d.home.History.Noted(ctx, ledger.AttentionUnsent)
 	if err != nil {
@@ -206,7 +204,7 @@ func (d *Desk) unsentOf(ctx context.Context, s *persons) error {
 	return err
 }
 
-// add has the ledger tell of a delivery that was found in a queue.
+// add reads the ledger's entry of a delivery that was found in a queue.
 func (s *persons) add(ctx context.Context, d *Desk, id string) error {
 	if _, ok := s.entries[id]; ok {
 		return nil
@@ -222,8 +220,8 @@ func (s *persons) add(ctx context.Context, d *Desk, id string) error {
 	return err
 }
 
-// means says whether a letter is the person's: by the ledger, by its payload or, if
-// that cannot be read, by its text.
+// means reports whether a letter is the person's: by the ledger, by its payload or, if that
+// cannot be decoded, by its text.
 func (s *persons) means(l Letter, event testfairy.Event) bool {
 	if e, ok := s.entries[l.DeliveryID]; ok && e.About != nil && address.In(e.About.Email, s.email) {
 		return true
@@ -234,12 +232,12 @@ func (s *persons) means(l Letter, event testfairy.Event) bool {
 	return s.isOf(event) || s.wasEdited(l)
 }
 
-// isOf says whether an event names the person as who it is from.
+// isOf reports whether an event names the person as its sender.
 func (s *persons) isOf(event testfairy.Event) bool {
 	return address.In(event.Text("email"), s.email) || address.In(event.Text("testerEmail"), s.email)
 }
 
-// wasEdited says whether somebody else was put in the person's place.
+// wasEdited reports whether the person was replaced by somebody else.
 func (s *persons) wasEdited(l Letter) bool {
 	e, err := queue.Decode(l.Body)
 	return err == nil && slices.ContainsFunc(e.Edits, func(edit queue.Edit) bool { return address.In(string(edit.Old), s.email) })

@@ -9,12 +9,12 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// Glance shows dead letters to visit, until it returns false, in one look and without
-// taking one in hand. Every letter has a delivery id.
+// Glance calls visit for dead letters until it returns false, in one pass and without
+// receiving any. Every letter has a delivery id.
 //
-// On AWS, who looks at a message hides it from others. So the letters are what the
-// ledger has of deliveries that wait for a person, without their payloads; those that
-// SQS itself moved are missing, since the ledger was not told.
+// On AWS, receiving a message hides it from others. So there the letters come from the
+// ledger's entries of deliveries that wait for a person, without their payloads; those that
+// SQS itself moved are missing, since the ledger does not know them.
 func Glance(ctx context.Context, h *home.Home, visit func(Letter) bool) error {
 	if h.Peeks != nil {
 		return h.Peeks.Peek(ctx, h.DeadLetterQueueURL, func(m types.Message) bool { return visit(letterOf(m)) })

@@ -14,33 +14,31 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// Group is dead letters with one cause: who mends it can replay all of them.
+// Group is dead letters with one cause, which can be replayed together once it is fixed.
 type Group struct {
-	// Key names the cause in an address: it stays while letters come and go.
+	// Key identifies the cause in a URL. It does not change when letters come and go.
 	Key    string       `json:"-"`
 	Reason queue.Reason `json:"reason,omitempty"`
 	Stage  queue.Stage  `json:"stage,omitempty"`
 	Status int          `json:"status,omitempty"`
-	// Project and Source are where the request for the ticket went, as far as the
-	// ledger knows.
+	// Project and Source are where the request for the ticket went, if the ledger knows.
 	Project string `json:"project,omitempty"`
 	Source  string `json:"source,omitempty"`
-	// Problem is that of the letter that died last. Those of the others differ from it
-	// in what is quoted, addresses, ids, long numbers or numbered parts of a path at
-	// most.
+	// Problem is that of the newest letter. The others' problems differ from it at most in
+	// quoted text, addresses, ids, long numbers or numbered parts of a path.
 	Problem string `json:"problem,omitempty"`
-	// Done says that nothing is left to do, see [Case.Done], whatever the cause was.
+	// Done means that the letters are finished, see [Case.Done], whatever the cause was.
 	Done  bool `json:"done,omitempty"`
 	Count int  `json:"count"`
-	// Since is when the first of them died, and Newest when the last did.
+	// Since is when the first of them died, Newest when the last did.
 	Since  time.Time `json:"since"`
 	Newest time.Time `json:"newest"`
-	// IDs are the deliveries, the longest dead first.
+	// IDs are the deliveries, the oldest death first.
 	IDs []string `json:"ids"`
 }
 
-// particulars is what the problems of two letters with the same cause may differ in:
-// what is quoted, addresses, ids, long numbers, and numbered parts of a path.
+// particulars matches what may differ in the problems of two letters with the same cause:
+// quoted text, addresses, ids, long numbers, and numbered parts of a path.
 var particulars = lazyregexp.New(`"[^"]*"|\S+@\S+|\b[0-9a-fA-F]{8,}\b|[0-9]{4,}|/[^/\s:?]*[0-9][^/\s:?]*`)
 
 // cause is what the letters of a group have in common.
@@ -67,8 +65,8 @@ func causeOf(c Case, problem string) cause {
 	return of
 }
 
-// where is the project and the External Source that the request for the ticket went
-// to, as far as the ledger was asked and knows.
+// where returns the project and External Source that the request for the ticket went to, if
+// the ledger was read and knows.
 func (c Case) where() (project, source string) {
 	if c.Entry == nil || c.Entry.Where == nil {
 		return "", ""
@@ -76,12 +74,12 @@ func (c Case) where() (project, source string) {
 	return c.Entry.Where.Project, c.Entry.Where.Source
 }
 
-// Groups puts cases with one cause together: the largest group first, what is done
-// last. The cases are in the order of their deaths, as those of a [Selection], and
-// have what the ledger knows of them, see [Wish.Entries].
+// Groups groups cases by cause: the largest group first, finished ones last. The cases must
+// be in the order of their deaths, as in a [Selection], and have their ledger entries, see
+// [Wish.Entries].
 func Groups(cases []Case) []Group {
 	at := map[cause]int{}
-	problems := map[string]string{} // most are the same
+	problems := map[string]string{} // most are equal
 	var groups []Group
 	for _, c := range cases {
 		problem, known := problems[c.Description]
@@ -119,14 +117,14 @@ func Groups(cases []Case) []Group {
 	return groups
 }
 
-// Done says that nothing is left to do about a letter: its delivery is completed, or
-// was dropped, and the letter is an old copy. It needs the case's Entry.
+// Done reports whether a letter is finished: its delivery is completed or was dropped, so
+// the letter is an old copy. It needs the case's Entry.
 func (c Case) Done() bool {
 	return c.Entry != nil && (c.Entry.State == ledger.Completed || c.Entry.Dropped() && c.Generation < c.Entry.Generation)
 }
 
-// know gives cases what the ledger has of their deliveries. Those that wait for a
-// person, nearly all, are one call, unless their records are there.
+// know adds the ledger's entries to cases. Those that wait for a person, which are nearly
+// all, are read with one call, unless records has them.
 func (d *Desk) know(ctx context.Context, records []ledger.Record, cases []Case) (err error) {
 	if len(records) == 0 {
 		if records, err = d.home.History.Waiting(ctx); err != nil {

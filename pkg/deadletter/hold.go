@@ -17,32 +17,31 @@ import (
 )
 
 const (
-	// longHold is how long a letter is invisible that is in hand for a while. If
-	// the command dies, its letters are back in their place after that time.
+	// longHold is the visibility timeout of a letter that is held for a while. If the
+	// command dies, its letters are visible again after that time.
 	longHold = 10 * time.Minute
-	// renewBelow is what must be left of a first hold, renewLongBelow of a long
-	// one; less is renewed.
+	// A hold is renewed when less than renewBelow (for a first hold) or renewLongBelow (for
+	// a long one) is left of it.
 	renewBelow     = 20 * time.Second
 	renewLongBelow = 5 * time.Minute
-	// renewEvery is how often that is looked after.
+	// renewEvery is how often that is checked.
 	renewEvery = 2 * time.Second
-	// sendMargin is what must be left when a letter is sent: enough to delete it
-	// before anybody else gets it.
+	// sendMargin is what must be left of a hold when a letter is sent: enough to delete it
+	// before anybody else receives it.
 	sendMargin = 10 * time.Second
-	// releaseTimeout bounds putting letters back, which also happens after an
-	// interrupt.
+	// releaseTimeout bounds releasing letters, which also happens after an interrupt.
 	releaseTimeout = 30 * time.Second
 )
 
-// errLost says that a letter is no longer in this command's hands.
+// errLost means that this command no longer holds a letter.
 var errLost = errors.New("the dead letter was held too long and has become visible again")
 
-// Hold is the letters that a command has in hand. It renews their invisibility
-// until it is released.
+// Hold is the letters that a command has received and holds. It renews their visibility
+// timeout until it is released.
 type Hold struct {
-	// Counted is how many letters the queue counted at first.
+	// Counted is how many letters the queue reported at first.
 	Counted int
-	// Missing is how many letters the queue counted but did not hand out.
+	// Missing is how many letters the queue reported but did not return.
 	Missing int
 
 	q       *Queue
@@ -50,16 +49,16 @@ type Hold struct {
 	visited atomic.Int64
 	stop    context.CancelFunc
 	stopped chan struct{}
-	// doubt says that an answer with letters may have been lost.
+	// doubt is set if an answer with letters may have been lost.
 	doubt atomic.Bool
 
 	mu   sync.Mutex
 	held map[string]lease // by message id
-	// seen are the deliveries whose letters have been in hand.
+	// seen are the deliveries whose letters have been held.
 	seen map[string]bool
 }
 
-// lease is one letter's receipt handle, and until when it is sure to hold.
+// lease is a letter's receipt handle, and until when the letter is certainly held.
 type lease struct {
 	receipt string
 	until   time.Time
@@ -85,15 +84,14 @@ func newHold(ctx context.Context, q *Queue) *Hold {
 	return h
 }
 
-// Len is how many letters are in hand.
+// Len returns how many letters are held.
 func (h *Hold) Len() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.held)
 }
 
-// Release puts back what is in hand: it is visible again at once. It does so
-// even if ctx has ended.
+// Release makes all held letters visible again at once, even if ctx has ended.
 func (h *Hold) Release(ctx context.Context) error {
 	h.stop()
 	<-h.stopped
@@ -102,7 +100,7 @@ func (h *Hold) Release(ctx context.Context) error {
 	h.mu.Lock()
 	ids := make([]string, 0, len(h.held))
 	for id, l := range h.held {
-		if time.Now().Before(l.until) { // else another may have it
+		if time.Now().Before(l.until) { // otherwise another command may have it
 			ids = append(ids, id)
 		}
 	}
@@ -116,7 +114,7 @@ func (h *Hold) Release(ctx context.Context) error {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, err := range errs {
-			// Whose receipt is no longer taken is visible already, or gone.
+			// A letter whose receipt handle is no longer valid is visible already, or gone.
 			if err != nil && !senderFault(err) {
 				failed++
 				first = err
@@ -132,7 +130,7 @@ func (h *Hold) Release(ctx context.Context) error {
 	return nil
 }
 
-// add takes a letter in hand, and says whether it was not yet.
+// add holds a letter, and reports whether it was not held yet.
 func (h *Hold) add(id, receipt string, until time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -144,7 +142,7 @@ func (h *Hold) add(id, receipt string, until time.Time) bool {
 	return !known
 }
 
-// see notes that a delivery's letter has been in hand. Nil has none.
+// see records that a delivery's letter has been held. A nil Hold ignores it.
 func (h *Hold) see(delivery string) {
 	if h == nil {
 		return
@@ -163,7 +161,7 @@ func (h *Hold) saw(delivery string) bool {
 	return h.seen[delivery]
 }
 
-// drop lets go of letters without a word to the queue.
+// drop stops holding letters without a call to the queue.
 func (h *Hold) drop(ids []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -172,7 +170,7 @@ func (h *Hold) drop(ids []string) {
 	}
 }
 
-// receipts are the receipt handles of letters, "" for those not in hand.
+// receipts returns the receipt handles of letters, "" for those not held.
 func (h *Hold) receipts(ids []string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -183,7 +181,7 @@ func (h *Hold) receipts(ids []string) []string {
 	return all
 }
 
-// due are the letters whose invisibility has to be renewed.
+// due returns the letters whose visibility timeout has to be renewed.
 func (h *Hold) due(now time.Time) (ids []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -199,8 +197,7 @@ func (h *Hold) due(now time.Time) (ids []string) {
 	return ids
 }
 
-// secure makes sure that a letter stays in hand long enough to be sent and
-// deleted.
+// secure makes sure that a letter is held long enough to be sent and deleted.
 func (h *Hold) secure(ctx context.Context, id string) error {
 	h.mu.Lock()
 	l, ok := h.held[id]
@@ -214,8 +211,8 @@ func (h *Hold) secure(ctx context.Context, id string) error {
 	return h.renew(ctx, []string{id})[0]
 }
 
-// renew hides letters for longer. Those that SQS says are not in hand any more
-// are let go. Its errors are in the order of the ids.
+// renew hides letters for longer, and stops holding those that SQS no longer knows as held.
+// Its errors are in the order of the ids.
 func (h *Hold) renew(ctx context.Context, ids []string) []error {
 	faults := make(map[string]error, len(ids))
 	sideBySide(home.Connections, chunks(ids, batchEntries, nothing), func(ids []string) {
@@ -243,7 +240,7 @@ func (h *Hold) renew(ctx context.Context, ids []string) []error {
 	return all
 }
 
-// hide makes letters invisible for that long from now.
+// hide sets the visibility timeout of letters.
 func (h *Hold) hide(ctx context.Context, ids []string, long time.Duration) []error {
 	receipts := h.receipts(ids)
 	errs, _ := batch(ctx, len(ids), func(ctx context.Context, todo []int) (answer, error) {

@@ -9,13 +9,13 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// Imported is what became of an import: how many letters were put into the
-// dead-letter queue, and how many need not be, since their delivery is completed.
+// Imported is the result of an import: how many letters were added to the dead-letter
+// queue, and how many were not needed because their delivery is completed.
 type Imported struct{ Letters, Done int }
 
-// Import puts exported letters into the dead-letter queue, after the ledger knows
-// what their home knew of them. failed is told, one after the other, which it did
-// not take, and why: they can be imported again.
+// Import adds exported letters to the dead-letter queue, after recording their home's
+// entries in the ledger. failed is called, one at a time, for letters that were not added,
+// with the reason: they can be imported again.
 func (d *Desk) Import(ctx context.Context, letters []Letter, failed func(Letter, error)) Imported {
 	var mu sync.Mutex
 	var result Imported

@@ -18,20 +18,19 @@ import (
 // Letter is a message of the dead-letter queue.
 type Letter struct {
 	queue.DeadLetter
-	// MessageID is SQS's. It changes with every redrive.
+	// MessageID is SQS's id of the message. It changes with every redrive.
 	MessageID string
-	// SentAt is when the message came into its first queue: a message that SQS
-	// moved keeps that time. 14 days after it SQS deletes the letter.
+	// SentAt is when the message was sent to its first queue: a message that SQS moved
+	// keeps that time. SQS deletes the letter 14 days after it.
 	SentAt time.Time
 	Body   string
-	// Kept says that the queue does not have it any more: it is what the ledger keeps.
+	// Kept means that the letter is no longer in the queue, and comes from the ledger.
 	Kept bool
-	// Entry is what the ledger has of the delivery, where it was asked for; nil if
-	// that is nothing.
+	// Entry is the delivery's ledger entry, if it was read; nil if there is none.
 	Entry *ledger.Entry
 }
 
-// letterOf reads a received message.
+// letterOf decodes a received message.
 func letterOf(m types.Message) Letter {
 	millis, _ := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64)
 	l := Letter{
@@ -40,12 +39,12 @@ func letterOf(m types.Message) Letter {
 		SentAt:     time.UnixMilli(millis).UTC(),
 		Body:       aws.ToString(m.Body),
 	}
-	if !queue.IsDeliveryID(l.DeliveryID) { // somebody else's message
+	if !queue.IsDeliveryID(l.DeliveryID) { // not a FairBridge message
 		l.DeliveryID = queue.DeliveryID(l.Body)
 	}
 	if _, moved := m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)]; moved || l.Reason == "" {
-		// SQS's own redrive sends a letter with the attributes that it has. If it
-		// then runs out of receives they tell of the time before.
+		// SQS's own redrive keeps a letter's attributes. If the message then exceeds
+		// maxReceiveCount, they describe the previous death.
 		l.DeadLetter = queue.DeadLetter{
 			DeliveryID: l.DeliveryID, Event: l.Event, Reason: queue.ReasonWorkerDied, Generation: l.Generation, Replays: l.Replays,
 		}
@@ -53,12 +52,12 @@ func letterOf(m types.Message) Letter {
 	return l
 }
 
-// Moved says whether no worker wrote the letter: SQS moved the message itself,
-// after too many receives. What went wrong last is in the ledger.
+// Moved reports whether SQS itself moved the message, after too many receives, so that no
+// worker wrote the letter. The ledger has the last error.
 func (l Letter) Moved() bool { return l.Reason == queue.ReasonWorkerDied && l.FailedAt.IsZero() }
 
-// DiedAt is when the delivery became a dead letter or, for one that SQS moved,
-// when its message was sent.
+// DiedAt returns when the delivery became a dead letter or, if SQS moved the message, when
+// that was sent.
 func (l Letter) DiedAt() time.Time {
 	if l.FailedAt.IsZero() {
 		return l.SentAt
@@ -66,19 +65,19 @@ func (l Letter) DiedAt() time.Time {
 	return l.FailedAt
 }
 
-// ReplayCount is how often the delivery has been replayed, as far as the letter
-// knows. SQS's own redrive does not count in Replays, but what a worker then
-// writes is of the next generation.
+// ReplayCount returns how often the delivery has been replayed, as far as the letter shows.
+// SQS's own redrive does not increase Replays, but what a worker then writes has the next
+// generation.
 func (l Letter) ReplayCount() int {
 	n := l.Generation
 	if !l.Moved() {
-		n-- // the generation counts this letter, too
+		n-- // the generation counts this letter as well
 	}
 	return max(n, l.Replays, 0)
 }
 
-// Payload decodes the letter's TestFairy event. The error wraps [ErrMalformed],
-// or is one of testfairy's.
+// Payload decodes the letter's TestFairy event. The error wraps [ErrMalformed], or is one
+// of package testfairy.
 func (l Letter) Payload() (testfairy.Event, error) {
 	e, err := queue.Decode(l.Body)
 	if err != nil {
@@ -87,12 +86,12 @@ func (l Letter) Payload() (testfairy.Event, error) {
 	return testfairy.Decode(e.Event)
 }
 
-// line is the letter as it is written down.
+// line returns the letter for an export or the ledger.
 func (l Letter) line() queue.Line {
 	return queue.Line{DeadLetter: l.DeadLetter, SentAt: l.SentAt, Body: l.Body}
 }
 
-// keep is what the ledger keeps of a letter: itself, and what it died of.
+// keep returns what the ledger keeps of a letter: the letter itself, and its fault.
 func (l Letter) keep() ([]byte, ledger.Fault, error) {
 	var kept bytes.Buffer
 	err := l.line().Write(&kept)
@@ -101,7 +100,7 @@ func (l Letter) keep() ([]byte, ledger.Fault, error) {
 	}, err
 }
 
-// attributes are those of the letter in the dead-letter queue.
+// attributes returns the letter's attributes in the dead-letter queue.
 func (l Letter) attributes() map[string]types.MessageAttributeValue {
 	if l.Moved() {
 		return l.deliveryAttributes(l.Replays)
@@ -109,29 +108,28 @@ func (l Letter) attributes() map[string]types.MessageAttributeValue {
 	return l.DeadLetter.Attributes()
 }
 
-// deliveryAttributes are those of the letter in the work queue.
+// deliveryAttributes returns the letter's attributes in the work queue.
 func (l Letter) deliveryAttributes(replays int) map[string]types.MessageAttributeValue {
 	return queue.ReplayAttributes(l.DeliveryID, l.Event, l.Generation, replays)
 }
 
-// Case is a delivery that has letters: the newest of them, and the others. There
-// are others when a worker died between writing a letter and marking the
-// delivery, or a command between sending a letter and deleting it; one is enough
-// to go on with.
+// Case is a delivery with its letters: the newest, and any others. There are others if a
+// worker died between writing a letter and recording it, or a command between sending a
+// letter and deleting it; one is enough for a replay.
 type Case struct {
 	Letter
 	Copies []Letter
-	// corrected are the edits that this replay makes.
+	// corrected are the edits of this replay.
 	corrected []queue.Edit
-	// Webhook is the letter's decoded event: empty if it was not asked for or
-	// cannot be decoded.
+	// Webhook is the letter's decoded event: empty if it was not requested or cannot be
+	// decoded.
 	Webhook testfairy.Event
 }
 
-// Count is how many letters the delivery has.
+// Count returns how many letters the delivery has.
 func (c Case) Count() int { return 1 + len(c.Copies) }
 
-// Cases puts the letters of the same delivery together, the longest dead first.
+// Cases groups letters by delivery, the oldest death first.
 func Cases(letters []Letter) []Case {
 	at := map[string]int{}
 	var cases []Case
@@ -154,8 +152,8 @@ func Cases(letters []Letter) []Case {
 	return cases
 }
 
-// newer says which of a delivery's letters is the one to go on with: that of the
-// last generation, and of copies the one that was replayed, and so edited, last.
+// newer reports whether a supersedes b, a letter of the same delivery: the last generation
+// does, and of copies the one that was replayed, and so edited, last.
 func newer(a, b Letter) bool {
 	return cmp.Or(
 		cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.Replays, b.Replays),

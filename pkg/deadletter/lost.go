@@ -13,13 +13,12 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// lags is for how long queue and index of a stack may differ while deliveries die.
+// lags is how long a stack's queue and index may differ while deliveries die.
 const lags = 5 * time.Minute
 
-// addLost adds the letters that the queue does not have, since somebody deleted them
-// or their time was over, but the ledger. hold has taken what there is; nil if the
-// queue was only looked at. more says that there are others: hold counts those that
-// were added as seen.
+// addLost adds letters that are in the ledger but not in the queue, because somebody
+// deleted them or they have expired. hold has received what the queue has; nil if nothing
+// was received. more means that there are further ones: hold counts the added ones as seen.
 func (d *Desk) addLost(ctx context.Context, s *sifting, hold *Hold) (more bool, err error) {
 	ids := s.wish.Filter.IDs
 	means := func(delivery string) func(string) bool {
@@ -28,7 +27,7 @@ func (d *Desk) addLost(ctx context.Context, s *sifting, hold *Hold) (more bool, 
 	if len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool {
 		return !slices.ContainsFunc(s.letters, func(l Letter) bool { return means(l.DeliveryID)(id) })
 	}) {
-		return false, nil // all are there
+		return false, nil // none is missing
 	}
 	records, err := d.home.History.Waiting(ctx)
 	if err != nil {
@@ -55,19 +54,20 @@ func (d *Desk) addLost(ctx context.Context, s *sifting, hold *Hold) (more bool, 
 	})
 }
 
-// lacks says of a delivery that was dead a moment ago whether no queue has its
-// message, as far as that can be known.
+// lacks returns a function that reports whether no queue has the message of a delivery that
+// was dead a moment ago, as far as that can be known.
 func (d *Desk) lacks(ctx context.Context, s *sifting, hold *Hold) (func(delivery string) bool, error) {
 	there := map[string]bool{}
 	for _, l := range s.letters {
 		there[l.DeliveryID] = true
 	}
 	if d.home.Ages == nil {
-		// What another command has in hand may be any of them.
+		// Letters that another command holds may be any of them.
 		unknown := hold.Missing > 0 && len(s.wish.Filter.IDs) == 0
 		return func(id string) bool { return !unknown && !there[id] && !hold.saw(id) }, nil
 	}
-	// Letters first: what is replayed meanwhile is then in both, not in neither.
+	// The letters are read first: what is replayed meanwhile is then in both lists, not in
+	// neither.
 	letters, err := d.home.Ages.Deliveries(ctx, d.home.DeadLetterQueueURL)
 	if err != nil {
 		return nil, err
@@ -84,9 +84,9 @@ func (d *Desk) lacks(ctx context.Context, s *sifting, hold *Hold) (func(delivery
 	return func(id string) bool { return !there[id] && !hold.saw(id) }, nil
 }
 
-// lostLetter is the letter of a delivery that no queue seems to have, or nil if it
-// has gone on since, or nothing is kept of it. guess says that the queues of a stack
-// could not be asked.
+// lostLetter returns the letter of a delivery that no queue seems to have, or nil if the
+// delivery has continued since, or nothing is kept of it. guess means that a stack's queues
+// could not be searched.
 func (d *Desk) lostLetter(ctx context.Context, r ledger.Record, guess bool) (*Letter, error) {
 	was, err := ledger.Read(r)
 	if err != nil {
@@ -105,16 +105,16 @@ func (d *Desk) lostLetter(ctx context.Context, r ledger.Record, guess bool) (*Le
 	if err != nil || l.Body == "" {
 		return nil, err
 	}
-	l.Kept, l.Generation = true, max(l.Generation, e.Generation) // an import raises that
+	l.Kept, l.Generation = true, max(l.Generation, e.Generation) // an import increases it
 	return l, nil
 }
 
-// waitsSince says whether a delivery still waits for a person since that death.
+// waitsSince reports whether a delivery has been waiting for a person since that death.
 func waitsSince(e ledger.Entry, generation int) bool {
 	return e.State == ledger.Dead && !e.Dropped() && e.Generation <= generation
 }
 
-// keptLetter is the letter of a dead delivery, as the ledger keeps it.
+// keptLetter returns the letter of a dead delivery from the ledger.
 func (d *Desk) keptLetter(ctx context.Context, r ledger.Record) (*Letter, error) {
 	e, err := ledger.Read(r)
 	if err != nil {
@@ -123,7 +123,7 @@ func (d *Desk) keptLetter(ctx context.Context, r ledger.Record) (*Letter, error)
 	return d.kept(ctx, e, r.Since)
 }
 
-// kept is the letter of a delivery that died at some time, as the ledger keeps it.
+// kept returns the letter of a delivery that died at that time from the ledger.
 func (d *Desk) kept(ctx context.Context, e ledger.Entry, died time.Time) (*Letter, error) {
 	text, err := d.ledger.Letter(ctx, e)
 	if err == nil {
@@ -140,8 +140,8 @@ func (d *Desk) kept(ctx context.Context, e ledger.Entry, died time.Time) (*Lette
 	return &l, nil
 }
 
-// entrysLetter is what the ledger's entry of a delivery that died at some time tells
-// of its letter.
+// entrysLetter returns what the ledger entry of a delivery that died at that time shows of
+// its letter.
 func entrysLetter(e ledger.Entry, died time.Time) Letter {
 	l := Letter{MessageID: e.DeliveryID}
 	l.DeliveryID, l.Generation, l.Replays, l.Attempts, l.FailedAt = e.DeliveryID, e.Generation, e.Replays, e.Attempts, died

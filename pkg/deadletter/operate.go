@@ -13,71 +13,70 @@ import (
 )
 
 const (
-	// MostReplays is how often a delivery is replayed without force: what has
-	// failed so often has a cause that is still there.
+	// MostReplays is how often a delivery is replayed without Force: if it fails that
+	// often, its cause is still there.
 	MostReplays = 3
-	// atOnce is how many letters are in hand at once where nobody has to see all
-	// of them before the first goes: so there may be any number.
+	// atOnce is how many letters are held at a time if nobody has to see all of them before
+	// the first is sent. So there may be any number.
 	atOnce = 1000
 )
 
-// ErrTooOften says that a letter has been replayed [MostReplays] times.
+// ErrTooOften means that a letter has been replayed [MostReplays] times.
 var ErrTooOften = errors.New("has been replayed too often")
 
-// ErrForgotten says that a letter is so old that the ledger, which knows nothing of
-// it, may have known that it is done. It needs [Settlement.CreateAgain].
+// ErrForgotten means that a letter is not in the ledger, and so old that the ledger may
+// have forgotten that it is done. It needs [Settlement.CreateAgain].
 var ErrForgotten = errors.New("is older than what the ledger remembers: its ticket may exist")
 
-// ReplayOptions say which letters are replayed, and how.
+// ReplayOptions selects the letters to replay, and how.
 type ReplayOptions struct {
 	Filter Filter
-	// Sets correct the payloads. They have to be right afterwards, and, with a
-	// Checker, to go through its mapping.
+	// Sets are corrections of the payloads. The payloads must be valid afterwards and, with
+	// a Checker, pass its mapping.
 	Sets    []Assignment
 	Checker *preview.Checker
-	// Settlement settles what is in doubt. It is for one delivery.
+	// Settlement settles what is in doubt. It is for one delivery only.
 	Settlement Settlement
-	// PerSecond is how many letters go a second at most, 0 for as many as possible.
+	// PerSecond limits how many letters are sent a second, 0 for no limit.
 	PerSecond float64
-	// Force replays what has been replayed [MostReplays] times as well.
+	// Force also replays what has been replayed [MostReplays] times.
 	Force bool
 
-	// Confirm, if it is set, is asked before anything is changed. It sees all the
-	// letters that are meant, out of so many deliveries.
+	// Confirm, if set, is called before anything is changed, with all selected letters and
+	// the number of deliveries in the queue.
 	Confirm func(ctx context.Context, cases []Case, deliveries int) (bool, error)
-	// Looked is told when the whole queue has been looked at. An error ends the
-	// replay.
+	// Looked is called when the whole queue has been read. An error ends the replay.
 	Looked func(context.Context, *Selection) error
-	// Edited is told what Sets changed in a letter, and why it stays if it is not
-	// right afterwards. An error ends the replay.
+	// Edited is called with what Sets changed in a letter, and with the reason if the
+	// letter stays because it is invalid afterwards. An error ends the replay.
 	Edited func(Case, []queue.Edit, error) error
-	// Stays is told why a letter was not replayed as it should: [ErrTooOften],
-	// [ErrForgotten],
-	// [ErrNotRemoved], the end of the context or a fault of the queue.
+	// Stays is called with the reason if a letter was not replayed as intended:
+	// [ErrTooOften], [ErrForgotten], [ErrNotRemoved], the end of the context or an error of
+	// the queue.
 	Stays func(Case, error)
 }
 
-// Replayed is what became of a replay.
+// Replayed is the result of a replay.
 type Replayed struct {
 	// Cases are those that were sent, without their bodies.
 	Cases []Case
-	// Copies counts the further letters of theirs that were removed.
+	// Copies counts their further letters that were removed.
 	Copies int
 	// Again counts the deliveries that have failed again meanwhile.
 	Again int
-	// TooOften, Forgotten, Failed and Interrupted count the letters that Stays was told of.
+	// TooOften, Forgotten, Failed and Interrupted count the calls of Stays.
 	TooOften, Forgotten, Failed, Interrupted int
-	// More says that the queue has letters that were not looked at.
+	// More means that the queue has letters that were not read.
 	More bool
-	// Declined says that Confirm said no.
+	// Declined means that Confirm returned false.
 	Declined bool
-	// NotReleased says why letters that stay are not visible at once.
+	// NotReleased is why letters that stay are not visible at once.
 	NotReleased error
 }
 
-// First narrows a replay down to the first n of the letters that are meant and would
-// go, the longest dead first, for a trial before the rest. It looks, and takes nothing
-// in hand. rest is how many more are meant; with none to go the error says so.
+// First reduces a replay to the first n selected letters that would be sent, the oldest
+// death first, for a trial before the rest. It receives nothing. rest is how many more are
+// selected; if there are none to send, the error says so.
 func (d *Desk) First(ctx context.Context, n int, o ReplayOptions) (_ ReplayOptions, rest int, err error) {
 	in, err := d.Look(ctx, Wish{Filter: o.Filter, Entries: true})
 	if err != nil {
@@ -99,7 +98,7 @@ func (d *Desk) First(ctx context.Context, n int, o ReplayOptions) (_ ReplayOptio
 	return o, rest - len(ids), nil
 }
 
-// replaying is one call of [Desk.Replay].
+// replaying is the state of one [Desk.Replay].
 type replaying struct {
 	*Desk
 	ReplayOptions
@@ -108,10 +107,9 @@ type replaying struct {
 	generations map[string]int
 }
 
-// Replay puts letters back into the work queue. A letter is deleted only after
-// the work queue has confirmed it; in between there are both, which the ledger
-// recognises. What was begun is finished, even if ctx ends. The result is valid
-// with an error, too.
+// Replay sends letters to the work queue. A letter is deleted only after the work queue has
+// confirmed it; in between there are both, which the ledger recognises. What has begun is
+// finished even if ctx ends. The result is valid even with an error.
 func (d *Desk) Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 	r := &replaying{Desk: d, ReplayOptions: o, generations: map[string]int{}}
 	hold := d.queue.Open(ctx)
@@ -147,13 +145,14 @@ func (r *replaying) run(ctx context.Context, hold *Hold) error {
 	return nil
 }
 
-// errWentOn says that a letter which no queue has was replayed by another, or dropped.
+// errWentOn means that a letter that is in no queue was replayed or dropped by somebody
+// else.
 var errWentOn = errors.New("is not a dead letter any more")
 
-// writeDown has the ledger remember that a person replays a letter, and what was
-// corrected in it: the fields' names, since what they held is in the message.
+// writeDown records in the ledger that a person replays a letter, with the names of
+// corrected fields; their values are in the message.
 func (d *Desk) writeDown(ctx context.Context, c Case) error {
-	if c.Kept { // nobody has it in hand: a person was asked, and others may have been faster
+	if c.Kept { // nobody holds it: the person took time to confirm, and others may have been faster
 		if e, err := d.ledger.Entry(ctx, c.DeliveryID); err != nil || !waitsSince(e, c.Generation) {
 			return cmp.Or(err, errWentOn)
 		}

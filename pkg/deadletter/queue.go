@@ -16,40 +16,37 @@ import (
 )
 
 const (
-	// firstHold is how long a letter is invisible that was just received. It is
-	// short because an answer can be lost on its way: the letters in it are back
-	// after that time.
+	// firstHold is the visibility timeout of a letter that was just received. It is short
+	// because an answer can be lost: the letters in it are visible again after that time.
 	firstHold = 30 * time.Second
-	// patience is how long letters are waited for that the queue counts but does
-	// not hand out, after an answer may have been lost with them.
+	// patience is how long to wait for letters that the queue reports but does not return,
+	// if an answer with them may have been lost.
 	patience = firstHold + 5*time.Second
-	// briefly is how long they are waited for otherwise: another command has
-	// them, or the count, which SQS brings up to date within about a minute,
-	// still has what was deleted.
+	// briefly is how long to wait for them otherwise: another command holds them, or the
+	// count, which SQS updates within about a minute, still includes deleted ones.
 	briefly = 5 * time.Second
-	// extraRounds is how often letters are taken along that arrive meanwhile.
+	// extraRounds is how often letters that arrive meanwhile are included.
 	extraRounds = 10
-	// longPoll, in seconds, makes SQS ask all of its servers. A short poll asks
-	// some of them, and may find nothing in a queue that has messages.
+	// longPoll, in seconds, makes SQS query all of its servers. A short poll queries some
+	// of them, and may find nothing in a queue that has messages. See
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
 	longPoll = 1
 )
 
-// Queue is the dead-letter queue, and the work queue that its letters are
-// replayed to.
+// Queue is the dead-letter queue, with the work queue that its letters are replayed to.
 type Queue struct {
 	API     home.Queues
 	URL     string
 	WorkURL string
-	// Progress, if it is set, is told how many letters have been taken in hand,
-	// of about how many. Several goroutines call it.
+	// Progress, if set, is called with the number of letters received, and the approximate
+	// total, from several goroutines.
 	Progress func(taken, of int)
-	// Sends, if it is set, is told of each letter right before it is replayed. One
-	// that it returns an error for stays. Several goroutines call it.
+	// Sends, if set, is called for each letter right before it is replayed, from several
+	// goroutines. A letter for which it returns an error stays.
 	Sends func(context.Context, Case) error
 }
 
-// Take takes all letters in hand, as [Hold.Take] does.
+// Take receives all letters, as [Hold.Take] does.
 func (q *Queue) Take(ctx context.Context, visit func(Letter)) (*Hold, error) {
 	h := q.Open(ctx)
 	if _, err := h.Take(ctx, 0, visit); err != nil {
@@ -58,17 +55,17 @@ func (q *Queue) Take(ctx context.Context, visit func(Letter)) (*Hold, error) {
 	return h, nil
 }
 
-// Open begins to take letters in hand. The caller owes a [Hold.Release].
+// Open returns an empty hold. The caller must call [Hold.Release].
 func (q *Queue) Open(ctx context.Context) *Hold { return newHold(ctx, q) }
 
-// Take takes letters in hand, at most so many (0 for all) besides those that
-// are, and shows each to visit once, from several goroutines and in no order.
-// Until the release nobody else gets them. What visit does not keep, its body
-// above all, takes no memory. more says that the queue has others.
+// Take receives and holds letters, at most so many (0 for all) in addition to those already
+// held, and calls visit once for each, from several goroutines and in no order. Nobody else
+// receives them until the release. Letters take no memory unless visit keeps them. more
+// means that the queue has others.
 //
-// SQS says only about how many messages it has, and answers can be lost: Take
-// counts what it is owed and waits for it, 5 s, or 35 s if an answer may have
-// been lost. [Hold.Missing] is what did not come.
+// SQS only estimates its number of messages, and answers can be lost. So Take compares what
+// it has received with the estimate and waits for the rest, 5 s, or 35 s if an answer may
+// have been lost. [Hold.Missing] is what did not come.
 func (h *Hold) Take(ctx context.Context, most int, visit func(Letter)) (more bool, err error) {
 	total, err := h.q.count(ctx)
 	if err != nil {
@@ -106,7 +103,7 @@ func (h *Hold) Take(ctx context.Context, most int, visit func(Letter)) (more boo
 		case ctx.Err() != nil:
 			return false, fmt.Errorf("read dead letters: %w", ctx.Err())
 		case errors.As(err, &full):
-			// 120,000 are in flight, SQS's limit: enough for one run.
+			// 120,000 messages are in flight, SQS's limit: enough for one run.
 			h.Missing = max(1, total-h.Len())
 			return false, nil
 		case faults == tries:
@@ -125,7 +122,7 @@ func (h *Hold) Take(ctx context.Context, most int, visit func(Letter)) (more boo
 	}
 }
 
-// enough is how long to wait for what does not come.
+// enough returns how long to wait for missing letters.
 func (h *Hold) enough() time.Duration {
 	if h.doubt.Load() {
 		return patience
@@ -133,9 +130,9 @@ func (h *Hold) enough() time.Duration {
 	return briefly
 }
 
-// round receives until want letters are in hand or nothing more comes.
+// round receives until want letters are held or nothing more comes.
 func (h *Hold) round(ctx context.Context, want int, wait int32, visit func(Letter)) error {
-	// One that fails must not cut off the others: their answers would be lost.
+	// A call that fails must not cancel the others: their answers would be lost.
 	var group errgroup.Group
 	for range min(home.Connections, max(1, (want-h.Len()+batchEntries-1)/batchEntries)) {
 		group.Go(func() error {
@@ -159,7 +156,7 @@ func (h *Hold) round(ctx context.Context, want int, wait int32, visit func(Lette
 	return group.Wait()
 }
 
-// receive takes up to ten letters in hand and returns those that were not yet.
+// receive receives up to ten letters and returns those that were not held yet.
 func (q *Queue) receive(ctx context.Context, h *Hold, wait int32) ([]Letter, error) {
 	began, requests := time.Now(), 0
 	out, err := q.API.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
@@ -189,7 +186,8 @@ func (q *Queue) receive(ctx context.Context, h *Hold, wait int32) ([]Letter, err
 	return letters, nil
 }
 
-// count is about how many messages the dead-letter queue has, in flight or not.
+// count returns the approximate number of messages in the dead-letter queue, in flight or
+// not.
 func (q *Queue) count(ctx context.Context) (n int, err error) {
 	for try := 1; ; try++ {
 		if n, err = q.countOnce(ctx); err == nil || try == tries || !pause(ctx, tryAgain<<try) {

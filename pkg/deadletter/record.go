@@ -8,15 +8,15 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// Record is a dead letter in words and numbers, for a machine or a page.
+// Record is a dead letter as data for programs and pages.
 type Record struct {
 	DeliveryID  string       `json:"deliveryId"`
 	Reason      queue.Reason `json:"reason"`
 	Stage       queue.Stage  `json:"stage,omitempty"`
 	Status      int          `json:"status,omitempty"`
 	Description string       `json:"description,omitempty"`
-	// Project and Source are where the request for the ticket went, Done says that
-	// nothing is left to do: as far as the ledger was asked.
+	// Project and Source are where the request for the ticket went, Done means that it is
+	// finished; only if the ledger was read.
 	Project    string    `json:"project,omitempty"`
 	Source     string    `json:"source,omitempty"`
 	Done       bool      `json:"done,omitempty"`
@@ -31,11 +31,11 @@ type Record struct {
 	DiedAt     time.Time `json:"diedAt"`
 	SentAt     time.Time `json:"sentAt"`
 	MessageID  string    `json:"messageId"`
-	// Edits are what people have corrected in the payload.
+	// Edits are people's corrections of the payload.
 	Edits []queue.Edit `json:"edits,omitempty"`
 }
 
-// Record returns what is known of a case.
+// Record returns the case's data.
 func (c Case) Record() Record {
 	r := Record{
 		DeliveryID: c.DeliveryID, Reason: c.Reason, Stage: c.Stage, Status: c.Status, Description: c.Description,
@@ -50,12 +50,12 @@ func (c Case) Record() Record {
 	return r
 }
 
-// Submitter is who sent the event, whatever its kind.
+// Submitter returns who sent the event, whatever its kind.
 func (c Case) Submitter() string {
 	return cmp.Or(c.Webhook.Text("email"), c.Webhook.Text("testerEmail"))
 }
 
-// Saying is what the event says, whatever its kind.
+// Saying returns what the event says, whatever its kind.
 func (c Case) Saying() string {
 	return strings.TrimSpace(cmp.Or(c.Webhook.Text("text"), c.Webhook.Text("crashMessage")))
 }

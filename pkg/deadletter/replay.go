@@ -17,15 +17,14 @@ import (
 	"fairbridge/pkg/internal/sleep"
 )
 
-// ErrNotRemoved says that a letter has been replayed, but is still in the
-// dead-letter queue. To replay it again does no harm: the ledger recognises it.
+// ErrNotRemoved means that a letter has been replayed, but is still in the dead-letter
+// queue. Replaying it again does no harm: the ledger recognises it.
 var ErrNotRemoved = errors.New("was replayed, but its dead letter could not be removed")
 
-// Replay sends each case's letter to the work queue, and deletes its letters
-// when the work queue has confirmed it: if the command dies between the two,
-// there are both. rate is how many are sent a second at most, 0 for as many as
-// possible. done is told what became of each, one after the other: nil,
-// [ErrNotRemoved], or why the letter stays where it is.
+// Replay sends each case's letter to the work queue, and deletes the case's letters once
+// the work queue has confirmed it. If the command dies in between, there are both. rate
+// limits how many are sent a second, 0 for no limit. done is called with the result of
+// each, one at a time: nil, [ErrNotRemoved], or why the letter stays.
 //
 // The bodies are sent as they are in the cases, so a case may have been edited.
 func (h *Hold) Replay(ctx context.Context, cases []Case, rate float64, done func(Case, error)) {
@@ -39,11 +38,11 @@ func (h *Hold) Replay(ctx context.Context, cases []Case, rate float64, done func
 	}), func(cases []Case) { work.batch(ctx, cases) })
 }
 
-// replay is one call of Replay.
+// replay is the state of one Replay.
 type replay struct {
 	*Hold
 	pace pace
-	// broken is the fault that a whole batch ended with: the others are not begun.
+	// broken is an error of a whole batch: no further ones are started.
 	broken atomic.Pointer[error]
 
 	mu   sync.Mutex
@@ -61,8 +60,8 @@ func (r *replay) batch(ctx context.Context, cases []Case) {
 		}
 		return
 	}
-	// What has begun is finished, even if somebody presses Ctrl-C: an answer that
-	// is not waited for would leave a letter in both queues.
+	// What has begun is finished even after Ctrl-C: not waiting for an answer would leave a
+	// letter in both queues.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
 	held := cases[:0:0]
@@ -98,7 +97,7 @@ func (r *replay) batch(ctx context.Context, cases []Case) {
 	}
 }
 
-// announce tells [Queue.Sends] what is sent next, and returns what may be.
+// announce calls [Queue.Sends] for the next letters, and returns those that may be sent.
 func (r *replay) announce(ctx context.Context, cases []Case) (sent []Case) {
 	if r.q.Sends == nil {
 		return cases
@@ -154,8 +153,8 @@ func sendLetters(ctx context.Context, api home.Queues, url string, n int, messag
 	})
 }
 
-// Remove deletes all letters of the cases, and tells done what became of each,
-// one after the other.
+// Remove deletes all letters of the cases, and calls done with the result of each, one at a
+// time.
 func (h *Hold) Remove(ctx context.Context, cases []Case, done func(Case, error)) {
 	var mu sync.Mutex
 	sideBySide(home.Connections, chunks(cases, batchEntries, nothing), func(cases []Case) {
@@ -168,8 +167,8 @@ func (h *Hold) Remove(ctx context.Context, cases []Case, done func(Case, error))
 	})
 }
 
-// remove deletes all letters of the cases. They are let go whether or not that
-// works: what has been replayed must not be put back.
+// remove deletes all letters of the cases. They are no longer held afterwards, even if that
+// fails: a replayed letter must not be released.
 func (h *Hold) remove(ctx context.Context, cases []Case) []error {
 	var ids []string
 	var of []int // the case of each id
@@ -212,8 +211,8 @@ func (q *Queue) remove(ctx context.Context, receipts []string) []error {
 	return errs
 }
 
-// Add sends letters to the dead-letter queue, and tells done what became of
-// each, one after the other.
+// Add sends letters to the dead-letter queue, and calls done with the result of each, one
+// at a time.
 func (q *Queue) Add(ctx context.Context, letters []Letter, done func(Letter, error)) {
 	var mu sync.Mutex
 	sideBySide(home.Connections, chunks(letters, batchEntries, func(l Letter) int { return messageBytes(l.Body, l.attributes()) }), func(letters []Letter) {
@@ -228,9 +227,9 @@ func (q *Queue) Add(ctx context.Context, letters []Letter, done func(Letter, err
 	})
 }
 
-// pace spreads letters over time.
+// pace limits the rate of letters.
 type pace struct {
-	rate float64 // a second; 0: no bound
+	rate float64 // per second; 0: no limit
 
 	mu   sync.Mutex
 	next time.Time

@@ -13,11 +13,10 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// Request is what a replay of a dead letter would send. Its remarks are ready to be
-// read.
+// Request is what a replay of a dead letter would send. Its remarks are complete sentences.
 type Request struct {
 	Payload     string          `json:"payload"`
-	Mapping     string          `json:"mapping,omitempty"` // by which it was made, in words
+	Mapping     string          `json:"mapping,omitempty"` // the mapping in use, described
 	Route       int             `json:"route,omitempty"`   // counted from 1
 	Method      string          `json:"method,omitempty"`
 	URL         string          `json:"url,omitempty"`
@@ -28,7 +27,7 @@ type Request struct {
 	Problems    []string        `json:"problems,omitempty"`
 }
 
-// fill notes what Centercode would get.
+// fill sets the request that Centercode would receive.
 func (result *Request) fill(c *preview.Checker, r mapping.Request) error {
 	p, err := c.Request(r)
 	if err != nil {
@@ -45,7 +44,7 @@ func (result *Request) fill(c *preview.Checker, r mapping.Request) error {
 	return nil
 }
 
-// problemsOf is what is wrong, one text for each joined error.
+// problemsOf returns one text for each joined error.
 func problemsOf(err error) []string {
 	var all []string
 	for _, e := range preview.Each(err) {
@@ -54,7 +53,7 @@ func problemsOf(err error) []string {
 	return all
 }
 
-// Preview returns what a replay of a letter would send, by what the ledger knows.
+// Preview returns what a replay of a letter would send, given its ledger entry.
 func Preview(c *preview.Checker, l Letter, e ledger.Entry) (Request, error) {
 	result := Request{Payload: l.DeliveryID, Mapping: c.By()}
 	state := e.Progress()
@@ -87,7 +86,7 @@ func Preview(c *preview.Checker, l Letter, e ledger.Entry) (Request, error) {
 		return result, err
 	}
 	if state == ledger.Created {
-		// The ticket is there: only the files go that it lacks.
+		// The ticket exists: only the missing files are sent.
 		result.Payload += fmt.Sprintf(" (ticket %s is made, what it lacks is sent)", cmp.Or(e.TicketID, "of unknown id"))
 		result.Method, result.URL, result.Body, result.Warnings = "", "", nil, nil
 		result.Attachments = ledger.Lacking(e, result.Attachments, func(f preview.File) string { return f.Element })
@@ -95,9 +94,8 @@ func Preview(c *preview.Checker, l Letter, e ledger.Entry) (Request, error) {
 	return result, nil
 }
 
-// DryRun returns the requests that a replay would make, by the mapping of the
-// options' Checker. Nothing is sent, settled or written down, and no letter is taken
-// in hand.
+// DryRun returns the requests that a replay would send, with the mapping of the options'
+// Checker. Nothing is sent, settled or recorded, and no letter is received.
 func (d *Desk) DryRun(ctx context.Context, o ReplayOptions) ([]Request, error) {
 	if o.Checker == nil {
 		return nil, errors.New("a dry run needs a mapping")

@@ -17,36 +17,35 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// Selection is dead letters, and of them those that are meant.
+// Selection is the selected dead letters.
 type Selection struct {
-	// Hold has them in hand; nil if they were only looked at.
+	// Hold holds them; nil if they were only looked at.
 	Hold *Hold
-	// Cases are those that are meant, the longest dead first.
+	// Cases are the selected ones, the oldest death first.
 	Cases []Case
 	// Deliveries counts all that were found.
 	Deliveries int
-	// More says that these are not all.
+	// More means that there are others.
 	More bool
-	// Absent is about how many letters the queue counts besides.
+	// Absent is roughly how many further letters the queue reports.
 	Absent int
-	// LedgerErr says why the last error of some that SQS moved is not known.
+	// LedgerErr is why the last error of some letters that SQS moved is unknown.
 	LedgerErr error
 }
 
-// Wish says which letters are meant, and what is needed of them.
+// Wish selects letters, and the data that is needed of them.
 type Wish struct {
 	Filter Filter
-	// Payloads and Bodies are kept only where they are needed: there may be very
-	// many letters.
+	// Payloads and Bodies are kept only if they are needed: there may be very many letters.
 	Payloads, Bodies bool
-	// Entries says that a case's Entry is needed.
+	// Entries requests the cases' ledger entries.
 	Entries bool
-	// Most is how many letters are taken in hand at once, 0 for all.
+	// Most is how many letters are held at a time, 0 for all.
 	Most int
 }
 
-// Select takes all dead letters in hand and finds those that are meant. The caller
-// owes a release.
+// Select receives and holds all dead letters and finds the selected ones. The caller must
+// release them.
 func (d *Desk) Select(ctx context.Context, w Wish) (*Selection, error) {
 	hold := d.queue.Open(ctx)
 	in, err := d.selectMore(ctx, hold, w)
@@ -56,7 +55,7 @@ func (d *Desk) Select(ctx context.Context, w Wish) (*Selection, error) {
 	return in, nil
 }
 
-// selectMore takes dead letters in hand besides those that are.
+// selectMore receives dead letters in addition to those already held.
 func (d *Desk) selectMore(ctx context.Context, hold *Hold, w Wish) (*Selection, error) {
 	s := sifting{wish: w, known: map[string]sifted{}}
 	anyMore, err := hold.Take(ctx, w.Most, s.add)
@@ -71,11 +70,11 @@ func (d *Desk) selectMore(ctx context.Context, hold *Hold, w Wish) (*Selection, 
 	return in, nil
 }
 
-// Look finds the letters that are meant without taking one in hand: whoever works
-// with the queue does not notice. In a folder they are what the queue has, and what
-// the ledger has of those that are gone from it. On a stack they are what the ledger
-// has of deliveries that wait for a person: those that it does not know are Absent,
-// as those that SQS moved before [Desk.Adopt].
+// Look finds the selected letters without receiving any, so that others who work with the
+// queue are not affected. In a folder it reads the queue, and the ledger for letters that
+// are no longer in it. On a stack it reads the ledger's entries of deliveries that wait for
+// a person: letters that the ledger does not know are Absent, such as those that SQS moved
+// before [Desk.Adopt].
 func (d *Desk) Look(ctx context.Context, w Wish) (*Selection, error) {
 	s := sifting{wish: w, known: map[string]sifted{}}
 	if d.home.Peeks != nil {
@@ -107,7 +106,7 @@ func (d *Desk) Look(ctx context.Context, w Wish) (*Selection, error) {
 	return in, nil
 }
 
-// addKept adds what read makes of records; nil for nothing.
+// addKept adds the letters that read returns for records; nil for none.
 func (d *Desk) addKept(ctx context.Context, s *sifting, records []ledger.Record, read func(context.Context, ledger.Record) (*Letter, error)) error {
 	var readers errgroup.Group
 	readers.SetLimit(lookups)
@@ -124,13 +123,14 @@ func (d *Desk) addKept(ctx context.Context, s *sifting, records []ledger.Record,
 	return readers.Wait()
 }
 
-// sifting keeps of many letters what is wanted of them. Several goroutines add.
+// sifting collects what is needed of many letters. It is safe for concurrent use.
 type sifting struct {
 	wish    Wish
 	mu      sync.Mutex
 	letters []Letter
 	known   map[string]sifted // by message id
-	// waiting are the ledger's records of what waits for a person, if they were read.
+	// waiting are the ledger's records of deliveries that wait for a person, if they were
+	// read.
 	waiting []ledger.Record
 }
 
@@ -142,7 +142,7 @@ type sifted struct {
 func (s *sifting) add(l Letter) {
 	var one sifted
 	if s.wish.Payloads || s.wish.Filter.NeedsPayload() {
-		one.event, _ = l.Payload() // what cannot be decoded has no fields
+		one.event, _ = l.Payload() // a payload that cannot be decoded has no fields
 	}
 	if l.Moved() {
 		one.meant = s.wish.Filter.WithoutFault().Selects(l, one.event)
@@ -161,8 +161,7 @@ func (s *sifting) add(l Letter) {
 	s.known[l.MessageID] = one
 }
 
-// selection is what is meant of the letters, with what the ledger knows of those
-// that SQS moved.
+// selection returns the selected letters, with the ledger's data on those that SQS moved.
 func (s *sifting) selection(ctx context.Context, d *Desk) *Selection {
 	in := &Selection{}
 	for _, c := range Cases(s.letters) {
@@ -182,7 +181,7 @@ func (s *sifting) selection(ctx context.Context, d *Desk) *Selection {
 	return in
 }
 
-// lastErrors fills in what the ledger knows of the letters that SQS moved.
+// lastErrors adds the ledger's last errors of the letters that SQS moved.
 func (d *Desk) lastErrors(ctx context.Context, cases []Case) error {
 	var ids []string
 	for _, c := range cases {
@@ -199,7 +198,7 @@ func (d *Desk) lastErrors(ctx context.Context, cases []Case) error {
 	return err
 }
 
-// describeMoved tells of a letter that SQS moved what the ledger knows last.
+// describeMoved sets the fault of a letter that SQS moved from the ledger.
 func describeMoved(l *Letter, e ledger.Entry) {
 	l.Attempts = e.Attempts
 	switch {
@@ -210,8 +209,8 @@ func describeMoved(l *Letter, e ledger.Entry) {
 	}
 }
 
-// Missing returns those of the ids that no letter has, and an error if one means
-// several deliveries.
+// Missing returns the ids that match no letter, and an error if one matches several
+// deliveries.
 func (in *Selection) Missing(ids []string) (missing []string, err error) {
 	for _, id := range ids {
 		var hits []string

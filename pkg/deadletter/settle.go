@@ -12,20 +12,19 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// Settlement is a person's word on a request whose answer was lost. The zero value
-// is none.
+// Settlement is a person's decision on a request whose answer was lost. The zero value is
+// none.
 type Settlement struct {
-	// AsCreated names the ticket that the request made, or that has the file.
+	// AsCreated is the ticket that the request created, or that has the file.
 	AsCreated string
-	// CreateAgain says that the request did nothing.
+	// CreateAgain means that the request did nothing.
 	CreateAgain bool
 }
 
 func (s Settlement) none() bool { return s == Settlement{} }
 
-// apply returns an entry as it will be when it is settled. settled is false if
-// there is nothing to settle: no answer was lost, and no ticket's answer failed to
-// name its id.
+// apply returns the entry as it will be after the settlement. settled is false if there is
+// nothing to settle: no answer was lost, and no ticket lacks its id.
 func (s Settlement) apply(e ledger.Entry, now time.Time) (_ ledger.Entry, settled bool) {
 	switch {
 	case s.CreateAgain:
@@ -36,20 +35,20 @@ func (s Settlement) apply(e ledger.Entry, now time.Time) (_ ledger.Entry, settle
 	return e, false
 }
 
-// NotInDoubtError says that there is nothing to settle about a delivery.
+// NotInDoubtError means that there is nothing to settle about a delivery.
 type NotInDoubtError struct {
-	// Problem says why.
+	// Problem is the reason.
 	Problem string
-	// NotMade says that the ticket is known not to be made: only that it was is
-	// contradicted.
+	// NotMade means that the ticket certainly does not exist, so that only AsCreated is
+	// wrong.
 	NotMade bool
 }
 
 // Error implements error.
 func (e *NotInDoubtError) Error() string { return e.Problem }
 
-// settle writes a settlement down. It may be done twice: a replay that failed after
-// it is simply called again.
+// settle records a settlement. It may be repeated: a replay that failed afterwards is
+// simply called again.
 func (d *Desk) settle(ctx context.Context, id string, s Settlement) error {
 	e, err := d.ledger.Entry(ctx, id)
 	known := !errors.Is(err, ledger.ErrNotFound)
@@ -61,15 +60,15 @@ func (d *Desk) settle(ctx context.Context, id string, s Settlement) error {
 	}
 	switch _, settled := s.apply(e, d.now()); {
 	case !settled:
-		return nil // it is settled so, or is made as if it had come just now
+		return nil // it is settled in this way, or is created as if it were new
 	case s.CreateAgain:
 		return d.ledger.SettleNotCreated(ctx, id)
 	}
 	return d.ledger.SettleCreated(ctx, id, s.AsCreated)
 }
 
-// check says why a delivery cannot be settled so; known is false if the ledger has
-// no entry of it.
+// check returns why a delivery cannot be settled in this way; known is false if the ledger
+// has no entry of it.
 func (s Settlement) check(id string, e ledger.Entry, known bool, now time.Time) error {
 	switch {
 	case s.none(), !known && s.CreateAgain:
@@ -87,7 +86,7 @@ func (s Settlement) check(id string, e ledger.Entry, known bool, now time.Time) 
 	return nil
 }
 
-// notInDoubt is nil if the delivery is settled in the way that was asked for.
+// notInDoubt returns nil if the delivery is already settled in the requested way.
 func (s Settlement) notInDoubt(e ledger.Entry) error {
 	state := e.Progress()
 	switch {

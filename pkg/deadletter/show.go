@@ -15,27 +15,27 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// Retention is how long SQS keeps a letter, from when its message was sent.
+// Retention is how long SQS keeps a letter after its message was sent.
 const Retention = 14 * 24 * time.Hour
 
-// Shown is all that is known of a dead letter.
+// Shown is everything that is known about a dead letter.
 type Shown struct {
 	Letter  Record          `json:"letter"`
 	Advice  Advice          `json:"advice"`
 	Payload json.RawMessage `json:"payload,omitempty"`
-	// Message is the body of a message that has no payload.
+	// Message is the body of a message without a payload.
 	Message string `json:"message,omitempty"`
-	// Request is what a replay would send. Nil without a mapping.
+	// Request is what a replay would send; nil without a mapping.
 	Request *Request `json:"request,omitempty"`
-	// Sent is what was sent of it last, by the mapping that made it; nil if nothing was,
-	// or that is not known.
+	// Sent is the last request that was sent, by the mapping that built it; nil if there
+	// was none, or it is unknown.
 	Sent   *preview.Sent `json:"sent,omitempty"`
 	Ledger *ledger.Entry `json:"ledger,omitempty"`
 }
 
-// Show returns all that is known of the letter that an id, or the beginning of one,
-// means. The filter has that id. check may be nil: without it there is no request.
-// The letter stays in its place.
+// Show returns everything that is known about the letter with that id, or with an id that
+// starts with it. The filter has that id. check may be nil, and then there is no request.
+// The letter is not received.
 func (d *Desk) Show(ctx context.Context, filter Filter, check *preview.Checker) (*Shown, error) {
 	c, err := d.one(ctx, Wish{Filter: filter, Payloads: true, Bodies: true})
 	if err != nil {
@@ -69,7 +69,7 @@ func (d *Desk) Show(ctx context.Context, filter Filter, check *preview.Checker) 
 	return shown, nil
 }
 
-// one looks at the letter that the filter's id means.
+// one looks at the letter with the filter's id.
 func (d *Desk) one(ctx context.Context, w Wish) (Case, error) {
 	in, err := d.Look(ctx, w)
 	if err != nil {
@@ -85,8 +85,8 @@ func (d *Desk) one(ctx context.Context, w Wish) (Case, error) {
 	return in.Cases[0], nil
 }
 
-// NoLetter says that there is no such letter in a selection, and what the ledger
-// knows of the delivery.
+// NoLetter returns an error that says that a selection has no such letter, and what the
+// ledger knows about the delivery.
 func (d *Desk) NoLetter(ctx context.Context, id string, in *Selection) error {
 	what := "there is no dead letter " + id
 	switch {
@@ -95,13 +95,13 @@ func (d *Desk) NoLetter(ctx context.Context, id string, in *Selection) error {
 	case in.Absent > 0:
 		what += fmt.Sprintf(" among those that the queue hands out; it counts %s more", terminal.Count(in.Absent, "letter"))
 	}
-	if e, err := d.ledger.Entry(ctx, strings.ToLower(id)); err == nil { // it needs the whole id
+	if e, err := d.ledger.Entry(ctx, strings.ToLower(id)); err == nil { // it needs the complete id
 		what += "; the ledger says: " + endOf(e)
 	}
 	return errors.New(what)
 }
 
-// endOf says in words how far a delivery got.
+// endOf describes how far a delivery got.
 func endOf(e ledger.Entry) string {
 	text := string(e.State)
 	if e.TicketID != "" {
@@ -116,7 +116,7 @@ func endOf(e ledger.Entry) string {
 	return text
 }
 
-// FaultText is a fault in a line.
+// FaultText formats a fault as one line.
 func FaultText(f ledger.Fault) string {
 	text := cmp.Or(f.Reason, "a retry") + " at " + f.Stage
 	if f.Status != 0 {

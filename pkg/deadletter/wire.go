@@ -9,16 +9,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// ownBody keeps the SDK from losing answers. It closes a request's body as soon
-// as the answer begins, while net/http may still be reading it; a server that
-// answers within microseconds then loses six to eight answers in a thousand, and
-// the messages in them stay invisible. pkg/embedded makes nothing of options.
-// https://github.com/aws/aws-sdk-go-v2/issues/1825, /issues/2737
+// ownBody keeps the SDK from losing answers. The SDK closes a request's body as soon as the
+// answer begins, while net/http may still be reading it. With a server that answers within
+// microseconds, six to eight answers in a thousand are lost, and the messages in them stay
+// invisible. pkg/embedded ignores options. See
+// https://github.com/aws/aws-sdk-go-v2/issues/1825 and /issues/2737
 func ownBody(o *sqs.Options) { o.HTTPClient = bodyOwner{o.HTTPClient, new(int)} }
 
 type bodyOwner struct {
 	sqs.HTTPClient
-	// requests counts the tries of one call, which come one after the other.
+	// requests counts the tries of one call, which are sequential.
 	requests *int
 }
 

@@ -9,21 +9,21 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// shortestID is how much of a delivery id must be given.
+// shortestID is the minimum length of a shortened delivery id.
 const shortestID = 6
 
-// Words are a [Filter] as a person writes it.
+// Words is a [Filter] as a person writes it.
 type Words struct {
 	IDs, Reasons, Stages, Statuses, Apps []string
-	// Since and Until are as [ParseTime] reads them, "" for none.
+	// Since and Until are in the form of [ParseTime], "" for none.
 	Since, Until string
-	// Match are as [ParseCondition] reads them.
+	// Match are in the form of [ParseCondition].
 	Match []string
 }
 
-// WordError says that a word of a filter cannot be understood.
+// WordError means that a word of a filter is invalid.
 type WordError struct {
-	// Word is which: status, since, until or match; "" if Err says so.
+	// Word is its name: status, since, until or match; "" if Err includes it.
 	Word string
 	Err  error
 }
@@ -31,15 +31,15 @@ type WordError struct {
 // Error implements error.
 func (e *WordError) Error() string { return strings.TrimPrefix(e.Word+": "+e.Err.Error(), ": ") }
 
-// Unwrap returns why.
+// Unwrap returns the cause.
 func (e *WordError) Unwrap() error { return e.Err }
 
-// Any says whether there is more than ids.
+// Any reports whether there is anything besides ids.
 func (w Words) Any() bool {
 	return len(w.Reasons)+len(w.Statuses)+len(w.Stages)+len(w.Apps)+len(w.Match) > 0 || w.Since != "" || w.Until != ""
 }
 
-// Args are the words as a command line has them, without the ids; --all if there are
+// Args returns the words as command-line arguments, without the ids; --all if there are
 // none.
 func (w Words) Args() (args []string) {
 	add := func(flag string, values ...string) {
@@ -62,7 +62,7 @@ func (w Words) Args() (args []string) {
 	return args
 }
 
-// CheckID returns a [*WordError] if a text is neither a delivery id nor enough of the
+// CheckID returns a [*WordError] if a text is neither a delivery id nor a long enough
 // beginning of one.
 func CheckID(id string) error {
 	if len(id) < shortestID || strings.Trim(strings.ToLower(id), "0123456789abcdef") != "" {
@@ -71,7 +71,7 @@ func CheckID(id string) error {
 	return nil
 }
 
-// Filter reads the words. The error is a [*WordError].
+// Filter parses the words. The error is a [*WordError].
 func (w Words) Filter(now time.Time) (Filter, error) {
 	f := Filter{IDs: w.IDs, Statuses: w.Statuses, Apps: w.Apps}
 	for _, id := range w.IDs {
@@ -112,7 +112,7 @@ func (w Words) Filter(now time.Time) (Filter, error) {
 	return f, nil
 }
 
-// oneOf reads words each of which must be one of those that there are.
+// oneOf parses words that must each be one of all.
 func oneOf[S ~string](what string, words []string, all []S) (read []S, err error) {
 	for _, word := range words {
 		if !slices.Contains(all, S(word)) {

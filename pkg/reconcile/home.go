@@ -10,8 +10,8 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// OfHome returns the configuration for the bridge of a home, but for TestFairy:
-// webhook is the bridge's URL, with its token.
+// OfHome returns the configuration for the bridge of a home, without TestFairy: webhook is
+// the bridge's URL, including its token.
 func OfHome(h *home.Home, webhook string) (Config, error) {
 	l, err := ledger.New(ledger.Config{Store: h.Ledger})
 	if err != nil {
@@ -36,7 +36,7 @@ func OfHome(h *home.Home, webhook string) (Config, error) {
 	}, nil
 }
 
-// taken says whether the bridge has taken a payload that it answered so.
+// taken returns nil if the bridge has accepted a payload with that answer.
 func taken(status int, answer string) error {
 	switch status {
 	case http.StatusAccepted:

@@ -16,30 +16,29 @@ import (
 	"fairbridge/pkg/testfairy/api"
 )
 
-// A clock whose zone is not known is at most so far before and behind UTC.
+// A clock with an unknown time zone is at most this much before and behind UTC.
 const (
 	mostEast = 14 * time.Hour
 	mostWest = 12 * time.Hour
 )
 
-// listed is a feedback in TestFairy's list, as it is compared.
+// listed is a feedback of TestFairy's list, for comparison.
 type listed struct {
 	feedback api.Feedback
 	likeness string
 	// session is its [testfairy.SessionKey], text its [testfairy.LikeText].
 	session, text string
-	// ordered is when it was recorded, by the same clock as the others; zero if
-	// that cannot be read.
+	// ordered is when it was recorded, by the same clock as the others; zero if unreadable.
 	ordered time.Time
 	// earliest and latest bound when it was recorded.
 	earliest, latest time.Time
-	// app is what other deliveries of the same build say of it.
+	// app is what other deliveries of the same build have about the app.
 	app ledger.About
-	// delivery is what it was found to be; nil for nothing.
+	// delivery is the one that it was identified with; nil if none.
 	delivery *delivery
 }
 
-// read reads TestFairy's list, and sorts it: the latest first.
+// read parses TestFairy's list, and sorts it, the latest first.
 func read(all []api.Feedback, pages string, now time.Time) []*Item {
 	var items []*Item
 	seen := map[string]bool{}
@@ -76,8 +75,8 @@ func readOne(f api.Feedback, pages string, now time.Time) *Item {
 	return i
 }
 
-// bounds is between which times something was recorded, by what clocks of unknown
-// zones say, and what the first of them says.
+// bounds returns the times between which something was recorded, from clocks of unknown
+// time zones, and the first clock's time.
 func bounds(clocks [2]string, now time.Time) (earliest, latest, ordered time.Time) {
 	var read bool
 	for _, clock := range clocks {
@@ -104,7 +103,7 @@ func bounds(clocks [2]string, now time.Time) (earliest, latest, ordered time.Tim
 	return earliest, first(latest, now), ordered
 }
 
-// parse reads a time; exact says that its zone is known.
+// parse parses a time; exact means that it has a time zone.
 func parse(s string) (t time.Time, exact, ok bool) {
 	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
 		return t.UTC(), true, true
@@ -124,8 +123,8 @@ func first(times ...time.Time) time.Time { return slices.MinFunc(times, time.Tim
 
 func last(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
-// sessionPage is the page of a feedback's session: above its screenshot, at whatever
-// host that is, or else at the account's; "" if it has none.
+// sessionPage returns the page of a feedback's session: derived from its screenshot's URL,
+// on whatever host, otherwise on the account's; "" if there is none.
 func sessionPage(f api.Feedback, pages string) string {
 	if testfairy.SessionKey(f.ScreenshotURL) != "" {
 		if u, err := url.Parse(f.ScreenshotURL); err == nil && u.Host != "" {
@@ -140,15 +139,14 @@ func sessionPage(f api.Feedback, pages string) string {
 	return page
 }
 
-// build is the build that a session is of.
+// build returns the build of a session.
 func build(sessionKey string) string {
 	at := strings.LastIndexByte(sessionKey, '/')
 	return sessionKey[:max(at, 0)]
 }
 
-// payload makes the event of a feedback whose webhook never came: what the list has,
-// what TestFairy says of the session, and the app as other deliveries of the same
-// build have it.
+// payload builds the event of a feedback whose webhook never came: from the list,
+// TestFairy's data on the session, and the app as in other deliveries of the same build.
 func (i *Item) payload(about ledger.About, session map[string]string) ([]byte, error) {
 	get := func(names ...string) string {
 		for _, name := range names {

@@ -10,13 +10,13 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// delivery is one in the ledger, as it is compared.
+// delivery is a delivery of the ledger, for comparison.
 type delivery struct {
 	ledger.Entry
 	likeness, session, text string
-	// mute says that nothing is remembered of what was said, or by whom.
+	// mute means that the ledger does not keep what was said, or by whom.
 	mute bool
-	// taken says that it is a feedback of the list.
+	// taken means that it was identified with a feedback of the list.
 	taken bool
 }
 
@@ -31,29 +31,30 @@ func newDelivery(e ledger.Entry) *delivery {
 	}
 }
 
-// mayBe says whether a delivery may be a feedback, though not all agrees: TestFairy
-// may say it in other words than its webhook does. Nothing comes before it is said.
+// mayBe reports whether a delivery may be a feedback although not everything matches:
+// TestFairy may word it differently than its webhook. A delivery cannot be older than the
+// feedback.
 func (d *delivery) mayBe(i *Item) bool {
 	if d.taken || d.Received().Before(i.earliest) {
 		return false
 	}
 	address := func(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
-	// The ledger may remember only the beginning of an address.
+	// The ledger may keep only the beginning of an address.
 	same := i.From == "" || strings.HasPrefix(address(i.From), address(d.About.Email))
 	return d.session != "" && d.session == i.session || d.text != "" && d.text == i.text && same
 }
 
-// knowledge is what the ledger knows, and when that begins.
+// knowledge is what the ledger knows, and since when.
 type knowledge struct {
 	entries []*delivery
 	begins  time.Time
-	// forgetful says that it remembers sessions, but not what was said.
+	// forgetful means that it keeps sessions, but not what was said.
 	forgetful bool
 	// reconciled is what was sent earlier, by its likeness.
 	reconciled map[string]ledger.Reconciled
 }
 
-// judge says of each item what is known of it. The items come the latest first.
+// judge sets the state of each item. The items are sorted, the latest first.
 func (k *knowledge) judge(items []*Item, now time.Time) {
 	for _, i := range items {
 		i.State, i.Why, i.DeliveryID, i.TicketID, i.delivery = "", "", "", "", nil
@@ -67,8 +68,8 @@ func (k *knowledge) judge(items []*Item, now time.Time) {
 	}
 }
 
-// app is what the deliveries of a session's build, or else of its project, say of the
-// app.
+// app returns what the deliveries of a session's build, or otherwise of its project, have
+// about the app.
 func (k *knowledge) app(session string) (app ledger.About) {
 	ofBuild := build(session)
 	for _, d := range k.entries {
@@ -83,7 +84,7 @@ func (k *knowledge) app(session string) (app ledger.About) {
 	return app
 }
 
-// bySending recognises what was sent by an earlier run.
+// bySending identifies what an earlier run has sent.
 func (k *knowledge) bySending(items []*Item, now time.Time) {
 	byID := map[string]*delivery{}
 	for _, d := range k.entries {
@@ -100,7 +101,7 @@ func (k *knowledge) bySending(items []*Item, now time.Time) {
 			i.withdrawn()
 		case was.SentAt.IsZero() && now.Sub(was.At) >= tooOld:
 			i.State, i.DeliveryID, i.Why = Ambiguous, id, "an earlier run may have sent it, and the ledger would have forgotten it"
-		case was.SentAt.IsZero(): // it ended before it had sent it
+		case was.SentAt.IsZero(): // the run ended before it had sent it
 		case now.Sub(was.SentAt) < tooOld:
 			i.State, i.DeliveryID, i.Why = OnItsWay, id, "it was sent, and waits in the queue"
 		default:
@@ -109,10 +110,10 @@ func (k *knowledge) bySending(items []*Item, now time.Time) {
 	}
 }
 
-// withdrawn notes that 'fairbridge forget' has taken out what was to be sent.
+// withdrawn records that 'fairbridge forget' has removed what was to be sent.
 func (i *Item) withdrawn() { i.State, i.Why = Dropped, "the person is to be forgotten" }
 
-// is notes that an item is a delivery.
+// is identifies an item with a delivery.
 func (i *Item) is(d *delivery) {
 	d.taken, i.delivery = true, d
 	i.DeliveryID, i.TicketID = d.DeliveryID, d.TicketID
@@ -128,11 +129,11 @@ func (i *Item) is(d *delivery) {
 	}
 }
 
-// byCount recognises the items of which as many deliveries have the same key as there
-// are items: a tester may say the same twice. Where there are fewer, nobody knows
-// which of the items came. That holds also beside one that was reconciled: its own
-// webhook may be one of the deliveries. mute deliveries may be anything of their
-// session, the others are known by what was said.
+// byCount identifies the items for which there are as many deliveries with the same key as
+// items: a tester may say the same thing twice. If there are fewer, it is unknown which
+// items came. That also holds beside an item that was reconciled: its own webhook may be
+// one of the deliveries. mute deliveries match anything of their session; the others are
+// identified by what was said.
 func (k *knowledge) byCount(items []*Item, keyOf func(*Item) string, keyOfDelivery func(*delivery) string, mute bool) {
 	open := map[string][]*Item{}
 	for _, i := range items {
@@ -173,8 +174,8 @@ func (k *knowledge) byCount(items []*Item, keyOf func(*Item) string, keyOfDelive
 	}
 }
 
-// rest judges what nothing was found of. What came of a later feedback bounds how
-// new it can be: the clocks only order.
+// rest sets the state of the items for which nothing was found. If a later feedback has
+// come, that bounds how new an item can be: the clocks are only used for the order.
 func (k *knowledge) rest(items []*Item, now time.Time) {
 	latest := now
 	for _, i := range items {

@@ -1,11 +1,11 @@
-// Package reconcile finds the feedbacks that TestFairy has and the bridge has not:
-// webhooks that never came. It sends them through ingest, as ordinary deliveries.
+// Package reconcile finds feedbacks that TestFairy has and the bridge does not: webhooks
+// that never came. It sends them through ingest, as ordinary deliveries.
 //
-// It is the one part of the bridge that needs TestFairy's list of feedbacks, which
-// may go; nothing else depends on it. The list has the 100 latest, no delivery ids,
-// and times of two clocks that differ by hours. So a feedback is recognised by its
-// session and what was said, what is in doubt is shown and never sent, and times
-// only order.
+// It is the only part of the bridge that needs TestFairy's list of feedbacks, which may be
+// retired; nothing else depends on it. The list has the 100 latest, no delivery ids, and
+// the times of two clocks that differ by hours. So a feedback is identified by its session
+// and what was said, doubtful ones are shown and never sent, and times are only used for
+// the order.
 package reconcile
 
 import (
@@ -22,19 +22,20 @@ import (
 )
 
 const (
-	// tooNew is how old a feedback must be to be missed: its webhook may be late.
+	// tooNew is the age from which a feedback counts as missing: its webhook may be late.
 	tooNew = time.Hour
-	// tooOld is what the ledger may have forgotten: less than [ledger.RetainDone].
+	// tooOld is the age from which the ledger may have forgotten a delivery: less than
+	// [ledger.RetainDone].
 	tooOld = 30 * 24 * time.Hour
 	// pause is the default time between two calls.
 	pause = 200 * time.Millisecond
 )
 
-// Gone is what is said where TestFairy no longer lists feedbacks.
+// Gone is the message if TestFairy no longer lists feedbacks.
 const Gone = "TestFairy no longer lists feedbacks through its REST API, so what never came cannot be found any more; " +
 	"webhooks, tickets and dead letters do not need it and go on as before"
 
-// TestFairy is what is asked of it. [*api.Client] satisfies it.
+// TestFairy is the part of the REST API in use. [*api.Client] implements it.
 type TestFairy interface {
 	Feedbacks(context.Context) ([]api.Feedback, error)
 	Session(ctx context.Context, project, build, session string) (map[string]string, error)
@@ -45,35 +46,35 @@ type History interface {
 	Search(ctx context.Context, q ledger.Query, visit func(ledger.Entry) bool) error
 }
 
-// Config is what a [Reconciler] is made of. All but Pages, Pause, Now and Progress
-// is required.
+// Config configures a [Reconciler]. All fields except Pages, Pause, Now and Progress are
+// required.
 type Config struct {
 	TestFairy TestFairy
-	// Pages is where the pages of the account's sessions are, such as
-	// https://app.testfairy.com, for feedbacks whose screenshot does not tell.
+	// Pages is the base URL of the account's session pages, such as
+	// https://app.testfairy.com, for feedbacks whose screenshot does not show it.
 	Pages   string
 	Ledger  *ledger.Ledger
 	History History
-	// Waiting counts the messages of the work queue that nobody has looked at yet:
-	// each may be a webhook of what seems to be missing.
+	// Waiting counts the messages of the work queue that no worker has seen yet: each may
+	// be the webhook of a feedback that seems to be missing.
 	Waiting func(context.Context) (int, error)
-	// Send sends a payload to the bridge's webhook. It returns nil only if the
-	// bridge has taken it.
+	// Send sends a payload to the bridge's webhook. It returns nil only if the bridge has
+	// accepted it.
 	Send func(ctx context.Context, payload []byte) error
-	// Pause is the time between two calls to TestFairy or to the webhook; the
-	// default is 200 ms.
+	// Pause is the time between two calls to TestFairy or to the webhook; the default is
+	// 200 ms.
 	Pause time.Duration
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
-	// Progress, if it is set, is told how many records of the ledger have been
-	// looked at, where that takes long.
+	// Progress, if set, is called with the number of ledger records read so far when that
+	// takes long.
 	Progress func(looked int)
 }
 
 // Reconciler reconciles the feedbacks of one account with one bridge.
 type Reconciler struct{ Config }
 
-// New returns a reconciler. It asks nothing yet. The error is about c.
+// New returns a reconciler. It sends nothing yet. An error is about c.
 func New(c Config) (*Reconciler, error) {
 	if c.TestFairy == nil || c.Ledger == nil || c.History == nil || c.Waiting == nil || c.Send == nil {
 		return nil, errors.New("reconcile: config needs TestFairy, Ledger, History, Waiting and Send")
@@ -87,31 +88,30 @@ func New(c Config) (*Reconciler, error) {
 	return &Reconciler{c}, nil
 }
 
-// State is what is known of a feedback that TestFairy lists.
+// State is the state of a feedback that TestFairy lists.
 type State string
 
 // The states.
 const (
 	// Present: the delivery is completed.
 	Present State = "present"
-	// OnItsWay: the bridge works on it.
+	// OnItsWay: the bridge is processing it.
 	OnItsWay State = "on its way"
 	// Dead: it is a dead letter.
 	Dead State = "dead"
-	// Dropped: a person gave it up.
+	// Dropped: a person dropped it.
 	Dropped State = "dropped"
 	// Missing: its webhook never came. It is sent.
 	Missing State = "missing"
-	// Recent: it did not come yet, and may.
+	// Recent: it has not come yet, and may still come.
 	Recent State = "recent"
 	// Unknown: the ledger cannot tell. It is sent only as a backfill.
 	Unknown State = "unknown"
-	// Ambiguous: a delivery may be this feedback, or another one like it. It is
-	// never sent.
+	// Ambiguous: a delivery may be this feedback, or a similar one. It is never sent.
 	Ambiguous State = "ambiguous"
 )
 
-// States are all states, in the order in which they are told.
+// States returns every state, in the order of output.
 func States() []State {
 	return []State{Present, OnItsWay, Dead, Dropped, Missing, Recent, Unknown, Ambiguous}
 }
@@ -119,41 +119,40 @@ func States() []State {
 // Item is a feedback that TestFairy lists.
 type Item struct {
 	FeedbackID string `json:"feedbackId"`
-	// RecordedAt is by TestFairy's clock, whose zone is not known.
+	// RecordedAt is the time of TestFairy's clock, whose time zone is unknown.
 	RecordedAt string `json:"recordedAt,omitempty"`
 	State      State  `json:"state"`
-	// Why says why it is unknown or ambiguous, or why it was not sent.
+	// Why is why it is unknown or ambiguous, or why it was not sent.
 	Why        string `json:"why,omitempty"`
 	DeliveryID string `json:"deliveryId,omitempty"`
 	TicketID   string `json:"ticketId,omitempty"`
 	From       string `json:"from,omitempty"`
 	Text       string `json:"text,omitempty"`
 	Session    string `json:"session,omitempty"`
-	// Sent says that it was sent now.
+	// Sent means that it was sent by this run.
 	Sent bool `json:"sent,omitempty"`
 
 	listed
 }
 
-// Report is what TestFairy lists, the latest first, and what is known of it.
+// Report is TestFairy's list, the latest first, with the state of each feedback.
 type Report struct {
 	Items []*Item
-	// Full says that TestFairy lists as many as it ever does: there may be older
-	// ones. Oldest is when the oldest of them was recorded, by TestFairy's clock.
+	// Full means that TestFairy's list has its maximum length: there may be older ones.
+	// Oldest is the time of the oldest, by TestFairy's clock.
 	Full   bool
 	Oldest string
-	// Begins is when what the ledger remembers begins.
+	// Begins is the time of the ledger's first entry.
 	Begins time.Time
 }
 
-// Since returns the items that may be of that time or later.
+// Since returns the items that may be from that time or later.
 func (r *Report) Since(t time.Time) []*Item {
 	return slices.DeleteFunc(slices.Clone(r.Items), func(i *Item) bool { return i.latest.Before(t) })
 }
 
-// Look asks TestFairy what it has, and the ledger what it knows of that. It sends
-// and changes nothing. The error wraps [api.ErrGone] if TestFairy no longer lists
-// feedbacks.
+// Look reads TestFairy's list, and compares it with the ledger. It sends and changes
+// nothing. The error wraps [api.ErrGone] if TestFairy no longer lists feedbacks.
 func (r *Reconciler) Look(ctx context.Context) (*Report, error) {
 	all, err := r.TestFairy.Feedbacks(ctx)
 	if err != nil {
@@ -166,7 +165,7 @@ func (r *Reconciler) Look(ctx context.Context) (*Report, error) {
 	return report, r.judge(ctx, report)
 }
 
-// judge says of each feedback what the ledger knows of it now.
+// judge compares each feedback with the ledger.
 func (r *Reconciler) judge(ctx context.Context, report *Report) error {
 	k := &knowledge{reconciled: map[string]ledger.Reconciled{}}
 	for _, i := range report.Items {
@@ -194,13 +193,13 @@ func (r *Reconciler) remembered(ctx context.Context, k *knowledge) error {
 		return err
 	}
 	k.begins = r.Now()
-	blind := restored // when a delivery came last of which nothing is remembered
+	blind := restored // time of the last delivery of which nothing is kept
 	texts := false
 	err = r.History.Search(ctx, ledger.Query{Consistent: true, Progress: r.Progress}, func(e ledger.Entry) bool {
 		received := e.Received()
 		k.begins = first(k.begins, received)
 		if e.Last != nil && e.Last.Reason == string(queue.ReasonMalformed) || e.About != nil && e.About.Kind != string(testfairy.KindFeedback) {
-			return true // no feedback
+			return true // not a feedback
 		}
 		d := newDelivery(e)
 		if d.mute && d.session == "" {

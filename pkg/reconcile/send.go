@@ -14,16 +14,15 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// ErrWaiting says that messages wait that nobody has looked at, any of which may be
-// what seems to be missing.
+// ErrWaiting means that the queue has messages that no worker has seen, any of which may be
+// a feedback that seems to be missing.
 var ErrWaiting = errors.New("webhooks wait in the queue that nobody has looked at yet")
 
-// ErrRefused is wrapped by what [Config.Send] returns for a payload that will not be
-// taken, whatever becomes of others.
+// ErrRefused is wrapped by errors of [Config.Send] that concern only one payload.
 var ErrRefused = errors.New("the bridge does not take it")
 
-// Sendable are the items that are sent: those that are missing and, as a backfill,
-// those of which the ledger cannot tell; not those that are certainly older than since.
+// Sendable returns the items to send: missing ones and, as a backfill, unknown ones; not
+// those that are certainly older than since.
 func (r *Report) Sendable(since time.Time, backfill bool) (items []*Item) {
 	for _, i := range r.Since(since) {
 		if i.State == Missing || backfill && i.State == Unknown {
@@ -33,12 +32,12 @@ func (r *Report) Sendable(since time.Time, backfill bool) (items []*Item) {
 	return items
 }
 
-// Send sends what is sendable. It writes down first what it sends, and then looks
-// into the ledger again: a webhook that has come until then is found there, and one
-// that comes later finds what was written down and becomes a dead letter. A run that
-// died is taken up by the next one with the same payloads. tell is told of each item
-// that was sent, or why it was not. The error is [ErrWaiting], TestFairy's, the
-// ledger's or the webhook's: what was not sent until then is still missing.
+// Send sends the sendable items. It first records what it will send, and then reads the
+// ledger again: a webhook that has arrived by then is found there, and one that arrives
+// later finds the record and becomes a dead letter. The next run continues one that died,
+// with the same payloads. tell is called for each item that was sent, or with the reason
+// why it was not. The error is [ErrWaiting], TestFairy's, the ledger's or the webhook's:
+// what was not sent by then is still missing.
 func (r *Reconciler) Send(ctx context.Context, report *Report, since time.Time, backfill bool, tell func(*Item)) error {
 	waiting, err := r.Waiting(ctx)
 	if err != nil {
@@ -73,7 +72,7 @@ func (r *Reconciler) Send(ctx context.Context, report *Report, since time.Time, 
 	return nil
 }
 
-// announce writes down what is sent of the feedbacks that share a likeness, unless an
+// announce records what will be sent of the feedbacks that share a likeness, unless an
 // earlier run has.
 func (r *Reconciler) announce(ctx context.Context, likeness string, items []*Item) error {
 	if _, err := r.Ledger.Reconciled(ctx, likeness); !errors.Is(err, ledger.ErrNotFound) {
@@ -94,8 +93,8 @@ func (r *Reconciler) announce(ctx context.Context, likeness string, items []*Ite
 	return r.Ledger.Reconcile(ctx, likeness, next)
 }
 
-// payload makes an item's payload, with what can be had of its app and device. That
-// it cannot be had keeps nothing from being sent.
+// payload builds an item's payload, with its app and device if available. Errors about
+// these do not prevent sending.
 func (r *Reconciler) payload(ctx context.Context, i *Item) ([]byte, error) {
 	var session map[string]string
 	if ids := strings.Split(i.session, "/"); len(ids) == 3 {
@@ -107,8 +106,8 @@ func (r *Reconciler) payload(ctx context.Context, i *Item) ([]byte, error) {
 	return i.payload(i.app, session)
 }
 
-// send sends those of the items that are still missing, as they were written down, and
-// writes down that all were sent.
+// send sends the items that are still missing, as recorded, and then records that all were
+// sent.
 func (r *Reconciler) send(ctx context.Context, likeness string, items, still []*Item, tell func(*Item)) error {
 	announced, err := r.Ledger.Reconciled(ctx, likeness)
 	if err != nil {
@@ -140,9 +139,9 @@ func (r *Reconciler) send(ctx context.Context, likeness string, items, still []*
 		tell(i)
 	}
 	if !all {
-		return nil // the next run goes on with it
+		return nil // the next run continues
 	}
-	// What has been sent is written down even if somebody presses Ctrl-C.
+	// What has been sent is recorded even after Ctrl-C.
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return r.Ledger.ReconcileSent(closing, likeness, announced)

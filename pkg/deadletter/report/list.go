@@ -1,5 +1,4 @@
-// Package report writes dead letters down: for a person at a terminal, or for a
-// program.
+// Package report writes dead letters as text for people, and in formats for programs.
 package report
 
 import (
@@ -19,23 +18,22 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// Page is where something is written for a person.
+// Page is where text for a person is written.
 type Page struct {
 	Out    io.Writer
 	Screen terminal.Screen
-	// Place is the bridge's, for the commands that are proposed.
+	// Place is the bridge's, for suggested commands.
 	Place home.Place
-	// Now is the time, in the zone that times are written in.
+	// Now is the current time, in the time zone for output.
 	Now time.Time
-	// Limit is how many lines or groups of a list are written, 0 for all.
+	// Limit is the maximum number of lines or groups of a list, 0 for all.
 	Limit int
 }
 
-// few is how many letters are shown one by one where nobody asked for one or the
-// other.
+// few is how many letters are listed one by one by default.
 const few = 20
 
-// List writes letters as [Page.Letters] does, or as [Page.Groups] if they are many.
+// List writes letters as [Page.Letters] does, or as [Page.Groups] if there are many.
 func (p Page) List(in *deadletter.Selection) error {
 	if len(in.Cases) > few {
 		return p.Groups(in)
@@ -43,7 +41,7 @@ func (p Page) List(in *deadletter.Selection) error {
 	return p.Letters(in)
 }
 
-// Groups writes letters by their cause, and under them how many they are.
+// Groups writes letters grouped by cause, and then their number.
 func (p Page) Groups(in *deadletter.Selection) error {
 	var b bytes.Buffer
 	groups := deadletter.Groups(in.Cases)
@@ -66,7 +64,7 @@ func (p Page) Groups(in *deadletter.Selection) error {
 	return err
 }
 
-// indent is before what belongs to the line above.
+// indent starts a line that belongs to the one above.
 const indent = "    "
 
 func (p Page) group(b *bytes.Buffer, g deadletter.Group) {
@@ -101,12 +99,12 @@ func (p Page) group(b *bytes.Buffer, g deadletter.Group) {
 	fmt.Fprintf(b, "%s%s\n\n", indent, newest)
 }
 
-// heading cuts what is between a count and a time.
+// heading shortens the text between a count and a time.
 func (p Page) heading(count, what, since string) string {
 	return count + p.Screen.Cut(what, len(count)+len(since)) + since
 }
 
-// moment is a time, without the day if that is today.
+// moment formats a time, without the day if that is today.
 func (p Page) moment(t time.Time) string {
 	t = t.In(p.Now.Location())
 	if t.Format(time.DateOnly) == p.Now.Format(time.DateOnly) {
@@ -129,7 +127,7 @@ var columns = []terminal.Column{
 	{Name: "ATTEMPTS", Spare: 6}, {Name: "DELIVERY"}, {Name: "PROBLEM", Most: 120, Least: 20},
 }
 
-// Letters writes one line a letter, and under them how many they are.
+// Letters writes one line for each letter, and then their number.
 func (p Page) Letters(in *deadletter.Selection) error {
 	var b bytes.Buffer
 	if len(in.Cases) > 0 {
@@ -171,8 +169,8 @@ func (p Page) row(c deadletter.Case) []string {
 	return row
 }
 
-// summary counts deliveries, as 'fairbridge status' does, and their letters where a
-// delivery has several.
+// summary counts deliveries, as 'fairbridge status' does, and letters if a delivery has
+// several.
 func (p Page) summary(b *bytes.Buffer, in *deadletter.Selection) {
 	n := len(in.Cases)
 	switch {
@@ -199,7 +197,7 @@ func (p Page) summary(b *bytes.Buffer, in *deadletter.Selection) {
 	}
 }
 
-// byReason counts by reason, the most frequent first and what is done last.
+// byReason counts by reason, the most frequent first and finished ones last.
 func byReason(cases []deadletter.Case) string {
 	counts := map[queue.Reason]int{}
 	done := 0

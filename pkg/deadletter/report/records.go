@@ -11,7 +11,7 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// WriteJSON writes one JSON object a line, with all of what is known of a letter.
+// WriteJSON writes one JSON object for each letter, one a line.
 func WriteJSON(out io.Writer, cases []deadletter.Case) error {
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
@@ -23,7 +23,7 @@ func WriteJSON(out io.Writer, cases []deadletter.Case) error {
 	return nil
 }
 
-// WriteCSV writes comma-separated values under a line of names.
+// WriteCSV writes comma-separated values with a header.
 func WriteCSV(out io.Writer, cases []deadletter.Case) error {
 	w := csv.NewWriter(out)
 	rows := [][]string{{"deliveryId", "diedAt", "reason", "stage", "status", "description", "project", "source", "done",

@@ -10,7 +10,7 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// WriteEnds says how each delivery ended that was replayed.
+// WriteEnds writes how each replayed delivery ended.
 func WriteEnds(out io.Writer, ends []deadletter.End) error {
 	var b strings.Builder
 	for _, e := range ends {
@@ -32,10 +32,10 @@ func endText(e deadletter.End) string {
 	return "dead again: " + deadletter.FaultText(e.Fault)
 }
 
-// mostShown is how much of a value is shown.
+// mostShown is how much of a value is shown, in characters.
 const mostShown = 200
 
-// WriteChanges is the difference that corrections make to a delivery's payload.
+// WriteChanges writes the corrections to a delivery's payload as a difference.
 func WriteChanges(out io.Writer, id string, changes []queue.Edit) error {
 	var b strings.Builder
 	fmt.Fprintln(&b, queue.ShortID(id))

@@ -12,8 +12,8 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// WriteRequest writes the request that a replay would make, after an empty line if
-// there is more.
+// WriteRequest writes the request that a replay would send, after an empty line if more is
+// set.
 func WriteRequest(out io.Writer, r deadletter.Request, more bool) error {
 	var b bytes.Buffer
 	if more {
@@ -39,14 +39,14 @@ func WriteRequest(out io.Writer, r deadletter.Request, more bool) error {
 	return err
 }
 
-// WriteHTTP writes an HTTP request with a JSON body. Only the body's white space differs
-// from what is sent, and how it spells what a terminal would act on.
+// WriteHTTP writes an HTTP request with a JSON body. Compared with what is sent, only the
+// body's white space differs, and the spelling of control characters.
 func WriteHTTP(b *bytes.Buffer, method, url string, body json.RawMessage) {
 	fmt.Fprintf(b, "  %s %s\n  Content-Type: application/json\n\n  ", method, terminal.Printable(url))
 	b.WriteString(strings.ReplaceAll(terminal.IndentedJSON(body), "\n", "\n  ") + "\n")
 }
 
-// FileText returns an attachment on one line.
+// FileText returns an attachment as one line.
 func FileText(a preview.File) string {
 	s := a.Element + " from " + a.URL
 	if a.Filename != "" {

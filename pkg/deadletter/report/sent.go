@@ -10,8 +10,8 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// WriteSent says field by field what was sent of a delivery, and where; nothing if s is
-// nil.
+// WriteSent writes what was sent of a delivery, field by field, and where to; nothing if s
+// is nil.
 func WriteSent(out io.Writer, s *preview.Sent) error {
 	if s == nil {
 		return nil

@@ -14,7 +14,7 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// WriteShown writes all that is known of a dead letter, for a person.
+// WriteShown writes everything that is known about a dead letter.
 func WriteShown(out io.Writer, s *deadletter.Shown, at home.Place, now time.Time) error {
 	var b bytes.Buffer
 	l := s.Letter
