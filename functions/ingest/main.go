@@ -1,5 +1,5 @@
-// Command ingest is the Lambda function behind the HTTP API: it takes
-// TestFairy's webhooks and puts them on the work queue.
+// Command ingest is the Lambda function behind the HTTP API: it receives TestFairy's
+// webhooks and puts them on the work queue.
 package main
 
 import (
@@ -42,8 +42,8 @@ func newHandler(log *slog.Logger) (*ingest.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Init has more of the processor than a small function's invocations: TLS is
-	// best set up here. And no request is on its way if Lambda freezes now.
+	// During init the function has more of the processor than in its invocations, so TLS is
+	// best set up here. And no request is in progress if Lambda freezes the function now.
 	<-fetched
 	return ingest.New(ingest.Config{
 		QueueURL: settings.QueueURL,

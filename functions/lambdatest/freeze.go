@@ -10,7 +10,7 @@ import (
 // Freeze stops the process as Lambda does between two invocations.
 func (f *Function) Freeze(tb testing.TB) { f.signal(tb, syscall.SIGSTOP) }
 
-// Thaw has a process that was frozen go on.
+// Thaw continues a frozen process.
 func (f *Function) Thaw(tb testing.TB) { f.signal(tb, syscall.SIGCONT) }
 
 func (f *Function) signal(tb testing.TB, s syscall.Signal) {

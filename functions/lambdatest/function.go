@@ -17,8 +17,8 @@ import (
 
 var errExited = errors.New("lambdatest: the function's process has exited")
 
-// Build builds the function in the named package, for this machine but
-// otherwise as the Makefile does, and returns the path of its bootstrap.
+// Build builds the function in the named package, for this machine but otherwise like the
+// Makefile, and returns the path of its bootstrap.
 func Build(tb testing.TB, importPath string) string {
 	tb.Helper()
 	bootstrap := filepath.Join(tb.TempDir(), "bootstrap")
@@ -34,7 +34,7 @@ func Build(tb testing.TB, importPath string) string {
 // BuildFlags are those of a deployment.
 var BuildFlags = []string{"-tags=lambda.norpc,nethttpomithttp2", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="}
 
-// Function is a function's process, between its start and its end.
+// Function is the process of a function.
 type Function struct {
 	runtime *runtime
 	server  *httptest.Server
@@ -44,9 +44,8 @@ type Function struct {
 	exited  chan struct{} // closed when the process has ended
 }
 
-// Start starts bootstrap with the environment that Lambda gives a function, and
-// env over it. It does not wait for the end of init; the process ends with the
-// test.
+// Start starts bootstrap with the environment that Lambda sets, overridden by env. It does
+// not wait for the end of init; the process ends with the test.
 func Start(tb testing.TB, bootstrap string, env map[string]string) *Function {
 	tb.Helper()
 	output, err := os.Create(filepath.Join(tb.TempDir(), "output"))
@@ -69,7 +68,7 @@ func Start(tb testing.TB, bootstrap string, env map[string]string) *Function {
 		"LAMBDA_TASK_ROOT":         f.cmd.Dir,
 	}
 	maps.Copy(all, env)
-	f.cmd.Env = []string{} // not nil: nothing of this process's own
+	f.cmd.Env = []string{} // not nil, to inherit nothing
 	for name, value := range all {
 		f.cmd.Env = append(f.cmd.Env, name+"="+value)
 	}
@@ -79,16 +78,16 @@ func Start(tb testing.TB, bootstrap string, env map[string]string) *Function {
 		tb.Fatalf("start %s: %v", bootstrap, err)
 	}
 	go func() {
-		_ = f.cmd.Wait() // the exit code says it all
+		_ = f.cmd.Wait() // the exit code has all the information
 		close(f.exited)
 	}()
 	tb.Cleanup(f.stop)
 	return f
 }
 
-// stop ends the process as Lambda does, without asking.
+// stop kills the process, as Lambda does.
 func (f *Function) stop() {
-	_ = f.cmd.Process.Kill() // an error says that it has ended
+	_ = f.cmd.Process.Kill() // an error means that it has ended
 	<-f.exited
 	f.server.Close()
 }
@@ -108,9 +107,9 @@ func (f *Function) ColdStart(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// Invoke hands the function an event, as JSON, and reads its answer into
-// response. The context's deadline becomes that of the invocation. A function
-// that fails gives a [*FunctionError].
+// Invoke sends the function an event, as JSON, and decodes its answer into response. The
+// context's deadline becomes that of the invocation. If the function fails, the error is a
+// [*FunctionError].
 func (f *Function) Invoke(ctx context.Context, event, response any) error {
 	payload, err := json.Marshal(event)
 	if err != nil {
@@ -126,7 +125,7 @@ func (f *Function) Invoke(ctx context.Context, event, response any) error {
 	return nil
 }
 
-// Wait waits for the process to end by itself and returns its exit code.
+// Wait waits for the process to end on its own and returns its exit code.
 func (f *Function) Wait(ctx context.Context) (int, error) {
 	select {
 	case <-f.exited:
@@ -136,8 +135,8 @@ func (f *Function) Wait(ctx context.Context) (int, error) {
 	}
 }
 
-// Output is what the function has printed so far. What it printed before an
-// answer is in it once the answer is there.
+// Output returns what the function has printed so far, including everything before its last
+// answer.
 func (f *Function) Output() string {
 	text, err := os.ReadFile(f.output)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// Record is a message of SQS as an event source mapping hands it to a function.
+// Record returns an SQS message as an event source mapping passes it to a function.
 func Record(m types.Message) events.SQSMessage {
 	sum := md5.Sum([]byte(aws.ToString(m.Body)))
 	r := events.SQSMessage{

@@ -1,5 +1,5 @@
-// Package lambdatest plays AWS Lambda to a function's binary: it builds it as
-// for a deployment, starts it, and hands it events over the runtime API.
+// Package lambdatest runs a function's binary as AWS Lambda does: it builds it as for a
+// deployment, starts it, and sends it events through the runtime API.
 package lambdatest
 
 import (
@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// maxAnswer is Lambda's own limit of a response.
+// maxAnswer is Lambda's limit for a response. See
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const maxAnswer = 6 << 20
 
-// FunctionError is a function's answer that its invocation failed.
+// FunctionError is the error of a failed invocation.
 type FunctionError struct {
 	Type    string `json:"errorType"`
 	Message string `json:"errorMessage"`
@@ -28,7 +28,7 @@ type FunctionError struct {
 // Error implements error.
 func (e *FunctionError) Error() string { return "function error " + e.Type + ": " + e.Message }
 
-// invocation is one event on its way through the function.
+// invocation is one event and its answer.
 type invocation struct {
 	id       string
 	event    []byte
@@ -79,7 +79,7 @@ func (r *runtime) serveNext(w http.ResponseWriter, req *http.Request) {
 	}
 	r.mu.Unlock()
 	select {
-	case <-req.Context().Done(): // the process is gone
+	case <-req.Context().Done(): // the process has gone
 	case i := <-r.waiting:
 		header := w.Header()
 		header.Set("Content-Type", "application/json")
@@ -87,11 +87,11 @@ func (r *runtime) serveNext(w http.ResponseWriter, req *http.Request) {
 		header.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(i.deadline.UnixMilli(), 10))
 		header.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:test")
 		header.Set("Lambda-Runtime-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793")
-		_, _ = w.Write(i.event) // if the process is gone, Invoke hears of it
+		_, _ = w.Write(i.event) // if the process has gone, Invoke notices
 	}
 }
 
-// serveAnswer takes the answer to one event, good or bad.
+// serveAnswer receives the answer to an event, success or failure.
 func (r *runtime) serveAnswer(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxAnswer))
 	if err != nil {
@@ -130,7 +130,7 @@ func functionError(body []byte) error {
 	return &e
 }
 
-// invoke hands an event to the process and waits for its answer.
+// invoke sends an event to the process and waits for its answer.
 func (r *runtime) invoke(ctx context.Context, event []byte, exited <-chan struct{}) ([]byte, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {

@@ -8,13 +8,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// These are the AWS calls that the worker makes with the SDK's clients. With
-// GetParameter (package parameters) they are all that its IAM policy must allow.
+// The AWS calls that the worker makes with the SDK's clients. With GetParameter (package
+// parameters) they are all that its IAM policy has to allow.
 //
-// They stand here as functions and not as the SDK's clients for the sake of the
-// binary's size. Templates call methods by their names, so the linker keeps
-// every method of every type that becomes an interface: of the clients, more than
-// 200 operations, a quarter of the binary.
+// They are functions instead of the SDK's clients to keep the binary small. Because
+// text/template calls methods by name, the linker keeps every method of every type that is
+// converted to an interface: for the clients more than 200 operations, a quarter of the
+// binary.
 type (
 	sendMessage             func(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 	changeMessageVisibility func(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)

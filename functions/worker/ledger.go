@@ -21,8 +21,8 @@ func openLedger(settings env.WorkerSettings) (*dynamo.Store, *ledger.Ledger, err
 	return table, l, err
 }
 
-// nowRuns begins to write down which mapping runs here, and closes the channel once it
-// has ended. The handler does without.
+// nowRuns starts recording which mapping runs, and closes the channel when that has ended.
+// The handler does not depend on it.
 func nowRuns(l *ledger.Ledger, config *mapping.Config, log *slog.Logger) <-chan struct{} {
 	written := make(chan struct{})
 	go func() {

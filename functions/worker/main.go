@@ -1,4 +1,4 @@
-// Command worker is the Lambda function that takes deliveries to Centercode.
+// Command worker is the Lambda function that delivers feedback to Centercode.
 package main
 
 import (
@@ -46,7 +46,7 @@ func newHandler(log *slog.Logger) (*worker.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	written := nowRuns(remembered, config, log) // meanwhile, as the secret
+	written := nowRuns(remembered, config, log) // in the meantime, like the secret
 	runs, err := worker.NewMapping(worker.MappingConfig{Config: config})
 	if err != nil {
 		return nil, err

@@ -1,8 +1,8 @@
-// Package awstest puts an HTTP server in front of functions that answer AWS
-// calls in the SDK's types, such as those of pkg/embedded: so a test can point
-// a real SDK client, or a real binary with one, at them.
+// Package awstest serves AWS calls over HTTP with functions that use the SDK's types, such
+// as those of pkg/embedded, so that a test can use a real SDK client, or a real binary with
+// one.
 //
-// It speaks AWS's JSON protocols, as far as the bridge's calls need them.
+// It implements the parts of AWS's JSON protocols that the bridge's calls need. See
 // https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 package awstest
 
@@ -35,9 +35,8 @@ func (s Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	serve.ServeHTTP(w, r)
 }
 
-// Call answers with call, and with the code of its error. The members of the
-// JSON protocols have the names of the SDK's fields, so encoding/json translates
-// them.
+// Call answers with call, and with the code of its error. The members of the JSON protocol
+// have the names of the SDK's fields, so encoding/json can translate them.
 func Call[In, Out, Option any](call func(context.Context, *In, ...Option) (*Out, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		in := new(In)
@@ -58,7 +57,7 @@ func Call[In, Out, Option any](call func(context.Context, *In, ...Option) (*Out,
 	})
 }
 
-// Refuse answers that the call was wrong.
+// Refuse answers that the call was invalid.
 func Refuse(w http.ResponseWriter, code, message string) {
 	fail(w, http.StatusBadRequest, code, message)
 }
@@ -70,10 +69,10 @@ func fail(w http.ResponseWriter, status int, code, message string) {
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the caller is gone: nobody to tell
+	_ = json.NewEncoder(w).Encode(body) // the caller has gone
 }
 
-// onTheWire makes a number of a time, of which there is one in the answers.
+// onTheWire converts times to numbers, for the one answer that has a time.
 func onTheWire(out any) any {
 	parameter, ok := out.(*ssm.GetParameterOutput)
 	if !ok {

@@ -1,5 +1,5 @@
-// Package bridge is the embedded home as a process: everything that `fairbridge
-// run` wires together, with the simulators for what a newcomer does not have.
+// Package bridge runs the embedded home as a process: it is everything that `fairbridge
+// run` wires together, with the simulators for what a new user does not have.
 package bridge
 
 import (
@@ -27,74 +27,72 @@ import (
 )
 
 const (
-	// functionTimeout is that of the worker Lambda.
+	// functionTimeout is the timeout of the worker Lambda.
 	functionTimeout = 900 * time.Second
 	batchSize       = 10
-	// grace is what a stop leaves to the requests that are being answered.
+	// grace is the time for requests in progress when the bridge stops.
 	grace = 10 * time.Second
-	// closingMargin is within what the poller leaves, when it stops, to work
-	// that has to be handed back.
+	// closingMargin is how much of the poller's grace period is reserved for handing work
+	// back.
 	closingMargin = 2 * time.Second
 )
 
-// Config is what a bridge is made of. All but File, Listener, Bodies, Connections,
-// Idle, Uploads and Reread is required.
+// Config configures a [Bridge]. All fields except File, Listener, Metrics, Bodies,
+// Connections, Idle, Uploads and Reread are required.
 type Config struct {
 	Mapping *mapping.Config
-	// File is where the mapping was read from; while the bridge runs it is read
-	// again whenever it changes. "" for a mapping that stays.
+	// File is where the mapping was read from; the bridge reads it again whenever it
+	// changes. "" for a mapping that does not change.
 	File string
-	// Folder is the data folder: the queue, the ledger, the secrets and, if there
-	// is one, what the simulator keeps. It is made if it is missing.
+	// Folder is the data folder: the queues, the ledger, the secrets and, if there is one,
+	// the simulator's data. It is created if it is missing.
 	Folder string
-	// Listen is the address of the webhook, host:port; port 0 takes a free one.
+	// Listen is the address of the webhook, host:port; with port 0 a free one is used.
 	Listen string
-	// Listener is listened on for webhooks in place of Listen: the socket that
-	// somebody else keeps open over a restart. [Bridge.Close] closes it here.
+	// Listener is used for webhooks instead of Listen: a socket that somebody else keeps
+	// open over a restart. [Bridge.Close] closes it here.
 	Listener net.Listener
 	// Simulator is the address of the simulator, likewise. It runs if the mapping
 	// names no Centercode.
 	Simulator string
 	// Metrics is the address for Prometheus, likewise; "" for none.
 	Metrics string
-	// Concurrency is how many batches of up to 10 deliveries are worked on at
-	// once.
+	// Concurrency is how many batches of up to 10 deliveries are processed at once.
 	Concurrency int
-	// Bodies is how many bodies of webhooks may be in memory at once, of the
-	// greatest length there is; shorter ones count by their length. 0 means
-	// [embedded.DefaultBodies].
+	// Bodies is how many bodies of webhooks of the maximum size may be in memory at once;
+	// shorter ones count by their length. The default is [embedded.DefaultBodies].
 	Bodies int
-	// Connections is how many connections the webhook's address holds at once. 0
-	// means [embedded.DefaultConnections].
+	// Connections is the maximum number of concurrent connections to the webhook's address.
+	// The default is [embedded.DefaultConnections].
 	Connections int
-	// Idle is how long a connection to the webhook's address is kept without a
-	// request. 0 means [embedded.DefaultIdle].
+	// Idle is how long an idle connection to the webhook's address is kept. The default is
+	// [embedded.DefaultIdle].
 	Idle time.Duration
-	// Uploads is how many files may be on their way to Centercode at once. 0 means
-	// one a delivery in hand.
+	// Uploads is how many files may be uploaded at once. The default is one for each
+	// delivery.
 	Uploads int
-	// Ingested and Worked are told what became of each webhook and message.
+	// Ingested and Worked receive the outcome of each webhook and message.
 	Ingested ingest.Reporter
 	Worked   worker.Reporter
-	// Reread is told when the mapping file was read again.
+	// Reread is called when the mapping file was read again.
 	Reread func(context.Context, Reread)
-	// Log gets what goes wrong around the deliveries: a full disk, say.
+	// Log receives problems other than those of deliveries, such as a full disk.
 	Log *slog.Logger
 
-	// centercode sends the requests to Centercode in tests; nil is the network.
+	// centercode sends the requests to Centercode in tests; nil for the network.
 	centercode *http.Client
-	// sources are where files come from in tests; nil is the network.
+	// sources provides files in tests; nil for the network.
 	sources worker.Sources
 }
 
-// ListenError says that an address could not be listened on.
+// ListenError means that the bridge could not listen on an address.
 type ListenError struct {
-	// For is what it is for: one of [ForWebhooks], [ForSimulator] and [ForMetrics].
+	// For is the purpose: [ForWebhooks], [ForSimulator] or [ForMetrics].
 	For string
 	Err error
 }
 
-// What a bridge listens for.
+// The purposes of a bridge's addresses.
 const (
 	ForWebhooks  = "webhooks"
 	ForSimulator = "the simulator"
@@ -107,8 +105,8 @@ func (e *ListenError) Error() string { return "listen for " + e.For + ": " + e.E
 // Unwrap returns Err.
 func (e *ListenError) Unwrap() error { return e.Err }
 
-// Bridge is all of FairBridge in this process: what API Gateway, SQS, Lambda,
-// DynamoDB and SSM do on AWS, around the same two handlers.
+// Bridge is all of FairBridge in one process: what API Gateway, SQS, Lambda, DynamoDB and
+// SSM do on AWS, around the same two handlers.
 type Bridge struct {
 	home      *embedded.Home
 	locked    bool
@@ -116,18 +114,18 @@ type Bridge struct {
 	simulator *simulator
 	metrics   *scraped // nil without
 	server    *http.Server
-	pollers   [2]*embedded.Poller // of the work queue and the files queue
+	pollers   [2]*embedded.Poller // for the work queue and the files queue
 	waker     *waker
-	reader    *reader // nil if the mapping stays
+	reader    *reader // nil if the mapping does not change
 	webhook   string
 	uploads   int // as configured
 	log       *slog.Logger
 }
 
-// Open makes everything ready, so that what is wrong is said before the first
-// webhook comes. The caller owes a [Bridge.Close]. The error wraps
-// [embedded.ErrLocked] if another process runs a bridge in the folder,
-// [secrets.ErrNotFound] if a secret is missing, or is a [*ListenError].
+// Open prepares everything, so that problems are reported before the first webhook. The
+// caller must call [Bridge.Close]. The error wraps [embedded.ErrLocked] if another process
+// runs a bridge in the folder, [secrets.ErrNotFound] if a secret is missing, or is a
+// [*ListenError].
 func Open(ctx context.Context, c Config) (*Bridge, error) {
 	b := &Bridge{listener: c.Listener, log: c.Log, uploads: c.Uploads}
 	if err := b.open(ctx, c); err != nil {
@@ -178,10 +176,10 @@ func (b *Bridge) open(ctx context.Context, c Config) (err error) {
 	return home.WriteRunning(c.Folder, b.listener.Addr().String())
 }
 
-// Webhook is the URL to enter in TestFairy, with its token.
+// Webhook returns the URL to enter in TestFairy, including its token.
 func (b *Bridge) Webhook() string { return b.webhook }
 
-// Simulator is the URL of the simulator's page, "" if tickets go to Centercode.
+// Simulator returns the URL of the simulator's page, "" if tickets go to Centercode.
 func (b *Bridge) Simulator() string {
 	if b.simulator == nil {
 		return ""
@@ -189,17 +187,17 @@ func (b *Bridge) Simulator() string {
 	return b.simulator.url
 }
 
-// Metrics is the URL for Prometheus, "" if it is not served.
+// Metrics returns the URL for Prometheus, "" if it is not served.
 func (b *Bridge) Metrics() string { return b.metrics.url() }
 
-// AtOnce is how many deliveries are worked on at once at the most, and of how many of
-// them a file is on its way.
+// AtOnce returns how many deliveries are processed at once at most, and how many files are
+// uploaded at once.
 func (b *Bridge) AtOnce() (deliveries, uploads int) {
 	deliveries = b.pollers[0].MaximumConcurrency * batchSize
 	return deliveries, min(cmp.Or(b.uploads, deliveries), deliveries)
 }
 
-// wire puts the handlers together.
+// wire connects the handlers.
 func (b *Bridge) wire(ctx context.Context, c Config) error {
 	config := c.Mapping
 	stored, err := secrets.New(secrets.Config{API: parameterstore.New(b.home.SSM), Log: c.Log})
@@ -219,15 +217,15 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 		return err
 	}
 	runs.config.Store(config)
-	// The lock says that no other process works here: what an earlier one had
-	// in hand when it ended is taken up at once.
+	// The lock means that no other process works here, so what an earlier one held when it
+	// ended is resumed at once.
 	for _, queueURL := range []string{b.home.WorkQueueURL, b.home.FilesQueueURL} {
 		if _, err := b.home.SQS.ReleaseInFlight(ctx, queueURL); err != nil {
 			return err
 		}
 	}
 	b.home.SQS.Moved = func(deliveryID string, receives int64) {
-		// The worker did not get to it, so no outcome says it.
+		// No worker got to it, so there is no outcome to report it.
 		c.Log.Error("dead letter: the queue gave a message up, since it was received too often without an end; 'fairbridge dlq adopt' has the ledger know of it",
 			"delivery_id", deliveryID, "receives", receives)
 	}
@@ -241,7 +239,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	if err := health.Alone(ctx); err != nil { // it ends by itself, if later
+	if err := health.Alone(ctx); err != nil { // the turn ends on its own, if later
 		c.Log.Warn("the turn of an earlier process, to try Centercode, was not given back", "err", err)
 	}
 	b.waker = &waker{
@@ -280,8 +278,8 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	}
 	b.server = embedded.NewServer(listener, c.Log)
 	b.server.IdleTimeout = cmp.Or(c.Idle, b.server.IdleTimeout)
-	// As many deliveries whose files take long as there are others. One in each
-	// batch, so that none waits for another's.
+	// As many deliveries with slow files as others run at once. Each is a batch of its own,
+	// so that none waits for another's files.
 	for i, mapping := range []embedded.Poller{
 		{QueueURL: b.home.WorkQueueURL, BatchSize: batchSize, MaximumConcurrency: c.Concurrency},
 		{QueueURL: b.home.FilesQueueURL, BatchSize: 1, MaximumConcurrency: c.Concurrency * batchSize},
@@ -292,9 +290,8 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	return nil
 }
 
-// adopt has the ledger know of the dead letters that it was not told of: above all,
-// those that an earlier version wrote. What it has done of them stays done, and a
-// later start does the others.
+// adopt records dead letters in the ledger that it does not know, mainly those that an
+// earlier version wrote. If it is interrupted, the next start does the rest.
 func (b *Bridge) adopt(ctx context.Context) error {
 	desk, err := deadletter.New(deadletter.Config{Home: home.Folder(b.home)})
 	if err != nil {
@@ -309,8 +306,8 @@ func (b *Bridge) adopt(ctx context.Context) error {
 	return err
 }
 
-// Serve runs the bridge until ctx ends, then finishes or hands back what is in
-// hand. It ends by itself, with an error, where the folder's file is lost.
+// Serve runs the bridge until ctx ends, then finishes or hands back the work in progress.
+// It ends early, with an error, if the folder's file is lost.
 func (b *Bridge) Serve(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -332,7 +329,7 @@ func (b *Bridge) Serve(ctx context.Context) error {
 	return b.home.Explain(group.Wait())
 }
 
-// Close lets go of the folder and the addresses.
+// Close closes the folder and the addresses.
 func (b *Bridge) Close() error {
 	var errs []error
 	if b.listener != nil {
@@ -353,8 +350,7 @@ func (b *Bridge) Close() error {
 	return errors.Join(errs...)
 }
 
-// webhookToken returns the token that TestFairy is to send, and makes one on the
-// first start.
+// webhookToken returns the token for TestFairy, and generates one on the first start.
 func (b *Bridge) webhookToken(ctx context.Context) (string, error) {
 	h := home.Folder(b.home)
 	tokens, err := h.Tokens(ctx)

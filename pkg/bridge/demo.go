@@ -22,33 +22,33 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// demoConcurrency is plenty for payloads that are sent one after the other.
+// demoConcurrency is enough for payloads that are sent one after the other.
 const demoConcurrency = 4
 
-// DemoResult is what became of one payload.
+// DemoResult is the result of one payload.
 type DemoResult struct {
-	// File is the payload's, without its folder.
+	// File is the payload's file name, without its folder.
 	File string
-	// Status is the webhook's answer.
+	// Status is the status of the webhook's answer.
 	Status int
-	// Outcome is the worker's, "ignored" if it never got there, "" if the payload
-	// was not accepted.
+	// Outcome is the worker's, "ignored" if the payload did not reach it, "" if it was not
+	// accepted.
 	Outcome     worker.Result
 	TicketID    string
 	Attachments []DemoFile
-	// Problem says what is not as it must be, "" if nothing is.
+	// Problem is what is not as expected, "" if nothing is.
 	Problem string
 }
 
-// DemoFile is a file of a ticket that was held against its source.
+// DemoFile is a ticket's file, compared with its source.
 type DemoFile struct {
 	Element string
 	Bytes   int64
-	// Same says that the file and its source have the same SHA-256.
+	// Same means that the file and its source have the same SHA-256.
 	Same bool
 }
 
-// watcher remembers how each delivery ended.
+// watcher records how each delivery ended.
 type watcher struct {
 	mu    sync.Mutex
 	ended map[string]worker.Outcome
@@ -88,10 +88,9 @@ func (w *watcher) wait(ctx context.Context, deliveryID string) (worker.Outcome, 
 	}
 }
 
-// Demo sends each payload through a bridge of its own, in a folder that is removed
-// afterwards and in front of the simulator, and holds what became of it against
-// what the payload and the mapping say. The results are in the order of the
-// files' names.
+// Demo sends each payload through its own bridge, in a temporary folder and in front of the
+// simulator, and compares the result with what the payload and the mapping say. The results
+// are sorted by file name.
 func Demo(ctx context.Context, config *mapping.Config, files []string) (results []DemoResult, err error) {
 	folder, err := os.MkdirTemp("", "fairbridge-demo-")
 	if err != nil {
@@ -127,8 +126,8 @@ func Demo(ctx context.Context, config *mapping.Config, files []string) (results 
 	return results, nil
 }
 
-// demoPayload sends one payload and holds what came of it against what the
-// payload and the route say.
+// demoPayload sends one payload and compares the result with what the payload and the route
+// say.
 func (b *Bridge) demoPayload(ctx context.Context, config *mapping.Config, watch *watcher, file string) (DemoResult, error) {
 	result := DemoResult{File: filepath.Base(file)}
 	payload, err := os.ReadFile(file)
@@ -173,7 +172,7 @@ func (b *Bridge) demoPayload(ctx context.Context, config *mapping.Config, watch 
 	return result, nil
 }
 
-// compare holds a ticket's files against their sources.
+// compare compares a ticket's files with their sources.
 func (s *simulator) compare(id string, want []mapping.Attachment) (files []DemoFile, problem string) {
 	tickets := slices.DeleteFunc(s.centercode.Tickets(), func(t centercodesim.Ticket) bool { return t.ID != id })
 	if len(tickets) != 1 {
@@ -205,7 +204,7 @@ func (s *simulator) compare(id string, want []mapping.Attachment) (files []DemoF
 	return files, problem
 }
 
-// silent is an [ingest.Reporter] for when the answers say enough.
+// silent is an [ingest.Reporter] that does nothing.
 type silent struct{}
 
 // Report implements [ingest.Reporter].

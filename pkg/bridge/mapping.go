@@ -15,14 +15,13 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// errSimulator says that a file changes where all tickets go, which a bridge that
-// runs does not do: its secrets were looked for, or its simulator started, when it
-// began.
+// errSimulator means that a file changes where all tickets go. A running bridge cannot do
+// that: it read its secrets, or started its simulator, when it began.
 var errSimulator = errors.New("whether centercode.baseUrl names a Centercode or the simulator takes the tickets is settled when the bridge starts: restart it")
 
-// loaded is the mapping that the bridge runs, and how another comes to be it.
+// loaded is the mapping that the bridge runs, and how to replace it.
 type loaded struct {
-	file      string // "" if it is no file's
+	file      string // "" if there is no file
 	ledger    *ledger.Ledger
 	key       worker.Secrets
 	simulator *simulator
@@ -30,15 +29,15 @@ type loaded struct {
 	sources   worker.Sources // nil for those of the mapping
 
 	config atomic.Pointer[mapping.Config]
-	work   *worker.Handler // nil until there is one
+	work   *worker.Handler // nil before the handler exists
 }
 
 // Wants implements [ingest.Wants].
 func (l *loaded) Wants(k testfairy.Kind) bool { return l.config.Load().Wants(k) }
 
-// prepare returns what the worker makes of a mapping that is about to run, if the
-// bridge has all that it needs, and writes down that it runs: so an entry never
-// names a mapping that the ledger does not have.
+// prepare returns the worker's form of a mapping that is about to run, if the bridge has
+// everything that it needs, and records that it runs. So an entry never names a mapping
+// that the ledger does not have.
 func (l *loaded) prepare(ctx context.Context, config *mapping.Config) (worker.Mapping, error) {
 	c := worker.MappingConfig{Config: config, HTTP: l.http}
 	switch {
@@ -72,8 +71,7 @@ func (l *loaded) prepare(ctx context.Context, config *mapping.Config) (worker.Ma
 	return m, l.ledger.NowRuns(ctx, running, string(config.Document()))
 }
 
-// use has a mapping run in place of the one that does. If there is an error, that
-// one goes on.
+// use makes a mapping the running one. After an error the previous one continues.
 func (l *loaded) use(ctx context.Context, config *mapping.Config) error {
 	m, err := l.prepare(ctx, config)
 	if err != nil {
@@ -89,7 +87,7 @@ func (l *loaded) use(ctx context.Context, config *mapping.Config) error {
 	return nil
 }
 
-// refused writes down why the file, as it is now, is not what runs.
+// refused records why the current file is not what runs.
 func (l *loaded) refused(ctx context.Context, why error) error {
 	running, err := l.ledger.Running(ctx)
 	if err != nil {

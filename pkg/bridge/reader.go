@@ -16,33 +16,33 @@ import (
 )
 
 const (
-	// settles is for how long a file has to stay as it is before it is taken: a
-	// program that writes it in several steps must not have the first of them run.
+	// settles is how long a file must stay unchanged before it is used, so that an
+	// incomplete file is not used while a program is writing it.
 	settles = 200 * time.Millisecond
-	// looks is how often the file is read though nothing is heard: not every file
-	// system tells, and what was refused may be right by now, as with a secret.
+	// looks is how often the file is read without a notification: not every file system
+	// sends them, and a refused file may have become valid, for example by a new secret.
 	looks = 30 * time.Second
 )
 
-// Reread is that the mapping file was read again, since it has changed.
+// Reread is the result of reading a changed mapping file.
 type Reread struct {
 	File string
-	// Hash and Routes are those of the mapping that runs from now on.
+	// Hash and Routes describe the mapping that runs from now on.
 	Hash   string
 	Routes int
-	// Err says why the file was refused, and the mapping of before goes on.
+	// Err is why the file was refused, in which case the previous mapping continues.
 	Err error
 }
 
-// reader has the bridge run what the mapping file says now.
+// reader reloads the mapping file when it changes.
 type reader struct {
 	*loaded
 	log  *slog.Logger
 	tell func(context.Context, Reread)
-	// taken is the file's content as it runs or was refused, why the reason.
+	// taken is the last content that was used or refused, why the reason of a refusal.
 	taken []byte
 	why   string
-	// events and errors are what is heard; nil for nothing.
+	// events and errors are the notifications; nil for none.
 	events <-chan fsnotify.Event
 	errors <-chan error
 }
@@ -71,15 +71,15 @@ func (r *reader) Run(ctx context.Context) error {
 	}
 }
 
-// watch hears of changes in the file's folder, since editors put another file in its
-// place, and in that of the file that it links to.
+// watch requests notifications for the file's folder, since editors replace the file, and
+// for the folder of the file that it links to.
 func (r *reader) watch(watcher *fsnotify.Watcher) {
 	target, err := filepath.EvalSymlinks(r.file)
 	if err != nil {
 		target = r.file
 	}
 	for _, file := range []string{r.file, target} {
-		// Without it, the file is read every so often.
+		// Without notifications, the file is read periodically.
 		_ = watcher.Add(filepath.Dir(file))
 	}
 }
@@ -93,10 +93,10 @@ func (r *reader) wait(ctx context.Context, every <-chan time.Time) bool {
 		case <-every:
 			return true
 		case <-r.errors:
-			return true // such as that some were lost
+			return true // for example, that events were lost
 		case e := <-r.events:
-			// A folder may have files that are written all the time. A link to
-			// the file is made anew under any name.
+			// The folder may contain files that are written all the time. A link to the
+			// file may be replaced under any name.
 			if e.Op&^(fsnotify.Write|fsnotify.Chmod) != 0 || filepath.Base(e.Name) == filepath.Base(r.file) {
 				return true
 			}
@@ -104,7 +104,7 @@ func (r *reader) wait(ctx context.Context, every <-chan time.Time) bool {
 	}
 }
 
-// read takes the file as it is now, unless that is what runs.
+// read uses the current file, unless it is the running one.
 func (r *reader) read(ctx context.Context) error {
 	content, err := r.settled(ctx)
 	if ctx.Err() != nil || err == nil && r.why == "" && bytes.Equal(content, r.taken) {
@@ -115,7 +115,7 @@ func (r *reader) read(ctx context.Context) error {
 		config, err = mapping.Parse(r.file, content)
 	}
 	if err == nil && config.Hash() == r.config.Load().Hash() && r.why == "" {
-		r.taken = content // it means the same
+		r.taken = content // it has the same meaning
 		return nil
 	}
 	if err == nil {
@@ -130,7 +130,7 @@ func (r *reader) read(ctx context.Context) error {
 	return nil
 }
 
-// refuse says once why the file is not taken.
+// refuse reports once why the file is not used.
 func (r *reader) refuse(ctx context.Context, why error) error {
 	if ctx.Err() != nil || r.why == why.Error() {
 		return ctx.Err()
@@ -143,7 +143,7 @@ func (r *reader) refuse(ctx context.Context, why error) error {
 	return nil
 }
 
-// settled is the file's content once it stays as it is.
+// settled returns the file's content once it stays unchanged.
 func (r *reader) settled(ctx context.Context) ([]byte, error) {
 	content, err := mapping.Read(r.file)
 	for {

@@ -12,8 +12,8 @@ import (
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
-// simulator is Centercode, and TestFairy's file hosts, on this machine: for
-// trying the bridge, and for the demo.
+// simulator stands in for Centercode and TestFairy's file hosts on this machine, to try the
+// bridge and for the demo.
 type simulator struct {
 	url        string
 	centercode *centercodesim.Simulator
@@ -22,13 +22,13 @@ type simulator struct {
 	listener   net.Listener
 }
 
-// simulatorKey is the API key that the simulator takes.
+// simulatorKey is the API key that the simulator accepts.
 const simulatorKey = "key-of-the-simulator"
 
-// simulatedFiles is where the simulator has TestFairy's files.
+// simulatedFiles is the simulator's path for TestFairy's files.
 const simulatedFiles = "/testfairy"
 
-// simulatedHosts are the hosts that TestFairy's payloads name, and those of its REST API.
+// simulatedHosts are the hosts in TestFairy's payloads, and those of its REST API.
 var simulatedHosts = []string{
 	"app.testfairy.com", "my.testfairy.com", "testfairy.s3.amazonaws.com",
 	"api.testfairy.com", "mobile.saucelabs.com", "mobile.eu-central-1.saucelabs.com",
@@ -51,13 +51,13 @@ func startSimulator(ctx context.Context, c Config) (*simulator, error) {
 	mux.Handle(simulatedFiles+"/", http.StripPrefix(simulatedFiles, sim.testfairy.Handler()))
 	sim.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
-		// It ends with ErrServerClosed, or the bridge notices at once.
+		// It returns ErrServerClosed; any other failure is noticed by the bridge at once.
 		_ = sim.server.Serve(sim.listener)
 	}()
 	return sim, nil
 }
 
-// resolve sends the requests for TestFairy's files to the simulator.
+// resolve redirects the requests for TestFairy's files to the simulator.
 func (s *simulator) resolve() map[string]string {
 	m := map[string]string{}
 	for _, host := range simulatedHosts {

@@ -14,32 +14,32 @@ import (
 
 const (
 	wakeInterval = 2 * time.Second
-	// wakeSpread is over how long those are spread at most that may go at the same
-	// time.
+	// wakeSpread is the maximum time over which messages are spread that may run at the
+	// same time.
 	wakeSpread = time.Minute
 )
 
-// waker wakes what the worker holds: all of a project's deliveries when it is
-// well again, or is not paused any more, and one of them when it may be tried.
-// On AWS they come by themselves.
+// waker wakes messages that the worker holds: all of a project's deliveries when it has
+// recovered, or is no longer paused, and one of them when the project may be tried. On AWS
+// they return on their own.
 type waker struct {
 	next     worker.Reporter
 	health   *breaker.Breaker
 	home     *embedded.Home
 	projects []string
 	log      *slog.Logger
-	// interval is how often it is looked whether what is held may go.
+	// interval is how often held messages are checked.
 	interval time.Duration
 
 	mu    sync.Mutex
 	held  map[string]map[string]receipt // by project and message
-	since map[string]time.Time          // of the hold, by project
+	since map[string]time.Time          // when holding began, by project
 }
 
-// receipt is a receipt handle, and the queue that it is of.
+// receipt is a receipt handle and its queue.
 type receipt struct{ queueURL, handle string }
 
-// Report implements [worker.Reporter]: it hears what is held.
+// Report implements [worker.Reporter]: it learns what is held.
 func (w *waker) Report(ctx context.Context, o worker.Outcome) {
 	w.next.Report(ctx, o)
 	w.mu.Lock()
@@ -63,8 +63,8 @@ func (w *waker) Report(ctx context.Context, o worker.Outcome) {
 	w.since[o.Hold.Project] = o.Hold.Since
 }
 
-// Run wakes until ctx ends. What an earlier process held is held anew, so that it
-// is known whose it is.
+// Run wakes messages until ctx ends. What an earlier process held is first received again,
+// to find out its project.
 func (w *waker) Run(ctx context.Context) error {
 	for _, project := range w.projects {
 		if well, _, err := w.health.Standing(ctx, project); err == nil && !well {
@@ -95,7 +95,7 @@ func (w *waker) Run(ctx context.Context) error {
 	}
 }
 
-// wake wakes messages of either queue.
+// wake wakes messages of both queues.
 func (w *waker) wake(ctx context.Context, spread time.Duration, receipts []receipt) {
 	handles := map[string][]string{}
 	for _, r := range receipts {
@@ -106,7 +106,7 @@ func (w *waker) wake(ctx context.Context, spread time.Duration, receipts []recei
 	}
 }
 
-// complain says what went wrong: what is held comes by itself, if later.
+// complain logs an error: held messages return on their own, if later.
 func (w *waker) complain(ctx context.Context, err error) {
 	if err != nil && ctx.Err() == nil {
 		w.log.Warn("what is held could not be woken", "err", err)
@@ -124,15 +124,15 @@ func (w *waker) waiting() (projects []string) {
 	return projects
 }
 
-// spread is over how long a project's deliveries are spread that may go again: no
-// longer than they could not.
+// spread returns the time over which a project's deliveries are spread when they may run
+// again: no longer than they were held.
 func (w *waker) spread(project string) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return min(max(time.Since(w.since[project]), 0), wakeSpread)
 }
 
-// take takes up to n receipt handles of a project, all if n is negative.
+// take removes and returns up to n receipt handles of a project, all if n is negative.
 func (w *waker) take(project string, n int) (receipts []receipt) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

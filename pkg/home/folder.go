@@ -19,29 +19,29 @@ func openFolder(ctx context.Context, c Config) (*Home, error) {
 	return Folder(e), nil
 }
 
-// Folder is the bridge of an embedded home that is open. Closing it closes that.
+// Folder returns the bridge of an open embedded home. Closing it closes the home.
 func Folder(e *embedded.Home) *Home {
 	h := &Home{
 		Place: Place{Folder: e.Dir},
 		SQS:   e.SQS, SSM: e.SSM, Ages: e.SQS, Peeks: e.SQS, Refusals: e.Refusals, Ledger: e.Ledger, History: e.Ledger, SecretsPrefix: secrets.DefaultPrefix,
 		WorkQueueURL: e.WorkQueueURL, FilesQueueURL: e.FilesQueueURL, DeadLetterQueueURL: e.DeadLetterQueueURL, close: e.Close,
 	}
-	// What cannot be read is as good as no bridge; whoever needs it asks again.
+	// If it cannot be read, there is no running bridge as far as this is concerned; callers
+	// that need it read it again.
 	if address, err := ListenAddress(e.Dir); err == nil {
 		h.Webhook = LocalWebhook(address, "")
 	}
 	return h
 }
 
-// running is what a bridge leaves in its folder while it runs, so that others
-// find it.
+// running is the file that a running bridge keeps in its folder, so that others find it.
 type running struct {
 	Listen string `json:"listen"`
 }
 
 func runningFile(folder string) string { return filepath.Join(folder, "running.json") }
 
-// WriteRunning notes in a folder where its bridge listens for webhooks.
+// WriteRunning records in a folder where its bridge listens for webhooks.
 func WriteRunning(folder, listen string) error {
 	b, err := json.Marshal(running{Listen: listen})
 	if err != nil {
@@ -53,11 +53,11 @@ func WriteRunning(folder, listen string) error {
 	return nil
 }
 
-// RemoveRunning removes the note of WriteRunning.
+// RemoveRunning removes what WriteRunning wrote.
 func RemoveRunning(folder string) error { return os.RemoveAll(runningFile(folder)) }
 
-// ListenAddress is where the bridge of a folder listens, as it noted: one that
-// was killed leaves its note. The error wraps [fs.ErrNotExist] if there is none.
+// ListenAddress returns where the bridge of a folder listens. A bridge that was killed
+// leaves its record. The error wraps [fs.ErrNotExist] if there is none.
 func ListenAddress(folder string) (string, error) {
 	b, err := os.ReadFile(runningFile(folder))
 	var r running
@@ -70,17 +70,17 @@ func ListenAddress(folder string) (string, error) {
 	return r.Listen, nil
 }
 
-// ConsoleNote is what a console leaves in its bridge's folder while it runs.
+// ConsoleNote is the file that a running console keeps in its bridge's folder.
 type ConsoleNote struct {
-	// Address is where it listens, Key what makes links that let somebody in.
+	// Address is where it listens, Key what signs one-time links.
 	Address string `json:"address"`
 	Key     string `json:"key"`
 }
 
 func consoleFile(folder string) string { return filepath.Join(folder, "console.json") }
 
-// WriteConsole notes in a folder that a console runs for its bridge. Who can read
-// the note can read the bridge's file as well.
+// WriteConsole records in a folder that a console runs for its bridge. Anybody who can read
+// it can read the bridge's file as well.
 func WriteConsole(folder string, n ConsoleNote) error {
 	b, err := json.Marshal(n)
 	if err != nil {
@@ -92,8 +92,8 @@ func WriteConsole(folder string, n ConsoleNote) error {
 	return nil
 }
 
-// ReadConsole returns the note of the console that was started last; one that was
-// killed leaves its note. The error wraps [fs.ErrNotExist] if there is none.
+// ReadConsole returns the record of the console that was started last; one that was killed
+// leaves its record. The error wraps [fs.ErrNotExist] if there is none.
 func ReadConsole(folder string) (n ConsoleNote, err error) {
 	b, err := os.ReadFile(consoleFile(folder))
 	if err == nil {
@@ -105,7 +105,7 @@ func ReadConsole(folder string) (n ConsoleNote, err error) {
 	return n, nil
 }
 
-// RemoveConsole removes a console's note, unless it is another's by now.
+// RemoveConsole removes a console's record, unless another console has replaced it.
 func RemoveConsole(folder, key string) error {
 	if n, err := ReadConsole(folder); err != nil || n.Key != key {
 		return nil

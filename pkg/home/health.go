@@ -12,33 +12,33 @@ import (
 )
 
 const (
-	// outageNeeds is after how long of Centercode's being away a person is told,
-	// pauseNeeds the same of a pause.
+	// outageNeeds is how long an outage of Centercode may last before it needs a person,
+	// pauseNeeds the same for a pause.
 	outageNeeds = 15 * time.Minute
 	pauseNeeds  = 24 * time.Hour
-	// mostInFlight is SQS's limit of messages in flight; what waits is in flight.
+	// mostInFlight is SQS's limit of messages in flight, which includes held ones. See
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 	mostInFlight = 120_000
 )
 
-// PauseRequest says what is to be held, and for how long.
+// PauseRequest is what to hold, and for how long.
 type PauseRequest struct {
 	// Project is the key of a Centercode project; "" for all of them.
 	Project string
-	// Because is why, for those who look; Who is whose wish it is.
+	// Because is the reason, for other people; Who is the person who asked for it.
 	Because, Who string
-	// For is how long it lasts; 0 for until it is ended, which a stack refuses.
+	// For is how long the pause lasts; 0 means until it is ended, which a stack refuses.
 	For time.Duration
 }
 
-// PauseError says that a pause cannot be as it was asked for.
+// PauseError means that a requested pause is not possible.
 type PauseError struct{ Reason string }
 
 // Error implements error.
 func (e *PauseError) Error() string { return e.Reason }
 
-// Pause holds what is to be delivered. Webhooks are still taken. It returns when
-// every worker knows: no request begins any more.
+// Pause holds deliveries; webhooks are still accepted. When it returns, every worker knows
+// of the pause, and starts no more requests.
 func (h *Home) Pause(ctx context.Context, p PauseRequest, now time.Time) (breaker.State, error) {
 	b, err := h.breaker()
 	if err != nil {
@@ -49,7 +49,7 @@ func (h *Home) Pause(ctx context.Context, p PauseRequest, now time.Time) (breake
 		pause.Until = pause.At.Add(p.For)
 	}
 	if h.OnAWS() {
-		// The queue's messages do not live for ever.
+		// SQS does not keep messages for ever.
 		began := pause.At
 		if s, err := b.State(ctx, p.Project); err != nil {
 			return breaker.State{}, err
@@ -72,7 +72,7 @@ func (h *Home) Pause(ctx context.Context, p PauseRequest, now time.Time) (breake
 	return s, sleep.For(ctx, breaker.Known)
 }
 
-// Resume ends a pause, and has a project that is not well tried at once.
+// Resume ends a pause. A project whose breaker is open is tried at once.
 func (h *Home) Resume(ctx context.Context, project string) error {
 	b, err := h.breaker()
 	if err != nil {
@@ -86,8 +86,8 @@ func (h *Home) breaker() (*breaker.Breaker, error) {
 	return breaker.New(breaker.Config{Store: h.Ledger, Now: time.Now})
 }
 
-// Health returns what is stored of the breaker: of all projects together first, then
-// of each that was ever not well, or paused.
+// Health returns the stored breaker states: that of all projects together first, then that
+// of each project that was ever open or paused.
 func (h *Home) Health(ctx context.Context) ([]breaker.State, error) {
 	b, err := h.breaker()
 	if err != nil {
@@ -100,8 +100,8 @@ func (h *Home) Health(ctx context.Context) ([]breaker.State, error) {
 	return states, nil
 }
 
-// tellHealth makes sentences of what is not well, and problems of what has lasted.
-// It returns whether Centercode is known not to respond.
+// tellHealth adds sentences about open breakers and pauses, and problems for those that
+// have lasted. It returns whether Centercode is known not to respond.
 func (s *Status) tellHealth(h *Home, states []breaker.State, now time.Time) (away bool) {
 	waiting := "what arrives waits"
 	if s.Work != nil {
@@ -144,7 +144,7 @@ func (s *Status) tellHealth(h *Home, states []breaker.State, now time.Time) (awa
 			}
 			needs := outageNeeds
 			if state.Fault.KeyRefused() {
-				needs = 0 // that does not end by itself
+				needs = 0 // this does not end on its own
 			}
 			probe := "the next probe is in " + state.TryIn(now).Round(time.Second).String()
 			if state.Paused(now) || states[0].Project == breaker.All && states[0].Paused(now) {

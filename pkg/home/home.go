@@ -1,6 +1,6 @@
-// Package home is where a bridge lives: a data folder on this machine, or a
-// CloudFormation stack on AWS. Its queues, ledger, secrets and status are the
-// same to whoever works with them.
+// Package home is where a bridge lives: a data folder on this machine, or a CloudFormation
+// stack on AWS. It gives the same access to the queues, ledger, secrets and status of
+// either.
 package home
 
 import (
@@ -19,24 +19,24 @@ import (
 	"fairbridge/pkg/stack"
 )
 
-// DefaultFolder is the data folder where none is named.
+// DefaultFolder is the default data folder.
 const DefaultFolder = ".fairbridge"
 
-// Place says which bridge is meant: the one in a folder, or a stack.
+// Place identifies a bridge: one in a folder, or a stack.
 type Place struct {
 	// Folder is the data folder of a bridge on this machine.
 	Folder string
-	// Stack is the name of a CloudFormation stack. It goes before Folder.
+	// Stack is the name of a CloudFormation stack. It takes precedence over Folder.
 	Stack string
 	// Region and Profile are AWS's, for a stack; "" for those of the environment.
 	Region, Profile string
 }
 
-// OnAWS says whether the place is a stack.
+// OnAWS reports whether the place is a stack.
 func (p Place) OnAWS() bool { return p.Stack != "" }
 
-// Command is a command line of fairbridge for this place, for messages that say
-// what to do. words are what comes after the program's name.
+// Command returns a fairbridge command line for this place, for messages that say what to
+// do. words follow the program's name.
 func (p Place) Command(words string) string {
 	words = "fairbridge " + words
 	for _, option := range []struct{ flag, value string }{
@@ -49,7 +49,7 @@ func (p Place) Command(words string) string {
 	return words
 }
 
-// awsCommand adds to a command line of the AWS CLI where the place is.
+// awsCommand adds the place to a command line of the AWS CLI.
 func (p Place) awsCommand(line string) string {
 	for _, option := range []struct{ flag, value string }{{"--region", p.Region}, {"--profile", p.Profile}} {
 		if option.value != "" {
@@ -68,7 +68,7 @@ func (p Place) CommandLine(words ...string) string {
 	return p.Command(strings.Join(quoted, " "))
 }
 
-// folderToName is the folder, if a command line has to name it.
+// folderToName returns the folder if a command line has to name it.
 func (p Place) folderToName() string {
 	if p.OnAWS() || p.Folder == DefaultFolder {
 		return ""
@@ -76,8 +76,8 @@ func (p Place) folderToName() string {
 	return p.Folder
 }
 
-// Queues is what is called of SQS. *sqs.Client satisfies it, and so does
-// pkg/embedded. Several goroutines use it at once.
+// Queues is the part of SQS in use. *sqs.Client implements it, and so does pkg/embedded. It
+// is used concurrently.
 type Queues interface {
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
@@ -86,41 +86,39 @@ type Queues interface {
 	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 }
 
-// Parameters is what is called of SSM. *ssm.Client satisfies it, and so does
+// Parameters is the part of SSM in use. *ssm.Client implements it, and so does
 // pkg/embedded.
 type Parameters interface {
 	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
 	PutParameter(context.Context, *ssm.PutParameterInput, ...func(*ssm.Options)) (*ssm.PutParameterOutput, error)
 }
 
-// Metrics is what is called of CloudWatch. *cloudwatch.Client satisfies it.
+// Metrics is the part of CloudWatch in use. *cloudwatch.Client implements it.
 type Metrics interface {
 	GetMetricData(context.Context, *cloudwatch.GetMetricDataInput, ...func(*cloudwatch.Options)) (*cloudwatch.GetMetricDataOutput, error)
 }
 
-// History is what the ledger knows of the last deliveries.
+// History reads the ledger.
 type History interface {
-	// Recent returns the records that changed last, the latest first, at most
-	// limit of them. With dynamo.ErrPartial they are the latest of those that
-	// were looked at.
+	// Recent returns at most limit records, the last changed first. With dynamo.ErrPartial
+	// they are the latest of those that were read.
 	Recent(ctx context.Context, limit int) ([]ledger.Record, error)
-	// Search shows the deliveries that are looked for to visit, one after the
-	// other, until it returns false: those of a folder the last received first,
-	// those of a stack as they are found, for which all of its table is read.
+	// Search calls visit for each matching delivery, one at a time, until it returns false:
+	// in a folder the last received first; on a stack as they are found, while the whole
+	// table is read.
 	Search(ctx context.Context, q ledger.Query, visit func(ledger.Entry) bool) error
-	// Outcomes calls visit with what became of each delivery that was received from
-	// q.Since on and before q.Until, one after the other; nothing else of q counts but
-	// Progress.
+	// Outcomes calls visit, one at a time, with the outcome of each delivery that was
+	// received from q.Since on and before q.Until. Of the rest of q only Progress is used.
 	Outcomes(ctx context.Context, q ledger.Query, visit func(ledger.Outcome)) error
-	// Waiting returns the records that wait for a person, the longest waiting
-	// first. On AWS it is a moment behind.
+	// Waiting returns the records that wait for a person, the longest waiting first. On AWS
+	// it is eventually consistent.
 	Waiting(ctx context.Context) ([]ledger.Record, error)
-	// Noted returns the records with an attention of pkg/ledger's, the longest
-	// there first. On AWS it is a moment behind.
+	// Noted returns the records with an attention of pkg/ledger, the oldest first. On AWS
+	// it is eventually consistent.
 	Noted(ctx context.Context, attention string) ([]ledger.Record, error)
 }
 
-// Ages tells what Amazon's SQS does not: *embedded.SQS does.
+// Ages provides what Amazon's SQS cannot: *embedded.SQS implements it.
 type Ages interface {
 	// Oldest returns when the oldest message of a queue was sent; the zero time
 	// if there is none.
@@ -130,11 +128,11 @@ type Ages interface {
 	Deliveries(ctx context.Context, queueURL string) (map[string]time.Time, error)
 }
 
-// Peeks shows messages without a receive, which Amazon's SQS cannot:
-// *embedded.SQS does.
+// Peeks reads messages without receiving them, which Amazon's SQS cannot: *embedded.SQS
+// implements it.
 type Peeks interface {
-	// Peek shows the messages of a queue, the longest sent first, until visit
-	// returns false. None is hidden from others by it.
+	// Peek calls visit for the messages of a queue, the oldest first, until it returns
+	// false. It hides none of them from others.
 	Peek(ctx context.Context, queueURL string, visit func(types.Message) bool) error
 }
 
@@ -147,54 +145,53 @@ type Home struct {
 	Ledger                           ledger.Store
 	History                          History
 	WorkQueueURL, DeadLetterQueueURL string
-	// FilesQueueURL is where deliveries are whose files take long; "" for a stack of a
+	// FilesQueueURL is the queue for deliveries with slow files; "" for a stack of a
 	// version without it.
 	FilesQueueURL string
 	SecretsPrefix string
-	// Webhook is where TestFairy sends, without the token; "" if no bridge runs
-	// in the folder.
+	// Webhook is the address for TestFairy, without the token; "" if no bridge runs in the
+	// folder.
 	Webhook string
-	// CentercodeBaseURL is the stack's; "" if fairbridge.yaml has it.
+	// CentercodeBaseURL is the stack's parameter; "" if it is in fairbridge.yaml.
 	CentercodeBaseURL string
-	// Dashboard is a page of the AWS console, "" on this machine.
+	// Dashboard is the URL of the AWS console's dashboard, "" on this machine.
 	Dashboard string
-	// Metrics has what the stack's functions count; nil on this machine.
+	// Metrics has the counts of the stack's functions; nil on this machine.
 	Metrics Metrics
-	// Refusals are the webhooks that were refused.
+	// Refusals are the refused webhooks.
 	Refusals Refusals
-	// Ages is nil on AWS, where only CloudWatch knows.
+	// Ages is nil on AWS, where only CloudWatch has the age.
 	Ages Ages
 	// Peeks is nil on AWS.
 	Peeks Peeks
-	// Tables is what the ledger's table is examined with, LedgerTable its name;
-	// both are nothing on this machine.
+	// Tables inspects the ledger's table, whose name is LedgerTable; both are empty on this
+	// machine.
 	Tables      dynamo.TableAPI
 	LedgerTable string
 
-	// identity asks AWS who works here; nil on this machine.
+	// identity returns the AWS identity in use; nil on this machine.
 	identity func(context.Context) (string, error)
 	// mappings is nil on this machine.
 	mappings Mappings
-	// stacks and policies take a stack down; nil on this machine.
+	// stacks and policies delete a stack; nil on this machine.
 	stacks   stack.DeleteAPI
 	policies policies
 	close    func() error
 }
 
-// Close lets go of the bridge.
+// Close closes the bridge.
 func (h *Home) Close() error { return h.close() }
 
-// Config says which bridge to open.
+// Config configures [Open].
 type Config struct {
 	Place
-	// Create makes a bridge in the folder if there is none. A stack is never
-	// made.
+	// Create creates a bridge in the folder if there is none. It has no effect for a stack.
 	Create bool
 }
 
 // Open opens a bridge; any number of processes may have it open. The error wraps
-// [fs.ErrNotExist] if there is none in the folder. For a stack it is a
-// [*StackError], [ErrNoRegion], a [*CredentialsError] or AWS's own.
+// [fs.ErrNotExist] if there is none in the folder. For a stack it is a [*StackError],
+// [ErrNoRegion], a [*CredentialsError] or AWS's own.
 func Open(ctx context.Context, c Config) (*Home, error) {
 	if c.OnAWS() {
 		return openStack(ctx, c.Place)

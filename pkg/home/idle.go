@@ -11,18 +11,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// idleTimeout bounds the question whether anybody works: that is no reason to keep
-// anybody waiting.
+// idleTimeout bounds the check whether anybody processes the queue, which must not delay
+// the caller.
 const idleTimeout = 5 * time.Second
 
-// Mappings is what is called of Lambda.
+// Mappings is the part of Lambda in use.
 type Mappings interface {
 	ListEventSourceMappings(context.Context, *lambda.ListEventSourceMappingsInput, ...func(*lambda.Options)) (*lambda.ListEventSourceMappingsOutput, error)
 }
 
-// Idle says why nobody works off what is in the work queue, and what to do; "" if
-// somebody does. In a folder that is a bridge that does not run, on a stack an event
-// source mapping that is not enabled.
+// Idle returns why nobody processes the work queue, and what to do; "" if somebody does. In
+// a folder that is a bridge that does not run, on a stack an event source mapping that is
+// not enabled.
 func (h *Home) Idle(ctx context.Context) (why string, err error) {
 	if h.mappings == nil {
 		if answers(ctx, h.Webhook) {

@@ -11,20 +11,20 @@ import (
 	"fairbridge/pkg/mapping"
 )
 
-// Mapping is the mapping by which what a bridge would do is shown.
+// Mapping is the mapping that previews use.
 type Mapping struct {
-	// Config is nil if none is known: no bridge has run, and there is no file.
+	// Config is nil if there is none: no bridge has run, and there is no file.
 	Config *mapping.Config
-	// Runs says that it is the one that the bridge runs.
+	// Runs means that the bridge runs this mapping.
 	Runs bool
-	// By says in words which one it is.
+	// By describes which mapping it is.
 	By string
 }
 
-// Mapping returns the mapping that the bridge runs or, where none does, the one of
-// the file that its next start reads: by default the one that ran last had. With
-// given, a person wants to know what the file would do, whatever runs. The error is
-// about the file if it is given, or the ledger's.
+// Mapping returns the mapping that the bridge runs or, if none runs, the one in the file
+// that its next start reads: by default the file of the one that ran last. With given, the
+// person asks for the file's mapping, whatever runs. The error is about the file if it is
+// given, or the ledger's.
 func (h *Home) Mapping(ctx context.Context, file string, given bool) (Mapping, error) {
 	running, known, err := h.ran(ctx)
 	if err != nil {
@@ -58,7 +58,7 @@ func (h *Home) Mapping(ctx context.Context, file string, given bool) (Mapping, e
 	return Mapping{}, fileErr
 }
 
-// ran returns the mapping that runs, or ran last; nil if that is not known.
+// ran returns the mapping that runs, or last ran; nil if unknown.
 func (h *Home) ran(ctx context.Context) (ledger.Running, *mapping.Config, error) {
 	l, err := ledger.New(ledger.Config{Store: h.Ledger})
 	if err != nil {
@@ -94,20 +94,19 @@ func (h *Home) load(file string) (*mapping.Config, error) {
 	return c.WithBaseURL(h.CentercodeBaseURL)
 }
 
-// MappingStatus says which mapping a bridge runs.
+// MappingStatus describes the mapping that a bridge runs.
 type MappingStatus struct {
 	Hash  string    `json:"hash"`
 	Since time.Time `json:"since"`
-	// File is what it is compared with: the one that it was read from or, of a
-	// stack, the one on this machine; "" if that is not there.
+	// File is the file that it is compared with: the one that it was read from or, for a
+	// stack, the one on this machine; "" if there is none.
 	File string `json:"file,omitempty"`
-	// Differs says that the file is not what runs, and Problem why it cannot.
+	// Differs means that the file is not what runs, Problem is why it cannot run.
 	Differs bool   `json:"differs,omitempty"`
 	Problem string `json:"problem,omitempty"`
 }
 
-// mappingStatus returns what is known of the mapping that runs, and the mapping; nil
-// if that is nothing.
+// mappingStatus returns the status of the running mapping, and the mapping; nil if unknown.
 func (h *Home) mappingStatus(ctx context.Context, file string) (*MappingStatus, *mapping.Config, error) {
 	running, config, err := h.ran(ctx)
 	if config == nil {
@@ -127,7 +126,7 @@ func (h *Home) mappingStatus(ctx context.Context, file string) (*MappingStatus, 
 	return s, config, nil
 }
 
-// tellMapping makes a problem or a note of a file that is not what runs.
+// tellMapping adds a problem or a note if a file is not what runs.
 func (s *Status) tellMapping(h *Home) {
 	m := s.Mapping
 	switch {

@@ -10,12 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// identityTimeout bounds the question who works here: that is no reason to keep
-// anybody from the work.
+// identityTimeout bounds the call for the AWS identity, which must not keep anybody from
+// working.
 const identityTimeout = 5 * time.Second
 
-// Operator says who works here, for the record of what people did: the ARN of the
-// AWS identity that a stack is worked on with, else the user of this machine.
+// Operator returns who uses this home, for the record of people's actions: the ARN of the
+// AWS identity for a stack, otherwise the user of this machine.
 func (h *Home) Operator(ctx context.Context) string {
 	if h.identity != nil {
 		if arn, err := h.identity(ctx); err == nil && arn != "" {
@@ -29,12 +29,12 @@ func (h *Home) Operator(ctx context.Context) string {
 	return u.Username
 }
 
-// callers is what is called of STS. It needs no permission.
+// callers is the part of STS in use. It needs no permission.
 type callers interface {
 	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
 }
 
-// identity asks AWS once, when it is first needed.
+// identity makes the call once, when it is first needed.
 func identity(api callers) func(context.Context) (string, error) {
 	var mu sync.Mutex
 	var asked bool

@@ -12,18 +12,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// QueueDepth is what SQS says is in a queue, approximately.
+// QueueDepth is the number of messages in a queue; approximate for SQS.
 type QueueDepth struct {
 	Waiting int `json:"waiting"`
 	InWork  int `json:"inWork"`
 	Delayed int `json:"delayed"`
-	// Files is how many of them have their tickets, and files that take long.
+	// Files is how many of them have their tickets, and slow files.
 	Files int `json:"files,omitempty"`
-	// Oldest is when the oldest message was sent, where that can be known.
+	// Oldest is when the oldest message was sent, if that is known.
 	Oldest time.Time `json:"oldest,omitzero"`
 }
 
-// Total is how many messages are in the queue.
+// Total returns how many messages are in the queue.
 func (q *QueueDepth) Total() int { return q.Waiting + q.InWork + q.Delayed }
 
 // Depth counts the messages of a queue.
@@ -49,18 +49,18 @@ func (h *Home) Depth(ctx context.Context, queueURL string) (*QueueDepth, error) 
 	return &q, err
 }
 
-// workQueues are those of the deliveries on their way: the work queue and, where
-// there is one, the files queue.
+// workQueues returns the queues of deliveries on their way: the work queue and, if there is
+// one, the files queue.
 func (h *Home) workQueues() []string {
 	if h.FilesQueueURL == "" {
 		return []string{h.WorkQueueURL}
 	}
-	// A delivery goes from the first to the second: whoever reads both in this order
-	// may see it twice, but does not miss it.
+	// A delivery moves from the first to the second: reading both in this order may see it
+	// twice, but does not miss it.
 	return []string{h.WorkQueueURL, h.FilesQueueURL}
 }
 
-// WorkDepth counts the deliveries on their way, as if they were in one queue.
+// WorkDepth counts the deliveries on their way in both queues together.
 func (h *Home) WorkDepth(ctx context.Context) (*QueueDepth, error) {
 	var all QueueDepth
 	for _, queueURL := range h.workQueues() {
@@ -79,8 +79,8 @@ func (h *Home) WorkDepth(ctx context.Context) (*QueueDepth, error) {
 	return &all, nil
 }
 
-// OnTheirWay returns the ids of the deliveries on their way, with when the last of
-// their messages was sent. Only a home with [Home.Ages] can tell.
+// OnTheirWay returns the ids of the deliveries on their way, with when the last of their
+// messages was sent. It needs [Home.Ages].
 func (h *Home) OnTheirWay(ctx context.Context) (map[string]time.Time, error) {
 	all := map[string]time.Time{}
 	for _, queueURL := range h.workQueues() {
@@ -93,8 +93,8 @@ func (h *Home) OnTheirWay(ctx context.Context) (map[string]time.Time, error) {
 	return all, nil
 }
 
-// PeekWork shows the messages of the deliveries on their way, until visit returns
-// false. Only a home with [Home.Peeks] can.
+// PeekWork calls visit for the messages of the deliveries on their way, until it returns
+// false. It needs [Home.Peeks].
 func (h *Home) PeekWork(ctx context.Context, visit func(types.Message) bool) error {
 	goesOn := true
 	for _, queueURL := range h.workQueues() {

@@ -17,13 +17,13 @@ import (
 	"fairbridge/pkg/ingest"
 )
 
-// Refusals tells of the webhooks that were refused.
+// Refusals reads the refused webhooks.
 type Refusals interface {
 	// Refused returns the last hundred, and counts.
 	Refused(context.Context) (ingest.Refused, error)
 }
 
-// Logs is what is called of CloudWatch Logs. *cloudwatchlogs.Client satisfies it.
+// Logs is the part of CloudWatch Logs in use. *cloudwatchlogs.Client implements it.
 type Logs interface {
 	FilterLogEvents(context.Context, *cloudwatchlogs.FilterLogEventsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.FilterLogEventsOutput, error)
 }
@@ -31,15 +31,14 @@ type Logs interface {
 const (
 	// refusedDays is how far back a stack's logs are read.
 	refusedDays = 7
-	// refusedPages bounds what is read of a log: a page has up to 1 MB, or
-	// nothing at all.
+	// refusedPages bounds what is read of a log: a page has up to 1 MB, or may be empty.
 	refusedPages = 200
 )
 
 var errLogTooLarge = errors.New("there are too many refused webhooks to read them all")
 
-// logRefusals finds a stack's refusals in its logs: what the ingest function
-// refused in its own, what API Gateway refused in front of it in the access log.
+// logRefusals finds a stack's refusals in its logs: those of the ingest function in the
+// function's log, those of API Gateway in the access log.
 type logRefusals struct {
 	logs  Logs
 	stack string
@@ -54,8 +53,8 @@ func (l logRefusals) Refused(ctx context.Context) (ingest.Refused, error) {
 		parse          func(string) (ingest.Refusal, error)
 	}{
 		{"/aws/lambda/" + l.stack + "-ingest", `{ ($.decision = "rejected") || ($.decision = "failed") }`, parseOutcome},
-		// Where the function has answered, there is no error of the integration,
-		// and its own log has the refusal.
+		// If the function has answered, the integration has no error, and the function's
+		// log has the refusal.
 		{"/aws/vendedlogs/" + l.stack + "-access", `{ ($.status = "429") || (($.status = "5*") && ($.integrationError != "-")) }`, parseAccess},
 	} {
 		found, err := l.read(ctx, log.group, log.pattern, log.parse)
@@ -79,7 +78,7 @@ func (l logRefusals) read(ctx context.Context, group, pattern string, parse func
 		for _, line := range out.Events {
 			refusal, err := parse(aws.ToString(line.Message))
 			if err != nil || refusal.Reason == "" {
-				continue // Lambda's own line, or of something that was not refused
+				continue // Lambda's own line, or one about something that was not refused
 			}
 			refusal.At = time.UnixMilli(aws.ToInt64(line.Timestamp)).UTC()
 			all = append(all, refusal)
@@ -91,13 +90,13 @@ func (l logRefusals) read(ctx context.Context, group, pattern string, parse func
 	return nil, errLogTooLarge
 }
 
-// parseOutcome reads a line of pkg/telemetry's.
+// parseOutcome parses a line of pkg/telemetry.
 func parseOutcome(line string) (r ingest.Refusal, err error) {
 	err = json.Unmarshal([]byte(line), &r)
 	return r, err
 }
 
-// parseAccess reads a line of the access log, in template.yaml's format.
+// parseAccess parses a line of the access log, in template.yaml's format.
 func parseAccess(line string) (r ingest.Refusal, err error) {
 	var access struct{ Status string }
 	if err := json.Unmarshal([]byte(line), &access); err != nil {
@@ -112,8 +111,8 @@ func parseAccess(line string) (r ingest.Refusal, err error) {
 	return r, err
 }
 
-// summarise keeps the last hundred, strangers' only as far as others leave room,
-// and counts all.
+// summarise keeps the last hundred, strangers' only as far as the others leave room, and
+// counts all.
 func summarise(all []ingest.Refusal) ingest.Refused {
 	var r ingest.Refused
 	counts := map[ingest.Reason]*ingest.RefusalCount{}
@@ -148,8 +147,8 @@ func summarise(all []ingest.Refusal) ingest.Refused {
 	return r
 }
 
-// refusedProblem says what was refused of late that may be TestFairy's, "" for
-// nothing. Nobody can mend what is refused, so it is a problem for a day.
+// refusedProblem describes recent refusals that may be TestFairy's, "" if there are none.
+// Nobody can undo a refusal, so it is a problem for a day.
 func (h *Home) refusedProblem(r ingest.Refused, now time.Time) string {
 	wrongToken, others := 0, 0
 	for _, refusal := range r.Last {

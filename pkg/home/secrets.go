@@ -19,31 +19,31 @@ import (
 )
 
 var (
-	// ErrNoToken says that there is no webhook token yet.
+	// ErrNoToken means that there is no webhook token yet.
 	ErrNoToken = errors.New("there is no " + secrets.WebhookToken + " yet")
-	// ErrTokenExists says that there is a webhook token already.
+	// ErrTokenExists means that there already is a webhook token.
 	ErrTokenExists = errors.New("there is a " + secrets.WebhookToken + " already")
-	// ErrTokenRotating says that TestFairy may still send the previous of two
-	// webhook tokens.
+	// ErrTokenRotating means that there already are two webhook tokens, and TestFairy may
+	// still send the previous one.
 	ErrTokenRotating = errors.New("the " + secrets.WebhookToken + " is being replaced already")
 )
 
-// SecretState is what may be told of a secret.
+// SecretState is what can be shown about a secret.
 type SecretState struct {
 	Name   string `json:"name"`
 	Exists bool   `json:"exists"`
-	// Hidden says that who asks may not see whether it exists.
+	// Hidden means that the caller is not allowed to see whether it exists.
 	Hidden bool `json:"hidden,omitempty"`
-	// Since is when the value was stored, Version counts the values.
+	// Since is when the value was stored, Version its number.
 	Since   time.Time `json:"since,omitzero"`
 	Version int64     `json:"version,omitempty"`
-	// Variable is the environment variable, Credential the credential of systemd,
-	// that stands before what is stored.
+	// Variable is the environment variable, Credential the systemd credential, that takes
+	// precedence over the stored value.
 	Variable   string `json:"environmentVariable,omitempty"`
 	Credential string `json:"credential,omitempty"`
 }
 
-// String is the state in words.
+// String describes the state.
 func (s SecretState) String() string {
 	switch {
 	case s.Variable != "":
@@ -58,8 +58,8 @@ func (s SecretState) String() string {
 	return fmt.Sprintf("since %s (version %d)", s.Since.Format("2006-01-02 15:04:05 UTC"), s.Version)
 }
 
-// Secrets returns the state of each secret, without decrypting one. The console's
-// password is left out where there is none, or none to be seen.
+// Secrets returns the state of each secret, without decrypting any. The console's password
+// is left out if there is none, or it is hidden.
 func (h *Home) Secrets(ctx context.Context) ([]SecretState, error) {
 	var states []SecretState
 	for _, name := range append(secrets.Names(), secrets.ConsolePassword) {
@@ -78,7 +78,7 @@ func (h *Home) Secrets(ctx context.Context) ([]SecretState, error) {
 		refused, isRefused := errors.AsType[smithy.APIError](err)
 		switch {
 		case name == secrets.ConsolePassword && (errors.As(err, &missing) || isRefused && refused.ErrorCode() == "AccessDeniedException"):
-			// Few need it.
+			// Few people need it.
 		case isRefused && refused.ErrorCode() == "AccessDeniedException":
 			states = append(states, SecretState{Name: name, Hidden: true})
 		case errors.As(err, &missing):
@@ -94,8 +94,8 @@ func (h *Home) Secrets(ctx context.Context) ([]SecretState, error) {
 	return states, nil
 }
 
-// Override returns what a bridge on this machine, with the environment of this
-// process, takes in place of a stored secret.
+// Override returns what takes precedence over a stored secret for a bridge on this machine
+// with this process's environment.
 func (h *Home) Override(name string) (embedded.Override, error) {
 	if h.OnAWS() {
 		return embedded.Override{}, nil
@@ -103,7 +103,7 @@ func (h *Home) Override(name string) (embedded.Override, error) {
 	return embedded.OverrideOf(secrets.ParameterName(h.SecretsPrefix, name), os.Getenv)
 }
 
-// Secret returns the value of a secret; its error is pkg/secrets'.
+// Secret returns the value of a secret; its error is that of pkg/secrets.
 func (h *Home) Secret(ctx context.Context, name string) (string, error) {
 	stored, err := secrets.New(secrets.Config{API: parameterstore.New(h.SSM), Prefix: h.SecretsPrefix})
 	if err != nil {
@@ -112,7 +112,7 @@ func (h *Home) Secret(ctx context.Context, name string) (string, error) {
 	return stored.Get(ctx, name)
 }
 
-// PutSecret stores a secret, in place of what there may be.
+// PutSecret stores a secret, replacing any previous value.
 func (h *Home) PutSecret(ctx context.Context, name, value string) error {
 	return h.put(ctx, name, value, true)
 }
@@ -128,8 +128,8 @@ func (h *Home) put(ctx context.Context, name, value string, overwrite bool) erro
 	return nil
 }
 
-// Tokens returns those that the webhook lets in, the one to send first; none if
-// there is no such secret yet.
+// Tokens returns the webhook's valid tokens, the one to send first; none if there is no
+// such secret yet.
 func (h *Home) Tokens(ctx context.Context) ([]string, error) {
 	value, err := h.Secret(ctx, secrets.WebhookToken)
 	if err != nil && !errors.Is(err, secrets.ErrNotFound) {
@@ -138,8 +138,8 @@ func (h *Home) Tokens(ctx context.Context) ([]string, error) {
 	return secrets.Tokens(value), nil
 }
 
-// GenerateToken makes the webhook's token and returns it. The error is
-// [ErrTokenExists] if there is one.
+// GenerateToken generates the webhook's token and returns it. The error is [ErrTokenExists]
+// if there is one.
 func (h *Home) GenerateToken(ctx context.Context) (string, error) {
 	token := rand.Text()
 	err := h.put(ctx, secrets.WebhookToken, token, false)
@@ -150,9 +150,8 @@ func (h *Home) GenerateToken(ctx context.Context) (string, error) {
 	return token, err
 }
 
-// RotateToken makes a new token for the webhook, and lets the previous one in as
-// well. The error is [ErrNoToken] or, until [Home.DropPreviousToken],
-// [ErrTokenRotating].
+// RotateToken generates a new token for the webhook; the previous one is still accepted.
+// The error is [ErrNoToken] or, until [Home.DropPreviousToken], [ErrTokenRotating].
 func (h *Home) RotateToken(ctx context.Context) error {
 	tokens, err := h.Tokens(ctx)
 	switch {
@@ -166,7 +165,7 @@ func (h *Home) RotateToken(ctx context.Context) error {
 	return h.put(ctx, secrets.WebhookToken, rand.Text()+"\n"+tokens[0], true)
 }
 
-// DropPreviousToken lets only the newest token in, and says whether there was
+// DropPreviousToken makes only the newest token valid, and reports whether there was
 // another. The error is [ErrNoToken] if there is none at all.
 func (h *Home) DropPreviousToken(ctx context.Context) (dropped bool, err error) {
 	tokens, err := h.Tokens(ctx)

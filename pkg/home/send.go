@@ -17,8 +17,8 @@ const (
 	maxAnswer   = 64 << 10
 )
 
-// Send sends one payload to a webhook, whose URL has the token, as TestFairy
-// would, and returns the answer. No error shows the URL.
+// Send sends one payload to a webhook, whose URL includes the token, as TestFairy would,
+// and returns the answer. No error contains the URL.
 func Send(ctx context.Context, webhook string, payload []byte) (status int, answer string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
@@ -46,8 +46,7 @@ func Send(ctx context.Context, webhook string, payload []byte) (status int, answ
 	return resp.StatusCode, string(body), nil
 }
 
-// noRedirects shows a redirect as the answer that it is: following it could
-// tell the token to whoever it leads to.
+// noRedirects returns a redirect as the answer: following it could reveal the token.
 var noRedirects = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }

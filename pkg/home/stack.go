@@ -16,29 +16,28 @@ import (
 	"fairbridge/pkg/stack"
 )
 
-// awsTimeout bounds what finding a stack may take: without credentials the SDK
-// asks for those of an EC2 instance, which may not answer.
+// awsTimeout bounds finding a stack: without credentials the SDK tries those of an EC2
+// instance, which may not answer.
 const awsTimeout = 30 * time.Second
 
-// Connections is how many are kept to a service's host, and so how many calls
-// somebody who works on many messages should make at once. The SDK's own client
-// keeps 10.
+// Connections is how many connections to a service's host are kept, and so how many
+// concurrent calls are useful. The SDK's own client keeps 10.
 const Connections = 24
 
-// ErrNoRegion says that nothing names the AWS region of a stack.
+// ErrNoRegion means that no AWS region is configured for a stack.
 var ErrNoRegion = errors.New("no AWS region is set")
 
-// CredentialsError says that there are no AWS credentials to be had.
+// CredentialsError means that there are no AWS credentials.
 type CredentialsError struct{ Err error }
 
 // Error implements error.
 func (e *CredentialsError) Error() string { return "there are no AWS credentials: " + e.Err.Error() }
 
-// Unwrap returns why.
+// Unwrap returns the cause.
 func (e *CredentialsError) Unwrap() error { return e.Err }
 
-// StackError says why a stack is no bridge that can be worked with. Err is one
-// of pkg/stack's, or CloudFormation's.
+// StackError is why a stack is not a usable bridge. Err is one of pkg/stack's, or
+// CloudFormation's.
 type StackError struct {
 	Stack, Region string
 	Err           error
@@ -52,7 +51,7 @@ func (e *StackError) Error() string {
 // Unwrap returns Err.
 func (e *StackError) Unwrap() error { return e.Err }
 
-// openStack finds everything from the outputs of the stack.
+// openStack finds everything from the stack's outputs.
 func openStack(ctx context.Context, p Place) (*Home, error) {
 	cfg, err := awsConfig(ctx, p)
 	if err != nil {
@@ -88,14 +87,14 @@ func openStack(ctx context.Context, p Place) (*Home, error) {
 	}, nil
 }
 
-// awsConfig is what AWS's own tools would use: flags, then the environment
-// (AWS_ENDPOINT_URL too), then the profile. It asks for the credentials at
-// once, so that a missing sign-in is not told as a fault of some service.
+// awsConfig returns the configuration that AWS's own tools would use: flags, then the
+// environment (including AWS_ENDPOINT_URL), then the profile. It gets the credentials at
+// once, so that a missing sign-in is not reported as an error of some service.
 func awsConfig(ctx context.Context, p Place) (aws.Config, error) {
 	ctx, cancel := context.WithTimeout(ctx, awsTimeout)
 	defer cancel()
-	// What matters is in an error; the SDK would also warn on standard error,
-	// such as of a machine that is no EC2 instance.
+	// Errors have what matters; the SDK would also write warnings to standard error, for
+	// example that the machine is not an EC2 instance.
 	options := []func(*config.LoadOptions) error{
 		config.WithLogger(logging.Nop{}),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {

@@ -19,10 +19,10 @@ import (
 // every type that is converted to an interface: for these eight clients hundreds of
 // operations, 13 MB of the binary. See docs/performance.md.
 
-// call is an operation of a client of the SDK.
+// call is an operation of an SDK client.
 type call[In, Out, Options any] = func(context.Context, *In, ...func(*Options)) (*Out, error)
 
-// stackCalls are a stack.DeleteAPI on AWS.
+// stackCalls implement stack.DeleteAPI.
 type stackCalls struct {
 	describeStacks call[cloudformation.DescribeStacksInput, cloudformation.DescribeStacksOutput, cloudformation.Options]
 	deleteStack    call[cloudformation.DeleteStackInput, cloudformation.DeleteStackOutput, cloudformation.Options]
@@ -41,7 +41,7 @@ func (c stackCalls) DeleteStack(ctx context.Context, in *cloudformation.DeleteSt
 	return c.deleteStack(ctx, in, o...)
 }
 
-// queueCalls are [Queues] and policies on AWS.
+// queueCalls implement [Queues] and policies.
 type queueCalls struct {
 	receiveMessage               call[sqs.ReceiveMessageInput, sqs.ReceiveMessageOutput, sqs.Options]
 	sendMessageBatch             call[sqs.SendMessageBatchInput, sqs.SendMessageBatchOutput, sqs.Options]
@@ -80,7 +80,7 @@ func (c queueCalls) SetQueueAttributes(ctx context.Context, in *sqs.SetQueueAttr
 	return c.setQueueAttributes(ctx, in, o...)
 }
 
-// parameterCalls are [Parameters] on AWS.
+// parameterCalls implement [Parameters].
 type parameterCalls struct {
 	getParameter call[ssm.GetParameterInput, ssm.GetParameterOutput, ssm.Options]
 	putParameter call[ssm.PutParameterInput, ssm.PutParameterOutput, ssm.Options]
@@ -99,7 +99,7 @@ func (c parameterCalls) PutParameter(ctx context.Context, in *ssm.PutParameterIn
 	return c.putParameter(ctx, in, o...)
 }
 
-// tableCalls are what pkg/ledger/dynamo uses on AWS.
+// tableCalls implement what pkg/ledger/dynamo uses.
 type tableCalls struct {
 	putItem                   call[dynamodb.PutItemInput, dynamodb.PutItemOutput, dynamodb.Options]
 	getItem                   call[dynamodb.GetItemInput, dynamodb.GetItemOutput, dynamodb.Options]
@@ -148,7 +148,7 @@ func (c tableCalls) DescribeContinuousBackups(ctx context.Context, in *dynamodb.
 	return c.describeContinuousBackups(ctx, in, o...)
 }
 
-// logCalls are what reads a stack's refusals on AWS.
+// logCalls implement [Logs].
 type logCalls struct {
 	filterLogEvents call[cloudwatchlogs.FilterLogEventsInput, cloudwatchlogs.FilterLogEventsOutput, cloudwatchlogs.Options]
 }
@@ -162,7 +162,7 @@ func (c logCalls) FilterLogEvents(ctx context.Context, in *cloudwatchlogs.Filter
 	return c.filterLogEvents(ctx, in, o...)
 }
 
-// metricCalls are [Metrics] on AWS.
+// metricCalls implement [Metrics].
 type metricCalls struct {
 	getMetricData call[cloudwatch.GetMetricDataInput, cloudwatch.GetMetricDataOutput, cloudwatch.Options]
 }
@@ -176,7 +176,7 @@ func (c metricCalls) GetMetricData(ctx context.Context, in *cloudwatch.GetMetric
 	return c.getMetricData(ctx, in, o...)
 }
 
-// callerCalls are callers on AWS.
+// callerCalls implement callers.
 type callerCalls struct {
 	getCallerIdentity call[sts.GetCallerIdentityInput, sts.GetCallerIdentityOutput, sts.Options]
 }
@@ -190,7 +190,7 @@ func (c callerCalls) GetCallerIdentity(ctx context.Context, in *sts.GetCallerIde
 	return c.getCallerIdentity(ctx, in, o...)
 }
 
-// mappingCalls are [Mappings] on AWS.
+// mappingCalls implement [Mappings].
 type mappingCalls struct {
 	listEventSourceMappings call[lambda.ListEventSourceMappingsInput, lambda.ListEventSourceMappingsOutput, lambda.Options]
 }

@@ -17,56 +17,56 @@ import (
 	"fairbridge/pkg/mapping"
 )
 
-// Status is what can be told of a bridge. What could not be read is nil or
-// empty, and is in Problems.
+// Status is the state of a bridge. What could not be read is nil or empty, and listed in
+// Problems.
 type Status struct {
 	Stack string `json:"stack,omitempty"`
 	Data  string `json:"data,omitempty"`
-	// Runs says whether the bridge of a data folder runs and answers.
+	// Runs reports whether the bridge of a data folder runs and answers.
 	Runs        *bool       `json:"runs,omitempty"`
 	Webhook     string      `json:"webhook,omitempty"` // without the token
 	Dashboard   string      `json:"dashboard,omitempty"`
 	Work        *QueueDepth `json:"workQueue"`
 	DeadLetters *QueueDepth `json:"deadLetterQueue"`
-	// Mapping is the one that runs or, of a folder in which no bridge runs, ran
-	// last; nil where that is not known.
+	// Mapping is the one that runs or, in a folder without a running bridge, last ran; nil
+	// if unknown.
 	Mapping    *MappingStatus   `json:"mapping,omitempty"`
 	Secrets    []SecretState    `json:"secrets"`
 	Centercode CentercodeStatus `json:"centercode"`
 	Deliveries []DeliveryStatus `json:"deliveries"`
-	// Partial says that the ledger was too large to be read whole.
+	// Partial means that the ledger was too large to be read completely.
 	Partial bool `json:"deliveriesPartial,omitempty"`
-	// Health is how the Centercode projects are that were ever not well, or paused.
+	// Health is the breaker state of the Centercode projects that were ever open or paused.
 	Health []breaker.State `json:"health,omitempty"`
-	// Refused are the last hundred webhooks that were refused, and counts.
+	// Refused are the last hundred refused webhooks, and counts.
 	Refused *ingest.Refused `json:"refused,omitempty"`
-	// Notes is what passes by itself, and is good to know.
+	// Notes are useful to know, and need nobody.
 	Notes []string `json:"notes,omitempty"`
-	// Problems is what needs a person, each with what to do.
+	// Problems need a person. Each says what to do.
 	Problems []string `json:"problems"`
 
-	// letters is the one of the problems that says that there are dead letters.
+	// letters is the problem about dead letters.
 	letters string
 }
 
-// OtherProblems are the problems without the dead letters, for whoever shows those
-// themselves.
+// OtherProblems returns the problems except that about dead letters, for callers that show
+// those themselves.
 func (s *Status) OtherProblems() []string {
 	return slices.DeleteFunc(slices.Clone(s.Problems), func(p string) bool { return p == s.letters })
 }
 
-// CentercodeStatus says whether Centercode answers from this machine.
+// CentercodeStatus is whether Centercode answers from this machine.
 type CentercodeStatus struct {
 	BaseURL string `json:"baseUrl,omitempty"`
 	Answers bool   `json:"answers"`
-	// Status is the HTTP status, Took the time to the answer, in ms.
+	// Status is the HTTP status, Took the time until the answer, in ms.
 	Status int   `json:"status,omitempty"`
 	Took   int64 `json:"tookMs,omitempty"`
-	// Note says why it was not asked.
+	// Note is why no request was sent.
 	Note string `json:"note,omitempty"`
 }
 
-// DeliveryStatus is a delivery as the ledger has it.
+// DeliveryStatus is a delivery's ledger entry in short.
 type DeliveryStatus struct {
 	DeliveryID string        `json:"deliveryId"`
 	State      ledger.State  `json:"state"`
@@ -76,27 +76,25 @@ type DeliveryStatus struct {
 	Last       *ledger.Fault `json:"last,omitempty"`
 }
 
-// StatusOptions are what [Home.Status] is asked.
+// StatusOptions are the options of [Home.Status].
 type StatusOptions struct {
-	// Config is the mapping file that has Centercode's address, unless the stack
-	// has it. It may be missing.
+	// Config is the mapping file with Centercode's address, unless the stack has it. It may
+	// be missing.
 	Config string
-	// TestFairy asks TestFairy what is to be known of it, "" for nothing; nil if there
-	// is no account to ask with. That it cannot be asked is no problem: the bridge
-	// works without.
+	// TestFairy returns news about TestFairy, "" if there are none; nil if there is no
+	// account. It is not a problem if it fails: the bridge works without it.
 	TestFairy func(context.Context) string
-	// Last is how many of the last deliveries are told, 0 for none.
+	// Last is how many of the last deliveries to list, 0 for none.
 	Last int
 }
 
-// lookedAt is how many of the deliveries that changed last are looked at for what
-// is wrong with those that are still tried: one that is tried changes every 45
-// minutes at least.
+// lookedAt is how many of the last changed deliveries are checked for problems of those
+// that are still being tried: such a delivery changes at least every 45 minutes.
 const lookedAt = 1000
 
-// Status tells how the bridge is, and what needs a person. It asks everything at
-// once, changes nothing and receives nothing; what one of those asked cannot
-// tell does not keep the others from it.
+// Status returns the state of the bridge, and what needs a person. It reads everything
+// concurrently, changes nothing and receives nothing; a part that fails does not affect the
+// others.
 func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 	s := &Status{Stack: h.Stack, Webhook: h.Webhook, Dashboard: h.Dashboard, Problems: []string{}}
 	if !h.OnAWS() {
@@ -139,7 +137,7 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 
 	s.Deliveries, s.Health = deliveries(f.recent, o.Last), f.health
 	if h.problems(s, f, time.Now()) {
-		centercodeErr = nil // that is what was said
+		centercodeErr = nil // the breaker has reported it already
 	}
 	for _, err := range []error{mappingErr, centercodeErr, workErr, deadErr, secretsErr, recentErr, waitingErr, namelessErr, healthErr, queuesErr, refusedErr, tableErr} {
 		if err != nil {
@@ -161,7 +159,7 @@ func (h *Home) refused(ctx context.Context) (*ingest.Refused, error) {
 	return &r, nil
 }
 
-// recent are the deliveries that changed last, the latest first.
+// recent returns the last changed deliveries, the latest first.
 func (h *Home) recent(ctx context.Context, limit int) (last []ledger.Entry, partial bool, err error) {
 	records, err := h.History.Recent(ctx, limit)
 	if partial = errors.Is(err, dynamo.ErrPartial); err != nil && !partial {
@@ -171,7 +169,7 @@ func (h *Home) recent(ctx context.Context, limit int) (last []ledger.Entry, part
 	return last, partial, err
 }
 
-// noted are the deliveries with an attention of pkg/ledger's.
+// noted returns the deliveries with an attention of pkg/ledger.
 func (h *Home) noted(ctx context.Context, attention string) ([]ledger.Entry, error) {
 	records, err := h.History.Noted(ctx, attention)
 	if err != nil {
@@ -191,13 +189,14 @@ func entries(records []ledger.Record) (all []ledger.Entry, err error) {
 	return all, nil
 }
 
-// inQueues are the deliveries that have messages, where that can be seen without
-// a receive.
+// inQueues returns the deliveries that have messages, if that can be seen without a
+// receive.
 func (h *Home) inQueues(ctx context.Context) (queued, letters map[string]time.Time, err error) {
 	if h.Ages == nil {
 		return nil, nil, nil
 	}
-	// Letters first: what is replayed meanwhile is then in both, not in neither.
+	// The letters are read first: what is replayed meanwhile is then in both lists, not in
+	// neither.
 	letters, err = h.Ages.Deliveries(ctx, h.DeadLetterQueueURL)
 	if err == nil {
 		queued, err = h.OnTheirWay(ctx)

@@ -15,13 +15,12 @@ import (
 	"fairbridge/pkg/mapping"
 )
 
-// answerTimeout is what Centercode, or a bridge on this machine, has to answer
-// whether it is there.
+// answerTimeout bounds the check whether Centercode, or a bridge on this machine, answers.
 const answerTimeout = 10 * time.Second
 
-// askCentercode finds out whether the site answers from this machine. Any answer
-// below 500 will do: the path and the key are the worker's business. runs is the
-// mapping that runs; nil for the one of the file.
+// askCentercode checks whether the site answers from this machine. Any answer below 500
+// counts: the path and the key are the worker's concern. runs is the running mapping; nil
+// for that of the file.
 func (h *Home) askCentercode(ctx context.Context, runs *mapping.Config, config string) (CentercodeStatus, error) {
 	s := CentercodeStatus{BaseURL: h.CentercodeBaseURL}
 	if s.BaseURL == "" {
@@ -69,8 +68,8 @@ func (h *Home) askCentercode(ctx context.Context, runs *mapping.Config, config s
 	return s, nil
 }
 
-// answers says whether a bridge on this machine answers where it said it listens:
-// the note of one that was killed stays, and another program may be there by now.
+// answers reports whether a bridge on this machine answers at its recorded address: the
+// record of one that was killed stays, and another program may have taken the address.
 func answers(ctx context.Context, webhook string) bool {
 	status, text, err := askBridge(ctx, webhook, "/healthz")
 	return err == nil && status == http.StatusOK && strings.HasPrefix(text, "ok")
@@ -97,8 +96,8 @@ func Ready(ctx context.Context, folder string) error {
 	return nil
 }
 
-// askBridge gets a path of the bridge that has a webhook, and the beginning of what it
-// answers.
+// askBridge requests a path of the bridge with that webhook, and returns the beginning of
+// the answer.
 func askBridge(ctx context.Context, webhook, path string) (status int, text string, err error) {
 	u, err := url.Parse(webhook)
 	if err == nil && u.Host == "" {

@@ -16,35 +16,33 @@ import (
 )
 
 const (
-	// waitsLong is how long a feedback may wait or be tried; the default of the
+	// waitsLong is how long a feedback may wait or be tried; it is the default of the
 	// stack's alarm OldestMessage.
 	waitsLong = time.Hour
-	// behind is how long queue and index may differ while deliveries die and
-	// come back.
+	// behind is how long queue and index may differ while deliveries die and come back.
 	behind = 5 * time.Minute
-	// lately is for how long what nobody can mend any more is told.
+	// lately is how long something that nobody can undo is reported.
 	lately = 24 * time.Hour
 	// named is how many deliveries a problem names.
 	named = 3
 )
 
-// findings are what was read beside the [Status], and what the problems are found
-// in.
+// findings are what was read in addition to the [Status], to find the problems in.
 type findings struct {
-	// recent changed last, waiting wait for a person, nameless have tickets
-	// without an id.
+	// recent are the last changed entries, waiting those that wait for a person, nameless
+	// those with a ticket without an id.
 	recent, waiting, nameless []ledger.Entry
-	// queued and letters are the deliveries with a message in the work queue and
-	// the dead-letter queue; nil on AWS, where they can only be counted.
+	// queued and letters are the deliveries with a message in the work queue and the
+	// dead-letter queue; nil on AWS, where messages can only be counted.
 	queued, letters map[string]time.Time
-	// health is how the Centercode projects are.
+	// health is the breaker state of the Centercode projects.
 	health []breaker.State
-	// lacks are what the ledger's table does not have.
+	// lacks are what the ledger's table lacks.
 	lacks []string
 }
 
-// problems adds what needs a person to the status: what, why, and what to do. It
-// returns whether Centercode is known not to respond.
+// problems adds what needs a person: what, why, and what to do. It returns whether
+// Centercode is known not to respond.
 func (h *Home) problems(s *Status, f findings, now time.Time) (away bool) {
 	h.notRunning(s)
 	s.Problems = append(s.Problems, f.lacks...)
@@ -72,8 +70,8 @@ func (h *Home) notRunning(s *Status) {
 
 func (h *Home) missingSecrets(s *Status) {
 	for _, secret := range s.Secrets {
-		// A bridge that runs here would not have started without: it has the
-		// secret in its own environment.
+		// A running bridge on this machine has the secret, in its own environment if
+		// nowhere else: it would not have started without it.
 		if running := s.Runs != nil && *s.Runs; secret.Exists || secret.Hidden || running || !h.needs(secret.Name, s.Centercode.BaseURL) {
 			continue
 		}
@@ -85,8 +83,8 @@ func (h *Home) missingSecrets(s *Status) {
 	}
 }
 
-// needs says whether the bridge cannot do without a secret. One on this machine
-// makes the webhook's token itself when it starts, and its simulator takes no key.
+// needs reports whether the bridge needs a secret. One on this machine generates the
+// webhook's token when it starts, and its simulator needs no key.
 func (h *Home) needs(name, baseURL string) bool {
 	switch name {
 	case secrets.WebhookToken:
@@ -97,8 +95,8 @@ func (h *Home) needs(name, baseURL string) bool {
 	return false
 }
 
-// triedProblems are those of deliveries that are still tried: a key that is not
-// taken or cannot be had, and what does not get on.
+// triedProblems are those of deliveries that are still being tried: a key that is rejected
+// or missing, and deliveries that make no progress.
 func (h *Home) triedProblems(s *Status, f findings, now time.Time) {
 	var key, secret, failing []ledger.Entry
 	for _, e := range f.recent {
@@ -137,15 +135,15 @@ func (h *Home) triedProblems(s *Status, f findings, now time.Time) {
 	}
 }
 
-// letterProblems are the dead letters, and where queue and ledger differ.
+// letterProblems are the dead letters, and differences between queue and ledger.
 func (h *Home) letterProblems(s *Status, f findings, now time.Time) {
 	if s.DeadLetters == nil || s.Work == nil {
-		return // that they cannot be counted is said
+		return // it is already reported that they cannot be counted
 	}
 	without, unknown := h.differences(s, f, now)
 	n := s.DeadLetters.Total()
 	if f.letters != nil {
-		n = len(f.letters) + len(without) // deliveries, as 'dlq list' counts: copies are not more to do
+		n = len(f.letters) + len(without) // deliveries, as 'dlq list' counts them: copies are no additional work
 	}
 	if n > 0 {
 		s.letters = fmt.Sprintf("%s: %s", terminal.Count(n, "dead letter"), h.Command("dlq list"))
@@ -160,9 +158,9 @@ func (h *Home) letterProblems(s *Status, f findings, now time.Time) {
 	}
 }
 
-// differences are the dead deliveries without a letter, and the number of letters
-// without a dead delivery, once they have lasted. On AWS the letters can only be
-// counted, and what was replayed and still waits may be any of them.
+// differences returns the dead deliveries without a letter, and the number of letters
+// without a dead delivery, once they have lasted. On AWS letters can only be counted, and
+// replayed ones that still wait may be any of them.
 func (h *Home) differences(s *Status, f findings, now time.Time) (without []ledger.Entry, unknown int) {
 	dead := map[string]bool{}
 	var lasting []ledger.Entry
@@ -174,7 +172,7 @@ func (h *Home) differences(s *Status, f findings, now time.Time) (without []ledg
 	}
 	if f.letters == nil {
 		missing := len(lasting) - s.DeadLetters.Total() - s.Work.Total()
-		// Which of them is not known: those that died first have expired first.
+		// It is unknown which ones are missing; those that died first have expired first.
 		return lasting[:max(missing, 0)], max(s.DeadLetters.Total()-len(f.waiting), 0)
 	}
 	for _, e := range lasting {
@@ -192,8 +190,8 @@ func (h *Home) differences(s *Status, f findings, now time.Time) (without []ledg
 	return without, unknown
 }
 
-// lookupProblems are the look-ups that cannot work: what may have been made is
-// parked, or sent again, as if there were none.
+// lookupProblems are look-ups that cannot work, so that requests are parked, or sent again,
+// as if there were none.
 func (s *Status) lookupProblems(f findings, now time.Time) {
 	type route struct{ project, source, dataPackage, column string }
 	seen := map[route]bool{}
@@ -213,8 +211,8 @@ func (s *Status) lookupProblems(f findings, now time.Time) {
 	}
 }
 
-// forGood says whether a look-up that Centercode answered so will not do better
-// next time; an answer of success was not as the route says.
+// forGood reports whether a look-up with that answer will fail again; after a success, the
+// answer did not match the route.
 func forGood(status int) bool {
 	switch status {
 	case 0, 401, 403, 408, 425, 429:
@@ -223,7 +221,7 @@ func forGood(status int) bool {
 	return status < 500
 }
 
-// namelessProblem is what nobody can find in Centercode by the ledger.
+// namelessProblem is about tickets that the ledger cannot identify.
 func (s *Status) namelessProblem(f findings, now time.Time) {
 	of := slices.DeleteFunc(slices.Clone(f.nameless), func(e ledger.Entry) bool { return now.Sub(e.UpdatedAt) > lately })
 	if len(of) == 0 {
@@ -233,7 +231,7 @@ func (s *Status) namelessProblem(f findings, now time.Time) {
 		english.Plural(len(of), "ticket", ""), ids(of))
 }
 
-// ids are the first of some deliveries.
+// ids lists the first few deliveries.
 func ids(of []ledger.Entry) string {
 	var all []string
 	for _, e := range of[:min(named, len(of))] {
@@ -246,7 +244,7 @@ func ids(of []ledger.Entry) string {
 	return text
 }
 
-// waits is how many of something wait.
+// waits formats how many of something wait.
 func waits(n int, what string) string {
 	return english.Plural(n, what+" waits", what+"s wait")
 }

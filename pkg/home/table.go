@@ -7,9 +7,8 @@ import (
 	"fairbridge/pkg/ledger/dynamo"
 )
 
-// TableLacks says what a stack's ledger table does not have and how to add it, one
-// sentence each: a table that an earlier stack has left may be older than what the
-// bridge needs.
+// TableLacks returns what a stack's ledger table lacks and how to add it, one sentence
+// each: a table that an earlier stack has left may be older than what the bridge needs.
 func (h *Home) TableLacks(ctx context.Context) (lacks []string, err error) {
 	if h.Tables == nil {
 		return nil, nil

@@ -15,21 +15,21 @@ import (
 	"fairbridge/pkg/stack"
 )
 
-// policies is what is called of SQS to have a queue refuse messages.
+// policies is the part of SQS that makes a queue refuse messages.
 type policies interface {
 	SetQueueAttributes(context.Context, *sqs.SetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.SetQueueAttributesOutput, error)
 }
 
 // Left is what would be lost with a stack's queues.
 type Left struct {
-	// Waiting are feedbacks that are no tickets yet, Dead are dead letters.
+	// Waiting counts feedbacks that are not tickets yet, Dead counts dead letters.
 	Waiting, Dead int
 }
 
-// Any says whether anything would be lost.
+// Any reports whether anything would be lost.
 func (l Left) Any() bool { return l.Waiting > 0 || l.Dead > 0 }
 
-// LeftError says that a stack was not taken down.
+// LeftError means that a stack was not deleted because something would be lost.
 type LeftError struct{ Left Left }
 
 // Error implements error.
@@ -37,11 +37,11 @@ func (e *LeftError) Error() string {
 	return fmt.Sprintf("%d feedbacks wait, and %d are dead letters", e.Left.Waiting, e.Left.Dead)
 }
 
-// ErrNoStack says that a folder cannot be taken down.
+// ErrNoStack means that a folder cannot be deleted in this way.
 var ErrNoStack = errors.New("only a stack can be taken down")
 
-// Left counts what would be lost with the stack's queues. Approximately: SQS needs
-// up to a minute to count what was just sent.
+// Left counts what would be lost with the stack's queues. The numbers are approximate: SQS
+// needs up to a minute to count new messages.
 func (h *Home) Left(ctx context.Context) (l Left, err error) {
 	work, err := h.WorkDepth(ctx)
 	if err != nil {
@@ -55,25 +55,25 @@ func (h *Home) Left(ctx context.Context) (l Left, err error) {
 	return Left{Waiting: work.Total(), Dead: max(letters.Total(), len(dead))}, err
 }
 
-// UndeployOptions say how a stack is taken down.
+// UndeployOptions are the options of [Home.Undeploy].
 type UndeployOptions struct {
-	// Exported is how many dead letters are kept elsewhere.
+	// Exported is how many dead letters were exported.
 	Exported int
-	// Settle is how long SQS may need to obey a policy everywhere, and to count
-	// what was sent before. Patience is how long what came last may need to become
-	// a ticket, Every how often that is looked at.
+	// Settle is how long SQS may take to apply a policy everywhere, and to count earlier
+	// messages. Patience is how long the last messages may take to become tickets, Every
+	// how often that is checked.
 	Settle, Patience, Every time.Duration
-	// Progress is told what is done; it may be nil.
+	// Progress is called with what is done; it may be nil.
 	Progress func(string)
 }
 
-// refusing is the statement that keeps a queue from taking anything.
+// refusing is the id of the statement that makes a queue refuse messages.
 const refusing = "FairBridgeIsTakenDown"
 
-// Undeploy takes a stack down, unless something would be lost: then it is a
-// [*LeftError], and the stack goes on as before. Before the queues are deleted they
-// refuse to take more, so that no webhook is answered 202 and lost; a webhook that
-// comes then is answered 503. The ledger's table and the secrets stay.
+// Undeploy deletes a stack, unless something would be lost: then the error is a
+// [*LeftError], and the stack continues as before. Before the queues are deleted they
+// refuse messages, so that no webhook is answered 202 and lost; a webhook that arrives then
+// is answered 503. The ledger's table and the secrets are kept.
 func (h *Home) Undeploy(ctx context.Context, o UndeployOptions) error {
 	if h.stacks == nil {
 		return ErrNoStack
@@ -90,20 +90,21 @@ func (h *Home) Undeploy(ctx context.Context, o UndeployOptions) error {
 		return h.reopenAfter(ctx, err)
 	}
 	if err != nil {
-		// Perhaps it is being deleted: nothing may be accepted that would go with it.
+		// The stack may be being deleted: nothing may be accepted that would be lost with
+		// it.
 		return fmt.Errorf("%w; the webhook still answers 503: %s has it take feedback again", err, h.Command("undeploy --reopen"))
 	}
 	o.say("the stack is being deleted, which takes minutes")
 	return stack.AwaitDeletion(ctx, h.stacks, id)
 }
 
-// reopenAfter is err, with what becomes of having the queues take messages again:
-// also where somebody has lost patience.
+// reopenAfter makes the queues accept messages again, even after an interrupt, and returns
+// err with the result.
 func (h *Home) reopenAfter(ctx context.Context, err error) error {
 	return errors.Join(err, h.refuse(context.WithoutCancel(ctx), false))
 }
 
-// Reopen has the queues of a stack take messages again whose Undeploy was killed.
+// Reopen makes the queues of a stack accept messages again after its Undeploy was killed.
 func (h *Home) Reopen(ctx context.Context) error {
 	if h.stacks == nil {
 		return ErrNoStack
@@ -117,7 +118,7 @@ func (o UndeployOptions) say(format string, args ...any) {
 	}
 }
 
-// drain waits until nothing is in the queues but what is kept elsewhere.
+// drain waits until the queues contain only what was exported.
 func (h *Home) drain(ctx context.Context, o UndeployOptions) error {
 	began := time.Now()
 	for {
@@ -140,8 +141,8 @@ func (h *Home) drain(ctx context.Context, o UndeployOptions) error {
 	}
 }
 
-// refuse has the work queue refuse what is sent to it, or take it again. Ingest
-// answers 503 to what cannot be queued. The files queue takes what is on its way.
+// refuse makes the work queue refuse messages, or accept them again. Ingest then answers
+// 503. The files queue still accepts what is on its way.
 func (h *Home) refuse(ctx context.Context, on bool) error {
 	out, err := h.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &h.WorkQueueURL,
 		AttributeNames: []types.QueueAttributeName{types.QueueAttributeNamePolicy, types.QueueAttributeNameQueueArn}})
@@ -161,8 +162,8 @@ func (h *Home) refuse(ctx context.Context, on bool) error {
 	return nil
 }
 
-// withRefusal is a queue's policy with the statement that refuses messages, or
-// without it; "" if there is nothing in it.
+// withRefusal returns a queue's policy with or without the statement that refuses messages;
+// "" for an empty policy.
 func withRefusal(policy, queueARN string, on bool) (string, error) {
 	document := map[string]json.RawMessage{"Version": json.RawMessage(`"2012-10-17"`)}
 	var statements []map[string]any

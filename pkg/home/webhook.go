@@ -10,8 +10,8 @@ import (
 	"fairbridge/pkg/internal/loopback"
 )
 
-// ParseWebhook reads an address that a token will be sent to. Its errors do not
-// show it: it may have a token.
+// ParseWebhook parses an address that a token will be sent to. Its errors do not contain
+// the address, which may include a token.
 func ParseWebhook(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	switch {
@@ -36,12 +36,12 @@ func WithToken(address, token string) (string, error) {
 	return u.String(), nil
 }
 
-// LocalWebhook is the webhook of a bridge that listens at an address of this
-// machine, with the token if it is not "".
+// LocalWebhook returns the webhook of a bridge that listens on this machine, with the token
+// if it is not "".
 func LocalWebhook(listen, token string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
-		// It listens on every address; here, loopback reaches it.
+		// It listens on all addresses; from here, loopback reaches it.
 		listen = net.JoinHostPort("127.0.0.1", port)
 	}
 	u := url.URL{Scheme: "http", Host: listen, Path: ingest.Path}

@@ -10,22 +10,22 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// answerTimeout is how long one try of a call waits for its answer, which comes
-// within milliseconds. Without it a connection that died unnoticed while the
-// function was frozen would use up the whole invocation; so the SDK tries again
-// on another. A call that was carried out nonetheless does no harm twice: a
-// delivery's second message is a duplicate, and the ledger knows its own record.
+// answerTimeout bounds one try of a call, which is normally answered within milliseconds.
+// Without it, a connection that died unnoticed while the function was frozen would use up
+// the whole invocation; with it, the SDK retries on another connection. Repeating a call
+// does no harm: a second message of a delivery is a duplicate, and the ledger recognises
+// its own record.
 const answerTimeout = 3 * time.Second
 
-// aws is the SDK's configuration, out of what Lambda sets: the region and the
-// function's role as session credentials. config.LoadDefaultConfig would give
-// the same, but it looks for profiles, containers and instances first, and
-// links the clients of SSO and STS; that costs a cold start milliseconds. The
-// SDK's own defaults stay: standard retries, three attempts.
+// aws returns the SDK's configuration from what Lambda sets: the region, and the function's
+// role as session credentials. config.LoadDefaultConfig would give the same, but looks for
+// profiles, containers and instances first, and links the clients of SSO and STS, which
+// costs milliseconds at a cold start. The SDK's defaults apply: standard retries, three
+// attempts.
 //
-// AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE> lead to an emulator.
+// AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE> redirect to an emulator. See
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
-// https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+// and https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 func (r *reader) aws() aws.Config {
 	credentials := aws.Credentials{
 		AccessKeyID:     r.required("AWS_ACCESS_KEY_ID"),
@@ -35,7 +35,7 @@ func (r *reader) aws() aws.Config {
 	}
 	c := aws.Config{
 		Region: r.required("AWS_REGION"),
-		// Lambda never changes them: it replaces the process before they end.
+		// Lambda never changes them: it replaces the process before they expire.
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return credentials, nil
 		}),
@@ -50,8 +50,8 @@ func (r *reader) aws() aws.Config {
 	return c
 }
 
-// serviceEndpoints is one of aws.Config's sources. The SDK asks it for a
-// service's own endpoint, by the SDK's id of the service.
+// serviceEndpoints is one of aws.Config's sources. The SDK queries it for a service's
+// endpoint, by the SDK's id of the service.
 type serviceEndpoints struct{ get Lookup }
 
 // GetServiceBaseEndpoint returns the value of AWS_ENDPOINT_URL_SQS for "SQS".

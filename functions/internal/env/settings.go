@@ -1,5 +1,5 @@
-// Package env reads what a function is told by its environment: FairBridge's
-// own settings, and how to reach AWS. It is all read once, at init.
+// Package env reads a function's environment: FairBridge's own settings, and how to reach
+// AWS. It reads everything once, at init.
 package env
 
 import (
@@ -13,20 +13,19 @@ import (
 	"fairbridge/pkg/mapping"
 )
 
-// The variables that template.yaml sets. Beside them the functions read only
-// what Lambda itself sets.
+// The variables that template.yaml sets. Apart from these, the functions read only what
+// Lambda itself sets.
 const (
-	// Config is the path of the mapping file, for both functions. Optional: by
-	// default it is fairbridge.yaml beside the function's binary.
+	// Config is the path of the mapping file, for both functions. The default is
+	// fairbridge.yaml beside the function's binary.
 	Config = "FAIRBRIDGE_CONFIG"
 	// QueueURL is the work queue, for both functions.
 	QueueURL = "FAIRBRIDGE_QUEUE_URL"
 	// SecretsPrefix is the path of the SSM parameters, for both functions.
 	SecretsPrefix = "FAIRBRIDGE_SECRETS_PREFIX"
-	// FilesQueueURL is where the worker puts what has its ticket, and files that take
-	// long.
+	// FilesQueueURL is the queue for deliveries that have their tickets, and slow files.
 	FilesQueueURL = "FAIRBRIDGE_FILES_QUEUE_URL"
-	// DeadLetterQueueURL is where the worker puts what needs a person.
+	// DeadLetterQueueURL is the dead-letter queue.
 	DeadLetterQueueURL = "FAIRBRIDGE_DEAD_LETTER_QUEUE_URL"
 	// LedgerTable is the worker's DynamoDB table.
 	LedgerTable = "FAIRBRIDGE_LEDGER_TABLE"
@@ -35,27 +34,26 @@ const (
 	CentercodeBaseURL = "FAIRBRIDGE_CENTERCODE_BASE_URL"
 )
 
-// Lookup returns the value of an environment variable, or "" if it is not set:
-// [os.Getenv], but in tests.
+// Lookup returns the value of an environment variable, or "" if it is not set. It is
+// [os.Getenv], except in tests.
 type Lookup func(name string) string
 
-// Function is what Lambda says of the function itself.
+// Function describes the function itself.
 type Function struct {
-	// Name is the function's name in its stack, and so the service that its
-	// metrics are counted under.
+	// Name is the function's name in its stack, which is the service of its metrics.
 	Name string
-	// LogLevel is the application log level that is set for the function.
+	// LogLevel is the function's application log level.
 	LogLevel slog.Level
 }
 
-// ReadFunction cannot fail: without Lambda's variables the defaults serve.
+// ReadFunction cannot fail: without Lambda's variables it uses defaults.
 func ReadFunction(get Lookup) Function {
 	f := Function{Name: get("AWS_LAMBDA_FUNCTION_NAME")}
 	if f.Name == "" {
 		f.Name = "fairbridge"
 	}
 	if err := f.LogLevel.UnmarshalText([]byte(get("AWS_LAMBDA_LOG_LEVEL"))); err != nil {
-		f.LogLevel = slog.LevelInfo // none given, or TRACE or FATAL, which slog does not have
+		f.LogLevel = slog.LevelInfo // none is set, or TRACE or FATAL, which slog does not have
 	}
 	return f
 }
@@ -109,8 +107,8 @@ func (s Settings) LoadMapping() (*mapping.Config, error) {
 	return config, nil
 }
 
-// LoadMapping reads the mapping file, which names a Centercode unless the
-// environment does.
+// LoadMapping reads the mapping file. It must name a Centercode unless the environment
+// does.
 func (s WorkerSettings) LoadMapping() (*mapping.Config, error) {
 	config, err := s.Settings.LoadMapping()
 	if err != nil {
@@ -127,7 +125,7 @@ func (s WorkerSettings) LoadMapping() (*mapping.Config, error) {
 	return config, nil
 }
 
-// reader collects the names of required variables that are missing.
+// reader collects the names of missing variables.
 type reader struct {
 	get     Lookup
 	missing []error

@@ -1,9 +1,8 @@
-// Package parameters reads SSM parameters with a signed request of its own. The
-// functions need that one call. The SDK's client makes itself ready for all of
-// SSM's operations in each cold start: it takes about a third of the time that
-// FairBridge adds to a start, and 0.24 MB of the package (docs/performance.md).
-// What is difficult about a call is the SDK's here too: credentials, signature,
-// and which errors are tried again, and when.
+// Package parameters reads SSM parameters with its own signed request. The functions need
+// only this one call, while the SDK's client prepares all of SSM's operations at each cold
+// start: about a third of the time that FairBridge adds to a start, and 0.24 MB of the
+// package (docs/performance.md). The difficult parts of a call still come from the SDK:
+// credentials, signature, and retries.
 package parameters
 
 import (
@@ -37,7 +36,7 @@ const (
 	notFound  = "ParameterNotFound"
 )
 
-// Client reads parameters. It may be used by many goroutines at once.
+// Client reads parameters. It is safe for concurrent use.
 type Client struct {
 	config  aws.Config
 	signer  *v4.Signer
@@ -46,8 +45,8 @@ type Client struct {
 
 var _ secrets.API = (*Client)(nil)
 
-// New returns a client with the region, credentials, endpoints, HTTP client and
-// retries of c; without retries in c, with the SDK's standard ones.
+// New returns a client with the region, credentials, endpoints, HTTP client and retries of
+// c. The default for retries is the SDK's standard.
 func New(c aws.Config) *Client {
 	client := &Client{config: c, signer: v4.NewSigner(), retryer: retry.NewStandard()}
 	if c.Retryer != nil {
@@ -56,9 +55,8 @@ func New(c aws.Config) *Client {
 	return client
 }
 
-// GetParameter implements [secrets.API]. What SSM itself answers is a
-// [smithy.APIError].
-// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html
+// GetParameter implements [secrets.API]. An error from SSM itself is a [smithy.APIError].
+// See https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html
 func (c *Client) GetParameter(ctx context.Context, name string) (string, error) {
 	body, err := json.Marshal(map[string]any{"Name": name, "WithDecryption": true})
 	if err != nil {
@@ -106,7 +104,7 @@ func (c *Client) try(ctx context.Context, body []byte) (string, error) {
 		}
 		return answer.Parameter.Value, nil
 	}
-	// The body of an error may be anything: a proxy's page has no type.
+	// The body of an error may be anything, such as a proxy's page, which has no type.
 	failure := error(&smithy.GenericAPIError{Code: errorCode(answer.Type), Message: answer.Message})
 	if errorCode(answer.Type) == notFound {
 		failure = fmt.Errorf("%w: %w", secrets.ErrNotFound, failure)
@@ -114,7 +112,7 @@ func (c *Client) try(ctx context.Context, body []byte) (string, error) {
 	return "", &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: response}, Err: failure}
 }
 
-// request makes a signed request.
+// request creates a signed request. See
 // https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
 func (c *Client) request(ctx context.Context, body []byte) (*http.Request, error) {
 	endpoint, err := c.endpoint(ctx)
@@ -138,8 +136,8 @@ func (c *Client) request(ctx context.Context, body []byte) (*http.Request, error
 	return request, nil
 }
 
-// endpoint is where the SDK's client would go: SSM's own endpoint in the
-// configuration, else that of all services, else the region's.
+// endpoint returns the endpoint that the SDK's client would use: SSM's own in the
+// configuration, otherwise that of all services, otherwise the region's. See
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 func (c *Client) endpoint(ctx context.Context) (string, error) {
 	for _, source := range c.config.ConfigSources {
@@ -163,8 +161,8 @@ func (c *Client) endpoint(ctx context.Context) (string, error) {
 	return "https://ssm." + c.config.Region + "." + domain + "/", nil
 }
 
-// errorCode is the name in an error's type, which may have a namespace before it
-// and a URL behind it.
+// errorCode returns the name in an error's type, which may have a namespace before it and a
+// URL after it.
 func errorCode(kind string) string {
 	kind, _, _ = strings.Cut(kind, ":")
 	return kind[strings.LastIndexByte(kind, '#')+1:]
