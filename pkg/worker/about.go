@@ -9,15 +9,15 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// How much of a field the ledger remembers, in characters: enough to find a
-// feedback by it, and to recognise it.
+// How many characters of a field the ledger keeps: enough to find and to recognise a
+// feedback.
 const (
 	mostText  = 120
 	mostField = 80
 )
 
-// aboutOf is what a delivery is about. Without texts it has nothing that a person
-// wrote, or is.
+// aboutOf returns what a delivery is about. With withoutTexts it contains nothing about a
+// person.
 func aboutOf(e testfairy.Event, withoutTexts bool) ledger.About {
 	field := func(name string, most int) string {
 		return clip.Text(e.Text(name), most, "")

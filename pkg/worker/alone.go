@@ -8,20 +8,20 @@ import (
 )
 
 const (
-	// everybody is more than can be worked on at a time.
+	// everybody is more than can run at the same time.
 	everybody = 1 << 30
-	// mostEndsAlone is how often in a row a delivery may end its worker while it
-	// is the only one in its hands.
+	// mostEndsAlone is how often in a row a delivery may end its worker while it is the
+	// worker's only work.
 	mostEndsAlone = 5
 )
 
-// enter lets a delivery in beside others.
+// enter admits a delivery beside others.
 func (d *delivery) enter(ctx context.Context) error { return d.become(ctx, 1) }
 
-// becomeAlone waits until nothing else is worked on in this process, and keeps
-// others out: for a delivery whose last attempt ended without recording a result. If that
-// attempt has killed its worker, this one takes nobody along; and only what is
-// alone can be blamed.
+// becomeAlone waits until nothing else runs in this process, and keeps others out: for a
+// delivery whose last attempt ended without recording a result. If that attempt killed its
+// worker, this one does not affect other deliveries; and only a delivery that runs alone
+// can be blamed.
 func (d *delivery) becomeAlone(ctx context.Context) error {
 	d.leave()
 	return d.become(ctx, everybody)
@@ -41,11 +41,11 @@ func (d *delivery) leave() {
 	}
 }
 
-// suspect says whether the last attempt on a delivery that nobody holds ended
-// without a word: its worker died, or could not write.
+// suspect reports whether the last attempt on a delivery that nobody holds ended without
+// recording a result: its worker died, or could not write.
 func suspect(e ledger.Entry) bool { return e.Suspect || e.Owner != "" }
 
-// diedError says that a delivery kills its workers.
+// diedError means that a delivery kills its workers.
 type diedError struct{ times int }
 
 func (e *diedError) Error() string {

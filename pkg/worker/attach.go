@@ -15,11 +15,11 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// attachments uploads, one after the other, what Centercode does not have yet.
+// attachments uploads, one after the other, the files that Centercode does not have yet.
 func (d *delivery) attachments(ctx context.Context) error {
 	entry := d.claim.Entry()
 	names := ledger.FileNames(d.request.Attachments, func(a mapping.Attachment) string { return a.Element })
-	// A doubt comes first: the ledger has room for one.
+	// A doubtful upload comes first: the ledger has room for one.
 	if i := slices.Index(names, entry.Attaching); i >= 0 && d.request.Attachments[i].OnLostAnswer != mapping.Retry {
 		return failed(queue.StageAttach, &attachError{name: entry.Attaching, err: &lostAnswerError{found: true}})
 	}
@@ -48,7 +48,7 @@ func (d *delivery) attachments(ctx context.Context) error {
 	return nil
 }
 
-// attachError says which attachment it was.
+// attachError names the attachment that failed.
 type attachError struct {
 	name string
 	err  error
@@ -111,8 +111,8 @@ func (d *delivery) attach(ctx context.Context, timer filesTimer, name string, a 
 	return err
 }
 
-// endpoint is where the attachment goes: where the route says, else where
-// Centercode's answer said.
+// endpoint returns where the attachment goes: the route's endpoint, otherwise the one in
+// Centercode's answer.
 func (d *delivery) endpoint(a mapping.Attachment) (string, error) {
 	entry := d.claim.Entry()
 	if endpoint := a.EndpointFor(entry.TicketID); endpoint != "" && (entry.TicketID != "" || endpoint == a.Endpoint) {
@@ -132,7 +132,7 @@ func (d *delivery) endpoint(a mapping.Attachment) (string, error) {
 	return endpoint, nil
 }
 
-// endpointError says that Centercode named no place for an attachment, or one
+// endpointError means that Centercode's answer had no endpoint for an attachment, or one
 // that nothing is sent to.
 type endpointError struct {
 	element    string

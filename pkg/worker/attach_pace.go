@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	// A file's speed is that of the last one to two windows: a twentieth of the
-	// time that was left at its beginning, but no less than shortestWindow, in
-	// which a source may catch its breath.
+	// A file's speed is that of the last one to two windows. A window is a twentieth of the
+	// time that was left at its beginning, but at least shortestWindow, so that a source
+	// may pause briefly.
 	windowsInTime  = 20
 	shortestWindow = 2 * time.Second
 )
 
-// pace is how fast a file moves: what was seen of it at two points in time.
+// pace measures the speed of a file at two points in time.
 type pace struct {
 	window         time.Duration
 	earlier, later point
@@ -37,8 +37,8 @@ func newPace(now time.Time, left time.Duration) *pace {
 	return &pace{window: max(left/windowsInTime, shortestWindow), earlier: begin, later: begin}
 }
 
-// needs is how long so many bytes more will take at the speed seen, or 0 as long
-// as too little was seen to tell.
+// needs returns how long more bytes will take at the current speed, or 0 while that is
+// unknown.
 func (p *pace) needs(now point, more int64) time.Duration {
 	if now.at.Sub(p.later.at) >= p.window {
 		p.earlier, p.later = p.later, now
@@ -50,7 +50,7 @@ func (p *pace) needs(now point, more int64) time.Duration {
 	return estimate(now.bytes-p.earlier.bytes, took, more)
 }
 
-// estimate is how long more bytes take if so many took that long.
+// estimate extrapolates: how long more bytes take if bytes took that long.
 func estimate(bytes int64, took time.Duration, more int64) time.Duration {
 	switch {
 	case more <= 0:
@@ -58,14 +58,14 @@ func estimate(bytes int64, took time.Duration, more int64) time.Duration {
 	case bytes <= 0:
 		return math.MaxInt64
 	}
-	// In floating point, since 2 GiB times nanoseconds do not fit an int64.
+	// In floating point, since 2 GiB times nanoseconds do not fit into an int64.
 	needed := float64(took) * float64(more) / float64(bytes)
 	return time.Duration(min(needed, math.MaxInt64/2))
 }
 
-// paced is a file on its way that gives up when it cannot arrive in time. The
-// delivery is then handed back early, and the next attempt has an invocation's
-// whole time; the rest of this one is not spent on what is thrown away.
+// paced is a file being uploaded that gives up if it cannot arrive in time. The delivery is
+// then handed back early, and the next attempt has a whole invocation; the rest of this one
+// is not spent on an upload that will be discarded.
 type paced struct {
 	*attachment.File
 	*delivery
@@ -82,14 +82,14 @@ func (d *delivery) watch(file *attachment.File) *paced {
 	return &paced{File: file, delivery: d, pace: *newPace(d.Now(), left), opened: d.Now(), deadline: deadline}
 }
 
-// left is the time until this attempt's work has to stop. It is asked each time:
-// the embedded home moves the deadline when it stops.
+// left returns the time until this attempt's work has to stop. It is computed each time,
+// because the embedded home moves the deadline when it stops.
 func (d *delivery) left() (left time.Duration, limited bool) {
 	deadline, limited := d.invocation.Deadline()
 	return deadline.Sub(d.Now()) - d.Margin, limited
 }
 
-// Read reads on, or gives up.
+// Read reads, or gives up.
 func (p *paced) Read(b []byte) (int, error) {
 	asked := p.Now()
 	n, err := p.File.Read(b)
@@ -108,15 +108,15 @@ func (p *paced) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// hasItsTime reports whether the time is the one that the file began with: the
-// embedded home cuts it short when it stops, which is not the file's fault.
+// hasItsTime reports whether the deadline is still the one that the file began with: the
+// embedded home moves it when it stops, which is not the file's fault.
 func (p *paced) hasItsTime() bool {
 	deadline, _ := p.invocation.Deadline()
 	return deadline.Equal(p.deadline)
 }
 
-// blame makes err the source's fault if the file waited more for that than for
-// Centercode: at the end of the delivery's patience a person hears of the source,
+// blame makes err the source's fault if the upload waited more for the source than for
+// Centercode. At the end of the delivery's patience the dead letter then names the source,
 // and an optional file is left out.
 func (p *paced) blame(err error) error {
 	if p.waited <= p.Now().Sub(p.opened)/2 || !p.hasItsTime() {
@@ -125,8 +125,8 @@ func (p *paced) blame(err error) error {
 	return &attachment.Error{Reason: "the source is too slow: the file does not arrive within the time that it has", Err: err}
 }
 
-// judge is blame for an upload that the end of ctx has cut off. That Centercode did
-// not answer is not in what it returns then.
+// judge is blame for an upload that was cut off by the end of ctx, whose error does not
+// show who was slow.
 func (p *paced) judge(ctx context.Context, err error) error {
 	var api *centercode.Error
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) || !errors.As(err, &api) || api.Status != 0 || api.Lost {
@@ -144,8 +144,8 @@ type gate struct {
 	gaveWay time.Time // when a file last gave up
 }
 
-// giveWay lets one of a batch's files give up at a time: the others may arrive
-// with what it leaves them, and have a window to show it.
+// giveWay lets only one file of a batch give up at a time: the others may arrive with the
+// bandwidth that it frees, and get a window to show it.
 func (g *gate) giveWay(now time.Time, window time.Duration) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"fairbridge/pkg/testfairy/api"
 )
 
-// open opens an attachment where it is, or, if its URL was signed and has expired,
-// where TestFairy says that it is now.
+// open opens an attachment at its URL or, if that was signed and has expired, at the
+// current URL in TestFairy's list.
 func (d *delivery) open(ctx context.Context, a mapping.Attachment) (*attachment.File, error) {
 	request := attachment.OpenRequest{URL: a.URL, Want: attachment.Want(a.Want), Announced: d.receivedAt}
 	file, err := d.openAs(ctx, request, a.Account)
@@ -28,10 +28,10 @@ func (d *delivery) open(ctx context.Context, a mapping.Attachment) (*attachment.
 	return d.openAs(ctx, request, a.Account)
 }
 
-// renewed asks TestFairy for the screenshot's URL with its current signature. The
-// ledger knows which of TestFairy's feedbacks reconcile has sent as this delivery; the
-// payload is not trusted with that, since anybody with the token could have made it. If
-// there is no other URL, the error is expired.
+// renewed asks TestFairy for the screenshot's URL with a current signature. The ledger
+// knows which of TestFairy's feedbacks reconcile sent as this delivery; the payload is not
+// trusted for that, since anybody with the token can send one. If there is no other URL,
+// the error is expired.
 func (d *delivery) renewed(ctx context.Context, from mapping.Renewal, expired *attachment.Error) (string, error) {
 	id, err := d.Ledger.ReconciledAs(ctx, d.likeness, d.out.DeliveryID)
 	switch {
@@ -78,9 +78,9 @@ func stillExpired(expired *attachment.Error, why string) error {
 	return &e
 }
 
-// openAs opens a file, with the credentials of the TestFairy account if one is named. If
-// the source refuses them, it tries once more with the key that SSM has now: that is how
-// the key is rotated without a deploy.
+// openAs opens a file, with the credentials of the TestFairy account if one is configured.
+// If the source rejects them, it tries once more with the key that SSM has now: that is how
+// the key is rotated without a deployment.
 func (d *delivery) openAs(ctx context.Context, request attachment.OpenRequest, account string) (*attachment.File, error) {
 	if account == "" {
 		return d.Sources.Open(ctx, request)
@@ -98,7 +98,7 @@ func (d *delivery) openAs(ctx context.Context, request attachment.OpenRequest, a
 	fresh, readErr := d.Secrets.Fresh(ctx, secrets.TestFairyAPIKey, keyAge)
 	switch {
 	case readErr != nil:
-		// Whether the key was wrong is not known, so the file is not given up.
+		// It is unknown whether the key was wrong, so the file is not given up.
 		return nil, failed(queue.StageSecret, readErr)
 	case fresh == key:
 		return nil, err

@@ -13,39 +13,39 @@ import (
 type action int
 
 const (
-	// retry puts the message back; it is what unknown faults get.
+	// retry puts the message back; unknown failures are retried.
 	retry action = iota
-	// handBack puts it back too, for a reason that is not the delivery's.
+	// handBack puts it back as well, for a reason that is not the delivery's.
 	handBack
-	// bury sends a dead letter.
+	// bury writes a dead letter.
 	bury
-	// answerLost leaves it to the route: the request may have been carried out.
+	// answerLost leaves the decision to the route: the request may have been carried out.
 	answerLost
 )
 
-// decision is what a failed step means.
+// decision is what to do after a failed step.
 type decision struct {
 	action action
-	// reason is the dead letter's.
+	// reason is that of the dead letter.
 	reason queue.Reason
 	// status is the HTTP status behind it, 0 if there was none.
 	status int
-	// after is how long to wait at least; 0 leaves it to the backoff.
+	// after is the minimum delay; 0 leaves it to the backoff.
 	after time.Duration
-	// costs says that it is a failed attempt of the delivery's own, whose wait costs
-	// patience.
+	// costs means that it is a failed attempt of the delivery's own, whose delay counts
+	// towards patience.
 	costs bool
 }
 
-// decide says what a failed step means. It knows nothing but the error: what it
-// does not recognise is a retry.
+// decide returns what to do after a failed step. It depends only on the error: what it does
+// not recognise is a retry.
 func decide(err error) decision {
 	f := takeApart(err)
 	i := slices.IndexFunc(rules, func(r rule) bool { return r.fits(f) })
-	return rules[i].decision.of(f) // the last one fits anything
+	return rules[i].decision.of(f) // the last rule applies to anything
 }
 
-// of is the decision with what the failure says of itself.
+// of adds the failure's own details to the decision.
 func (d decision) of(f *failure) decision {
 	var after time.Duration
 	switch {
@@ -63,16 +63,16 @@ func (d decision) of(f *failure) decision {
 	return d
 }
 
-// lostAnswerError says that a request may have been carried out though its
-// answer never came.
+// lostAnswerError means that a request may have been carried out although its answer never
+// arrived.
 type lostAnswerError struct {
-	// found is true if it was an earlier attempt's, which the ledger tells.
+	// found is set if it was an earlier attempt's request, as recorded in the ledger.
 	found bool
-	// noLookUp is true if looking it up failed for good.
+	// noLookUp is set if the look-up failed permanently.
 	noLookUp bool
-	// denied is true if Centercode says itself that it has done nothing.
+	// denied is set if Centercode itself reported that it did nothing.
 	denied bool
-	// again is true if the route wants the request just sent once more.
+	// again is set if the route says to send the request again.
 	again bool
 	err   error
 }
@@ -96,11 +96,11 @@ func (e *lostAnswerError) Error() string {
 
 func (e *lostAnswerError) Unwrap() error { return e.err }
 
-// waitError says that the delivery cannot go on in this invocation.
+// waitError means that the delivery cannot continue in this invocation.
 type waitError struct {
 	after time.Duration
 	why   string
-	// own says that it is the delivery's own doing, and will be again.
+	// own means that the delivery itself is the cause, and will be again.
 	own bool
 }
 

@@ -21,32 +21,32 @@ import (
 // delivery is one message in one attempt.
 type delivery struct {
 	*Handler
-	// Mapping is the one that it was begun with.
+	// Mapping is the one that the delivery began with.
 	*Mapping
-	// invocation is the context that the work's is made of. Its deadline can
-	// move, when the embedded home stops.
+	// invocation is the parent of the work's context. Its deadline can move, when the
+	// embedded home stops.
 	invocation context.Context
 	gate       *gate
 	message    events.SQSMessage
-	// receives is how often the queue has handed the message out.
+	// receives is how often the message has been received.
 	receives int
 	began    time.Time
-	// receivedAt is when its webhook came.
+	// receivedAt is when its webhook arrived.
 	receivedAt time.Time
 	known      *ledger.Delivery
 	about      ledger.About
-	// likeness is the event's: a twin shares it.
+	// likeness is the event's: a twin has the same.
 	likeness string
 	claim    *ledger.Claim
 	request  mapping.Request
-	// pass lets it be worked on; nil where that was not asked.
+	// pass is the breaker's permission to run; nil if it was not asked.
 	pass *breaker.Pass
-	// share is how much of the room it has.
+	// share is how much of the room the delivery occupies.
 	share atomic.Int64
-	// didNothing is true once the request that the ledger has announced is
-	// known not to have been carried out. Until then it is in doubt.
+	// didNothing is set once the request that the ledger has announced is known not to have
+	// been carried out. Until then it is in doubt.
 	didNothing bool
-	// cutOff is true if the invocation's time ended before the work did.
+	// cutOff is set if the invocation's time ended before the work did.
 	cutOff bool
 	out    Outcome
 }
@@ -60,7 +60,7 @@ type stepError struct {
 func (e *stepError) Error() string { return string(e.stage) + ": " + e.err.Error() }
 func (e *stepError) Unwrap() error { return e.err }
 
-// panicError is a bug. Its stack is for the log, and for nothing that people keep.
+// panicError is a bug. Its stack is logged, and not stored anywhere else.
 type panicError struct {
 	value any
 	stack []byte
@@ -68,7 +68,7 @@ type panicError struct {
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
-// failed notes the step in err, unless a step within it has been noted.
+// failed adds the step to err, unless a step within it was added already.
 func failed(stage queue.Stage, err error) error {
 	var step *stepError
 	if err == nil || errors.As(err, &step) {
@@ -77,7 +77,7 @@ func failed(stage queue.Stage, err error) error {
 	return &stepError{stage: stage, err: err}
 }
 
-// deliver takes one message as far as it gets.
+// deliver processes one message as far as possible.
 func (h *Handler) deliver(ctx context.Context, shared *gate, message events.SQSMessage) Outcome {
 	receives, err := strconv.Atoi(message.Attributes["ApproximateReceiveCount"])
 	if err != nil {
@@ -102,11 +102,11 @@ func (h *Handler) deliver(ctx context.Context, shared *gate, message events.SQSM
 	return d.out
 }
 
-// run takes the steps in their order. The lease is kept until it returns.
+// run does the steps in their order. The lease is kept until it returns.
 func (d *delivery) run(ctx context.Context) (err error) {
 	stage := queue.StageDecode
 	defer func() {
-		// One bad record must not take the batch's others with it.
+		// One bad record must not fail the others of the batch.
 		if p := recover(); p != nil {
 			err = failed(stage, &panicError{value: p, stack: debug.Stack()})
 		}
@@ -121,8 +121,8 @@ func (d *delivery) run(ctx context.Context) (err error) {
 		d.out.Age = d.began.Sub(envelope.ReceivedAt)
 	}
 
-	// What is done needs no mapping: a copy that comes late must not become a dead
-	// letter because the mapping has changed since.
+	// A finished delivery needs no mapping: a late copy must not become a dead letter
+	// because the mapping has changed since.
 	stage = queue.StageClaim
 	if err := d.enter(ctx); err != nil {
 		return failed(stage, err)
@@ -171,8 +171,8 @@ func (d *delivery) run(ctx context.Context) (err error) {
 	return failed(queue.StageComplete, d.claim.Completed(closing))
 }
 
-// take takes the delivery in hand: if its project is well, where Centercode is
-// needed, and alone, where it may be what killed its last worker.
+// take claims the delivery: if its project is not held, where Centercode is needed, and
+// alone, if it may have killed its last worker.
 func (d *delivery) take(ctx context.Context, sends bool) (err error) {
 	entry := d.known.Entry()
 	if sends {
@@ -180,7 +180,7 @@ func (d *delivery) take(ctx context.Context, sends bool) (err error) {
 			if !d.heldTooLong() {
 				return err
 			}
-			// It dies now, and nobody dies but in somebody's hands.
+			// It becomes a dead letter now, which requires a claim.
 			claim, claimErr := d.known.Claim(ctx, d.about, false)
 			d.claim = claim
 			return errors.Join(err, claimErr)
@@ -196,8 +196,8 @@ func (d *delivery) take(ctx context.Context, sends bool) (err error) {
 	return err
 }
 
-// prepare reads and maps the event, and says at which stage it is. Nothing is
-// sent, and nothing written: what is wrong is said when the delivery is in hand.
+// prepare decodes and maps the event, and sets the stage. It sends and writes nothing:
+// errors are handled once the delivery is claimed.
 func (d *delivery) prepare(envelope queue.Envelope, malformed error, stage *queue.Stage) (about ledger.About, err error) {
 	*stage = queue.StageDecode
 	if malformed != nil {
@@ -214,7 +214,7 @@ func (d *delivery) prepare(envelope queue.Envelope, malformed error, stage *queu
 
 	*stage = queue.StageMap
 	defer func() {
-		// A mapping that panics fails its own delivery, when that is in hand.
+		// A mapping that panics fails its own delivery, once that is claimed.
 		if p := recover(); p != nil {
 			err = &panicError{value: p, stack: debug.Stack()}
 		}
@@ -225,7 +225,7 @@ func (d *delivery) prepare(envelope queue.Envelope, malformed error, stage *queu
 	return about, err
 }
 
-// copyOf is what the ledger has to know of a message.
+// copyOf returns what the ledger needs to know about a message.
 func copyOf(m events.SQSMessage) ledger.Message {
 	generation, marked := queue.Generation(m.MessageAttributes)
 	copied := ledger.Message{Generation: generation, Marked: marked}
@@ -235,9 +235,9 @@ func copyOf(m events.SQSMessage) ledger.Message {
 	return copied
 }
 
-// keep holds the lease and the message's invisibility while the delivery is
-// worked on, both for the lease's length: a crash lets go of both at about the
-// same time. The context ends when another has the lease.
+// keep renews the lease and the message's visibility timeout while the delivery is
+// processed, both for the lease's length, so that after a crash both end at about the same
+// time. The context ends when another worker has the lease.
 func (d *delivery) keep(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stopped := make(chan struct{})
@@ -246,8 +246,8 @@ func (d *delivery) keep(ctx context.Context) (context.Context, func()) {
 		every := time.NewTicker(d.Ledger.Lease() / 3)
 		defer every.Stop()
 		for {
-			// A failure is made up for by the next turn, and harmless before
-			// it: the message would only be seen too early, and be held.
+			// The next turn makes up for a failure, which is harmless until then: the
+			// message would only be visible too early, and be held.
 			_ = d.hide(ctx, d.Ledger.Lease())
 			select {
 			case <-ctx.Done():

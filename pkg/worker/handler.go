@@ -1,5 +1,5 @@
-// Package worker takes deliveries from the queue to Centercode: the steps of
-// one delivery, and what each failure means.
+// Package worker delivers messages from the queue to Centercode: the steps of one delivery,
+// and what each failure means.
 package worker
 
 import (
@@ -23,62 +23,60 @@ import (
 )
 
 const (
-	// HoldAtMost is for SQS, which keeps a message for 14 days at most: what goes
-	// wrong on the last of them is not tried again in vain.
+	// HoldAtMost is for SQS, which keeps a message for at most 14 days: a message that is
+	// this old is not retried any more.
 	HoldAtMost = 13 * 24 * time.Hour
-	// DefaultMargin is how long before an invocation's deadline its work stops,
-	// so that what is unfinished can be handed back.
+	// DefaultMargin is how long before an invocation's deadline its work stops, so that
+	// unfinished deliveries can be handed back.
 	DefaultMargin = 10 * time.Second
-	// createTimeout is what a ticket's request is given. It is not begun with
-	// less time left: a request that is cut off is a lost answer.
+	// createTimeout is the timeout of a ticket's request. It is not started with less time
+	// left: a request that is cut off is a lost answer.
 	createTimeout = 30 * time.Second
-	// longestClosing is what is given to write down what was done, and then to
-	// settle the message, if there is time.
+	// longestClosing bounds recording what was done, and then settling the message, if
+	// there is that much time.
 	longestClosing = 10 * time.Second
 )
 
-// Queue is what the worker needs of SQS. *sqs.Client satisfies it, and so does
-// pkg/embedded. SendMessage returns nil only when the message is durable.
+// Queue is the part of SQS in use. *sqs.Client implements it, and so does pkg/embedded.
+// SendMessage returns nil only if the message is durable.
 type Queue interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 	ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
 }
 
-// Mapper turns an event into the request that Centercode gets.
-// [*mapping.Config] satisfies it.
+// Mapper turns an event into the request for Centercode. [*mapping.Config] implements it.
 type Mapper interface {
 	Map(mapping.Input) (mapping.Request, error)
 }
 
-// Centercode makes tickets. [*centercode.Client] satisfies it; its errors are
+// Centercode creates tickets. [*centercode.Client] implements it; its errors are
 // [*centercode.Error] and [*centercode.SourceError].
 type Centercode interface {
 	CreateTicket(context.Context, centercode.CreateRequest) (centercode.Ticket, error)
 	AddFile(context.Context, centercode.FileRequest) (int64, error)
 	FindTicket(context.Context, centercode.Lookup) (id string, found bool, err error)
-	// CheckEndpoint says why no file would be sent to an endpoint.
+	// CheckEndpoint returns why an endpoint would not be sent files.
 	CheckEndpoint(endpoint string) error
-	// Probe asks whether it is well; nothing is changed.
+	// Probe asks whether Centercode is responding; it changes nothing.
 	Probe(context.Context, centercode.ProbeRequest) error
 }
 
-// Sources opens attachments where they are. [*attachment.Fetcher] satisfies it;
-// its errors are [*attachment.Error].
+// Sources opens attachments. [*attachment.Fetcher] implements it; its errors are
+// [*attachment.Error].
 type Sources interface {
 	Open(context.Context, attachment.OpenRequest) (*attachment.File, error)
 }
 
-// Secrets reads the Centercode API key. *secrets.Store satisfies it. Fresh reads
-// it again unless what is known is younger than maxAge.
+// Secrets reads the Centercode API key. *secrets.Store implements it. Fresh reads it again
+// unless the cached one is younger than maxAge.
 type Secrets interface {
 	Get(ctx context.Context, name string) (string, error)
 	Fresh(ctx context.Context, name string, maxAge time.Duration) (string, error)
 }
 
-// Config is all that a [Handler] works with. Every field up to the URLs
-// is needed.
+// Config configures a [Handler]. Every field up to the URLs is required.
 type Config struct {
-	// Mapping is the one that the handler begins with; see [Handler.Use].
+	// Mapping is the initial mapping; see [Handler.Use].
 	Mapping  Mapping
 	Ledger   *ledger.Ledger
 	Breaker  *breaker.Breaker
@@ -88,39 +86,40 @@ type Config struct {
 	Now      func() time.Time
 
 	WorkQueueURL, DeadLetterQueueURL string
-	// FilesQueueURL is where a delivery goes whose files take long, so that no other
-	// one's ticket has to wait for them. Its messages come one a batch. "" for none:
-	// files have all of an invocation's time.
+	// FilesQueueURL is the queue for deliveries with slow files, so that no other ticket
+	// has to wait for them. Its messages come one at a time. If it is "", files have all of
+	// an invocation's time.
 	FilesQueueURL string
 
-	// HoldAtMost is how old a message may become that is put back: an older one
-	// becomes a dead letter, before the queue forgets it. 0 is for a queue that
-	// keeps its messages for ever.
+	// HoldAtMost is the maximum age of a message that is put back: an older one becomes a
+	// dead letter, before the queue deletes it. 0 is for a queue that keeps its messages
+	// for ever.
 	HoldAtMost time.Duration
 
-	// Margin is how long before its deadline an invocation stops working; 0
-	// means [DefaultMargin].
+	// Margin is how long before its deadline an invocation stops working; the default is
+	// [DefaultMargin].
 	Margin time.Duration
 
-	// Uploads is how many files may be on their way at once; 0 means one a delivery.
+	// Uploads is how many files may be uploaded at once; the default is one for each
+	// delivery.
 	Uploads int
 }
 
-// Handler is the worker's Lambda handler. Between invocations it keeps no more
-// than what the breaker counts, and several may run at once.
+// Handler is the worker's Lambda handler. Between invocations it keeps only the breaker's
+// counts. Several invocations may run at once.
 type Handler struct {
 	Config
-	// mapping is the one that deliveries are begun with.
+	// mapping is the one for new deliveries.
 	mapping atomic.Pointer[Mapping]
-	// room is where deliveries are worked on: all beside each other, or one alone.
+	// room is where deliveries run: all beside each other, or one alone.
 	room *semaphore.Weighted
-	// uploads bounds the files on their way; nil for as many as there are deliveries.
+	// uploads limits concurrent uploads; nil for no limit.
 	uploads *semaphore.Weighted
-	// after is time.AfterFunc, but in tests.
+	// after is time.AfterFunc, except in tests.
 	after func(time.Duration, func()) (stop func() bool)
 }
 
-// New checks c and returns the handler.
+// New validates c and returns the handler.
 func New(c Config) (*Handler, error) {
 	switch {
 	case c.Ledger == nil, c.Breaker == nil, c.Secrets == nil, c.Queue == nil, c.Reporter == nil, c.Now == nil:
@@ -147,9 +146,9 @@ func New(c Config) (*Handler, error) {
 	return h, nil
 }
 
-// Handle delivers a batch, its records side by side, and names those that the
-// queue must deliver again. It never returns an error, which would fail the
-// whole batch, and its list is never null, which some emulators refuse.
+// Handle delivers the records of a batch concurrently, and returns those that the queue
+// must deliver again. It never returns an error, which would fail the whole batch, and its
+// list is never null, which some emulators refuse. See
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
 	shared := &gate{}
@@ -178,7 +177,7 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	return response, nil
 }
 
-// working bounds a delivery's work, so that time is left to hand it back.
+// working limits a delivery's work, so that time is left to hand it back.
 func (h *Handler) working(ctx context.Context) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
 		return context.WithDeadline(ctx, deadline.Add(-h.Margin))
@@ -186,11 +185,10 @@ func (h *Handler) working(ctx context.Context) (context.Context, context.CancelF
 	return context.WithCancel(ctx)
 }
 
-// closing is for what has to be written down after the work, even if the work
-// was cut off. Two of them may follow each other and leave a third of the margin
-// to the reply, so each gets half of what is left but for that. It is short only
-// where time is: a write that is given up on a slow disk leaves a ticket in doubt
-// and a lease that nobody holds.
+// closing returns a context for what has to be recorded after the work, even if the work
+// was cut off. Two of these may follow each other and have to leave a third of the margin
+// for the response, so each gets half of the rest. It is short only if time is: giving up a
+// write on a slow disk leaves a ticket in doubt and a lease that nobody uses.
 func (d *delivery) closing(ctx context.Context) (context.Context, context.CancelFunc) {
 	long := longestClosing
 	if left, limited := d.left(); limited {

@@ -18,21 +18,21 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// filesTime is how long a delivery's files may take beside the tickets of others,
-// from when its own ticket is there. Then it goes to the files queue, whose event
-// source mapping has a concurrency of its own.
+// filesTime is how long a delivery's files may take beside the tickets of others, counted
+// from its own ticket. Then the delivery goes to the files queue, whose event source
+// mapping has its own concurrency.
 const filesTime = 20 * time.Second
 
-// errSlow says that a delivery's files have had their time. It stands for what they
-// ended with, which is nobody's fault.
+// errSlow means that a delivery's files have used their time. It replaces the error that
+// they ended with, which is nobody's fault.
 var errSlow = errors.New("its files take longer than " + filesTime.String() + ": they follow from the files queue")
 
-// ofFiles reports whether a message came out of the files queue.
+// ofFiles reports whether a message came from the files queue.
 func (h *Handler) ofFiles(m events.SQSMessage) bool {
 	return h.FilesQueueURL != "" && strings.HasSuffix(m.EventSourceARN, ":"+path.Base(h.FilesQueueURL))
 }
 
-// queueURL is the queue that the delivery's message is in.
+// queueURL returns the queue of the delivery's message.
 func (d *delivery) queueURL() string {
 	if d.out.Files {
 		return d.FilesQueueURL
@@ -40,19 +40,19 @@ func (d *delivery) queueURL() string {
 	return d.WorkQueueURL
 }
 
-// filesTimer is the time that a delivery's files have.
+// filesTimer limits the time of a delivery's files.
 type filesTimer struct {
-	// sources is what the sources are read under. It ends with the time.
+	// sources is the context for reading the sources. It ends when the time is over.
 	sources context.Context
-	// giveUp is closed when the time is over; nil in the files queue, where it is
-	// the invocation's.
+	// giveUp is closed when the time is over; nil in the files queue, where it is the
+	// invocation's.
 	giveUp <-chan struct{}
 	stop   func()
 }
 
-// startFiles starts the time of the delivery's files. In the files queue they have the
-// rest of the invocation; what ends there is that others wait for the delivery, or it
-// for others, where one of them has to be alone: see [delivery.becomeAlone].
+// startFiles starts the time of the delivery's files. In the files queue they have the rest
+// of the invocation; what ends after that time is only the requirement to run alone: see
+// [delivery.becomeAlone].
 func (d *delivery) startFiles(ctx context.Context) filesTimer {
 	sources, cancel := context.WithCancel(ctx)
 	t := filesTimer{sources: sources, stop: cancel}
@@ -73,11 +73,11 @@ func (d *delivery) startFiles(ctx context.Context) filesTimer {
 	return t
 }
 
-// over reports whether the time is.
+// over reports whether the time is over.
 func (t filesTimer) over() bool { return t.giveUp != nil && t.sources.Err() != nil }
 
-// judge makes errSlow of an upload that ended because its time was over. ctx is
-// the delivery's own, which must not have ended.
+// judge returns errSlow for an upload that ended because its time was over. ctx is the
+// delivery's own, which must not have ended.
 func (t filesTimer) judge(ctx context.Context, err error) error {
 	if err == nil || !t.over() || ctx.Err() != nil {
 		return err
@@ -97,17 +97,17 @@ func (t filesTimer) judge(ctx context.Context, err error) error {
 	return err
 }
 
-// accompany lets others be worked on beside a delivery that takes long, and one that has
-// to be alone beside it: to wait until a file is done would hold up every ticket.
+// accompany lets others run beside a delivery that takes long, and one that has to run
+// alone beside it: waiting for a file would hold up every ticket.
 func (d *delivery) accompany() {
 	d.claim.Accompanied()
 	d.leave()
 }
 
-// handOver sends the delivery to the files queue. The claim is given up before: the
-// copy that goes on must not find it held. Killed in between, the message comes again
-// and is handed over again; the copies share the lease, and the second finds the
-// delivery completed.
+// handOver sends the delivery to the files queue. The claim is released first: the copy
+// must not find the delivery held. If the worker dies in between, the message comes again
+// and is handed over again; the copies share the lease, and the second finds the delivery
+// completed.
 func (d *delivery) handOver(ctx context.Context) error {
 	entry := d.claim.Entry()
 	fault := ledger.Fault{Stage: string(queue.StageAttach), Text: errSlow.Error(), At: d.Now()}

@@ -13,13 +13,13 @@ import (
 	"fairbridge/pkg/secrets"
 )
 
-// holdError says that a delivery waits because its project is not well, or
-// paused. It is no attempt, and costs no patience.
+// holdError means that a delivery waits because its project's breaker is open, or it is
+// paused. It is not an attempt, and does not count towards patience.
 type holdError struct{ breaker.Hold }
 
 func (e *holdError) Error() string { return e.Why }
 
-// ask asks the breaker whether the delivery may be worked on.
+// ask asks the breaker whether the delivery may run.
 func (d *delivery) ask(ctx context.Context, entry ledger.Entry) error {
 	pass, hold, err := d.Breaker.Ask(ctx, breaker.Subject{
 		Project: d.project(entry), Delivery: entry.DeliveryID, Probe: d.probe,
@@ -34,7 +34,7 @@ func (d *delivery) ask(ctx context.Context, entry ledger.Entry) error {
 	return nil
 }
 
-// stillWell asks again, before a request.
+// stillWell asks again before a request.
 func (d *delivery) stillWell(ctx context.Context) error {
 	if hold, held := d.pass.Still(ctx); held {
 		return &holdError{hold}
@@ -42,7 +42,7 @@ func (d *delivery) stillWell(ctx context.Context) error {
 	return nil
 }
 
-// project is where the delivery's next request goes.
+// project returns the project of the delivery's next request.
 func (d *delivery) project(entry ledger.Entry) string {
 	if at := entry.Progress(); entry.Where != nil && entry.Where.Project != "" && (at == ledger.Creating || at == ledger.Created) {
 		return entry.Where.Project
@@ -50,7 +50,7 @@ func (d *delivery) project(entry ledger.Entry) string {
 	return d.request.Project
 }
 
-// probe asks Centercode for something that changes nothing.
+// probe sends Centercode a request that changes nothing.
 func (d *delivery) probe(ctx context.Context) *breaker.Fault {
 	key, err := d.Secrets.Fresh(ctx, secrets.CentercodeAPIKey, keyAge)
 	if err != nil {
@@ -71,15 +71,15 @@ func (d *delivery) probe(ctx context.Context) *breaker.Fault {
 	return &breaker.Fault{Text: describe(err)}
 }
 
-// heard tells the breaker what came of a call to Centercode. reads says that it
-// changes nothing.
+// heard reports the result of a call to Centercode to the breaker. reads means that the
+// call changes nothing.
 func (d *delivery) heard(ctx context.Context, reads bool, err error) error {
-	ctx = context.WithoutCancel(ctx) // the breaker bounds what it does
+	ctx = context.WithoutCancel(ctx) // the breaker limits its own work
 	var api *centercode.Error
 	var source *centercode.SourceError
 	switch {
 	case errors.As(err, &source):
-		return nil // of the source nothing is said here
+		return nil // the source is not the breaker's concern
 	case errors.As(err, &api) && api.NotWell():
 		return d.pass.Unwell(ctx, *d.faultOf(api))
 	case !reads && (err == nil || api != nil && api.Status != 0):
@@ -88,14 +88,14 @@ func (d *delivery) heard(ctx context.Context, reads bool, err error) error {
 	return nil
 }
 
-// faultOf is what an answer says of Centercode's health.
+// faultOf returns what an answer says about Centercode's health.
 func (d *delivery) faultOf(e *centercode.Error) *breaker.Fault {
 	lookUp := d.claim != nil && d.claim.Entry().State == ledger.Creating && d.where().Lookup != nil
 	return &breaker.Fault{Status: e.Status, Text: describe(e), RetryAfter: e.RetryAfter, Lost: e.Lost, LookUp: lookUp}
 }
 
-// hold puts the message back until its project may be well. Where the ledger
-// knows nothing of the delivery it learns of it now, so that it can be found.
+// hold puts the message back until its project may have recovered. If the ledger does not
+// know the delivery, it gets an entry now, so that searches find it.
 func (d *delivery) hold(ctx context.Context, held *holdError) {
 	var err error
 	switch {
@@ -111,7 +111,7 @@ func (d *delivery) hold(ctx context.Context, held *holdError) {
 	}
 }
 
-// gather makes one outcome a project of those of a batch that were held.
+// gather combines the held deliveries of a batch into one outcome for each project.
 func gather(all []Outcome) (held []Outcome) {
 	at := map[string]int{}
 	for _, o := range all {

@@ -12,40 +12,38 @@ import (
 	"fairbridge/pkg/mapping"
 )
 
-// Mapping is a mapping file with what a worker makes of it. All of it changes at
-// once: a delivery goes on by what it was begun with, see [Handler.Use].
+// Mapping is a mapping file in the form that a worker uses. It is replaced as a whole: a
+// delivery continues with the one that it began with, see [Handler.Use].
 type Mapping struct {
 	Mapper     Mapper
 	Centercode Centercode
 	Sources    Sources
 
-	// BaseURL is the address that Centercode's requests go to, and MappingHash
-	// names the mapping: both are written into the ledger beside each request.
-	// They may be empty.
+	// BaseURL is the address of Centercode's requests, and MappingHash identifies the
+	// mapping: both are recorded in the ledger with each request. They may be empty.
 	BaseURL, MappingHash string
-	// ForgetTexts keeps the ledger from remembering what a tester wrote, and who
-	// it was.
+	// ForgetTexts keeps what a tester wrote, and who it was, out of the ledger.
 	ForgetTexts bool
-	// Patience is how long the waits after a delivery's own failed attempts may be,
-	// taken together; 0 means [DefaultPatience].
+	// Patience is the maximum sum of the delays after a delivery's own failed attempts; the
+	// default is [DefaultPatience].
 	Patience time.Duration
 }
 
-// MappingConfig is what [NewMapping] makes a mapping of.
+// MappingConfig configures [NewMapping].
 type MappingConfig struct {
 	// Config is the mapping file.
 	Config *mapping.Config
-	// Simulator is the address of a simulated Centercode that takes the requests;
-	// "" for the one of the file.
+	// Simulator is the address of a simulated Centercode for the requests; "" for the one
+	// in the file.
 	Simulator string
-	// Resolve sends requests for files to other hosts, as sources.resolve of the
-	// file does; nil for those of the file.
+	// Resolve redirects requests for files to other hosts, like sources.resolve in the
+	// file; nil for that of the file.
 	Resolve map[string]string
-	// HTTP sends the requests to Centercode; nil for the client's own.
+	// HTTP sends the requests to Centercode; the default is the client's own.
 	HTTP *http.Client
 }
 
-// NewMapping returns what a worker makes of a mapping file.
+// NewMapping returns a mapping file in the form that a worker uses.
 func NewMapping(c MappingConfig) (Mapping, error) {
 	config := c.Config
 	client, err := centercode.New(centercode.Config{
@@ -65,13 +63,13 @@ func NewMapping(c MappingConfig) (Mapping, error) {
 	}
 	return Mapping{
 		Mapper: config, Centercode: client, Sources: fetcher, Patience: config.Retry.For,
-		// A simulator's address changes with each start, and it is the same one.
+		// A simulator's address changes with each start, and it is still the same one.
 		BaseURL: config.Centercode.BaseURL, MappingHash: config.Hash(),
 		ForgetTexts: config.Ledger.Remember == mapping.RememberIDs,
 	}, nil
 }
 
-// SourceConfig returns what a mapping file says of where attachments come from.
+// SourceConfig returns the mapping file's settings for attachment sources.
 func SourceConfig(c *mapping.Config) attachment.Config {
 	return attachment.Config{
 		Hosts: c.Sources.Hosts, AllowLoopback: c.Sources.AllowLoopback,
@@ -79,9 +77,8 @@ func SourceConfig(c *mapping.Config) attachment.Config {
 	}
 }
 
-// Use has the deliveries that are begun from now on go by another mapping. Those
-// in hand end by the one that they were begun with: a request, the address that it
-// goes to and what the ledger says of it belong together.
+// Use makes deliveries that begin from now on use another mapping. Those in progress
+// continue with theirs: a request, its address and its ledger entry belong together.
 func (h *Handler) Use(m Mapping) error {
 	switch {
 	case m.Mapper == nil, m.Centercode == nil, m.Sources == nil:

@@ -12,7 +12,7 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// failure is an error taken apart; what it does not hold is nil.
+// failure is an error in its parts; a part that it does not have is nil.
 type failure struct {
 	err      error
 	lost     *lostAnswerError
@@ -46,17 +46,16 @@ func (f *failure) answered(statuses ...int) bool {
 	return f.api != nil && slices.Contains(statuses, f.api.Status)
 }
 
-// rule is one row of the table in docs/failure-modes.md; what and then are its
-// cells.
+// rule is one row of the table in docs/failure-modes.md; what and then are its cells.
 type rule struct {
 	what, then string
 	fits       func(*failure) bool
 	decision   decision
 }
 
-// rules are tried from the top, and the first that fits wins. What Centercode's
-// statuses mean is in its help article on TestFairy feedback: 400 is most often an
-// invalid submitter, 404 a changed key and so a changed endpoint.
+// rules are tried from the top, and the first that applies decides. Centercode's help
+// article on TestFairy feedback says what its statuses mean: 400 is usually an invalid
+// submitter, 404 a changed key and so a changed endpoint.
 var rules = []rule{
 	{
 		what:     "another worker has taken over the delivery",

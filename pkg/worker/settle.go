@@ -16,8 +16,7 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// settle turns the end of an attempt into what the queue, the ledger and the
-// reporter get to know of it.
+// settle reports the end of an attempt to the queue, the ledger and the reporter.
 func (d *delivery) settle(ctx context.Context, err error) {
 	var done *ledger.DoneError
 	var held *ledger.HeldError
@@ -84,7 +83,7 @@ func (d *delivery) settle(ctx context.Context, err error) {
 	d.putBack(ctx, result, max(verdict.after, wait), errors.Join(err, d.release(ctx, err, verdict, costs)))
 }
 
-// waited is how long the delivery has waited after failed attempts of its own.
+// waited returns the sum of the delays after the delivery's own failed attempts.
 func (d *delivery) waited() time.Duration {
 	if d.claim == nil {
 		return 0
@@ -92,12 +91,12 @@ func (d *delivery) waited() time.Duration {
 	return d.claim.Entry().Waited
 }
 
-// exhausted says whether the delivery's patience is at its end: then the attempt
-// that fails next is the last.
+// exhausted reports whether the delivery's patience is used up: the next failed attempt is
+// then the last.
 func (d *delivery) exhausted() bool { return d.claim != nil && d.waited() >= d.Patience }
 
-// exhaustedReason is the reason of a dead letter whose delivery's patience is at
-// its end: whose fault it was.
+// exhaustedReason returns the reason of the dead letter after the last attempt, depending
+// on what failed.
 func exhaustedReason(err error) queue.Reason {
 	if attachment.IsSourceFault(err) {
 		return queue.ReasonAttachmentSource
@@ -105,27 +104,26 @@ func exhaustedReason(err error) queue.Reason {
 	return queue.ReasonRetriesExhausted
 }
 
-// heldTooLong says whether the queue would soon forget the message.
+// heldTooLong reports whether the message is close to the queue's retention period.
 func (d *delivery) heldTooLong() bool {
 	sent := copyOf(d.message).SentAt
 	return d.HoldAtMost > 0 && !sent.IsZero() && d.Now().Sub(sent) >= d.HoldAtMost
 }
 
-// heldFor is how long a message waits whose delivery another worker has in hand:
-// a second copy of it, or the same one seen again too early. Most work is done
-// in a moment, so the first wait is short. The later ones last as long as the
-// lease and the wait on top: a copy must not come again and again while a large
-// attachment goes up.
+// heldFor returns how long a message waits if another worker holds its delivery: it is a
+// second copy, or the same message visible again too early. Most work takes a moment, so
+// the first delay is short. Later ones last as long as the lease and the delay on top: a
+// copy must not return again and again while a large attachment is uploaded.
 func (d *delivery) heldFor(held *ledger.HeldError) time.Duration {
 	wait := handBackWait(d.receives)
 	if d.receives > 1 {
-		// No longer than a lease, though the clock has been set back since.
+		// At most a lease, even if the clock has been set back since.
 		wait += min(held.Until.Sub(d.Now()), ledger.DefaultLease)
 	}
 	return wait
 }
 
-// lostAnswer says what the route wants done about an answer that was lost.
+// lostAnswer returns what the route requires after a lost answer.
 func (d *delivery) lostAnswer(v decision, cause error) decision {
 	entry := d.claim.Entry()
 	where, _ := d.sentTo(entry)
@@ -133,13 +131,13 @@ func (d *delivery) lostAnswer(v decision, cause error) decision {
 	errors.As(cause, &lost)
 	switch {
 	case entry.State == ledger.Creating && where.Lookup != nil && !lost.noLookUp:
-		// The next attempt looks it up, when Centercode has had time to finish
-		// what it may still be doing.
+		// The next attempt looks it up, once Centercode has had time to finish what it may
+		// still be doing.
 		v.action, v.after = handBack, d.settles(entry, where.Lookup)
 		v.costs = !lost.found
 	case lost.again, lost.denied:
-		// At least once, as the route wants it, or since Centercode says that it
-		// has done nothing: the next attempt sends again.
+		// The next attempt sends the request again, because the route requires at least
+		// once, or Centercode reported that it did nothing.
 		v.action, v.costs, d.didNothing = retry, true, true
 	default:
 		v.action = bury
@@ -149,14 +147,13 @@ func (d *delivery) lostAnswer(v decision, cause error) decision {
 	return v
 }
 
-// bury keeps the message in the ledger, writes the dead letter, then marks the
-// delivery: only then is the message done. If the worker dies before the mark, the
-// message comes back and there are two letters of the same generation: a replay
-// makes one ticket of both. Once it is marked, a copy of the message that comes
-// back is recognised.
+// bury keeps the message in the ledger, writes the dead letter, then records the delivery
+// as dead: only then is the message done. If the worker dies before the last step, the
+// message comes back and there are two letters of the same generation: a replay creates one
+// ticket for both. After it, a copy of the message that comes back is recognised.
 func (d *delivery) bury(ctx context.Context, v decision, cause error) error {
-	// Whoever has lost the lease has no word in it any more. And if the worker
-	// dies now, the next one must not take a refusal for a lost answer.
+	// A worker that has lost the lease must not continue. And if this one dies now, the
+	// next must not mistake a refusal for a lost answer.
 	mark := d.claim.Renew
 	if d.didNothing {
 		mark = d.claim.NotSent
@@ -199,9 +196,8 @@ func (d *delivery) bury(ctx context.Context, v decision, cause error) error {
 	return nil
 }
 
-// release gives up the claim; costs is how long after a failed attempt of its own,
-// else 0. It is left alone when there is none, or when
-// another has it.
+// release ends the claim, if there is one and another worker does not have it. costs is the
+// delay after a failed attempt of the delivery's own, otherwise 0.
 func (d *delivery) release(ctx context.Context, cause error, v decision, costs time.Duration) error {
 	if d.claim == nil || errors.Is(cause, ledger.ErrConflict) {
 		return nil
@@ -216,9 +212,8 @@ func (d *delivery) fault(cause error, v decision) ledger.Fault {
 	}
 }
 
-// putBack lets the message be delivered again after a while. If that fails it
-// comes back when its visibility timeout ends, which is later or sooner but not
-// never.
+// putBack makes the message visible again after a while. If that fails, it comes back when
+// its visibility timeout ends: later or sooner, but not never.
 func (d *delivery) putBack(ctx context.Context, result Result, after time.Duration, cause error) {
 	left := longest - d.Now().Sub(d.began) - time.Minute
 	after = min(max(after, 0), left)
@@ -228,7 +223,7 @@ func (d *delivery) putBack(ctx context.Context, result Result, after time.Durati
 	}
 }
 
-// hide keeps the message invisible for that long from now, in whole seconds.
+// hide sets the message's visibility timeout from now, in whole seconds.
 func (d *delivery) hide(ctx context.Context, long time.Duration) error {
 	_, err := d.Queue.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 		QueueUrl:          aws.String(d.queueURL()),
@@ -241,9 +236,9 @@ func (d *delivery) hide(ctx context.Context, long time.Duration) error {
 	return nil
 }
 
-// describe is an error as people read it in a dead letter: without a secret, and
-// without the step, which is said beside it. Of a source that failed it has the
-// reason only: the detail, such as addresses, is for the log.
+// describe returns an error's text for a dead letter: without a secret, and without the
+// step, which is shown beside it. For a failed source it returns the reason only: the
+// details, such as addresses, are for the log.
 func describe(err error) string {
 	var step *stepError
 	if errors.As(err, &step) {

@@ -15,11 +15,11 @@ import (
 	"fairbridge/pkg/secrets"
 )
 
-// keyAge is how old the API key may be that is tried again after a 401 or 403.
-// Younger than that, it was only just read and the answer stands.
+// keyAge is the age from which the API key is read again after a 401 or 403. A key that is
+// younger has just been read, and the answer stands.
 const keyAge = 10 * time.Second
 
-// ticket makes the ticket, unless the ledger has it.
+// ticket creates the ticket, unless the ledger has it.
 func (d *delivery) ticket(ctx context.Context) error {
 	entry := d.claim.Entry()
 	d.out.TicketID = entry.TicketID
@@ -43,9 +43,9 @@ func (d *delivery) ticket(ctx context.Context) error {
 	return failed(queue.StageLookUp, d.name(ctx))
 }
 
-// notTwice keeps a webhook that comes late from becoming a second ticket, where
-// reconcile has sent its feedback meanwhile. The delivery is in the ledger by now:
-// reconcile looks for it there after it has written down what it sends.
+// notTwice keeps a late webhook from becoming a second ticket if reconcile has sent its
+// feedback meanwhile. The delivery is in the ledger by now: reconcile searches it after
+// recording what it sends.
 func (d *delivery) notTwice(ctx context.Context, entry ledger.Entry) error {
 	if d.likeness == "" || entry.State != ledger.Claimed || entry.Apart {
 		return nil
@@ -57,7 +57,7 @@ func (d *delivery) notTwice(ctx context.Context, entry ledger.Entry) error {
 	return err
 }
 
-// twinError says that reconcile has sent a delivery that may be the same feedback.
+// twinError means that reconcile has sent a delivery that may be the same feedback.
 type twinError struct{ of string }
 
 func (e *twinError) Error() string {
@@ -65,14 +65,14 @@ func (e *twinError) Error() string {
 		": it is the same one and its webhook came late, or the tester has said the same twice"
 }
 
-// settles is how much longer Centercode is given to finish what it may still be
-// doing: no longer than was configured, though the clock has been set back since.
+// settles returns how much longer Centercode gets to finish what it may still be doing: at
+// most the configured time, even if the clock has been set back since.
 func (d *delivery) settles(e ledger.Entry, l *ledger.Lookup) time.Duration {
 	return min(e.CreatingSince.Add(l.Settle).Sub(d.Now()), l.Settle)
 }
 
-// name looks for the id of a ticket that is there, though the answer did not say
-// it. To find none changes nothing: the ticket has no name, then.
+// name looks up the id of a ticket whose answer did not contain it. If it is not found, the
+// ticket simply has no id in the ledger.
 func (d *delivery) name(ctx context.Context) error {
 	entry := d.claim.Entry()
 	where, _ := d.sentTo(entry)
@@ -93,8 +93,7 @@ func (d *delivery) name(ctx context.Context) error {
 	return d.claim.Created(ctx, id, entry.Files, entry.AnswerKeys)
 }
 
-// create sends the request for the ticket. The ledger knows of it before
-// Centercode does.
+// create sends the request for the ticket. The ledger knows of it before Centercode does.
 func (d *delivery) create(ctx context.Context, key string) error {
 	if err := d.mayStart(); err != nil {
 		return err
@@ -107,8 +106,8 @@ func (d *delivery) create(ctx context.Context, key string) error {
 	err := d.exchange(ctx, exchange{
 		announce: func(ctx context.Context) error { return d.claim.Creating(ctx, where) },
 		send: func() (err error) {
-			// The request runs to its own end, whatever happens to the lease: to cut
-			// it off would make a lost answer of it.
+			// The request runs to its own end, whatever happens to the lease: cutting it
+			// off would make it a lost answer.
 			sending, cancel := context.WithTimeout(d.invocation, createTimeout)
 			defer cancel()
 			ticket, err = d.Centercode.CreateTicket(sending, centercode.CreateRequest{
@@ -119,7 +118,7 @@ func (d *delivery) create(ctx context.Context, key string) error {
 		record: func(ctx context.Context) error { return d.created(ctx, ticket) },
 	})
 	if api := (*centercode.Error)(nil); errors.As(err, &api) && api.OwnFault && where.Lookup != nil {
-		// It says that it has done nothing, and can be asked whether that is so.
+		// Centercode reports that it did nothing, and a look-up can verify that.
 		d.didNothing, where.Denied = false, true
 		err = &lostAnswerError{denied: true, err: err}
 	}
@@ -127,22 +126,22 @@ func (d *delivery) create(ctx context.Context, key string) error {
 		lost.again = d.request.OnLostAnswer == mapping.Retry
 		closing, stop := d.closing(ctx)
 		defer stop()
-		// A look-up gives Centercode its settle time from now on.
+		// The settle time of a look-up starts now.
 		return errors.Join(err, d.claim.Creating(closing, where))
 	}
 	return err
 }
 
-// exchange is a request that must not be sent twice: the ledger knows of it
-// before Centercode does, and of its answer before anything else happens.
+// exchange is a request that must not be sent twice: the ledger knows of it before
+// Centercode does, and of its answer before anything else happens.
 type exchange struct {
 	announce func(context.Context) error
 	send     func() error
 	record   func(context.Context) error
 }
 
-// exchange makes one. The error is a *lostAnswerError if the request may have
-// been carried out; after any other of send's it has done nothing.
+// exchange carries one out. The error is a *lostAnswerError if the request may have been
+// carried out; after any other error of send it did nothing.
 func (d *delivery) exchange(ctx context.Context, e exchange) error {
 	d.didNothing = true
 	if err := e.announce(ctx); err != nil {
@@ -157,7 +156,7 @@ func (d *delivery) exchange(ctx context.Context, e exchange) error {
 	return e.record(closing)
 }
 
-// where is where the request for the ticket goes.
+// where returns the destination of the request for the ticket.
 func (d *delivery) where() ledger.Where {
 	w := ledger.Where{BaseURL: d.BaseURL, Project: d.request.Project, Source: d.request.Source, Mapping: d.MappingHash}
 	if l := d.request.Lookup; l != nil {
@@ -166,8 +165,8 @@ func (d *delivery) where() ledger.Where {
 	return w
 }
 
-// created notes the ticket. One that gets no attachment needs nothing more, but
-// for its name where that can be looked up.
+// created records the ticket. One without attachments is completed at once, unless its id
+// has to be looked up.
 func (d *delivery) created(ctx context.Context, ticket centercode.Ticket) error {
 	d.out.TicketID = ticket.ID
 	if len(d.request.Attachments) == 0 && (ticket.ID != "" || d.request.Lookup == nil) {
@@ -176,8 +175,7 @@ func (d *delivery) created(ctx context.Context, ticket centercode.Ticket) error 
 	return d.claim.Created(ctx, ticket.ID, ticket.Files, ticket.AnswerKeys)
 }
 
-// mayStart holds back a ticket whose answer might not arrive before the invocation
-// ends.
+// mayStart holds a ticket back if its answer might not arrive before the invocation ends.
 func (d *delivery) mayStart() error {
 	if deadline, ok := d.invocation.Deadline(); ok && deadline.Sub(d.Now()) < createTimeout+d.Margin {
 		return &waitError{why: "too little time is left in this invocation"}
@@ -185,7 +183,7 @@ func (d *delivery) mayStart() error {
 	return nil
 }
 
-// answered tells a lost answer from a fault that is known to have done nothing.
+// answered distinguishes a lost answer from a failure that is known to have done nothing.
 func (d *delivery) answered(err error) error {
 	var api *centercode.Error
 	var source *centercode.SourceError
@@ -199,10 +197,9 @@ func (d *delivery) answered(err error) error {
 	return &lostAnswerError{err: err}
 }
 
-// resolve finds out what became of a request whose answer was lost in an earlier
-// attempt: it asks where the request went, whatever the mapping says now. found
-// means that the ticket is there; neither found nor an error, that it is safe to
-// send the request.
+// resolve finds out what became of a request whose answer was lost in an earlier attempt.
+// It searches where the request went, whatever the mapping says now. found means that the
+// ticket exists; neither found nor an error means that it is safe to send the request.
 func (d *delivery) resolve(ctx context.Context, entry ledger.Entry) (found bool, err error) {
 	where, known := d.sentTo(entry)
 	lookup := where.Lookup
@@ -213,7 +210,7 @@ func (d *delivery) resolve(ctx context.Context, entry ledger.Entry) (found bool,
 	case lookup == nil, d.settles(entry, lookup) > 0:
 		return false, failed(queue.StageCreate, doubt)
 	case where.BaseURL != d.BaseURL && where.BaseURL != "":
-		// The key is for the Centercode that is configured now.
+		// The key belongs to the Centercode that is configured now.
 		doubt.noLookUp = true
 		doubt.err = fmt.Errorf("the request went to %s, and this bridge works with %s", where.BaseURL, d.BaseURL)
 		return false, failed(queue.StageLookUp, doubt)
@@ -221,7 +218,7 @@ func (d *delivery) resolve(ctx context.Context, entry ledger.Entry) (found bool,
 	id, found, err := d.find(ctx, where)
 	switch {
 	case cannotWork(err):
-		// The doubt stays, and waiting will not end it.
+		// The doubt remains, and waiting will not resolve it.
 		doubt.noLookUp, doubt.err = true, err
 		return false, failed(queue.StageLookUp, doubt)
 	case err != nil:
@@ -236,7 +233,7 @@ func (d *delivery) resolve(ctx context.Context, entry ledger.Entry) (found bool,
 	return true, failed(queue.StageLookUp, d.created(ctx, centercode.Ticket{ID: id}))
 }
 
-// find looks for the delivery's ticket in the data package.
+// find searches the data package for the delivery's ticket.
 func (d *delivery) find(ctx context.Context, where ledger.Where) (id string, found bool, err error) {
 	err = d.withKey(ctx, true, func(ctx context.Context, key string) error {
 		id, found, err = d.Centercode.FindTicket(ctx, centercode.Lookup{
@@ -248,9 +245,9 @@ func (d *delivery) find(ctx context.Context, where ledger.Where) (id string, fou
 	return id, found, err
 }
 
-// sentTo is where the request went whose answer was lost. It is not known of an
-// entry that a worker of the previous version wrote, or has rewritten: then it is
-// where the mapping says now.
+// sentTo returns the destination of the request whose answer was lost. It is not known for
+// an entry that a worker of the previous version wrote or rewrote: then it is the current
+// mapping's.
 func (d *delivery) sentTo(entry ledger.Entry) (where ledger.Where, known bool) {
 	if entry.Where == nil {
 		return d.where(), false
@@ -258,16 +255,16 @@ func (d *delivery) sentTo(entry ledger.Entry) (where ledger.Where, known bool) {
 	return *entry.Where, true
 }
 
-// cannotWork says that a look-up will not do better next time: Centercode knows
-// no such data package, or has none that is as the route says.
+// cannotWork reports whether a look-up will fail again: Centercode does not know the data
+// package, or the package does not match the route.
 func cannotWork(err error) bool {
 	var api *centercode.Error
 	return errors.As(err, &api) && api.Permanent()
 }
 
-// withKey makes a call with the API key, and once more with the one in SSM if
-// Centercode does not take it: that is how a key is rotated without a deploy. The
-// breaker hears what came of it; reads says that the call changes nothing.
+// withKey makes a call with the API key and, if Centercode rejects it, once more with the
+// key that SSM has now: that is how a key is rotated without a deployment. The result is
+// reported to the breaker; reads means that the call changes nothing.
 func (d *delivery) withKey(ctx context.Context, reads bool, call func(context.Context, string) error) error {
 	key, err := d.Secrets.Get(ctx, secrets.CentercodeAPIKey)
 	if err != nil {
@@ -287,7 +284,7 @@ func (d *delivery) withKey(ctx context.Context, reads bool, call func(context.Co
 	return err
 }
 
-// refused says whether Centercode did not take the key.
+// refused reports whether Centercode rejected the key.
 func refused(err error) bool {
 	var api *centercode.Error
 	return errors.As(err, &api) && (api.Status == http.StatusUnauthorized || api.Status == http.StatusForbidden)

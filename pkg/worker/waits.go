@@ -7,13 +7,12 @@ import (
 	"fairbridge/pkg/breaker"
 )
 
-// waits are how long a delivery waits after an attempt of its own that failed: at
-// random in the upper half of a bound, so that deliveries that failed together do
-// not come back together. Which row it is follows from how long it has waited so
-// far; the cumulative column is the least that the rows above it add up to.
-// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+// waits are the delays after a delivery's own failed attempt: random, in the upper half of
+// a bound, so that deliveries that failed together do not return together. The row is
+// chosen by the sum of the delays so far; the cumulative column is the minimum of the rows
+// above. See https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 //
-// With 72 hours of patience that is some 390 attempts.
+// With a patience of 72 hours that is some 390 attempts.
 var waits = []struct{ waited, bound time.Duration }{
 	{0, 2 * time.Second},
 	{1 * time.Second, 4 * time.Second},
@@ -28,19 +27,19 @@ var waits = []struct{ waited, bound time.Duration }{
 }
 
 const (
-	// DefaultPatience is how long the waits after a delivery's own failed attempts
-	// may be, taken together, before it becomes a dead letter.
+	// DefaultPatience is the default sum of the delays after a delivery's own failed
+	// attempts, before it becomes a dead letter.
 	DefaultPatience = 72 * time.Hour
-	// longestHandBack bounds the wait of a message that is handed back by no fault
-	// of its delivery.
+	// longestHandBack bounds the delay of a message that is handed back through no fault of
+	// its delivery.
 	longestHandBack = 30 * time.Second
-	// longest is SQS's limit for a visibility timeout, counted from the receive.
+	// longest is SQS's limit for a visibility timeout, counted from the receive. See
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
 	longest = 12 * time.Hour
 )
 
-// retryWait is how long a delivery waits that has failed, having waited so long
-// before, and whose message the queue has handed out so many times.
+// retryWait returns the delay of a failed delivery, given its delays so far and how often
+// its message has been received.
 func retryWait(waited time.Duration, receives int) time.Duration {
 	bound := waits[0].bound
 	for _, row := range waits {
@@ -51,8 +50,7 @@ func retryWait(waited time.Duration, receives int) time.Duration {
 	return upperHalf(bound, receives)
 }
 
-// handBackWait is how long a message waits that is handed back: twice as long
-// each time at first.
+// handBackWait returns the delay of a message that is handed back, which doubles at first.
 func handBackWait(receives int) time.Duration {
 	return upperHalf(min(waits[min(max(receives, 1), len(waits))-1].bound, longestHandBack), receives)
 }
