@@ -17,13 +17,13 @@ import (
 	"fairbridge/pkg/preview"
 )
 
-// checkOptions are what a person can ask of check.
+// checkOptions are the flags of check.
 type checkOptions struct {
-	// at is a folder to look through, or a stack; where neither flag is given the
-	// mapping file is checked.
+	// at is a folder to examine, or a stack; without either flag the mapping file is
+	// checked.
 	at       place
 	config   string
-	old      string // of --diff; empty: no comparison
+	old      string // of --diff; empty for no comparison
 	payloads []string
 	asJSON   bool
 	verbose  bool
@@ -107,14 +107,14 @@ is 2 if the check could not be made.`,
 	return cmd
 }
 
-// run checks and writes the report. now is what .receivedAt becomes.
+// run checks and writes the report. now is the value of .receivedAt.
 func (o checkOptions) run(std streams, now time.Time) error {
 	payloads, err := readPayloads(o.payloads, std.in)
 	if err != nil {
 		return err
 	}
 	report := checkReport{Config: o.config, Old: o.old, Problems: []preview.Remark{}, Warnings: []preview.Remark{}, Payloads: []preview.Preview{}}
-	var render mapping.Problems // what a person sees of the file, with its lines
+	var render mapping.Problems // the file's problems as people see them, with its lines
 	config, err := loadConfig(o.config)
 	switch {
 	case errors.As(err, &render):
@@ -145,8 +145,8 @@ func (o checkOptions) run(std streams, now time.Time) error {
 	return err
 }
 
-// checkPayloads adds what becomes of each payload, and with --diff what is
-// different from the other file.
+// checkPayloads adds the result of each payload, and with --diff the difference from the
+// other file.
 func (o checkOptions) checkPayloads(report *checkReport, config *mapping.Config, payloads []preview.Payload, now time.Time) error {
 	report.Routes = len(config.Routes)
 	at := func() time.Time { return now }
@@ -182,7 +182,7 @@ func (o checkOptions) checkPayloads(report *checkReport, config *mapping.Config,
 	return nil
 }
 
-// readPayloads reads the named files and those in the named folders, sorted, so
+// readPayloads reads the named files, and those in the named folders in sorted order, so
 // that two reports can be compared.
 func readPayloads(names []string, stdin io.Reader) ([]preview.Payload, error) {
 	var files []string

@@ -8,8 +8,7 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// writeDifferences is the comparison for a person, with what the new file is to
-// be blamed for in any case.
+// writeDifferences writes the comparison, and problems that the new file has in any case.
 func (r checkReport) writeDifferences(b *bytes.Buffer, whole bool) {
 	for _, p := range r.Payloads {
 		if !p.Changed() && len(p.Problems)+len(p.Warnings) == 0 {
@@ -39,7 +38,7 @@ func writeDifference(b *bytes.Buffer, r preview.Preview, old, config string, who
 	}
 	for _, c := range r.Changes {
 		if c.Key == preview.KeyProblems && c.New != nil {
-			continue // they are told as what they are
+			continue // they are reported as problems
 		}
 		fmt.Fprintf(b, "  %s\n", terminal.Printable(c.Key))
 		before, after := string(terminal.JSON(c.Old)), string(terminal.JSON(c.New))
@@ -55,7 +54,7 @@ func writeDifference(b *bytes.Buffer, r preview.Preview, old, config string, who
 	}
 }
 
-// around cuts two long texts to where they begin to differ.
+// around shortens two long texts to where they begin to differ.
 func around(a, b string) (string, string) {
 	const most, lead = 200, 40 // characters, in all and before the difference
 	ar, br := []rune(a), []rune(b)

@@ -9,7 +9,7 @@ import (
 	"fairbridge/pkg/embedded"
 )
 
-// checkFolder reads through what a bridge on this machine keeps.
+// checkFolder examines the data folder of a bridge on this machine.
 func checkFolder(ctx context.Context, std streams, folder string) error {
 	x, err := embedded.Examine(ctx, folder)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -14,7 +14,7 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// checkReport is what check found. Its JSON is the whole output of --json.
+// checkReport is the result of check. Its JSON is the whole output of --json.
 type checkReport struct {
 	Config   string            `json:"config"`
 	Old      string            `json:"old,omitempty"` // of --diff
@@ -24,14 +24,14 @@ type checkReport struct {
 	Payloads []preview.Preview `json:"payloads"`
 }
 
-// fails says whether the exit code is 1.
+// fails reports whether the exit code is 1.
 func (r checkReport) fails(o checkOptions) bool {
 	problems, warnings, changes := r.counts()
 	return problems > 0 || o.strict && warnings > 0 || o.exitCode && changes > 0
 }
 
-// counts has the problems and warnings of everything, and the payloads that
-// become something else.
+// counts returns the number of all problems and warnings, and of the payloads whose result
+// differs.
 func (r checkReport) counts() (problems, warnings, changes int) {
 	problems, warnings = len(r.Problems), len(r.Warnings)
 	for _, p := range r.Payloads {
@@ -56,8 +56,8 @@ func (r checkReport) writeJSON(out io.Writer) error {
 	return err
 }
 
-// write is the report for a person. The file's own problems and warnings have
-// been shown, with their lines.
+// write writes the report as text. The file's own problems and warnings have been written
+// already, with their lines.
 func (r checkReport) write(std streams, o checkOptions) error {
 	if len(r.Problems) > 0 {
 		_, err := fmt.Fprintf(std.err, "\n%s in %s\n", terminal.Count(len(r.Problems), "problem"), r.Config)
@@ -123,7 +123,7 @@ func (r checkReport) writeRemarks(b *bytes.Buffer) {
 	}
 }
 
-// summary counts: "3 payloads: 2 tickets, 1 ignored; 1 warning".
+// summary returns counts: "3 payloads: 2 tickets, 1 ignored; 1 warning".
 func (r checkReport) summary() string {
 	parts := []string{}
 	for _, outcome := range []preview.Outcome{preview.Ticket, preview.Ignored, preview.Refused, preview.DeadLetter} {
@@ -181,7 +181,7 @@ func writePreview(b *bytes.Buffer, r preview.Preview, config string) {
 	writeRemarks(b, r, config)
 }
 
-// sentence says in a few words what becomes of the payload.
+// sentence describes the payload's result in a few words.
 func sentence(r preview.Preview) string {
 	switch r.Outcome {
 	case preview.Ignored:
@@ -194,7 +194,7 @@ func sentence(r preview.Preview) string {
 	return fmt.Sprintf("%s, by the route in line %d", r.Event, r.Line)
 }
 
-// outcomeText is the word for it in a table.
+// outcomeText is the outcome in a table.
 func outcomeText(o preview.Outcome) string { return strings.ReplaceAll(string(o), "_", " ") }
 
 func writeRemarks(b *bytes.Buffer, r preview.Preview, config string) {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// checkStack looks whether what a stack was given is what the bridge needs.
+// checkStack checks whether a stack's resources have what the bridge needs.
 func checkStack(ctx context.Context, std streams, at *place) error {
 	t, err := at.open(ctx)
 	if err != nil {

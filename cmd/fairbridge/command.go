@@ -14,9 +14,9 @@ import (
 // The exit codes, which scripts may rely on.
 const (
 	exitDone  = 0 // all done
-	exitLeft  = 1 // something failed or was left over
-	exitUsage = 2 // the call itself was wrong
-	// exitPipe is that of a process that SIGPIPE ended, as a shell tells it: nobody
+	exitLeft  = 1 // something failed or was left
+	exitUsage = 2 // the command was called incorrectly
+	// exitPipe is the code of a process that SIGPIPE ended, as shells report it: nobody
 	// reads the output any more.
 	exitPipe = 128 + 13
 )
@@ -27,7 +27,7 @@ type streams struct {
 	out, err io.Writer
 }
 
-// usageError is a call that cannot be understood, as opposed to one that failed.
+// usageError is an incorrect call, as opposed to one that failed.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
@@ -36,7 +36,7 @@ func usage(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
 }
 
-// errSaid ends a command with exitLeft whose output has said why.
+// errSaid ends a command with exitLeft after its output has explained why.
 var errSaid = errors.New("something was left")
 
 // execute runs the command line and returns its exit code.
@@ -52,7 +52,7 @@ func execute(ctx context.Context, args []string, std streams) int {
 	case err == nil:
 		return exitDone
 	case errors.Is(err, syscall.EPIPE):
-		return exitPipe // what was in hand is put back; there is nobody to be told
+		return exitPipe // held letters have been released, and nobody reads messages
 	case errors.Is(err, errSaid):
 		return exitLeft
 	case errors.As(err, &wrong):
@@ -92,7 +92,7 @@ that says why and can be replayed.`,
 	return root
 }
 
-// noCommand refuses a word that is no command, and suggests the one meant.
+// noCommand refuses an unknown command, and suggests the nearest one.
 func noCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -104,7 +104,7 @@ func noCommand(cmd *cobra.Command, args []string) error {
 	return usage("there is no command %q", args[0])
 }
 
-// flagError says of a flag's value what it must be, in words of its own.
+// flagError rewords errors about flag values.
 func flagError(err error) error {
 	wrong, ok := errors.AsType[*pflag.InvalidValueError](err)
 	if !ok {
@@ -119,8 +119,8 @@ func flagError(err error) error {
 	return fmt.Errorf("--%s must be %s, not %q", wrong.GetFlag().Name, must, wrong.GetValue())
 }
 
-// exactly is cobra.ExactArgs with a message that names what is missing. The hint below
-// it names the command.
+// exactly is cobra.ExactArgs with a message that says what is missing. The hint below it
+// names the command.
 func exactly(names ...string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) < len(names) {

@@ -104,7 +104,7 @@ func serveConsole(ctx context.Context, std streams, at *place, listen string, c 
 	return s.Serve(ctx)
 }
 
-// explainConsole says what to do about a console that does not start.
+// explainConsole adds what to do if a console does not start.
 func explainConsole(err error, at home.Place) error {
 	if errors.Is(err, console.ErrNoPassword) {
 		return fmt.Errorf("%w; store one: %s", err, at.Command("secrets put console-password"))
@@ -117,27 +117,26 @@ func explainConsole(err error, at home.Place) error {
 
 // besideBridge is the console that 'fairbridge run' serves.
 type besideBridge struct {
-	// address is off for none; given says that somebody named it: the default may be
-	// taken by another bridge's, and that must not keep this one from starting.
+	// address is "off" for none; given means that it was set: a default that another
+	// bridge's console has taken must not prevent this bridge from starting.
 	address string
 	given   bool
 }
 
-// serve runs the bridge, which gets the console or nil to tell of, with the console
-// beside it.
+// serve runs the bridge with the console beside it; bridge receives the console, or nil.
 func (r besideBridge) serve(ctx context.Context, c console.Config, folder string, bridge func(context.Context, *console.Console) error) (err error) {
 	if r.address == "off" {
 		return bridge(ctx, nil)
 	}
 	if c.Home, err = home.Open(ctx, home.Config{Place: home.Place{Folder: folder}}); ctx.Err() != nil {
-		return nil // stopped while it started
+		return nil // stopped while starting
 	} else if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Home.Close()) }()
 	c.Version = version.Number
-	// The bridge answers nobody yet: who asked it now which mapping runs would wait
-	// in vain for 10 s. It is the one of the file.
+	// The bridge does not answer yet: asking it now for the running mapping would wait for
+	// 10 s. It is that of the file.
 	webhook := c.Home.Webhook
 	c.Home.Webhook = ""
 	page, err := console.Listen(ctx, r.address, c)

@@ -31,7 +31,7 @@ left, 2 if the call was wrong.`,
 	return cmd
 }
 
-// desk is where a command works on dead letters, with what it says to a person.
+// desk is a [deadletter.Desk] with the output of a command.
 type desk struct {
 	*deadletter.Desk
 	at     *place
@@ -40,7 +40,7 @@ type desk struct {
 	meter  *terminal.Meter
 }
 
-// withDesk runs work at an open desk.
+// withDesk runs work with an open desk.
 func withDesk(ctx context.Context, at *place, std streams, work func(*desk) error) error {
 	t, err := at.open(ctx)
 	if err != nil {
@@ -54,7 +54,7 @@ func withDesk(ctx context.Context, at *place, std streams, work func(*desk) erro
 	return errors.Join(err, t.Close())
 }
 
-// say tells a person something that is no result.
+// say writes a message that is not part of the result.
 func (d *desk) say(format string, args ...any) {
 	d.meter.Clear()
 	fmt.Fprintf(d.std.err, "fairbridge: "+format+"\n", args...)
@@ -73,8 +73,8 @@ func tryFlag(cmd *cobra.Command, config *string) {
 	cmd.Flags().Lookup("config").Usage = "show what this file would make of it, whatever runs"
 }
 
-// checker makes requests by the mapping that the bridge runs, or by the file that
-// the flag names. It is nil where no mapping is known.
+// checker builds requests with the mapping that the bridge runs, or with the flag's file.
+// It is nil if there is no mapping.
 func (d *desk) checker(cmd *cobra.Command, config string) (*preview.Checker, error) {
 	m, err := d.target.Mapping(cmd.Context(), config, cmd.Flags().Changed("config"))
 	if err != nil || m.Config == nil {

@@ -10,8 +10,8 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// ask puts a question to a person and says whether the answer was yes. Where
-// there is none to ask it is an error, for the call lacks --yes.
+// ask asks a yes-or-no question. Without a terminal it returns an error that asks for
+// --yes.
 func (d *desk) ask(ctx context.Context, question string) (bool, error) {
 	if !terminal.Is(d.std.in) {
 		return false, usage("there is nobody to ask here: look first (--dry-run or 'dlq list'), then add --yes")
@@ -19,11 +19,11 @@ func (d *desk) ask(ctx context.Context, question string) (bool, error) {
 	return askOn(ctx, d.std.in, d.std.err, question)
 }
 
-// askOn is ask on a terminal. Only y and yes are a yes.
+// askOn asks on a terminal. Only y and yes mean yes.
 func askOn(ctx context.Context, in io.Reader, out io.Writer, question string) (bool, error) {
 	fmt.Fprintf(out, "%s [y/N] ", question)
 	answer := make(chan string, 1)
-	go func() { // it ends with the process, if nobody answers
+	go func() { // if nobody answers, it ends with the process
 		line, _ := bufio.NewReader(io.LimitReader(in, 1<<10)).ReadString('\n')
 		answer <- strings.ToLower(strings.TrimSpace(line))
 	}()

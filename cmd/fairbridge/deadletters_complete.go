@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// completeIn bounds what a person who has pressed Tab waits for.
+	// completeIn bounds the time after pressing Tab.
 	completeIn = 3 * time.Second
-	// mostCompleted is how many ids are offered: more are of no use to anybody
-	// before another character is typed.
+	// mostCompleted is how many ids are offered: more would not help before another
+	// character is typed.
 	mostCompleted = 100
 )
 
-// completeIDs completes the delivery ids of a command that takes at most so many
-// of them (0: any number) or, instead, what s has of filters.
+// completeIDs completes the delivery ids of a command that takes at most so many of them
+// (0: any number) instead of s's filters.
 func completeIDs(at *place, s *selection, most int) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		const directive = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
@@ -48,8 +48,7 @@ func completeIDs(at *place, s *selection, most int) cobra.CompletionFunc {
 	}
 }
 
-// completeAssignment completes the field of --set: one of the payloads of the
-// letters given.
+// completeAssignment completes the field of --set, from the payloads of the given letters.
 func completeAssignment(at *place) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		const directive = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
@@ -62,7 +61,7 @@ func completeAssignment(at *place) cobra.CompletionFunc {
 			if len(given) > 0 && !isGiven(given, l.DeliveryID) {
 				return true
 			}
-			event, _ := l.Payload() // what cannot be decoded has no fields
+			event, _ := l.Payload() // a payload that cannot be decoded has no fields
 			for field := range event.Fields {
 				values[field] = cmp.Or(values[field], event.Text(field))
 			}
@@ -79,21 +78,20 @@ func completeAssignment(at *place) cobra.CompletionFunc {
 	}
 }
 
-// isGiven says whether one of the ids, or beginnings of one, is a delivery's.
+// isGiven reports whether one of the ids, possibly shortened, is that of a delivery.
 func isGiven(ids []string, delivery string) bool {
 	return slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(delivery, strings.ToLower(id)) })
 }
 
-// gist is a letter in a few words.
+// gist describes a letter in a few words.
 func gist(l deadletter.Letter) string {
 	c := deadletter.Case{Letter: l}
-	c.Webhook, _ = l.Payload() // what cannot be decoded says nothing
+	c.Webhook, _ = l.Payload() // a payload that cannot be decoded adds nothing
 	return terminal.Shorten(terminal.Printable(strings.TrimSuffix(string(l.Reason)+": "+cmp.Or(c.Saying(), l.Description), ": ")), 80)
 }
 
-// look shows dead letters to visit, until it returns false. What cannot be read in
-// time is not shown, and nothing is said of it: there is no place for a message in
-// a line that is being typed.
+// look calls visit for dead letters until it returns false. Errors and timeouts are
+// ignored: there is no place for a message while a line is being typed.
 func look(ctx context.Context, at *place, visit func(deadletter.Letter) bool) {
 	ctx, cancel := context.WithTimeout(ctx, completeIn)
 	defer cancel()

@@ -45,7 +45,7 @@ deliveries that are completed or were dropped, and needs no reason.`,
 	return cmd
 }
 
-// dropCall is what 'dlq drop' was asked to do.
+// dropCall is one call of 'dlq drop'.
 type dropCall struct {
 	selection
 	at        place

@@ -65,7 +65,7 @@ is sent, and the request is shown that would be.`,
 	return cmd
 }
 
-// editDraft has a person edit a draft, until it can be read or the person has enough.
+// editDraft lets a person edit a draft until it is valid or the person gives up.
 func (d *desk) editDraft(ctx context.Context, draft deadletter.Draft, newFields bool) (sets []deadletter.Assignment, err error) {
 	dir, err := os.MkdirTemp("", "fairbridge-")
 	if err != nil {
@@ -96,7 +96,7 @@ func (d *desk) editDraft(ctx context.Context, draft deadletter.Draft, newFields 
 	}
 }
 
-// openEditor opens a file in the person's editor, which may be a command with options.
+// openEditor opens a file in the user's editor, which may be a command with options.
 func (d *desk) openEditor(ctx context.Context, file string) error {
 	editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"), "vi")
 	cmd := exec.CommandContext(ctx, "sh", "-c", editor+` "$1"`, "sh", file)

@@ -53,8 +53,7 @@ keep that.`,
 	return cmd
 }
 
-// export writes the dead letters that a filter means, and says of what was left
-// out.
+// export writes the selected dead letters, and reports what was left out.
 func (d *desk) export(ctx context.Context, filter deadletter.Filter, ids []string, file string) (exported int, left bool, err error) {
 	in, err := d.Select(ctx, deadletter.Wish{Filter: filter, Bodies: true})
 	if err != nil {
@@ -81,7 +80,7 @@ func (d *desk) export(ctx context.Context, filter deadletter.Filter, ids []strin
 	return len(whole), left, nil
 }
 
-// exportTo writes to a file for its owner alone, or to out.
+// exportTo writes to a file that only its owner can read, or to out.
 func exportTo(file string, out io.Writer, cases []deadletter.Case) error {
 	if file == "-" {
 		return writeExport(out, cases)

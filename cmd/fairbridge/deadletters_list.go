@@ -84,7 +84,7 @@ copy, which 'dlq drop --done' removes.`,
 	return cmd
 }
 
-// pageOf is what something about a bridge is written on.
+// pageOf returns the page for a bridge's output.
 func pageOf(out io.Writer, at home.Place) report.Page {
 	return report.Page{Out: out, Screen: terminal.ScreenOf(out), Place: at, Now: time.Now()}
 }

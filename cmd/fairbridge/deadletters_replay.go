@@ -56,7 +56,7 @@ how to go on with the rest. --wait ends with a count of how they ended.`,
 	return cmd
 }
 
-// replayCall is what 'dlq replay' was asked to do.
+// replayCall is one call of 'dlq replay'.
 type replayCall struct {
 	selection
 	at                                    place
@@ -67,10 +67,10 @@ type replayCall struct {
 	timeout                               time.Duration
 	first                                 int
 
-	// edits says that the corrections come out of an editor.
+	// edits means that the corrections come from an editor.
 	edits bool
 
-	// What check reads out of them.
+	// The result of check.
 	options deadletter.ReplayOptions
 }
 
@@ -97,7 +97,7 @@ func (r *replayCall) flags(cmd *cobra.Command) {
 	}
 }
 
-// check reads the flags, so that a call that is wrong has no effect at all.
+// check parses the flags, so that an incorrect call has no effect at all.
 func (r *replayCall) check(std streams) (err error) {
 	if err := r.one("replay"); err != nil {
 		return err
@@ -135,13 +135,13 @@ func (r *replayCall) check(std streams) (err error) {
 	return nil
 }
 
-// asks says whether a person is asked first: what was named letter by letter and
-// goes as it is needs no question.
+// asks reports whether to ask for confirmation: letters that are named by id and unchanged
+// need none.
 func (r *replayCall) asks() bool {
 	return !r.yes && !r.dryRun && (len(r.IDs) == 0 || len(r.sets) > 0 || r.edits)
 }
 
-// parseRate reads 20/s, 100/m, 500/h or 20, and gives it a second. "" is 0.
+// parseRate parses 20/s, 100/m, 500/h or 20 into a number per second. "" is 0.
 func parseRate(s string) (float64, error) {
 	if s == "" {
 		return 0, nil

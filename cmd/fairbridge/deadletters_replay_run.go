@@ -14,16 +14,16 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// mostSaid bounds how often the same is said of different letters.
+// mostSaid limits how often the same message is written for different letters.
 const mostSaid = 20
 
-// replayTeller says what a replay does, and notes what it leaves.
+// replayTeller writes the progress of a replay, and records what it leaves.
 type replayTeller struct {
 	*desk
 	call *replayCall
-	// left says that something was left.
+	// left means that something was left.
 	left bool
-	// often and failed count what was told.
+	// often and failed count the messages written.
 	often, failed int
 }
 
@@ -52,7 +52,7 @@ func (r *replayCall) run(ctx context.Context, d *desk) error {
 	return err
 }
 
-// replay replays what is meant. rest is how many letters more are meant than are tried.
+// replay replays the selected letters. rest is how many more are selected than are tried.
 func (t *replayTeller) replay(ctx context.Context, o deadletter.ReplayOptions, rest int) (err error) {
 	result, err := t.Replay(ctx, o)
 	if result.NotReleased != nil {
@@ -91,11 +91,11 @@ func (t *replayTeller) replay(ctx context.Context, o deadletter.ReplayOptions, r
 	return err
 }
 
-// idle says that nobody works off what was replayed.
+// idle warns that nobody processes what was replayed.
 func (t *replayTeller) idle(ctx context.Context) {
 	why, err := t.target.Idle(ctx)
 	switch {
-	case ctx.Err() != nil: // then nothing is known
+	case ctx.Err() != nil: // the answer is unknown
 	case err != nil:
 		t.say("%v", err)
 	case why != "":
@@ -103,7 +103,7 @@ func (t *replayTeller) idle(ctx context.Context) {
 	}
 }
 
-// goOn says how to go on with the rest after a trial.
+// goOn says how to continue with the rest after a trial.
 func (t *replayTeller) goOn(rest int, ends []deadletter.End) {
 	for _, e := range ends {
 		if !e.Completed {
@@ -118,7 +118,7 @@ func (t *replayTeller) goOn(rest int, ends []deadletter.End) {
 	t.say("the other %d: %s", rest, t.at.CommandLine(append(args, "--wait")...))
 }
 
-// dryRun prints the requests that a replay would make.
+// dryRun prints the requests that a replay would send.
 func (t *replayTeller) dryRun(ctx context.Context, o deadletter.ReplayOptions) error {
 	if o.Checker == nil {
 		return fmt.Errorf("there is no %s here, which says what would be sent; name it with --config", t.call.config)
@@ -137,7 +137,7 @@ func (t *replayTeller) dryRun(ctx context.Context, o deadletter.ReplayOptions) e
 	return t.print("\n%s would be replayed, by %s\n", terminal.Count(len(requests), "dead letter"), terminal.Printable(o.Checker.By()))
 }
 
-// explainSettlement says how to go on where there is nothing to settle.
+// explainSettlement adds how to continue if there is nothing to settle.
 func explainSettlement(err error) error {
 	if e, ok := errors.AsType[*deadletter.NotInDoubtError](err); ok {
 		without := "--as-created and --create-again"
@@ -176,8 +176,8 @@ func (t *replayTeller) confirm(ctx context.Context, cases []deadletter.Case, del
 	return t.ask(ctx, fmt.Sprintf("Replay %s?", terminal.Count(len(cases), "dead letter")))
 }
 
-// stays says what became of a letter that was not replayed as it should. What was
-// interrupted is only counted.
+// stays reports a letter that was not replayed as intended. Interrupted ones are only
+// counted.
 func (t *replayTeller) stays(c deadletter.Case, err error) {
 	t.left = true
 	switch {
@@ -202,7 +202,7 @@ func (t *replayTeller) stays(c deadletter.Case, err error) {
 	t.say("%s stays: %v", shortID(c.DeliveryID), err)
 }
 
-// tell says what became of all.
+// tell writes the overall result.
 func (t *replayTeller) tell(r deadletter.Replayed) error {
 	if n := t.often - mostSaid; n > 0 {
 		t.say("%d more were skipped for the same reason", n)

@@ -13,13 +13,13 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// selection says which dead letters are meant.
+// selection is the flags that select dead letters.
 type selection struct {
 	deadletter.Words
 	all bool
 }
 
-// flags adds those that select by something else than the id.
+// flags adds the flags other than ids.
 func (s *selection) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringSliceVar(&s.Reasons, "reason", nil, "those with this reason (repeatable)")
@@ -47,7 +47,7 @@ func texts[S ~string](words []S) (all []string) {
 	return all
 }
 
-// readWords reads what flags say of which deliveries are meant.
+// readWords parses the values of the selecting flags.
 func readWords(w deadletter.Words) (deadletter.Filter, error) {
 	f, err := w.Filter(time.Now())
 	if word, ok := errors.AsType[*deadletter.WordError](err); ok && word.Word != "" {
@@ -59,7 +59,7 @@ func readWords(w deadletter.Words) (deadletter.Filter, error) {
 	return f, err
 }
 
-// one checks that a command that changes something was told on what.
+// one checks that a command that changes something has a selection.
 func (s *selection) one(verb string) error {
 	ways := 0
 	for _, used := range []bool{len(s.IDs) > 0, s.Any(), s.all} {
@@ -76,8 +76,8 @@ func (s *selection) one(verb string) error {
 	return usage("delivery ids, filters and --all exclude each other")
 }
 
-// absent tells which of the ids no letter has, and what else was not to be had.
-// It returns true if there was something of the kind, and else left.
+// absent reports ids without a letter, and other letters that could not be received. It
+// returns true if there were any, otherwise left.
 func (d *desk) absent(ctx context.Context, in *deadletter.Selection, ids []string, left bool) (bool, error) {
 	missing, err := in.Missing(ids)
 	if err != nil {
@@ -93,8 +93,7 @@ func (d *desk) absent(ctx context.Context, in *deadletter.Selection, ids []strin
 	return left, nil
 }
 
-// incomplete tells a person, who may believe to have seen everything, what is
-// not so.
+// incomplete warns a person who may believe that the output is complete.
 func (d *desk) incomplete(in *deadletter.Selection) bool {
 	switch {
 	case in.Absent > 0 && in.Hold == nil:

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// demoTimeout is long after anything in the demo should have ended.
+// demoTimeout is much longer than the demo should take.
 const demoTimeout = 2 * time.Minute
 
 func newDemo(std streams) *cobra.Command {
@@ -54,7 +54,7 @@ each. The exit code is 1 if any result is not as expected.`,
 	return cmd
 }
 
-// writeDemo is a table of what became of the payloads.
+// writeDemo writes a table of the results.
 func writeDemo(out io.Writer, results []bridge.DemoResult) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PAYLOAD\tHTTP\tOUTCOME\tTICKET\tATTACHMENTS")

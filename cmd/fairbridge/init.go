@@ -17,7 +17,7 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// schemaFile is where the first line of a mapping file sends editors.
+// schemaFile is the file that the first line of a mapping file refers editors to.
 const schemaFile = "fairbridge.schema.json"
 
 func newInit(std streams) *cobra.Command {
@@ -79,11 +79,11 @@ func checkCommand(config string) string {
 	return command + " --payload FILE, where FILE is a payload such as events/feedback.json"
 }
 
-// question is one thing that a first file needs to know.
+// question is one setting of a first file.
 type question struct {
 	flag, doc string
-	ask       string // of a person
-	without   string // the answer if there is none
+	ask       string // the question for a person
+	without   string // the default answer
 	needed    bool
 	to        func(*firstFile) *string
 }

@@ -13,10 +13,10 @@ import (
 	"fairbridge/pkg/stack"
 )
 
-// place is the bridge that a command's flags name.
+// place is the bridge that a command's flags select.
 type place struct {
 	home.Place
-	// create makes the data folder if there is none.
+	// create creates the data folder if there is none.
 	create bool
 
 	given func(flag string) bool
@@ -42,7 +42,7 @@ func (p *place) check() error {
 	return nil
 }
 
-// open opens the bridge that the flags name.
+// open opens the selected bridge.
 func (p *place) open(ctx context.Context) (*home.Home, error) {
 	if err := p.check(); err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (p *place) open(ctx context.Context) (*home.Home, error) {
 	return h, nil
 }
 
-// explain says what to do about a bridge that could not be opened.
+// explain adds what to do if a bridge could not be opened.
 func (p *place) explain(err error) error {
 	if where, ok := errors.AsType[*home.StackError](err); ok {
 		return explainStack(where)
@@ -71,7 +71,7 @@ func (p *place) explain(err error) error {
 	return err
 }
 
-// explainStack says what to do about a stack that was not found as it must be.
+// explainStack adds what to do if a stack was not found or is incomplete.
 func explainStack(where *home.StackError) error {
 	name, region := where.Stack, where.Region
 	missing, isMissing := errors.AsType[*stack.MissingOutputsError](where.Err)

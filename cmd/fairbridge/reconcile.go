@@ -17,12 +17,12 @@ import (
 	"fairbridge/pkg/testfairy/api"
 )
 
-// reconciling is a call of 'fairbridge reconcile'.
+// reconciling is one call of 'fairbridge reconcile'.
 type reconciling struct {
 	at                            place
 	who                           account
 	since                         string
-	from                          time.Time // of since
+	from                          time.Time // parsed from since
 	asJSON, dryRun, yes, backfill bool
 	std                           streams
 }
@@ -110,7 +110,7 @@ func (c *reconciling) run(ctx context.Context) error {
 	return c.act(ctx, r, report, m)
 }
 
-// act shows the report, and sends what is to be sent.
+// act shows the report, and sends what has to be sent.
 func (c *reconciling) act(ctx context.Context, r *reconcile.Reconciler, report *reconcile.Report, m *terminal.Meter) error {
 	items := report.Since(c.from)
 	if !c.asJSON {
@@ -149,7 +149,7 @@ func (c *reconciling) act(ctx context.Context, r *reconcile.Reconciler, report *
 	return nil
 }
 
-// agreed asks whether so many are to be sent.
+// agreed asks whether to send that many.
 func (c *reconciling) agreed(ctx context.Context, sendable int) (bool, error) {
 	switch {
 	case sendable == 0 || c.dryRun:
@@ -160,7 +160,7 @@ func (c *reconciling) agreed(ctx context.Context, sendable int) (bool, error) {
 	return askOn(ctx, c.std.in, c.std.err, fmt.Sprintf("Send %s to the bridge?", terminal.Count(sendable, "feedback")))
 }
 
-// tell says what came of it.
+// tell writes the result.
 func (c *reconciling) tell(items []*reconcile.Item, sendable, sent int) error {
 	if c.asJSON {
 		enc := json.NewEncoder(c.std.out)
@@ -183,8 +183,8 @@ func (c *reconciling) tell(items []*reconcile.Item, sendable, sent int) error {
 	return err
 }
 
-// writeReconciled is the report for a person: how many there are of each state, and
-// all that is not simply there.
+// writeReconciled writes the report: the number in each state, and every feedback that is
+// not simply present.
 func writeReconciled(out io.Writer, report *reconcile.Report, items []*reconcile.Item) error {
 	if len(report.Items) == 0 {
 		_, err := fmt.Fprintln(out, "TestFairy lists no feedback.")

@@ -48,7 +48,7 @@ never run two bridges from copies of one.`,
 	return cmd
 }
 
-// tellCopy says what the restored copy will do again.
+// tellCopy says what the restored copy will process again.
 func tellCopy(ctx context.Context, std streams, folder string) (err error) {
 	p := place{Place: home.Place{Folder: folder}}
 	h, err := home.Open(ctx, home.Config{Place: p.Place})

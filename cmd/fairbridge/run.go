@@ -83,7 +83,7 @@ the output and 'fairbridge status' say why.`,
 	return cmd
 }
 
-// newLog logs what goes wrong around the deliveries.
+// newLog returns a logger for problems other than those of deliveries.
 func newLog(out io.Writer, asJSON bool) *slog.Logger {
 	options := &slog.HandlerOptions{Level: slog.LevelWarn}
 	if asJSON {
@@ -92,7 +92,7 @@ func newLog(out io.Writer, asJSON bool) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, options))
 }
 
-// checkLimits says which of the limits is beyond what makes sense.
+// checkLimits refuses limits that make no sense.
 func checkLimits(c bridge.Config) error {
 	for _, limit := range []struct {
 		flag               string
@@ -111,8 +111,8 @@ func checkLimits(c bridge.Config) error {
 	return nil
 }
 
-// runBridge shows the webhook's token only if it may: what is no terminal may be a
-// journal that others read.
+// runBridge shows the webhook's token only if allowed: output that is not a terminal may be
+// a journal that others read.
 func runBridge(ctx context.Context, c bridge.Config, page besideBridge, showToken bool, out *lines) (err error) {
 	c.Ingested, c.Worked, c.Reread = ingested{out}, worked{out}, out.reread
 	if c.Listener, err = socketOfSystemd(); err != nil {
@@ -121,7 +121,7 @@ func runBridge(ctx context.Context, c bridge.Config, page besideBridge, showToke
 	b, err := bridge.Open(ctx, c)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil // stopped while it started, with nothing in hand
+			return nil // stopped while starting, with no work in progress
 		}
 		return explainStart(err, c.Folder)
 	}
@@ -134,7 +134,7 @@ func runBridge(ctx context.Context, c bridge.Config, page besideBridge, showToke
 	return page.serve(ctx, pages, c.Folder, func(ctx context.Context, served *console.Console) error {
 		address := ""
 		if served != nil {
-			// The link is for a terminal, as the token is.
+			// The link is for terminals only, like the token.
 			if address = served.URL(); terminal.Is(out.out) {
 				address = served.Link()
 			}
@@ -162,7 +162,7 @@ func runBridge(ctx context.Context, c bridge.Config, page besideBridge, showToke
 	})
 }
 
-// explainStart says what to do about a bridge that does not start.
+// explainStart adds what to do if a bridge does not start.
 func explainStart(err error, folder string) error {
 	if errors.Is(err, embedded.ErrLocked) {
 		return fmt.Errorf("another bridge runs in %s; stop it, or name another folder with --data", folder)

@@ -19,11 +19,11 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// maxSecret is what an SSM parameter of the standard tier holds, in bytes.
+// maxSecret is the maximum size in bytes of an SSM parameter of the standard tier. See
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
 const maxSecret = 4096
 
-// tokenChange is a way to a new webhook token that nobody types.
+// tokenChange is a change of the webhook token that nobody types.
 type tokenChange struct{ generate, rotate, dropPrevious bool }
 
 func newSecretsPut(std streams) *cobra.Command {
@@ -92,10 +92,10 @@ feedback: --rotate makes a new one and lets the previous one in as well; then
 	return cmd
 }
 
-// secretNames are those that can be stored.
+// secretNames returns the names that can be stored.
 func secretNames() []string { return append(secrets.Names(), secrets.ConsolePassword) }
 
-// putPassword keeps what a password is checked with, and not the password.
+// putPassword stores the hash of a password.
 func putPassword(ctx context.Context, out io.Writer, t *home.Home, password string) error {
 	hash, err := console.HashPassword(password)
 	if err != nil {
@@ -124,7 +124,7 @@ func (c tokenChange) check(name string) error {
 	return nil
 }
 
-// changeToken makes a new token, or ends the change from one to the next.
+// changeToken generates a new token, or ends a rotation.
 func changeToken(ctx context.Context, out io.Writer, t *home.Home, at *place, change tokenChange) (err error) {
 	const name = secrets.WebhookToken
 	var said string
@@ -160,8 +160,8 @@ func changeToken(ctx context.Context, out io.Writer, t *home.Home, at *place, ch
 	return nil
 }
 
-// warnOdd names what keys and tokens do not have, and a slip of the hand does. The
-// value is stored all the same: who makes it may make it so. It is not shown.
+// warnOdd warns of characters that keys and tokens do not have, but typing mistakes do. The
+// value is stored nevertheless, since its issuer may allow them. It is not shown.
 func warnOdd(out io.Writer, name, value string) {
 	var odd []string
 	if strings.ContainsFunc(value, func(r rune) bool { return unicode.IsSpace(r) && r != '\n' }) {
@@ -181,7 +181,7 @@ func warnOverridden(out io.Writer, t *home.Home, name string) {
 	}
 }
 
-// readSecret asks on a terminal, and else takes standard input to its end.
+// readSecret asks on a terminal, otherwise it reads standard input to its end.
 func readSecret(ctx context.Context, std streams, name string) (string, error) {
 	var value []byte
 	var err error
@@ -198,8 +198,8 @@ func readSecret(ctx context.Context, std streams, name string) (string, error) {
 	return checkSecret(name, string(value))
 }
 
-// readHidden reads a line from a terminal. When ctx ends, by Ctrl-C, it leaves
-// the terminal as it was: else a shell would go on without echo.
+// readHidden reads a line from a terminal without echo. If ctx ends, by Ctrl-C, it restores
+// the terminal: otherwise the shell would continue without echo.
 func readHidden(ctx context.Context, terminal int) ([]byte, error) {
 	before, err := term.GetState(terminal)
 	if err != nil {
@@ -222,7 +222,7 @@ func readHidden(ctx context.Context, terminal int) ([]byte, error) {
 	}
 }
 
-// checkSecret returns the value without the space around it. No error shows it.
+// checkSecret returns the value without surrounding white space. No error contains it.
 func checkSecret(name, value string) (string, error) {
 	value = strings.TrimSpace(value)
 	lines := strings.Split(value, "\n")

@@ -14,7 +14,7 @@ import (
 	"fairbridge/pkg/home"
 )
 
-// webhookVariable names the environment variable with the webhook's URL.
+// webhookVariable is the environment variable with the webhook's URL.
 const webhookVariable = "FAIRBRIDGE_WEBHOOK_URL"
 
 func newSend(std streams) *cobra.Command {
@@ -51,7 +51,7 @@ URL with its token; --url, --stack and --data go before it.`,
 			return sendFiles(cmd.Context(), std, where, files)
 		},
 	}
-	// A URL on the command line is in the shell's history, its token too.
+	// A URL on the command line ends up in the shell's history, including its token.
 	cmd.Flags().StringVar(&webhook, "url", "", "address of the webhook; the token is better left out (default: the bridge's own)")
 	at.flags(cmd)
 	return cmd
@@ -73,8 +73,8 @@ func sendFiles(ctx context.Context, std streams, webhook string, files []string)
 	return nil
 }
 
-// findWebhook returns the URL to send to, with the token. address is the user's
-// own idea of it, "" if there is none.
+// findWebhook returns the URL to send to, including the token. address is the user's, "" if
+// not given.
 func findWebhook(ctx context.Context, at *place, address string) (string, error) {
 	if address != "" {
 		u, err := home.ParseWebhook(address)
@@ -93,7 +93,7 @@ func findWebhook(ctx context.Context, at *place, address string) (string, error)
 	return webhookOf(ctx, t, at, address)
 }
 
-// webhookOf returns the URL of an open bridge's webhook, with the token.
+// webhookOf returns the URL of an open bridge's webhook, including the token.
 func webhookOf(ctx context.Context, t *home.Home, at *place, address string) (string, error) {
 	if address == "" {
 		address = t.Webhook
@@ -111,7 +111,7 @@ func webhookOf(ctx context.Context, t *home.Home, at *place, address string) (st
 	return withToken(address, tokens[0])
 }
 
-// noneRuns says why there is no webhook to send to.
+// noneRuns returns why there is no webhook to send to.
 func noneRuns(at *place) error {
 	_, err := home.ListenAddress(at.Folder)
 	if errors.Is(err, fs.ErrNotExist) {

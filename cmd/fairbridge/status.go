@@ -108,7 +108,7 @@ func askReady(ctx context.Context, out io.Writer, at *place) error {
 	return err
 }
 
-// writeStatus is the status for a person.
+// writeStatus writes the status as text.
 func writeStatus(out io.Writer, s *home.Status, now time.Time) error {
 	var b bytes.Buffer
 	screen := terminal.ScreenOf(out)

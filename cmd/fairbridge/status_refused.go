@@ -27,7 +27,7 @@ func showRefused(ctx context.Context, out io.Writer, h *home.Home, asJSON bool) 
 	return writeRefused(out, refused)
 }
 
-// writeRefused is what was refused, for a person.
+// writeRefused writes the refused webhooks as text.
 func writeRefused(out io.Writer, r ingest.Refused) error {
 	if len(r.Counts) == 0 {
 		_, err := fmt.Fprintln(out, "No webhook was refused.")

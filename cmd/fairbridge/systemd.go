@@ -10,8 +10,8 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// socketOfSystemd returns the socket that systemd listens on for this process, nil
-// if it does not. What comes while the process is restarted waits in it.
+// socketOfSystemd returns the socket that systemd has opened for this process, nil if there
+// is none. Connections during a restart wait in it. See
 // https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
 func socketOfSystemd() (net.Listener, error) {
 	listeners, err := activation.Listeners()
@@ -27,8 +27,8 @@ func socketOfSystemd() (net.Listener, error) {
 	return listeners[0], nil
 }
 
-// tellSystemd says that the bridge is ready, and once ctx ends that it stops, to a
-// systemd that waits for it (Type=notify).
+// tellSystemd notifies systemd (Type=notify) that the bridge is ready, and that it is
+// stopping once ctx ends.
 func tellSystemd(ctx context.Context, log *slog.Logger) (stop func() bool) {
 	tell := func(state string) {
 		if _, err := daemon.SdNotify(false, state); err != nil {

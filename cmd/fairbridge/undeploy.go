@@ -13,11 +13,11 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// settling is how long SQS may need until it obeys a changed attribute everywhere.
+// settling is how long SQS may take to apply a changed attribute everywhere. See
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 const settling = time.Minute
 
-// undeployCall is what 'undeploy' was asked to do.
+// undeployCall is one call of 'undeploy'.
 type undeployCall struct {
 	at     place
 	who    account
@@ -108,8 +108,7 @@ For good: aws dynamodb delete-table --table-name %s
 `, c.at.Stack, d.target.LedgerTable, d.target.SecretsPrefix, d.target.LedgerTable, d.target.LedgerTable)
 }
 
-// rescue exports the dead letters if that is wanted, and refuses if anything else
-// would be lost.
+// rescue exports the dead letters if requested, and refuses if anything else would be lost.
 func (c *undeployCall) rescue(ctx context.Context, d *desk) (exported int, err error) {
 	left, err := d.target.Left(ctx)
 	if err != nil {
@@ -141,8 +140,7 @@ func (c *undeployCall) refuse(d *desk, left home.Left) error {
 	return errSaid
 }
 
-// removeWebhook removes the stack's webhook from TestFairy, or says what a person
-// has to do there.
+// removeWebhook removes the stack's webhook from TestFairy, or says how a person can.
 func (c *undeployCall) removeWebhook(ctx context.Context, d *desk) error {
 	if c.keep {
 		return nil

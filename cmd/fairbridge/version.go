@@ -23,7 +23,7 @@ func newVersion(std streams) *cobra.Command {
 	}
 }
 
-// versionText is a line that says which version this is.
+// versionText returns the version as one line.
 func versionText() string {
 	return fmt.Sprintf("fairbridge %s, commit %s, %s %s/%s\n",
 		version.Number, cmp.Or(version.Commit(), "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
