@@ -79,15 +79,21 @@ ALTER TABLE ledger ADD COLUMN reason TEXT;
 ALTER TABLE ledger ADD COLUMN took INTEGER;
 ALTER TABLE ledger ADD COLUMN words TEXT;
 UPDATE ledger SET
-	received = CAST(1000 * unixepoch(coalesce(json_extract(doc, '$.about.receivedAt'), json_extract(doc, '$.firstSeen')), 'subsec') AS INTEGER),
+	received = round(1000 * unixepoch(coalesce(json_extract(doc, '$.about.receivedAt'), json_extract(doc, '$.firstSeen')), 'subsec')),
 	kind = json_extract(doc, '$.about.kind'), app = json_extract(doc, '$.about.app'),
 	ticket = json_extract(doc, '$.ticketId'), reason = json_extract(doc, '$.last.reason')
 	WHERE id NOT LIKE '#%';
-UPDATE ledger SET
-	words = concat_ws(char(10), app, json_extract(doc, '$.about.session'), json_extract(doc, '$.about.email'), json_extract(doc, '$.about.text'), ticket),
-	took = CASE WHEN state = 'completed' AND (ticket IS NOT NULL OR json_type(doc, '$.where') = 'object')
-		THEN max(0, CAST(1000 * unixepoch(json_extract(doc, '$.updatedAt'), 'subsec') AS INTEGER) - received) END
+UPDATE ledger SET words = coalesce(app, '') || char(10) || coalesce(json_extract(doc, '$.about.session'), '')
+		|| char(10) || coalesce(json_extract(doc, '$.about.email'), '') || char(10) || coalesce(json_extract(doc, '$.about.text'), '')
+		|| char(10) || coalesce(ticket, '')
 	WHERE received IS NOT NULL;
+-- To the end of the attempt that completed it or, where that is not remembered, to its last
+-- change. A time here is exact to a millisecond, as are those of later entries.
+UPDATE ledger SET took = max(0, coalesce(
+		(SELECT round(1000 * unixepoch(json_extract(value, '$.at'), 'subsec')) + coalesce(json_extract(value, '$.ms'), 0)
+			FROM json_each(doc, '$.tried') WHERE json_extract(value, '$.decision') = 'completed' ORDER BY key DESC LIMIT 1),
+		round(1000 * unixepoch(json_extract(doc, '$.updatedAt'), 'subsec'))) - received)
+	WHERE received IS NOT NULL AND state = 'completed' AND (ticket IS NOT NULL OR json_type(doc, '$.where') = 'object');
 CREATE INDEX ledger_received ON ledger (received DESC, id, state, kind, app, reason, took) WHERE received IS NOT NULL;
 CREATE INDEX ledger_words ON ledger (received DESC, words) WHERE received IS NOT NULL;
 CREATE INDEX ledger_ticket ON ledger (ticket COLLATE NOCASE) WHERE ticket IS NOT NULL;
