@@ -3,6 +3,7 @@ package mapping
 import (
 	"errors"
 	"fairbridge/pkg/testfairy"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -147,6 +148,19 @@ func TestTicketURL(t *testing.T) {
 	}
 	if got := (Centercode{}).TicketURL("DEMO", "17"); got != "" {
 		t.Errorf("%s, but there is no template", got)
+	}
+	const file = "centercode: {ticketUrl: '%s'}\nroutes: [{match: {}, ignore: true}]"
+	for text, valid := range map[string]bool{
+		`{{ if eq .project "A" }}https://a.example.com{{ else }}https://b.example.com{{ end }}/{{ .ticketId }}`: true,
+		`{{ $id := .ticketId }}https://{{ .project }}.example.com/{{ $id }}`:                                    true,
+		` http://localhost:8080/{{ .ticketId -}} `:                                                              true,
+		`http://beta.example.com/{{ .ticketId }}`:                                                               false,
+		`//beta.example.com/{{ .ticketId }}`:                                                                    false,
+		`{{ .ticketId }}`:                                                                                       false,
+	} {
+		if _, err := Parse("", fmt.Appendf(nil, file, text)); (err == nil) != valid {
+			t.Errorf("%s: %v, want it valid: %t", text, err, valid)
+		}
 	}
 }
 

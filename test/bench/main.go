@@ -101,6 +101,10 @@ func newLab(ctx context.Context, short bool, rounds int) (*lab, error) {
 	if err := os.MkdirAll(l.folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make a folder to work in: %w", err)
 	}
+	// Processes are found by their binaries' real paths.
+	if l.folder, err = filepath.EvalSymlinks(l.folder); err != nil {
+		return nil, err
+	}
 	if short {
 		l.scale = shortScale
 	}

@@ -91,6 +91,38 @@ func Compile(source string) (*Template, []Fault) {
 	return t, nil
 }
 
+// Outline returns what the template produces if every condition holds, with "1" in place of
+// each value. It does not run the template: a program that only parses mapping files then
+// does not link text/template's reflection, with which the linker keeps every exported
+// method. That is a fifth of ingest's package.
+func (t *Template) Outline() string {
+	if t.tree == nil {
+		return t.source
+	}
+	var b strings.Builder
+	var write func(*parse.ListNode)
+	write = func(list *parse.ListNode) {
+		for _, n := range list.Nodes {
+			switch n := n.(type) {
+			case *parse.TextNode:
+				b.Write(n.Text)
+			case *parse.ActionNode:
+				if len(n.Pipe.Decl) == 0 {
+					b.WriteByte('1')
+				}
+			case *parse.IfNode:
+				write(n.List)
+			case *parse.WithNode:
+				write(n.List)
+			case *parse.RangeNode:
+				write(n.List)
+			}
+		}
+	}
+	write(t.tree.Root)
+	return b.String()
+}
+
 // Run executes the template for e's event. Its error contains nothing of the event.
 func (t *Template) Run(e *Execution) (string, error) {
 	switch {
