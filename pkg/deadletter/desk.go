@@ -56,6 +56,7 @@ func New(c Config) (*Desk, error) {
 	}
 	d.queue = &Queue{
 		API: c.Home.SQS, URL: c.Home.DeadLetterQueueURL, WorkURL: c.Home.WorkQueueURL,
+		Exact:    !c.Home.OnAWS(),
 		Progress: func(taken, of int) { d.progress("reading dead letters", taken, of) },
 		Sends:    d.writeDown,
 	}

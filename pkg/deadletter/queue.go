@@ -38,6 +38,8 @@ type Queue struct {
 	API     home.Queues
 	URL     string
 	WorkURL string
+	// Exact says that the queue's count is not an estimate, as in a folder.
+	Exact bool
 	// Progress, if set, is called with the number of letters received, and the approximate
 	// total, from several goroutines.
 	Progress func(taken, of int)
@@ -82,6 +84,9 @@ func (h *Hold) Take(ctx context.Context, most int, visit func(Letter)) (more boo
 		return total
 	}
 	switch {
+	case total == 0 && h.q.Exact:
+		h.Missing = 0
+		return false, nil
 	case total == 0:
 		wait = longPoll
 	case total <= start:

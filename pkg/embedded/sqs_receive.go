@@ -167,7 +167,9 @@ func scanRow(rows *sql.Rows) (m row, err error) {
 
 // candidates reads the messages that are due next.
 func candidates(tx *sqlitedb.Tx, r receive, now time.Time, limit int) ([]row, error) {
-	rows, err := tx.Query(selectRows+"WHERE m.queue = ? AND m.visible_at <= ? ORDER BY m.visible_at, m.receives, m.seq LIMIT ?",
+	// A bare LIMIT ? would have SQLite plan by the parameter's value, and so compile the
+	// statement again each time that it is bound.
+	rows, err := tx.Query(selectRows+"WHERE m.queue = ? AND m.visible_at <= ? ORDER BY m.visible_at, m.receives, m.seq LIMIT ? + 0",
 		r.queue.id, now.UnixMilli(), limit)
 	if err != nil {
 		return nil, err
