@@ -100,7 +100,10 @@ func (m *mending) start() {
 func (m *mending) again(promise func()) {
 	m.t.Helper()
 	kills := 0
-	for at := 1; m.killedAt(at); {
+	killed := func(at string) bool {
+		if !m.killedAt(at) {
+			return false
+		}
 		kills++
 		promise()
 		// In place of the time after which SQS shows a dead command's letters
@@ -108,10 +111,12 @@ func (m *mending) again(promise func()) {
 		if _, err := m.home.SQS.ReleaseInFlight(m.t.Context(), m.home.DeadLetterQueueURL); err != nil {
 			m.t.Fatal(err)
 		}
-		// No commit is left out before one between sending and deleting was hit.
-		if at++; !m.moves || m.twice > 0 {
-			at += at / 5
-		}
+		return true
+	}
+	if m.moves {
+		killed(firstDelete)
+	}
+	for at := 1; killed(strconv.Itoa(at)); at += 1 + (at+1)/5 {
 	}
 	promise()
 	if kills == 0 {
@@ -122,12 +127,12 @@ func (m *mending) again(promise func()) {
 
 // killedAt runs the command, which kills itself at that commit if it gets there,
 // and says whether it did.
-func (m *mending) killedAt(at int) bool {
+func (m *mending) killedAt(at string) bool {
 	m.t.Helper()
 	self, err := os.Executable()
 	m.must(err)
 	cmd := exec.CommandContext(m.t.Context(), self, append(m.args, "--data", m.data)...)
-	cmd.Env = append(os.Environ(), asCommand+"=1", killAtCommit+"="+strconv.Itoa(at))
+	cmd.Env = append(os.Environ(), asCommand+"=1", killAtCommit+"="+at)
 	out, err := cmd.CombinedOutput()
 	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signal() == syscall.SIGKILL {
 		return true

@@ -44,7 +44,7 @@ func TestKilledWithFortyInFlight(t *testing.T) {
 		name, extra string
 		letters     func(stage int) bool
 	}{
-		{"looked up", strings.Replace(lookUp, "settle: 0s", "settle: 1s", 1), func(int) bool { return false }},
+		{"looked up", strings.Replace(lookUp, "settle: 0s", "settle: 100ms", 1), func(int) bool { return false }},
 		{"parked", "", func(stage int) bool { return stage == createAnnounced || stage == createDone }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -13,28 +13,37 @@ import (
 	"testing"
 
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"fairbridge/pkg/ledger"
 )
 
-// killAtCommit in the environment is the number of the commit at which the
-// command kills itself, -9, just before it.
-const killAtCommit = "FAIRBRIDGE_TEST_KILL_AT_COMMIT"
+const (
+	// killAtCommit in the environment is the number of the commit just before which
+	// the command kills itself, -9, or firstDelete.
+	killAtCommit = "FAIRBRIDGE_TEST_KILL_AT_COMMIT"
+	// firstDelete is the first commit that deletes a message.
+	firstDelete = "delete"
+)
 
 // armKill counts the commits of the SQLite file: every change to the queue and
 // the ledger is one, so that there is none at which the process does not die.
 func armKill() {
-	at, err := strconv.Atoi(os.Getenv(killAtCommit))
-	if err != nil {
+	at := os.Getenv(killAtCommit)
+	if at == "" {
 		return
 	}
 	var mu sync.Mutex
 	commits := 0
 	sqlite.RegisterConnectionHook(func(conn sqlite.ExecQuerierContext, _ string) error {
-		conn.(sqlite.HookRegisterer).RegisterCommitHook(func() int32 {
+		hooks, deletes := conn.(sqlite.HookRegisterer), false
+		hooks.RegisterPreUpdateHook(func(d sqlite.SQLitePreUpdateData) {
+			deletes = deletes || d.Op == sqlite3.SQLITE_DELETE && d.TableName == "messages"
+		})
+		hooks.RegisterCommitHook(func() int32 {
 			mu.Lock()
 			defer mu.Unlock()
-			if commits++; commits == at {
+			if commits++; at == strconv.Itoa(commits) || at == firstDelete && deletes {
 				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 				select {} // nothing after this line is carried out
 			}

@@ -93,8 +93,10 @@ func TestFileIsLostWhileItRuns(t *testing.T) {
 			succeed(t, "restore", copied, "--data", data)
 
 			f.center.Heal()
+			s := openState(t, data)
+			s.forgetFailures()
 			p = startBridge(t, f, data)
-			openState(t, data).settled()
+			s.settled()
 			if code := p.interrupt(); code != 0 {
 				t.Errorf("exit code %d:\n%s", code, p.out)
 			}

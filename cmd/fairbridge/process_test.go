@@ -292,6 +292,19 @@ func (s *state) settled() {
 	}
 }
 
+// forgetFailures ends every wait that Centercode's failures are the reason for, as if
+// it had been well all the time. The bridge must not run.
+func (s *state) forgetFailures() {
+	s.t.Helper()
+	ctx := s.t.Context()
+	err := errors.Join(
+		s.home.Ledger.Delete(ctx, "#breaker/DEMO"),
+		s.home.SQS.WakeAll(ctx, s.home.WorkQueueURL, 0))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // letters returns the dead letters, and leaves them hidden for a while.
 func (s *state) letters() []queue.DeadLetter {
 	s.t.Helper()
