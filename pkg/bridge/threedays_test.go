@@ -152,3 +152,19 @@ func TestKeyIsPutRight(t *testing.T) {
 		})
 	}
 }
+
+// TestFailedAreWoken has deliveries that went first so often that each waits many minutes:
+// they are woken together with those that were held.
+func TestFailedAreWoken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStation(t, site{})
+		defer s.stop()
+		s.center.SetAPIKeys("another")
+		s.send(3)
+		time.Sleep(2 * time.Hour)
+		s.send(1)
+		time.Sleep(time.Second)
+		s.clears(func() { s.putKey("another") })
+		s.check(0)
+	})
+}

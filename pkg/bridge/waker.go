@@ -20,8 +20,9 @@ const (
 )
 
 // waker wakes messages that the worker holds: all of a project's deliveries when it has
-// recovered, or is no longer paused, and one of them when the project may be tried. On AWS
-// they return on their own.
+// recovered, or is no longer paused, and one of them when the project may be tried. Those
+// whose attempt failed during the outage are woken with the others, but not to try the
+// project: each attempt costs patience. On AWS they return on their own.
 type waker struct {
 	next     worker.Reporter
 	health   *breaker.Breaker
@@ -36,8 +37,12 @@ type waker struct {
 	since map[string]time.Time          // when holding began, by project
 }
 
-// receipt is a receipt handle and its queue.
-type receipt struct{ queueURL, handle string }
+// receipt is a receipt handle and its queue. failed means that the message waits after an
+// attempt of its own.
+type receipt struct {
+	queueURL, handle string
+	failed           bool
+}
 
 // Report implements [worker.Reporter]: it learns what is held.
 func (w *waker) Report(ctx context.Context, o worker.Outcome) {
@@ -47,7 +52,7 @@ func (w *waker) Report(ctx context.Context, o worker.Outcome) {
 	for _, of := range w.held {
 		delete(of, o.MessageID)
 	}
-	if o.Result != worker.Held {
+	if len(o.Receipts) == 0 {
 		return
 	}
 	if w.held[o.Hold.Project] == nil {
@@ -58,7 +63,7 @@ func (w *waker) Report(ctx context.Context, o worker.Outcome) {
 		queueURL = w.home.FilesQueueURL
 	}
 	for message, handle := range o.Receipts {
-		w.held[o.Hold.Project][message] = receipt{queueURL, handle}
+		w.held[o.Hold.Project][message] = receipt{queueURL, handle, o.Result != worker.Held}
 	}
 	w.since[o.Hold.Project] = o.Hold.Since
 }
@@ -132,13 +137,17 @@ func (w *waker) spread(project string) time.Duration {
 	return min(max(time.Since(w.since[project]), 0), wakeSpread)
 }
 
-// take removes and returns up to n receipt handles of a project, all if n is negative.
+// take removes and returns up to n receipt handles of a project that may try it, or all of
+// its receipt handles if n is negative.
 func (w *waker) take(project string, n int) (receipts []receipt) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for message, r := range w.held[project] {
 		if len(receipts) == n {
 			break
+		}
+		if r.failed && n >= 0 {
+			continue
 		}
 		receipts = append(receipts, r)
 		delete(w.held[project], message)

@@ -104,11 +104,16 @@ func (d *delivery) hold(ctx context.Context, held *holdError) {
 	case d.known != nil:
 		err = d.known.Keep(ctx, d.about)
 	}
-	d.out.Hold, d.out.Receipts = held.Hold, map[string]string{d.message.MessageId: d.message.ReceiptHandle}
+	d.waitsFor(held.Hold)
 	d.putBack(ctx, Held, held.Wait(d.Now(), d.receives), held)
 	if err != nil {
 		d.out.Warning = errors.Join(d.out.Warning, err)
 	}
+}
+
+// waitsFor reports what ends the message's wait, whatever its delay.
+func (d *delivery) waitsFor(h breaker.Hold) {
+	d.out.Hold, d.out.Receipts = h, map[string]string{d.message.MessageId: d.message.ReceiptHandle}
 }
 
 // gather combines the held deliveries of a batch into one outcome for each project.

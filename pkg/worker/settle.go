@@ -75,6 +75,9 @@ func (d *delivery) settle(ctx context.Context, err error) {
 	if verdict.costs {
 		wait = retryWait(d.waited(), d.receives)
 		costs = max(verdict.after, wait)
+		if hold, held := d.pass.Still(ctx); held && hold.Open {
+			d.waitsFor(hold)
+		}
 	}
 	result := HandedBack
 	if verdict.action == retry && !d.cutOff {
