@@ -22,20 +22,21 @@ import (
 )
 
 const (
-	// linkLives is how long a link is good for, sessionLives how long somebody who
-	// does nothing stays in.
+	// linkLives is how long a link is valid, sessionLives how long an idle browser stays
+	// signed in.
 	linkLives    = 10 * time.Minute
 	sessionLives = 12 * time.Hour
-	// wrongs is how many wrong passwords are heard within wrongsIn.
+	// wrongs is how many wrong passwords are checked within wrongsIn.
 	wrongs   = 10
 	wrongsIn = 10 * time.Minute
-	// shortestPassword is for what the network can try.
+	// shortestPassword is the minimum length of a password that can be tried over the
+	// network.
 	shortestPassword = 12
 	keyBytes         = 32
 )
 
-// HashPassword returns what is kept of a password. Its error says what a password
-// has to be.
+// HashPassword returns the stored form of a password. An error says what a password has to
+// be.
 func HashPassword(password string) (string, error) {
 	if len(password) < shortestPassword {
 		return "", fmt.Errorf("the console's password needs %d characters or more", shortestPassword)
@@ -47,7 +48,7 @@ func HashPassword(password string) (string, error) {
 	return string(hash), err
 }
 
-// access says who may come in.
+// access decides who may use the console.
 type access struct {
 	key      []byte // signs links
 	cookie   string // its name
@@ -57,7 +58,7 @@ type access struct {
 	checking sync.Mutex // one password at a time
 
 	mu sync.Mutex
-	// used are the links that somebody has come in by, until they expire.
+	// used are the links that have been used, until they expire.
 	used     map[[16]byte]time.Time
 	sessions map[[sha256.Size]byte]time.Time
 	wrong    []time.Time
@@ -70,20 +71,20 @@ func newAccess(ctx context.Context, h *home.Home, address net.Addr, now func() t
 	if err != nil {
 		return nil, fmt.Errorf("the console's address: %w", err)
 	}
-	// Browsers keep cookies by host alone: another console of this machine has
-	// another name.
+	// Browsers keep cookies by host only, so each console of this machine uses another
+	// name.
 	a.cookie = "fairbridge_" + port
 	kept, err := h.Secret(ctx, secrets.ConsolePassword)
 	refused, isRefused := errors.AsType[smithy.APIError](err)
 	switch {
 	case isRefused && refused.ErrorCode() == "AccessDeniedException":
-		return a, nil // a link does without
+		return a, nil // links still work
 	case errors.Is(err, secrets.ErrNotFound) || errors.Is(err, secrets.ErrEmpty):
 		return a, nil
 	case err != nil:
 		return nil, fmt.Errorf("read the console's password: %w", err)
 	}
-	if _, err := bcrypt.Cost([]byte(kept)); err != nil { // an environment variable has it as it is
+	if _, err := bcrypt.Cost([]byte(kept)); err != nil { // an environment variable contains the password itself
 		if kept, err = HashPassword(kept); err != nil {
 			return nil, err
 		}
@@ -96,8 +97,8 @@ func (a *access) exportKey() string { return base64.RawURLEncoding.EncodeToStrin
 
 func (a *access) link() string { return linkPath(a.key, a.now()) }
 
-// LinkTo is a [Console.Link] of the console that runs in a folder, in whatever
-// process of this user. The error wraps [fs.ErrNotExist] if none does.
+// LinkTo returns a [Console.Link] of the console that runs in a folder, in any process of
+// this user. The error wraps [fs.ErrNotExist] if there is none.
 func LinkTo(folder string, now time.Time) (string, error) {
 	note, err := home.ReadConsole(folder)
 	if err != nil {
@@ -110,7 +111,7 @@ func LinkTo(folder string, now time.Time) (string, error) {
 	return "http://" + reachable(note.Address) + linkPath(key, now), nil
 }
 
-// linkPath has in its query when it expires, a number of its own, and the key's
+// linkPath returns a path whose query contains its expiry, a random number, and the key's
 // signature of both.
 func linkPath(key []byte, now time.Time) string {
 	said := binary.BigEndian.AppendUint64(nil, uint64(now.Add(linkLives).Unix()))
@@ -125,7 +126,7 @@ func sign(key, said []byte) []byte {
 	return h.Sum(nil)
 }
 
-// takeLink says whether a link lets somebody in, which it does once.
+// takeLink reports whether a link is valid, and uses it up.
 func (a *access) takeLink(once string) bool {
 	raw, err := base64.RawURLEncoding.DecodeString(once)
 	if err != nil || len(raw) != 24+sha256.Size || !hmac.Equal(raw[24:], sign(a.key, raw[:24])) {
@@ -156,7 +157,7 @@ var (
 	errTooMany       = errors.New("too many wrong passwords; wait ten minutes, or come in by a link: fairbridge console --open")
 )
 
-// checkPassword is slow by design, and does one at a time.
+// checkPassword is slow by design, and checks one password at a time.
 func (a *access) checkPassword(password string) error {
 	a.checking.Lock()
 	defer a.checking.Unlock()
@@ -179,7 +180,7 @@ func (a *access) checkPassword(password string) error {
 	return errWrongPassword
 }
 
-// begin lets a browser in.
+// begin signs a browser in.
 func (a *access) begin(w http.ResponseWriter, r *http.Request) {
 	token := rand.Text() + rand.Text()
 	a.mu.Lock()
@@ -192,12 +193,12 @@ func (a *access) begin(w http.ResponseWriter, r *http.Request) {
 func (a *access) setCookie(w http.ResponseWriter, r *http.Request, value string, age int) {
 	http.SetCookie(w, &http.Cookie{
 		Name: a.cookie, Value: value, Path: "/", MaxAge: age, HttpOnly: true, SameSite: http.SameSiteStrictMode,
-		// A proxy that is lied about here makes the cookie stricter, and no more.
+		// A forged header only makes the cookie stricter.
 		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
 	})
 }
 
-// knows says whether the browser was let in.
+// knows reports whether the browser is signed in.
 func (a *access) knows(r *http.Request) bool {
 	cookie, err := r.Cookie(a.cookie)
 	if err != nil {

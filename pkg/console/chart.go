@@ -8,7 +8,7 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// A chart's size, which is stretched to its place on the page.
+// A chart's size, which is scaled to its place on the page.
 const (
 	chartWidth, chartHeight = 240.0, 72.0
 	chartTop                = 4.0
@@ -17,20 +17,20 @@ const (
 // chart is a small picture of numbers over time.
 type chart struct {
 	Title, Sum string
-	// Label says for who does not see it what there is to see.
+	// Label describes the chart for people who cannot see it.
 	Label string
 	Bars  []bar
 	Lines []curve
 }
 
-// bar is a rectangle, with what it says when it is pointed at.
+// bar is a rectangle with a tooltip.
 type bar struct {
 	Class      string
 	X, Y, W, H string
 	Says       string
 }
 
-// curve is a line through what is known.
+// curve is a line through the known values.
 type curve struct{ Class, Path string }
 
 // bars draws counts.
@@ -55,7 +55,7 @@ func bars(title, class string, keys []string, values []int) chart {
 	return c
 }
 
-// series is a line of durations; 0 is one that is not known.
+// series is a line of durations; 0 means unknown.
 type series struct {
 	Class  string
 	Values []time.Duration

@@ -1,11 +1,11 @@
-// Package console is the operator's console in a browser: how the bridge is, what
-// became of each feedback, and the work on dead letters. It calls what the command
-// calls (pkg/home, pkg/deadletter, pkg/deliveries, pkg/preview), so that one does
-// what the other does.
+// Package console is the operator's console in a browser: the state of the bridge, what
+// became of each feedback, and the work on dead letters. It calls the same packages as the
+// command (pkg/home, pkg/deadletter, pkg/deliveries, pkg/preview), so that both do the
+// same.
 //
-// Its pages are rendered here and work without JavaScript; one script refreshes
-// them while nobody is typing. Nothing comes from elsewhere, and nothing of what a
-// tester wrote can act in them.
+// Its pages are rendered on the server and work without JavaScript; one script refreshes
+// them while nobody is typing. Nothing is loaded from elsewhere, and nothing that a tester
+// wrote can run in them.
 package console
 
 import (
@@ -23,33 +23,32 @@ import (
 	"fairbridge/pkg/home"
 )
 
-// ErrNoPassword says that others could reach the console, and there is no password
-// that keeps them out.
+// ErrNoPassword means that others could reach the console, and it has no password.
 var ErrNoPassword = errors.New("a console that others reach needs a password")
 
-// Config is what a [Console] is made of. Home and Config are required.
+// Config configures a [Console]. Home and Config are required.
 type Config struct {
-	// Home is the bridge. It stays open as long as the console serves.
+	// Home is the bridge. It must stay open while the console serves.
 	Home *home.Home
-	// Config is the path of fairbridge.yaml, for what the bridge does not tell. The
-	// file may be missing.
+	// Config is the path of fairbridge.yaml, for what the bridge has not recorded. The file
+	// may be missing.
 	Config string
-	// Hosts are names that the console is reached by, beside this machine's and
-	// plain addresses: a reverse proxy's, say. A request for another is refused.
+	// Hosts are further names of the console, such as a reverse proxy's, besides this
+	// machine's and plain addresses. A request for any other name is refused.
 	Hosts []string
 	// ReadOnly refuses every change.
 	ReadOnly bool
-	// Simulator is the page of the simulator that plays Centercode, "" if none does.
+	// Simulator is the page of the Centercode simulator, "" if there is none.
 	Simulator string
 	// Version is the program's.
 	Version string
-	// Log gets what goes wrong; nil for nobody.
+	// Log receives errors; nil for none.
 	Log *slog.Logger
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
 }
 
-// Console serves the pages. Several people may use it at once.
+// Console serves the pages. Several people may use it at the same time.
 type Console struct {
 	Config
 
@@ -62,15 +61,15 @@ type Console struct {
 	snapshots snapshots
 	counting  counting
 	server    *http.Server
-	// running ends with the console, and ends what goes on without a request.
+	// running ends with the console, and with it work outside of requests.
 	running context.Context
 	stop    context.CancelFunc
 }
 
-// Listen returns a console that listens at an address, host:port, and does not
-// answer yet. In a folder it leaves a note for [LinkTo]. The caller owes a
-// [Console.Close]. The error wraps [ErrNoPassword], or is a [*net.OpError] if the
-// address cannot be listened on.
+// Listen returns a console that listens on an address, host:port, and does not answer yet.
+// In a folder it leaves a record for [LinkTo]. The caller must call [Console.Close]. The
+// error wraps [ErrNoPassword], or is a [*net.OpError] if the console cannot listen on the
+// address.
 func Listen(ctx context.Context, address string, c Config) (*Console, error) {
 	if c.Home == nil {
 		return nil, errors.New("console: Home is required")
@@ -100,7 +99,7 @@ func (s *Console) listen(ctx context.Context, address string) (err error) {
 	}
 	m, err := s.Home.Mapping(ctx, s.Config.Config, false)
 	if err != nil {
-		m.Config = nil // links are what is missing then; the pages that need it say why
+		m.Config = nil // then there are no links; the pages that need it say why
 	}
 	if s.finder, err = deliveries.New(deliveries.Config{Home: s.Home, Mapping: m.Config}); err != nil {
 		return err
@@ -120,7 +119,7 @@ func (s *Console) listen(ctx context.Context, address string) (err error) {
 	return home.WriteConsole(s.Home.Folder, home.ConsoleNote{Address: s.listener.Addr().String(), Key: s.access.exportKey()})
 }
 
-// Close lets go of the address.
+// Close closes the address.
 func (s *Console) Close() error {
 	if s.listener == nil {
 		return nil
@@ -135,11 +134,11 @@ func (s *Console) Close() error {
 	return err
 }
 
-// grace is what a stop leaves to the answers that are being written.
+// grace is the time for responses in progress when the console stops.
 const grace = 5 * time.Second
 
-// Serve answers requests until ctx ends. What is being replayed then stops after
-// what has begun, and the rest goes back into the queue.
+// Serve serves requests until ctx ends. A replay in progress then finishes what has begun,
+// and releases the rest.
 func (s *Console) Serve(ctx context.Context) error {
 	s.running, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
@@ -166,14 +165,14 @@ func (s *Console) Serve(ctx context.Context) error {
 	return err
 }
 
-// Link is an address that lets its first visitor in, once, within ten minutes. It
-// is for a terminal, and belongs into no log.
+// Link returns an address that signs its first visitor in, once, within ten minutes. It is
+// for a terminal and must not be logged.
 func (s *Console) Link() string { return s.URL() + s.access.link() }
 
 // URL is the console's address.
 func (s *Console) URL() string { return "http://" + reachable(s.listener.Addr().String()) }
 
-// reachable is an address to go to where all of a machine's are listened on.
+// reachable returns an address for links if the console listens on all addresses.
 func reachable(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -185,7 +184,7 @@ func reachable(address string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// deskTelling is a desk that tells how far it is.
+// deskTelling returns a desk that reports its progress.
 func (s *Console) deskTelling(progress func(what string, done, of int)) (*deadletter.Desk, error) {
 	return deadletter.New(deadletter.Config{Home: s.Home, Progress: progress, Now: s.Now})
 }

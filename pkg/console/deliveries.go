@@ -20,12 +20,12 @@ import (
 const (
 	deliveriesShown = 100
 	deliveriesInCSV = 100_000
-	// rowsAppear is how often what a stack has found so far is sent.
+	// rowsAppear is how often the rows found so far on a stack are sent.
 	rowsAppear = 250 * time.Millisecond
 )
 
-// search is what the deliveries page is asked for; it stands in the address, so that a
-// view can be sent to somebody.
+// search is the query of the deliveries page. It is part of the address, so that a view can
+// be sent to somebody.
 type search struct {
 	Text, App, Email, Ticket, Session, Reason, Since, Until string
 	States                                                  []string
@@ -45,7 +45,7 @@ func readSearch(q url.Values, now time.Time) (search, error) {
 		}
 	}
 	f.query = ledger.Query{Text: f.Text, App: f.App, Email: f.Email, Ticket: f.Ticket, Session: f.Session, Reason: f.Reason, States: f.States}
-	// The path of a session's address is what is remembered.
+	// The ledger keeps only the path of a session's address.
 	if _, after, ok := strings.Cut(f.Session, "://"); ok {
 		_, f.query.Session, _ = strings.Cut(after, "/")
 	}
@@ -64,7 +64,7 @@ func readSearch(q url.Values, now time.Time) (search, error) {
 	return f, nil
 }
 
-// deliveriesData is the page before its rows, which come as they are found.
+// deliveriesData is the page without its rows, which are sent as they are found.
 type deliveriesData struct {
 	search
 	Problem    string
@@ -74,7 +74,7 @@ type deliveriesData struct {
 	Command    string
 	OnAWS      bool
 	Filtered   bool
-	// Rows and End are where the rows go, and what is said after them.
+	// Rows and End are the positions of the rows, and of the text after them.
 	Rows, End template.HTML
 }
 
@@ -83,7 +83,7 @@ type stateChoice struct {
 	Chosen bool
 }
 
-// The places in the page that is rendered before there are rows.
+// The placeholders in the page that is rendered before there are rows.
 const (
 	rowsHere = "<!--rows-->"
 	endHere  = "<!--end-->"
@@ -108,18 +108,18 @@ func (s *Console) showDeliveries(w http.ResponseWriter, r *http.Request) error {
 	head, rest, _ := strings.Cut(b.String(), rowsHere)
 	middle, tail, _ := strings.Cut(rest, endHere)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	end := "" // what is said below
+	end := "" // the text below
 	if problem == nil {
 		end = s.writeFound(w, r, f.query, head)
 	} else {
 		_, _ = w.Write([]byte(head))
 	}
-	_, _ = w.Write([]byte(middle + template.HTMLEscapeString(end) + tail)) // the browser may be gone
+	_, _ = w.Write([]byte(middle + template.HTMLEscapeString(end) + tail)) // the browser may have gone
 	return nil
 }
 
-// writeFound writes the page's beginning and the rows, and returns what is to be said
-// of them. In a folder all are found at once; on a stack they are sent as they are.
+// writeFound writes the page's beginning and the rows, and returns the text after them. In
+// a folder all rows are found at once; on a stack they are sent as they are found.
 func (s *Console) writeFound(w http.ResponseWriter, r *http.Request, q ledger.Query, head string) string {
 	out := http.NewResponseController(w)
 	rows := bytes.NewBufferString(head)
@@ -150,7 +150,7 @@ func (s *Console) writeFound(w http.ResponseWriter, r *http.Request, q ledger.Qu
 		}
 		return flush()
 	})
-	_ = send() // the browser may be gone
+	_ = send() // the browser may have gone
 	switch {
 	case r.Context().Err() != nil:
 		return ""
@@ -214,14 +214,14 @@ func (s *Console) csvDeliveries(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Disposition", `attachment; filename="deliveries.csv"`)
 	more, err := s.finder.Find(r.Context(), f.query, deliveriesInCSV, deliveries.CSV(w))
 	if err != nil || more {
-		// A file that ends too soon must not look whole: the download fails.
+		// A file that ends too soon must not look complete, so the download fails.
 		s.Log.Warn("the console: a CSV was cut off", "err", err, "more", more)
 		panic(http.ErrAbortHandler)
 	}
 	return nil
 }
 
-// findCommand finds the same.
+// findCommand returns the command for the same search.
 func findCommand(f search) string {
 	words := "find"
 	add := func(flag, value string) {

@@ -16,22 +16,22 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// deliveryData is the page of a delivery. Of what the ledger does not know only the
-// letter is there, and the other way round.
+// deliveryData is the page of a delivery. A delivery that the ledger does not know has only
+// its letter, and vice versa.
 type deliveryData struct {
 	ID string
 	*deliveries.Shown
 	Letter *deadletter.Shown
 	Steps  []step
-	// LetterProblem says why the letter cannot be shown, MappingProblem why there is
-	// no request.
+	// LetterProblem is why the letter cannot be shown, MappingProblem why there is no
+	// request.
 	LetterProblem, MappingProblem string
-	// Waits says that the delivery is on its way.
+	// Waits means that the delivery is on its way.
 	Waits      bool
 	InDoubt    bool
 	SessionURL string
 	Payload    json.RawMessage
-	// Commands do what the buttons do.
+	// The commands that correspond to the buttons.
 	Show, Replay, Edit, AsCreated, CreateAgain, Drop string
 }
 
@@ -47,7 +47,7 @@ func (s *Console) showDelivery(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, "delivery.html", "Delivery "+shortID(d.ID), d)
 }
 
-// delivery is all that is known of a delivery.
+// delivery returns everything that is known about a delivery.
 func (s *Console) delivery(ctx context.Context, id string) (*deliveryData, error) {
 	if len(id) < 6 || strings.Trim(strings.ToLower(id), "0123456789abcdef") != "" {
 		return nil, &failure{Status: http.StatusNotFound, Text: "This is not a delivery id.", Back: "/deliveries"}
@@ -56,7 +56,7 @@ func (s *Console) delivery(ctx context.Context, id string) (*deliveryData, error
 	shown, err := s.finder.Show(ctx, id, nil)
 	switch {
 	case errors.Is(err, deliveries.ErrNone):
-		// A letter that the ledger was not told of has its page all the same.
+		// A letter that the ledger does not know still has a page.
 	case err != nil:
 		return nil, err
 	default:
@@ -87,7 +87,7 @@ func (s *Console) addLetter(ctx context.Context, d *deliveryData) error {
 	case err != nil && d.Shown == nil:
 		return &failure{Status: http.StatusNotFound, Text: "Neither the ledger nor the dead-letter queue has this delivery.", Back: "/deliveries"}
 	case err != nil:
-		d.LetterProblem = err.Error() // it may be on its way back
+		d.LetterProblem = err.Error() // it may be being replayed
 		return nil
 	}
 	d.ID, d.Letter, d.Payload, d.Steps = letter.Letter.DeliveryID, letter, letter.Payload, s.steps(letter.Advice, letter.Letter.DeliveryID)
@@ -110,7 +110,7 @@ func sessionURL(payload json.RawMessage) string {
 	return u.String()
 }
 
-// checker makes requests by the mapping that the bridge runs.
+// checker builds requests with the mapping that the bridge runs.
 func (s *Console) checker(ctx context.Context) (*preview.Checker, error) {
 	m, err := s.Home.Mapping(ctx, s.Config.Config, false)
 	switch {
@@ -122,8 +122,7 @@ func (s *Console) checker(ctx context.Context) (*preview.Checker, error) {
 	return preview.New(preview.Config{Mapping: m.Config, By: m.By, Now: s.Now})
 }
 
-// replayOne replays the one letter that an id means, and says why it stays if it
-// does.
+// replayOne replays the letter with that id. The error is why it stays.
 func (s *Console) replayOne(ctx context.Context, id string, o deadletter.ReplayOptions) error {
 	release, err := s.jobs.actNow(ctx)
 	if err != nil {
@@ -143,7 +142,7 @@ func (s *Console) replayOne(ctx context.Context, id string, o deadletter.ReplayO
 		}
 		return nil
 	}
-	// What was begun is finished, even if somebody closes the page.
+	// What has begun is finished even if the page is closed.
 	sent, err := s.desk.Replay(context.WithoutCancel(ctx), o)
 	back := "/deliveries/" + id
 	switch {
@@ -175,7 +174,7 @@ func (s *Console) replayDelivery(w http.ResponseWriter, r *http.Request) error {
 	return s.done(w, r, nil, "replayed", "/deliveries/"+id)
 }
 
-// settleDelivery takes a person's word on a request whose answer was lost.
+// settleDelivery records a person's decision on a request whose answer was lost.
 func (s *Console) settleDelivery(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
 	o := deadletter.ReplayOptions{Settlement: deadletter.Settlement{AsCreated: strings.TrimSpace(r.PostFormValue("ticket"))}}

@@ -13,14 +13,14 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// editData is the form that a payload is corrected in, and what would come of it.
+// editData is the form for correcting a payload, and the result.
 type editData struct {
 	ID       string
 	Fields   []editField
 	NewName  string
 	NewValue string
 	Problem  string
-	// After a check: what is changed, and the request that a replay would send.
+	// After a check: the changes, and the request that a replay would send.
 	Checked bool
 	Changes []queue.Edit
 	Sets    []setInput
@@ -28,15 +28,15 @@ type editData struct {
 	Command string
 }
 
-// editField is a field of the payload. Text is its value to be edited; Fixed says
-// that it is none that a form can give back as it was.
+// editField is a field of the payload. Text is its value for editing; Fixed means that a
+// form would not return it unchanged.
 type editField struct {
 	Name, Text string
 	Long       bool
 	Fixed      bool
 }
 
-// setInput is a correction on its way through the page that asks whether it is meant.
+// setInput is a correction on the confirmation page.
 type setInput struct{ Kind, Value string }
 
 func (s *Console) editDelivery(w http.ResponseWriter, r *http.Request) error {
@@ -47,7 +47,7 @@ func (s *Console) editDelivery(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, "edit.html", "Correct "+shortID(d.ID), d)
 }
 
-// editable is the form of a delivery that has a letter.
+// editable returns the form of a delivery that has a letter.
 func (s *Console) editable(r *http.Request) (*editData, error) {
 	d, err := s.delivery(r.Context(), r.PathValue("id"))
 	if err != nil {
@@ -63,8 +63,8 @@ func (s *Console) editable(r *http.Request) (*editData, error) {
 	return &editData{ID: d.ID, Fields: fields}, nil
 }
 
-// fieldsOf are the fields of a payload, in its order. Of a key that came twice the
-// last one counts.
+// fieldsOf returns the fields of a payload, in its order. Of a duplicate key the last one
+// counts.
 func fieldsOf(payload json.RawMessage) (all []editField, err error) {
 	d := json.NewDecoder(bytes.NewReader(payload))
 	if _, err := d.Token(); err != nil {
@@ -83,7 +83,7 @@ func fieldsOf(payload json.RawMessage) (all []editField, err error) {
 		switch value[0] {
 		case '"':
 			_ = json.Unmarshal(value, &f.Text) // it was decoded just now
-			// What a form does not give back as it was must not look edited.
+			// A value that a form would not return unchanged must not look edited.
 			f.Fixed = strings.ContainsAny(strings.ReplaceAll(f.Text, "\r\n", "\n"), "\x00\r\uFFFD")
 		case 'n':
 			f.Text = ""
@@ -169,7 +169,7 @@ func (s *Console) tryEdit(r *http.Request, d *editData, sets []deadletter.Assign
 	return nil
 }
 
-// givenSets are the corrections of the page that [Console.checkEdit] shows.
+// givenSets returns the corrections from the page of [Console.checkEdit].
 func givenSets(r *http.Request) (sets []deadletter.Assignment, err error) {
 	if err := r.ParseForm(); err != nil {
 		return nil, &failure{Status: http.StatusBadRequest, Text: "The form could not be read."}

@@ -10,7 +10,7 @@ import (
 	"fairbridge/pkg/deliveries"
 )
 
-// span is a time that the first page's charts show.
+// span is a period that the first page's charts show.
 type span struct {
 	Name, Title, Href string
 	lasts             time.Duration
@@ -22,19 +22,19 @@ var spans = []span{
 	{"7 d", "Last 7 days", "/?span=7d", 7 * 24 * time.Hour, deliveries.ByDay},
 }
 
-// figures are the charts of a span, and in a folder a row for each of its most
-// frequent apps.
+// figures are the charts of a span, and in a folder a row for each of the most frequent
+// apps.
 type figures struct {
 	Charts  []chart
 	Apps    []deliveries.StatsRow
 	Problem string // why there are no charts
 	at      time.Time
-	// fresh is how long they are good: the longer they took to count, the longer.
+	// fresh is how long they are used: longer if they took long to count.
 	fresh time.Duration
 }
 
-// counting has the figures of each span. They are counted anew while somebody looks,
-// and a page waits only a moment for them: all of a week is read.
+// counting caches the figures of each span. They are counted again while somebody looks,
+// and a page waits only a moment for them, since a whole week is read.
 type counting struct {
 	mu   sync.Mutex
 	last map[string]*figures
@@ -42,19 +42,18 @@ type counting struct {
 }
 
 const (
-	// figuresShare is the part of the time at most in which deliveries are counted: one
-	// in so many.
+	// figuresShare limits the time spent on counting to one in so many.
 	figuresShare = 20
-	// figuresOnStack is how long a stack's are good: CloudWatch has them by the
-	// minute, and every call is paid for.
+	// figuresOnStack is how long a stack's are used: CloudWatch has one value a minute, and
+	// each call is billed.
 	figuresOnStack = time.Minute
 	// figuresWait is how long a page waits for the first figures.
 	figuresWait = 50 * time.Millisecond
 	appsShown   = 8
 )
 
-// figures returns what is known; nil if nothing is yet. A page that is open is told
-// of what comes later.
+// figures returns what has been counted; nil if nothing has been yet. Open pages are
+// notified later.
 func (s *Console) figures(ctx context.Context, of span) *figures {
 	c := &s.counting
 	c.mu.Lock()
@@ -98,8 +97,8 @@ func (s *Console) count(of span, done chan struct{}) {
 	s.news.tell()
 }
 
-// fill counts deliveries: a folder's in its ledger, a stack's by its metrics, since all
-// of its table would be read otherwise.
+// fill counts deliveries: a folder's in its ledger, a stack's by its metrics, which saves
+// reading the whole table.
 func (s *Console) fill(f *figures, q deliveries.StatsQuery) error {
 	if s.Home.OnAWS() {
 		f.fresh = figuresOnStack
@@ -146,7 +145,7 @@ func chartsOf(stats *deliveries.Stats) []chart {
 	return append(all, took)
 }
 
-// shortly is a duration with a sensible number of digits.
+// shortly formats a duration with a sensible number of digits.
 func shortly(m deliveries.Milliseconds) string {
 	d := time.Duration(m)
 	switch {
@@ -158,7 +157,7 @@ func shortly(m deliveries.Milliseconds) string {
 	return lasting(d)
 }
 
-// spanNamed is the span that a page's address asks for.
+// spanNamed returns the span that a page's address requests.
 func spanNamed(name string) span {
 	if i := slices.IndexFunc(spans, func(s span) bool { return s.Href == "/?span="+name }); i >= 0 {
 		return spans[i]

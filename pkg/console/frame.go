@@ -12,20 +12,19 @@ import (
 	"fairbridge/pkg/internal/loopback"
 )
 
-// policy lets a page load what this server has, send forms to it, and nothing else.
+// policy allows a page to load from this server and to send forms to it, and nothing else.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// maxForm is what a form may have: a payload, and how it is escaped.
+// maxForm is the maximum size of a form: a payload with escapes.
 const maxForm = 4 << 20
 
-// formWithin is how long a form may take to come.
+// formWithin is how long a form may take to arrive.
 const formWithin = time.Minute
 
-// page answers a request, or says why it cannot.
+// page answers a request, or returns why it cannot.
 type page func(http.ResponseWriter, *http.Request) error
 
-// failure is an error with the HTTP status that it is answered with, and a page that
-// helps.
+// failure is an error with an HTTP status, and a page that helps.
 type failure struct {
 	Status int
 	Text   string
@@ -36,9 +35,9 @@ type failure struct {
 // Error implements error.
 func (f *failure) Error() string { return f.Text }
 
-// protected keeps others' pages and names away from all that there is.
+// protected refuses requests from other sites and for other host names.
 func (s *Console) protected(next http.Handler) http.Handler {
-	// Browsers say with each POST where it comes from.
+	// Browsers send the origin of each POST.
 	guarded := http.NewCrossOriginProtection()
 	guarded.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &failure{Status: http.StatusForbidden, Text: "This request came from another site, and was refused."})
@@ -49,7 +48,7 @@ func (s *Console) protected(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
-		// With no-referrer, some browsers would not say where a form comes from.
+		// With no-referrer, some browsers would not send the origin of a form.
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
@@ -60,16 +59,16 @@ func (s *Console) protected(next http.Handler) http.Handler {
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if r.Method == http.MethodPost {
-			// Not the server's ReadTimeout: it would also end the streams of news, and
-			// pages that a stack is read for.
+			// The server's ReadTimeout would also end event streams, and pages for which a
+			// stack is read.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formWithin)) // each connection has one
 		}
 		inner.ServeHTTP(w, r)
 	})
 }
 
-// hostKnown says whether a request was meant for this console: a name that somebody
-// else has let point here is none of ours. A plain address is nobody's name.
+// hostKnown reports whether a request names this console, and not a host name that somebody
+// else has pointed here (DNS rebinding). Plain addresses are allowed.
 func (s *Console) hostKnown(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
@@ -87,7 +86,7 @@ func (s *Console) onLoopback() bool {
 	return err == nil && loopback.IsAddr(addr.Addr())
 }
 
-// entered asks who has not been let in for a link or the password.
+// entered asks browsers that are not signed in for a link or the password.
 func (s *Console) entered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.access.knows(r) {
@@ -98,7 +97,7 @@ func (s *Console) entered(next http.Handler) http.Handler {
 	})
 }
 
-// changes is a page that changes something, and is refused where that must not be.
+// changes wraps a page that changes something, which a read-only console refuses.
 func (s *Console) changes(next page) page {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if s.ReadOnly {
@@ -118,7 +117,7 @@ func (s *Console) serve(next page) http.Handler {
 
 func (s *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
-		return // the browser is gone
+		return // the browser has gone
 	}
 	f, known := errors.AsType[*failure](err)
 	if !known {
@@ -134,7 +133,7 @@ func (s *Console) nothing(http.ResponseWriter, *http.Request) error {
 	return &failure{Status: http.StatusNotFound, Text: "There is no such page."}
 }
 
-// entering is what the page that lets in says.
+// entering is the sign-in page.
 type entering struct {
 	Problem  string
 	Password bool
@@ -153,8 +152,9 @@ func secure(r *http.Request) bool {
 	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
-// enter takes a link. What it answers leads on by itself: a redirect would count as
-// coming from wherever the link was, and the new cookie would stay behind.
+// enter uses a link. Its response is a page that continues on its own: after a redirect,
+// the request would count as coming from the link's site, and the new cookie would not be
+// sent.
 func (s *Console) enter(w http.ResponseWriter, r *http.Request) {
 	switch once := r.URL.Query().Get("once"); {
 	case once == "":

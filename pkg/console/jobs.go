@@ -15,19 +15,18 @@ import (
 const (
 	// remembered is how many jobs are shown after they have ended.
 	remembered = 50
-	// mostStays is how many letters a job names that it left.
+	// mostStays is how many of the letters that it left a job lists.
 	mostStays = 50
-	// followed is how long a replay's deliveries are waited for.
+	// followed is how long a job follows replayed deliveries.
 	followed = time.Hour
-	// actsWithin is how long one who does something to a single letter waits for
-	// others.
+	// actsWithin is how long an action on a single letter waits for others.
 	actsWithin = 15 * time.Second
 )
 
-// jobs is the work that goes on when the browser is closed. It ends with the console.
+// jobs is the work that continues when the browser is closed. It ends with the console.
 type jobs struct {
 	console *Console
-	// acting is held by whoever has the queue's letters in hand: another would find
+	// acting is locked by the job that holds the queue's letters: another one would find
 	// none.
 	acting chan struct{}
 	going  sync.WaitGroup
@@ -46,7 +45,7 @@ type job struct {
 	v  jobView
 }
 
-// jobView is what can be seen of a job.
+// jobView is a job as pages show it.
 type jobView struct {
 	ID    string
 	Title string
@@ -55,7 +54,7 @@ type jobView struct {
 	Command      string
 	Who          string
 	Began, Ended time.Time
-	// Stage is what it does, Done of Of how far it is with that.
+	// Stage is what it does, Done of Of its progress with that.
 	Stage    string
 	Done, Of int
 	// Sent counts the letters that were replayed or dropped, Stays those that were
@@ -63,7 +62,7 @@ type jobView struct {
 	Sent     int
 	Stays    []stay
 	StaysAll int
-	// Tally is how the deliveries ended, once that is known.
+	// Tally counts how the deliveries ended, once that is known.
 	Tally     []tally
 	Cancelled bool
 	Problem   string
@@ -72,22 +71,22 @@ type jobView struct {
 // stay is a letter that was left, and why.
 type stay struct{ ID, Why string }
 
-// tally is how many deliveries ended in a way.
+// tally counts the deliveries that ended in one way.
 type tally struct {
 	What  string
 	Tone  string
 	Count int
 }
 
-// Going says whether the job has not ended.
+// Going reports whether the job is still running.
 func (v *jobView) Going() bool { return v.Ended.IsZero() }
 
-// Failed says whether something was left.
+// Failed reports whether something was left.
 func (v *jobView) Failed() bool { return v.Problem != "" || v.StaysAll > 0 }
 
 func newJobs(s *Console) *jobs { return &jobs{console: s, acting: make(chan struct{}, 1)} }
 
-// act waits until nobody else has letters in hand.
+// act waits until no other job holds letters.
 func (js *jobs) act(ctx context.Context) (release func(), err error) {
 	select {
 	case js.acting <- struct{}{}:
@@ -97,7 +96,7 @@ func (js *jobs) act(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// actNow is act for one who waits at a page.
+// actNow is act for a person who waits for a page.
 func (js *jobs) actNow(ctx context.Context) (release func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, actsWithin)
 	defer cancel()
@@ -108,7 +107,7 @@ func (js *jobs) actNow(ctx context.Context) (release func(), err error) {
 	return release, nil
 }
 
-// start begins a job. work gets letters in hand between acting and release.
+// start starts a job. work holds letters between acting and release.
 func (js *jobs) start(v jobView, work func(ctx context.Context, j *job) error) *job {
 	ctx, cancel := context.WithCancel(js.console.running)
 	j := &job{cancel: cancel, jobs: js, v: v}
@@ -151,7 +150,7 @@ func (j *job) view() *jobView {
 	return &v
 }
 
-// progress is told how far the desk is.
+// progress receives the desk's progress.
 func (j *job) progress(what string, done, of int) {
 	j.update(func(v *jobView) { v.Stage, v.Done, v.Of = what, done, of })
 	j.jobs.console.news.tell()
@@ -179,7 +178,7 @@ func (js *jobs) get(id string) *job {
 	return nil
 }
 
-// recent are the last jobs, those that go on whatever their number.
+// recent returns the last jobs, and all that are running.
 func (js *jobs) recent(most int) (views []*jobView) {
 	js.mu.Lock()
 	all := slices.Clone(js.all)
@@ -195,8 +194,8 @@ func (js *jobs) recent(most int) (views []*jobView) {
 // wait returns when all jobs have ended.
 func (js *jobs) wait() { js.going.Wait() }
 
-// acting is a job's work at a desk of its own, while nobody else acts. release lets
-// the next one act before the work's end.
+// acting wraps a job's work with its own desk, while no other job acts. release lets the
+// next one act before the work ends.
 func (s *Console) acting(work func(ctx context.Context, j *job, desk *deadletter.Desk, release func()) error) func(context.Context, *job) error {
 	return func(ctx context.Context, j *job) error {
 		release, err := s.jobs.act(ctx)
@@ -212,7 +211,7 @@ func (s *Console) acting(work func(ctx context.Context, j *job, desk *deadletter
 	}
 }
 
-// replay is a job's work: to send letters back, and to see what becomes of them.
+// replay is a job that replays letters and follows them.
 func (s *Console) replay(o deadletter.ReplayOptions) func(context.Context, *job) error {
 	return s.acting(func(ctx context.Context, j *job, desk *deadletter.Desk, release func()) error {
 		o.Stays = j.stays
@@ -270,7 +269,7 @@ func statusText(status int) string {
 	return " (HTTP " + strconv.Itoa(status) + ")"
 }
 
-// drop is a job's work: to give letters up.
+// drop is a job that drops letters.
 func (s *Console) drop(filter deadletter.Filter, because string) func(context.Context, *job) error {
 	return s.acting(func(ctx context.Context, j *job, desk *deadletter.Desk, _ func()) error {
 		in, err := desk.Select(ctx, deadletter.Wish{Filter: filter})

@@ -18,7 +18,7 @@ import (
 // lettersShown is how many letters a group's page has in its table.
 const lettersShown = 200
 
-// Title is a group's cause in a line.
+// Title returns a group's cause as one line.
 func (g group) Title() string {
 	if g.Done {
 		return english.Plural(g.Count, "letter", "") + " of what is done already"
@@ -30,11 +30,10 @@ func (g group) Title() string {
 	return text + statusText(g.Status)
 }
 
-// Settles says that each of them waits for a person's word on whether there is a
-// ticket.
+// Settles reports whether each of them waits for a person to say whether there is a ticket.
 func (g group) Settles() bool { return g.Reason == queue.ReasonAmbiguous }
 
-// command is the command line that does the same as a button.
+// command returns the command line for a button.
 func (g group) command(at home.Place, words string) string {
 	what := "dlq " + words
 	if g.Done {
@@ -52,7 +51,7 @@ type groupData struct {
 	group
 	Shown []deadletter.Case
 	Steps []step
-	// TryCommand and the others do what the buttons do.
+	// TryCommand and the others correspond to the buttons.
 	TryCommand, ReplayCommand, DropCommand string
 	Jobs                                   []*jobView
 	MostReplays                            int
@@ -103,7 +102,7 @@ func (s *Console) showGroup(w http.ResponseWriter, r *http.Request) error {
 
 var noGroup = &failure{Status: http.StatusNotFound, Text: "There are no dead letters with this cause any more.", Back: "/letters"}
 
-// groupNow is a group as the queue has it now, whatever a page showed.
+// groupNow returns the current group, whatever a page showed.
 func (s *Console) groupNow(ctx context.Context, key string) (group, error) {
 	all, _, err := s.groups(ctx)
 	if err != nil {
@@ -116,7 +115,7 @@ func (s *Console) groupNow(ctx context.Context, key string) (group, error) {
 	return all[i], nil
 }
 
-// replayGroup begins the replay of one of a group's letters, or of all.
+// replayGroup starts the replay of one of a group's letters, or of all.
 func (s *Console) replayGroup(w http.ResponseWriter, r *http.Request) error {
 	g, err := s.groupNow(r.Context(), r.PathValue("group"))
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// news tells the pages that are open that something may have changed, so that they
-// fetch themselves anew. It looks only while somebody listens.
+// news notifies open pages that something may have changed, so that they refresh. It checks
+// only while a page is open.
 type news struct {
 	console *Console
 	wake    chan struct{}
@@ -19,11 +19,11 @@ type news struct {
 }
 
 const (
-	// How often the bridge is looked at: a folder's file costs nothing to ask, a
-	// stack's queues are calls of AWS.
+	// How often the bridge is checked: reading a folder's file costs nothing, a stack's
+	// queues cost calls to AWS.
 	lookAtFolder = time.Second
 	lookAtStack  = 10 * time.Second
-	// refreshed is how long a page shows "2 min ago" before it is fetched anyhow.
+	// refreshed is how long a page shows "2 min ago" before it is refreshed in any case.
 	refreshed = 30 * time.Second
 )
 
@@ -47,7 +47,7 @@ func (n *news) listen() (heard chan struct{}, end func()) {
 	}
 }
 
-// tell has every open page look.
+// tell makes every open page refresh.
 func (n *news) tell() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -87,13 +87,13 @@ func (n *news) run(ctx context.Context) {
 	}
 }
 
-// fingerprint changes with what the pages show, as far as that is cheap to see.
+// fingerprint changes with the contents of the pages, as far as that is cheap to detect.
 func (s *Console) fingerprint(ctx context.Context) string {
 	work, workErr := s.Home.WorkDepth(ctx)
 	dead, deadErr := s.Home.Depth(ctx, s.Home.DeadLetterQueueURL)
 	print := fmt.Sprint(work, workErr, dead, deadErr)
 	if s.Home.OnAWS() {
-		return print // its ledger would have to be read whole
+		return print // its whole ledger would have to be read
 	}
 	last, err := s.Home.History.Recent(ctx, 1)
 	for _, r := range last {
@@ -102,7 +102,7 @@ func (s *Console) fingerprint(ctx context.Context) string {
 	return print + fmt.Sprint(err)
 }
 
-// stream is the server-sent events of an open page.
+// stream sends an open page's server-sent events.
 func (s *Console) stream(w http.ResponseWriter, r *http.Request) error {
 	heard, end := s.news.listen()
 	defer end()
@@ -115,7 +115,7 @@ func (s *Console) stream(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if _, err := w.Write([]byte(said)); err != nil {
-			return nil // the browser is gone
+			return nil // the browser has gone
 		}
 		if err := out.Flush(); err != nil {
 			return nil

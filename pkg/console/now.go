@@ -23,9 +23,9 @@ type nowData struct {
 	*snapshot
 	Heading, Detail string
 	Strip           []cell
-	// Problems are those of the status that no group of dead letters tells.
+	// Problems are those of the status, except those that the groups of dead letters show.
 	Problems []string
-	// Projects are those that are not well or paused.
+	// Projects are those whose breaker is open, or that are paused.
 	Projects                    []breaker.State
 	Latest                      []deliveries.Delivery
 	Jobs                        []*jobView
@@ -38,7 +38,7 @@ type nowData struct {
 	OnAWS   bool
 }
 
-// cell is a place of the strip.
+// cell is a part of the strip.
 type cell struct {
 	Name, Value string
 	// Tone is ok, warn or bad for a tag, "" for plain text.
@@ -68,7 +68,7 @@ func (s *Console) showNow(w http.ResponseWriter, r *http.Request) error {
 	d.Problems = snap.Status.OtherProblems()
 	d.Span, d.Spans = spanNamed(r.URL.Query().Get("span")), spans
 	d.Figures = s.figures(r.Context(), d.Span)
-	if !s.Home.OnAWS() { // there the whole table would be read
+	if !s.Home.OnAWS() { // on a stack the whole table would be read
 		if _, err := s.finder.Find(r.Context(), ledger.Query{}, latest, func(found deliveries.Delivery) error {
 			d.Latest = append(d.Latest, found)
 			return nil
@@ -79,7 +79,7 @@ func (s *Console) showNow(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, "now.html", d.Heading, d)
 }
 
-// heading says whether all is well, in a sentence and what there is to add.
+// heading returns a sentence on whether all is well, and details.
 func heading(n *snapshot, now time.Time) (sentence, detail string) {
 	waiting := 0
 	if n.Status.Work != nil {
@@ -132,7 +132,7 @@ func capital(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// strip is the state of each part, at a glance.
+// strip returns the state of each part in short.
 func strip(n *snapshot, now time.Time) []cell {
 	st := n.Status
 	return []cell{bridgeCell(st), centercodeCell(st, now), keyCell(st, now), waitingCell(st.Work, now), deadCell(st, n), refusedCell(st, now), mappingCell(st.Mapping, now)}
@@ -274,7 +274,7 @@ func mappingCell(m *home.MappingStatus, now time.Time) cell {
 	return c
 }
 
-// pause holds what is to be delivered.
+// pause pauses deliveries.
 func (s *Console) pause(w http.ResponseWriter, r *http.Request) error {
 	p := home.PauseRequest{Project: r.PostFormValue("project"), Because: strings.TrimSpace(r.PostFormValue("because")), Who: s.Home.Operator(r.Context())}
 	if p.Because == "" {
@@ -297,7 +297,7 @@ func (s *Console) resume(w http.ResponseWriter, r *http.Request) error {
 	return s.done(w, r, s.Home.Resume(r.Context(), r.PostFormValue("project")), "resumed", "/")
 }
 
-// done leads to the page that shows what was changed.
+// done redirects to the page that shows the change.
 func (s *Console) done(w http.ResponseWriter, r *http.Request, err error, notice, to string) error {
 	s.snapshots.age(true)
 	s.news.tell()

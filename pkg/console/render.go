@@ -24,20 +24,20 @@ import (
 //go:embed templates/*.html assets/*
 var files embed.FS
 
-// assetsHash stands in the addresses of assets, so that a browser may keep them.
+// assetsHash is part of the addresses of assets, so that browsers may cache them.
 var assetsHash = func() string {
 	h := sha256.New()
 	for _, name := range []string{"style.css", "script.js", "icon.svg"} {
 		b, err := files.ReadFile("assets/" + name)
 		if err != nil {
-			panic(err) // it was embedded
+			panic(err) // it is embedded
 		}
 		h.Write(b)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:6])
 }()
 
-// pages are the templates, one set a page over the frame that all have.
+// pages are the templates, one set for each page with the common frame.
 var pages = func() map[string]*template.Template {
 	frame := template.Must(template.New("frame.html").Funcs(functions).ParseFS(files, "templates/frame.html", "templates/parts.html"))
 	all := map[string]*template.Template{}
@@ -74,13 +74,13 @@ var functions = template.FuncMap{
 	"card":    func(g group, readOnly bool) groupCard { return groupCard{g, readOnly} },
 }
 
-// groupCard is a group where somebody may do something to it.
+// groupCard is a group with its buttons.
 type groupCard struct {
 	group
 	ReadOnly bool
 }
 
-// word is a reason's name to be read.
+// word makes a reason's name readable.
 func word(s string) string { return strings.ReplaceAll(s, "_", " ") }
 
 // navItem leads to a page.
@@ -101,7 +101,7 @@ func navigate(v view, href, name string) navItem {
 
 func shortID(id string) string { return id[:min(12, len(id))] }
 
-// printableLines is what others wrote, with its lines.
+// printableLines makes other people's text safe to show, with its lines.
 func printableLines(s string) string {
 	all := strings.Split(s, "\n")
 	for i, line := range all {
@@ -110,7 +110,7 @@ func printableLines(s string) string {
 	return strings.Join(all, "\n")
 }
 
-// indented is JSON to be read, in which nothing is hidden.
+// indented formats JSON for reading, with invisible characters escaped.
 func indented(data json.RawMessage) string {
 	var b bytes.Buffer
 	if json.Indent(&b, data, "", "  ") != nil {
@@ -119,7 +119,7 @@ func indented(data json.RawMessage) string {
 	return string(terminal.JSON(b.Bytes()))
 }
 
-// lasting is a span in the two units that matter.
+// lasting formats a duration in its two largest units.
 func lasting(d time.Duration) string {
 	d = max(d, 0)
 	days := int(d / (24 * time.Hour))
@@ -136,10 +136,10 @@ func lasting(d time.Duration) string {
 	return english.Plural(days, "day", "")
 }
 
-// view is what a page's template gets.
+// view is the data of a page's template.
 type view struct {
 	Title string
-	// Path is where the page is, for what is current in the navigation.
+	// Path is the page's path, to mark the current item of the navigation.
 	Path     string
 	Query    string // what is searched for
 	Place    string
@@ -167,8 +167,8 @@ func (s *Console) view(r *http.Request, title string, data any) view {
 	return v
 }
 
-// notices say on the page that one comes back to what was done. Only these are
-// shown: an address could say anything.
+// notices say what was done, on the page after an action. Only these are shown, since an
+// address could contain any text.
 var notices = map[string]string{
 	"paused":   "Paused. Webhooks are still taken, and wait.",
 	"resumed":  "Resumed. What was held goes on within a minute; on a stack, within a quarter of an hour.",
@@ -177,12 +177,12 @@ var notices = map[string]string{
 	"dropped":  "Dropped. Its reason is on the timeline.",
 }
 
-// render answers with a page in the frame. It is complete before anything is sent.
+// render answers with a page in the frame. The page is complete before anything is sent.
 func (s *Console) render(w http.ResponseWriter, r *http.Request, status int, name, title string, data any) error {
 	return s.write(w, status, name, "frame.html", s.view(r, title, data))
 }
 
-// renderBare answers with a page that somebody sees who has not come in.
+// renderBare answers with a page for a browser that is not signed in.
 func (s *Console) renderBare(w http.ResponseWriter, status int, name, title string, data any) error {
 	return s.write(w, status, name, name, view{Title: title, Data: data})
 }
@@ -194,7 +194,7 @@ func (s *Console) write(w http.ResponseWriter, status int, name, entry string, v
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the browser may be gone
+	_, _ = w.Write(b.Bytes()) // the browser may have gone
 	return nil
 }
 

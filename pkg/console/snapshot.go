@@ -11,13 +11,13 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// snapshot is what the bridge said of itself at a time.
+// snapshot is the state of the bridge at a time.
 type snapshot struct {
 	Status *home.Status
 	Groups []group
 	// Absent counts the letters that the ledger does not know.
 	Absent int
-	// GroupsErr says why the letters cannot be shown.
+	// GroupsErr is why the letters cannot be shown.
 	GroupsErr error
 	At        time.Time
 }
@@ -29,26 +29,25 @@ type group struct {
 	Cases  []deadletter.Case
 }
 
-// snapshots has the last snapshot, for as long as it is news: all pages that are open
-// ask at once, and a bridge must not be asked for each.
+// snapshots caches the last snapshot: all open pages refresh at the same time, and the
+// bridge must not be read for each of them.
 type snapshots struct {
 	mu   sync.Mutex
 	last *snapshot
 	old  bool          // it is shown, but asked for again
 	next chan struct{} // closed when whoever asks is done; nil if nobody does
-	// changes counts what was changed from here: what was asked before is wrong.
+	// changes counts this console's changes: what was read before one is outdated.
 	changes int
 }
 
 const (
-	// freshFor is how long a snapshot is good, staleFor how long it is shown while it
-	// is asked for again.
+	// freshFor is how long a snapshot is current, staleFor how long it is shown while it is
+	// read again.
 	freshFor = 5 * time.Second
 	staleFor = time.Minute
 )
 
-// age makes the snapshot old: something has changed. Changed by ourselves, it is not
-// shown any more.
+// age marks the snapshot as outdated. After a change of our own it is not shown any more.
 func (c *snapshots) age(ourselves bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -59,7 +58,7 @@ func (c *snapshots) age(ourselves bool) {
 	}
 }
 
-// dead is how many letters there were when that was asked last.
+// dead returns the last known number of letters.
 func (c *snapshots) dead() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,7 +68,7 @@ func (c *snapshots) dead() int {
 	return c.last.Status.DeadLetters.Total()
 }
 
-// now returns a snapshot. It waits only where there is none of late.
+// now returns a snapshot. It waits only if there is no recent one.
 func (s *Console) now(ctx context.Context) (*snapshot, error) {
 	c := &s.snapshots
 	for {
@@ -114,7 +113,7 @@ func (s *Console) ask(done chan struct{}, changes int) {
 	s.news.tell()
 }
 
-// groups are the dead letters as they are now. None is taken in hand.
+// groups returns the current dead letters. None is received.
 func (s *Console) groups(ctx context.Context) (all []group, absent int, err error) {
 	in, err := s.desk.Look(ctx, deadletter.Wish{Entries: true})
 	if err != nil {

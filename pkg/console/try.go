@@ -9,7 +9,7 @@ import (
 	"fairbridge/pkg/preview"
 )
 
-// tryData is the page that shows what becomes of a payload.
+// tryData is the page that shows what a payload becomes.
 type tryData struct {
 	Payload   string
 	Samples   []string
@@ -20,7 +20,7 @@ type tryData struct {
 	Command   string
 }
 
-// Says is what becomes of the payload, in a line; Tone its colour.
+// Says describes what the payload becomes, in one line; Tone is its colour.
 func (d *tryData) Says() string {
 	switch p := d.Preview; p.Outcome {
 	case preview.Ticket:
@@ -33,7 +33,7 @@ func (d *tryData) Says() string {
 	return "It becomes a dead letter: " + word(d.Preview.Reason) + "."
 }
 
-// Tone is the colour of what becomes of it.
+// Tone returns the colour of the outcome.
 func (d *tryData) Tone() string {
 	switch d.Preview.Outcome {
 	case preview.Ticket:
@@ -44,11 +44,11 @@ func (d *tryData) Tone() string {
 	return ""
 }
 
-// samples are the payloads that the program brings along.
+// samples returns the names of the embedded payloads.
 func samples() (names []string) {
 	entries, err := events.Samples.ReadDir(".")
 	if err != nil {
-		panic(err) // they were embedded
+		panic(err) // they are embedded
 	}
 	for _, e := range entries {
 		names = append(names, strings.TrimSuffix(e.Name(), ".json"))
@@ -60,7 +60,7 @@ func (s *Console) tryPage() *tryData {
 	return &tryData{Samples: samples(), Simulator: s.Simulator, Command: "fairbridge check --payload FILE"}
 }
 
-// showTry begins with nothing, a sample, or the payload of a delivery.
+// showTry starts with nothing, a sample, or the payload of a delivery.
 func (s *Console) showTry(w http.ResponseWriter, r *http.Request) error {
 	d := s.tryPage()
 	if sample := r.URL.Query().Get("sample"); slices.Contains(d.Samples, sample) {
