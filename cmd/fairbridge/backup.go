@@ -15,11 +15,11 @@ func newBackup(std streams) *cobra.Command {
 	var folder string
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Copy the bridge on this machine into a file, also while it runs",
-		Long: `Copies all that the bridge in the data folder keeps (queues, ledger, secrets) into
-one new file, as it is at this moment. The bridge may go on. The copy is read
-through and on disk before it gets its name; a file that is there is never
-overwritten. It holds the secrets, so only its owner can read it.`,
+		Short: "Back up the bridge on this machine to a file, even while it runs",
+		Long: `Copies everything in the data folder (queues, ledger, secrets) to one new file, as
+of this moment. The bridge may continue to run. The copy is verified and on disk
+before it gets its name; an existing file is never overwritten. It contains the
+secrets, so only its owner can read it.`,
 		Example: `  fairbridge backup fairbridge-monday.db
   fairbridge backup /backup/fairbridge-2026-11-28.db --data /var/lib/fairbridge`,
 		Args: exactly("a FILE to write"),
@@ -38,7 +38,7 @@ overwritten. It holds the secrets, so only its owner can read it.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(std.out, "Backed up %s to %s: %d bytes, whole. It holds the secrets; keep it as safe as them.\n", folder, file, info.Size())
+			fmt.Fprintf(std.out, "Backed up %s to %s: %d bytes, verified. It contains the secrets, so keep it safe.\n", folder, file, info.Size())
 			return nil
 		},
 	}

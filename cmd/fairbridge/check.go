@@ -35,25 +35,25 @@ func newCheck(std streams) *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
 		Use:   "check [--payload FILE|FOLDER...]",
-		Short: "Check fairbridge.yaml, and show the request a payload becomes",
-		Long: `Reads the file as the bridge does and names every mistake with its place.
+		Short: "Check fairbridge.yaml, and show the request that a payload becomes",
+		Long: `Reads the file as the bridge does and reports every mistake with its position.
 
-With --payload it also shows what becomes of events, and sends nothing: for one
-payload the exact request that Centercode would get, for several a table. A
-folder stands for the *.json in it, "-" for standard input. Warnings tell what
-would be sent, but probably not as it was meant; they may quote the payload.
+With --payload it also shows what payloads become, and sends nothing: for one
+payload the exact request that Centercode would receive, for several a table. A
+folder means the *.json in it, "-" standard input. Warnings are about something
+that would be sent, but probably not as intended; they may quote the payload.
 
-With --diff it shows what would be different from another mapping file, for each
-payload. That a route has moved in the file is no difference.
+With --diff it shows, for each payload, what differs under another mapping file.
+The position of a route in the file does not count.
 
-With --data DIR it reads through what the bridge in that folder keeps, the mapping
-file aside, and changes nothing; the bridge may run. It says what is damaged, and
-how to get back what can be had. With --stack NAME it looks whether the ledger's
-table has what the bridge needs, which one that an earlier stack has left may not.
+With --data DIR it examines the bridge's database in that folder, but not the
+mapping file, and changes nothing; the bridge may run. It reports damage, and how
+to recover. With --stack NAME it checks whether the ledger's table has everything
+that the bridge needs, which a table from an earlier stack may lack.
 
 The exit code is 1 if the file or a payload has a problem, with --strict also if
 there are warnings, and with --exit-code also if --diff finds a difference. It
-is 2 if the check could not be made.`,
+is 2 if the check could not run.`,
 		Example: `  fairbridge check
   fairbridge check --payload events/feedback.json
   fairbridge check --data .fairbridge
@@ -100,8 +100,8 @@ is 2 if the check could not be made.`,
 	flags.StringVar(&o.old, "diff", "", "another mapping file, to compare with")
 	flags.BoolVar(&o.exitCode, "exit-code", false, "exit with 1 if --diff finds a difference")
 	flags.BoolVar(&o.strict, "strict", false, "exit with 1 if there are warnings")
-	flags.BoolVarP(&o.verbose, "verbose", "v", false, "the whole request of each payload, and whole values in a difference")
-	flags.BoolVar(&o.asJSON, "json", false, "one JSON object, problems of the file included")
+	flags.BoolVarP(&o.verbose, "verbose", "v", false, "the complete request of each payload, and complete values in a difference")
+	flags.BoolVar(&o.asJSON, "json", false, "one JSON object, including problems of the file")
 	_ = cmd.MarkFlagFilename("payload", "json")
 	_ = cmd.MarkFlagFilename("diff", "yaml", "yml")
 	return cmd

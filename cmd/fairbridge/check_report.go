@@ -66,7 +66,7 @@ func (r checkReport) write(std streams, o checkOptions) error {
 	var b bytes.Buffer
 	switch {
 	case len(r.Payloads) == 0:
-		fmt.Fprintf(&b, "%s is right: %s", r.Config, terminal.Count(r.Routes, "route"))
+		fmt.Fprintf(&b, "%s is valid: %s", r.Config, terminal.Count(r.Routes, "route"))
 		if len(r.Warnings) > 0 {
 			fmt.Fprintf(&b, ", %s", terminal.Count(len(r.Warnings), "warning"))
 		}

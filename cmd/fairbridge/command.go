@@ -68,11 +68,11 @@ func newRoot(std streams) *cobra.Command {
 		Use:   "fairbridge",
 		Short: "TestFairy feedback in, Centercode tickets out",
 		Long: `FairBridge turns TestFairy's webhooks into Centercode tickets, each exactly
-once and with its attachments. What Centercode refuses becomes a dead letter
-that says why and can be replayed.`,
+once and with its attachments. What Centercode refuses becomes a dead letter,
+which has a reason and can be replayed.`,
 		Example: `  fairbridge run                                    the whole bridge on this machine
-  fairbridge demo                                   see every sample payload go through
-  fairbridge check --payload events/feedback.json   the request Centercode would get
+  fairbridge demo                                   send every sample payload through a bridge
+  fairbridge check --payload events/feedback.json   the request that Centercode would receive
   fairbridge find tester@example.com                what became of a tester's feedback
   fairbridge dlq list                               what needs a person, and why
   fairbridge console                                the same in a browser`,

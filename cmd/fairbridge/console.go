@@ -27,16 +27,16 @@ func newConsole(std streams) *cobra.Command {
 	var open bool
 	cmd := &cobra.Command{
 		Use:   "console",
-		Short: "Look after the bridge in a browser",
-		Long: `Serves pages that show how the bridge is, what became of each feedback, and the
-dead letters: to try a remedy on one, and then on all. It works with what you may
-do: with your AWS permissions on a stack, as this user in a folder. It shows a link
-that lets one browser in, once, within ten minutes.
+		Short: "Operate the bridge in a browser",
+		Long: `Serves pages that show the state of the bridge, what became of each feedback, and
+the dead letters: try a remedy on one, then apply it to all. It uses your own
+permissions: your AWS credentials for a stack, your user for a folder. It prints a
+link that admits one browser, once, within ten minutes.
 
-'fairbridge run' serves the same pages itself; --open shows a link to those. An
-address that others reach needs a password ('fairbridge secrets put
-console-password'), and should have a reverse proxy with HTTPS in front, whose name
---host tells.`,
+'fairbridge run' serves the same pages itself; --open prints a link to those. An
+address that others can reach needs a password ('fairbridge secrets put
+console-password'), and should be behind a reverse proxy with HTTPS, whose name is
+set with --host.`,
 		Example: `  fairbridge console
   fairbridge console --open
   fairbridge console --stack fairbridge-prod --read-only
@@ -52,9 +52,9 @@ console-password'), and should have a reverse proxy with HTTPS in front, whose n
 	at.flags(cmd)
 	configFlag(cmd, &c.Config)
 	cmd.Flags().StringVar(&listen, "listen", defaultConsole, "address for browsers; port 0 takes a free one")
-	cmd.Flags().StringSliceVar(&c.Hosts, "host", nil, "a name that browsers reach it by, such as a reverse proxy's (repeatable)")
+	cmd.Flags().StringSliceVar(&c.Hosts, "host", nil, "a name of the console, such as a reverse proxy's (repeatable)")
 	cmd.Flags().BoolVar(&c.ReadOnly, "read-only", false, "refuse every change")
-	cmd.Flags().BoolVar(&open, "open", false, "show a link to the console that runs already, instead of starting one")
+	cmd.Flags().BoolVar(&open, "open", false, "show a link to the console that is already running, instead of starting one")
 	return cmd
 }
 

@@ -17,10 +17,10 @@ func newDeadLetters(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dlq",
 		Short: "Look at dead letters, fix them and replay them",
-		Long: `A dead letter is a delivery that needs a person. Begin with 'list', read what
-'show' says of one, mend the cause, and 'replay'. docs/dead-letters.md has a
-recipe for each reason. The exit code is 0 if all was done, 1 if something was
-left, 2 if the call was wrong.`,
+		Long: `A dead letter is a delivery that needs a person. Start with 'list', read what
+'show' says about one, fix the cause, and 'replay'. docs/dead-letters.md has
+instructions for each reason. The exit code is 0 if everything was done, 1 if
+something was left, 2 if the command was called incorrectly.`,
 		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -70,7 +70,7 @@ func (d *desk) print(format string, args ...any) error {
 // tryFlag names a mapping file to try.
 func tryFlag(cmd *cobra.Command, config *string) {
 	configFlag(cmd, config)
-	cmd.Flags().Lookup("config").Usage = "show what this file would make of it, whatever runs"
+	cmd.Flags().Lookup("config").Usage = "show the request with this file, whatever runs"
 }
 
 // checker builds requests with the mapping that the bridge runs, or with the flag's file.

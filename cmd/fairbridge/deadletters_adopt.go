@@ -13,12 +13,12 @@ func newDeadLettersAdopt(std streams) *cobra.Command {
 	var at place
 	cmd := &cobra.Command{
 		Use:   "adopt",
-		Short: "Have the ledger know of every dead letter",
-		Long: `Receives every dead letter once, and writes into the ledger those that it does not
-know: those that SQS itself moved, and those that an earlier version wrote. From then
-on they can be looked at without being received, and outlive the queue's 14 days.
-Copies go, and letters of deliveries that are completed or dropped; the others stay
-in their place. It may be called again.`,
+		Short: "Record every dead letter in the ledger",
+		Long: `Receives every dead letter once, and records those that the ledger does not know:
+letters that SQS itself moved, and those of an earlier version. From then on they
+can be shown without being received, and outlive the queue's 14 days. Copies are
+removed, and so are letters of deliveries that are completed or dropped; the others
+stay in the queue. It can be run again.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDesk(cmd.Context(), &at, std, func(d *desk) error { return d.adopt(cmd.Context()) })

@@ -14,7 +14,7 @@ import (
 // --yes.
 func (d *desk) ask(ctx context.Context, question string) (bool, error) {
 	if !terminal.Is(d.std.in) {
-		return false, usage("there is nobody to ask here: look first (--dry-run or 'dlq list'), then add --yes")
+		return false, usage("there is no terminal to ask for confirmation: check with --dry-run or 'dlq list', then add --yes")
 	}
 	return askOn(ctx, d.std.in, d.std.err, question)
 }

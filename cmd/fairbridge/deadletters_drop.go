@@ -15,14 +15,14 @@ func newDeadLettersDrop(std streams) *cobra.Command {
 	c := dropCall{}
 	cmd := &cobra.Command{
 		Use:   "drop [DELIVERY-ID...]",
-		Short: "Give dead letters up, with a reason that the ledger keeps",
-		Long: `Deletes dead letters: those named by their delivery id (its first characters are
-enough), those that a filter means, or all. The ledger keeps the reason for 35
-days, and a copy of a dropped letter that turns up later is passed over. To have
-them back export them first: what is imported again can be replayed.
+		Short: "Drop dead letters, with a reason that the ledger keeps",
+		Long: `Deletes dead letters: those with the given delivery ids (which may be shortened),
+those that match a filter, or all. The ledger keeps the reason for 35 days, and
+skips copies of a dropped letter that appear later. To be able to restore letters,
+export them first: imported letters can be replayed.
 
---done deletes only letters about which nothing is left to do, old copies of
-deliveries that are completed or were dropped, and needs no reason.`,
+--done deletes only finished letters, which are old copies of deliveries that are
+completed or were dropped, and needs no reason.`,
 		Example: `  fairbridge dlq drop 3f9a2c41 --because "a tester's joke"
   fairbridge dlq drop --done
   fairbridge dlq drop --reason unroutable --app 'Old App*' --because 'the app is gone' --yes`,
@@ -39,7 +39,7 @@ deliveries that are completed or were dropped, and needs no reason.`,
 	c.selection.flags(cmd)
 	cmd.Flags().BoolVar(&c.all, "all", false, "every dead letter")
 	cmd.Flags().BoolVar(&c.done, "done", false, "letters whose delivery is completed or dropped already")
-	cmd.Flags().StringVar(&c.because, "because", "", "why, in your words (required)")
+	cmd.Flags().StringVar(&c.because, "because", "", "the reason (required)")
 	cmd.Flags().BoolVar(&c.yes, "yes", false, "do not ask")
 	_ = cmd.RegisterFlagCompletionFunc("because", cobra.NoFileCompletions)
 	return cmd
@@ -58,7 +58,7 @@ type dropCall struct {
 func (c *dropCall) check(std streams) (err error) {
 	if c.done {
 		if len(c.IDs) > 0 || c.Any() || c.all || c.because != "" {
-			return usage("--done says which and why by itself; give it alone")
+			return usage("--done selects the letters and is the reason; use it alone")
 		}
 		return nil
 	}
@@ -69,10 +69,10 @@ func (c *dropCall) check(std streams) (err error) {
 		return err
 	}
 	if c.because = queue.Describe(c.because); c.because == "" {
-		return usage("say why with --because; the ledger keeps it")
+		return usage("give the reason with --because; the ledger keeps it")
 	}
 	if !c.yes && !terminal.Is(std.in) {
-		return usage("there is nobody to ask here: look first with 'dlq list', then add --yes")
+		return usage("there is no terminal to ask for confirmation: check with 'dlq list', then add --yes")
 	}
 	return nil
 }

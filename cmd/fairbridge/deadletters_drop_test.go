@@ -21,7 +21,7 @@ func TestDropKeepsTheReason(t *testing.T) {
 		t.Errorf("the ledger has %+v, %+v", e, e.Last)
 	}
 	h.dlq("show", idOf(1)).want(t, exitLeft, "", "fairbridge: there is no dead letter "+idOf(1)+
-		"; the ledger says: dead: dropped at drop (HTTP 400): a tester's  joke (it had failed at create: Invalid submitter.)\n")
+		"; in the ledger: dead: dropped at drop (HTTP 400): a tester's  joke (it had failed at create: Invalid submitter.)\n")
 }
 
 func TestDropLeavesWhatAWorkerHasInHand(t *testing.T) {

@@ -21,10 +21,10 @@ func newDeadLettersEdit(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "edit DELIVERY-ID",
 		Short: "Correct a dead letter's payload in an editor, and replay it",
-		Long: `Opens the payload in $VISUAL or $EDITOR (else vi), shows the difference, and replays
-the letter so. It is checked as 'dlq replay --set' checks it, and the old values are
-kept in the same way. A field that is taken out becomes null. With --dry-run nothing
-is sent, and the request is shown that would be.`,
+		Long: `Opens the payload in $VISUAL or $EDITOR (otherwise vi), shows the difference, and
+replays the result. It is validated as 'dlq replay --set' does, and the old values
+are kept in the same way. A removed field becomes null. With --dry-run nothing is
+sent, and the request is shown.`,
 		Example: `  fairbridge dlq edit 3f9a2c41 --dry-run
   fairbridge dlq edit 3f9a2c41 --wait`,
 		Args:              exactly("a delivery id, see 'fairbridge dlq list'"),
@@ -55,10 +55,10 @@ is sent, and the request is shown that would be.`,
 	r.at.flags(cmd)
 	tryFlag(cmd, &r.config)
 	f := cmd.Flags()
-	f.BoolVar(&r.dryRun, "dry-run", false, "print the request that would be made, and send nothing")
-	f.BoolVar(&r.newField, "new-field", false, "also a field that neither TestFairy documents, nor the payload or fairbridge.yaml has")
-	f.BoolVar(&r.yes, "yes", false, "do not ask")
-	f.BoolVar(&r.wait, "wait", false, "follow it to its end")
+	f.BoolVar(&r.dryRun, "dry-run", false, "print the request that would be sent, and send nothing")
+	f.BoolVar(&r.newField, "new-field", false, "allow a field that is not documented by TestFairy, in the payload or in fairbridge.yaml")
+	f.BoolVar(&r.yes, "yes", false, "do not ask for confirmation")
+	f.BoolVar(&r.wait, "wait", false, "follow it until it ends")
 	f.BoolVar(&r.force, "force", false, fmt.Sprintf("also if it has been replayed %d times already", deadletter.MostReplays))
 	f.DurationVar(&r.timeout, "timeout", 30*time.Minute, "how long --wait waits at most")
 	_ = cmd.RegisterFlagCompletionFunc("timeout", cobra.NoFileCompletions)

@@ -22,10 +22,10 @@ func newDeadLettersExport(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export [DELIVERY-ID...]",
 		Short: "Write dead letters as JSON Lines",
-		Long: `Writes dead letters with all that 'import' needs to make them again, one JSON
-object a line, the longest dead first: those named, those that a filter means, or
-all. They stay in their place. What testers wrote is in them: keep them as you
-keep that.`,
+		Long: `Writes dead letters with everything that 'import' needs to restore them, one JSON
+object a line, the oldest first: those with the given ids, those that match a
+filter, or all. They stay in the queue. The output contains what testers wrote, so
+keep it as safe as that.`,
 		Example: `  fairbridge dlq export --output letters.jsonl
   fairbridge dlq export --stack fairbridge --reason rejected | jq -r .body`,
 		ValidArgsFunction: completeIDs(&at, &s, 0),

@@ -16,12 +16,13 @@ func newDeadLettersImport(std streams) *cobra.Command {
 	var at place
 	cmd := &cobra.Command{
 		Use:   "import FILE",
-		Short: "Put exported dead letters back",
-		Long: `Reads what 'export' wrote, and puts each letter into the dead-letter queue, where
-it can be replayed. Nothing is sent if a line is not valid. A letter that
-is still there becomes a copy, of which a replay sends one. What the other home knew
-of a delivery is put beside what this one knows: a completed one is not done again,
-and a ticket that exists not made again. Stop the other home first, or drop its copy. "-" reads standard input.`,
+		Short: "Add exported dead letters to the queue",
+		Long: `Reads what 'export' wrote, and adds each letter to the dead-letter queue, where it
+can be replayed. If a line is invalid, nothing is added. A letter that is still in
+the queue becomes a copy; a replay sends one of them. The other home's ledger entry
+is merged: a completed delivery is not done again, and an existing ticket is not
+created again. Stop the other home first, or drop its copy. "-" reads standard
+input.`,
 		Example: `  fairbridge dlq import letters.jsonl
   fairbridge dlq export --stack old | fairbridge dlq import - --stack new`,
 		Args: exactly("the file that 'fairbridge dlq export' wrote"),

@@ -21,13 +21,13 @@ func newDeadLettersList(std streams) *cobra.Command {
 	var filter deadletter.Filter
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the dead letters and why they are there",
-		Long: `Lists the deliveries that are dead letters by their cause: those with the same
-reason, status, project and problem can be mended and replayed together. With --each
-it lists each letter, the longest dead first, as --json and --csv do. None is
-received: others do not notice. What SQS itself moved, after too many receives, is
-worker_died; its last error is the ledger's. What is done already is an old
-copy, which 'dlq drop --done' removes.`,
+		Short: "List the dead letters and their causes",
+		Long: `Lists the deliveries that are dead letters, grouped by cause: those with the same
+reason, status, project and problem can be fixed and replayed together. With --each
+it lists each letter, the oldest first, as --json and --csv do. None is received,
+so others are not affected. Letters that SQS itself moved, after too many receives,
+have the reason worker_died and the ledger's last error. Letters that are "done
+already" are old copies, which 'dlq drop --done' removes.`,
 		Example: `  fairbridge dlq list
   fairbridge dlq list --each --stack fairbridge --reason rejected --since 7d
   fairbridge dlq list --match 'email~@example\.com$' --match '@description~submitter'
@@ -77,10 +77,10 @@ copy, which 'dlq drop --done' removes.`,
 	}
 	at.flags(cmd)
 	s.flags(cmd)
-	cmd.Flags().BoolVar(&each, "each", false, "one line a letter")
+	cmd.Flags().BoolVar(&each, "each", false, "one line for each letter")
 	cmd.Flags().IntVar(&limit, "limit", 0, "how many causes or letters to list at most, 0 for all")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
-	cmd.Flags().BoolVar(&asCSV, "csv", false, "comma-separated values, with a line of names")
+	cmd.Flags().BoolVar(&asCSV, "csv", false, "comma-separated values, with a header")
 	return cmd
 }
 

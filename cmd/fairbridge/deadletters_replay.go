@@ -17,20 +17,20 @@ func newDeadLettersReplay(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay [DELIVERY-ID...]",
 		Short: "Send dead letters through the bridge again",
-		Long: `Puts dead letters back into the work queue: those named by their delivery id (its
-first characters are enough), those that a filter means, or all. A ticket that
-exists is not made again; only what is missing is sent. Mend the cause first.
+		Long: `Sends dead letters to the work queue again: those with the given delivery ids
+(which may be shortened), those that match a filter, or all. An existing ticket is
+not created again; only what is missing is sent. Fix the cause first.
 
 A letter is deleted only after the work queue has confirmed it. If this command
-dies in between there are both, which the ledger recognises. What has been
-replayed 3 times already needs --force.
+dies in between there are both, which the ledger recognises. Letters that have been
+replayed 3 times need --force.
 
---set corrects the payload, which stays the same delivery; the correction travels
-with the message as a record of it. --as-created and --create-again settle a
-letter whose ticket is in doubt (reason ambiguous): look in Centercode first.
+--set corrects the payload, which stays the same delivery; the correction is
+recorded in the message. --as-created and --create-again settle a letter whose
+ticket is in doubt (reason ambiguous): look in Centercode first.
 
---first 1 tries the one of them that is dead the longest, waits for its end, and says
-how to go on with the rest. --wait ends with a count of how they ended.`,
+--first 1 tries the oldest one, waits until it ends, and says how to continue with
+the rest. --wait ends with a count of the results.`,
 		Example: `  fairbridge dlq replay 3f9a2c41 --wait
   fairbridge dlq replay 3f9a2c41 --set email=qa@example.com --dry-run
   fairbridge dlq replay --reason attachment_source --since 7d --first 1
@@ -80,16 +80,16 @@ func (r *replayCall) flags(cmd *cobra.Command) {
 	tryFlag(cmd, &r.config)
 	f := cmd.Flags()
 	f.BoolVar(&r.all, "all", false, "every dead letter")
-	f.BoolVar(&r.dryRun, "dry-run", false, "print the requests that would be made, and send nothing")
+	f.BoolVar(&r.dryRun, "dry-run", false, "print the requests that would be sent, and send nothing")
 	f.StringArrayVar(&r.sets, "set", nil, "correct a field of the payload, FIELD=VALUE (repeatable)")
-	f.BoolVar(&r.newField, "new-field", false, "let --set add a field that neither TestFairy documents, nor the payload or fairbridge.yaml has")
-	f.StringVar(&r.rate, "rate", "", "at most so many, such as 20/s or 100/m (default: as fast as possible)")
-	f.BoolVar(&r.yes, "yes", false, "do not ask")
-	f.BoolVar(&r.wait, "wait", false, "follow each to its end")
-	f.IntVar(&r.first, "first", 0, "only so many of them, the longest dead first; follow each to its end")
+	f.BoolVar(&r.newField, "new-field", false, "let --set add a field that is not documented by TestFairy, in the payload or in fairbridge.yaml")
+	f.StringVar(&r.rate, "rate", "", "maximum rate, such as 20/s or 100/m (default: as fast as possible)")
+	f.BoolVar(&r.yes, "yes", false, "do not ask for confirmation")
+	f.BoolVar(&r.wait, "wait", false, "follow each until it ends")
+	f.IntVar(&r.first, "first", 0, "only that many, the oldest first; follow each until it ends")
 	f.DurationVar(&r.timeout, "timeout", 30*time.Minute, "how long --wait waits at most")
-	f.BoolVar(&r.force, "force", false, fmt.Sprintf("also what has been replayed %d times already", deadletter.MostReplays))
-	f.StringVar(&r.asCreated, "as-created", "", "the lost request was carried out: it made this ticket, or the ticket has the file")
+	f.BoolVar(&r.force, "force", false, fmt.Sprintf("also letters that have been replayed %d times", deadletter.MostReplays))
+	f.StringVar(&r.asCreated, "as-created", "", "the lost request was carried out: it created this ticket, or the ticket has the file")
 	f.BoolVar(&r.createAgain, "create-again", false, "the lost request did nothing: send it again")
 	_ = cmd.RegisterFlagCompletionFunc("set", completeAssignment(&r.at))
 	for _, name := range []string{"rate", "timeout", "as-created", "first"} {
@@ -124,11 +124,11 @@ func (r *replayCall) check(std streams) (err error) {
 	case r.first < 0:
 		return usage("--first must be 1 or more")
 	case r.first > 0 && len(r.IDs) > 0:
-		return usage("--first takes the first of a filter or of --all; delivery ids say which by themselves")
+		return usage("--first needs a filter or --all, not delivery ids")
 	case r.timeout <= 0:
 		return usage("--timeout must be positive")
 	case r.asks() && !terminal.Is(std.in):
-		return usage("there is nobody to ask here: look first (--dry-run), then add --yes")
+		return usage("there is no terminal to ask for confirmation: check with --dry-run, then add --yes")
 	}
 	r.options.Force = r.force
 	r.options.Settlement = deadletter.Settlement{AsCreated: r.asCreated, CreateAgain: r.createAgain}

@@ -107,7 +107,7 @@ func (t *replayTeller) idle(ctx context.Context) {
 func (t *replayTeller) goOn(rest int, ends []deadletter.End) {
 	for _, e := range ends {
 		if !e.Completed {
-			t.say("the other %d stay as they are; what is wrong with this one: %s", rest, t.at.Command("dlq show "+shortID(e.DeliveryID)))
+			t.say("the other %d stay unchanged; what is wrong with this one: %s", rest, t.at.Command("dlq show "+shortID(e.DeliveryID)))
 			return
 		}
 	}
@@ -121,7 +121,7 @@ func (t *replayTeller) goOn(rest int, ends []deadletter.End) {
 // dryRun prints the requests that a replay would send.
 func (t *replayTeller) dryRun(ctx context.Context, o deadletter.ReplayOptions) error {
 	if o.Checker == nil {
-		return fmt.Errorf("there is no %s here, which says what would be sent; name it with --config", t.call.config)
+		return fmt.Errorf("there is no %s here to build the requests with; name a file with --config", t.call.config)
 	}
 	requests, err := t.DryRun(ctx, o)
 	if err != nil {

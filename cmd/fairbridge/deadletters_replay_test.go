@@ -117,7 +117,7 @@ func TestReplayFirst(t *testing.T) {
 	got := h.dlq("replay", "--status", "400", "--first", "1", "--yes")
 	if got.code != exitLeft || !strings.HasPrefix(got.out, "1 dead letter replayed\n"+first+"  dead again: rejected at create (HTTP 400): Centercode answered 400 to POST /") ||
 		got.err != "fairbridge: 0 completed, 1 dead again (1 rejected)\n"+
-			"fairbridge: the other 3 stay as they are; what is wrong with this one: fairbridge dlq show "+first+" --data "+h.data+"\n" {
+			"fairbridge: the other 3 stay unchanged; what is wrong with this one: fairbridge dlq show "+first+" --data "+h.data+"\n" {
 		t.Errorf("%+v", got)
 	}
 	got = h.dlq("replay", "--status", "400", "--app", "Demo*", "--first", "1", "--yes")

@@ -38,7 +38,7 @@ func TestDryRun(t *testing.T) {
 
   attachment screenshot from https://app.testfairy.com/1.jpg to /api/v1/projects/DEMO/feedback/{ticketId}/files/screenshot
 
-`+idOf(2)+` (ticket 77 is made, what it lacks is sent)
+`+idOf(2)+` (ticket 77 exists, what it lacks is sent)
 
   attachment screenshot from https://app.testfairy.com/2.jpg to /api/v1/projects/DEMO/feedback/{ticketId}/files/screenshot
 
@@ -51,7 +51,7 @@ func TestDryRun(t *testing.T) {
     "summary": "feedback 3",
     "deliveryId": "`+idOf(3)+`"
   }
-  PROBLEM: there may be a ticket already: say --as-created TICKET or --create-again
+  PROBLEM: there may be a ticket already: use --as-created TICKET or --create-again
 
 `+idOf(4)+`
   ignored: it is done already, as ticket of unknown id
@@ -62,7 +62,7 @@ func TestDryRun(t *testing.T) {
 		t.Errorf("settled: %+v", got)
 	}
 	if got := h.dlq("replay", idOf(3), "--as-created", "5", "--dry-run", "--config", f.config); got.code != exitDone ||
-		got.out != idOf(3)+" (ticket 5 is made, what it lacks is sent)\n\n1 dead letter would be replayed, by "+f.config+" as it is now: no bridge runs in this folder\n" {
+		got.out != idOf(3)+" (ticket 5 exists, what it lacks is sent)\n\n1 dead letter would be replayed, by "+f.config+" as it is now: no bridge runs in this folder\n" {
 		t.Errorf("settled: %+v", got)
 	}
 	if e := h.entry(idOf(3)); e.Resume != ledger.Creating {
@@ -74,5 +74,5 @@ func TestDryRun(t *testing.T) {
 	t.Chdir(t.TempDir())
 	h.put(rejected(t, 1, ""))
 	h.dlq("replay", idOf(1), "--dry-run").want(t, exitLeft, "",
-		"fairbridge: there is no fairbridge.yaml here, which says what would be sent; name it with --config\n")
+		"fairbridge: there is no fairbridge.yaml here to build the requests with; name a file with --config\n")
 }

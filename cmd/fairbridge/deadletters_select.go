@@ -25,7 +25,7 @@ func (s *selection) flags(cmd *cobra.Command) {
 	f.StringSliceVar(&s.Reasons, "reason", nil, "those with this reason (repeatable)")
 	f.StringSliceVar(&s.Statuses, "status", nil, "those with this HTTP status, such as 400 or 5xx (repeatable)")
 	f.StringSliceVar(&s.Stages, "stage", nil, "those that failed at this step, such as create (repeatable)")
-	f.StringArrayVar(&s.Apps, "app", nil, "those of this app; * stands for any text (repeatable)")
+	f.StringArrayVar(&s.Apps, "app", nil, "those of this app; * matches any text (repeatable)")
 	f.StringVar(&s.Since, "since", "", "those that died at that time or later: 2026-01-31, 2026-01-31T08:00:00Z, or 36h, 7d (ago)")
 	f.StringVar(&s.Until, "until", "", "those that died before that time")
 	f.StringArrayVar(&s.Match, "match", nil, "those whose payload has FIELD=VALUE, FIELD!=VALUE, FIELD~REGEXP or FIELD!~REGEXP (repeatable: all must hold)")
@@ -71,7 +71,7 @@ func (s *selection) one(verb string) error {
 	case 1:
 		return nil
 	case 0:
-		return usage("say which to %s: delivery ids, a filter such as --reason, or --all", verb)
+		return usage("select what to %s: delivery ids, a filter such as --reason, or --all", verb)
 	}
 	return usage("delivery ids, filters and --all exclude each other")
 }

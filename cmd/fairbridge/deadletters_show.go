@@ -18,11 +18,11 @@ func newDeadLettersShow(std streams) *cobra.Command {
 	var filter deadletter.Filter
 	cmd := &cobra.Command{
 		Use:   "show DELIVERY-ID",
-		Short: "Show all that is known of a dead letter, and what to do",
+		Short: "Show everything about a dead letter, and what to do",
 		Long: `Shows a dead letter: what went wrong and what to do, the payload, the request that
-the mapping that runs makes of it, and the ledger's history. --config shows what
-another fairbridge.yaml would make. The first characters of
-the delivery id are enough. The letter is not received.`,
+the running mapping produces, and the ledger's history. --config shows the request
+with another fairbridge.yaml. The delivery id may be shortened. The letter is not
+received.`,
 		Example: `  fairbridge dlq show 3f9a2c41
   fairbridge dlq show 3f9a2c41 --stack fairbridge --config prod.yaml
   fairbridge dlq show 3f9a2c41 --json | jq .payload`,

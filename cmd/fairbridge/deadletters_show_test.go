@@ -74,7 +74,7 @@ A replay would send, by the mapping that runs:
   attachment screenshot from https://app.testfairy.com/1.jpg
 
 The ledger:
-  state        dead, a replay goes on from created
+  state        dead, a replay continues from created
   ticket       77
   requested    2026-01-02T03:04:05Z
   has file     log: log.txt, 1234 bytes, 2026-01-02T03:04:05Z

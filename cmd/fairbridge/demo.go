@@ -23,9 +23,9 @@ func newDemo(std streams) *cobra.Command {
 	var config, events string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Send every sample payload through a bridge of its own",
+		Short: "Send every sample payload through a temporary bridge",
 		Long: `Starts a bridge with free ports and a temporary folder in front of the simulator,
-sends it every payload, waits until all is settled, and prints what became of
+sends it every payload, waits until everything is done, and prints the result of
 each. The exit code is 1 if any result is not as expected.`,
 		Example: `  fairbridge demo
   fairbridge demo --config my.yaml --events my-payloads/`,
@@ -49,7 +49,7 @@ each. The exit code is 1 if any result is not as expected.`,
 		},
 	}
 	configFlag(cmd, &config)
-	cmd.Flags().StringVar(&events, "events", "events", "folder of the payloads")
+	cmd.Flags().StringVar(&events, "events", "events", "folder with the payloads")
 	_ = cmd.MarkFlagDirname("events")
 	return cmd
 }

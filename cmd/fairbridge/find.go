@@ -33,14 +33,14 @@ func newFind(std streams) *cobra.Command {
 	var f finding
 	cmd := &cobra.Command{
 		Use:   "find [TEXT]",
-		Short: "Find deliveries by what you know of them, and see where their tickets are",
+		Short: "Find deliveries, and their tickets",
 		Long: `Finds deliveries by an email address, words of the feedback, an app, a time, a
-session or a ticket: the last received first, those that are done for 35 days,
-all others for as long as they are not. TEXT may stand in any of these, or at the
-beginning of the delivery id. Upper and lower case are the same. Nothing is
-changed, and no message is received.
+session or a ticket, the last received first. Finished deliveries are kept for 35
+days, unfinished ones until they are finished. TEXT may be part of any of these, or
+the beginning of the delivery id. Case is ignored. Nothing is changed, and no
+message is received.
 
-On a stack the whole table is read, and what is found is shown at once, in no
+On a stack the whole table is read, and results are shown as they are found, in no
 order: a million deliveries take a few minutes and cost some US cents.`,
 		Example: `  fairbridge find                                        the last feedback
   fairbridge find tester@example.com --since 24h
@@ -65,18 +65,18 @@ order: a million deliveries take a few minutes and cost some US cents.`,
 	at.flags(cmd)
 	configFlag(cmd, &f.config)
 	flags := cmd.Flags()
-	flags.StringVar(&f.query.Email, "email", "", "those whose tester's email address has this in it")
-	flags.StringVar(&f.query.App, "app", "", "those whose app's name has this in it")
+	flags.StringVar(&f.query.Email, "email", "", "those whose tester's email address contains this")
+	flags.StringVar(&f.query.App, "app", "", "those whose app's name contains this")
 	flags.StringVar(&f.query.Kind, "kind", "", "those of this kind, such as feedback or crash")
 	flags.StringSliceVar(&f.query.States, "state", nil, "those in this state: "+strings.Join(ledger.Standings(), ", ")+" (repeatable)")
 	flags.StringVar(&f.query.Ticket, "ticket", "", "the one with this ticket")
-	flags.StringVar(&f.query.Session, "session", "", "those whose session's address has this in it")
-	flags.StringVar(&f.query.Reason, "reason", "", "those whose last fault has this reason, as in 'dlq list'")
+	flags.StringVar(&f.query.Session, "session", "", "those whose session's address contains this")
+	flags.StringVar(&f.query.Reason, "reason", "", "those whose last error has this reason, as in 'dlq list'")
 	flags.StringVar(&f.since, "since", "", "those received at that time or later: 2026-01-31, 2026-01-31T08:00:00Z, or 36h, 7d (ago)")
 	flags.StringVar(&f.until, "until", "", "those received before that time")
-	flags.IntVar(&f.limit, "limit", 50, "how many to show at most")
+	flags.IntVar(&f.limit, "limit", 50, "maximum number to show")
 	flags.BoolVar(&f.asJSON, "json", false, "one JSON object a line")
-	flags.BoolVar(&f.asCSV, "csv", false, "comma-separated values, with a line of names")
+	flags.BoolVar(&f.asCSV, "csv", false, "comma-separated values, with a header")
 	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(ledger.Standings(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

@@ -125,7 +125,7 @@ ticket     BUG-17  https://beta.example.com/DEMO/BUG-17
 sent to    https://beta.example.com, project DEMO, source testfairy
 
 `+at(0)+`  the webhook came
-`+at(2*time.Second)+`  the ticket was asked for at https://beta.example.com, project DEMO, source testfairy
+`+at(2*time.Second)+`  the ticket was requested at https://beta.example.com, project DEMO, source testfairy
 `+at(5*time.Second)+`  an attempt completed it (3000 ms)
 `, "")
 	c, err := h.ledger.Claim(t.Context(), idOf(4), ledger.Message{})
@@ -152,7 +152,7 @@ The endpoint of a route's attachments, as Centercode's answer to this ticket has
 			t.Errorf("%q is missing in\n%s", want, got.out)
 		}
 	}
-	if got := h.run("show", "d4735e3a"); !strings.Contains(got.out, "state      claimed: it waits for another attempt\n") || !strings.Contains(got.out, "It goes on by itself; whether all is well: fairbridge status --data") {
+	if got := h.run("show", "d4735e3a"); !strings.Contains(got.out, "state      claimed: it waits for another attempt\n") || !strings.Contains(got.out, "It continues on its own. To see whether all is well: fairbridge status --data") {
 		t.Errorf("got %+v", got)
 	}
 	h.run("show", "abcdef").want(t, exitLeft, "", "fairbridge: abcdef: the ledger has no such delivery\n")

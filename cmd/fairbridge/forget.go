@@ -19,21 +19,21 @@ func newForget(std streams) *cobra.Command {
 	var dryRun, yes bool
 	cmd := &cobra.Command{
 		Use:   "forget EMAIL",
-		Short: "Take a person out of what the bridge keeps",
-		Long: `Takes the feedback that came from an email address out of what the bridge keeps.
-Dead letters are dropped, and what 'fairbridge reconcile' was about to send is not
-sent. Of what is done stay the app, the times and the ticket, so that a copy of its
-message makes no second one. What is still on its way is listed and left: run it
-again when that is done. If the command dies in between, run it again as well.
+		Short: "Remove a person's data from the bridge",
+		Long: `Removes the feedback from an email address. Dead letters are dropped, and what
+'fairbridge reconcile' was about to send is not sent. Finished deliveries keep the
+app, the times and the ticket, so that another copy of the message does not create a
+second one. Deliveries that are still on their way are listed and left: run the
+command again when they are finished, and also if it was interrupted.
 
-Centercode still has its tickets, which are listed, and TestFairy its sessions;
-docs/privacy.md says what else may have a copy, such as backups.`,
+Centercode still has the tickets, which are listed, and TestFairy the sessions.
+docs/privacy.md lists other places that may have a copy, such as backups.`,
 		Example: `  fairbridge forget tester@example.com --dry-run
   fairbridge forget tester@example.com --stack fairbridge --yes`,
 		Args: exactly("an email address"),
 		PreRunE: func(*cobra.Command, []string) error {
 			if !yes && !dryRun && !terminal.Is(std.in) {
-				return usage("there is nobody to ask here: look first (--dry-run), then add --yes")
+				return usage("there is no terminal to ask for confirmation: check with --dry-run, then add --yes")
 			}
 			return nil
 		},
@@ -49,7 +49,7 @@ docs/privacy.md says what else may have a copy, such as backups.`,
 	}
 	at.flags(cmd)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what would be forgotten, and change nothing")
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
 	return cmd
 }
 

@@ -18,7 +18,7 @@ func TestForgetCommand(t *testing.T) {
 Centercode has 1 ticket of theirs, which stay: BUG-17
 `
 	h.run("forget", "Ann@example.com", "--dry-run").want(t, exitDone, table+"2 deliveries would be forgotten\n", "")
-	h.run("forget", "ann@example.com").want(t, exitUsage, "", "fairbridge: there is nobody to ask here: look first (--dry-run), then add --yes\nSee 'fairbridge forget --help'.\n")
+	h.run("forget", "ann@example.com").want(t, exitUsage, "", "fairbridge: there is no terminal to ask for confirmation: check with --dry-run, then add --yes\nSee 'fairbridge forget --help'.\n")
 	h.run("forget", "ann@example.com", "--yes").want(t, exitDone, table+"2 deliveries forgotten\n", "")
 	h.run("forget", "ann@example.com", "--yes").want(t, exitDone, "nothing is kept of that person\n0 deliveries forgotten\n", "")
 	h.run("find", "ann@example.com").want(t, exitLeft, "", "fairbridge: nothing was found; what is done is remembered for 35 days\n")

@@ -27,13 +27,13 @@ func newInit(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a first fairbridge.yaml",
-		Long: `Writes a fairbridge.yaml to start from, and beside it the JSON Schema that lets
-editors complete and check it. On a terminal it asks for what no flag says;
-elsewhere --project and --source are needed. A file that is there already stays,
-unless --force is given.
+		Long: `Writes a first fairbridge.yaml, and beside it the JSON Schema that lets editors
+complete and check it. On a terminal it asks for settings that no flag sets;
+otherwise --project and --source are required. An existing file is kept unless
+--force is given.
 
-Look at the result with 'fairbridge check --payload FILE', then change it:
-docs/mapping.md says all it can do.`,
+Check the result with 'fairbridge check --payload FILE', then edit it:
+docs/mapping.md is the reference.`,
 		Example: `  fairbridge init
   fairbridge init --project DEMO --source testfairy
   fairbridge init --base-url https://beta.example.com --project DEMO --source testfairy --app "Demo App" --crashes`,
@@ -63,11 +63,11 @@ docs/mapping.md says all it can do.`,
 	}
 	configFlag(cmd, &config)
 	flags := cmd.Flags()
-	flags.BoolVar(&force, "force", false, "replace a file that is there already")
+	flags.BoolVar(&force, "force", false, "replace an existing file")
 	for _, q := range questions {
 		flags.StringVar(q.to(&f), q.flag, q.without, q.doc)
 	}
-	flags.BoolVar(&f.Crashes, "crashes", false, "make tickets of crashes, too")
+	flags.BoolVar(&f.Crashes, "crashes", false, "create tickets for crashes as well")
 	return cmd
 }
 
@@ -95,7 +95,7 @@ var questions = []question{
 		ask: "Key of the project, as in the endpoint's URL /api/v1/projects/PROJECT/feedback/SOURCE", to: func(f *firstFile) *string { return &f.Project }},
 	{flag: "source", doc: "key of the project's External Source", needed: true,
 		ask: "Key of its External Source, as in the same URL", to: func(f *firstFile) *string { return &f.Source }},
-	{flag: "app", doc: "name of the app whose events are wanted; * stands for any text (default: every app)",
+	{flag: "app", doc: "name of the app whose events become tickets; * matches any text (default: every app)",
 		ask: "Name of the app, as TestFairy shows it (empty: every app)", to: func(f *firstFile) *string { return &f.App }},
 	{flag: "screenshot-element", doc: "key of the form's file element for the screenshot; - for none", without: "screenshot",
 		ask: "Key of the form's file element for the screenshot (-: none)", to: func(f *firstFile) *string { return &f.Element }},

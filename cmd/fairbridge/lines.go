@@ -52,7 +52,7 @@ func (l *lines) reread(_ context.Context, r bridge.Reread) {
 	if r.Err != nil {
 		record["result"] = "refused"
 		setError(record, r.Err)
-		line = fmt.Sprintf("%-12s %s has changed and cannot run, so the one of before goes on: %s", "mapping", r.File, terminal.Printable(r.Err.Error()))
+		line = fmt.Sprintf("%-12s %s has changed and cannot run, so the previous one stays in use: %s", "mapping", r.File, terminal.Printable(r.Err.Error()))
 	} else {
 		record["hash"], record["routes"] = r.Hash, r.Routes
 		line += fmt.Sprintf("  [%.12s]", r.Hash)

@@ -25,7 +25,7 @@ func TestLines(t *testing.T) {
 		{"another mapping", rereadTold(bridge.Reread{File: "fairbridge.yaml", Hash: deliveryID, Routes: 2}),
 			"15:04:05  mapping      fairbridge.yaml has changed, and runs from now on: 2 routes  [0123456789ab]\n"},
 		{"a mapping that is wrong", rereadTold(bridge.Reread{File: "fairbridge.yaml", Err: errors.New("fairbridge.yaml:3:1: no")}),
-			"15:04:05  mapping      fairbridge.yaml has changed and cannot run, so the one of before goes on: fairbridge.yaml:3:1: no\n"},
+			"15:04:05  mapping      fairbridge.yaml has changed and cannot run, so the previous one stays in use: fairbridge.yaml:3:1: no\n"},
 		{"accepted is not told", ingestTold(ingest.Outcome{Result: ingest.Accepted, Status: 202, Kind: "feedback"}), ""},
 		{"accepted, with odd fields", ingestTold(ingest.Outcome{Result: ingest.Accepted, Status: 202, Kind: "feedback", Odd: []string{"email", "iconUrl"}}),
 			"15:04:05  accepted     HTTP 202 feedback: odd email, iconUrl\n"},

@@ -15,20 +15,20 @@ func newPause(std streams) *cobra.Command {
 	var p home.PauseRequest
 	cmd := &cobra.Command{
 		Use:   "pause --because TEXT",
-		Short: "Hold what is to be delivered, such as for a maintenance of Centercode",
+		Short: "Hold deliveries, for example during maintenance of Centercode",
 		Long: `Holds the deliveries of one project, or of all, until 'fairbridge resume' or the
-end of --for. Webhooks are still taken, and wait. 'fairbridge status' says who
-has paused, why and until when.
+end of --for. Webhooks are still accepted, and wait. 'fairbridge status' shows who
+paused, why and until when.
 
-A stack needs --for, and can be paused for 7 days at most from the first start
-without a resume: the messages of its queue do not live for ever.`,
+A stack requires --for, and can be paused for at most 7 days from the first pause
+without a resume: SQS does not keep messages for ever.`,
 		Example: `  fairbridge pause --because "Centercode is upgraded tonight" --for 6h
   fairbridge pause --because "wrong form" --project BETA7 --stack fairbridge-prod --for 2h`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case p.Because == "":
-				return usage("say why with --because: others will ask")
+				return usage("give the reason with --because: others will ask")
 			case p.For < 0 || p.For == 0 && cmd.Flags().Changed("for"):
 				return usage("--for must be longer than nothing, such as 2h")
 			}
@@ -54,9 +54,9 @@ without a resume: the messages of its queue do not live for ever.`,
 		},
 	}
 	at.flags(cmd)
-	cmd.Flags().StringVar(&p.Because, "because", "", "why, for those who look at the status")
-	cmd.Flags().DurationVar(&p.For, "for", 0, "how long, such as 90m or 2h; without it until resume")
-	cmd.Flags().StringVar(&p.Project, "project", "", "the key of one Centercode project; without it all")
+	cmd.Flags().StringVar(&p.Because, "because", "", "the reason, which status shows")
+	cmd.Flags().DurationVar(&p.For, "for", 0, "how long, such as 90m or 2h (default: until resume)")
+	cmd.Flags().StringVar(&p.Project, "project", "", "the key of one Centercode project (default: all)")
 	return cmd
 }
 
@@ -65,10 +65,10 @@ func newResume(std streams) *cobra.Command {
 	var project string
 	cmd := &cobra.Command{
 		Use:   "resume",
-		Short: "End a pause, and try a Centercode that is not well at once",
-		Long: `Ends a pause. What was held goes on within a minute in a folder, and within a
-quarter of an hour on a stack. A Centercode that does not respond is tried at
-once, instead of when the next probe is due.`,
+		Short: "End a pause, and try Centercode at once",
+		Long: `Ends a pause. Held deliveries continue within a minute in a folder, and within a
+quarter of an hour on a stack. A Centercode that was not responding is tried at
+once, instead of at the next probe.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, err := at.open(cmd.Context())
@@ -84,7 +84,7 @@ once, instead of when the next probe is due.`,
 		},
 	}
 	at.flags(cmd)
-	cmd.Flags().StringVar(&project, "project", "", "the key of one Centercode project; without it what was paused for all")
+	cmd.Flags().StringVar(&project, "project", "", "the key of one Centercode project (default: the pause of all)")
 	return cmd
 }
 

@@ -32,19 +32,18 @@ func newReconcile(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reconcile",
 		Short: "Find feedback whose webhook never came, and send it",
-		Long: `Compares TestFairy's list of feedbacks with what the bridge knows, and shows what
-is not there: missing, whose webhook never came; recent, which may still come;
-dead, a dead letter; unknown, which may be older than what the ledger remembers;
-ambiguous, where a delivery may be it, or another like it. After your yes the
-missing ones are sent through the bridge's webhook, once each, as ordinary
-deliveries with the field "reconciled". What is ambiguous is never sent, what is
-unknown only with --backfill. A webhook that comes after that becomes a dead
-letter, never a second ticket.
+		Long: `Compares TestFairy's list of feedbacks with the ledger, and shows those that are not
+simply present: missing, whose webhook never came; recent, which may still come;
+dead, a dead letter; unknown, which may be older than what the ledger keeps;
+ambiguous, where a delivery may be this feedback or a similar one. After you confirm,
+the missing ones are sent to the bridge's webhook, once each, as ordinary deliveries
+with the field "reconciled". Ambiguous ones are never sent, unknown ones only with
+--backfill. A webhook that arrives later becomes a dead letter, never a second ticket.
 
-TestFairy lists its 100 latest feedbacks only, so run it within that time. It needs
-the account's email address (--user or ` + userVariable + `) and its API key, as 'fairbridge
-webhook' does, and for sending a bridge that runs. The exit code is 1 if something
-is left: not sent, or ambiguous.`,
+TestFairy lists only its 100 latest feedbacks, so run this often enough. It needs the
+account's email address (--user or ` + userVariable + `) and its API key, as 'fairbridge
+webhook' does, and a running bridge to send to. The exit code is 1 if something is
+left: not sent, or ambiguous.`,
 		Example: `  fairbridge reconcile --dry-run --user you@example.com
   fairbridge reconcile --stack fairbridge-prod --since 2d --yes
   fairbridge reconcile --dry-run --json | jq 'select(.state == "missing")'`,
@@ -60,9 +59,9 @@ is left: not sent, or ambiguous.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
 	}
 	cmd.Flags().StringVar(&c.since, "since", "", "those recorded at that time or later: 2026-01-31, 2026-01-31T08:00:00Z, or 36h, 2d (ago)")
-	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "show what is there and what is not, and send nothing")
-	cmd.Flags().BoolVar(&c.yes, "yes", false, "do not ask")
-	cmd.Flags().BoolVar(&c.backfill, "backfill", false, "send what is unknown as well: only if you know that it has no tickets")
+	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "show what is missing, and send nothing")
+	cmd.Flags().BoolVar(&c.yes, "yes", false, "do not ask for confirmation")
+	cmd.Flags().BoolVar(&c.backfill, "backfill", false, "also send unknown feedbacks: only if you know that they have no tickets")
 	cmd.Flags().BoolVar(&c.asJSON, "json", false, "one JSON object a line")
 	c.who.flags(cmd)
 	c.at.flags(cmd)
@@ -71,7 +70,7 @@ is left: not sent, or ambiguous.`,
 
 func (c *reconciling) run(ctx context.Context) error {
 	if !c.dryRun && !c.yes && !terminal.Is(c.std.in) {
-		return usage("there is nobody to ask here: look first with --dry-run, then add --yes")
+		return usage("there is no terminal to ask for confirmation: check with --dry-run, then add --yes")
 	}
 	t, err := c.at.open(ctx)
 	if err != nil {

@@ -66,7 +66,7 @@ func TestReconcile(t *testing.T) {
 	}
 	run("--dry-run").want(t, exitLeft, table("nevercame", "another")+"\n2 feedbacks would be sent\n", "")
 	run("--dry-run", "--since", "1h").want(t, exitDone, head, "")
-	run().want(t, exitUsage, "", "fairbridge: there is nobody to ask here: look first with --dry-run, then add --yes\nSee 'fairbridge reconcile --help'.\n")
+	run().want(t, exitUsage, "", "fairbridge: there is no terminal to ask for confirmation: check with --dry-run, then add --yes\nSee 'fairbridge reconcile --help'.\n")
 	if got := run("--yes"); got.code != exitLeft || !strings.Contains(got.err, "no bridge runs in "+data) {
 		t.Errorf("without a bridge: %+v", got)
 	}
@@ -111,7 +111,7 @@ func TestReconcileWithoutAList(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	h.run("reconcile", "--dry-run").want(t, exitLeft, "", "fairbridge: "+reconcile.Gone+"\n")
-	const note = "TestFairy says that its REST API ends on 2026-12-31: 'fairbridge reconcile', session logs and 'fairbridge webhook' need it, and webhooks do not"
+	const note = "TestFairy announces that its REST API ends on 2026-12-31: 'fairbridge reconcile', session logs and 'fairbridge webhook' need it, and webhooks do not"
 	if got := h.run("status"); !strings.Contains(got.out, "\n"+note+"\n") {
 		t.Errorf("status: %+v", got)
 	}

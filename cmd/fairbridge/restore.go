@@ -17,15 +17,15 @@ func newRestore(std streams) *cobra.Command {
 	var folder string
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
-		Short: "Put a backup in the place of the bridge on this machine",
-		Long: `Reads the backup through and puts it in the data folder, which may be empty, or
-that of a bridge that is stopped: what was there is kept under another name. It
-takes what 'fairbridge backup' made, and what SQLite's own command could still read
-of a damaged file, as docs/operations.md says.
+		Short: "Restore the bridge on this machine from a backup",
+		Long: `Verifies the backup and puts it into the data folder, which may be empty, or that of
+a stopped bridge: the previous file is kept under another name. It accepts what
+'fairbridge backup' wrote, and what SQLite's own command could recover from a
+damaged file, see docs/operations.md.
 
-A copy does not know what was done after it was made. What it has as waiting is
-worked on again, also where there is a ticket by now; so restore the latest, and
-never run two bridges from copies of one.`,
+A backup does not contain what happened after it was made. Deliveries that were
+waiting then are processed again, even if they have a ticket by now; so restore the
+latest backup, and never run two bridges from copies of one.`,
 		Example: `  fairbridge restore fairbridge-monday.db
   fairbridge restore /backup/fairbridge-2026-11-28.db --data /var/lib/fairbridge`,
 		Args: exactly("a FILE to read"),

@@ -30,14 +30,14 @@ func newRun(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the whole bridge on this machine",
-		Long: `Runs the webhook, the queue, the ledger, the secrets and the worker in this
-process, with one SQLite file in the data folder. What was answered 202 is on
-disk: after a crash, start it again. While fairbridge.yaml names no
+		Long: `Runs the webhook, the queues, the ledger, the secrets and the worker in this
+process, with one SQLite file in the data folder. A webhook that was answered 202 is
+on disk: after a crash, start the bridge again. While fairbridge.yaml has no
 centercode.baseUrl, tickets go to a Centercode simulator whose page shows them.
-It serves the pages of 'fairbridge console', too.
+The pages of 'fairbridge console' are served as well.
 
-The file is read again when it changes. If it is wrong then, what ran goes on, and
-the output and 'fairbridge status' say why.`,
+The file is read again when it changes. If it is invalid, the previous mapping stays
+in use, and the output and 'fairbridge status' say why.`,
 		Example: `  fairbridge run
   fairbridge run --config fairbridge.yaml --listen 0.0.0.0:8080 --data /var/lib/fairbridge
   fairbridge run --json | jq 'select(.result == "dead_letter")'`,
@@ -67,17 +67,17 @@ the output and 'fairbridge status' say why.`,
 	}
 	configFlag(cmd, &config)
 	dataFlag(cmd, &c.Folder)
-	cmd.Flags().StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address for webhooks; port 0 takes a free one. A socket of systemd goes before it")
+	cmd.Flags().StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address for webhooks; with port 0 a free one is used. A socket from systemd takes precedence")
 	cmd.Flags().StringVar(&c.Simulator, "simulator", "127.0.0.1:8081", "address for the simulator, which runs if no Centercode is configured")
 	cmd.Flags().StringVar(&page.address, "console", defaultConsole, "address for browsers, see 'fairbridge console', or off")
-	cmd.Flags().StringVar(&c.Metrics, "metrics", "off", "address for Prometheus, such as 127.0.0.1:8083, or off. It shows numbers to whoever reaches it")
-	cmd.Flags().IntVar(&c.Concurrency, "concurrency", 4, "batches of up to 10 deliveries that are worked on at once")
-	cmd.Flags().IntVar(&c.Bodies, "bodies", embedded.DefaultBodies, "webhooks of the greatest length that may be in memory at once; more of shorter ones")
-	cmd.Flags().IntVar(&c.Connections, "connections", embedded.DefaultConnections, "connections for webhooks that are held at once")
-	cmd.Flags().DurationVar(&c.Idle, "idle", embedded.DefaultIdle, "how long a connection for webhooks is kept without a request")
-	cmd.Flags().IntVar(&c.Uploads, "uploads", 0, "files that are on their way to Centercode at once; 0 for one a delivery, 10 times --concurrency")
+	cmd.Flags().StringVar(&c.Metrics, "metrics", "off", "address for Prometheus, such as 127.0.0.1:8083, or off. It has no password")
+	cmd.Flags().IntVar(&c.Concurrency, "concurrency", 4, "batches of up to 10 deliveries that are processed at once")
+	cmd.Flags().IntVar(&c.Bodies, "bodies", embedded.DefaultBodies, "webhooks of the maximum size that may be in memory at once; more if they are shorter")
+	cmd.Flags().IntVar(&c.Connections, "connections", embedded.DefaultConnections, "maximum number of concurrent connections for webhooks")
+	cmd.Flags().DurationVar(&c.Idle, "idle", embedded.DefaultIdle, "how long an idle connection for webhooks is kept")
+	cmd.Flags().IntVar(&c.Uploads, "uploads", 0, "files that are uploaded at once; 0 for one for each delivery, 10 times --concurrency")
 	cmd.Flags().BoolVar(&showToken, "show-token", false, "show the webhook's token even if the output is not a terminal")
-	cmd.Flags().StringVar(&format, "log-format", "text", "text, or json: one object a line")
+	cmd.Flags().StringVar(&format, "log-format", "text", "text, or json for one object a line")
 	_ = cmd.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the same as --log-format json")
 	return cmd

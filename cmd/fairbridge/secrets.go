@@ -16,13 +16,13 @@ func newSecrets(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "secrets",
 		Short: "Manage API keys and the webhook token",
-		Long: `Keeps the bridge's secrets: in the data folder of a bridge on this machine, or,
-with --stack, as SecureStrings in the SSM Parameter Store.
+		Long: `Stores the bridge's secrets in the data folder of a bridge on this machine or, with
+--stack, as SecureStrings in the SSM Parameter Store.
 
-  ` + secrets.CentercodeAPIKey + `   makes tickets
-  ` + secrets.WebhookToken + `        what TestFairy carries to be let in
+  ` + secrets.CentercodeAPIKey + `   creates tickets
+  ` + secrets.WebhookToken + `        authenticates TestFairy's webhooks
   ` + secrets.TestFairyAPIKey + `    registers the webhook, and reads sessions' logs
-  ` + secrets.ConsolePassword + `     lets somebody into a console that others reach`,
+  ` + secrets.ConsolePassword + `     protects a console that others can reach`,
 		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -35,7 +35,7 @@ func newSecretsList(std streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List which secrets there are and since when, never a value",
+		Short: "List which secrets exist and since when, never a value",
 		Example: `  fairbridge secrets list
   fairbridge secrets list --stack fairbridge-prod`,
 		Args: exactly(),

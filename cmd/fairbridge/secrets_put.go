@@ -33,14 +33,14 @@ func newSecretsPut(std streams) *cobra.Command {
 		Use:   "put NAME",
 		Short: "Store a secret, read from the terminal without echo, or from standard input",
 		Long: `Stores one of ` + strings.Join(secretNames(), ", ") + `.
-The value is never an argument, so that it is in no shell's history, and never
-printed.
+The value is never an argument, so that it is not in the shell's history, and it is
+never printed.
 
-The webhook token is best made by --generate: nobody needs to know it, since
-'fairbridge webhook register' takes it from here. To replace it without losing a
-feedback: --rotate makes a new one and lets the previous one in as well; then
-'fairbridge webhook register' has TestFairy send the new one; then
---drop-previous shuts the old one out.`,
+Use --generate for the webhook token: nobody needs to know it, since 'fairbridge
+webhook register' reads it from here. To replace it without losing feedback:
+--rotate generates a new one, and the previous one is still accepted; then
+'fairbridge webhook register' makes TestFairy send the new one; then --drop-previous
+ends the old one.`,
 		Example: `  fairbridge secrets put centercode-api-key
   fairbridge secrets put webhook-token --generate --stack fairbridge-prod
   fairbridge secrets put webhook-token --rotate --stack fairbridge-prod
@@ -86,9 +86,9 @@ feedback: --rotate makes a new one and lets the previous one in as well; then
 		},
 	}
 	at.flags(cmd)
-	cmd.Flags().BoolVar(&change.generate, "generate", false, "make the webhook token; refuses if there is one")
-	cmd.Flags().BoolVar(&change.rotate, "rotate", false, "make a new webhook token, and let the previous one in as well")
-	cmd.Flags().BoolVar(&change.dropPrevious, "drop-previous", false, "let only the newest webhook token in")
+	cmd.Flags().BoolVar(&change.generate, "generate", false, "generate the webhook token; refuses if there is one")
+	cmd.Flags().BoolVar(&change.rotate, "rotate", false, "generate a new webhook token; the previous one is still accepted")
+	cmd.Flags().BoolVar(&change.dropPrevious, "drop-previous", false, "accept only the newest webhook token")
 	return cmd
 }
 
@@ -142,7 +142,7 @@ func changeToken(ctx context.Context, out io.Writer, t *home.Home, at *place, ch
 			fmt.Fprintf(out, "There is no previous %s.\n", name)
 			return nil
 		}
-		said = fmt.Sprintf("Only the newest %s is let in now; a running bridge knows within 5 minutes.\n", name)
+		said = fmt.Sprintf("Only the newest %s is accepted now; a running bridge notices within 5 minutes.\n", name)
 	}
 	switch {
 	case errors.Is(err, home.ErrNoToken):

@@ -47,7 +47,7 @@ Then: fairbridge secrets put webhook-token --drop-previous --stack fairbridge-pr
 		"fairbridge: the webhook-token is being replaced already; first: fairbridge webhook register --stack fairbridge-prod; "+
 			"then: fairbridge secrets put webhook-token --drop-previous --stack fairbridge-prod\n")
 	put("", secrets.WebhookToken, "--drop-previous").want(t, exitDone, "",
-		"Only the newest webhook-token is let in now; a running bridge knows within 5 minutes.\n")
+		"Only the newest webhook-token is accepted now; a running bridge notices within 5 minutes.\n")
 	if value, _ := c.secret(t, secrets.WebhookToken); value != second {
 		t.Errorf("dropped the previous of %q to %q", both, value)
 	}

@@ -23,14 +23,14 @@ func newSend(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "send FILE...",
 		Short: "Send payloads to the bridge as TestFairy would",
-		Long: `Sends each file to the webhook and prints the answer. It goes to the bridge that
-'fairbridge run' has running on this machine, or with --stack to the one on AWS;
-their token is taken from their secrets. "-" reads the payload from standard
-input. The exit code is 1 if a payload was not taken.
+		Long: `Sends each file to the webhook and prints the answer: to the bridge that runs on
+this machine, or with --stack to the one on AWS, with the token from its secrets. "-"
+reads the payload from standard input. The exit code is 1 if a payload was not
+accepted.
 
-Another address for the same bridge, such as a tunnel's, is --url: without a
-token in it, the bridge's token is added. ` + webhookVariable + ` may hold the whole
-URL with its token; --url, --stack and --data go before it.`,
+--url is another address of the same bridge, such as a tunnel's; if it has no token,
+the bridge's token is added. ` + webhookVariable + ` may contain the complete URL
+with its token; --url, --stack and --data take precedence.`,
 		Example: `  fairbridge send events/feedback.json
   fairbridge send events/feedback.json --stack fairbridge-prod
   fairbridge send events/*.json --url https://bridge.example.com/webhooks/testfairy`,
@@ -52,7 +52,7 @@ URL with its token; --url, --stack and --data go before it.`,
 		},
 	}
 	// A URL on the command line ends up in the shell's history, including its token.
-	cmd.Flags().StringVar(&webhook, "url", "", "address of the webhook; the token is better left out (default: the bridge's own)")
+	cmd.Flags().StringVar(&webhook, "url", "", "address of the webhook, preferably without the token (default: the bridge's own)")
 	at.flags(cmd)
 	return cmd
 }

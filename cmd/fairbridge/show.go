@@ -27,12 +27,13 @@ func newShow(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show DELIVERY-ID",
 		Short: "Show what became of a delivery, step by step",
-		Long: `Shows what is known of a delivery: what it was about, what happened to it and when,
-where its ticket was made, the files that Centercode has, and what can be done now; of
-what is dead or waits in a folder, also the payload and, field by field, what was sent.
-The first six characters of the id are enough; on a stack, a short id means that
-the whole table is read. Nothing is changed, and no message is received. Of a dead
-letter, 'fairbridge dlq show' also shows what a replay would send.`,
+		Long: `Shows what is known about a delivery: what it was about, what happened and when,
+where its ticket is, the files that Centercode has, and what can be done now. For a
+dead letter, and for a waiting delivery in a folder, it also shows the payload and,
+field by field, the request that was sent. The id may be shortened to six
+characters; on a stack, the whole table is then read. Nothing is changed, and no
+message is received. For a dead letter, 'fairbridge dlq show' also shows what a
+replay would send.`,
 		Example: `  fairbridge show 3f9a2c41
   fairbridge show 3f9a2c41 --json | jq .timeline`,
 		Args: exactly("a delivery id, see 'fairbridge find'"),
@@ -153,5 +154,5 @@ func nextStep(e ledger.Entry, at home.Place) string {
 	case e.State == ledger.Completed:
 		return ""
 	}
-	return "It goes on by itself; whether all is well: " + at.Command("status")
+	return "It continues on its own. To see whether all is well: " + at.Command("status")
 }

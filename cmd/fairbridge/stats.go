@@ -22,14 +22,14 @@ func newStats(std streams) *cobra.Command {
 	var q deliveries.StatsQuery
 	cmd := &cobra.Command{
 		Use:   "stats",
-		Short: "Count what was received and what became of it, and how long it took",
-		Long: `Counts the deliveries by when their webhooks came: how many were received; how many
-of them are tickets, still on their way, dead letters, dropped, or ignored by their
-route; and the webhooks that were refused. P50 and P95 are how long it took from the
-webhook to the ticket with its files: half of them, and 19 in 20, took no longer.
+		Short: "Count what was received, what it became, and how long it took",
+		Long: `Counts the deliveries by when their webhooks arrived: how many were received; how
+many of them are tickets, still on their way, dead letters, dropped, or ignored by
+their route; and the refused webhooks. P50 and P95 are percentiles of the time from
+the webhook to the ticket with its files.
 
-What is done is remembered for 35 days, and refused webhooks are the last hundred, on
-a stack those of seven days. On a stack the whole table is read, as by 'find'.`,
+Finished deliveries are kept for 35 days; refused webhooks are the last hundred, on
+a stack those of seven days. On a stack the whole table is read, as for 'find'.`,
 		Example: `  fairbridge stats
   fairbridge stats --since 30d --by day
   fairbridge stats --since 2026-01-31 --until 2026-02-01 --by hour --csv > hours.csv
@@ -80,9 +80,9 @@ a stack those of seven days. On a stack the whole table is read, as by 'find'.`,
 	flags := cmd.Flags()
 	flags.StringVar(&since, "since", "7d", "those received at that time or later: 2026-01-31, 2026-01-31T08:00:00Z, or 36h, 7d (ago)")
 	flags.StringVar(&until, "until", "", "those received before that time")
-	flags.StringVar(&by, "by", "", "a row for each of these: "+strings.Join(texts(deliveries.Bys()), ", "))
+	flags.StringVar(&by, "by", "", "one row for each: "+strings.Join(texts(deliveries.Bys()), ", "))
 	flags.BoolVar(&asJSON, "json", false, "one JSON object")
-	flags.BoolVar(&asCSV, "csv", false, "comma-separated values, with a line of names")
+	flags.BoolVar(&asCSV, "csv", false, "comma-separated values, with a header")
 	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(texts(deliveries.Bys()), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

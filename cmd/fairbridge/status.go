@@ -25,21 +25,23 @@ func newStatus(std streams) *cobra.Command {
 	var asJSON, refused, ready bool
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show how the bridge is, and what needs a person",
-		Long: `Shows the queues, the dead letters, the secrets, whether Centercode answers from
-here (no key is sent), which mapping runs, what is held, and the last deliveries; and
-when TestFairy's REST API ends, if it says so to the account of ` + userVariable + ` or
-fairbridge.yaml. Nothing is changed, and nothing is received from a queue. The exit
-code is 1 if something needs a
-person: a bridge in a folder that does not run while feedback waits; a key that is
-missing or refused; a fairbridge.yaml that cannot run as it is now; a Centercode that does not answer, or is not responding to the
-bridge for 15 minutes; feedback that waits or fails for more than an hour, or is
-paused for a day; dead letters, and those that the queue or the ledger does not know
-of; a look-up that cannot work; and of the last 24 hours tickets without a name, and
-refused webhooks that may be TestFairy's. With --refused it shows the last hundred
-of those: when, why, how long, and the names of their fields. Of a stack they are
-those of the last seven days. --ready asks no more than whether the bridge in a folder
-would accept a webhook, as a container's health check does.`,
+		Short: "Show the state of the bridge, and what needs a person",
+		Long: `Shows the queues, the dead letters, the secrets, whether Centercode answers from this
+machine (no key is sent), which mapping runs, what is held, and the last deliveries;
+and when TestFairy's REST API ends, if it announces that to the account of
+` + userVariable + ` or fairbridge.yaml. Nothing is changed, and no message is received.
+
+The exit code is 1 if something needs a person: feedback waits and no bridge runs in
+the folder; a key is missing or rejected; fairbridge.yaml cannot run as it is;
+Centercode does not answer, or has not responded to the bridge for 15 minutes;
+feedback waits or fails for more than an hour, or is paused for a day; there are dead
+letters, or the queue and the ledger differ; a look-up cannot work; and, in the last
+24 hours, there were tickets without an id, or refused webhooks that may be
+TestFairy's.
+
+--refused shows the last hundred refused webhooks: when, why, their size, and the names
+of their fields; for a stack those of the last seven days. --ready only checks whether
+the bridge in a folder would accept a webhook, for a container's health check.`,
 		Example: `  fairbridge status
   fairbridge status --stack fairbridge-prod --region eu-central-1
   fairbridge status --stack fairbridge-prod --json | jq .problems
@@ -78,11 +80,11 @@ would accept a webhook, as a container's health check does.`,
 		},
 	}
 	at.flags(cmd)
-	cmd.Flags().StringVar(&config, "config", defaultConfig, "where centercode.baseUrl is, unless the stack has it")
+	cmd.Flags().StringVar(&config, "config", defaultConfig, "the file with centercode.baseUrl, unless the stack has it")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 	cmd.Flags().IntVar(&limit, "last", 10, "how many of the last deliveries to show")
-	cmd.Flags().BoolVar(&refused, "refused", false, "show the webhooks that were refused instead")
-	cmd.Flags().BoolVar(&ready, "ready", false, "ask only whether the bridge in a folder would accept a webhook")
+	cmd.Flags().BoolVar(&refused, "refused", false, "show refused webhooks instead")
+	cmd.Flags().BoolVar(&ready, "ready", false, "only check whether the bridge in a folder would accept a webhook")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
 	cmd.MarkFlagsMutuallyExclusive("ready", "refused")
 	cmd.MarkFlagsMutuallyExclusive("ready", "json")

@@ -32,7 +32,7 @@ func socketOfSystemd() (net.Listener, error) {
 func tellSystemd(ctx context.Context, log *slog.Logger) (stop func() bool) {
 	tell := func(state string) {
 		if _, err := daemon.SdNotify(false, state); err != nil {
-			log.Warn("systemd cannot be told how the bridge is", "state", state, "err", err)
+			log.Warn("systemd could not be notified of the bridge's state", "state", state, "err", err)
 		}
 	}
 	tell(daemon.SdNotifyReady)

@@ -33,15 +33,16 @@ func newUndeploy(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "undeploy --stack NAME",
 		Short: "Delete a stack, unless feedback would be lost with it",
-		Long: `Deletes a stack of a bridge on AWS. While feedback waits, or is a dead letter, it
-refuses, and nothing is changed; with --export FILE the dead letters are written
-there first, as 'dlq export' does, and do not count any more.
+		Long: `Deletes the stack of a bridge on AWS. It refuses, and changes nothing, while feedback
+waits or is a dead letter; with --export FILE the dead letters are first written there,
+as by 'dlq export', and no longer count.
 
-The webhook is removed from TestFairy, or what to do there is said. Then the work
-queue refuses to take more, and what came last is waited for; if it becomes a dead
-letter the stack goes on as before.
+The webhook is removed from TestFairy, or instructions for that are printed. Then the
+work queue refuses new messages, and the command waits for the last ones; if one
+becomes a dead letter, the stack continues as before.
 
-The ledger's table and the secrets stay. It says how the next stack takes them over.`,
+The ledger's table and the secrets are kept. The output says how a new stack can use
+them.`,
 		Example: `  fairbridge undeploy --stack fairbridge --user you@example.com
   fairbridge undeploy --stack fairbridge --export letters.jsonl`,
 		Args: exactly(),
@@ -52,7 +53,7 @@ The ledger's table and the secrets stay. It says how the next stack takes them o
 			case c.settle < 0:
 				return usage("--settle must not be negative")
 			case !c.yes && !c.reopen && !terminal.Is(std.in):
-				return usage("there is nobody to ask here: add --yes")
+				return usage("there is no terminal to ask for confirmation: add --yes")
 			}
 			return withDesk(cmd.Context(), &c.at, std, func(d *desk) error { return c.run(cmd.Context(), d) })
 		},
@@ -61,10 +62,10 @@ The ledger's table and the secrets stay. It says how the next stack takes them o
 	c.who.flags(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&c.export, "export", "", "file for the dead letters, which must not exist")
-	flags.BoolVar(&c.keep, "keep-webhook", false, "leave the webhook at TestFairy, for a stack with the same domain")
-	flags.BoolVar(&c.reopen, "reopen", false, "only have the webhook take feedback again, after an undeploy that was killed")
-	flags.DurationVar(&c.settle, "settle", settling, "how long to look for what came last")
-	flags.BoolVar(&c.yes, "yes", false, "do not ask")
+	flags.BoolVar(&c.keep, "keep-webhook", false, "keep the webhook at TestFairy, for a stack with the same domain")
+	flags.BoolVar(&c.reopen, "reopen", false, "only make the webhook accept feedback again, after an undeploy that was killed")
+	flags.DurationVar(&c.settle, "settle", settling, "how long to wait for the last messages")
+	flags.BoolVar(&c.yes, "yes", false, "do not ask for confirmation")
 	return cmd
 }
 
@@ -94,7 +95,7 @@ func (c *undeployCall) run(ctx context.Context, d *desk) error {
 		Progress: func(text string) { d.say("%s", text) },
 	})
 	if left, ok := errors.AsType[*home.LeftError](err); ok {
-		d.say("the stack goes on as before; %s gives TestFairy the webhook again", c.at.Command("webhook register"))
+		d.say("the stack continues as before; %s registers the webhook again", c.at.Command("webhook register"))
 		return c.refuse(d, left.Left)
 	}
 	if err != nil {

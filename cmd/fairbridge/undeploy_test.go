@@ -86,7 +86,7 @@ func TestUndeployMeetsTheLast(t *testing.T) {
 		}
 	}
 	got := undeploy(t)
-	if got.code != exitLeft || !strings.Contains(got.err, "the stack goes on as before") || !strings.Contains(got.err, "1 dead letters would be lost") {
+	if got.code != exitLeft || !strings.Contains(got.err, "the stack continues as before") || !strings.Contains(got.err, "1 dead letters would be lost") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.out, got.err)
 	}
 	c.checkStays(t)
@@ -137,7 +137,7 @@ func TestUndeployWithoutAccount(t *testing.T) {
 	}
 	for args, says := range map[string]string{
 		"undeploy --yes":                        "undeploy is for a stack; name it with --stack",
-		"undeploy --stack " + stackName:         "there is nobody to ask here: add --yes",
+		"undeploy --stack " + stackName:         "there is no terminal to ask for confirmation: add --yes",
 		"undeploy --stack x --settle -1s --yes": "--settle must not be negative",
 	} {
 		if got := runCommand(t, "", strings.Fields(args)...); got.code != exitUsage || !strings.Contains(got.err, says) {

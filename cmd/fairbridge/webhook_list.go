@@ -21,8 +21,8 @@ func newWebhookList(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the webhooks that TestFairy has, without their tokens",
-		Long: `Lists the account's webhooks. For those that lead to this bridge, TOKEN says
-which of its tokens they have: the current one, the previous one, or a wrong one.`,
+		Long: `Lists the account's webhooks. For those of this bridge, TOKEN shows which
+of its tokens they have: the current one, the previous one, or a wrong one.`,
 		Example: `  fairbridge webhook list --stack fairbridge-prod --user you@example.com`,
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -23,18 +23,18 @@ func newWebhookRegister(std streams) *cobra.Command {
 	var onlyPrint, showToken, dryRun bool
 	cmd := &cobra.Command{
 		Use:   "register",
-		Short: "Have TestFairy send its events to this bridge",
-		Long: `Adds the webhook in TestFairy through its REST API, or changes the one that is
-there: found by its address, or else by its name. Doing it again is harmless,
-and is how TestFairy gets to know a new token.
+		Short: "Make TestFairy send its events to this bridge",
+		Long: `Adds the webhook in TestFairy through its REST API, or changes an existing one,
+which it finds by its address or otherwise by its name. It can be repeated, and is how
+TestFairy gets a new token.
 
 It needs the account's email address (--user or ` + userVariable + `) and its API key
 ('fairbridge secrets put ` + secrets.TestFairyAPIKey + `'). Without them, or with --print, it
-prints what to type into TestFairy's dashboard instead.
+prints what to enter in TestFairy's dashboard instead.
 
-The token in the webhook's URL lets in whoever has it, so it is not printed: it
-goes from the secrets to TestFairy. Only what is typed by hand has to show it;
-for that there is --show-token.`,
+Whoever has the token in the webhook's URL can send to the bridge, so it is not
+printed: it goes from the secrets to TestFairy. Only instructions for a person have to
+show it, with --show-token.`,
 		Example: `  fairbridge webhook register --stack fairbridge-prod --user you@example.com
   fairbridge webhook register --stack fairbridge-prod --print --show-token
   fairbridge webhook register --url https://bridge.example.com/webhooks/testfairy --events feedback --testfairy eu`,
@@ -62,7 +62,7 @@ for that there is --show-token.`,
 			r.events, r.projects = events, projects
 			switch {
 			case r.address == "":
-				return usage("TestFairy cannot reach this machine by itself; give the bridge's public address with --url")
+				return usage("TestFairy cannot reach this machine directly; give the bridge's public address with --url")
 			case len(r.tokens) == 0:
 				return noToken(&at)
 			case onlyPrint:
@@ -87,10 +87,10 @@ for that there is --show-token.`,
 	cmd.Flags().StringVar(&name, "name", "", "the webhook's name in TestFairy (default: FairBridge, with the stack's name)")
 	cmd.Flags().StringVar(&address, "url", "", "public address of the webhook, without the token (default: the stack's)")
 	cmd.Flags().StringSliceVar(&events, "events", []string{"feedback", "crash"}, "events to send: "+strings.Join(documentedActions, ", "))
-	cmd.Flags().StringSliceVar(&projects, "projects", nil, "ids of the TestFairy projects to send events of")
-	cmd.Flags().BoolVar(&onlyPrint, "print", false, "print what to type into TestFairy's dashboard, and do nothing")
-	cmd.Flags().BoolVar(&showToken, "show-token", false, "show the token in what is printed")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done in TestFairy")
+	cmd.Flags().StringSliceVar(&projects, "projects", nil, "ids of the TestFairy projects whose events are sent")
+	cmd.Flags().BoolVar(&onlyPrint, "print", false, "print what to enter in TestFairy's dashboard, and do nothing")
+	cmd.Flags().BoolVar(&showToken, "show-token", false, "show the token in the output")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be done in TestFairy, and do nothing")
 	who.flags(cmd)
 	at.flags(cmd)
 	return cmd
@@ -192,7 +192,7 @@ var ticks = map[string]string{"feedback": "User feedback", "crash": "Crash", "up
 // instruct says what a person types into TestFairy's dashboard.
 func (r registration) instruct(out io.Writer, at *place, showToken bool) error {
 	full := r.address + "?token=..."
-	after := "The token stands for itself here as \"...\": whoever has it can send to the bridge.\nTo see the URL to copy: " +
+	after := "The token is shown here as \"...\", since whoever has it can send to the bridge.\nTo see the URL to copy: " +
 		at.Command("webhook register --print --show-token")
 	if !at.given("stack") {
 		after += " --url " + r.address

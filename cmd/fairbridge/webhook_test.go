@@ -161,7 +161,7 @@ func TestWebhookPrint(t *testing.T) {
   URL   `+stackWebhook+`?token=...
   tick  User feedback, Crash
 
-The token stands for itself here as "...": whoever has it can send to the bridge.
+The token is shown here as "...", since whoever has it can send to the bridge.
 To see the URL to copy: fairbridge webhook register --print --show-token --stack fairbridge-prod
 `, "")
 	webhookCommand(t, "register", "--print", "--show-token", "--events", "feedback").want(t, exitDone, `In TestFairy's dashboard, Preferences > Integrations > Add Integration:
@@ -180,7 +180,7 @@ func TestWebhookWithoutAccount(t *testing.T) {
   URL   ` + stackWebhook + `?token=...
   tick  User feedback, Crash
 
-The token stands for itself here as "...": whoever has it can send to the bridge.
+The token is shown here as "...", since whoever has it can send to the bridge.
 To see the URL to copy: fairbridge webhook register --print --show-token --stack fairbridge-prod
 `
 	t.Setenv(userVariable, "")
@@ -242,7 +242,7 @@ func TestWebhookOfFolder(t *testing.T) {
 	runCommand(t, testfairyKey, "secrets", "put", "testfairy-api-key", "--data", dir)
 	runCommand(t, webhookToken, "secrets", "put", "webhook-token", "--data", dir)
 	runCommand(t, "", "webhook", "register", "--data", dir).want(t, exitUsage, "",
-		"fairbridge: TestFairy cannot reach this machine by itself; give the bridge's public address with --url\nSee 'fairbridge webhook register --help'.\n")
+		"fairbridge: TestFairy cannot reach this machine directly; give the bridge's public address with --url\nSee 'fairbridge webhook register --help'.\n")
 	runCommand(t, "", "webhook", "register", "--data", dir, "--url", "https://tunnel.example.com/webhooks/testfairy").want(t, exitDone,
 		"Added: webhook 1 \"FairBridge\", feedback and crash to https://tunnel.example.com/webhooks/testfairy\n", "")
 	if got := server.Webhooks(); len(got) != 1 || got[0].URL != "https://tunnel.example.com/webhooks/testfairy?token="+webhookToken {

@@ -22,7 +22,7 @@ const (
 	reasonSignIn      = "the source redirected to a sign-in page"
 	reasonNotImage    = "the file is not a picture, and a picture was expected (TestFairy's end-to-end encryption may be on)"
 	reasonRESTFailed  = "TestFairy's REST API refused the request"
-	reasonEncoded     = "the source sent an encoding that was not asked for"
+	reasonEncoded     = "the source sent an encoding that was not requested"
 	reasonDamaged     = "the source sent compressed data that is damaged"
 	reasonExpired     = "the file's signed URL has expired"
 	reasonRedirects   = "the source redirected too often"

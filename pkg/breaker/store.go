@@ -40,7 +40,7 @@ func load(ctx context.Context, s Store, project string) (record, error) {
 		return record{State: State{Project: project}}, nil
 	}
 	if err != nil {
-		return record{}, fmt.Errorf("read whether project %q is well: %w", project, err)
+		return record{}, fmt.Errorf("read the circuit breaker of project %q: %w", project, err)
 	}
 	return parse(r)
 }
@@ -61,7 +61,7 @@ func save(ctx context.Context, s Store, old record, next State, now time.Time) (
 	next.UpdatedAt = now
 	doc, err := json.Marshal(next)
 	if err != nil {
-		return old, fmt.Errorf("write whether project %q is well: %w", next.Project, err)
+		return old, fmt.Errorf("write the circuit breaker of project %q: %w", next.Project, err)
 	}
 	r := ledger.Record{
 		ID: prefix + next.Project, Version: old.version + 1, State: stateOf(next, now),
@@ -87,7 +87,7 @@ func save(ctx context.Context, s Store, old record, next State, now time.Time) (
 			break
 		}
 	}
-	return old, fmt.Errorf("write whether project %q is well: %w", next.Project, err)
+	return old, fmt.Errorf("write the circuit breaker of project %q: %w", next.Project, err)
 }
 
 // stateOf returns the record's state as a word, for people who look into the store.

@@ -226,7 +226,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	}
 	b.home.SQS.Moved = func(deliveryID string, receives int64) {
 		// No worker got to it, so there is no outcome to report it.
-		c.Log.Error("dead letter: the queue gave a message up, since it was received too often without an end; 'fairbridge dlq adopt' has the ledger know of it",
+		c.Log.Error("dead letter: SQS moved a message that was received too often without an end; 'fairbridge dlq adopt' has the ledger know of it",
 			"delivery_id", deliveryID, "receives", receives)
 	}
 	if err := b.home.SQS.KeepWaits(ctx); err != nil {

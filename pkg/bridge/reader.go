@@ -63,7 +63,7 @@ func (r *reader) Run(ctx context.Context) error {
 			r.watch(watcher)
 		}
 		if err := r.read(ctx); err != nil && ctx.Err() == nil {
-			r.log.Error("it could not be written down which mapping runs", "err", err)
+			r.log.Error("the running mapping could not be recorded", "err", err)
 		}
 		if !r.wait(ctx, every.C) {
 			return nil

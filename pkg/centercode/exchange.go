@@ -196,7 +196,7 @@ func (x *call) refused(r reply) *Error {
 				id = "without an id"
 			}
 			return &Error{Op: x.op, Request: x.request(), Status: r.status, Lost: true,
-				Description: x.description(fmt.Sprintf("the answer names a ticket (%s) or a file's endpoint, and also says that the request failed: %s", id, x.describe(r.body)))}
+				Description: x.description(fmt.Sprintf("the answer contains a ticket (%s) or a file's endpoint, and also reports a failure: %s", id, x.describe(r.body)))}
 		}
 	}
 	if status == 0 {

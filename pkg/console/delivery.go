@@ -198,7 +198,7 @@ func (s *Console) dropDelivery(w http.ResponseWriter, r *http.Request) error {
 	id, because := r.PathValue("id"), strings.TrimSpace(r.PostFormValue("because"))
 	back := "/deliveries/" + id
 	if because == "" {
-		return &failure{Status: http.StatusUnprocessableEntity, Text: "Say why: a feedback that is given up must be explained.", Back: back}
+		return &failure{Status: http.StatusUnprocessableEntity, Text: "Give a reason: a dropped feedback must be explained.", Back: back}
 	}
 	release, err := s.jobs.actNow(r.Context())
 	if err != nil {

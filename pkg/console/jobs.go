@@ -285,7 +285,7 @@ func (s *Console) drop(filter deadletter.Filter, because string) func(context.Co
 func (s *Console) showJob(w http.ResponseWriter, r *http.Request) error {
 	j := s.jobs.get(r.PathValue("job"))
 	if j == nil {
-		return &failure{Status: http.StatusNotFound, Text: "This console knows of no such job: it may have been started anew since. What a job has done is on the timelines of its deliveries.", Back: "/letters"}
+		return &failure{Status: http.StatusNotFound, Text: "This console does not know this job: it may have been restarted since. What a job has done is on the timelines of its deliveries.", Back: "/letters"}
 	}
 	v := j.view()
 	return s.render(w, r, http.StatusOK, "job.html", v.Title, v)

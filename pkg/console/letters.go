@@ -150,7 +150,7 @@ func (s *Console) dropGroup(w http.ResponseWriter, r *http.Request) error {
 	back := "/letters/" + g.Key
 	switch {
 	case because == "":
-		return &failure{Status: http.StatusUnprocessableEntity, Text: "Say why: a feedback that is given up must be explained.", Back: back}
+		return &failure{Status: http.StatusUnprocessableEntity, Text: "Give a reason: a dropped feedback must be explained.", Back: back}
 	case r.PostFormValue("sure") != strconv.Itoa(g.Count):
 		return &failure{Status: http.StatusConflict, Text: fmt.Sprintf("There are %d letters with this cause now. Look at them, and enter that number to drop them all.", g.Count), Back: back}
 	}

@@ -265,7 +265,7 @@ func mappingCell(m *home.MappingStatus, now time.Time) cell {
 	c.Value, c.Notes = m.Hash[:min(8, len(m.Hash))], []string{"for " + lasting(now.Sub(m.Since))}
 	switch {
 	case m.Problem != "":
-		c.Tone, c.Notes = "warn", append(c.Notes, "the file is wrong, and does not run")
+		c.Tone, c.Notes = "warn", append(c.Notes, "the file is invalid, and does not run")
 	case m.Differs:
 		c.Notes = append(c.Notes, "the file differs")
 	case m.File != "":

@@ -171,7 +171,7 @@ func (s *Console) view(r *http.Request, title string, data any) view {
 // address could contain any text.
 var notices = map[string]string{
 	"paused":   "Paused. Webhooks are still taken, and wait.",
-	"resumed":  "Resumed. What was held goes on within a minute; on a stack, within a quarter of an hour.",
+	"resumed":  "Resumed. Held deliveries continue within a minute; on a stack, within a quarter of an hour.",
 	"replayed": "Replayed. It is on its way; this page follows it.",
 	"settled":  "Settled, and on its way; this page follows it.",
 	"dropped":  "Dropped. Its reason is on the timeline.",

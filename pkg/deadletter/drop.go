@@ -30,7 +30,7 @@ func (d *Desk) Drop(ctx context.Context, in *Selection, because string, stays fu
 	slices.SortFunc(noted, func(a, b Case) int { return strings.Compare(a.DeliveryID, b.DeliveryID) })
 	in.Hold.Remove(context.WithoutCancel(ctx), noted, func(c Case, err error) {
 		if err != nil {
-			stays(c, errors.Join(errors.New("the ledger says that it is dropped"), err))
+			stays(c, errors.Join(errors.New("the ledger has it as dropped"), err))
 			return
 		}
 		dropped++

@@ -97,7 +97,7 @@ func readLetter(line []byte) (Letter, error) {
 	case l.DeliveryID != queue.DeliveryID(l.Body):
 		return Letter{}, errors.New("deliveryId is not that of its body")
 	case !slices.Contains(queue.Reasons(), l.Reason):
-		return Letter{}, errors.New("reason is none of ours")
+		return Letter{}, errors.New("unknown reason")
 	case l.Entry != nil && (l.Entry.DeliveryID != l.DeliveryID || !l.Entry.State.Known() || l.Entry.Progress() == ""):
 		return Letter{}, errors.New("entry is not that of its delivery")
 	case l.Generation < 0 || l.Replays < 0 || l.Attempts < 0 || l.Status < 0:

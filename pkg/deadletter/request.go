@@ -62,11 +62,11 @@ func Preview(c *preview.Checker, l Letter, e ledger.Entry) (Request, error) {
 		result.Ignored = "it is done already, as ticket " + cmp.Or(e.TicketID, "of unknown id")
 		return result, nil
 	case state == ledger.Creating:
-		result.Problems = append(result.Problems, "there may be a ticket already: say --as-created TICKET or --create-again")
+		result.Problems = append(result.Problems, "there may be a ticket already: use --as-created TICKET or --create-again")
 	case e.Twin != "":
-		result.Problems = append(result.Problems, "reconcile has sent delivery "+e.Twin+", which may be the same feedback: drop this one, or say --create-again")
+		result.Problems = append(result.Problems, "reconcile has sent delivery "+e.Twin+", which may be the same feedback: drop this one, or use --create-again")
 	case e.Attaching != "":
-		result.Problems = append(result.Problems, fmt.Sprintf("the ticket may have the file %s already: say --as-created TICKET or --create-again", e.Attaching))
+		result.Problems = append(result.Problems, fmt.Sprintf("the ticket may have the file %s already: use --as-created TICKET or --create-again", e.Attaching))
 	}
 	envelope, err := queue.Decode(l.Body)
 	if err != nil {
@@ -87,7 +87,7 @@ func Preview(c *preview.Checker, l Letter, e ledger.Entry) (Request, error) {
 	}
 	if state == ledger.Created {
 		// The ticket exists: only the missing files are sent.
-		result.Payload += fmt.Sprintf(" (ticket %s is made, what it lacks is sent)", cmp.Or(e.TicketID, "of unknown id"))
+		result.Payload += fmt.Sprintf(" (ticket %s exists, what it lacks is sent)", cmp.Or(e.TicketID, "of unknown id"))
 		result.Method, result.URL, result.Body, result.Warnings = "", "", nil, nil
 		result.Attachments = ledger.Lacking(e, result.Attachments, func(f preview.File) string { return f.Element })
 	}

@@ -96,7 +96,7 @@ func (d *Desk) NoLetter(ctx context.Context, id string, in *Selection) error {
 		what += fmt.Sprintf(" among those that the queue hands out; it counts %s more", terminal.Count(in.Absent, "letter"))
 	}
 	if e, err := d.ledger.Entry(ctx, strings.ToLower(id)); err == nil { // it needs the complete id
-		what += "; the ledger says: " + endOf(e)
+		what += "; in the ledger: " + endOf(e)
 	}
 	return errors.New(what)
 }

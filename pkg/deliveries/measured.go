@@ -92,7 +92,7 @@ func (f *Finder) Measured(ctx context.Context, q StatsQuery) (*Stats, error) {
 func (c *count) measured(result types.MetricDataResult) error {
 	var i int
 	if _, err := fmt.Sscanf(aws.ToString(result.Id), "m%d", &i); err != nil || i < 0 || i >= len(measures) || len(result.Values) != len(result.Timestamps) {
-		return fmt.Errorf("read the stack's metrics: an answer that was not asked for: %q", aws.ToString(result.Id))
+		return fmt.Errorf("read the stack's metrics: unexpected result %q", aws.ToString(result.Id))
 	}
 	m := measures[i]
 	if code := result.StatusCode; code == types.StatusCodeInternalError || code == types.StatusCodeForbidden {

@@ -102,7 +102,7 @@ func Timeline(e ledger.Entry) []Event {
 		add(e.Tried[8].At, "... %d attempts that are not remembered ...", left)
 	}
 	if w := e.Where; w != nil {
-		add(e.CreatingSince, "the ticket was asked for at %s, project %s, source %s", w.BaseURL, w.Project, w.Source)
+		add(e.CreatingSince, "the ticket was requested at %s, project %s, source %s", w.BaseURL, w.Project, w.Source)
 	}
 	for name, a := range e.Attached {
 		add(a.At, "Centercode has the file %s: %s, %d bytes", name, a.Name, a.Bytes)
@@ -125,7 +125,7 @@ func attemptText(a ledger.Attempt) string {
 		ledger.DecisionHandedOver: "its files take long: they follow from the files queue",
 		ledger.DecisionDeadLetter: "an attempt failed for good: it became a dead letter",
 		ledger.DecisionRetry:      "an attempt failed: it is tried again",
-		ledger.DecisionHeld:       "it was put back without an attempt",
+		ledger.DecisionHeld:       "held without an attempt",
 		ledger.DecisionSilent:     "an earlier attempt ended without recording a result: its worker died, or could not reach the ledger",
 	}[a.Decision]
 	if what == "" {

@@ -130,7 +130,7 @@ func (r *Refusals) Run(ctx context.Context, log *slog.Logger) error {
 		var again <-chan time.Time
 		if err := r.write(ctx); err != nil && ctx.Err() == nil {
 			if !failed {
-				log.Warn("refused webhooks cannot be written down", "err", err)
+				log.Warn("refused webhooks could not be recorded", "err", err)
 			}
 			failed, again = true, time.After(refusalRetry)
 		} else {

@@ -48,7 +48,7 @@ func WriteRunning(folder, listen string) error {
 		return err
 	}
 	if err := os.WriteFile(runningFile(folder), b, 0o600); err != nil {
-		return fmt.Errorf("write down where the bridge listens: %w", err)
+		return fmt.Errorf("record where the bridge listens: %w", err)
 	}
 	return nil
 }
@@ -87,7 +87,7 @@ func WriteConsole(folder string, n ConsoleNote) error {
 		return err
 	}
 	if err := os.WriteFile(consoleFile(folder), b, 0o600); err != nil {
-		return fmt.Errorf("write down where the console listens: %w", err)
+		return fmt.Errorf("record where the console listens: %w", err)
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func (h *Home) Health(ctx context.Context) ([]breaker.State, error) {
 	}
 	states, err := b.States(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read whether Centercode is well: %w", err)
+		return nil, fmt.Errorf("read the circuit breakers: %w", err)
 	}
 	return states, nil
 }
@@ -150,7 +150,7 @@ func (s *Status) tellHealth(h *Home, states []breaker.State, now time.Time) (awa
 			if state.Paused(now) || states[0].Project == breaker.All && states[0].Paused(now) {
 				probe = "there is no probe before the pause ends"
 			}
-			tell(now.Sub(state.Since), needs, fmt.Sprintf("Centercode%s %s: %s, %s; nothing is given up while this lasts.",
+			tell(now.Sub(state.Since), needs, fmt.Sprintf("Centercode%s %s: %s, %s; nothing is lost while this lasts.",
 				project, what, waiting, probe))
 		}
 	}

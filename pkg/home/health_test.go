@@ -28,7 +28,7 @@ func TestHealthInWords(t *testing.T) {
 		problem string
 	}{
 		{"well", breaker.State{Project: "DEMO"}, 0, "", ""},
-		{"away", open, 0, "Centercode is not responding since 10:02 (502): 1,240 feedbacks wait, the next probe is in 40s; nothing is given up while this lasts.", ""},
+		{"away", open, 0, "Centercode is not responding since 10:02 (502): 1,240 feedbacks wait, the next probe is in 40s; nothing is lost while this lasts.", ""},
 		{"away for a quarter of an hour", open, 15 * time.Minute, "", "Centercode is not responding since 10:02 (502)"},
 		{"the key", refused, time.Minute, "", "Centercode has refused the API key since 10:02 (401; fairbridge secrets put centercode-api-key)"},
 		{"paused", paused, time.Hour, "everything is paused by ana since 2026-11-28T10:02:00Z, until 2026-11-30T10:02:00Z (an upgrade): 1,240 feedbacks wait", ""},

@@ -47,7 +47,7 @@ func (h *Home) Mapping(ctx context.Context, file string, given bool) (Mapping, e
 		}
 		return m, nil
 	case here != nil && h.OnAWS():
-		return Mapping{Config: here, By: file + " here: the ledger does not say yet which mapping runs"}, nil
+		return Mapping{Config: here, By: file + " here: no running mapping is recorded yet"}, nil
 	case here != nil:
 		return Mapping{Config: here, By: file + " as it is now: " + none}, nil
 	case known != nil && errors.Is(fileErr, fs.ErrNotExist):
@@ -135,7 +135,7 @@ func (s *Status) tellMapping(h *Home) {
 		s.Notes = append(s.Notes, fmt.Sprintf("%s here is not what runs: a deployment brings it", m.File))
 	case s.Runs == nil || !*s.Runs:
 	case m.Problem != "":
-		s.problem("%s cannot run as it is now, and the mapping of before goes on: %s", m.File, m.Problem)
+		s.problem("%s cannot run as it is, and the previous mapping stays in use: %s", m.File, m.Problem)
 	default:
 		s.Notes = append(s.Notes, fmt.Sprintf("%s has changed, and is about to run", m.File))
 	}

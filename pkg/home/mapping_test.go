@@ -63,7 +63,7 @@ func TestMappingThatIsShown(t *testing.T) {
 	}
 	one := write(file, "ONE")
 	want(h, file, false, "ONE", false, "fairbridge.yaml as it is now: no bridge runs in this folder")
-	want(&stack, file, false, "ONE", false, "fairbridge.yaml here: the ledger does not say yet which mapping runs")
+	want(&stack, file, false, "ONE", false, "fairbridge.yaml here: no running mapping is recorded yet")
 
 	hash := one.Hash()[:12]
 	if err := l.NowRuns(t.Context(), ledger.Running{Hash: one.Hash(), File: file}, string(one.Document())); err != nil {
@@ -137,5 +137,5 @@ func TestStatusOfTheMapping(t *testing.T) {
 	step("# a comment makes no difference\n"+shown, "", home.MappingStatus{}, "")
 	step(strings.Replace(shown, "DEMO", "OTHER", 1), "", home.MappingStatus{Differs: true}, file+" has changed, and is about to run")
 	step("routes: [\n", "line 1: no", home.MappingStatus{Differs: true, Problem: "line 1: no"},
-		file+" cannot run as it is now, and the mapping of before goes on: line 1: no")
+		file+" cannot run as it is, and the previous mapping stays in use: line 1: no")
 }

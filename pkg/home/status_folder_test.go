@@ -83,7 +83,7 @@ func TestStatusOfStores(t *testing.T) {
 	send(h.WorkQueueURL, "replayed")
 	want("2 dead letters: "+h.Command("dlq list"),
 		"1 delivery is dead without a letter in the dead-letter queue: "+idOf("lost")[:12]+"; somebody has deleted it, or it has expired, and the ledger has its message: "+h.Command("show "+idOf("lost")[:12]),
-		"1 ticket without a name in the last 24 hours, of "+idOf("nameless")[:12]+": Centercode's answer did not say its id; with a lookup in the route it is found by itself")
+		"1 ticket without an id in the last 24 hours, of "+idOf("nameless")[:12]+": Centercode's answer did not contain it; with a lookup in the route it is found automatically")
 
 	// Another program has the address by now.
 	bridge.Config.Handler = http.NotFoundHandler()

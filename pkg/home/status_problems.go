@@ -130,7 +130,7 @@ func (h *Home) triedProblems(s *Status, f findings, now time.Time) {
 			h.Command("show "+ids(failing[:1])))
 	}
 	if s.Work != nil && !s.Work.Oldest.IsZero() && now.Sub(s.Work.Oldest) >= waitsLong && !held && len(failing) == 0 {
-		s.problem("the oldest feedback waits since %s, longer than usual: more arrives than is worked on, or it is tried again and again; the bridge's log says why",
+		s.problem("the oldest feedback waits since %s, longer than usual: more arrives than is processed, or it is retried again and again; the bridge's log has the reason",
 			moment(s.Work.Oldest))
 	}
 }
@@ -227,7 +227,7 @@ func (s *Status) namelessProblem(f findings, now time.Time) {
 	if len(of) == 0 {
 		return
 	}
-	s.problem("%s without a name in the last 24 hours, of %s: Centercode's answer did not say its id; with a lookup in the route it is found by itself",
+	s.problem("%s without an id in the last 24 hours, of %s: Centercode's answer did not contain it; with a lookup in the route it is found automatically",
 		english.Plural(len(of), "ticket", ""), ids(of))
 }
 

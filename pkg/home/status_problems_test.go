@@ -77,7 +77,7 @@ func TestProblems(t *testing.T) {
 				health: []breaker.State{{Project: "P", Since: ago(time.Minute), Fault: &breaker.Fault{Status: 401}}},
 			},
 			want: []string{"Centercode has refused the API key since 11:59 (401; fairbridge secrets put centercode-api-key --data f): " +
-				"0 feedbacks wait, the next probe is in 0s; nothing is given up while this lasts."},
+				"0 feedbacks wait, the next probe is in 0s; nothing is lost while this lasts."},
 		},
 		"the key is refused to one delivery": {
 			found: findings{recent: []ledger.Entry{living(ledger.Fault{Stage: "create", Status: 403, Text: "HTTP 403"})}},
@@ -100,7 +100,7 @@ func TestProblems(t *testing.T) {
 		"it waits": {
 			status: func(s *Status) { queues(s, 1, 0); s.Work.Oldest = ago(waitsLong) },
 			want: []string{"the oldest feedback waits since 2026-01-02 11:00 UTC, longer than usual: " +
-				"more arrives than is worked on, or it is tried again and again; the bridge's log says why"},
+				"more arrives than is processed, or it is retried again and again; the bridge's log has the reason"},
 		},
 		"one fails again and again, though others are paused": {
 			status: func(s *Status) {
@@ -158,7 +158,7 @@ func TestProblems(t *testing.T) {
 		},
 		"a ticket without a name": {
 			found: findings{nameless: []ledger.Entry{nameless, {DeliveryID: "old", UpdatedAt: ago(25 * time.Hour)}}},
-			want: []string{"1 ticket without a name in the last 24 hours, of cccccccccccc: Centercode's answer did not say its id; " +
+			want: []string{"1 ticket without an id in the last 24 hours, of cccccccccccc: Centercode's answer did not say its id; " +
 				"with a lookup in the route it is found by itself"},
 		},
 		"refused": {

@@ -39,7 +39,7 @@ func (l *Ledger) Act(ctx context.Context, id string, what ...string) error {
 			return err
 		}
 	}
-	return fmt.Errorf("write down what was done to delivery %s: %w", id, ErrConflict)
+	return fmt.Errorf("record what was done to delivery %s: %w", id, ErrConflict)
 }
 
 func (l *Ledger) act(ctx context.Context, id string, what []string) error {
@@ -48,7 +48,7 @@ func (l *Ledger) act(ctx context.Context, id string, what []string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("write down what was done to delivery %s: %w", id, err)
+		return fmt.Errorf("record what was done to delivery %s: %w", id, err)
 	}
 	e, err := Read(r)
 	if err != nil {

@@ -71,7 +71,7 @@ func (l *Ledger) Reconcile(ctx context.Context, likeness string, r Reconciled) e
 			}
 		}
 	}
-	return fmt.Errorf("write down what is reconciled: %w", err)
+	return fmt.Errorf("record what is reconciled: %w", err)
 }
 
 // ReconcileSent writes down that the bridge has taken all that was to be sent.
@@ -83,7 +83,7 @@ func (l *Ledger) ReconcileSent(ctx context.Context, likeness string, r Reconcile
 		err = l.store.Set(ctx, record)
 	}
 	if err != nil {
-		return fmt.Errorf("write down what was reconciled: %w", err)
+		return fmt.Errorf("record what was reconciled: %w", err)
 	}
 	return nil
 }

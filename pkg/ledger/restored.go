@@ -19,7 +19,7 @@ func (l *Ledger) NoteRestored(ctx context.Context) error {
 		err = l.store.Set(ctx, Record{ID: restoredID, Version: 1, State: "restored", Doc: doc, ExpiresAt: now.Add(RetainOpen).Truncate(time.Second)})
 	}
 	if err != nil {
-		return fmt.Errorf("write down that the ledger was restored: %w", err)
+		return fmt.Errorf("record that the ledger was restored: %w", err)
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func (l *Ledger) NowRuns(ctx context.Context, r Running, text string) error {
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("write down which mapping runs: %w", err)
+		return fmt.Errorf("record which mapping runs: %w", err)
 	}
 	return nil
 }

@@ -117,7 +117,7 @@ func checkFile(d *strictyaml.Decoder, n *yaml.Node, f *file) bool {
 		d.Problem(strictyaml.ValueOf(n, "session"), "session takes the place of from", "take one of the two out")
 		return noted
 	case f.session != "" && (f.want != "" || f.auth.Node != nil):
-		d.Problem(strictyaml.ValueOf(n, "session"), "session says already what the file is and that it needs the account", "take want and auth out")
+		d.Problem(strictyaml.ValueOf(n, "session"), "session already implies the kind of file and the account", "remove want and auth")
 		return noted
 	case f.endpoint.given() && strings.Contains(strings.ToLower(f.endpoint.Source()), "apikey="):
 		d.Problem(strictyaml.ValueOf(n, "endpoint"), "an endpoint must not hold the API key", "leave it out: it is a secret, and added when the file is sent")

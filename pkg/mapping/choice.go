@@ -109,7 +109,7 @@ func buildChoice(d *strictyaml.Decoder, n *yaml.Node, s *valueSpec) bool {
 	for _, syn := range s.synonyms {
 		i, found := target(syn.to.Value, syn.to.Node, "the value")
 		if at, taken := s.built.by[fold(syn.from.Value)]; found && taken && at != i {
-			d.Problem(syn.from.Node, strictyaml.Quote(syn.from.Value)+" already stands for "+strictyaml.Quote(s.allowed[at].text), "capitals and spaces around it do not count")
+			d.Problem(syn.from.Node, strictyaml.Quote(syn.from.Value)+" already means "+strictyaml.Quote(s.allowed[at].text), "case and surrounding spaces are ignored")
 			found = false
 		}
 		s.built.by[fold(syn.from.Value)] = i

@@ -94,7 +94,7 @@ var routeKind = strictyaml.Described(strictyaml.Object("a route", append([]stric
 			return noted
 		}
 		if len(r.match.Value.events) == 0 && !r.ignore {
-			d.Problem(r.match.Node, "match does not say for which events the route is", "write event: feedback, or event: [feedback, crash]")
+			d.Problem(r.match.Node, "match has no event", "write event: feedback, or event: [feedback, crash]")
 			return noted
 		}
 		r.node = n

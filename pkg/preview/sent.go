@@ -71,7 +71,7 @@ func SentOf(ctx context.Context, l *ledger.Ledger, e ledger.Entry, body string) 
 	}
 	request, err := c.Map(envelope)
 	if err != nil {
-		return nil, fmt.Errorf("make the request again that was sent: %w", err)
+		return nil, fmt.Errorf("rebuild the request that was sent: %w", err)
 	}
 	p, err := c.Request(request)
 	if err != nil {

@@ -32,7 +32,7 @@ const (
 )
 
 // Gone is the message if TestFairy no longer lists feedbacks.
-const Gone = "TestFairy no longer lists feedbacks through its REST API, so what never came cannot be found any more; " +
+const Gone = "TestFairy no longer lists feedbacks through its REST API, so lost webhooks cannot be found any more; " +
 	"webhooks, tickets and dead letters do not need it and go on as before"
 
 // TestFairy is the part of the REST API in use. [*api.Client] implements it.

@@ -16,7 +16,7 @@ import (
 
 // ErrWaiting means that the queue has messages that no worker has seen, any of which may be
 // a feedback that seems to be missing.
-var ErrWaiting = errors.New("webhooks wait in the queue that nobody has looked at yet")
+var ErrWaiting = errors.New("the queue has webhooks that no worker has seen yet")
 
 // ErrRefused is wrapped by errors of [Config.Send] that concern only one payload.
 var ErrRefused = errors.New("the bridge does not take it")

@@ -21,7 +21,7 @@ func getParameter(ctx context.Context, api API, parameter string) (string, error
 	}
 	value = strings.TrimRight(value, "\r\n")
 	if strings.TrimSpace(value) == "" {
-		return "", fmt.Errorf("%w: parameter %s holds nothing; set it with: fairbridge secrets put %s",
+		return "", fmt.Errorf("%w: parameter %s is empty; set it with: fairbridge secrets put %s",
 			ErrEmpty, parameter, path.Base(parameter))
 	}
 	return value, nil

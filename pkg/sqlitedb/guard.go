@@ -49,7 +49,7 @@ func (g *guard) look() ([]os.FileInfo, error) {
 		case err != nil:
 			return nil, fmt.Errorf("look after the database: %w", err)
 		case g.files != nil && !os.SameFile(info, g.files[i]):
-			return nil, &FileError{Path: g.path, Kind: ErrGone, Detail: name + " is another file than the one that was opened"}
+			return nil, &FileError{Path: g.path, Kind: ErrGone, Detail: name + " is not the file that was opened"}
 		}
 		now = append(now, info)
 	}

@@ -176,7 +176,7 @@ func (w *writer) lost(err error) error {
 		if err == nil {
 			e.Rescued = to
 		} else {
-			e.Err = errors.Join(e.Err, fmt.Errorf("save what it held: %w", err))
+			e.Err = errors.Join(e.Err, fmt.Errorf("save its content: %w", err))
 		}
 	}
 	w.give(e)

@@ -40,7 +40,7 @@ func AwaitDeletion(ctx context.Context, api DeleteAPI, id string) error {
 		o.MinDelay, o.MaxDelay = time.Second, 15*time.Second
 	})
 	if err := gone.Wait(ctx, &cloudformation.DescribeStacksInput{StackName: &id}, deletion); err != nil {
-		return fmt.Errorf("wait until stack %s is deleted: %w; its events in the AWS console say why", id, err)
+		return fmt.Errorf("wait until stack %s is deleted: %w; see its events in the AWS console", id, err)
 	}
 	return nil
 }

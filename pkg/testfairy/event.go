@@ -123,7 +123,7 @@ func decodeObject(text []byte) (map[string]any, error) {
 	}
 	end := decoder.InputOffset()
 	if rest := bytes.TrimLeft(text[end:], space); len(rest) > 0 {
-		return nil, &SyntaxError{Offset: int64(len(text) - len(rest)), Problem: "the body goes on after the JSON object"}
+		return nil, &SyntaxError{Offset: int64(len(text) - len(rest)), Problem: "the body continues after the JSON object"}
 	}
 	return fields, nil
 }

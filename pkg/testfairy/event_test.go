@@ -90,7 +90,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"UTF-16", "\xff\xfe{\x00}\x00", "decode payload: the body is not a JSON object (byte 0)"},
 		{"cut off", `{"event":"feedback"`, "decode payload: the body ends too early (byte 19)"},
 		{"cut off in an escape", `{"event":"feed\`, "decode payload: the body ends too early (byte 15)"},
-		{"a second object", "{\"event\":\"x\"} \n{}", "decode payload: the body goes on after the JSON object (byte 15)"},
+		{"a second object", "{\"event\":\"x\"} \n{}", "decode payload: the body continues after the JSON object (byte 15)"},
 		{"bad literal", `{"event":nil}`, "decode payload: invalid character 'i' in literal null (expecting 'u') (byte 10)"},
 		{"offset after a byte order mark", "\uFEFF" + `{"event":nil}`, "decode payload: invalid character 'i' in literal null (expecting 'u') (byte 13)"},
 		{"no offset after an escape", "{\"a\":\"\n\",\"event\":nil}", "decode payload: invalid character 'i' in literal null (expecting 'u')"},

@@ -62,7 +62,7 @@ func TestExpiredScreenshotIsAskedForAnew(t *testing.T) {
 		"no longer listed": {upset: func(w *world) { w.pushOut() }, says: expired + ", and TestFairy no longer lists the feedback"},
 		"the list is gone": {
 			upset: func(w *world) { w.testfairy.Inject(listPath, testfairysim.Fault{Status: 410}) },
-			says:  expired + ", and TestFairy's list of feedbacks cannot be had: the source answered HTTP 410",
+			says:  expired + ", and TestFairy's list of feedbacks cannot be read: the source answered HTTP 410",
 		},
 		"another answer": {
 			upset: func(w *world) {

@@ -50,12 +50,12 @@ func (d *delivery) renewed(ctx context.Context, from mapping.Renewal, expired *a
 	switch {
 	case errors.As(err, &source) && !source.Permanent:
 		passing := *source
-		passing.Reason = "TestFairy's list of feedbacks, asked for a URL that has not expired: " + source.Reason
+		passing.Reason = "TestFairy's list of feedbacks, for a URL that has not expired: " + source.Reason
 		return "", &passing
 	case errors.Is(err, secrets.ErrNotFound):
 		return "", stillExpired(expired, "the secret "+secrets.TestFairyAPIKey+", which TestFairy's list of feedbacks needs, is not stored")
 	case errors.As(err, &source):
-		return "", stillExpired(expired, "TestFairy's list of feedbacks cannot be had: "+source.Reason)
+		return "", stillExpired(expired, "TestFairy's list of feedbacks cannot be read: "+source.Reason)
 	case err != nil:
 		return "", err
 	}

@@ -83,7 +83,7 @@ func (e *lostAnswerError) Error() string {
 		what = "an earlier attempt ended between the request and its answer"
 	}
 	if e.denied && !e.found {
-		what = "Centercode says that it failed, which is looked up"
+		what = "Centercode reported a failure, which a look-up verifies"
 	}
 	if e.noLookUp {
 		what += ", and it cannot be looked up"

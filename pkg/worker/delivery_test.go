@@ -352,7 +352,7 @@ func TestMappingChangesBetweenDeliveries(t *testing.T) {
 		_, err := proc.handler.Handle(t.Context(), eventOf(w.receive(w.work)))
 		w.must(err)
 		if e := w.entry(id); e.Where == nil || *e.Where != want {
-			t.Errorf("the ticket was asked for at %+v; want %+v", e.Where, want)
+			t.Errorf("the ticket was requested at %+v; want %+v", e.Where, want)
 		}
 		if tickets := w.tickets(id); len(tickets) != 1 || tickets[0].Project != want.Project {
 			t.Errorf("tickets %+v; want one in %s", tickets, want.Project)

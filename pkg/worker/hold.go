@@ -26,7 +26,7 @@ func (d *delivery) ask(ctx context.Context, entry ledger.Entry) error {
 	})
 	d.pass = pass
 	if err != nil {
-		d.out.Warning = fmt.Errorf("going on without knowing whether Centercode is well: %w", err)
+		d.out.Warning = fmt.Errorf("continuing without the circuit breaker: %w", err)
 	}
 	if pass == nil {
 		return &holdError{hold}

@@ -225,7 +225,7 @@ func (d *delivery) resolve(ctx context.Context, entry ledger.Entry) (found bool,
 		return false, failed(queue.StageLookUp, err)
 	case !found && !known:
 		doubt.noLookUp = true
-		doubt.err = errors.New("the ticket is not where the mapping says now, and where the request went is not known")
+		doubt.err = errors.New("the ticket is not found with the current mapping, and it is unknown where the request went")
 		return false, failed(queue.StageLookUp, doubt)
 	case !found:
 		return false, nil

@@ -56,7 +56,7 @@ func FileText(a preview.File) string {
 		s += " to " + a.Endpoint
 	}
 	if a.Account != "" {
-		s += ", asked for as " + a.Account
+		s += ", requested as " + a.Account
 	}
 	if a.Optional {
 		s += " (optional)"

@@ -92,11 +92,11 @@ func writeEntry(b *bytes.Buffer, e ledger.Entry) {
 	}
 	state := string(e.State)
 	if e.Resume != "" {
-		state += ", a replay goes on from " + string(e.Resume)
+		state += ", a replay continues from " + string(e.Resume)
 	}
 	field("state", state)
 	if e.Owner != "" {
-		field("in hand", "until "+e.LeaseUntil.UTC().Format(time.RFC3339))
+		field("held", "until "+e.LeaseUntil.UTC().Format(time.RFC3339))
 	}
 	field("ticket", e.TicketID)
 	if !e.CreatingSince.IsZero() {

@@ -75,7 +75,7 @@ func indexLacks(table *types.TableDescription) []Lack {
 		}
 		switch key := keys(index.KeySchema); {
 		case key != attrAttention+" HASH, "+attrSince+" RANGE", index.Projection == nil, index.Projection.ProjectionType != types.ProjectionTypeAll:
-			return []Lack{{"another index " + Index + " (" + key + ") than a ledger has; delete it, and when it is gone make it anew", create}}
+			return []Lack{{"another index " + Index + " (" + key + ") than a ledger needs; delete it, and create it again when it is gone", create}}
 		case index.IndexStatus == types.IndexStatusCreating:
 			return []Lack{{What: "an index " + Index + " that is still being made: until then it does not show all that waits for a person"}}
 		}

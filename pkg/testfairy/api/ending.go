@@ -25,9 +25,9 @@ func (c *Client) Outlook(ctx context.Context) string {
 	const without = "'fairbridge reconcile', session logs and 'fairbridge webhook' need it, and webhooks do not"
 	switch e := c.Ending(); {
 	case !e.Sunset.IsZero():
-		return "TestFairy says that its REST API ends on " + e.Sunset.Format(time.DateOnly) + ": " + without
+		return "TestFairy announces that its REST API ends on " + e.Sunset.Format(time.DateOnly) + ": " + without
 	case e.Deprecated:
-		return "TestFairy says that its REST API will end: " + without
+		return "TestFairy announces that its REST API will end: " + without
 	case errors.Is(err, ErrGone):
 		return "TestFairy's REST API is gone: " + without
 	}

@@ -19,7 +19,7 @@ var (
 	// ErrFailed means that TestFairy answered "status": "fail".
 	ErrFailed = errors.New(`answered "fail"`)
 	// ErrGone means that TestFairy no longer has a list.
-	ErrGone = errors.New("it is not there any more")
+	ErrGone = errors.New("it no longer exists")
 
 	errRedirect = errors.New("the answer is a redirect, which is not followed; is the base URL right?")
 	errNotJSON  = errors.New("the answer is not JSON as documented; is the base URL right?")

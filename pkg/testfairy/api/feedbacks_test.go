@@ -82,7 +82,7 @@ func TestGone(t *testing.T) {
 			t.Errorf("%s: sunset %s", name, s)
 		}
 		if name == "404" {
-			if want := "TestFairy: list feedbacks: it is not there any more (HTTP 404)"; err.Error() != want {
+			if want := "TestFairy: list feedbacks: it no longer exists (HTTP 404)"; err.Error() != want {
 				t.Errorf("got %q", err)
 			}
 			if _, err := c.Webhooks(t.Context()); !errors.Is(err, api.ErrGone) {

@@ -157,7 +157,7 @@ func (c *compiler) argument(cmd *parse.CommandNode, i int) int {
 	case *parse.PipeNode:
 		return 1 + c.pipe(n)
 	case *parse.IdentifierNode:
-		c.faultAt(n, n.Ident+" is a function and cannot be an argument by itself", "put the call in parentheses: ("+n.Ident+" .text)")
+		c.faultAt(n, n.Ident+" is a function and cannot be an argument without a call", "put the call in parentheses: ("+n.Ident+" .text)")
 	}
 	return 1
 }

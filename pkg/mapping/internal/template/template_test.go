@@ -95,7 +95,7 @@ func TestTemplateFaults(t *testing.T) {
 		{`{{ date "2006" "UTC" "Local" .t }}`, `"Local"`, "date wants a zone's name such as Europe/Berlin"},
 		{"{{ .text 120 }}", ".text", ".text is not a function"},
 		{"{{ .a | .b }}", ".b", ".b is not a function"},
-		{"{{ default upper .x }}", "upper", "upper is a function and cannot be an argument by itself"},
+		{"{{ default upper .x }}", "upper", "upper is a function and cannot be an argument without a call"},
 		{`{{ define "x" }}{{ end }}`, "{{", "a template may not define others (x)"},
 		{`{{ template "x" }}`, `"x"`, "a template may not call another"},
 		{`{{ block "x" . }}{{ end }}`, "{{", "a template may not define others (x)"},
