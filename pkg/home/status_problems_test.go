@@ -158,8 +158,8 @@ func TestProblems(t *testing.T) {
 		},
 		"a ticket without a name": {
 			found: findings{nameless: []ledger.Entry{nameless, {DeliveryID: "old", UpdatedAt: ago(25 * time.Hour)}}},
-			want: []string{"1 ticket without an id in the last 24 hours, of cccccccccccc: Centercode's answer did not say its id; " +
-				"with a lookup in the route it is found by itself"},
+			want: []string{"1 ticket without an id in the last 24 hours, of cccccccccccc: Centercode's answer did not contain it; " +
+				"with a lookup in the route it is found automatically"},
 		},
 		"refused": {
 			status: func(s *Status) {
