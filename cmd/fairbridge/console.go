@@ -135,12 +135,7 @@ func (r besideBridge) serve(ctx context.Context, c console.Config, folder string
 	}
 	defer func() { err = errors.Join(err, c.Home.Close()) }()
 	c.Version = version.Number
-	// The bridge does not answer yet: asking it now for the running mapping would wait for
-	// 10 s. It is that of the file.
-	webhook := c.Home.Webhook
-	c.Home.Webhook = ""
 	page, err := console.Listen(ctx, r.address, c)
-	c.Home.Webhook = webhook
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return nil

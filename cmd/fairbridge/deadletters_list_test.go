@@ -78,7 +78,7 @@ func TestListByCause(t *testing.T) {
 	}
 	want := "2 x rejected 400 at DEMO/testfairy, since " + since + `
     status 400: The submitter is no user of the project.
-    newest d4735e3a265e, AGE ago
+    newest d4735e3a265e, AGE ago, --group a4fc8d544942
 
 1 x done already
     their deliveries are completed or dropped

@@ -29,13 +29,14 @@ func (s *selection) flags(cmd *cobra.Command) {
 	f.StringVar(&s.Since, "since", "", "those that died at that time or later: 2026-01-31, 2026-01-31T08:00:00Z, or 36h, 7d (ago)")
 	f.StringVar(&s.Until, "until", "", "those that died before that time")
 	f.StringArrayVar(&s.Match, "match", nil, "those whose payload has FIELD=VALUE, FIELD!=VALUE, FIELD~REGEXP or FIELD!~REGEXP (repeatable: all must hold)")
+	f.StringVar(&s.Group, "group", "", "those with this cause, as 'dlq list' and the console name it")
 	complete := func(name string, words []string) {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	}
 	complete("reason", texts(queue.Reasons()))
 	complete("stage", texts(queue.Stages()))
 	complete("status", []string{"400", "401", "403", "404", "4xx", "5xx"})
-	for _, name := range []string{"app", "since", "until", "match"} {
+	for _, name := range []string{"app", "since", "until", "match", "group"} {
 		complete(name, nil)
 	}
 }

@@ -99,10 +99,6 @@ func (f *finding) read(args []string) error {
 		return err
 	}
 	f.query.Since, f.query.Until = filter.Since, filter.Until
-	// The path of a session's address is what is remembered.
-	if _, after, ok := strings.Cut(f.query.Session, "://"); ok {
-		_, f.query.Session, _ = strings.Cut(after, "/")
-	}
 	switch {
 	case f.limit < 1:
 		return usage("--limit must be 1 or more")

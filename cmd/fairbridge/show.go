@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -85,7 +86,7 @@ func writeDelivery(out io.Writer, s *deliveries.Shown, at home.Place, now time.T
 	field("app", strings.TrimSpace(app))
 	field("from", s.From)
 	field("text", s.Text)
-	field("session", s.Session)
+	field("session", cmp.Or(s.SessionURL, s.Session))
 	field("state", stateText(s, now))
 	field("ticket", strings.TrimSpace(s.TicketID+"  "+s.TicketURL))
 	if w := s.Ledger.Where; w != nil {

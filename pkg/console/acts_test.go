@@ -211,6 +211,7 @@ func TestTheBridgeDiesMeanwhile(t *testing.T) {
 	w.until("/", has("No bridge runs in this folder. 1 feedback waits."))
 	w.start()
 	w.until("/deliveries/"+id, has("an attempt completed it"))
+	w.until("/", has("All is well.")) // though it listens at another address
 }
 
 func TestRefusedWebhooksAreShown(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/deliveries"
 	"fairbridge/pkg/home"
+	"fairbridge/pkg/mapping"
 )
 
 // ErrNoPassword means that others could reach the console, and it has no password.
@@ -74,34 +75,46 @@ func Listen(ctx context.Context, address string, c Config) (*Console, error) {
 	if c.Home == nil {
 		return nil, errors.New("console: Home is required")
 	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for browsers: %w", err)
+	}
+	s, err := on(ctx, l, c)
+	if err != nil {
+		return nil, fmt.Errorf("listen for browsers at %s: %w", address, err)
+	}
+	return s, nil
+}
+
+// on is [Listen] where somebody listens already.
+func on(ctx context.Context, l net.Listener, c Config) (*Console, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Console{Config: c}
-	if err := s.listen(ctx, address); err != nil {
+	s := &Console{Config: c, listener: l}
+	if err := s.wire(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Console) listen(ctx context.Context, address string) (err error) {
-	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address); err != nil {
-		return fmt.Errorf("listen for browsers: %w", err)
-	}
+func (s *Console) wire(ctx context.Context) (err error) {
 	if s.access, err = newAccess(ctx, s.Home, s.listener.Addr(), s.Now); err != nil {
 		return err
 	}
 	if s.access.password == nil && !s.onLoopback() {
-		return fmt.Errorf("listen for browsers at %s: %w", address, ErrNoPassword)
+		return ErrNoPassword
 	}
-	m, err := s.Home.Mapping(ctx, s.Config.Config, false)
+	// It makes the links that no mapping in the ledger makes. Which one runs is not asked:
+	// beside a bridge that starts, that would wait for its answer.
+	file, err := mapping.Load(s.Config.Config)
 	if err != nil {
-		m.Config = nil // then there are no links; the pages that need it say why
+		file = nil // the pages that need it say why
 	}
-	if s.finder, err = deliveries.New(deliveries.Config{Home: s.Home, Mapping: m.Config}); err != nil {
+	if s.finder, err = deliveries.New(deliveries.Config{Home: s.Home, Mapping: file}); err != nil {
 		return err
 	}
 	if s.desk, err = s.deskTelling(nil); err != nil {
@@ -121,9 +134,6 @@ func (s *Console) listen(ctx context.Context, address string) (err error) {
 
 // Close closes the address.
 func (s *Console) Close() error {
-	if s.listener == nil {
-		return nil
-	}
 	var err error
 	if !s.Home.OnAWS() && s.access != nil {
 		err = home.RemoveConsole(s.Home.Folder, s.access.exportKey())

@@ -34,7 +34,7 @@ func TestAGroupIsMendedTriedAndReplayed(t *testing.T) {
 	}
 	w.until("/", has(fmt.Sprintf("%d feedbacks need a person, for 1 cause.", many), "Needs a person"))
 	group := w.group()
-	if body := w.page(group); !has("not found at DEMO/testfairy (HTTP 404)", "fairbridge dlq replay --first 1 --wait --reason not_found --status 404", "feedback 7")(body) {
+	if body := w.page(group); !has("not found at DEMO/testfairy (HTTP 404)", "fairbridge dlq replay --first 1 --wait --group "+group[len("/letters/"):], "feedback 7")(body) {
 		t.Errorf("got\n%s", body)
 	}
 

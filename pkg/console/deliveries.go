@@ -27,41 +27,39 @@ const (
 // search is the query of the deliveries page. It is part of the address, so that a view can
 // be sent to somebody.
 type search struct {
-	Text, App, Email, Ticket, Session, Reason, Since, Until string
-	States                                                  []string
+	ledger.Query
+	Since, Until string // as they were given
+}
 
-	query ledger.Query
+// wanted are the texts of a search: their names in an address, and those of the
+// command's flags.
+var wanted = []struct {
+	name, flag string
+	of         func(*ledger.Query) *string
+}{
+	{"q", "", func(q *ledger.Query) *string { return &q.Text }},
+	{"app", "--app", func(q *ledger.Query) *string { return &q.App }},
+	{"kind", "--kind", func(q *ledger.Query) *string { return &q.Kind }},
+	{"email", "--email", func(q *ledger.Query) *string { return &q.Email }},
+	{"ticket", "--ticket", func(q *ledger.Query) *string { return &q.Ticket }},
+	{"session", "--session", func(q *ledger.Query) *string { return &q.Session }},
+	{"reason", "--reason", func(q *ledger.Query) *string { return &q.Reason }},
 }
 
 func readSearch(q url.Values, now time.Time) (search, error) {
 	get := func(name string) string { return strings.TrimSpace(q.Get(name)) }
-	f := search{
-		Text: get("q"), App: get("app"), Email: get("email"), Ticket: get("ticket"), Session: get("session"),
-		Reason: get("reason"), Since: get("since"), Until: get("until"),
+	f := search{Since: get("since"), Until: get("until")}
+	for _, text := range wanted {
+		*text.of(&f.Query) = get(text.name)
 	}
 	for _, state := range q["state"] {
 		if slices.Contains(ledger.Standings(), state) {
 			f.States = append(f.States, state)
 		}
 	}
-	f.query = ledger.Query{Text: f.Text, App: f.App, Email: f.Email, Ticket: f.Ticket, Session: f.Session, Reason: f.Reason, States: f.States}
-	// The ledger keeps only the path of a session's address.
-	if _, after, ok := strings.Cut(f.Session, "://"); ok {
-		_, f.query.Session, _ = strings.Cut(after, "/")
-	}
-	for _, bound := range []struct {
-		text string
-		time *time.Time
-	}{{f.Since, &f.query.Since}, {f.Until, &f.query.Until}} {
-		if bound.text == "" {
-			continue
-		}
-		var err error
-		if *bound.time, err = deadletter.ParseTime(bound.text, now); err != nil {
-			return f, err
-		}
-	}
-	return f, nil
+	words, err := deadletter.Words{Since: f.Since, Until: f.Until}.Filter(now)
+	f.Query.Since, f.Query.Until = words.Since, words.Until
+	return f, err
 }
 
 // deliveriesData is the page without its rows, which are sent as they are found.
@@ -110,7 +108,7 @@ func (s *Console) showDeliveries(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	end := "" // the text below
 	if problem == nil {
-		end = s.writeFound(w, r, f.query, head)
+		end = s.writeFound(w, r, f.Query, head)
 	} else {
 		_, _ = w.Write([]byte(head))
 	}
@@ -212,7 +210,7 @@ func (s *Console) csvDeliveries(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="deliveries.csv"`)
-	more, err := s.finder.Find(r.Context(), f.query, deliveriesInCSV, deliveries.CSV(w))
+	more, err := s.finder.Find(r.Context(), f.Query, deliveriesInCSV, deliveries.CSV(w))
 	if err != nil || more {
 		// A file that ends too soon must not look complete, so the download fails.
 		s.Log.Warn("the console: a CSV was cut off", "err", err, "more", more)
@@ -226,15 +224,12 @@ func findCommand(f search) string {
 	words := "find"
 	add := func(flag, value string) {
 		if value != "" {
-			words += strings.TrimRight(" "+flag+" ", " ") + " " + shellword.Quote(value)
+			words += strings.TrimRight(" "+flag, " ") + " " + shellword.Quote(value)
 		}
 	}
-	add("", f.Text)
-	add("--app", f.App)
-	add("--email", f.Email)
-	add("--ticket", f.Ticket)
-	add("--session", f.Session)
-	add("--reason", f.Reason)
+	for _, text := range wanted {
+		add(text.flag, *text.of(&f.Query))
+	}
 	add("--since", f.Since)
 	add("--until", f.Until)
 	for _, state := range f.States {

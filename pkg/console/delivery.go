@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"fairbridge/pkg/deadletter"
@@ -26,12 +25,13 @@ type deliveryData struct {
 	// LetterProblem is why the letter cannot be shown, MappingProblem why there is no
 	// request.
 	LetterProblem, MappingProblem string
-	// Waits means that the delivery is on its way.
-	Waits      bool
-	InDoubt    bool
-	SessionURL string
-	Payload    json.RawMessage
-	// The commands that correspond to the buttons.
+	// Waits says that the delivery is on its way.
+	Waits   bool
+	InDoubt bool
+	Payload json.RawMessage
+	// Often says that a replay has to be forced.
+	Often bool
+	// Commands do what the buttons do.
 	Show, Replay, Edit, AsCreated, CreateAgain, Drop string
 }
 
@@ -69,7 +69,6 @@ func (s *Console) delivery(ctx context.Context, id string) (*deliveryData, error
 			return nil, err
 		}
 	}
-	d.SessionURL = sessionURL(d.Payload)
 	command := func(words string) string { return s.Home.Command(strings.ReplaceAll(words, "ID", shortID(d.ID))) }
 	d.Show, d.Replay, d.Edit = command("show ID"), command("dlq replay ID --wait"), command("dlq replay ID --set FIELD=VALUE --wait")
 	d.AsCreated, d.CreateAgain = command("dlq replay ID --as-created TICKET --wait"), command("dlq replay ID --create-again --wait")
@@ -91,26 +90,11 @@ func (s *Console) addLetter(ctx context.Context, d *deliveryData) error {
 		return nil
 	}
 	d.ID, d.Letter, d.Payload, d.Steps = letter.Letter.DeliveryID, letter, letter.Payload, s.steps(letter.Advice, letter.Letter.DeliveryID)
+	d.Often = letter.Letter.Replays >= deadletter.MostReplays
 	return nil
 }
 
-// sessionURL is TestFairy's page of the session, if the payload names one that a
-// browser may be sent to.
-func sessionURL(payload json.RawMessage) string {
-	var event struct {
-		SessionURL string `json:"sessionUrl"`
-	}
-	if json.Unmarshal(payload, &event) != nil {
-		return ""
-	}
-	u, err := url.Parse(event.SessionURL)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
-		return ""
-	}
-	return u.String()
-}
-
-// checker builds requests with the mapping that the bridge runs.
+// checker makes requests by the mapping that the bridge runs.
 func (s *Console) checker(ctx context.Context) (*preview.Checker, error) {
 	m, err := s.Home.Mapping(ctx, s.Config.Config, false)
 	switch {
@@ -195,10 +179,10 @@ func (s *Console) settleDelivery(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Console) dropDelivery(w http.ResponseWriter, r *http.Request) error {
-	id, because := r.PathValue("id"), strings.TrimSpace(r.PostFormValue("because"))
+	id, because := r.PathValue("id"), queue.Describe(r.PostFormValue("because"))
 	back := "/deliveries/" + id
 	if because == "" {
-		return &failure{Status: http.StatusUnprocessableEntity, Text: "Give a reason: a dropped feedback must be explained.", Back: back}
+		return noReason(back)
 	}
 	release, err := s.jobs.actNow(r.Context())
 	if err != nil {

@@ -22,6 +22,8 @@ type editData struct {
 	Problem  string
 	// After a check: the changes, and the request that a replay would send.
 	Checked bool
+	// Force says that it was replayed so often that it has to be forced.
+	Force   bool
 	Changes []queue.Edit
 	Sets    []setInput
 	Request *deadletter.Request
@@ -60,7 +62,7 @@ func (s *Console) editable(r *http.Request) (*editData, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &editData{ID: d.ID, Fields: fields}, nil
+	return &editData{ID: d.ID, Fields: fields, Force: d.Often}, nil
 }
 
 // fieldsOf returns the fields of a payload, in its order. Of a duplicate key the last one
@@ -164,6 +166,9 @@ func (s *Console) tryEdit(r *http.Request, d *editData, sets []deadletter.Assign
 		}
 		d.Sets = append(d.Sets, setInput{kind, set.Field + "=" + set.Value})
 		d.Command += " --set " + shellword.Quote(set.Field+"="+set.Value)
+	}
+	if d.Force {
+		d.Command += " --force"
 	}
 	d.Command = s.Home.Command(d.Command + " --wait")
 	return nil

@@ -137,12 +137,15 @@ func (s *Console) nothing(http.ResponseWriter, *http.Request) error {
 type entering struct {
 	Problem  string
 	Password bool
-	Command  string
+	Command  string // "" for a stack's, which shows its link where it runs
 	Insecure bool
 }
 
 func (s *Console) askToEnter(w http.ResponseWriter, r *http.Request, status int, problem string) {
-	e := entering{Problem: problem, Password: s.access.password != nil, Command: s.Home.Command("console --open"), Insecure: !s.onLoopback() && !secure(r)}
+	e := entering{Problem: problem, Password: s.access.password != nil, Insecure: !s.onLoopback() && !secure(r)}
+	if !s.Home.OnAWS() {
+		e.Command = s.Home.Command("console --open")
+	}
 	if err := s.renderBare(w, status, "enter.html", "Come in", e); err != nil {
 		s.Log.Warn("the console could not write a page", "err", err)
 	}

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -222,44 +223,18 @@ func (s *Console) replay(o deadletter.ReplayOptions) func(context.Context, *job)
 			return err
 		}
 		ends, err := desk.Follow(ctx, sent.Cases, followed)
-		j.update(func(v *jobView) { v.Tally = tallyOf(ends) })
+		j.update(func(v *jobView) { v.Tally = tallies(deadletter.TallyOf(ends)) })
 		return err
 	})
 }
 
-// tallyOf counts how deliveries ended.
-func tallyOf(ends []deadletter.End) []tally {
-	counts := map[string]int{}
-	var order []string
-	add := func(what string) {
-		if counts[what]++; counts[what] == 1 {
-			order = append(order, what)
-		}
+// tallies are the ways in which deliveries ended.
+func tallies(t deadletter.Tally) []tally {
+	all := []tally{{"completed", "ok", t.Completed}, {"still on their way", "warn", t.Going}}
+	for _, reason := range slices.Sorted(maps.Keys(t.Again)) {
+		all = append(all, tally{"dead again: " + word(string(reason)), "bad", t.Again[reason]})
 	}
-	const completed, pending = "completed", "still on its way"
-	for _, e := range ends {
-		switch {
-		case e.Completed:
-			add(completed)
-		case !e.Ended:
-			add(pending)
-		default:
-			add("dead again: " + e.Fault.Reason + statusText(e.Fault.Status))
-		}
-	}
-	var all []tally
-	for _, what := range order {
-		t := tally{What: what, Tone: "bad", Count: counts[what]}
-		switch what {
-		case completed:
-			t.Tone = "ok"
-		case pending:
-			t.Tone = "warn"
-		}
-		all = append(all, t)
-	}
-	slices.SortStableFunc(all, func(a, b tally) int { return b.Count - a.Count })
-	return all
+	return slices.DeleteFunc(all, func(t tally) bool { return t.Count == 0 })
 }
 
 func statusText(status int) string {
@@ -269,15 +244,21 @@ func statusText(status int) string {
 	return " (HTTP " + strconv.Itoa(status) + ")"
 }
 
-// drop is a job that drops letters.
-func (s *Console) drop(filter deadletter.Filter, because string) func(context.Context, *job) error {
+// drop is a job's work: to give a group's letters up, or to clear up those that are
+// done.
+func (s *Console) drop(g group, because string) func(context.Context, *job) error {
 	return s.acting(func(ctx context.Context, j *job, desk *deadletter.Desk, _ func()) error {
-		in, err := desk.Select(ctx, deadletter.Wish{Filter: filter})
+		in, err := desk.Select(ctx, deadletter.Wish{Filter: deadletter.Filter{IDs: g.IDs}, Entries: g.Done})
 		if err != nil {
 			return err
 		}
-		dropped := desk.Drop(ctx, in, because, j.stays)
-		j.update(func(v *jobView) { v.Sent, v.Tally = dropped, []tally{{What: "dropped", Tone: "ok", Count: dropped}} })
+		var dropped int
+		if g.Done {
+			dropped = desk.DropDone(ctx, in, j.stays)
+		} else {
+			dropped = desk.Drop(ctx, in, because, j.stays)
+		}
+		j.update(func(v *jobView) { v.Sent, v.Tally = dropped, []tally{{"dropped", "ok", dropped}} })
 		return in.Hold.Release(ctx)
 	})
 }

@@ -6,12 +6,12 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/dustin/go-humanize/english"
 
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/home"
+	"fairbridge/pkg/internal/shellword"
 	"fairbridge/pkg/queue"
 )
 
@@ -35,15 +35,10 @@ func (g group) Settles() bool { return g.Reason == queue.ReasonAmbiguous }
 
 // command returns the command line for a button.
 func (g group) command(at home.Place, words string) string {
-	what := "dlq " + words
 	if g.Done {
 		return at.Command("dlq drop --done")
 	}
-	what += " --reason " + string(g.Reason)
-	if g.Status != 0 {
-		what += " --status " + strconv.Itoa(g.Status)
-	}
-	return at.Command(what)
+	return at.Command("dlq " + words + " --group " + g.Key)
 }
 
 // groupData is the page of a group.
@@ -115,7 +110,12 @@ func (s *Console) groupNow(ctx context.Context, key string) (group, error) {
 	return all[i], nil
 }
 
-// replayGroup starts the replay of one of a group's letters, or of all.
+// noReason refuses to give something up without a word.
+func noReason(back string) error {
+	return &failure{Status: http.StatusUnprocessableEntity, Text: "Say why: a feedback that is given up must be explained.", Back: back}
+}
+
+// replayGroup begins the replay of one of a group's letters, or of all.
 func (s *Console) replayGroup(w http.ResponseWriter, r *http.Request) error {
 	g, err := s.groupNow(r.Context(), r.PathValue("group"))
 	if err != nil {
@@ -124,7 +124,9 @@ func (s *Console) replayGroup(w http.ResponseWriter, r *http.Request) error {
 	o := deadletter.ReplayOptions{Filter: deadletter.Filter{IDs: g.IDs}, Force: r.PostFormValue("force") != ""}
 	v := jobView{Title: "Replay " + g.Title(), Command: g.command(s.Home.Place, "replay --wait"), Back: "/letters/" + g.Key, Who: s.Home.Operator(r.Context())}
 	if r.PostFormValue("first") != "" {
-		o.Filter.IDs = g.IDs[:1]
+		if o, _, err = s.desk.First(r.Context(), 1, o); err != nil {
+			return &failure{Status: http.StatusConflict, Text: capital(err.Error()) + ".", Back: v.Back}
+		}
 		v.Title = "Try one of " + g.Title()
 		v.Command = g.command(s.Home.Place, "replay --first 1 --wait")
 	} else if text := r.PostFormValue("rate"); text != "" {
@@ -143,19 +145,16 @@ func (s *Console) dropGroup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	because := strings.TrimSpace(r.PostFormValue("because"))
-	if g.Done && because == "" {
-		because = "nothing was left to do"
-	}
+	because := queue.Describe(r.PostFormValue("because"))
 	back := "/letters/" + g.Key
 	switch {
-	case because == "":
-		return &failure{Status: http.StatusUnprocessableEntity, Text: "Give a reason: a dropped feedback must be explained.", Back: back}
+	case because == "" && !g.Done:
+		return noReason(back)
 	case r.PostFormValue("sure") != strconv.Itoa(g.Count):
 		return &failure{Status: http.StatusConflict, Text: fmt.Sprintf("There are %d letters with this cause now. Look at them, and enter that number to drop them all.", g.Count), Back: back}
 	}
-	v := jobView{Title: "Drop " + g.Title(), Command: g.command(s.Home.Place, "drop --because "+strconv.Quote(because)), Back: "/letters", Who: s.Home.Operator(r.Context())}
-	j := s.jobs.start(v, s.drop(deadletter.Filter{IDs: g.IDs}, because))
+	v := jobView{Title: "Drop " + g.Title(), Command: g.command(s.Home.Place, "drop --because "+shellword.Quote(because)), Back: "/letters", Who: s.Home.Operator(r.Context())}
+	j := s.jobs.start(v, s.drop(g, because))
 	http.Redirect(w, r, "/jobs/"+j.v.ID, http.StatusSeeOther)
 	return nil
 }

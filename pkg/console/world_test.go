@@ -67,7 +67,7 @@ func newWorld(t *testing.T, c console.Config) *world {
 
 func newWorldIn(t *testing.T, folder string, c console.Config) *world {
 	t.Helper()
-	center, err := simulator.New(simulator.Config{APIKeys: []string{key}})
+	center, err := simulator.New(simulator.Config{APIKeys: []string{key}, Projects: map[string][]string{"DEMO": {"testfairy"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func (w *world) start() {
 	}
 	w.worked = make(chan worker.Outcome, 1000)
 	w.bridge, err = bridge.Open(w.t.Context(), bridge.Config{
-		Mapping: m, Folder: w.folder, Listen: "127.0.0.1:0", Simulator: "127.0.0.1:0", Concurrency: 4,
+		Mapping: m, File: w.config, Folder: w.folder, Listen: "127.0.0.1:0", Simulator: "127.0.0.1:0", Concurrency: 4,
 		Ingested: quiet{}, Worked: told(w.worked), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -29,6 +29,9 @@ type Filter struct {
 	Since, Until time.Time
 	// Match are conditions that must all hold.
 	Match []Condition
+	// Group is the [Group.Key] of a cause. A letter's group depends on its ledger entry,
+	// so a [Selection] checks it, and Selects does not.
+	Group string
 	// means, if set, must hold as well.
 	means func(Letter, testfairy.Event) bool
 }

@@ -16,8 +16,9 @@ import (
 
 // Group is dead letters with one cause, which can be replayed together once it is fixed.
 type Group struct {
-	// Key identifies the cause in a URL. It does not change when letters come and go.
-	Key    string       `json:"-"`
+	// Key identifies the cause, in a [Filter] and in a URL. It does not change when letters
+	// come and go.
+	Key    string       `json:"key"`
 	Reason queue.Reason `json:"reason,omitempty"`
 	Stage  queue.Stage  `json:"stage,omitempty"`
 	Status int          `json:"status,omitempty"`
@@ -51,14 +52,26 @@ type cause struct {
 	done            bool
 }
 
+// keyLength is the length of a [Group.Key].
+const keyLength = 12
+
 func (c cause) key() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{c.reason, c.stage, c.status, c.project, c.source, c.problem, c.done}))
-	return hex.EncodeToString(sum[:8])
+	return hex.EncodeToString(sum[:])[:keyLength]
 }
 
-func causeOf(c Case, problem string) cause {
+// causes determines the causes of letters. It caches each problem without its particulars:
+// most are equal.
+type causes map[string]string
+
+func (problems causes) of(c Case) cause {
 	if c.Done() {
 		return cause{done: true}
+	}
+	problem, known := problems[c.Description]
+	if !known {
+		problem = particulars().ReplaceAllString(c.Description, "…")
+		problems[c.Description] = problem
 	}
 	of := cause{reason: c.Reason, stage: c.Stage, status: c.Status, problem: problem}
 	of.project, of.source = c.where()
@@ -79,17 +92,12 @@ func (c Case) where() (project, source string) {
 // [Wish.Entries].
 func Groups(cases []Case) []Group {
 	at := map[cause]int{}
-	problems := map[string]string{} // most are equal
+	known := causes{}
 	var groups []Group
 	for _, c := range cases {
-		problem, known := problems[c.Description]
-		if !known {
-			problem = particulars().ReplaceAllString(c.Description, "…")
-			problems[c.Description] = problem
-		}
-		of := causeOf(c, problem)
-		i, known := at[of]
-		if !known {
+		of := known.of(c)
+		i, begun := at[of]
+		if !begun {
 			i = len(groups)
 			at[of] = i
 			groups = append(groups, Group{

@@ -172,11 +172,12 @@ func (s *sifting) selection(ctx context.Context, d *Desk) *Selection {
 		}
 	}
 	in.LedgerErr = d.lastErrors(ctx, in.Cases)
-	if s.wish.Entries {
+	group, known := s.wish.Filter.Group, causes{}
+	if s.wish.Entries || group != "" {
 		in.LedgerErr = cmp.Or(in.LedgerErr, d.know(ctx, s.waiting, in.Cases))
 	}
 	in.Cases = slices.DeleteFunc(in.Cases, func(c Case) bool {
-		return c.Moved() && !s.wish.Filter.Selects(c.Letter, c.Webhook)
+		return c.Moved() && !s.wish.Filter.Selects(c.Letter, c.Webhook) || group != "" && known.of(c).key() != group
 	})
 	return in
 }

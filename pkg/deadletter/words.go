@@ -19,11 +19,13 @@ type Words struct {
 	Since, Until string
 	// Match are in the form of [ParseCondition].
 	Match []string
+	// Group is the [Group.Key] of a cause, "" for any.
+	Group string
 }
 
 // WordError means that a word of a filter is invalid.
 type WordError struct {
-	// Word is its name: status, since, until or match; "" if Err includes it.
+	// Word is its name: status, since, until, match or group; "" if Err includes it.
 	Word string
 	Err  error
 }
@@ -36,7 +38,7 @@ func (e *WordError) Unwrap() error { return e.Err }
 
 // Any reports whether there is anything besides ids.
 func (w Words) Any() bool {
-	return len(w.Reasons)+len(w.Statuses)+len(w.Stages)+len(w.Apps)+len(w.Match) > 0 || w.Since != "" || w.Until != ""
+	return len(w.Reasons)+len(w.Statuses)+len(w.Stages)+len(w.Apps)+len(w.Match) > 0 || w.Since != "" || w.Until != "" || w.Group != ""
 }
 
 // Args returns the words as command-line arguments, without the ids; --all if there are
@@ -56,6 +58,7 @@ func (w Words) Args() (args []string) {
 	add("--since", w.Since)
 	add("--until", w.Until)
 	add("--match", w.Match...)
+	add("--group", w.Group)
 	if len(args) == 0 {
 		return []string{"--all"}
 	}
@@ -73,7 +76,10 @@ func CheckID(id string) error {
 
 // Filter parses the words. The error is a [*WordError].
 func (w Words) Filter(now time.Time) (Filter, error) {
-	f := Filter{IDs: w.IDs, Statuses: w.Statuses, Apps: w.Apps}
+	f := Filter{IDs: w.IDs, Statuses: w.Statuses, Apps: w.Apps, Group: w.Group}
+	if w.Group != "" && (len(w.Group) != keyLength || strings.Trim(w.Group, "0123456789abcdef") != "") {
+		return f, &WordError{"group", fmt.Errorf("%q does not name a group; 'fairbridge dlq list' and the console do", w.Group)}
+	}
 	for _, id := range w.IDs {
 		if err := CheckID(id); err != nil {
 			return f, err

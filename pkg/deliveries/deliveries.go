@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/testfairy/api"
 )
 
 // Config configures a [Finder].
@@ -52,9 +54,12 @@ type Delivery struct {
 	App        string    `json:"app,omitempty"`
 	Version    string    `json:"version,omitempty"`
 	Build      string    `json:"build,omitempty"`
-	Session    string    `json:"session,omitempty"`
-	From       string    `json:"from,omitempty"`
-	Text       string    `json:"text,omitempty"`
+	// Session is the path of the session's page, SessionURL its address, as far as that
+	// is known.
+	Session    string `json:"session,omitempty"`
+	SessionURL string `json:"sessionUrl,omitempty"`
+	From       string `json:"from,omitempty"`
+	Text       string `json:"text,omitempty"`
 	// State is the value of [ledger.Entry.Standing].
 	State string `json:"state"`
 	// Reason, Status and Problem come from the last fault of an unfinished delivery.
@@ -72,6 +77,10 @@ type Delivery struct {
 // received, latest first; on a stack those that were found first, in no order. more means
 // that there are others.
 func (f *Finder) Find(ctx context.Context, q ledger.Query, limit int, visit func(Delivery) error) (more bool, err error) {
+	// The path of a session's address is what is remembered.
+	if _, after, ok := strings.Cut(q.Session, "://"); ok {
+		_, q.Session, _ = strings.Cut(after, "/")
+	}
 	n := 0
 	var failed error
 	err = f.home.History.Search(ctx, q, func(e ledger.Entry) bool {
@@ -93,6 +102,7 @@ func (f *Finder) describe(ctx context.Context, e ledger.Entry) Delivery {
 	}
 	if a := e.About; a != nil {
 		d.Kind, d.App, d.Version, d.Build, d.Session, d.From, d.Text = a.Kind, a.App, a.Version, a.Build, a.Session, a.Email, a.Text
+		d.SessionURL = f.session(a)
 	}
 	if e.Last != nil && e.State != ledger.Completed {
 		d.Reason, d.Status, d.Problem = e.Last.Reason, e.Last.Status, e.Last.Text
@@ -117,6 +127,20 @@ func (f *Finder) link(ctx context.Context, e ledger.Entry) string {
 		}
 	}
 	return ""
+}
+
+// session returns the page of a delivery's session: at the webhook's host or, where the
+// ledger does not have that, at the account's.
+func (f *Finder) session(a *ledger.About) string {
+	page := &url.URL{Scheme: "https", Host: a.SessionHost}
+	if page.Host == "" && f.mapping != nil && f.mapping.TestFairy.BaseURL != "" {
+		page, _ = url.Parse(api.Pages(f.mapping.TestFairy.BaseURL)) // it was checked when the mapping was read
+	}
+	if page.Host == "" || a.Session == "" {
+		return ""
+	}
+	page.Path = a.Session
+	return page.String()
 }
 
 // mappingOf returns the mapping with a hash; nil if the ledger does not have it, since a

@@ -26,12 +26,21 @@ func Folder(e *embedded.Home) *Home {
 		SQS:   e.SQS, SSM: e.SSM, Ages: e.SQS, Peeks: e.SQS, Refusals: e.Refusals, Ledger: e.Ledger, History: e.Ledger, SecretsPrefix: secrets.DefaultPrefix,
 		WorkQueueURL: e.WorkQueueURL, FilesQueueURL: e.FilesQueueURL, DeadLetterQueueURL: e.DeadLetterQueueURL, close: e.Close,
 	}
-	// If it cannot be read, there is no running bridge as far as this is concerned; callers
-	// that need it read it again.
-	if address, err := ListenAddress(e.Dir); err == nil {
-		h.Webhook = LocalWebhook(address, "")
-	}
+	h.Webhook = h.webhook()
 	return h
+}
+
+// webhook returns the current address for TestFairy. A folder's bridge may have been
+// started, or restarted at another address, since the home was opened.
+func (h *Home) webhook() string {
+	if h.OnAWS() {
+		return h.Webhook
+	}
+	address, err := ListenAddress(h.Folder)
+	if err != nil {
+		return "" // if it cannot be read, no bridge runs as far as this is concerned
+	}
+	return LocalWebhook(address, "")
 }
 
 // running is the file that a running bridge keeps in its folder, so that others find it.

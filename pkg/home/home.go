@@ -149,8 +149,8 @@ type Home struct {
 	// version without it.
 	FilesQueueURL string
 	SecretsPrefix string
-	// Webhook is the address for TestFairy, without the token; "" if no bridge runs in the
-	// folder.
+	// Webhook is the address for TestFairy, without the token; "" if no bridge ran in the
+	// folder when it was opened.
 	Webhook string
 	// CentercodeBaseURL is the stack's parameter; "" if it is in fairbridge.yaml.
 	CentercodeBaseURL string

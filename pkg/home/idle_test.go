@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -58,12 +59,15 @@ func TestIdleStack(t *testing.T) {
 
 func TestIdleFolder(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }))
-	h := &Home{Place: Place{Folder: "f"}, Webhook: srv.URL + "/webhooks/testfairy"}
+	h := &Home{Place: Place{Folder: t.TempDir()}}
+	if err := WriteRunning(h.Folder, strings.TrimPrefix(srv.URL, "http://")); err != nil {
+		t.Fatal(err)
+	}
 	if got, err := h.Idle(t.Context()); got != "" || err != nil {
 		t.Errorf("it runs: %q, %v", got, err)
 	}
 	srv.Close()
-	if got, err := h.Idle(t.Context()); got != "no bridge runs in this folder, so it waits: fairbridge run --data f" || err != nil {
+	if got, err := h.Idle(t.Context()); got != "no bridge runs in this folder, so it waits: "+h.Command("run") || err != nil {
 		t.Errorf("it does not run: %q, %v", got, err)
 	}
 }

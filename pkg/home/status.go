@@ -96,7 +96,7 @@ const lookedAt = 1000
 // concurrently, changes nothing and receives nothing; a part that fails does not affect the
 // others.
 func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
-	s := &Status{Stack: h.Stack, Webhook: h.Webhook, Dashboard: h.Dashboard, Problems: []string{}}
+	s := &Status{Stack: h.Stack, Webhook: h.webhook(), Dashboard: h.Dashboard, Problems: []string{}}
 	if !h.OnAWS() {
 		s.Data = h.Folder
 	}
@@ -108,7 +108,7 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 	all.Go(func() { s.Secrets, secretsErr = h.Secrets(ctx) })
 	all.Go(func() {
 		if !h.OnAWS() {
-			s.Runs = aws.Bool(answers(ctx, h.Webhook))
+			s.Runs = aws.Bool(answers(ctx, s.Webhook))
 		}
 		var runs *mapping.Config
 		s.Mapping, runs, mappingErr = h.mappingStatus(ctx, o.Config)

@@ -185,9 +185,11 @@ type About struct {
 	App     string `json:"app,omitempty"`
 	Version string `json:"version,omitempty"`
 	Build   string `json:"build,omitempty"`
-	// Session is the path of the session's page.
-	Session string `json:"session,omitempty"`
-	Email   string `json:"email,omitempty"`
+	// Session is the path of the session's page, and SessionHost the host of an https
+	// one, with its port; "" in an entry that an older version wrote.
+	Session     string `json:"session,omitempty"`
+	SessionHost string `json:"sessionHost,omitempty"`
+	Email       string `json:"email,omitempty"`
 	// Text is the beginning of what the tester wrote.
 	Text string `json:"text,omitempty"`
 	// Reconciled means that no webhook came: reconcile sent what it found in the REST API.

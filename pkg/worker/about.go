@@ -28,6 +28,9 @@ func aboutOf(e testfairy.Event, withoutTexts bool) ledger.About {
 	about.Reconciled = e.Text(testfairy.FieldReconciled) != ""
 	if session, err := url.Parse(e.Text("sessionUrl")); err == nil {
 		about.Session = clip.Bytes(session.Path, 2*mostField, "")
+		if session.Scheme == "https" && session.User == nil && len(session.Host) <= mostField {
+			about.SessionHost = session.Host
+		}
 	}
 	if !withoutTexts {
 		about.Email = cmp.Or(field("email", mostField), field("testerEmail", mostField))

@@ -175,7 +175,7 @@ func TestWhatIsRemembered(t *testing.T) {
 		e.Tried[1].Decision != ledger.DecisionCompleted {
 		t.Errorf("tried %+v", e.Tried)
 	}
-	want := ledger.About{ReceivedAt: received, Kind: "feedback", App: "Demo App", Session: "/projects/10-demo/builds/5/sessions/1",
+	want := ledger.About{ReceivedAt: received, Kind: "feedback", App: "Demo App", Session: "/projects/10-demo/builds/5/sessions/1", SessionHost: "app.testfairy.com",
 		Email: "alice@corporation.com", Text: "feedback 1"}
 	if e.About == nil || *e.About != want {
 		t.Errorf("about %+v, want %+v", e.About, want)

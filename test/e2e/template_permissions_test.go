@@ -85,6 +85,13 @@ func TestPeoplesPermissions(t *testing.T) {
 	} {
 		checkCalls(t, policy, allows(t, policy, parsed.Resources[policy].Properties.PolicyDocument), calls)
 	}
+	for _, s := range parsed.Resources["KeysPolicy"].Properties.PolicyDocument.Statement {
+		for _, name := range append(secrets.Names(), secrets.ConsolePassword) {
+			if !slices.ContainsFunc(s.Resource, func(arn string) bool { return strings.HasSuffix(arn, name) }) {
+				t.Errorf("KeysPolicy is not for %s: %s", name, s.Resource)
+			}
+		}
+	}
 }
 
 // allows are the actions that a policy allows. What it denies does not count.

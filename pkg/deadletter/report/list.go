@@ -94,7 +94,7 @@ func (p Page) group(b *bytes.Buffer, g deadletter.Group) {
 	line(terminal.Printable(g.Problem))
 	newest := queue.ShortID(g.IDs[len(g.IDs)-1])
 	if g.Count > 1 {
-		newest = "newest " + newest + ", " + terminal.Age(p.Now.Sub(g.Newest)) + " ago"
+		newest = "newest " + newest + ", " + terminal.Age(p.Now.Sub(g.Newest)) + " ago, --group " + g.Key
 	}
 	fmt.Fprintf(b, "%s%s\n\n", indent, newest)
 }

@@ -72,11 +72,11 @@ func TestGroups(t *testing.T) {
 	}
 	want := `3 x not_found 404 at DEMO/testfairy, since 10:02
     Centercode answered 404 to P…esource could not be found.
-    newest 040404040404, 1h ago
+    newest 040404040404, 1h ago, --group 09fb305fb352
 
 2 x mapping (map), since 10:02
     line 9: fields.severity: "Severe" is not allowed
-    newest 050505050505, 1h ago
+    newest 050505050505, 1h ago, --group 3c29ee5294a1
 
 1 x rejected 413 (attach) at DEMO/testfairy, since 10:02
     screenshot of a@example.com: too large

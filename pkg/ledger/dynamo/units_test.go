@@ -51,7 +51,7 @@ func (w *weighed) units() (n int) {
 func TestWriteUnits(t *testing.T) {
 	about := ledger.About{
 		ReceivedAt: time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.UTC), Kind: "feedback", App: "Demo App", Version: "1.0", Build: "1",
-		Session: "/projects/10-demoapp/builds/584120/sessions/1", Email: "alice@corporation.com", Text: strings.Repeat("x", 120),
+		Session: "/projects/10-demoapp/builds/584120/sessions/1", SessionHost: "app.testfairy.com", Email: "alice@corporation.com", Text: strings.Repeat("x", 120),
 	}
 	where := ledger.Where{BaseURL: "https://beta.example.com", Project: "DEMO", Source: "testfairy", Mapping: strings.Repeat("0", 64)}
 	lookup := where

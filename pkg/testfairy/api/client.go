@@ -96,11 +96,15 @@ func New(c Config) (*Client, error) {
 }
 
 // Pages returns the base URL of the account's web pages, above /projects.
-func (c *Client) Pages() string {
-	if c.base.Scheme+"://"+c.base.Host == Legacy {
+func (c *Client) Pages() string { return Pages(c.base.String()) }
+
+// Pages returns the base URL of the web pages that belong to a REST API's, above /projects.
+func Pages(baseURL string) string {
+	baseURL = strings.TrimSuffix(baseURL, "/")
+	if baseURL == Legacy {
 		return "https://app.testfairy.com"
 	}
-	return strings.TrimSuffix(c.base.String(), "/")
+	return baseURL
 }
 
 // Format implements [fmt.Formatter]. Without it fmt would print the credentials, since it
