@@ -102,7 +102,7 @@ browser: $(AXE) ## drive the console's pages in Chromium (ARGS="-v -run Journey"
 		echo "installing chromium"; \
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qq -y --no-install-recommends chromium fonts-liberation >/dev/null; }
-	AXE=$(abspath $(AXE)) go test -tags browser -count=1 -parallel 1 -timeout 5m -run 'Browser' ./pkg/console $(ARGS)
+	AXE=$(abspath $(AXE)) go test -tags browser -count=1 -parallel 1 -timeout 10m -run 'Browser' ./pkg/console $(ARGS)
 
 $(AXE): tools/package.json tools/package-lock.json
 	@echo "installing axe-core into $(OUT)/axe"

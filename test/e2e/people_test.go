@@ -63,7 +63,7 @@ func TestPeople(t *testing.T) {
 // with the user's credentials.
 func (w *world) newPerson(t *testing.T, policies []string) []string {
 	t.Helper()
-	name := strings.Join(policies, "-")
+	name := t.Name() + "-" + strings.Join(policies, "-")
 	if err := w.aws(t.Context(), nil, "iam", "create-user", "--user-name", name); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,198 @@
+//go:build browser
+
+package console_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/console"
+	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/mapping"
+)
+
+// goes loads one of the console's pages.
+func (b *tab) goes(path string) {
+	b.t.Helper()
+	b.run(chromedp.Navigate(b.w.console.URL()+path), chromedp.WaitVisible("footer"))
+}
+
+// clicks clicks a link or a button by its words.
+func (b *tab) clicks(words string) {
+	b.t.Helper()
+	b.run(chromedp.Click(fmt.Sprintf("//main//*[self::a or self::button][normalize-space()='%s']", words)))
+}
+
+// operating are the journeys in the console to what the README's table has commands
+// for, by the beginning of the command; nil for those that docs/console.md leaves to
+// the command.
+func operating(b *tab, rejected []string) map[string]func() {
+	w := b.w
+	const text, tester = "It crashes on login", "tester@example.com"
+	letter := func(n int) string { return "/deliveries/" + rejected[n] }
+	return map[string]func(){
+		"status": func() {
+			m, err := mapping.Load(w.config)
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			b.goes("/")
+			b.sees("5 feedbacks need a person, for 2 causes.")
+			b.sees(m.Hash()[:8])
+			b.sees("as the file is")
+		},
+		"console": func() {
+			link, err := console.LinkTo(w.folder, time.Now())
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			b.run(chromedp.Navigate(link), chromedp.WaitVisible("nav"))
+		},
+		"find tester": func() {
+			b.goes("/deliveries")
+			at := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339) }
+			b.run(chromedp.SetValue("main input[name=q]", tester), chromedp.SetValue("input[name=since]", at(-time.Hour)), chromedp.SetValue("input[name=until]", at(time.Hour)))
+			b.clicks("Find")
+			b.sees(text)
+			b.run(chromedp.WaitVisible(`main a[href="`+w.base+`/tickets/1"]`, chromedp.ByQuery))
+		},
+		`find "crashes`: func() {
+			for _, known := range []string{"crashes on login", "Demo App", "sessions/77"} {
+				b.run(chromedp.SetValue("header input", known), chromedp.Submit("header input"))
+				b.sees("fairbridge find ")
+				b.sees(text)
+			}
+			b.goes("/deliveries?ticket=1")
+			b.sees(text)
+		},
+		"show ID": func() {
+			b.run(chromedp.Click("main tbody a[href^='/deliveries/']", chromedp.ByQuery))
+			b.sees("the webhook came")
+			b.sees("an attempt completed it")
+			b.run(chromedp.WaitVisible(`a[href="https://app.testfairy.com/projects/1/builds/2/sessions/77"]`, chromedp.ByQuery))
+		},
+		"stats": func() {
+			b.goes("/")
+			b.clicks("7 d")
+			b.sees("Last 7 days")
+			b.sees("Received\n6")
+			b.sees("p50")
+			b.run(chromedp.WaitVisible("//table//td[normalize-space()='Demo App']"))
+		},
+		"dlq list": func() {
+			b.run(chromedp.Click("//nav//a[contains(., 'Dead letters')]"))
+			b.sees("3 feedbacks: not found at DEMO/testfairy (HTTP 404)")
+			b.sees("2 feedbacks: rejected at DEMO/testfairy (HTTP 400)")
+		},
+		"dlq show": func() {
+			b.goes(letter(0))
+			b.sees("What is wrong")
+			b.sees(deadletter.AdviceRejected.What)
+			b.sees("fairbridge dlq replay " + rejected[0][:12])
+		},
+		"dlq replay ID --dry-run": func() {
+			b.sees("A replay would send")
+			b.sees(`"submitter": "nobody@example.com"`)
+		},
+		"dlq replay ID --wait": func() {
+			b.clicks("Replay")
+			b.sees("an attempt completed it")
+		},
+		"dlq replay --reason": func() {
+			b.goes("/letters")
+			b.clicks("Try on one")
+			b.sees("1 completed")
+			b.clicks("Go on with the others")
+			b.sees("Replay all 2")
+			b.clicks("Replay all")
+			b.sees("2 completed")
+		},
+		"dlq edit": func() {
+			b.goes(letter(1))
+			b.clicks("Correct and replay")
+			b.run(chromedp.SetValue(`input[name="field email"]`, tester, chromedp.ByQuery))
+			b.clicks("See what it would send")
+			b.sees("What is changed")
+			b.sees(`"submitter": "` + tester + `"`)
+			b.clicks("Replay so")
+			b.sees("corrected email")
+			b.sees("an attempt completed it")
+		},
+		"status --json": func() {
+			b.goes("/deliveries?state=completed")
+			var csv string
+			b.value(`document.querySelector("a[href^='/deliveries.csv']").href`, &csv)
+			if rows := w.page(strings.TrimPrefix(csv, w.console.URL())); strings.Count(rows, "\n") != 7 || !strings.HasPrefix(rows, "deliveryId,") {
+				b.t.Errorf("the CSV is\n%s", rows)
+			}
+		},
+		"reconcile": nil, "forget": nil, "secrets put centercode-api-key": nil, "secrets put webhook-token --rotate": nil, "send": nil,
+	}
+}
+
+// What the README says that one types one can do in the console, or its page says that
+// one cannot.
+func TestBrowserOperate(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("../../docs/console.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(readme), "\n## Operate\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	rows := regexp.MustCompile("(?m)^\\| .* \\| `fairbridge ([^`]+)`.*\\|$").FindAllStringSubmatch(table, -1)
+
+	w := newWorld(t, console.Config{})
+	w.send(map[string]any{"text": "It crashes on login", "email": "tester@example.com", "sessionUrl": "https://app.testfairy.com/projects/1/builds/2/sessions/77"})
+	w.until("/", has("All is well."))
+	var rejected []string
+	for i := range 2 {
+		w.center.Inject(simulator.Fault{Op: simulator.OpCreate, Status: http.StatusBadRequest, Answer: `{"status":400,"description":"The submitter is no user of this project."}`})
+		rejected = append(rejected, w.send(map[string]any{"text": fmt.Sprintf("rejected %d", i), "email": "nobody@example.com"}))
+		w.until("/", has(fmt.Sprintf("%d feedback", i+1), "rejected at DEMO"))
+	}
+	w.refuse(http.StatusNotFound, 3)
+	for i := range 3 {
+		w.send(map[string]any{"text": fmt.Sprintf("not found %d", i)})
+	}
+	w.until("/", has("5 feedbacks need a person"))
+
+	b := newTab(t, w)
+	journeys := operating(b, rejected)
+	for _, row := range rows {
+		name := ""
+		for begins := range journeys {
+			if strings.HasPrefix(row[1], begins) && len(begins) > len(name) {
+				name = begins
+			}
+		}
+		journey, known := journeys[name]
+		switch {
+		case !known:
+			t.Fatalf("the README has %q, of which the console's test knows nothing", row[1])
+		case journey != nil:
+			t.Log(row[1])
+			journey()
+			b.calm(row[1])
+		case !strings.Contains(string(doc), "`"+strings.Fields(name)[0]+"`"):
+			t.Errorf("docs/console.md does not say that %q is left to the command", row[1])
+		}
+		delete(journeys, name)
+	}
+	if len(journeys) > 0 {
+		t.Errorf("the README's table does not have %v", journeys)
+	}
+	b.goes("/")
+	b.sees("All is well.")
+}
