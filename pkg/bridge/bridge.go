@@ -259,6 +259,9 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
+	if c.Reread == nil {
+		c.Reread = func(context.Context, Reread) {}
+	}
 	if c.File != "" {
 		b.reader = &reader{loaded: runs, log: c.Log, tell: c.Reread}
 	}
