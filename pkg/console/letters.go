@@ -112,7 +112,7 @@ func (s *Console) groupNow(ctx context.Context, key string) (group, error) {
 
 // noReason refuses to give something up without a word.
 func noReason(back string) error {
-	return &failure{Status: http.StatusUnprocessableEntity, Text: "Say why: a feedback that is given up must be explained.", Back: back}
+	return &failure{Status: http.StatusUnprocessableEntity, Text: "Give a reason: a dropped feedback must be explained.", Back: back}
 }
 
 // replayGroup begins the replay of one of a group's letters, or of all.
