@@ -15,6 +15,7 @@ import (
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/preview"
+	"fairbridge/pkg/preview/report"
 )
 
 // checkOptions are the flags of check.
@@ -113,42 +114,45 @@ func (o checkOptions) run(std streams, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	report := checkReport{Config: o.config, Old: o.old, Problems: []preview.Remark{}, Warnings: []preview.Remark{}, Payloads: []preview.Preview{}}
+	r := report.Check{Config: o.config, Old: o.old, Problems: []preview.Remark{}, Warnings: []preview.Remark{}, Payloads: []preview.Preview{}}
 	var render mapping.Problems // the file's problems as people see them, with its lines
 	config, err := loadConfig(o.config)
 	switch {
 	case errors.As(err, &render):
-		report.Problems = preview.Places(render)
+		r.Problems = preview.Places(render)
 	case err != nil:
 		return usageError{err}
 	default:
-		if err := o.checkPayloads(&report, config, payloads, now); err != nil {
+		if err := o.checkPayloads(&r, config, payloads, now); err != nil {
 			return err
 		}
 		render = config.UnknownFields(preview.Fields(payloads))
-		report.Warnings = preview.Places(render)
+		r.Warnings = preview.Places(render)
 		for i := range render {
 			render[i].Message = "warning: " + render[i].Message
 		}
 	}
 	if o.asJSON {
-		err = report.writeJSON(std.out)
+		err = r.WriteJSON(std.out)
 	} else {
 		if err := render.Render(std.err); err != nil {
 			return err
 		}
-		err = report.write(std, o)
+		err = r.Write(std.out, std.err, o.verbose)
 	}
-	if err == nil && report.fails(o) {
+	if err != nil {
+		return err
+	}
+	if problems, warnings, changes := r.Counts(); problems > 0 || o.strict && warnings > 0 || o.exitCode && changes > 0 {
 		return errSaid
 	}
-	return err
+	return nil
 }
 
 // checkPayloads adds the result of each payload, and with --diff the difference from the
 // other file.
-func (o checkOptions) checkPayloads(report *checkReport, config *mapping.Config, payloads []preview.Payload, now time.Time) error {
-	report.Routes = len(config.Routes)
+func (o checkOptions) checkPayloads(r *report.Check, config *mapping.Config, payloads []preview.Payload, now time.Time) error {
+	r.Routes = len(config.Routes)
 	at := func() time.Time { return now }
 	checker, err := preview.New(preview.Config{Mapping: config, Now: at})
 	if err != nil {
@@ -159,7 +163,7 @@ func (o checkOptions) checkPayloads(report *checkReport, config *mapping.Config,
 		if err != nil {
 			return err
 		}
-		report.Payloads = append(report.Payloads, result)
+		r.Payloads = append(r.Payloads, result)
 	}
 	if o.old == "" {
 		return nil
@@ -177,7 +181,7 @@ func (o checkOptions) checkPayloads(report *checkReport, config *mapping.Config,
 		if err != nil {
 			return err
 		}
-		report.Payloads[i].Compare(was)
+		r.Payloads[i].Compare(was)
 	}
 	return nil
 }

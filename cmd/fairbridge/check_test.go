@@ -14,6 +14,7 @@ import (
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/preview"
+	"fairbridge/pkg/preview/report"
 )
 
 // runHere runs the command line in the repository's root and returns its exit
@@ -44,22 +45,6 @@ func TestCheckLargePayload(t *testing.T) {
 	want := file + ": refused, HTTP 413 Request Entity Too Large\n\n  problem: larger than 1000000 bytes\n"
 	if code != exitLeft || out != want {
 		t.Errorf("exit code %d\n%q, want\n%q", code, out, want)
-	}
-}
-
-func TestAround(t *testing.T) {
-	long := strings.Repeat("0123456789", 30)
-	for _, test := range []struct{ a, b, wantA, wantB string }{
-		{"", "", "", ""},
-		{"one", "two", "one", "two"},
-		{long, "", long[:200] + "…", ""},
-		{long + "a", long + "b", "…" + long[260:] + "a", "…" + long[260:] + "b"},
-		{"é" + long, "è" + long, "é" + long[:199] + "…", "è" + long[:199] + "…"},
-		{long, long[:250], "…" + long[210:], "…" + long[210:250]},
-	} {
-		if a, b := around(test.a, test.b); a != test.wantA || b != test.wantB {
-			t.Errorf("around(%q, %q)\n= %q, %q\nwant %q, %q", test.a, test.b, a, b, test.wantA, test.wantB)
-		}
 	}
 }
 
@@ -112,9 +97,9 @@ func checkReported(t *testing.T, config *mapping.Config, p preview.Payload) {
 		t.Fatal(err)
 	}
 	result.Compare(preview.Preview{Outcome: preview.Ignored})
-	report := checkReport{Config: "x.yaml", Old: "y.yaml", Payloads: []preview.Preview{result}}
+	check := report.Check{Config: "x.yaml", Old: "y.yaml", Payloads: []preview.Preview{result}}
 	var out bytes.Buffer
-	if err := report.writeJSON(&out); err != nil {
+	if err := check.WriteJSON(&out); err != nil {
 		t.Fatal(err)
 	}
 	checkVisible(t, out.String())
@@ -128,9 +113,9 @@ func checkReported(t *testing.T, config *mapping.Config, p preview.Payload) {
 		sameJSON(t, read.Payloads[0].Body, result.Body)
 	}
 	for _, options := range []checkOptions{{verbose: true}, {}, {old: "y.yaml"}} {
-		report.Old = options.old
+		check.Old = options.old
 		var text bytes.Buffer
-		if err := report.write(streams{out: &text, err: &text}, options); err != nil {
+		if err := check.Write(&text, &text, options.verbose); err != nil {
 			t.Fatal(err)
 		}
 		checkVisible(t, text.String())

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +13,7 @@ import (
 
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/deliveries"
+	"fairbridge/pkg/deliveries/report"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/terminal"
@@ -161,56 +161,5 @@ func (f *finding) output(out io.Writer) func(deliveries.Delivery) error {
 	case f.asCSV:
 		return deliveries.CSV(out)
 	}
-	return (&foundTable{out: out, width: cmp.Or(terminal.ScreenOf(out).Width, 160)}).write
-}
-
-// foundTable writes deliveries as they are found, so its columns do not know what
-// comes. A link has a line of its own: it must not be cut.
-type foundTable struct {
-	out   io.Writer
-	width int // of the terminal
-	begun bool
-}
-
-func (t *foundTable) write(d deliveries.Delivery) error {
-	if !t.begun {
-		t.begun = true
-		if err := t.row("ID", "RECEIVED", "STATE", "TICKET", "APP", "FROM", "WHAT"); err != nil {
-			return err
-		}
-	}
-	state := d.State
-	if d.State == string(ledger.Dead) && d.Reason != "" {
-		state = d.Reason
-	}
-	if err := t.row(shortID(d.DeliveryID), d.ReceivedAt.Local().Format("2006-01-02 15:04:05"), state, d.TicketID, d.App, d.From, d.Text); err != nil {
-		return err
-	}
-	if d.TicketURL == "" {
-		return nil
-	}
-	_, err := fmt.Fprintf(t.out, "%-12s  %s\n", "", terminal.Printable(d.TicketURL))
-	return err
-}
-
-// row writes a line. What other people wrote shares what is left of the width.
-func (t *foundTable) row(id, received, state, ticket, app, from, what string) error {
-	const fixed = 12 + 2 + 19 + 2 + 18 + 2 + 10 + 2
-	left := max(t.width-fixed, 24)
-	cells := []struct {
-		text  string
-		width int
-	}{{id, 12}, {received, 19}, {state, 18}, {ticket, 10}, {app, left / 5}, {from, left * 2 / 5}, {what, left - left/5 - left*2/5 - 4}}
-	if t.width < fixed+24 { // a narrow terminal: what is needed to go on
-		cells = cells[:4]
-	}
-	var b strings.Builder
-	for i, c := range cells {
-		b.WriteString(terminal.Pad(terminal.Dash(terminal.Shorten(terminal.Printable(c.text), c.width)), c.width))
-		if i < len(cells)-1 {
-			b.WriteString("  ")
-		}
-	}
-	_, err := fmt.Fprintln(t.out, strings.TrimRight(b.String(), " "))
-	return err
+	return (&report.Table{Out: out, Width: terminal.ScreenOf(out).Width}).Write
 }

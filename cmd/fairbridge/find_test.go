@@ -95,20 +95,6 @@ func TestFindWrongly(t *testing.T) {
 	}
 }
 
-// On a narrow terminal a row is one line.
-func TestFoundTableIsNarrow(t *testing.T) {
-	for _, width := range []int{60, 80, 100, 200} {
-		var b strings.Builder
-		table := foundTable{out: &b, width: width}
-		if err := table.row(strings.Repeat("a", 12), "2026-01-02 03:04:05", "attachment_source", "BUG-17", strings.Repeat("x", 99), strings.Repeat("y", 99), strings.Repeat("z", 99)); err != nil {
-			t.Fatal(err)
-		}
-		if line := strings.TrimRight(b.String(), "\n"); len([]rune(line)) > max(width, 65) || !strings.HasPrefix(line, "aaaaaaaaaaaa  ") {
-			t.Errorf("%d columns: %q", width, line)
-		}
-	}
-}
-
 func TestShowDelivery(t *testing.T) {
 	h, first := newFoundHome(t)
 	at := func(after time.Duration) string { return first.Add(after).Format(time.RFC3339) }

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/deadletter/report"
 	"fairbridge/pkg/terminal"
 )
 
@@ -60,7 +59,7 @@ func (d *desk) forget(ctx context.Context, email string, dryRun, yes bool) error
 	if err != nil {
 		return err
 	}
-	if err := d.writePerson(p); err != nil {
+	if err := report.WritePerson(d.std.out, p); err != nil {
 		return err
 	}
 	found := len(p.Ended) + len(p.Dead)
@@ -96,31 +95,4 @@ func (d *desk) forget(ctx context.Context, email string, dryRun, yes bool) error
 		return errSaid
 	}
 	return nil
-}
-
-// writePerson lists a person's deliveries, and the tickets that Centercode has.
-func (d *desk) writePerson(p *deadletter.Person) error {
-	var rows [][]string
-	var tickets []string
-	for _, one := range slices.Concat(p.Ended, p.Dead, p.Left) {
-		received := ""
-		if !one.ReceivedAt.IsZero() {
-			received = one.ReceivedAt.Local().Format("2006-01-02 15:04:05")
-		}
-		rows = append(rows, []string{shortID(one.DeliveryID), received, one.State, terminal.Printable(one.Project), terminal.Printable(one.TicketID)})
-		if one.TicketID != "" {
-			tickets = append(tickets, terminal.Printable(one.TicketID))
-		}
-	}
-	if len(rows) == 0 {
-		return d.print("nothing is kept of that person\n")
-	}
-	columns := []terminal.Column{{Name: "DELIVERY"}, {Name: "RECEIVED", Spare: 1}, {Name: "STATE"}, {Name: "PROJECT", Least: 8}, {Name: "TICKET"}}
-	if err := terminal.ScreenOf(d.std.out).WriteTable(d.std.out, columns, rows); err != nil {
-		return err
-	}
-	if len(tickets) > 0 {
-		return d.print("\nCentercode has %s of theirs, which stay: %s\n", english.Plural(len(tickets), "ticket", ""), strings.Join(tickets, ", "))
-	}
-	return d.print("\n")
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/bridge"
+	"fairbridge/pkg/bridge/report"
 	"fairbridge/pkg/console"
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/home"
@@ -62,7 +63,7 @@ in use, and the output and 'fairbridge status' say why.`,
 				c.Metrics = ""
 			}
 			page.given = cmd.Flags().Changed("console")
-			return runBridge(cmd.Context(), c, page, showToken || terminal.Is(std.out), &lines{out: std.out, now: time.Now, asJSON: asJSON})
+			return runBridge(cmd.Context(), c, page, showToken || terminal.Is(std.out), &report.Lines{Out: std.out, Now: time.Now, AsJSON: asJSON})
 		},
 	}
 	configFlag(cmd, &config)
@@ -113,8 +114,8 @@ func checkLimits(c bridge.Config) error {
 
 // runBridge shows the webhook's token only if allowed: output that is not a terminal may be
 // a journal that others read.
-func runBridge(ctx context.Context, c bridge.Config, page besideBridge, showToken bool, out *lines) (err error) {
-	c.Ingested, c.Worked, c.Reread = ingested{out}, worked{out}, out.reread
+func runBridge(ctx context.Context, c bridge.Config, page besideBridge, showToken bool, out *report.Lines) (err error) {
+	c.Ingested, c.Worked, c.Reread = out.Ingested(), out.Worked(), out.Reread
 	if c.Listener, err = socketOfSystemd(); err != nil {
 		return err
 	}
@@ -135,27 +136,29 @@ func runBridge(ctx context.Context, c bridge.Config, page besideBridge, showToke
 		address := ""
 		if served != nil {
 			// The link is for terminals only, like the token.
-			if address = served.URL(); terminal.Is(out.out) {
+			if address = served.URL(); terminal.Is(out.Out) {
 				address = served.Link()
 			}
 		}
 		deliveries, uploads := b.AtOnce()
-		if out.asJSON {
+		if out.AsJSON {
 			ready := map[string]any{"stage": "ready", "webhook": webhook, "limits": map[string]any{
 				"connections": c.Connections, "idleMs": c.Idle.Milliseconds(), "bodies": c.Bodies, "deliveries": deliveries, "uploads": uploads,
 			}}
-			set(ready, "simulator", b.Simulator())
-			set(ready, "console", address)
-			set(ready, "metrics", b.Metrics())
-			out.write("", ready)
-		} else {
-			announce(out.out, webhook, b.Simulator(), address, home.Place{Folder: c.Folder})
-			if url := b.Metrics(); url != "" {
-				fmt.Fprintf(out.out, "Metrics: %s\n", url)
+			for name, url := range map[string]string{"simulator": b.Simulator(), "console": address, "metrics": b.Metrics()} {
+				if url != "" {
+					ready[name] = url
+				}
 			}
-			fmt.Fprintf(out.out, "At once at most: %d connections (each idle for %s), %d webhooks of 1 MB in memory, %d deliveries, %d uploads.\n",
+			out.Record(ready)
+		} else {
+			announce(out.Out, webhook, b.Simulator(), address, home.Place{Folder: c.Folder})
+			if url := b.Metrics(); url != "" {
+				fmt.Fprintf(out.Out, "Metrics: %s\n", url)
+			}
+			fmt.Fprintf(out.Out, "At once at most: %d connections (each idle for %s), %d webhooks of 1 MB in memory, %d deliveries, %d uploads.\n",
 				c.Connections, c.Idle, c.Bodies, deliveries, uploads)
-			fmt.Fprintln(out.out, "Press Ctrl-C to finish the work in progress and stop.")
+			fmt.Fprintln(out.Out, "Press Ctrl-C to finish the work in progress and stop.")
 		}
 		defer tellSystemd(ctx, c.Log)()
 		return b.Serve(ctx)

@@ -1,4 +1,5 @@
-package main
+// Package report writes the outcomes of webhooks and deliveries, a line each.
+package report
 
 import (
 	"context"
@@ -17,36 +18,42 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// lines tells a person, or with asJSON a machine, what became of each webhook.
-// It reports for ingest and worker both.
-type lines struct {
-	mu     sync.Mutex
-	out    io.Writer
-	now    func() time.Time
-	asJSON bool
+// Lines writes the outcomes of webhooks and deliveries. It is safe for concurrent use.
+type Lines struct {
+	// Out is where the lines go, Now the clock. Both are required.
+	Out io.Writer
+	Now func() time.Time
+	// AsJSON makes each line a JSON object.
+	AsJSON bool
+
+	mu sync.Mutex
 }
 
-// ingested adapts lines to [ingest.Reporter].
-type ingested struct{ *lines }
+// Ingested returns a reporter of what ingest answers.
+func (l *Lines) Ingested() ingest.Reporter { return ingested{l} }
 
-// Report implements [ingest.Reporter]. What was accepted is told when it has
-// become something, unless there was something odd about it.
+// Worked returns a reporter of what the worker does.
+func (l *Lines) Worked() worker.Reporter { return worked{l} }
+
+type ingested struct{ *Lines }
+
+// Report implements [ingest.Reporter]. In text, a webhook that was accepted has no line of
+// its own, unless it has odd fields: its delivery will have one.
 func (l ingested) Report(_ context.Context, o ingest.Outcome) {
-	if o.Result != ingest.Accepted || len(o.Odd) > 0 || l.asJSON {
+	if o.Result != ingest.Accepted || len(o.Odd) > 0 || l.AsJSON {
 		l.write(ingestLine(o), ingestRecord(o))
 	}
 }
 
-// worked adapts lines to [worker.Reporter].
-type worked struct{ *lines }
+type worked struct{ *Lines }
 
 // Report implements [worker.Reporter].
 func (l worked) Report(_ context.Context, o worker.Outcome) {
 	l.write(workerLine(o), workerRecord(o))
 }
 
-// reread tells that the mapping file was read again.
-func (l *lines) reread(_ context.Context, r bridge.Reread) {
+// Reread reports that the mapping file was read again.
+func (l *Lines) Reread(_ context.Context, r bridge.Reread) {
 	record := map[string]any{"stage": "mapping", "result": "taken", "file": r.File}
 	line := fmt.Sprintf("%-12s %s has changed, and runs from now on: %s", "mapping", r.File, terminal.Count(r.Routes, "route"))
 	if r.Err != nil {
@@ -60,21 +67,28 @@ func (l *lines) reread(_ context.Context, r bridge.Reread) {
 	l.write(line, record)
 }
 
-func (l *lines) write(line string, record map[string]any) {
-	now := l.now()
-	if l.asJSON {
-		record["time"] = now.UTC().Format(time.RFC3339Nano)
-		b, err := json.Marshal(record)
-		if err != nil {
-			b = []byte(`{"error":"this outcome cannot be written as JSON"}`)
-		}
-		line = string(b)
-	} else {
-		line = now.Format(time.TimeOnly) + "  " + line
+func (l *Lines) write(line string, record map[string]any) {
+	if l.AsJSON {
+		l.Record(record)
+		return
 	}
+	l.print(l.Now().Format(time.TimeOnly) + "  " + line)
+}
+
+// Record writes a JSON object, to which it adds the time.
+func (l *Lines) Record(record map[string]any) {
+	record["time"] = l.Now().UTC().Format(time.RFC3339Nano)
+	b, err := json.Marshal(record)
+	if err != nil {
+		b = []byte(`{"error":"this outcome cannot be written as JSON"}`)
+	}
+	l.print(string(b))
+}
+
+func (l *Lines) print(line string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fmt.Fprintln(l.out, line)
+	fmt.Fprintln(l.Out, line)
 }
 
 func ingestLine(o ingest.Outcome) string {

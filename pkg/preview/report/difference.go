@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 )
 
 // writeDifferences writes the comparison, and problems that the new file has in any case.
-func (r checkReport) writeDifferences(b *bytes.Buffer, whole bool) {
+func (r Check) writeDifferences(b *bytes.Buffer, whole bool) {
 	for _, p := range r.Payloads {
 		if !p.Changed() && len(p.Problems)+len(p.Warnings) == 0 {
 			continue
@@ -21,7 +21,7 @@ func (r checkReport) writeDifferences(b *bytes.Buffer, whole bool) {
 		writeRemarks(b, p, r.Config)
 		b.WriteByte('\n')
 	}
-	_, _, changes := r.counts()
+	_, _, changes := r.Counts()
 	change, stay := "change", "stay as they are"
 	if changes == 1 {
 		change = "changes"

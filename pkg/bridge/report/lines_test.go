@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ func TestLines(t *testing.T) {
 	at := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
 	for _, tc := range []struct {
 		name string
-		tell func(*lines)
+		tell func(*Lines)
 		want string
 	}{
 		{"another mapping", rereadTold(bridge.Reread{File: "fairbridge.yaml", Hash: deliveryID, Routes: 2}),
@@ -57,7 +57,7 @@ func TestLines(t *testing.T) {
 			"15:04:05  waits        attempt 1, again in 1.0 s: held  [0123456789ab]\n"},
 	} {
 		var out bytes.Buffer
-		tc.tell(&lines{out: &out, now: func() time.Time { return at }})
+		tc.tell(&Lines{Out: &out, Now: func() time.Time { return at }})
 		if out.String() != tc.want {
 			t.Errorf("%s: %q, want %q", tc.name, out.String(), tc.want)
 		}
@@ -66,7 +66,7 @@ func TestLines(t *testing.T) {
 
 func TestLinesAsJSON(t *testing.T) {
 	var out bytes.Buffer
-	l := &lines{out: &out, now: func() time.Time { return time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC) }, asJSON: true}
+	l := &Lines{Out: &out, Now: func() time.Time { return time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC) }, AsJSON: true}
 	ingestTold(ingest.Outcome{Result: ingest.Accepted, Status: 202, Kind: "feedback", DeliveryID: "d", Bytes: 7})(l)
 	workerTold(worker.Outcome{Result: worker.Retry, DeliveryID: "d", Attempt: 2, Status: 503, Stage: "create",
 		RetryIn: 1500 * time.Millisecond, Took: time.Second, Err: errors.New("busy")})(l)
@@ -78,14 +78,14 @@ func TestLinesAsJSON(t *testing.T) {
 	}
 }
 
-func rereadTold(r bridge.Reread) func(*lines) {
-	return func(l *lines) { l.reread(context.Background(), r) }
+func rereadTold(r bridge.Reread) func(*Lines) {
+	return func(l *Lines) { l.Reread(context.Background(), r) }
 }
 
-func ingestTold(o ingest.Outcome) func(*lines) {
-	return func(l *lines) { ingested{l}.Report(context.Background(), o) }
+func ingestTold(o ingest.Outcome) func(*Lines) {
+	return func(l *Lines) { l.Ingested().Report(context.Background(), o) }
 }
 
-func workerTold(o worker.Outcome) func(*lines) {
-	return func(l *lines) { worked{l}.Report(context.Background(), o) }
+func workerTold(o worker.Outcome) func(*Lines) {
+	return func(l *Lines) { l.Worked().Report(context.Background(), o) }
 }

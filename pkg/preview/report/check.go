@@ -1,4 +1,5 @@
-package main
+// Package report writes what a check of a mapping file has found, as text and as JSON.
+package report
 
 import (
 	"bytes"
@@ -9,13 +10,13 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"fairbridge/pkg/deadletter/report"
+	letters "fairbridge/pkg/deadletter/report"
 	"fairbridge/pkg/preview"
 	"fairbridge/pkg/terminal"
 )
 
-// checkReport is the result of check. Its JSON is the whole output of --json.
-type checkReport struct {
+// Check is the result of checking a mapping file, and payloads against it.
+type Check struct {
 	Config   string            `json:"config"`
 	Old      string            `json:"old,omitempty"` // of --diff
 	Routes   int               `json:"routes"`
@@ -24,15 +25,9 @@ type checkReport struct {
 	Payloads []preview.Preview `json:"payloads"`
 }
 
-// fails reports whether the exit code is 1.
-func (r checkReport) fails(o checkOptions) bool {
-	problems, warnings, changes := r.counts()
-	return problems > 0 || o.strict && warnings > 0 || o.exitCode && changes > 0
-}
-
-// counts returns the number of all problems and warnings, and of the payloads whose result
+// Counts returns the number of all problems and warnings, and of the payloads whose result
 // differs.
-func (r checkReport) counts() (problems, warnings, changes int) {
+func (r Check) Counts() (problems, warnings, changes int) {
 	problems, warnings = len(r.Problems), len(r.Warnings)
 	for _, p := range r.Payloads {
 		problems += len(p.Problems)
@@ -44,7 +39,8 @@ func (r checkReport) counts() (problems, warnings, changes int) {
 	return problems, warnings, changes
 }
 
-func (r checkReport) writeJSON(out io.Writer) error {
+// WriteJSON writes the check as one JSON object.
+func (r Check) WriteJSON(out io.Writer) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -56,11 +52,12 @@ func (r checkReport) writeJSON(out io.Writer) error {
 	return err
 }
 
-// write writes the report as text. The file's own problems and warnings have been written
-// already, with their lines.
-func (r checkReport) write(std streams, o checkOptions) error {
+// Write writes the check as text, to errs if the file itself has problems. Those, and the
+// file's warnings, have been written already, with their lines. verbose shows the whole
+// request of each payload, and whole values in a difference.
+func (r Check) Write(out, errs io.Writer, verbose bool) error {
 	if len(r.Problems) > 0 {
-		_, err := fmt.Fprintf(std.err, "\n%s in %s\n", terminal.Count(len(r.Problems), "problem"), r.Config)
+		_, err := fmt.Fprintf(errs, "\n%s in %s\n", terminal.Count(len(r.Problems), "problem"), r.Config)
 		return err
 	}
 	var b bytes.Buffer
@@ -72,8 +69,8 @@ func (r checkReport) write(std streams, o checkOptions) error {
 		}
 		b.WriteByte('\n')
 	case r.Old != "":
-		r.writeDifferences(&b, o.verbose)
-	case len(r.Payloads) == 1 || o.verbose:
+		r.writeDifferences(&b, verbose)
+	case len(r.Payloads) == 1 || verbose:
 		for i, p := range r.Payloads {
 			if i > 0 {
 				b.WriteByte('\n')
@@ -88,11 +85,11 @@ func (r checkReport) write(std streams, o checkOptions) error {
 		r.writeRemarks(&b)
 		fmt.Fprintf(&b, "\n%s\n", r.summary())
 	}
-	_, err := std.out.Write(b.Bytes())
+	_, err := out.Write(b.Bytes())
 	return err
 }
 
-func (r checkReport) writeTable(b *bytes.Buffer) {
+func (r Check) writeTable(b *bytes.Buffer) {
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PAYLOAD\tEVENT\tBECOMES\tROUTE\tCENTERCODE\tFIELDS\tATTACHMENTS")
 	for _, p := range r.Payloads {
@@ -114,7 +111,7 @@ func (r checkReport) writeTable(b *bytes.Buffer) {
 }
 
 // writeRemarks lists the problems and warnings, each below its payload.
-func (r checkReport) writeRemarks(b *bytes.Buffer) {
+func (r Check) writeRemarks(b *bytes.Buffer) {
 	for _, p := range r.Payloads {
 		if len(p.Problems)+len(p.Warnings) > 0 {
 			fmt.Fprintf(b, "\n%s\n", terminal.Printable(p.Payload))
@@ -124,7 +121,7 @@ func (r checkReport) writeRemarks(b *bytes.Buffer) {
 }
 
 // summary returns counts: "3 payloads: 2 tickets, 1 ignored; 1 warning".
-func (r checkReport) summary() string {
+func (r Check) summary() string {
 	parts := []string{}
 	for _, outcome := range []preview.Outcome{preview.Ticket, preview.Ignored, preview.Refused, preview.DeadLetter} {
 		n := 0
@@ -144,9 +141,9 @@ func (r checkReport) summary() string {
 	return terminal.Count(len(r.Payloads), "payload") + ": " + strings.Join(parts, ", ") + r.remarkCount()
 }
 
-func (r checkReport) remarkCount() string {
+func (r Check) remarkCount() string {
 	var parts []string
-	problems, warnings, _ := r.counts()
+	problems, warnings, _ := r.Counts()
 	if problems > 0 {
 		parts = append(parts, terminal.Count(problems, "problem"))
 	}
@@ -167,10 +164,10 @@ func writePreview(b *bytes.Buffer, r preview.Preview, config string) {
 	}
 	if r.Outcome == preview.Ticket {
 		b.WriteByte('\n')
-		report.WriteHTTP(b, r.Method, r.URL, r.Body)
+		letters.WriteHTTP(b, r.Method, r.URL, r.Body)
 	}
 	for _, a := range r.Attachments {
-		fmt.Fprintf(b, "\n  attachment %s\n", report.FileText(a))
+		fmt.Fprintf(b, "\n  attachment %s\n", letters.FileText(a))
 	}
 	for _, element := range r.NotAttached {
 		fmt.Fprintf(b, "\n  attachment %s: none, the event has no file for it\n", terminal.Printable(element))
