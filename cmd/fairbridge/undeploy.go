@@ -153,7 +153,7 @@ func (c *undeployCall) removeWebhook(ctx context.Context, d *desk) error {
 	client, err := c.who.client(ctx, d.target, &c.at)
 	if errors.Is(err, errNoAccount) {
 		d.say("%v", err)
-		d.say("remove the webhook yourself: Preferences > Integrations in TestFairy's dashboard, %q to %s", r.name, r.address)
+		d.say("remove the webhook yourself: Preferences > Integrations in TestFairy's dashboard, %q to %s", r.Name, r.Address())
 		return nil
 	}
 	if err != nil {
@@ -164,7 +164,7 @@ func (c *undeployCall) removeWebhook(ctx context.Context, d *desk) error {
 		return err
 	}
 	for _, w := range all {
-		if !r.is(w) {
+		if !r.LeadsHere(w) {
 			continue
 		}
 		if err := client.DeleteWebhook(ctx, w.ID); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -100,89 +99,36 @@ func outlook(ctx context.Context, t *home.Home, at *place, config string) func(c
 	}
 }
 
-// registration is the webhook as it is to be in TestFairy.
-type registration struct {
-	name, address string
-	events        []string
-	projects      []string
-	// tokens are those that the bridge lets in, the one to register first.
-	tokens []string
-}
-
-// webhook is what TestFairy gets.
-func (r registration) webhook() (api.Webhook, error) {
-	full, err := withToken(r.address, r.tokens[0])
-	if err != nil {
-		return api.Webhook{}, err
-	}
-	return api.Webhook{Enabled: true, Name: r.name, URL: full, Actions: r.events, ProjectIDs: r.projects}, nil
-}
-
-// is says whether a webhook of TestFairy's leads to this bridge.
-func (r registration) is(w api.Webhook) bool { return w.Address() == r.address }
-
-// find returns the webhooks that are this bridge's: those that lead to it, or
-// else those that have its name, as after a deploy under another address.
-func (r registration) find(all []api.Webhook) (ours []api.Webhook) {
-	for _, w := range all {
-		if r.is(w) {
-			ours = append(ours, w)
-		}
-	}
-	if len(ours) > 0 {
-		return ours
-	}
-	for _, w := range all {
-		if w.Name == r.name {
-			ours = append(ours, w)
-		}
-	}
-	return ours
-}
-
-// tokenOf says in a word which token a webhook of TestFairy's has.
-func (r registration) tokenOf(w api.Webhook) string {
-	u, err := url.Parse(w.URL)
-	if err != nil || !r.is(w) {
-		return ""
-	}
-	switch token := u.Query().Get("token"); {
-	case token == "":
-		return "none"
-	case len(r.tokens) > 0 && token == r.tokens[0]:
-		return "current"
-	case len(r.tokens) > 1 && token == r.tokens[1]:
-		return "previous"
-	}
-	return "wrong"
-}
-
-// findRegistration returns what leads to the bridge of a place: its tokens may
-// be missing.
-func findRegistration(ctx context.Context, t *home.Home, at *place, name, address string) (registration, error) {
-	r := registration{name: name, address: address}
-	if r.name == "" {
+// findRegistration returns the webhook of an open bridge as it should be in TestFairy, for
+// no events yet. Its address is empty if it is not known, and its tokens may be missing.
+func findRegistration(ctx context.Context, t *home.Home, at *place, name, address string) (r api.Registration, err error) {
+	r.Enabled, r.Name = true, name
+	if r.Name == "" {
 		// Each stack has its own, so that one is never taken for another.
-		r.name = "FairBridge"
+		r.Name = "FairBridge"
 		if at.Stack != "" {
-			r.name += " (" + at.Stack + ")"
+			r.Name += " (" + at.Stack + ")"
 		}
 	}
-	if r.address == "" && t.OnAWS() {
-		r.address = t.Webhook
+	if r.Tokens, err = t.Tokens(ctx); err != nil {
+		return r, err
 	}
-	if r.address != "" {
-		u, err := home.ParseWebhook(r.address)
-		if err != nil {
-			return r, usageError{err}
-		}
-		if u.RawQuery != "" {
-			return r, usage("--url must come without a query; the token is added from the secrets")
-		}
-		r.address = u.String()
+	if address == "" && t.OnAWS() {
+		address = t.Webhook
 	}
-	var err error
-	r.tokens, err = t.Tokens(ctx)
+	if address == "" {
+		return r, nil
+	}
+	u, err := home.ParseWebhook(address)
+	if err != nil {
+		return r, usageError{err}
+	}
+	if u.RawQuery != "" {
+		return r, usage("--url must come without a query; the token is added from the secrets")
+	}
+	if r.URL = u.String(); len(r.Tokens) > 0 {
+		r.URL, err = withToken(r.URL, r.Tokens[0])
+	}
 	return r, err
 }
 

@@ -57,7 +57,7 @@ of its tokens they have: the current one, the previous one, or a wrong one.`,
 	return cmd
 }
 
-func writeWebhooks(out io.Writer, all []api.Webhook, r registration) error {
+func writeWebhooks(out io.Writer, all []api.Webhook, r api.Registration) error {
 	if len(all) == 0 {
 		_, err := fmt.Fprintln(out, "no webhooks")
 		return err
@@ -70,18 +70,18 @@ func writeWebhooks(out io.Writer, all []api.Webhook, r registration) error {
 			on = "yes"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", hook.ID, on, terminal.Dash(terminal.Printable(hook.Name)), terminal.Dash(terminal.Printable(strings.Join(hook.Actions, ","))),
-			terminal.Dash(terminal.Printable(strings.Join(hook.ProjectIDs, ","))), terminal.Dash(r.tokenOf(hook)), terminal.Dash(terminal.Printable(hook.Address())))
+			terminal.Dash(terminal.Printable(strings.Join(hook.ProjectIDs, ","))), terminal.Dash(r.TokenOf(hook)), terminal.Dash(terminal.Printable(hook.Address())))
 	}
 	return w.Flush()
 }
 
-func writeWebhooksJSON(out io.Writer, all []api.Webhook, r registration) error {
+func writeWebhooksJSON(out io.Writer, all []api.Webhook, r api.Registration) error {
 	enc := json.NewEncoder(out)
 	for _, hook := range all {
 		err := enc.Encode(struct {
 			Webhook api.Webhook `json:"webhook"`
 			Token   string      `json:"token,omitempty"`
-		}{hook, r.tokenOf(hook)})
+		}{hook, r.TokenOf(hook)})
 		if err != nil {
 			return err
 		}

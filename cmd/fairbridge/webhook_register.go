@@ -59,25 +59,25 @@ show it, with --show-token.`,
 			if err != nil {
 				return err
 			}
-			r.events, r.projects = events, projects
+			r.Actions, r.ProjectIDs = events, projects
 			switch {
-			case r.address == "":
+			case r.URL == "":
 				return usage("TestFairy cannot reach this machine directly; give the bridge's public address with --url")
-			case len(r.tokens) == 0:
+			case len(r.Tokens) == 0:
 				return noToken(&at)
 			case onlyPrint:
-				return r.instruct(std.out, &at, showToken)
+				return instruct(std.out, r, &at, showToken)
 			}
 			client, err := who.client(ctx, t, &at)
 			if errors.Is(err, errNoAccount) {
 				// It is left to the user.
 				fmt.Fprintf(std.err, "fairbridge: %v\n\n", err)
-				return errors.Join(r.instruct(std.out, &at, showToken), errSaid)
+				return errors.Join(instruct(std.out, r, &at, showToken), errSaid)
 			}
 			if err != nil {
 				return err
 			}
-			err = r.register(ctx, std.out, client, dryRun)
+			err = register(ctx, std.out, client, r, dryRun)
 			if slices.Contains(events, "feedback") && (errors.Is(err, api.ErrGone) || client.Ending().Deprecated) {
 				fmt.Fprintln(std.err, "fairbridge: "+newPlatform)
 			}
@@ -101,73 +101,30 @@ const newPlatform = "this seems to be Sauce Labs' new platform. It has webhooks 
 	"no feedback will come from it. Register at the classic TestFairy that your app reports to (--testfairy legacy, or its URL), " +
 	"or type the webhook into its dashboard (--print)."
 
-// register brings TestFairy to what it is to be, and looks whether it is.
-func (r registration) register(ctx context.Context, out io.Writer, client *api.Client, dryRun bool) error {
-	all, err := client.Webhooks(ctx)
-	if err != nil {
-		return err
+// register registers the webhook, and prints what was done or, in a dry run, would be.
+func register(ctx context.Context, out io.Writer, client *api.Client, r api.Registration, dryRun bool) error {
+	done, err := client.Register(ctx, r, dryRun)
+	if done.Found > 1 {
+		fmt.Fprintf(out, "%d webhooks in TestFairy are this bridge's; the first is taken. Each sends every event; the bridge makes one ticket of them.\n", done.Found)
 	}
-	want, err := r.webhook()
-	if err != nil {
-		return err
-	}
-	ours := r.find(all)
-	if len(ours) > 1 {
-		fmt.Fprintf(out, "%d webhooks in TestFairy are this bridge's; the first is taken. Each sends every event; the bridge makes one ticket of them.\n", len(ours))
-	}
-	verb, changes := "Added", []string(nil)
-	if len(ours) > 0 {
-		want.ID = ours[0].ID
-		if len(want.ProjectIDs) == 0 {
-			want.ProjectIDs = ours[0].ProjectIDs
-		}
-		verb, changes = "Changed", r.differences(ours[0], want)
-		if len(changes) == 0 {
-			_, err := fmt.Fprintf(out, "TestFairy has it already: %s\n", describe(want))
-			return err
-		}
-	}
-	if dryRun {
-		_, err := fmt.Fprintf(out, "Would be %s: %s\n", strings.ToLower(verb), describe(want, changes...))
-		return err
-	}
-	if want.ID == "" {
-		err = client.AddWebhook(ctx, want)
-	} else {
-		err = client.ChangeWebhook(ctx, want)
+	if errors.Is(err, api.ErrNotListed) {
+		return fmt.Errorf("%w; see 'fairbridge webhook list'", err)
 	}
 	if err != nil {
 		return err
 	}
-	if all, err = client.Webhooks(ctx); err != nil {
-		return fmt.Errorf("look whether it was done: %w", err)
+	verb := "Added"
+	if done.Existed {
+		verb = "Changed"
 	}
-	done := slices.IndexFunc(all, func(w api.Webhook) bool {
-		return (want.ID == "" || w.ID == want.ID) && len(r.differences(w, want)) == 0
-	})
-	if done < 0 {
-		return errors.New("TestFairy answered ok, but does not list the webhook as registered; see 'fairbridge webhook list'")
+	switch {
+	case done.Existed && len(done.Changes) == 0:
+		verb = "TestFairy has it already"
+	case dryRun:
+		verb = "Would be " + strings.ToLower(verb)
 	}
-	_, err = fmt.Fprintf(out, "%s: %s\n", verb, describe(all[done], changes...))
+	_, err = fmt.Fprintf(out, "%s: %s\n", verb, describe(done.Webhook, done.Changes...))
 	return err
-}
-
-// differences names what of a webhook is not as it must be.
-func (r registration) differences(is, want api.Webhook) []string {
-	var all []string
-	differs := func(what string, yes bool) {
-		if yes {
-			all = append(all, what)
-		}
-	}
-	sorted := func(s []string) []string { return slices.Sorted(slices.Values(s)) }
-	differs("name", is.Name != want.Name)
-	differs("address", is.Address() != want.Address())
-	differs("token", is.Address() == want.Address() && is.URL != want.URL)
-	differs("events", !slices.Equal(sorted(is.Actions), sorted(want.Actions)))
-	differs("projects", len(want.ProjectIDs) > 0 && !slices.Equal(sorted(is.ProjectIDs), sorted(want.ProjectIDs)))
-	differs("switched on", !is.Enabled)
-	return all
 }
 
 // describe is a webhook in a line, without its token.
@@ -190,22 +147,18 @@ func describe(w api.Webhook, changes ...string) string {
 var ticks = map[string]string{"feedback": "User feedback", "crash": "Crash", "upload": "Upload", "new-udid": "New UDID"}
 
 // instruct says what a person types into TestFairy's dashboard.
-func (r registration) instruct(out io.Writer, at *place, showToken bool) error {
-	full := r.address + "?token=..."
+func instruct(out io.Writer, r api.Registration, at *place, showToken bool) error {
+	full := r.Address() + "?token=..."
 	after := "The token is shown here as \"...\", since whoever has it can send to the bridge.\nTo see the URL to copy: " +
 		at.Command("webhook register --print --show-token")
 	if !at.given("stack") {
-		after += " --url " + r.address
+		after += " --url " + r.Address()
 	}
 	if showToken {
-		w, err := r.webhook()
-		if err != nil {
-			return err
-		}
-		full, after = w.URL, "Keep this URL to yourself: whoever has it can send to the bridge."
+		full, after = r.URL, "Keep this URL to yourself: whoever has it can send to the bridge."
 	}
 	var boxes []string
-	for _, event := range r.events {
+	for _, event := range r.Actions {
 		boxes = append(boxes, ticks[event])
 	}
 	_, err := fmt.Fprintf(out, `In TestFairy's dashboard, Preferences > Integrations > Add Integration:
@@ -214,6 +167,6 @@ func (r registration) instruct(out io.Writer, at *place, showToken bool) error {
   tick  %s
 
 %s
-`, r.name, full, strings.Join(boxes, ", "), after)
+`, r.Name, full, strings.Join(boxes, ", "), after)
 	return err
 }
