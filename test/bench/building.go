@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// building is what a newcomer and a contributor wait for. It is measured once, whatever
-// the rounds, and only where it is asked for.
+// building is what a newcomer and a contributor wait for. It is measured only where it is
+// asked for.
 var building = experiment{
 	name: "building",
+	once: true,
 	figures: []figure{
 		{Key: "build.first", What: "the command, first build without a cache", Unit: "s", Floor: "what it depends on alone", Must: reported},
 		{Key: "test.cold", What: "make test, without a cache", Unit: "s", Must: reportedValue},
@@ -31,14 +32,12 @@ var building = experiment{
 				depends = append(depends, name)
 			}
 		}
-		first := []sample{
-			{l.took(tb, tb.TempDir(), "go", "build", "-o", "/dev/null", command), l.took(tb, tb.TempDir(), depends...)},
+		return func(tb testing.TB) []sample {
+			first := sample{l.took(tb, tb.TempDir(), "go", "build", "-o", "/dev/null", command), l.took(tb, tb.TempDir(), depends...)}
+			cache := tb.TempDir()
+			cold := l.took(tb, cache, "make", "test", "ARGS=-count=1")
+			return []sample{first, {value: cold}, {value: l.took(tb, cache, "make", "test", "ARGS=-count=1")}}
 		}
-		cache := tb.TempDir()
-		for range 2 {
-			first = append(first, sample{value: l.took(tb, cache, "make", "test", "ARGS=-count=1")})
-		}
-		return func(testing.TB) []sample { return first }
 	},
 }
 

@@ -69,13 +69,15 @@ func (m must) judge(s sample) float64 {
 
 // missedBy says whether a figure misses its bound by what it is judged by, and its value.
 func (m must) missedBy(judged, value float64) bool {
-	if m.most > 0 && value > m.most {
+	switch {
+	case !m.bound:
+		return false
+	case m.most > 0 && value > m.most:
 		return true
+	case m.atLeast:
+		return judged < m.limit
 	}
-	if m.atLeast {
-		return m.bound && judged < m.limit
-	}
-	return m.bound && judged > m.limit
+	return judged > m.limit
 }
 
 // text is the bound as the table shows it.
@@ -85,8 +87,6 @@ func (m must) text(unit string) string {
 		sign = "≥"
 	}
 	switch {
-	case !m.bound && m.most > 0:
-		return fmt.Sprintf("≤ %g %s", m.most, unit)
 	case !m.bound:
 		return ""
 	case m.by == byRatio:
@@ -105,6 +105,8 @@ func (m must) text(unit string) string {
 type experiment struct {
 	name    string
 	figures []figure
+	// once says that a round takes so long that one has to do.
+	once bool
 	// open prepares what all rounds share. What it leaves to tb's cleanup stays
 	// until the last round is over.
 	open func(tb testing.TB, l *lab) round

@@ -34,20 +34,21 @@ type lab struct {
 type scale struct {
 	judged      bool // whether it is enough to be held against the bounds
 	rounds      int
-	coldStarts  int   // a round
-	warm        int   // invocations a round
-	fileBytes   int64 // of the large attachment
-	farBytes    int64 // of that over a slow network
-	accepts     int   // webhooks a round
-	deliveries  int   // from end to end a round
-	small, many int   // what is in the ledger and the dead letters
-	letters     int   // replayed a round
+	coldStarts  int           // a round
+	warm        int           // invocations a round
+	fileBytes   int64         // of the large attachment
+	farBytes    int64         // of that over a slow network
+	accepts     int           // webhooks a round
+	deliveries  int           // from end to end a round
+	small, many int           // what is in the ledger and the dead letters
+	letters     int           // replayed a round
+	looking     time.Duration // at each thing, a round
 }
 
 var (
 	fullScale = scale{
 		judged: true, rounds: 5, coldStarts: 10, warm: 1000, fileBytes: 2 << 30, farBytes: 16 << 20,
-		accepts: 24000, deliveries: 1000, small: 1_000, many: 100_000, letters: 10_000,
+		accepts: 24000, deliveries: 1000, small: 1_000, many: 100_000, letters: 10_000, looking: 100 * time.Millisecond,
 	}
 	// shortScale only shows that everything runs.
 	shortScale = scale{

@@ -23,6 +23,7 @@ const (
 // others that come meanwhile.
 var slowFiles = experiment{
 	name: "slow files",
+	once: true,
 	figures: []figure{
 		{Key: "slow.taken", What: "embedded home, the longest from webhook to ticket of 20 while slow files take all slots", Unit: "s", Must: atMost(25)},
 		{Key: "slow.handed", What: "embedded home, webhook to ticket while 40 slow files are sent, p95", Unit: "ms", Floor: "without them", Must: atMostTimes(1.1)},

@@ -31,7 +31,7 @@ func (r result) row() row {
 		out.verdict = "busy machine, not judged"
 	case r.Missed:
 		out.verdict = "missed"
-	case r.must.bound || r.must.most > 0:
+	case r.must.bound:
 		out.verdict = "reached"
 	case r.Before != nil && r.must.by == byValue:
 		out.verdict = "last time " + r.Before.text(r.Unit)
