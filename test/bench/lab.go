@@ -48,7 +48,7 @@ type scale struct {
 var (
 	fullScale = scale{
 		judged: true, rounds: 5, coldStarts: 10, warm: 1000, fileBytes: 2 << 30, farBytes: 16 << 20,
-		accepts: 24000, deliveries: 1000, small: 1_000, many: 100_000, letters: 10_000, looking: 100 * time.Millisecond,
+		accepts: 12000, deliveries: 1000, small: 1_000, many: 100_000, letters: 10_000, looking: 100 * time.Millisecond,
 	}
 	// shortScale only shows that everything runs.
 	shortScale = scale{
