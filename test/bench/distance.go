@@ -57,7 +57,10 @@ func travel(to, from net.Conn) {
 			buf := make([]byte, 16<<10)
 			n, err := from.Read(buf)
 			if n > 0 {
-				free = later(free, time.Now()).Add(time.Duration(float64(n) / farBytes * float64(time.Second)))
+				if now := time.Now(); now.After(free) {
+					free = now
+				}
+				free = free.Add(time.Duration(float64(n) / farBytes * float64(time.Second)))
 				parcels <- parcel{buf[:n], free.Add(farDelay)}
 				time.Sleep(time.Until(free) - farQueue)
 			}
@@ -79,11 +82,4 @@ func travel(to, from net.Conn) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		_, _ = to.Close(), from.Close()
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

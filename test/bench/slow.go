@@ -41,7 +41,7 @@ var slowFiles = experiment{
 			usual := startBridge(tb, l, binary, tb.TempDir(), "")
 			// One after the other, so that a busy moment of the machine meets both.
 			alternately := func() (took, floor timings) {
-				for range l.scale.deliveries {
+				for range max(20, l.scale.deliveries/4) {
 					floor = append(floor, usual.ages(tb, l.feedbacks(tb, 1))...)
 					took = append(took, b.ages(tb, l.feedbacks(tb, 1))...)
 				}
