@@ -1,5 +1,5 @@
 // Package events_test keeps the sample payloads as they are meant to be. Most
-// of them are made, in generate_test.go; to make them anew:
+// of them are made, in generate_test.go; to make them again:
 //
 //	go test ./events -update
 package events_test

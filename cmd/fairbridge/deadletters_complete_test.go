@@ -50,7 +50,7 @@ func TestCompletionOnAStack(t *testing.T) {
 	complete("replay", "--stack", stackName, "").want(t, exitDone, ":36\n", ended)
 }
 
-// A letter that another command has in hand is completed as well, and stays in
+// A letter that another command holds is completed as well, and stays in
 // its hands.
 func TestCompletionLeavesLettersInHand(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), moved(t, 2))

@@ -41,7 +41,7 @@ func TestDropDone(t *testing.T) {
 	h.must(h.claim(idOf(2), 1).Completed(t.Context()))
 	h.must(h.ledger.Drop(t.Context(), idOf(3), 1, "a joke"))
 	h.must(h.claim(idOf(4), 0).Died(t.Context(), faultOf("create", 400, "no"), true))
-	h.claim(idOf(5), 1) // a worker has it in hand
+	h.claim(idOf(5), 1) // a worker holds it
 	h.dlq("drop", "--done").want(t, exitDone, "2 dead letters dropped that were done already\n", "")
 	h.dlq("drop", "--done").want(t, exitDone, "0 dead letters dropped that were done already\n", "")
 	if e := h.entry(idOf(2)); e.State != ledger.Completed || e.Last != nil {
@@ -50,7 +50,7 @@ func TestDropDone(t *testing.T) {
 	wantDeliveries(t, "left", h.dead(), 1, 4, 5)
 }
 
-// What was exported and dropped can be had back, and is then done as if it had
+// What was exported and dropped can be restored, and is then done as if it had
 // never been away; a copy that was not exported is passed over.
 func TestExportDropImport(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), moved(t, 2), rejected(t, 3, ""))

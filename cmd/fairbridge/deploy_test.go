@@ -231,7 +231,7 @@ http { client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; include %[
 }
 
 // TestDeployCaddy is the same for Caddy, which sends nothing again that a bridge had
-// in hand when it was killed.
+// held when it was killed.
 func TestDeployCaddy(t *testing.T) {
 	m, f, folder, address := newManager(t), newFarEnd(t, ""), t.TempDir(), freeAddress(t)
 	log := filepath.Join(folder, "caddy.log")

@@ -35,7 +35,7 @@ const (
 	stages
 )
 
-// TestKilledWithFortyInFlight kills the bridge while all that it has in hand is in
+// TestKilledWithFortyInFlight kills the bridge while all that it holds is in
 // a request, and twice more while the next one takes that up again. With a look-up
 // that leaves nothing to a person; without one only the tickets whose own request was
 // under way, and no file.
@@ -140,7 +140,7 @@ func (h *holding) count() int {
 	return len(h.held)
 }
 
-// forget counts anew.
+// forget counts again.
 func (h *holding) forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 )
 
 // TestFileIsLostWhileItRuns takes the file from under the running command. It says
-// 202 to nothing that comes after, ends by itself, and says what to do; which then
+// 202 to nothing that comes after, ends on its own, and says what to do; which then
 // brings back all that was accepted, or, where the file itself was destroyed, all
 // that was in the backup.
 func TestFileIsLostWhileItRuns(t *testing.T) {

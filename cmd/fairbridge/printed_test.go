@@ -28,7 +28,7 @@ var (
 	codeSpan = regexp.MustCompile("`(?:\\./)?(fairbridge\\s[^`]+)`")
 	// In a message of the command, or in its help.
 	quoted = regexp.MustCompile("'(fairbridge [^'`\n]+)'")
-	// What goes on as place.command says.
+	// What continues as place.command says.
 	placed = regexp.MustCompile(`\.command\("([^"]+)"\)`)
 )
 

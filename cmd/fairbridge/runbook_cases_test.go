@@ -208,7 +208,7 @@ var runbookCases = []runbookCase{
 		make:  func(r *runbook) { r.deliver(); r.exhaust() },
 		cure: func(r *runbook) {
 			r.do(0)
-			r.restart() // it would read the key by itself, but not twice within 10 s
+			r.restart() // it would read the key on its own, but not twice within 10 s
 			r.do(1)
 		}, files: screenshot},
 	{name: "it killed its workers", reason: queue.ReasonWorkerDied, stage: "claim", advice: deadletter.AdviceDied,

@@ -39,7 +39,7 @@ const (
 		`"screenshotUrl":"https://app.testfairy.com` + runbookFile + `"}`
 )
 
-// failing makes Centercode refuse as long as the request is not as it must be.
+// failing makes Centercode refuse as long as the request is not as expected.
 func (r *runbook) failing(op centercodesim.Op, status int, unless func(centercodesim.Call) bool) {
 	r.f.center.Inject(centercodesim.Fault{Op: op, Status: status, Times: -1, ReadFirst: 1 << 20, Match: func(c centercodesim.Call) bool {
 		return unless == nil || !unless(c)

@@ -49,7 +49,7 @@ func TestCommandsBesideARunningBridge(t *testing.T) {
 	}
 }
 
-// A bridge that runs holds what arrives once it is paused, says so, and goes on when
+// A bridge that runs holds what arrives once it is paused, says so, and continues when
 // that ends.
 func TestPauseBesideARunningBridge(t *testing.T) {
 	newCloud(t) // for the environment

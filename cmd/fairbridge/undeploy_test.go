@@ -74,7 +74,7 @@ func TestUndeployRefuses(t *testing.T) {
 }
 
 // TestUndeployMeetsTheLast: what came between the look and the closing is no less
-// of a feedback; the stack goes on.
+// of a feedback; the stack continues.
 func TestUndeployMeetsTheLast(t *testing.T) {
 	c, _ := newDashboard(t)
 	c.policy = policyBefore

@@ -101,7 +101,7 @@ func newChain(b *testing.B, source, sink *httptest.Server) func(size int64) erro
 	}
 }
 
-// bareCopy is the floor: what net/http does by itself.
+// bareCopy is the floor: what net/http does on its own.
 func bareCopy(b *testing.B, source, sink *httptest.Server, size int64) error {
 	resp, err := source.Client().Get(source.URL)
 	if err != nil {

@@ -176,7 +176,7 @@ func TestNextAddress(t *testing.T) {
 	failure(t, err, false, reasonUnreachable)
 }
 
-// TestRebindingBetweenAnswers: the resume of a broken answer looks up anew.
+// TestRebindingBetweenAnswers: the resume of a broken answer looks up again.
 func TestRebindingBetweenAnswers(t *testing.T) {
 	t.Parallel()
 	source := &flaky{content: content(5000), header: http.Header{"Etag": {`"v1"`}}, drops: []int{1000}}

@@ -50,7 +50,7 @@ func TestLate(t *testing.T) {
 }
 
 // TestExpired: a signed URL whose time is over is called so. One out of the payload
-// stays as it is; a redirect is signed anew for the next attempt.
+// stays as it is; a redirect is signed again for the next attempt.
 func TestExpired(t *testing.T) {
 	t.Parallel()
 	amz := func(signed time.Time) string {

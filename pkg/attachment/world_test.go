@@ -167,7 +167,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 }
 
 // failure takes the *Error out of err and checks its verdict. Of an address that is
-// not allowed the reason goes on with why.
+// not allowed the reason continues with why.
 func failure(t testing.TB, err error, permanent bool, reason string) *Error {
 	t.Helper()
 	var e *Error

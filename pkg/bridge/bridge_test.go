@@ -199,7 +199,7 @@ func TestWhatKeepsABridgeFromStarting(t *testing.T) {
 			if _, err := bridge.Open(t.Context(), c); !test.is(err) {
 				t.Errorf("got %v", err)
 			}
-			// What was taken in hand has been let go.
+			// What was received has been let go.
 			again, _ := config(t, routes)
 			again.Folder = c.Folder
 			open(t, again)

@@ -68,7 +68,7 @@ routes:
 	}
 }
 
-// What is not as it must be is told.
+// A result that is not as expected is reported.
 func TestDemoThatGoesWrong(t *testing.T) {
 	for _, tc := range []struct{ name, payload, yaml, says string }{
 		{"no such payload", `not JSON`, ``, "not a payload"},

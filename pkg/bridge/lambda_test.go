@@ -146,7 +146,7 @@ func (l *lambda) handle(ctx context.Context, batch events.SQSEvent) (events.SQSE
 	return response, err
 }
 
-// take returns the process that has been idle for the shortest time, else a new one.
+// take returns the process that has been idle for the shortest time, otherwise a new one.
 func (l *lambda) take() *process {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -39,7 +39,7 @@ func TestPause(t *testing.T) {
 		s.returned(began, time.Minute+2*tick, time.Minute+2*tick)
 		s.check(0)
 
-		// One that ends by itself does so for those who wait as well.
+		// One that ends on its own does so for those who wait as well.
 		_, err = h.Pause(t.Context(), pause, time.Now())
 		s.must(err)
 		s.send(10)

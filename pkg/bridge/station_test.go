@@ -282,7 +282,7 @@ func (s *station) returned(back time.Time, firstWithin, lastWithin time.Duration
 // clears lets Centercode be well again, sees what waits become tickets, and holds
 // how soon against the promise. A probe can be under way for ten seconds, and the next
 // one comes a minute later. In a folder the first is made then, and the others are
-// spread over a minute. On a stack whatever comes by itself does the probe, and the
+// spread over a minute. On a stack whatever comes on its own does the probe, and the
 // last comes after its longest wait; a minute is for what is worked on.
 func (s *station) clears(fair func()) {
 	s.Helper()

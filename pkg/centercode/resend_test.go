@@ -20,7 +20,7 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
-// reopening is a file that can be had again; closed counts how often what was
+// reopening is a file that can be read again; closed counts how often what was
 // reopened was closed.
 func reopening(r centercode.FileRequest, size int64, opened, closed *int) centercode.FileRequest {
 	known := r.Size

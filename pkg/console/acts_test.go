@@ -173,7 +173,7 @@ func TestAReplayEndsWithTheConsole(t *testing.T) {
 	w.replaysTheRest()
 }
 
-// replaysTheRest holds that all that is left can be had, and ends as tickets.
+// replaysTheRest holds that all that is left is available, and ends as tickets.
 func (w *world) replaysTheRest() {
 	w.t.Helper()
 	job := w.post(w.group()+"/replay", url.Values{"rate": {"1000"}})

@@ -91,7 +91,7 @@ func (b *tab) run(actions ...chromedp.Action) {
 	}
 }
 
-// sees waits until the page has a text, whether it is loaded anew meanwhile or not.
+// sees waits until the page has a text, whether it is loaded again meanwhile or not.
 func (b *tab) sees(text string) {
 	b.t.Helper()
 	quoted, _ := json.Marshal(text)
@@ -209,7 +209,7 @@ func TestBrowserPages(t *testing.T) {
 }
 
 // The journey of whoever is woken: what is wrong, the remedy in fairbridge.yaml, which
-// a bridge in a folder reads by itself, then a trial, and all the others.
+// a bridge in a folder reads on its own, then a trial, and all the others.
 func TestBrowserJourney(t *testing.T) {
 	w := newWorld(t, console.Config{})
 	const many = 300

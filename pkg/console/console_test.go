@@ -13,7 +13,7 @@ import (
 	"fairbridge/pkg/console"
 )
 
-// figuresOld is when the charts are drawn anew.
+// figuresOld is when the charts are drawn again.
 const figuresOld = 2 * time.Minute
 
 var groupLink = regexp.MustCompile(`href="(/letters/[0-9a-f]+)"`)

@@ -88,7 +88,7 @@ func TestLinksAndSessionsEnd(t *testing.T) {
 	w.client = old
 	w.page("/refused")
 	ahead.Add(int64(11 * time.Hour))
-	w.page("/refused") // which begins the twelve hours anew
+	w.page("/refused") // which begins the twelve hours again
 	ahead.Add(int64(11 * time.Hour))
 	w.page("/refused")
 	ahead.Add(int64(13 * time.Hour))

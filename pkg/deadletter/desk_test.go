@@ -289,7 +289,7 @@ func TestSettlementOfWhatIsNotInDoubt(t *testing.T) {
 
 func TestDrop(t *testing.T) {
 	o := newOffice(t, rejected(t, 1), rejected(t, 2))
-	o.claim(idOf(1)) // a worker has it in hand
+	o.claim(idOf(1)) // a worker holds it
 	in, err := o.Select(t.Context(), deadletter.Wish{})
 	o.must(err)
 	var stays []string

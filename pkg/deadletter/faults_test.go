@@ -97,7 +97,7 @@ func replayWithFault(t *testing.T, f *faulty) {
 	w := newScene(t)
 	f.Queues = w.SQS
 	said, err := replayLate(t.Context(), w.queue(f))
-	time.Sleep(longHold) // whatever a dead process had in hand is visible
+	time.Sleep(longHold) // whatever a dead process held is visible
 	dead, work := w.deliveries(w.dead), w.deliveries(w.work)
 	w.invariants(dead, work)
 	for id, err := range said {

@@ -20,7 +20,7 @@ import (
 
 const ann = "a@example.com" // whose letters those of rejected are
 
-// about has a delivery taken in hand that is somebody's.
+// about claims a delivery that is somebody's.
 func (o *office) about(n int, email string) *ledger.Claim {
 	o.Helper()
 	d, err := o.ledger.Look(o.Context(), idOf(n), ledger.Message{})

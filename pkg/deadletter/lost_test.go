@@ -16,7 +16,7 @@ import (
 )
 
 // A letter that somebody deleted, or whose time in the queue was over, is replayed
-// from what the ledger keeps, and goes on from where its delivery died.
+// from what the ledger keeps, and continues from where its delivery died.
 func TestReplayOfALetterThatIsGone(t *testing.T) {
 	inBothHomes(t, func(t *testing.T, o *office) {
 		o.die(rejected(t, 1))

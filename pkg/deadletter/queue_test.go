@@ -42,7 +42,7 @@ func TestAnEmptyQueue(t *testing.T) {
 	})
 }
 
-// Letters can be taken in hand and replayed a part at a time.
+// Letters can be received and replayed a part at a time.
 func TestTakenInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

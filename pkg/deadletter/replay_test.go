@@ -97,7 +97,7 @@ func TestRenewTellsWhichIsLost(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.stop() // it would renew them by itself
+		h.stop() // it would renew them on its own
 		<-h.stopped
 		ids := slices.Sorted(maps.Keys(h.held))
 		for _, i := range []int{3, 17, 40} {

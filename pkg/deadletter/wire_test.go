@@ -124,7 +124,7 @@ func TestATryThatWasLostIsWaitedFor(t *testing.T) {
 }
 
 // secondTry loses the answer to the first request, as the SDK's client does when
-// it tries again by itself.
+// it tries again on its own.
 type secondTry struct {
 	home.Queues
 	lost atomic.Bool

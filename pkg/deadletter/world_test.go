@@ -139,7 +139,7 @@ func (w *world) letters() []Letter {
 	return all
 }
 
-// take takes everything in hand.
+// take receives everything.
 func take(ctx context.Context, q *Queue) (*Hold, []Letter, error) {
 	var mu sync.Mutex
 	var letters []Letter

@@ -56,7 +56,7 @@ func (w *world) finder() *deliveries.Finder {
 	return f
 }
 
-// take has a worker take a delivery in hand that is received now, and returns its id.
+// take has a worker claim a delivery that is received now, and returns its id.
 func (w *world) take(about ledger.About) (string, *ledger.Claim) {
 	w.Helper()
 	w.sent++

@@ -112,7 +112,7 @@ func TestRefusalsThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// A running bridge writes by itself; an outcome that is no refusal is only
+// A running bridge writes on its own; an outcome that is not a refusal is only
 // passed on.
 func TestRefusalsReport(t *testing.T) {
 	home, err := embedded.Open(t.Context(), embedded.Config{Folder: t.TempDir()})

@@ -10,7 +10,7 @@ import (
 	"fairbridge/pkg/embedded"
 )
 
-// TestHealthInWords: what passes by itself is a note, and needs a person only once
+// TestHealthInWords: what passes on its own is a note, and needs a person only once
 // it has lasted.
 func TestHealthInWords(t *testing.T) {
 	now := time.Date(2026, 11, 28, 10, 2, 0, 0, time.UTC)

@@ -29,7 +29,7 @@ type Attachment struct {
 }
 
 // Renewal is how to get a screenshot's URL with a new signature when the old one has
-// expired: whenever TestFairy lists the feedbacks of an account, it signs their URLs anew.
+// expired: whenever TestFairy lists the feedbacks of an account, it signs their URLs again.
 type Renewal struct {
 	List    string // the list's URL
 	Account string // the TestFairy account for the request

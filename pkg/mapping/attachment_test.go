@@ -84,7 +84,7 @@ func TestSessionAttachments(t *testing.T) {
 	}
 }
 
-// Only the screenshot of what was reconciled can be had by another URL, and only with
+// Only the screenshot of what was reconciled is available by another URL, and only with
 // an account whose REST API is known.
 func TestRenewal(t *testing.T) {
 	const from = `      - {from: "{{ .screenshotUrl }}", element: e}`

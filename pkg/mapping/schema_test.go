@@ -46,7 +46,7 @@ func TestSchemaAgreesWithParse(t *testing.T) {
 	for name, file := range schemaFiles(t) {
 		var value any
 		if err := yaml.Unmarshal([]byte(file), &value); err != nil {
-			continue // an editor says so by itself
+			continue // an editor says so on its own
 		}
 		_, err := Parse(name, []byte(file))
 		faults := conforms(s.(map[string]any), value, "")

@@ -130,7 +130,7 @@ func ReplayAttributes(deliveryID, event string, generation, replays int) map[str
 	return attrs
 }
 
-// HandOverAttributes are those of a message that goes on in the files queue. The
+// HandOverAttributes are those of a message that continues in the files queue. The
 // generation is that of the ledger's entry, 0 too: what dies meanwhile makes an old
 // copy of this message, whenever it was sent.
 func HandOverAttributes(deliveryID, event string, generation, replays int) map[string]types.MessageAttributeValue {

@@ -25,7 +25,7 @@ func begun(t *testing.T, forgetful bool) *world {
 	return w
 }
 
-// What never came becomes a ticket, once, with what can be had of its app.
+// What never came becomes a ticket, once, with what is available of its app.
 func TestMissingIsSent(t *testing.T) {
 	w := begun(t, false)
 	lost := w.say("lost", "2", "it crashes\r\nwhen I tap", "d@e.f")

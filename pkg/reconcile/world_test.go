@@ -232,7 +232,7 @@ func (w *world) settle() {
 	w.Fatal("not settled")
 }
 
-// reconciler is made anew for each run, as the command is.
+// reconciler is made again for each run, as the command is.
 func (w *world) reconciler() *reconcile.Reconciler {
 	w.Helper()
 	client, err := api.New(api.Config{

@@ -204,7 +204,7 @@ func TestConcurrentReadsAreJoined(t *testing.T) {
 		}
 		synctest.Wait() // all of them wait
 		cancelFirst()
-		synctest.Wait() // the first one is gone, at once, and its read goes on
+		synctest.Wait() // the first one is gone, at once, and its read continues
 		if !errors.Is(firstErr, context.Canceled) {
 			t.Errorf("the cancelled caller got %v", firstErr)
 		}

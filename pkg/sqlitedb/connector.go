@@ -43,7 +43,7 @@ type conn struct {
 }
 
 // maxStatements bounds how many statements a connection keeps. FairBridge has some
-// fifty; a text that is put together anew each time must not fill the memory.
+// fifty; a text that is put together again each time must not fill the memory.
 const maxStatements = 64
 
 // take returns a statement that is the caller's until it is kept or closed.

@@ -34,8 +34,8 @@ func redirect(location string) testfairysim.Fault {
 }
 
 // TestBadSources: the ticket is made and keeps the screenshot; the file that is
-// not as it must be becomes a dead letter, and a note where it is optional; no
-// part of it is at Centercode. A replay after the source is mended completes it.
+// not as expected becomes a dead letter, and a note where it is optional; no
+// part of it is at Centercode. A replay after the source is fixed completes it.
 func TestBadSources(t *testing.T) {
 	tooLarge := func(f testfairysim.Fault) func(*world) {
 		return func(w *world) {
@@ -241,7 +241,7 @@ func (w *world) files(id string, want ...string) {
 }
 
 // TestBrokenSources: a source that breaks off is gone on with where that is safe,
-// and else asked anew by the next attempt. What arrives is the file, once.
+// and otherwise asked again by the next attempt. What arrives is the file, once.
 func TestBrokenSources(t *testing.T) {
 	drop := func(after int64) testfairysim.Fault {
 		return testfairysim.Fault{Times: 1, Drop: true, DropAfter: after}
@@ -284,7 +284,7 @@ func TestBrokenSources(t *testing.T) {
 	}
 }
 
-// TestUploadIsNotStartedTwice: after a break the same upload goes on.
+// TestUploadIsNotStartedTwice: after a break the same upload continues.
 func TestUploadIsNotStartedTwice(t *testing.T) {
 	w := newWorld(t, largeRoute)
 	for range 3 {

@@ -38,7 +38,7 @@ func TestTheNeighboursOfWhatKillsItsWorkers(t *testing.T) {
 
 // A delivery that kills each worker that takes it, by its size or by a bug, ends
 // as a dead letter as well, after five times that it was alone with its worker.
-// When it is mended, a replay continues from where the workers died.
+// When it is fixed, a replay continues from where the workers died.
 func TestDeliveryThatKillsItsWorkers(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	id := w.send(feedback(1))

@@ -191,7 +191,7 @@ func (w *world) copyOf(m types.Message) func() {
 }
 
 // What is still being tried after 13 days becomes a dead letter, before SQS
-// forgets it; a home that forgets nothing goes on trying.
+// forgets it; a home that forgets nothing keeps trying.
 func TestHeldTooLong(t *testing.T) {
 	for _, atMost := range []time.Duration{0, worker.HoldAtMost} {
 		w := newWorld(t, parkRoute)

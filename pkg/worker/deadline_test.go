@@ -42,7 +42,7 @@ func TestRestIsHandedBackBeforeTheDeadline(t *testing.T) {
 			t.Errorf("the message is hidden for %s, and comes back in %s", hidden, o.RetryIn)
 		}
 
-		// The next invocation goes on, and makes no second ticket.
+		// The next invocation continues, and makes no second ticket.
 		b.open = nil
 		b.handle(t.Context(), slow)
 		if o := b.outcomes[slowID]; o.Result != worker.Dead || o.Stage != "attach" || b.creates != 2 {

@@ -237,7 +237,7 @@ func TestReplaySendsOnlyWhatIsMissing(t *testing.T) {
 }
 
 // An upload in doubt is not forgotten because an attachment before it, which was
-// left out in the first attempt, can be had in the second.
+// left out in the first attempt, is available in the second.
 func TestDoubtAboutALaterAttachmentStays(t *testing.T) {
 	w := newWorld(t, forFeedback+`
     attachments:

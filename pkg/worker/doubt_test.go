@@ -106,7 +106,7 @@ func TestOwnFault(t *testing.T) {
 }
 
 // A ticket that the answer did not name gets its name from the data package, and
-// goes on without one if it is not there. It is never made again.
+// continues without one if it is not there. It is never made again.
 func TestTicketWithoutAName(t *testing.T) {
 	nameless := centercodesim.Fault{Op: centercodesim.OpCreate, After: true, Body: centercodesim.BodyEmpty}
 	withoutFiles := strings.Replace(forFeedback, "project: DEMO", "project: DEMO\n    lookup: {package: p, column: Delivery ID, ticketColumn: Ticket ID}", 1)

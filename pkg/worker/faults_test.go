@@ -85,7 +85,7 @@ var stores = []struct {
 // call and every way in which it can go wrong. After each, the whole persisted
 // state is held against the promise; then a person settles and replays what is
 // dead, and there must be exactly one complete ticket. A call that is added to
-// the worker is in the list by itself.
+// the worker is in the list on its own.
 func TestFaults(t *testing.T) {
 	for _, store := range stores {
 		for _, s := range scenarios {

@@ -106,7 +106,7 @@ func TestWrongKeyIsARetry(t *testing.T) {
 	w.checkInvariants(id)
 }
 
-// A copy of a message whose delivery is in hand waits, shortly at first, and then
+// A copy of a message whose delivery is held waits, shortly at first, and then
 // for longer than the lease.
 func TestHeldDeliveryWaits(t *testing.T) {
 	w := newWorld(t, parkRoute)

@@ -113,7 +113,7 @@ func (s scenario) walk(t *testing.T, store option, p *plan, way wayBack) {
 	s.end(w, id)
 }
 
-// end is what a person does until nothing is left to do: mend the cause, look in
+// end is what a person does until nothing is left to do: fix the cause, look in
 // Centercode for what is in doubt, replay.
 func (s scenario) end(w *world, id string) {
 	w.Helper()

@@ -307,7 +307,7 @@ func eventOf(messages []types.Message) events.SQSEvent {
 }
 
 // settle runs workers until both queues are empty. A worker that dies is followed
-// by another; what it had in hand comes back when its lease has ended.
+// by another; what it held comes back when its lease has ended.
 func (w *world) settle(p *plan) []worker.Outcome {
 	w.Helper()
 	var outcomes []worker.Outcome
@@ -468,7 +468,7 @@ func (w *world) ledger() *ledger.Ledger {
 
 // checkInvariants holds the whole persisted state against the promise: each
 // delivery is one ticket with each file once, or a dead letter that says why;
-// nothing is in hand any more; and no secret is anywhere.
+// nothing is held any more; and no secret is anywhere.
 func (w *world) checkInvariants(deliveryIDs ...string) {
 	w.Helper()
 	letters := map[string]queue.DeadLetter{}

@@ -131,7 +131,7 @@ func (r report) cost() bill {
 	}
 }
 
-// markdown is the bill as a table, with what goes on top of it.
+// markdown is the bill as a table, with what comes on top of it.
 func (b bill) markdown() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "| service | a feedback | a million, $ |\n| --- | --- | ---: |\n")

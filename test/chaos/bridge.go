@@ -29,7 +29,7 @@ type bridge struct {
 	binary, config, data string
 	log                  io.Writer // what the processes print
 	env                  []string  // added to the environment
-	// lost, if it is set, is told what a process said that ended by itself with
+	// lost, if it is set, is told what a process said that ended on its own with
 	// exit code 1, and makes the next one possible.
 	lost func(said string) error
 
@@ -46,7 +46,7 @@ type bridge struct {
 	results map[string]int // what the workers reported, by result
 	faults  []string       // what a bridge must not do
 	last    []string       // the last lines printed, for the message if it ends
-	losses  int            // processes that ended by themselves, and were to
+	losses  int            // processes that ended on their own, and were to
 	peak    int64          // the most memory that one of them had, in bytes
 }
 
@@ -141,7 +141,7 @@ func (b *bridge) end(why happening) {
 		signal = syscall.SIGINT
 	}
 	if err := b.cmd.Process.Signal(signal); err != nil {
-		return // it has ended by itself, which ended notices
+		return // it has ended on its own, which ended notices
 	}
 	b.ending, b.since = why, time.Now()
 }
@@ -177,7 +177,7 @@ func (b *bridge) ended(err error) error {
 	return nil
 }
 
-// onLoss makes it right that a process ends by itself: do is told what it said, and
+// onLoss makes it right that a process ends on its own: do is told what it said, and
 // makes the next one possible.
 func (b *bridge) onLoss(do func(said string) error) {
 	b.mu.Lock()
@@ -185,7 +185,7 @@ func (b *bridge) onLoss(do func(said string) error) {
 	b.lost = do
 }
 
-// lossesSoFar is how many processes have ended by themselves.
+// lossesSoFar is how many processes have ended on their own.
 func (b *bridge) lossesSoFar() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

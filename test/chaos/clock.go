@@ -56,7 +56,7 @@ const (
 )
 
 // buildWrongClock builds the command with a wall clock that can be set while it
-// runs; its monotonic clock goes on as if nothing had happened, as a real one does.
+// runs; its monotonic clock continues as if nothing had happened, as a real one does.
 func buildWrongClock(ctx context.Context, dir string) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {

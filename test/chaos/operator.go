@@ -77,7 +77,7 @@ func (o *operator) settle(ctx context.Context, id string, tickets []centercodesi
 	return err
 }
 
-// free waits until nobody has a delivery in hand: a worker that was killed in the
+// free waits until nobody holds a delivery: a worker that was killed in the
 // last attempt of a message leaves its lease, which nobody but time ends.
 func (o *operator) free(ctx context.Context, id string) (ledger.Entry, error) {
 	for {

@@ -230,7 +230,7 @@ func (w *world) settled(ctx context.Context) error {
 	}
 }
 
-// deliverEarly shows all messages when the bridge has nothing in hand and gets
+// deliverEarly shows all messages when the bridge holds nothing and gets
 // none for longer than longWait. What waits because Centercode was not well is
 // tried at once, as a person can have it.
 func (w *world) deliverEarly(ctx context.Context) error {
@@ -252,7 +252,7 @@ func (w *world) deliverEarly(ctx context.Context) error {
 	return err
 }
 
-// deliverTwice shows the messages that the bridge has in hand.
+// deliverTwice shows the messages that the bridge holds.
 func (w *world) deliverTwice(ctx context.Context) error {
 	_, err := w.show(ctx, deliveredTwice, `held = 1`)
 	return err

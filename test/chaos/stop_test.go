@@ -11,7 +11,7 @@ import (
 )
 
 // TestInterruptedWhileFarEndsHang: Ctrl-C ends the bridge within 10 s, and with
-// exit code 0, though nobody answers it; nothing is left in hand, and after the
+// exit code 0, though nobody answers it; nothing is still held, and after the
 // next start there is one ticket each.
 func TestInterruptedWhileFarEndsHang(t *testing.T) {
 	t.Parallel()

@@ -48,7 +48,7 @@ var storms = []storm{
 	{name: "damaged", deliveries: 40, blow: damaged},
 	{name: "unlinked", deliveries: 60, blow: unlinked},
 	{name: "full", deliveries: 100, padding: 20_000, disk: true, blow: fullDisk, leaves: []string{"webhooks refused"}},
-	{name: "clock", deliveries: 60, clock: true, long: true, // another package time: all is compiled anew
+	{name: "clock", deliveries: 60, clock: true, long: true, // another package time: all is compiled again
 		blow: clockJumps},
 	{name: "stopped", deliveries: 40, long: true, blow: stopped},
 	{name: "sources", deliveries: 20, blow: slowSources, letters: true},
@@ -102,7 +102,7 @@ type stormReport struct {
 	Lost        int      `json:"lost"`
 	Twice       int      `json:"twice"`
 	DeadLetters int      `json:"deadLetters"`
-	Losses      int      `json:"losses"` // bridges that ended by themselves, as they must
+	Losses      int      `json:"losses"` // bridges that ended on their own, as they must
 	PeakBytes   int64    `json:"peakBytes"`
 	Seconds     float64  `json:"seconds"`
 	Violations  []string `json:"violations"`

@@ -212,7 +212,7 @@ func fullDisk(ctx context.Context, g *gale) error {
 		return err
 	}
 	g.far.center.Heal()
-	// What was in hand could not be given back: it would wait for the end of its
+	// What was held could not be given back: it would wait for the end of its
 	// lease, minutes, or for the next start. What was refused is written down.
 	g.bridge.end(interrupt)
 	return nil

@@ -56,11 +56,11 @@ func (g *gale) rightClock(ctx context.Context) error {
 	return err
 }
 
-// beyondLease is longer than a worker has a delivery in hand without being heard of.
+// beyondLease is longer than a worker holds a delivery without being heard of.
 const beyondLease = 130 * time.Second
 
 // stopped stops the process beyond the lease, with tickets under way, while all
-// else goes on.
+// else continues.
 func stopped(ctx context.Context, g *gale) error {
 	first, second := g.half()
 	g.far.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Delay: 5 * time.Second, After: true, Times: 10})

@@ -103,7 +103,7 @@ func (w *world) checkNoLetters(t *testing.T) {
 }
 
 // TestRedrive: what is received too often is moved by the queue's own redrive
-// policy, and what is moved back by SQS's own redrive goes on.
+// policy, and what is moved back by SQS's own redrive continues.
 func TestRedrive(t *testing.T) {
 	payload := bridge.feedback(t, nil)
 	id := deliveryID(t, payload)

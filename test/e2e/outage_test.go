@@ -17,7 +17,7 @@ import (
 const outage = 40 * time.Second
 
 // TestOutage: Centercode is away while feedbacks arrive. Nothing is given up, and when
-// it is back everything becomes a ticket by itself. All tests see it, so it is none
+// it is back everything becomes a ticket on its own. All tests see it, so it is none
 // of those that run side by side.
 func TestOutage(t *testing.T) {
 	health, err := breaker.New(breaker.Config{Store: dynamotest.NewStore(t, bridge.dynamodb, bridge.stack.LedgerTable), Now: time.Now})

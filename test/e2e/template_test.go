@@ -60,7 +60,7 @@ func TestQueues(t *testing.T) {
 		t.Errorf("a message is visible again after %d s, while the worker may still have it for %d s", work.VisibilityTimeout, timeout)
 	}
 	// Both have the longest that SQS grants: the worker makes a letter, whose age
-	// begins anew, of what the work queue would soon forget.
+	// begins again, of what the work queue would soon forget.
 	if dead.MessageRetentionPeriod < work.MessageRetentionPeriod {
 		t.Errorf("dead letters live %d s, less than work with %d s", dead.MessageRetentionPeriod, work.MessageRetentionPeriod)
 	}

@@ -23,7 +23,7 @@ var killed = time.Date(2026, 11, 28, 4, 56, 1, 0, time.UTC)
 type left struct {
 	name string
 	// was is its state in the ledger, "" where that knows nothing of it, and held
-	// says that a worker had it in hand.
+	// says that a worker held it.
 	was  ledger.State
 	held bool
 	// letter is the reason of its dead letter, if it has one, and generation how
@@ -88,7 +88,7 @@ func created(ticketID string) func(*world, string) error {
 func notCreated(w *world, id string) error { return w.ledger.SettleNotCreated(w.Context(), id) }
 
 // TestHome brings every delivery of the earlier version's home to its right end:
-// after a restart, which takes up at once what was in hand, and where nobody
+// after a restart, which takes up at once what was held, and where nobody
 // knows that the process is dead, so that leases and visibility timeouts end.
 func TestHome(t *testing.T) {
 	for name, restarted := range map[string]bool{"restarted": true, "left alone": false} {

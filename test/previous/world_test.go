@@ -263,7 +263,7 @@ func (w *world) dead() *deadletter.Queue {
 	return &deadletter.Queue{API: w.home.SQS, URL: w.home.DeadLetterQueueURL, WorkURL: w.home.WorkQueueURL}
 }
 
-// take takes the dead letters in hand; the caller owes a release.
+// take receives the dead letters; the caller owes a release.
 func (w *world) take() (*deadletter.Hold, []deadletter.Letter) {
 	w.Helper()
 	var mu sync.Mutex

@@ -163,7 +163,7 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// checkSignature signs the request anew and compares.
+// checkSignature signs the request again and compares.
 func checkSignature(t *testing.T, r *http.Request, body []byte) {
 	t.Helper()
 	_, names, _ := strings.Cut(r.Header.Get("Authorization"), "SignedHeaders=")
@@ -237,7 +237,7 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
-// recorder is an HTTP client that answers by itself.
+// recorder is an HTTP client that answers on its own.
 type recorder func(*http.Request)
 
 func (f recorder) Do(r *http.Request) (*http.Response, error) {

@@ -19,7 +19,7 @@ import (
 const (
 	maxPictureBytes = 1 << 20   // of a picture that is kept in memory
 	maxFormBytes    = 64 << 10  // of a form around its file
-	readSize        = 512 << 10 // multipart reads 4 KiB at a time by itself
+	readSize        = 512 << 10 // multipart reads 4 KiB at a time on its own
 )
 
 func (s *Simulator) serveFile(w http.ResponseWriter, r *http.Request) {

@@ -104,7 +104,7 @@ func (s *Simulator) pageTicket(t Ticket, now time.Time) pageTicket {
 }
 
 // serveStored serves a file's content in a way that cannot run in a browser: as
-// a picture if that is what its content is, else as a download.
+// a picture if that is what its content is, otherwise as a download.
 func (s *Simulator) serveStored(w http.ResponseWriter, r *http.Request) {
 	index, err := strconv.Atoi(r.PathValue("file"))
 	if err != nil {

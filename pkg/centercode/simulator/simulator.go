@@ -55,7 +55,7 @@ type File struct {
 	ContentType string `json:"contentType"` // as it was sent
 	Size        int64  `json:"size"`        // in bytes
 	SHA256      string `json:"sha256"`      // hex
-	Picture     string `json:"picture"`     // its type if its content is one that a browser may show, else ""
+	Picture     string `json:"picture"`     // its type if its content is one that a browser may show, otherwise ""
 }
 
 // Requests counts what arrived, by operation.

@@ -119,7 +119,7 @@ func TestAPIFeedbacks(t *testing.T) {
 	}
 }
 
-// Each list has its screenshots signed anew, until when they can be had.
+// Each list has its screenshots signed again, until when they are available.
 func TestSignedScreenshots(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	sim, base := start(t, testfairysim.Config{Signed: time.Hour, Now: func() time.Time { return now }})

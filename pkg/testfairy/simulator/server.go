@@ -43,7 +43,7 @@ type Config struct {
 	// there of the REST API: no list of feedbacks, no webhook for one.
 	NewPlatform bool
 	// Signed, if it is set, is how long the URLs of screenshots in the list of
-	// feedbacks can be used, which are signed anew whenever they are listed.
+	// feedbacks can be used, which are signed again whenever they are listed.
 	Signed time.Duration
 	// Now is the clock of the signatures; the default is time.Now.
 	Now func() time.Time
@@ -179,7 +179,7 @@ func (s *Server) SHA256(path string) string {
 }
 
 // Change gives the file at a path another content, and with it another ETag and
-// Last-Modified, as if it had been uploaded anew.
+// Last-Modified, as if it had been uploaded again.
 func (s *Server) Change(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

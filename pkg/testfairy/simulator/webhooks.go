@@ -12,7 +12,7 @@ import (
 type Webhook struct {
 	// ID is the webhook's number.
 	ID int `json:"id"`
-	// Status is "true" for a webhook that is switched on, else "false".
+	// Status is "true" for a webhook that is switched on, otherwise "false".
 	Status string `json:"status"`
 	// Name is what the dashboard shows.
 	Name string `json:"name"`

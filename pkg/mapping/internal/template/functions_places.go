@@ -28,7 +28,7 @@ func formatDate(e *Execution, args []any) (any, error) {
 	if len(layout) > 1000 {
 		return nil, errTooLong
 	}
-	if err := e.spend(500*len(zones), 0); err != nil { // a zone is loaded anew each time
+	if err := e.spend(500*len(zones), 0); err != nil { // a zone is loaded again each time
 		return nil, err
 	}
 	in := time.UTC

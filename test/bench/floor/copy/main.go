@@ -1,5 +1,5 @@
 // Command copy is the floor of an attachment: for each message the body of a
-// GET becomes the body of a POST, as net/http does it by itself.
+// GET becomes the body of a POST, as net/http does it on its own.
 package main
 
 import (
