@@ -8,22 +8,19 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/mapping/starter"
 	"fairbridge/pkg/terminal"
 )
-
-// schemaFile is the file that the first line of a mapping file refers editors to.
-const schemaFile = "fairbridge.schema.json"
 
 func newInit(std streams) *cobra.Command {
 	var config string
 	var force bool
-	var f firstFile
+	var f starter.File
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a first fairbridge.yaml",
@@ -42,7 +39,7 @@ docs/mapping.md is the reference.`,
 			if _, err := os.Lstat(config); err == nil && !force {
 				return fmt.Errorf("%s is there already; --force replaces it, --config names another file", config)
 			}
-			if err := f.checkFlags(); err != nil {
+			if err := checkFlags(&f); err != nil {
 				return err
 			}
 			if terminal.Is(std.in) && terminal.Is(std.err) {
@@ -53,11 +50,14 @@ docs/mapping.md is the reference.`,
 			if f.Project == "" || f.Source == "" {
 				return usage("init needs --project and --source: the keys in the endpoint's URL, /api/v1/projects/PROJECT/feedback/SOURCE")
 			}
-			wrote, err := f.write(config, force)
+			wrote, err := f.Write(config, force)
+			if errors.Is(err, fs.ErrExist) {
+				return fmt.Errorf("%s is there already; --force replaces it", config)
+			}
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(std.out, "Wrote %s.\n%s\nNext: %s\n", strings.Join(wrote, " and "), f.summary(), checkCommand(config))
+			_, err = fmt.Fprintf(std.out, "Wrote %s.\n%s\nNext: %s\n", strings.Join(wrote, " and "), f.Summary(), checkCommand(config))
 			return err
 		},
 	}
@@ -85,24 +85,24 @@ type question struct {
 	ask       string // the question for a person
 	without   string // the default answer
 	needed    bool
-	to        func(*firstFile) *string
+	to        func(*starter.File) *string
 }
 
 var questions = []question{
 	{flag: "base-url", doc: "Centercode's address, such as https://beta.example.com (default: none, a simulator gets the tickets)",
-		ask: "Centercode's address, such as https://beta.example.com (empty: a simulator for now)", to: func(f *firstFile) *string { return &f.BaseURL }},
+		ask: "Centercode's address, such as https://beta.example.com (empty: a simulator for now)", to: func(f *starter.File) *string { return &f.BaseURL }},
 	{flag: "project", doc: "key of the Centercode project", needed: true,
-		ask: "Key of the project, as in the endpoint's URL /api/v1/projects/PROJECT/feedback/SOURCE", to: func(f *firstFile) *string { return &f.Project }},
+		ask: "Key of the project, as in the endpoint's URL /api/v1/projects/PROJECT/feedback/SOURCE", to: func(f *starter.File) *string { return &f.Project }},
 	{flag: "source", doc: "key of the project's External Source", needed: true,
-		ask: "Key of its External Source, as in the same URL", to: func(f *firstFile) *string { return &f.Source }},
+		ask: "Key of its External Source, as in the same URL", to: func(f *starter.File) *string { return &f.Source }},
 	{flag: "app", doc: "name of the app whose events become tickets; * matches any text (default: every app)",
-		ask: "Name of the app, as TestFairy shows it (empty: every app)", to: func(f *firstFile) *string { return &f.App }},
+		ask: "Name of the app, as TestFairy shows it (empty: every app)", to: func(f *starter.File) *string { return &f.App }},
 	{flag: "screenshot-element", doc: "key of the form's file element for the screenshot; - for none", without: "screenshot",
-		ask: "Key of the form's file element for the screenshot (-: none)", to: func(f *firstFile) *string { return &f.Element }},
+		ask: "Key of the form's file element for the screenshot (-: none)", to: func(f *starter.File) *string { return &f.Element }},
 }
 
 // checkFlags holds each answer that flags gave against what the file may have.
-func (f *firstFile) checkFlags() error {
+func checkFlags(f *starter.File) error {
 	for _, q := range questions {
 		if problem := q.problem(*q.to(f)); problem != "" {
 			return usage("--%s %q: %s", q.flag, terminal.Printable(*q.to(f)), problem)
@@ -113,9 +113,9 @@ func (f *firstFile) checkFlags() error {
 
 // problem says what the mapping has against an answer, or "".
 func (q question) problem(answer string) string {
-	f := firstFile{Project: "DEMO", Source: "testfairy"}
+	f := starter.File{Project: "DEMO", Source: "testfairy"}
 	*q.to(&f) = answer
-	_, err := mapping.Parse("", f.text())
+	_, err := mapping.Parse("", f.Text())
 	var problems mapping.Problems
 	switch {
 	case answer == "" || err == nil:
@@ -129,7 +129,7 @@ func (q question) problem(answer string) string {
 }
 
 // askFor asks a person for what no flag has said.
-func askFor(cmd *cobra.Command, std streams, f *firstFile) error {
+func askFor(cmd *cobra.Command, std streams, f *starter.File) error {
 	lines := readLines(std.in)
 	for _, q := range questions {
 		if cmd.Flags().Changed(q.flag) {
@@ -205,41 +205,4 @@ func readLines(in io.Reader) <-chan typed {
 		}
 	}()
 	return lines
-}
-
-// write writes the mapping file and, where there is none, the schema beside it.
-// It returns what it wrote.
-func (f *firstFile) write(config string, force bool) (wrote []string, err error) {
-	text := f.text()
-	if _, err := mapping.Parse(config, text); err != nil {
-		return nil, fmt.Errorf("the answers do not produce a valid file: %w", err)
-	}
-	if err := writeNew(config, text, force); errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("%s is there already; --force replaces it", config)
-	} else if err != nil {
-		return nil, fmt.Errorf("write the mapping file: %w", err)
-	}
-	wrote = []string{config}
-	schema := filepath.Join(filepath.Dir(config), schemaFile)
-	switch err := writeNew(schema, mapping.Schema(), force); {
-	case err == nil:
-		wrote = append(wrote, schema)
-	case !errors.Is(err, fs.ErrExist):
-		return wrote, fmt.Errorf("write the schema: %w", err)
-	}
-	return wrote, nil
-}
-
-// writeNew writes a file that is not there yet, or with force in place of it.
-func writeNew(path string, data []byte, force bool) error {
-	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if force {
-		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	}
-	f, err := os.OpenFile(path, flags, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
 }

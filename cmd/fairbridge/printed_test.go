@@ -77,14 +77,16 @@ func TestPrintedCommandsRun(t *testing.T) {
 			}
 		}
 	}
-	for _, pattern := range []string{"*.md", "docs/*.md", "*.yaml", "cmd/fairbridge/*.tmpl"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "*.yaml", "pkg/mapping/starter/*.tmpl"} {
 		all = append(all, printedIn(t, pattern, false, codeLine)...)
 		all = append(all, printedIn(t, pattern, true, codeSpan)...)
 	}
-	all = append(all, printedIn(t, "cmd/fairbridge/*.go", true, quoted)...)
-	for _, p := range printedIn(t, "cmd/fairbridge/*.go", false, placed) {
-		p.line = "fairbridge " + p.line
-		all = append(all, p)
+	for _, pattern := range []string{"cmd/fairbridge/*.go", "pkg/*/report/*.go"} {
+		all = append(all, printedIn(t, pattern, true, quoted)...)
+		for _, p := range printedIn(t, pattern, false, placed) {
+			p.line = "fairbridge " + p.line
+			all = append(all, p)
+		}
 	}
 	if len(all) < 100 {
 		t.Errorf("only %d commands were found", len(all))

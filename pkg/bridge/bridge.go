@@ -239,7 +239,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	if err := health.Alone(ctx); err != nil { // the turn ends on its own, if later
+	if err := health.Alone(ctx); err != nil && ctx.Err() == nil { // the turn ends on its own, if later
 		c.Log.Warn("the turn of an earlier process, to try Centercode, was not given back", "err", err)
 	}
 	b.waker = &waker{
@@ -301,7 +301,9 @@ func (b *Bridge) adopt(ctx context.Context) error {
 		return err
 	}
 	adopted, err := desk.AdoptUnknown(ctx, func(l deadletter.Letter, err error) {
-		b.log.Warn("a dead letter that the ledger does not know stays so; 'fairbridge dlq adopt' tries it again", "delivery_id", l.DeliveryID, "err", err)
+		if ctx.Err() == nil {
+			b.log.Warn("a dead letter that the ledger does not know stays so; 'fairbridge dlq adopt' tries it again", "delivery_id", l.DeliveryID, "err", err)
+		}
 	})
 	if adopted > 0 {
 		b.log.Info("the ledger knows now of dead letters that it did not", "letters", adopted)
