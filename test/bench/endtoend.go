@@ -94,7 +94,9 @@ func fill(tb testing.TB, l *lab, folder string, n int) {
 		writes.Go(func() error {
 			return home.Ledger.Put(tb.Context(), ledger.Record{
 				ID: letter.DeliveryID, Version: 1, State: string(ledger.Dead), ExpiresAt: letter.FailedAt.Add(ledger.RetainDone),
-				Doc: fmt.Appendf(nil, `{"deliveryId":%q,"state":"dead","attempts":1}`, letter.DeliveryID),
+				Attention: ledger.AttentionPerson, Since: letter.FailedAt,
+				// With letter, since a start would otherwise adopt all of them.
+				Doc: fmt.Appendf(nil, `{"deliveryId":%q,"state":"dead","attempts":1,"letter":1}`, letter.DeliveryID),
 			})
 		})
 	}
