@@ -31,17 +31,17 @@ something was left, 2 if the command was called incorrectly.`,
 	return cmd
 }
 
-// desk is a [deadletter.Desk] with the output of a command.
-type desk struct {
-	*deadletter.Desk
+// operator is a [deadletter.Manager] with the output of a command.
+type operator struct {
+	*deadletter.Manager
 	at     *place
 	target *home.Home
 	std    streams
 	meter  *terminal.Meter
 }
 
-// withDesk runs work with an open desk.
-func withDesk(ctx context.Context, at *place, std streams, work func(*desk) error) error {
+// withOperator runs work with an open operator.
+func withOperator(ctx context.Context, at *place, std streams, work func(*operator) error) error {
 	t, err := at.open(ctx)
 	if err != nil {
 		return err
@@ -49,19 +49,19 @@ func withDesk(ctx context.Context, at *place, std streams, work func(*desk) erro
 	m := terminal.NewMeter(std.err)
 	d, err := deadletter.New(deadletter.Config{Home: t, Progress: m.Show})
 	if err == nil {
-		err = work(&desk{Desk: d, at: at, target: t, std: std, meter: m})
+		err = work(&operator{Manager: d, at: at, target: t, std: std, meter: m})
 	}
 	return errors.Join(err, t.Close())
 }
 
 // say writes a message that is not part of the result.
-func (d *desk) say(format string, args ...any) {
+func (d *operator) say(format string, args ...any) {
 	d.meter.Clear()
 	fmt.Fprintf(d.std.err, "fairbridge: "+format+"\n", args...)
 }
 
 // print writes a result.
-func (d *desk) print(format string, args ...any) error {
+func (d *operator) print(format string, args ...any) error {
 	d.meter.Clear()
 	_, err := fmt.Fprintf(d.std.out, format, args...)
 	return err
@@ -75,7 +75,7 @@ func tryFlag(cmd *cobra.Command, config *string) {
 
 // checker builds requests with the mapping that the bridge runs, or with the flag's file.
 // It is nil if there is no mapping.
-func (d *desk) checker(cmd *cobra.Command, config string) (*preview.Checker, error) {
+func (d *operator) checker(cmd *cobra.Command, config string) (*preview.Checker, error) {
 	m, err := d.target.Mapping(cmd.Context(), config, cmd.Flags().Changed("config"))
 	if err != nil || m.Config == nil {
 		return nil, err

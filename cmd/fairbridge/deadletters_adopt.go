@@ -21,14 +21,14 @@ removed, and so are letters of deliveries that are completed or dropped; the oth
 stay in the queue. It can be run again.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withDesk(cmd.Context(), &at, std, func(d *desk) error { return d.adopt(cmd.Context()) })
+			return withOperator(cmd.Context(), &at, std, func(d *operator) error { return d.adopt(cmd.Context()) })
 		},
 	}
 	at.flags(cmd)
 	return cmd
 }
 
-func (d *desk) adopt(ctx context.Context) error {
+func (d *operator) adopt(ctx context.Context) error {
 	stayed := 0
 	result, err := d.Adopt(ctx, func(l deadletter.Letter, err error) {
 		if stayed++; stayed <= mostSaid {

@@ -12,7 +12,7 @@ import (
 
 // ask asks a yes-or-no question. Without a terminal it returns an error that asks for
 // --yes.
-func (d *desk) ask(ctx context.Context, question string) (bool, error) {
+func (d *operator) ask(ctx context.Context, question string) (bool, error) {
 	if !terminal.Is(d.std.in) {
 		return false, usage("there is no terminal to ask for confirmation: check with --dry-run or 'dlq list', then add --yes")
 	}

@@ -32,7 +32,7 @@ completed or were dropped, and needs no reason.`,
 			return c.check(std)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withDesk(cmd.Context(), &c.at, std, func(d *desk) error { return c.run(cmd.Context(), d) })
+			return withOperator(cmd.Context(), &c.at, std, func(d *operator) error { return c.run(cmd.Context(), d) })
 		},
 	}
 	c.at.flags(cmd)
@@ -77,8 +77,8 @@ func (c *dropCall) check(std streams) (err error) {
 	return nil
 }
 
-func (c *dropCall) run(ctx context.Context, d *desk) (err error) {
-	in, err := d.Select(ctx, deadletter.Wish{Filter: c.filter, Payloads: !c.yes && !c.done, Entries: !c.yes || c.done})
+func (c *dropCall) run(ctx context.Context, d *operator) (err error) {
+	in, err := d.Select(ctx, deadletter.Query{Filter: c.filter, Payloads: !c.yes && !c.done, Entries: !c.yes || c.done})
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ sent, and the request is shown.`,
 			return r.check(std)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withDesk(cmd.Context(), &r.at, std, func(d *desk) (err error) {
+			return withOperator(cmd.Context(), &r.at, std, func(d *operator) (err error) {
 				if r.options.Checker, err = d.checker(cmd, r.config); err != nil {
 					return err
 				}
@@ -66,7 +66,7 @@ sent, and the request is shown.`,
 }
 
 // editDraft lets a person edit a draft until it is valid or the person gives up.
-func (d *desk) editDraft(ctx context.Context, draft deadletter.Draft, newFields bool) (sets []deadletter.Assignment, err error) {
+func (d *operator) editDraft(ctx context.Context, draft deadletter.Draft, newFields bool) (sets []deadletter.Assignment, err error) {
 	dir, err := os.MkdirTemp("", "fairbridge-")
 	if err != nil {
 		return nil, fmt.Errorf("edit a payload: %w", err)
@@ -97,7 +97,7 @@ func (d *desk) editDraft(ctx context.Context, draft deadletter.Draft, newFields 
 }
 
 // openEditor opens a file in the user's editor, which may be a command with options.
-func (d *desk) openEditor(ctx context.Context, file string) error {
+func (d *operator) openEditor(ctx context.Context, file string) error {
 	editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"), "vi")
 	cmd := exec.CommandContext(ctx, "sh", "-c", editor+` "$1"`, "sh", file)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = d.std.in, d.std.out, d.std.err

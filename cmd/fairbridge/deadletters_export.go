@@ -38,7 +38,7 @@ keep it as safe as that.`,
 			return err
 		},
 		RunE: func(cmd *cobra.Command, ids []string) error {
-			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
+			return withOperator(cmd.Context(), &at, std, func(d *operator) error {
 				_, left, err := d.export(cmd.Context(), filter, ids, file)
 				if err == nil && left {
 					err = errSaid
@@ -54,8 +54,8 @@ keep it as safe as that.`,
 }
 
 // export writes the selected dead letters, and reports what was left out.
-func (d *desk) export(ctx context.Context, filter deadletter.Filter, ids []string, file string) (exported int, left bool, err error) {
-	in, err := d.Select(ctx, deadletter.Wish{Filter: filter, Bodies: true})
+func (d *operator) export(ctx context.Context, filter deadletter.Filter, ids []string, file string) (exported int, left bool, err error) {
+	in, err := d.Select(ctx, deadletter.Query{Filter: filter, Bodies: true})
 	if err != nil {
 		return 0, false, err
 	}

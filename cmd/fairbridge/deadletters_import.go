@@ -31,7 +31,7 @@ input.`,
 			if err != nil {
 				return err
 			}
-			return withDesk(cmd.Context(), &at, std, func(d *desk) error { return d.importLetters(cmd.Context(), letters) })
+			return withOperator(cmd.Context(), &at, std, func(d *operator) error { return d.importLetters(cmd.Context(), letters) })
 		},
 	}
 	at.flags(cmd)
@@ -54,7 +54,7 @@ func readExport(file string, in io.Reader) ([]deadletter.Letter, error) {
 	return letters, nil
 }
 
-func (d *desk) importLetters(ctx context.Context, letters []deadletter.Letter) error {
+func (d *operator) importLetters(ctx context.Context, letters []deadletter.Letter) error {
 	failed := 0
 	imported := d.Import(ctx, letters, func(l deadletter.Letter, err error) {
 		if failed++; failed <= mostSaid {

@@ -44,8 +44,8 @@ already" are old copies, which 'dlq drop --done' removes.`,
 			return err
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
-				in, err := d.Look(cmd.Context(), deadletter.Wish{
+			return withOperator(cmd.Context(), &at, std, func(d *operator) error {
+				in, err := d.Look(cmd.Context(), deadletter.Query{
 					Filter: filter, Payloads: each || asJSON || asCSV, Bodies: asJSON, Entries: true,
 				})
 				if err != nil {

@@ -42,7 +42,7 @@ the rest. --wait ends with a count of the results.`,
 			return r.check(std)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withDesk(cmd.Context(), &r.at, std, func(d *desk) (err error) {
+			return withOperator(cmd.Context(), &r.at, std, func(d *operator) (err error) {
 				if len(r.sets) > 0 || r.dryRun {
 					if r.options.Checker, err = d.checker(cmd, r.config); err != nil {
 						return err

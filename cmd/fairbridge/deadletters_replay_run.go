@@ -19,7 +19,7 @@ const mostSaid = 20
 
 // replayTeller writes the progress of a replay, and records what it leaves.
 type replayTeller struct {
-	*desk
+	*operator
 	call *replayCall
 	// left means that something was left.
 	left bool
@@ -27,8 +27,8 @@ type replayTeller struct {
 	often, failed int
 }
 
-func (r *replayCall) run(ctx context.Context, d *desk) error {
-	t := &replayTeller{desk: d, call: r}
+func (r *replayCall) run(ctx context.Context, d *operator) error {
+	t := &replayTeller{operator: d, call: r}
 	o := r.options
 	o.Looked, o.Edited, o.Stays = t.looked, t.edited, t.stays
 	if r.asks() {

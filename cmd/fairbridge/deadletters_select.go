@@ -79,7 +79,7 @@ func (s *selection) one(verb string) error {
 
 // absent reports ids without a letter, and other letters that could not be received. It
 // returns true if there were any, otherwise left.
-func (d *desk) absent(ctx context.Context, in *deadletter.Selection, ids []string, left bool) (bool, error) {
+func (d *operator) absent(ctx context.Context, in *deadletter.Selection, ids []string, left bool) (bool, error) {
 	missing, err := in.Missing(ids)
 	if err != nil {
 		return true, err
@@ -95,7 +95,7 @@ func (d *desk) absent(ctx context.Context, in *deadletter.Selection, ids []strin
 }
 
 // incomplete warns a person who may believe that the output is complete.
-func (d *desk) incomplete(in *deadletter.Selection) bool {
+func (d *operator) incomplete(in *deadletter.Selection) bool {
 	switch {
 	case in.Absent > 0 && in.Hold == nil:
 		d.say("the queue counts %s more than the ledger knows: if that lasts longer than 5 minutes, '%s' sets it right",

@@ -34,7 +34,7 @@ received.`,
 			return err
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
+			return withOperator(cmd.Context(), &at, std, func(d *operator) error {
 				c, err := d.checker(cmd, config)
 				if err != nil {
 					return err

@@ -37,7 +37,7 @@ docs/privacy.md lists other places that may have a copy, such as backups.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withDesk(cmd.Context(), &at, std, func(d *desk) error {
+			return withOperator(cmd.Context(), &at, std, func(d *operator) error {
 				err := d.forget(cmd.Context(), args[0], dryRun, yes)
 				if errors.Is(err, deadletter.ErrNoAddress) {
 					return usage("%q is not one email address", args[0])
@@ -52,7 +52,7 @@ docs/privacy.md lists other places that may have a copy, such as backups.`,
 	return cmd
 }
 
-func (d *desk) forget(ctx context.Context, email string, dryRun, yes bool) error {
+func (d *operator) forget(ctx context.Context, email string, dryRun, yes bool) error {
 	progress := func(n int) { d.meter.Count("deliveries looked at", n) }
 	p, err := d.Person(ctx, email, progress)
 	d.meter.Clear()

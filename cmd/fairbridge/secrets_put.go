@@ -20,7 +20,7 @@ import (
 )
 
 // maxSecret is the maximum size in bytes of an SSM parameter of the standard tier. See
-// https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
+// https://docs.aws.amazon.com/systems-operator/latest/userguide/parameter-store-advanced-parameters.html
 const maxSecret = 4096
 
 // tokenChange is a change of the webhook token that nobody types.

@@ -55,7 +55,7 @@ them.`,
 			case !c.yes && !c.reopen && !terminal.Is(std.in):
 				return usage("there is no terminal to ask for confirmation: add --yes")
 			}
-			return withDesk(cmd.Context(), &c.at, std, func(d *desk) error { return c.run(cmd.Context(), d) })
+			return withOperator(cmd.Context(), &c.at, std, func(d *operator) error { return c.run(cmd.Context(), d) })
 		},
 	}
 	c.at.flags(cmd)
@@ -69,7 +69,7 @@ them.`,
 	return cmd
 }
 
-func (c *undeployCall) run(ctx context.Context, d *desk) error {
+func (c *undeployCall) run(ctx context.Context, d *operator) error {
 	if c.reopen {
 		return d.target.Reopen(ctx)
 	}
@@ -110,7 +110,7 @@ For good: aws dynamodb delete-table --table-name %s
 }
 
 // rescue exports the dead letters if requested, and refuses if anything else would be lost.
-func (c *undeployCall) rescue(ctx context.Context, d *desk) (exported int, err error) {
+func (c *undeployCall) rescue(ctx context.Context, d *operator) (exported int, err error) {
 	left, err := d.target.Left(ctx)
 	if err != nil {
 		return 0, err
@@ -131,7 +131,7 @@ func (c *undeployCall) rescue(ctx context.Context, d *desk) (exported int, err e
 }
 
 // refuse says what would be lost, and what to do.
-func (c *undeployCall) refuse(d *desk, left home.Left) error {
+func (c *undeployCall) refuse(d *operator, left home.Left) error {
 	if left.Waiting > 0 {
 		d.say("%d waiting in the queue would be lost with it: wait until they are tickets; %s", left.Waiting, c.at.Command("status"))
 	}
@@ -142,7 +142,7 @@ func (c *undeployCall) refuse(d *desk, left home.Left) error {
 }
 
 // removeWebhook removes the stack's webhook from TestFairy, or says how a person can.
-func (c *undeployCall) removeWebhook(ctx context.Context, d *desk) error {
+func (c *undeployCall) removeWebhook(ctx context.Context, d *operator) error {
 	if c.keep {
 		return nil
 	}

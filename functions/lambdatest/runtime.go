@@ -50,7 +50,7 @@ type runtime struct {
 
 	mu        sync.Mutex
 	firstPoll time.Time
-	inHand    map[string]*invocation
+	running   map[string]*invocation
 	initError error
 	next      int
 }
@@ -60,7 +60,7 @@ func newRuntime() *runtime {
 		mux:     http.NewServeMux(),
 		polled:  make(chan struct{}),
 		waiting: make(chan *invocation),
-		inHand:  map[string]*invocation{},
+		running: map[string]*invocation{},
 	}
 	const api = "/2018-06-01/runtime/"
 	r.mux.HandleFunc("GET "+api+"invocation/next", r.serveNext)
@@ -99,8 +99,8 @@ func (r *runtime) serveAnswer(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	r.mu.Lock()
-	i := r.inHand[req.PathValue("id")]
-	delete(r.inHand, req.PathValue("id"))
+	i := r.running[req.PathValue("id")]
+	delete(r.running, req.PathValue("id"))
 	r.mu.Unlock()
 	if i == nil {
 		http.Error(w, "no such invocation", http.StatusBadRequest)
@@ -139,7 +139,7 @@ func (r *runtime) invoke(ctx context.Context, event []byte, exited <-chan struct
 	r.mu.Lock()
 	r.next++
 	i := &invocation{id: fmt.Sprintf("request-%d", r.next), event: event, deadline: deadline, answer: make(chan answer, 1)}
-	r.inHand[i.id] = i
+	r.running[i.id] = i
 	r.mu.Unlock()
 	select {
 	case r.waiting <- i:

@@ -296,11 +296,11 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 // adopt records dead letters in the ledger that it does not know, mainly those that an
 // earlier version wrote. If it is interrupted, the next start does the rest.
 func (b *Bridge) adopt(ctx context.Context) error {
-	desk, err := deadletter.New(deadletter.Config{Home: home.Folder(b.home)})
+	manager, err := deadletter.New(deadletter.Config{Home: home.Folder(b.home)})
 	if err != nil {
 		return err
 	}
-	adopted, err := desk.AdoptUnknown(ctx, func(l deadletter.Letter, err error) {
+	adopted, err := manager.AdoptUnknown(ctx, func(l deadletter.Letter, err error) {
 		if ctx.Err() == nil {
 			b.log.Warn("a dead letter that the ledger does not know stays so; 'fairbridge dlq adopt' tries it again", "delivery_id", l.DeliveryID, "err", err)
 		}

@@ -56,7 +56,7 @@ type Console struct {
 	listener  net.Listener
 	access    *access
 	finder    *deliveries.Finder
-	desk      *deadletter.Desk
+	manager   *deadletter.Manager
 	jobs      *jobs
 	news      *news
 	snapshots snapshots
@@ -117,7 +117,7 @@ func (s *Console) wire(ctx context.Context) (err error) {
 	if s.finder, err = deliveries.New(deliveries.Config{Home: s.Home, Mapping: file}); err != nil {
 		return err
 	}
-	if s.desk, err = s.deskTelling(nil); err != nil {
+	if s.manager, err = s.managerWithProgress(nil); err != nil {
 		return err
 	}
 	s.news = newNews(s)
@@ -194,8 +194,8 @@ func reachable(address string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// deskTelling returns a desk that reports its progress.
-func (s *Console) deskTelling(progress func(what string, done, of int)) (*deadletter.Desk, error) {
+// managerWithProgress returns a manager that reports its progress.
+func (s *Console) managerWithProgress(progress func(what string, done, of int)) (*deadletter.Manager, error) {
 	return deadletter.New(deadletter.Config{Home: s.Home, Progress: progress, Now: s.Now})
 }
 

@@ -81,7 +81,7 @@ func (s *Console) addLetter(ctx context.Context, d *deliveryData) error {
 	if err != nil {
 		d.MappingProblem = err.Error()
 	}
-	letter, err := s.desk.Show(ctx, deadletter.Filter{IDs: []string{d.ID}}, check)
+	letter, err := s.manager.Show(ctx, deadletter.Filter{IDs: []string{d.ID}}, check)
 	switch {
 	case err != nil && d.Shown == nil:
 		return &failure{Status: http.StatusNotFound, Text: "Neither the ledger nor the dead-letter queue has this delivery.", Back: "/deliveries"}
@@ -122,12 +122,12 @@ func (s *Console) replayOne(ctx context.Context, id string, o deadletter.ReplayO
 	}
 	o.Looked = func(ctx context.Context, in *deadletter.Selection) error {
 		if len(in.Cases) == 0 {
-			return s.desk.NoLetter(ctx, id, in)
+			return s.manager.NoLetter(ctx, id, in)
 		}
 		return nil
 	}
 	// What has begun is finished even if the page is closed.
-	sent, err := s.desk.Replay(context.WithoutCancel(ctx), o)
+	sent, err := s.manager.Replay(context.WithoutCancel(ctx), o)
 	back := "/deliveries/" + id
 	switch {
 	case err != nil:
@@ -190,15 +190,15 @@ func (s *Console) dropDelivery(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer release()
 	ctx := context.WithoutCancel(r.Context())
-	in, err := s.desk.Select(ctx, deadletter.Wish{Filter: deadletter.Filter{IDs: []string{id}}})
+	in, err := s.manager.Select(ctx, deadletter.Query{Filter: deadletter.Filter{IDs: []string{id}}})
 	if err != nil {
 		return err
 	}
 	var stays error
 	if len(in.Cases) == 0 {
-		stays = s.desk.NoLetter(ctx, id, in)
+		stays = s.manager.NoLetter(ctx, id, in)
 	}
-	s.desk.Drop(ctx, in, because, func(_ deadletter.Case, err error) { stays = err })
+	s.manager.Drop(ctx, in, because, func(_ deadletter.Case, err error) { stays = err })
 	if err := in.Hold.Release(ctx); err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ func (s *Console) tryEdit(r *http.Request, d *editData, sets []deadletter.Assign
 		return err
 	}
 	var wrong error
-	requests, err := s.desk.DryRun(r.Context(), deadletter.ReplayOptions{
+	requests, err := s.manager.DryRun(r.Context(), deadletter.ReplayOptions{
 		Filter: deadletter.Filter{IDs: []string{d.ID}}, Sets: sets, Checker: check, Force: true,
 		Edited: func(_ deadletter.Case, changes []queue.Edit, err error) error {
 			d.Changes, wrong = changes, err

@@ -151,7 +151,7 @@ func (j *job) view() *jobView {
 	return &v
 }
 
-// progress receives the desk's progress.
+// progress receives the manager's progress.
 func (j *job) progress(what string, done, of int) {
 	j.update(func(v *jobView) { v.Stage, v.Done, v.Of = what, done, of })
 	j.jobs.console.news.tell()
@@ -195,34 +195,34 @@ func (js *jobs) recent(most int) (views []*jobView) {
 // wait returns when all jobs have ended.
 func (js *jobs) wait() { js.going.Wait() }
 
-// acting wraps a job's work with its own desk, while no other job acts. release lets the
+// acting wraps a job's work with its own manager, while no other job acts. release lets the
 // next one act before the work ends.
-func (s *Console) acting(work func(ctx context.Context, j *job, desk *deadletter.Desk, release func()) error) func(context.Context, *job) error {
+func (s *Console) acting(work func(ctx context.Context, j *job, manager *deadletter.Manager, release func()) error) func(context.Context, *job) error {
 	return func(ctx context.Context, j *job) error {
 		release, err := s.jobs.act(ctx)
 		if err != nil {
 			return err
 		}
 		defer release()
-		desk, err := s.deskTelling(j.progress)
+		manager, err := s.managerWithProgress(j.progress)
 		if err != nil {
 			return err
 		}
-		return work(ctx, j, desk, release)
+		return work(ctx, j, manager, release)
 	}
 }
 
 // replay is a job that replays letters and follows them.
 func (s *Console) replay(o deadletter.ReplayOptions) func(context.Context, *job) error {
-	return s.acting(func(ctx context.Context, j *job, desk *deadletter.Desk, release func()) error {
+	return s.acting(func(ctx context.Context, j *job, manager *deadletter.Manager, release func()) error {
 		o.Stays = j.stays
-		sent, err := desk.Replay(ctx, o)
+		sent, err := manager.Replay(ctx, o)
 		release()
 		j.update(func(v *jobView) { v.Sent = len(sent.Cases) })
 		if err = errors.Join(err, sent.NotReleased); err != nil {
 			return err
 		}
-		ends, err := desk.Follow(ctx, sent.Cases, followed)
+		ends, err := manager.Follow(ctx, sent.Cases, followed)
 		j.update(func(v *jobView) { v.Tally = tallies(deadletter.TallyOf(ends)) })
 		return err
 	})
@@ -247,16 +247,16 @@ func statusText(status int) string {
 // drop is a job's work: to give a group's letters up, or to clear up those that are
 // done.
 func (s *Console) drop(g group, because string) func(context.Context, *job) error {
-	return s.acting(func(ctx context.Context, j *job, desk *deadletter.Desk, _ func()) error {
-		in, err := desk.Select(ctx, deadletter.Wish{Filter: deadletter.Filter{IDs: g.IDs}, Entries: g.Done})
+	return s.acting(func(ctx context.Context, j *job, manager *deadletter.Manager, _ func()) error {
+		in, err := manager.Select(ctx, deadletter.Query{Filter: deadletter.Filter{IDs: g.IDs}, Entries: g.Done})
 		if err != nil {
 			return err
 		}
 		var dropped int
 		if g.Done {
-			dropped = desk.DropDone(ctx, in, j.stays)
+			dropped = manager.DropDone(ctx, in, j.stays)
 		} else {
-			dropped = desk.Drop(ctx, in, because, j.stays)
+			dropped = manager.Drop(ctx, in, because, j.stays)
 		}
 		j.update(func(v *jobView) { v.Sent, v.Tally = dropped, []tally{{"dropped", "ok", dropped}} })
 		return in.Hold.Release(ctx)

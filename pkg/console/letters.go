@@ -124,7 +124,7 @@ func (s *Console) replayGroup(w http.ResponseWriter, r *http.Request) error {
 	o := deadletter.ReplayOptions{Filter: deadletter.Filter{IDs: g.IDs}, Force: r.PostFormValue("force") != ""}
 	v := jobView{Title: "Replay " + g.Title(), Command: g.command(s.Home.Place, "replay --wait"), Back: "/letters/" + g.Key, Who: s.Home.Operator(r.Context())}
 	if r.PostFormValue("first") != "" {
-		if o, _, err = s.desk.First(r.Context(), 1, o); err != nil {
+		if o, _, err = s.manager.First(r.Context(), 1, o); err != nil {
 			return &failure{Status: http.StatusConflict, Text: capital(err.Error()) + ".", Back: v.Back}
 		}
 		v.Title = "Try one of " + g.Title()

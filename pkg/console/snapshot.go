@@ -115,7 +115,7 @@ func (s *Console) ask(done chan struct{}, changes int) {
 
 // groups returns the current dead letters. None is received.
 func (s *Console) groups(ctx context.Context) (all []group, absent int, err error) {
-	in, err := s.desk.Look(ctx, deadletter.Wish{Entries: true})
+	in, err := s.manager.Look(ctx, deadletter.Query{Entries: true})
 	if err != nil {
 		return nil, 0, err
 	}

@@ -58,7 +58,7 @@ func TestActions(t *testing.T) {
 				t.Fatalf("%+v, %v", done, err)
 			}
 		}
-		in, err := o.Select(t.Context(), deadletter.Wish{})
+		in, err := o.Select(t.Context(), deadletter.Query{})
 		o.must(err)
 		o.Drop(t.Context(), in, "enough", func(_ deadletter.Case, err error) { t.Error(err) })
 		o.must(in.Hold.Release(t.Context()))

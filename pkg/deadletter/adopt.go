@@ -18,7 +18,7 @@ type Adopted struct{ Letters, Removed int }
 // and those that an earlier version wrote. It removes copies, and letters of deliveries
 // that are completed or dropped; all others stay in the queue. Deliveries that a worker
 // holds are skipped: stays is called with them, and why.
-func (d *Desk) Adopt(ctx context.Context, stays func(Letter, error)) (result Adopted, err error) {
+func (d *Manager) Adopt(ctx context.Context, stays func(Letter, error)) (result Adopted, err error) {
 	hold := d.queue.Open(ctx)
 	defer func() { err = errors.Join(err, hold.Release(ctx)) }()
 	newest := map[string]Letter{} // without their bodies, by delivery
@@ -61,15 +61,15 @@ func (d *Desk) Adopt(ctx context.Context, stays func(Letter, error)) (result Ado
 	return result, nil
 }
 
-// mostUnpacked is roughly how many bytes of bodies [Desk.AdoptUnknown] holds in memory.
+// mostUnpacked is roughly how many bytes of bodies [Manager.AdoptUnknown] holds in memory.
 const mostUnpacked = 32 << 20
 
 // AdoptUnknown records the letters in a folder's queue that the ledger does not know, as
-// [Desk.Adopt] does, but receives and removes none. It is for the start of a bridge, when
+// [Manager.Adopt] does, but receives and removes none. It is for the start of a bridge, when
 // an earlier version may have left letters and nobody can wait. Deliveries that have a
 // message in the work queue are left to the worker. It returns how many letters were
 // adopted; stays is called for those that were not, with the reason.
-func (d *Desk) AdoptUnknown(ctx context.Context, stays func(Letter, error)) (int, error) {
+func (d *Manager) AdoptUnknown(ctx context.Context, stays func(Letter, error)) (int, error) {
 	unknown, err := d.unknown(ctx)
 	if err != nil {
 		return 0, err
@@ -97,7 +97,7 @@ func (d *Desk) AdoptUnknown(ctx context.Context, stays func(Letter, error)) (int
 
 // unknown returns the newest letter, without its body, of each delivery that the ledger
 // does not know as dead with its message, and that is not being replayed.
-func (d *Desk) unknown(ctx context.Context) (map[string]Letter, error) {
+func (d *Manager) unknown(ctx context.Context) (map[string]Letter, error) {
 	records, err := d.home.History.Waiting(ctx)
 	if err != nil {
 		return nil, err
@@ -127,12 +127,12 @@ func (d *Desk) unknown(ctx context.Context) (map[string]Letter, error) {
 }
 
 // peek visits the letters in a folder's queue.
-func (d *Desk) peek(ctx context.Context, visit func(Letter) bool) error {
+func (d *Manager) peek(ctx context.Context, visit func(Letter) bool) error {
 	return d.home.Peeks.Peek(ctx, d.home.DeadLetterQueueURL, func(m types.Message) bool { return visit(letterOf(m)) })
 }
 
 // adopt returns the cases that can be removed.
-func (d *Desk) adopt(ctx context.Context, cases []Case, result *Adopted, stays func(Letter, error)) (useless []Case) {
+func (d *Manager) adopt(ctx context.Context, cases []Case, result *Adopted, stays func(Letter, error)) (useless []Case) {
 	var mu sync.Mutex
 	sideBySide(lookups, cases, func(c Case) {
 		if c.Body == "" {
@@ -155,7 +155,7 @@ func (d *Desk) adopt(ctx context.Context, cases []Case, result *Adopted, stays f
 	return useless
 }
 
-func (d *Desk) adoptOne(ctx context.Context, l Letter) error {
+func (d *Manager) adoptOne(ctx context.Context, l Letter) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

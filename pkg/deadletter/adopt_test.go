@@ -63,7 +63,7 @@ func TestForeignMessageIsOneDelivery(t *testing.T) {
 	}
 	agree := func(letters int) {
 		t.Helper()
-		if listed, err := o.Look(t.Context(), deadletter.Wish{}); err != nil || len(listed.Cases) != letters || letters > 0 && listed.Cases[0].DeliveryID != id {
+		if listed, err := o.Look(t.Context(), deadletter.Query{}); err != nil || len(listed.Cases) != letters || letters > 0 && listed.Cases[0].DeliveryID != id {
 			t.Errorf("listed %+v, %v", listed, err)
 		}
 		for _, p := range o.home.Status(t.Context(), home.StatusOptions{}).Problems {

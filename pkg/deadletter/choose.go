@@ -8,7 +8,7 @@ import (
 )
 
 // next receives letters and returns those to be replayed.
-func (r *replaying) next(ctx context.Context, hold *Hold, w Wish) (*Selection, []Case, error) {
+func (r *replaying) next(ctx context.Context, hold *Hold, w Query) (*Selection, []Case, error) {
 	in, err := r.selectMore(ctx, hold, w)
 	if err != nil {
 		return nil, nil, err
@@ -32,8 +32,8 @@ func (r *replaying) toGo(ctx context.Context, in *Selection) ([]Case, error) {
 	return r.correct(cases)
 }
 
-func (r *replaying) wish() Wish {
-	w := Wish{Filter: r.Filter, Payloads: r.Confirm != nil, Entries: r.Confirm != nil, Bodies: true}
+func (r *replaying) query() Query {
+	w := Query{Filter: r.Filter, Payloads: r.Confirm != nil, Entries: r.Confirm != nil, Bodies: true}
 	if len(r.Filter.IDs) == 0 && r.Confirm == nil {
 		w.Most = atOnce
 	}

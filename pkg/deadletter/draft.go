@@ -21,8 +21,8 @@ type Draft struct {
 
 // Draft returns the payload of the letter with that id, or with an id that starts with it.
 // The letter is not received.
-func (d *Desk) Draft(ctx context.Context, id string) (Draft, error) {
-	c, err := d.one(ctx, Wish{Filter: Filter{IDs: []string{id}}, Bodies: true})
+func (d *Manager) Draft(ctx context.Context, id string) (Draft, error) {
+	c, err := d.one(ctx, Query{Filter: Filter{IDs: []string{id}}, Bodies: true})
 	if err != nil {
 		return Draft{}, err
 	}

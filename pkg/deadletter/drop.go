@@ -11,7 +11,7 @@ import (
 // Drop drops the letters of a selection: it records the reason in the ledger first, since a
 // letter that is gone must be explained, and then deletes the letters. It returns how many
 // were dropped; stays is called, one at a time, for those that were not, with the reason.
-func (d *Desk) Drop(ctx context.Context, in *Selection, because string, stays func(Case, error)) (dropped int) {
+func (d *Manager) Drop(ctx context.Context, in *Selection, because string, stays func(Case, error)) (dropped int) {
 	var mu sync.Mutex
 	var noted []Case
 	sideBySide(lookups, in.Cases, func(c Case) {
@@ -42,7 +42,7 @@ func (d *Desk) Drop(ctx context.Context, in *Selection, because string, stays fu
 // DropDone deletes the finished letters of a selection, see [Case.Done], and leaves all
 // others. It needs the cases' entries, and returns for how many deliveries letters were
 // deleted; stays is called, one at a time, for those that could not be, with the reason.
-func (d *Desk) DropDone(ctx context.Context, in *Selection, stays func(Case, error)) (dropped int) {
+func (d *Manager) DropDone(ctx context.Context, in *Selection, stays func(Case, error)) (dropped int) {
 	done := slices.DeleteFunc(slices.Clone(in.Cases), func(c Case) bool { return !c.Done() })
 	in.Hold.Remove(ctx, done, func(c Case, err error) {
 		if err != nil {

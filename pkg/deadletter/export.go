@@ -32,7 +32,7 @@ func WriteLetter(w io.Writer, l Letter) error {
 
 // Export adds the ledger's entries to letters. Letters of deliveries that a worker holds
 // are returned separately, since it is unknown what will become of them.
-func (d *Desk) Export(ctx context.Context, cases []Case) (whole, held []Case, err error) {
+func (d *Manager) Export(ctx context.Context, cases []Case) (whole, held []Case, err error) {
 	known, err := d.entries(ctx, deliveryIDs(cases))
 	if err != nil {
 		return nil, nil, err

@@ -32,7 +32,7 @@ type End struct {
 
 // Follow waits until each delivery has ended, at most for limit, and returns how, in the
 // order of the cases. The error is the ledger's, if its last read failed.
-func (d *Desk) Follow(ctx context.Context, cases []Case, limit time.Duration) ([]End, error) {
+func (d *Manager) Follow(ctx context.Context, cases []Case, limit time.Duration) ([]End, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	ends := make(map[string]End, len(cases))

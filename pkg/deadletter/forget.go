@@ -46,7 +46,7 @@ type PersonsDelivery struct {
 
 // Person finds what is kept of the feedback from an email address. It changes nothing and
 // receives no message. progress may be nil.
-func (d *Desk) Person(ctx context.Context, email string, progress func(looked int)) (*Person, error) {
+func (d *Manager) Person(ctx context.Context, email string, progress func(looked int)) (*Person, error) {
 	s, err := d.personIn(ctx, email, progress)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (d *Desk) Person(ctx context.Context, email string, progress func(looked in
 // deliveries keep only the fact that they are done. It returns what there was before, and
 // what is left now. stays is called, one at a time, for what could not be forgotten, with
 // the reason. If the process dies, the next call finishes the work.
-func (d *Desk) Forget(ctx context.Context, email string, progress func(looked int), stays func(id string, err error)) (before, after *Person, err error) {
+func (d *Manager) Forget(ctx context.Context, email string, progress func(looked int), stays func(id string, err error)) (before, after *Person, err error) {
 	was, err := d.personIn(ctx, email, progress)
 	if err != nil {
 		return nil, nil, err
@@ -69,7 +69,7 @@ func (d *Desk) Forget(ctx context.Context, email string, progress func(looked in
 		}
 	}
 	// On a stack the queue is received, since nothing else finds all letters.
-	in, err := d.Select(ctx, Wish{Filter: Filter{means: was.means}})
+	in, err := d.Select(ctx, Query{Filter: Filter{means: was.means}})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,7 +97,7 @@ func (d *Desk) Forget(ctx context.Context, email string, progress func(looked in
 }
 
 // dropWithoutLetter drops a dead delivery that has no message any more.
-func (d *Desk) dropWithoutLetter(ctx context.Context, s *persons, id string) error {
+func (d *Manager) dropWithoutLetter(ctx context.Context, s *persons, id string) error {
 	e, err := d.ledger.Entry(ctx, id)
 	if err != nil || e.State != ledger.Dead || e.Dropped() || s.queued[id] || e.ReplayedSince() {
 		return err
@@ -116,7 +116,7 @@ type persons struct {
 	unsent []ledger.Unsent
 }
 
-func (d *Desk) personIn(ctx context.Context, email string, progress func(int)) (*persons, error) {
+func (d *Manager) personIn(ctx context.Context, email string, progress func(int)) (*persons, error) {
 	if !address.Valid(email) {
 		return nil, ErrNoAddress
 	}
@@ -147,7 +147,7 @@ func (d *Desk) personIn(ctx context.Context, email string, progress func(int)) (
 			s.entries[e.DeliveryID] = e
 		}
 	}
-	in, err := d.Look(ctx, Wish{Filter: Filter{means: s.means}})
+	in, err := d.Look(ctx, Query{Filter: Filter{means: s.means}})
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ func (d *Desk) personIn(ctx context.Context, email string, progress func(int)) (
 
 // peekWork finds the person's waiting messages in a folder, which the ledger may not know
 // yet.
-func (d *Desk) peekWork(ctx context.Context, s *persons) error {
+func (d *Manager) peekWork(ctx context.Context, s *persons) error {
 	if d.home.Peeks == nil {
 		return nil
 	}
@@ -190,7 +190,7 @@ func (d *Desk) peekWork(ctx context.Context, s *persons) error {
 }
 
 // unsentOf finds what reconcile was about to send of the person's feedback.
-func (d *Desk) unsentOf(ctx context.Context, s *persons) error {
+func (d *Manager) unsentOf(ctx context.Context, s *persons) error {
 	noted, err := d.home.History.Noted(ctx, ledger.AttentionUnsent)
 	if err != nil {
 		return err
@@ -205,7 +205,7 @@ func (d *Desk) unsentOf(ctx context.Context, s *persons) error {
 }
 
 // add reads the ledger's entry of a delivery that was found in a queue.
-func (s *persons) add(ctx context.Context, d *Desk, id string) error {
+func (s *persons) add(ctx context.Context, d *Manager, id string) error {
 	if _, ok := s.entries[id]; ok {
 		return nil
 	}

@@ -251,10 +251,10 @@ func TestForgetIsKilled(t *testing.T) {
 			m := &mortal{Store: whole.Ledger, Queues: whole.SQS, writes: writes}
 			h := whole
 			h.Ledger, h.SQS = m, m
-			desk, err := deadletter.New(deadletter.Config{Home: &h})
+			manager, err := deadletter.New(deadletter.Config{Home: &h})
 			o.must(err)
 			died = false
-			_, _, err = desk.Forget(t.Context(), ann, nil, func(string, error) { died = true })
+			_, _, err = manager.Forget(t.Context(), ann, nil, func(string, error) { died = true })
 			died = died || err != nil
 			_, err = o.embedded.SQS.ReleaseInFlight(t.Context(), whole.DeadLetterQueueURL) // as time does
 			o.must(err)

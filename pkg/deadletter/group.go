@@ -89,7 +89,7 @@ func (c Case) where() (project, source string) {
 
 // Groups groups cases by cause: the largest group first, finished ones last. The cases must
 // be in the order of their deaths, as in a [Selection], and have their ledger entries, see
-// [Wish.Entries].
+// [Query.Entries].
 func Groups(cases []Case) []Group {
 	at := map[cause]int{}
 	known := causes{}
@@ -133,7 +133,7 @@ func (c Case) Done() bool {
 
 // know adds the ledger's entries to cases. Those that wait for a person, which are nearly
 // all, are read with one call, unless records has them.
-func (d *Desk) know(ctx context.Context, records []ledger.Record, cases []Case) (err error) {
+func (d *Manager) know(ctx context.Context, records []ledger.Record, cases []Case) (err error) {
 	if len(records) == 0 {
 		if records, err = d.home.History.Waiting(ctx); err != nil {
 			return err

@@ -31,7 +31,7 @@ func TestAGroupIsSelected(t *testing.T) {
 		die(7, "A", func(l *deadletter.Letter) { l.Stage = "attach" })
 		die(8, "A", func(l *deadletter.Letter) { l.Reason = "not_found" })
 		die(9, "A", same)
-		all, err := o.Look(t.Context(), deadletter.Wish{Entries: true})
+		all, err := o.Look(t.Context(), deadletter.Query{Entries: true})
 		o.must(err)
 		groups := deadletter.Groups(all.Cases)
 		if len(groups) != 7 {

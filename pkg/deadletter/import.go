@@ -16,7 +16,7 @@ type Imported struct{ Letters, Done int }
 // Import adds exported letters to the dead-letter queue, after recording their home's
 // entries in the ledger. failed is called, one at a time, for letters that were not added,
 // with the reason: they can be imported again.
-func (d *Desk) Import(ctx context.Context, letters []Letter, failed func(Letter, error)) Imported {
+func (d *Manager) Import(ctx context.Context, letters []Letter, failed func(Letter, error)) Imported {
 	var mu sync.Mutex
 	var result Imported
 	var needed []Letter
@@ -48,7 +48,7 @@ func (d *Desk) Import(ctx context.Context, letters []Letter, failed func(Letter,
 	return result
 }
 
-func (d *Desk) importOne(ctx context.Context, l Letter) (ledger.Entry, bool, error) {
+func (d *Manager) importOne(ctx context.Context, l Letter) (ledger.Entry, bool, error) {
 	if err := ctx.Err(); err != nil {
 		return ledger.Entry{}, false, err
 	}

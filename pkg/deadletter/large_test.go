@@ -33,7 +33,7 @@ func TestLargestBody(t *testing.T) {
 	if shown, err := old.Show(t.Context(), id, nil); err != nil || len(shown.Payload) < 980_000 {
 		t.Fatalf("shown: %v", err)
 	}
-	in, err := old.Select(t.Context(), deadletter.Wish{Filter: id, Bodies: true})
+	in, err := old.Select(t.Context(), deadletter.Query{Filter: id, Bodies: true})
 	old.must(err)
 	whole, _, err := old.Export(t.Context(), in.Cases)
 	old.must(err)

@@ -29,14 +29,14 @@ func TestLook(t *testing.T) {
 		o.home.SQS = unreceived{o.home.SQS}
 		o.reopen(deadletter.Config{})
 		for _, tt := range []struct {
-			wish          deadletter.Wish
+			query         deadletter.Query
 			folder, onAWS []string
 		}{
-			{deadletter.Wish{}, []string{idOf(1), idOf(2), idOf(3)}, []string{idOf(1), idOf(2)}},
-			{deadletter.Wish{Filter: deadletter.Filter{IDs: []string{idOf(2)[:6]}}}, []string{idOf(2)}, []string{idOf(2)}},
+			{deadletter.Query{}, []string{idOf(1), idOf(2), idOf(3)}, []string{idOf(1), idOf(2)}},
+			{deadletter.Query{Filter: deadletter.Filter{IDs: []string{idOf(2)[:6]}}}, []string{idOf(2)}, []string{idOf(2)}},
 		} {
-			tt.wish.Payloads, tt.wish.Bodies = true, true
-			in, err := o.Look(t.Context(), tt.wish)
+			tt.query.Payloads, tt.query.Bodies = true, true
+			in, err := o.Look(t.Context(), tt.query)
 			o.must(err)
 			want, absent, deliveries := tt.folder, 0, 3
 			if stack {

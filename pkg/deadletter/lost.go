@@ -19,8 +19,8 @@ const lags = 5 * time.Minute
 // addLost adds letters that are in the ledger but not in the queue, because somebody
 // deleted them or they have expired. hold has received what the queue has; nil if nothing
 // was received. more means that there are further ones: hold counts the added ones as seen.
-func (d *Desk) addLost(ctx context.Context, s *sifting, hold *Hold) (more bool, err error) {
-	ids := s.wish.Filter.IDs
+func (d *Manager) addLost(ctx context.Context, s *sifting, hold *Hold) (more bool, err error) {
+	ids := s.query.Filter.IDs
 	means := func(delivery string) func(string) bool {
 		return func(id string) bool { return strings.HasPrefix(delivery, strings.ToLower(id)) }
 	}
@@ -33,7 +33,7 @@ func (d *Desk) addLost(ctx context.Context, s *sifting, hold *Hold) (more bool, 
 	if err != nil {
 		return false, err
 	}
-	if s.wish.Entries {
+	if s.query.Entries {
 		s.waiting = slices.Clone(records)
 	}
 	lacks, err := d.lacks(ctx, s, hold)
@@ -43,7 +43,7 @@ func (d *Desk) addLost(ctx context.Context, s *sifting, hold *Hold) (more bool, 
 	records = slices.DeleteFunc(records, func(r ledger.Record) bool {
 		return len(ids) > 0 && !slices.ContainsFunc(ids, means(r.ID)) || !lacks(r.ID)
 	})
-	if most := s.wish.Most; most > 0 && len(records) > most {
+	if most := s.query.Most; most > 0 && len(records) > most {
 		records, more = records[:most], true
 	}
 	for _, r := range records {
@@ -56,14 +56,14 @@ func (d *Desk) addLost(ctx context.Context, s *sifting, hold *Hold) (more bool, 
 
 // lacks returns a function that reports whether no queue has the message of a delivery that
 // was dead a moment ago, as far as that can be known.
-func (d *Desk) lacks(ctx context.Context, s *sifting, hold *Hold) (func(delivery string) bool, error) {
+func (d *Manager) lacks(ctx context.Context, s *sifting, hold *Hold) (func(delivery string) bool, error) {
 	there := map[string]bool{}
 	for _, l := range s.letters {
 		there[l.DeliveryID] = true
 	}
 	if d.home.Ages == nil {
 		// Letters that another command holds may be any of them.
-		unknown := hold.Missing > 0 && len(s.wish.Filter.IDs) == 0
+		unknown := hold.Missing > 0 && len(s.query.Filter.IDs) == 0
 		return func(id string) bool { return !unknown && !there[id] && !hold.saw(id) }, nil
 	}
 	// The letters are read first: what is replayed meanwhile is then in both lists, not in
@@ -87,7 +87,7 @@ func (d *Desk) lacks(ctx context.Context, s *sifting, hold *Hold) (func(delivery
 // lostLetter returns the letter of a delivery that no queue seems to have, or nil if the
 // delivery has continued since, or nothing is kept of it. guess means that a stack's queues
 // could not be searched.
-func (d *Desk) lostLetter(ctx context.Context, r ledger.Record, guess bool) (*Letter, error) {
+func (d *Manager) lostLetter(ctx context.Context, r ledger.Record, guess bool) (*Letter, error) {
 	was, err := ledger.Read(r)
 	if err != nil {
 		return nil, err
@@ -115,7 +115,7 @@ func waitsSince(e ledger.Entry, generation int) bool {
 }
 
 // keptLetter returns the letter of a dead delivery from the ledger.
-func (d *Desk) keptLetter(ctx context.Context, r ledger.Record) (*Letter, error) {
+func (d *Manager) keptLetter(ctx context.Context, r ledger.Record) (*Letter, error) {
 	e, err := ledger.Read(r)
 	if err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (d *Desk) keptLetter(ctx context.Context, r ledger.Record) (*Letter, error)
 }
 
 // kept returns the letter of a delivery that died at that time from the ledger.
-func (d *Desk) kept(ctx context.Context, e ledger.Entry, died time.Time) (*Letter, error) {
+func (d *Manager) kept(ctx context.Context, e ledger.Entry, died time.Time) (*Letter, error) {
 	text, err := d.ledger.Letter(ctx, e)
 	if err == nil {
 		var line queue.Line

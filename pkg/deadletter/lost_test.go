@@ -55,14 +55,14 @@ func (o *office) lose() {
 // looked are the deliveries of the letters that are found, to look at and to act on.
 func (o *office) looked(f deadletter.Filter) (looked, selected []string) {
 	o.Helper()
-	in, err := o.Look(o.Context(), deadletter.Wish{Filter: f, Payloads: true, Bodies: true})
+	in, err := o.Look(o.Context(), deadletter.Query{Filter: f, Payloads: true, Bodies: true})
 	o.must(err)
 	for _, c := range in.Cases {
 		if looked = append(looked, c.DeliveryID); c.Saying() == "" {
 			o.Errorf("%s comes without its payload", c.DeliveryID)
 		}
 	}
-	in, err = o.Select(o.Context(), deadletter.Wish{Filter: f})
+	in, err = o.Select(o.Context(), deadletter.Query{Filter: f})
 	o.must(err)
 	o.must(in.Hold.Release(o.Context()))
 	for _, c := range in.Cases {
@@ -100,7 +100,7 @@ func TestLettersThatAreGone(t *testing.T) {
 			t.Errorf("another status: listed %q, selected %q", looked, selected)
 		}
 
-		in, err := o.Select(t.Context(), deadletter.Wish{Filter: deadletter.Filter{IDs: []string{idOf(3)}}})
+		in, err := o.Select(t.Context(), deadletter.Query{Filter: deadletter.Filter{IDs: []string{idOf(3)}}})
 		o.must(err)
 		if n := o.Drop(t.Context(), in, "enough", func(_ deadletter.Case, err error) { t.Error(err) }); n != 1 {
 			t.Errorf("%d dropped", n)

@@ -77,8 +77,8 @@ type Replayed struct {
 // First reduces a replay to the first n selected letters that would be sent, the oldest
 // death first, for a trial before the rest. It receives nothing. rest is how many more are
 // selected; if there are none to send, the error says so.
-func (d *Desk) First(ctx context.Context, n int, o ReplayOptions) (_ ReplayOptions, rest int, err error) {
-	in, err := d.Look(ctx, Wish{Filter: o.Filter, Entries: true})
+func (d *Manager) First(ctx context.Context, n int, o ReplayOptions) (_ ReplayOptions, rest int, err error) {
+	in, err := d.Look(ctx, Query{Filter: o.Filter, Entries: true})
 	if err != nil {
 		return o, 0, err
 	}
@@ -98,9 +98,9 @@ func (d *Desk) First(ctx context.Context, n int, o ReplayOptions) (_ ReplayOptio
 	return o, rest - len(ids), nil
 }
 
-// replaying is the state of one [Desk.Replay].
+// replaying is the state of one [Manager.Replay].
 type replaying struct {
-	*Desk
+	*Manager
 	ReplayOptions
 	result Replayed
 	// generations has the deliveries that were replayed.
@@ -110,8 +110,8 @@ type replaying struct {
 // Replay sends letters to the work queue. A letter is deleted only after the work queue has
 // confirmed it; in between there are both, which the ledger recognises. What has begun is
 // finished even if ctx ends. The result is valid even with an error.
-func (d *Desk) Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
-	r := &replaying{Desk: d, ReplayOptions: o, generations: map[string]int{}}
+func (d *Manager) Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
+	r := &replaying{Manager: d, ReplayOptions: o, generations: map[string]int{}}
 	hold := d.queue.Open(ctx)
 	err := r.run(ctx, hold)
 	r.result.NotReleased = hold.Release(ctx)
@@ -121,7 +121,7 @@ func (d *Desk) Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 func (r *replaying) run(ctx context.Context, hold *Hold) error {
 	r.result.More = true
 	for r.result.More && r.result.Failed == 0 {
-		in, cases, err := r.next(ctx, hold, r.wish())
+		in, cases, err := r.next(ctx, hold, r.query())
 		if err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ var errWentOn = errors.New("is not a dead letter any more")
 
 // writeDown records in the ledger that a person replays a letter, with the names of
 // corrected fields; their values are in the message.
-func (d *Desk) writeDown(ctx context.Context, c Case) error {
+func (d *Manager) writeDown(ctx context.Context, c Case) error {
 	if c.Kept { // nobody holds it: the person took time to confirm, and others may have been faster
 		if e, err := d.ledger.Entry(ctx, c.DeliveryID); err != nil || !waitsSince(e, c.Generation) {
 			return cmp.Or(err, errWentOn)

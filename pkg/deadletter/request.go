@@ -96,12 +96,12 @@ func Preview(c *preview.Checker, l Letter, e ledger.Entry) (Request, error) {
 
 // DryRun returns the requests that a replay would send, with the mapping of the options'
 // Checker. Nothing is sent, settled or recorded, and no letter is received.
-func (d *Desk) DryRun(ctx context.Context, o ReplayOptions) ([]Request, error) {
+func (d *Manager) DryRun(ctx context.Context, o ReplayOptions) ([]Request, error) {
 	if o.Checker == nil {
 		return nil, errors.New("a dry run needs a mapping")
 	}
-	r := &replaying{Desk: d, ReplayOptions: o}
-	in, err := d.Look(ctx, Wish{Filter: o.Filter, Bodies: true})
+	r := &replaying{Manager: d, ReplayOptions: o}
+	in, err := d.Look(ctx, Query{Filter: o.Filter, Bodies: true})
 	if err != nil {
 		return nil, err
 	}

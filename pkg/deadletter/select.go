@@ -33,8 +33,8 @@ type Selection struct {
 	LedgerErr error
 }
 
-// Wish selects letters, and the data that is needed of them.
-type Wish struct {
+// Query selects letters, and the data that is needed of them.
+type Query struct {
 	Filter Filter
 	// Payloads and Bodies are kept only if they are needed: there may be very many letters.
 	Payloads, Bodies bool
@@ -46,7 +46,7 @@ type Wish struct {
 
 // Select receives and holds all dead letters and finds the selected ones. The caller must
 // release them.
-func (d *Desk) Select(ctx context.Context, w Wish) (*Selection, error) {
+func (d *Manager) Select(ctx context.Context, w Query) (*Selection, error) {
 	hold := d.queue.Open(ctx)
 	in, err := d.selectMore(ctx, hold, w)
 	if err != nil {
@@ -56,8 +56,8 @@ func (d *Desk) Select(ctx context.Context, w Wish) (*Selection, error) {
 }
 
 // selectMore receives dead letters in addition to those already held.
-func (d *Desk) selectMore(ctx context.Context, hold *Hold, w Wish) (*Selection, error) {
-	s := sifting{wish: w, known: map[string]sifted{}}
+func (d *Manager) selectMore(ctx context.Context, hold *Hold, w Query) (*Selection, error) {
+	s := sifting{query: w, known: map[string]sifted{}}
 	anyMore, err := hold.Take(ctx, w.Most, s.add)
 	if err == nil && !anyMore {
 		anyMore, err = d.addLost(ctx, &s, hold)
@@ -74,9 +74,9 @@ func (d *Desk) selectMore(ctx context.Context, hold *Hold, w Wish) (*Selection, 
 // queue are not affected. In a folder it reads the queue, and the ledger for letters that
 // are no longer in it. On a stack it reads the ledger's entries of deliveries that wait for
 // a person: letters that the ledger does not know are Absent, such as those that SQS moved
-// before [Desk.Adopt].
-func (d *Desk) Look(ctx context.Context, w Wish) (*Selection, error) {
-	s := sifting{wish: w, known: map[string]sifted{}}
+// before [Manager.Adopt].
+func (d *Manager) Look(ctx context.Context, w Query) (*Selection, error) {
+	s := sifting{query: w, known: map[string]sifted{}}
 	if d.home.Peeks != nil {
 		err := d.peek(ctx, func(l Letter) bool {
 			s.add(l)
@@ -107,7 +107,7 @@ func (d *Desk) Look(ctx context.Context, w Wish) (*Selection, error) {
 }
 
 // addKept adds the letters that read returns for records; nil for none.
-func (d *Desk) addKept(ctx context.Context, s *sifting, records []ledger.Record, read func(context.Context, ledger.Record) (*Letter, error)) error {
+func (d *Manager) addKept(ctx context.Context, s *sifting, records []ledger.Record, read func(context.Context, ledger.Record) (*Letter, error)) error {
 	var readers errgroup.Group
 	readers.SetLimit(lookups)
 	for i, r := range records {
@@ -125,7 +125,7 @@ func (d *Desk) addKept(ctx context.Context, s *sifting, records []ledger.Record,
 
 // sifting collects what is needed of many letters. It is safe for concurrent use.
 type sifting struct {
-	wish    Wish
+	query   Query
 	mu      sync.Mutex
 	letters []Letter
 	known   map[string]sifted // by message id
@@ -141,15 +141,15 @@ type sifted struct {
 
 func (s *sifting) add(l Letter) {
 	var one sifted
-	if s.wish.Payloads || s.wish.Filter.NeedsPayload() {
+	if s.query.Payloads || s.query.Filter.NeedsPayload() {
 		one.event, _ = l.Payload() // a payload that cannot be decoded has no fields
 	}
 	if l.Moved() {
-		one.meant = s.wish.Filter.WithoutFault().Selects(l, one.event)
+		one.meant = s.query.Filter.WithoutFault().Selects(l, one.event)
 	} else {
-		one.meant = s.wish.Filter.Selects(l, one.event)
+		one.meant = s.query.Filter.Selects(l, one.event)
 	}
-	if !one.meant || !s.wish.Bodies {
+	if !one.meant || !s.query.Bodies {
 		l.Body = ""
 	}
 	if !one.meant {
@@ -162,7 +162,7 @@ func (s *sifting) add(l Letter) {
 }
 
 // selection returns the selected letters, with the ledger's data on those that SQS moved.
-func (s *sifting) selection(ctx context.Context, d *Desk) *Selection {
+func (s *sifting) selection(ctx context.Context, d *Manager) *Selection {
 	in := &Selection{}
 	for _, c := range Cases(s.letters) {
 		in.Deliveries++
@@ -172,18 +172,18 @@ func (s *sifting) selection(ctx context.Context, d *Desk) *Selection {
 		}
 	}
 	in.LedgerErr = d.lastErrors(ctx, in.Cases)
-	group, known := s.wish.Filter.Group, causes{}
-	if s.wish.Entries || group != "" {
+	group, known := s.query.Filter.Group, causes{}
+	if s.query.Entries || group != "" {
 		in.LedgerErr = cmp.Or(in.LedgerErr, d.know(ctx, s.waiting, in.Cases))
 	}
 	in.Cases = slices.DeleteFunc(in.Cases, func(c Case) bool {
-		return c.Moved() && !s.wish.Filter.Selects(c.Letter, c.Webhook) || group != "" && known.of(c).key() != group
+		return c.Moved() && !s.query.Filter.Selects(c.Letter, c.Webhook) || group != "" && known.of(c).key() != group
 	})
 	return in
 }
 
 // lastErrors adds the ledger's last errors of the letters that SQS moved.
-func (d *Desk) lastErrors(ctx context.Context, cases []Case) error {
+func (d *Manager) lastErrors(ctx context.Context, cases []Case) error {
 	var ids []string
 	for _, c := range cases {
 		if c.Moved() {

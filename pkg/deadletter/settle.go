@@ -49,7 +49,7 @@ func (e *NotInDoubtError) Error() string { return e.Problem }
 
 // settle records a settlement. It may be repeated: a replay that failed afterwards is
 // simply called again.
-func (d *Desk) settle(ctx context.Context, id string, s Settlement) error {
+func (d *Manager) settle(ctx context.Context, id string, s Settlement) error {
 	e, err := d.ledger.Entry(ctx, id)
 	known := !errors.Is(err, ledger.ErrNotFound)
 	if known && err != nil {

@@ -36,8 +36,8 @@ type Shown struct {
 // Show returns everything that is known about the letter with that id, or with an id that
 // starts with it. The filter has that id. check may be nil, and then there is no request.
 // The letter is not received.
-func (d *Desk) Show(ctx context.Context, filter Filter, check *preview.Checker) (*Shown, error) {
-	c, err := d.one(ctx, Wish{Filter: filter, Payloads: true, Bodies: true})
+func (d *Manager) Show(ctx context.Context, filter Filter, check *preview.Checker) (*Shown, error) {
+	c, err := d.one(ctx, Query{Filter: filter, Payloads: true, Bodies: true})
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (d *Desk) Show(ctx context.Context, filter Filter, check *preview.Checker) 
 }
 
 // one looks at the letter with the filter's id.
-func (d *Desk) one(ctx context.Context, w Wish) (Case, error) {
+func (d *Manager) one(ctx context.Context, w Query) (Case, error) {
 	in, err := d.Look(ctx, w)
 	if err != nil {
 		return Case{}, err
@@ -87,7 +87,7 @@ func (d *Desk) one(ctx context.Context, w Wish) (Case, error) {
 
 // NoLetter returns an error that says that a selection has no such letter, and what the
 // ledger knows about the delivery.
-func (d *Desk) NoLetter(ctx context.Context, id string, in *Selection) error {
+func (d *Manager) NoLetter(ctx context.Context, id string, in *Selection) error {
 	what := "there is no dead letter " + id
 	switch {
 	case in.Absent > 0 && in.Hold == nil:

@@ -56,7 +56,7 @@ func (r *Refusals) Add(refusal ingest.Refusal) {
 	defer r.mu.Unlock()
 	r.keep(refusal)
 	r.count(ingest.RefusalCount{Status: refusal.Status, Reason: refusal.Reason, Count: 1, Last: refusal.At})
-	r.ring()
+	r.notify()
 }
 
 // again retries what could not be written.
@@ -64,11 +64,11 @@ func (r *Refusals) again() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.counts) > 0 {
-		r.ring()
+		r.notify()
 	}
 }
 
-func (r *Refusals) ring() {
+func (r *Refusals) notify() {
 	select {
 	case r.wake <- struct{}{}:
 	default:

@@ -38,10 +38,10 @@ const (
 // is visible again or deleted a types.MessageNotInflight. Not supported: FIFO queues,
 // message groups, trace headers, the in-flight limit of 120,000.
 type SQS struct {
-	db    *sqlitedb.DB
-	now   func() time.Time
-	bells bells
-	clock clock
+	db       *sqlitedb.DB
+	now      func() time.Time
+	notifier notifier
+	clock    clock
 
 	// Moved is called for each message that was received too often, once it is in the
 	// dead-letter queue. It must be set before the first receive; may be nil.

@@ -94,7 +94,7 @@ func (s *SQS) DeleteMessage(ctx context.Context, in *sqs.DeleteMessageInput, _ .
 	if err := s.one(ctx, func(tx *sqlitedb.Tx) error { return remove(tx, q, in.ReceiptHandle) }); err != nil {
 		return nil, err
 	}
-	s.bells.ring(q.id)
+	s.notifier.notify(q.id)
 	return &sqs.DeleteMessageOutput{}, nil
 }
 
@@ -120,7 +120,7 @@ func (s *SQS) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatch
 		}
 		out.Successful = append(out.Successful, types.DeleteMessageBatchResultEntry{Id: e.Id})
 	}
-	s.bells.ring(q.id)
+	s.notifier.notify(q.id)
 	return out, nil
 }
 
@@ -144,7 +144,7 @@ func (s *SQS) ChangeMessageVisibility(ctx context.Context, in *sqs.ChangeMessage
 	if err := s.one(ctx, func(tx *sqlitedb.Tx) error { return s.hide(tx, q, in.ReceiptHandle, in.VisibilityTimeout) }); err != nil {
 		return nil, err
 	}
-	s.bells.ring(q.id)
+	s.notifier.notify(q.id)
 	return &sqs.ChangeMessageVisibilityOutput{}, nil
 }
 
@@ -172,7 +172,7 @@ func (s *SQS) ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMe
 		}
 		out.Successful = append(out.Successful, types.ChangeMessageVisibilityBatchResultEntry{Id: e.Id})
 	}
-	s.bells.ring(q.id)
+	s.notifier.notify(q.id)
 	return out, nil
 }
 

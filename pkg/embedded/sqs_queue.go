@@ -39,7 +39,7 @@ func (s *SQS) PurgeQueue(ctx context.Context, in *sqs.PurgeQueueInput, _ ...func
 	if err := s.clear(ctx, q, math.MaxInt64); err != nil {
 		return nil, err
 	}
-	s.bells.ring(q.id)
+	s.notifier.notify(q.id)
 	return &sqs.PurgeQueueOutput{}, nil
 }
 

@@ -58,7 +58,7 @@ func (s *SQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _
 	end := time.NewTimer(time.Duration(in.WaitTimeSeconds) * time.Second)
 	defer end.Stop()
 	for {
-		bell := s.bells.next(q.id)
+		notification := s.notifier.next(q.id)
 		messages, err := s.receive(ctx, r)
 		if err != nil {
 			return nil, err
@@ -67,7 +67,7 @@ func (s *SQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _
 			return &sqs.ReceiveMessageOutput{Messages: messages}, nil
 		}
 		select {
-		case <-bell:
+		case <-notification:
 		case <-time.After(lookInterval):
 		case <-end.C:
 			return &sqs.ReceiveMessageOutput{}, nil
@@ -137,8 +137,8 @@ func (s *SQS) receive(ctx context.Context, r receive) ([]types.Message, error) {
 		return nil, err
 	}
 	if len(moved) > 0 {
-		s.bells.ring(r.queue.deadLetters.Int64)
-		s.bells.ring(r.queue.id) // for Settled
+		s.notifier.notify(r.queue.deadLetters.Int64)
+		s.notifier.notify(r.queue.id) // for Settled
 	}
 	for _, m := range moved {
 		if s.Moved != nil {

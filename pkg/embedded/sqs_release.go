@@ -52,7 +52,7 @@ func (s *SQS) ReleaseInFlight(ctx context.Context, queueURL string) (released in
 	if err != nil {
 		return 0, fmt.Errorf("release messages in flight: %w", err)
 	}
-	s.bells.ring(q.id)
+	s.notifier.notify(q.id)
 	return released, nil
 }
 
@@ -64,7 +64,7 @@ func (s *SQS) Settled(ctx context.Context, queueURL string) error {
 		return fmt.Errorf("wait until settled: %w", err)
 	}
 	for {
-		bell := s.bells.next(q.id)
+		notification := s.notifier.next(q.id)
 		var left int
 		err := s.db.Read().QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = ? LIMIT 1)", q.id).Scan(&left)
 		if err != nil {
@@ -74,7 +74,7 @@ func (s *SQS) Settled(ctx context.Context, queueURL string) error {
 			return nil
 		}
 		select {
-		case <-bell:
+		case <-notification:
 		case <-time.After(lookInterval):
 		case <-ctx.Done():
 			return fmt.Errorf("wait until settled: %w", ctx.Err())

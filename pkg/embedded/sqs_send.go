@@ -140,7 +140,7 @@ func (s *SQS) store(ctx context.Context, q queue, messages []outgoing) error {
 	if err != nil {
 		return err
 	}
-	s.bells.ring(q.id)
+	s.notifier.notify(q.id)
 	return nil
 }
 

@@ -39,7 +39,7 @@ func (s *SQS) Wake(ctx context.Context, queueURL string, spread time.Duration, r
 			return fmt.Errorf("wake messages: %w", err)
 		}
 	}
-	s.bells.ring(q.id)
+	s.notifier.notify(q.id)
 	return nil
 }
 
@@ -57,6 +57,6 @@ func (s *SQS) WakeAll(ctx context.Context, queueURL string, spread time.Duration
 	if err != nil {
 		return fmt.Errorf("wake all messages: %w", err)
 	}
-	s.bells.ring(q.id)
+	s.notifier.notify(q.id)
 	return nil
 }

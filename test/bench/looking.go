@@ -66,7 +66,7 @@ const ownQuery = "SQLite's own query, prepared"
 type looker struct {
 	n, counted, letters int
 	finder              *deliveries.Finder
-	desk                *deadletter.Desk
+	manager             *deadletter.Manager
 	page                func() error
 	// queries are the floors of what is asked.
 	queries map[string]func() error
@@ -83,7 +83,7 @@ func openLooker(tb testing.TB, l *lab, n int) *looker {
 	if k.finder, err = deliveries.New(deliveries.Config{Home: h}); err != nil {
 		tb.Fatal(err)
 	}
-	if k.desk, err = deadletter.New(deadletter.Config{Home: h}); err != nil {
+	if k.manager, err = deadletter.New(deadletter.Config{Home: h}); err != nil {
 		tb.Fatal(err)
 	}
 	k.page = firstPage(tb, h)
@@ -266,7 +266,7 @@ func (k *looker) calls(tb testing.TB) map[string]func() error {
 			return err
 		},
 		"list": func() error {
-			in, err := k.desk.Look(tb.Context(), deadletter.Wish{Payloads: true})
+			in, err := k.manager.Look(tb.Context(), deadletter.Query{Payloads: true})
 			if err == nil && len(in.Cases) != k.letters {
 				err = fmt.Errorf("listed %d of %d", len(in.Cases), k.letters)
 			}

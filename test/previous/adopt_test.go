@@ -152,11 +152,11 @@ func dieAdopting(t *testing.T, folder string, writes int) (whole bool) {
 	h := home.Folder(e)
 	defer h.Close()
 	h.Ledger = &mortal{Store: h.Ledger, left: writes, die: die}
-	desk, err := deadletter.New(deadletter.Config{Home: h})
+	manager, err := deadletter.New(deadletter.Config{Home: h})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := desk.AdoptUnknown(ctx, func(deadletter.Letter, error) {})
+	n, err := manager.AdoptUnknown(ctx, func(deadletter.Letter, error) {})
 	if err == nil && n == 0 {
 		t.Error("there was nothing to adopt")
 	}

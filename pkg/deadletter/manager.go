@@ -1,6 +1,6 @@
 // Package deadletter is an operator's work on dead letters, in a folder or on a stack:
 // selecting, showing, correcting, replaying, settling and dropping them, and moving them to
-// another home. The command and the console call the same [Desk].
+// another home. The command and the console call the same [Manager].
 package deadletter
 
 import (
@@ -13,7 +13,7 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// Config configures a [Desk].
+// Config configures a [Manager].
 type Config struct {
 	// Home is the bridge whose dead letters are worked on. It must stay open.
 	Home *home.Home
@@ -26,8 +26,8 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Desk works on the dead letters of an open bridge, using its queues and ledger.
-type Desk struct {
+// Manager works on the dead letters of an open bridge, using its queues and ledger.
+type Manager struct {
 	home     *home.Home
 	queue    *Queue
 	ledger   *ledger.Ledger
@@ -35,9 +35,9 @@ type Desk struct {
 	now      func() time.Time
 }
 
-// New returns a desk. An error is about c.
-func New(c Config) (*Desk, error) {
-	d := &Desk{home: c.Home, progress: c.Progress, now: c.Now}
+// New returns a manager. An error is about c.
+func New(c Config) (*Manager, error) {
+	d := &Manager{home: c.Home, progress: c.Progress, now: c.Now}
 	if d.progress == nil {
 		d.progress = func(string, int, int) {}
 	}
@@ -68,7 +68,7 @@ const lookups = 10
 
 // entries reads the ledger entries of deliveries. Unknown ones are left out. After an error
 // it returns the first one, with the entries that could be read.
-func (d *Desk) entries(ctx context.Context, ids []string) (map[string]ledger.Entry, error) {
+func (d *Manager) entries(ctx context.Context, ids []string) (map[string]ledger.Entry, error) {
 	var mu sync.Mutex
 	var first error
 	found := make(map[string]ledger.Entry, len(ids))

@@ -2,15 +2,15 @@ package embedded
 
 import "sync"
 
-// bells notifies goroutines of this process that wait for a change in a queue.
-type bells struct {
+// notifier notifies goroutines of this process that wait for a change in a queue.
+type notifier struct {
 	mu sync.Mutex
 	of map[int64]chan struct{} // by queue id
 }
 
-// next returns a channel that the next call of ring closes. Get it before checking the
+// next returns a channel that the next call of notify closes. Get it before checking the
 // queue, and wait on it afterwards.
-func (b *bells) next(queue int64) <-chan struct{} {
+func (b *notifier) next(queue int64) <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.of == nil {
@@ -22,7 +22,7 @@ func (b *bells) next(queue int64) <-chan struct{} {
 	return b.of[queue]
 }
 
-func (b *bells) ring(queue int64) {
+func (b *notifier) notify(queue int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if c := b.of[queue]; c != nil {

@@ -28,10 +28,10 @@ import (
 // died is when the letters did: not so long ago that the ledger may have forgotten.
 var died = time.Now().UTC().Truncate(time.Second).Add(-time.Hour)
 
-// office is a folder with dead letters and a desk over it; no bridge runs there.
+// office is a folder with dead letters and a manager over it; no bridge runs there.
 type office struct {
 	*testing.T
-	*deadletter.Desk
+	*deadletter.Manager
 	home     *home.Home
 	embedded *embedded.Home
 	ledger   *ledger.Ledger
@@ -54,11 +54,11 @@ func newOffice(t *testing.T, letters ...deadletter.Letter) *office {
 	return o
 }
 
-// reopen opens another desk in the same office.
+// reopen opens another manager in the same office.
 func (o *office) reopen(c deadletter.Config) *office {
 	c.Home = o.home
 	var err error
-	if o.Desk, err = deadletter.New(c); err != nil {
+	if o.Manager, err = deadletter.New(c); err != nil {
 		o.Fatal(err)
 	}
 	o.ledger = ledgertest.New(o, ledger.Config{Store: o.home.Ledger})
@@ -176,7 +176,7 @@ func TestGlanceAtAForeignMessage(t *testing.T) {
 
 func TestSelect(t *testing.T) {
 	o := newOffice(t, rejected(t, 1), rejected(t, 2), rejected(t, 2))
-	in, err := o.Select(t.Context(), deadletter.Wish{Filter: deadletter.Filter{IDs: []string{idOf(2)[:8], "abcdef"}}, Payloads: true})
+	in, err := o.Select(t.Context(), deadletter.Query{Filter: deadletter.Filter{IDs: []string{idOf(2)[:8], "abcdef"}}, Payloads: true})
 	o.must(err)
 	if len(in.Cases) != 1 || in.Cases[0].Count() != 2 || in.Cases[0].Saying() != "feedback 2" || in.Cases[0].Body != "" || in.Deliveries != 2 || in.More {
 		t.Errorf("got %+v", in)
@@ -290,7 +290,7 @@ func TestSettlementOfWhatIsNotInDoubt(t *testing.T) {
 func TestDrop(t *testing.T) {
 	o := newOffice(t, rejected(t, 1), rejected(t, 2))
 	o.claim(idOf(1)) // a worker holds it
-	in, err := o.Select(t.Context(), deadletter.Wish{})
+	in, err := o.Select(t.Context(), deadletter.Query{})
 	o.must(err)
 	var stays []string
 	dropped := o.Drop(t.Context(), in, "enough", func(c deadletter.Case, _ error) { stays = append(stays, c.DeliveryID) })
