@@ -137,7 +137,7 @@ func front(t *testing.T, address string, env []string, program string, args ...s
 
 // behind sends webhooks through a proxy while the bridge behind it is restarted and,
 // with killed, also ended midway. Each is answered 202 and becomes a ticket.
-func behind(t *testing.T, m *operator, f *farEnd, client *http.Client, base string, killed bool) (token string) {
+func behind(t *testing.T, m *manager, f *farEnd, client *http.Client, base string, killed bool) (token string) {
 	t.Helper()
 	data := t.TempDir()
 	m.env = append(m.env, "FAIRBRIDGE_CENTERCODE_API_KEY="+centercodeKey)
