@@ -121,12 +121,10 @@ func TestOneProjectDoesNotHoldAnother(t *testing.T) {
 						s.send(1)
 						time.Sleep(10 * time.Second)
 					}
-					s.mu.Lock()
-					for _, took := range s.took["feedback"] {
+					for _, took := range s.times("feedback") {
 						each += took / feedbacks
 					}
-					n := len(s.took["feedback"])
-					s.mu.Unlock()
+					n := len(s.times("feedback"))
 					if n != feedbacks {
 						t.Errorf("%d of %d tickets of the project that is well", n, feedbacks)
 					}
@@ -137,9 +135,7 @@ func TestOneProjectDoesNotHoldAnother(t *testing.T) {
 					}
 					for all = 0; n < 2*feedbacks && all < time.Hour; all = time.Since(began) {
 						time.Sleep(10 * time.Millisecond)
-						s.mu.Lock()
-						n = len(s.took["feedback"])
-						s.mu.Unlock()
+						n = len(s.times("feedback"))
 					}
 					s.sky.set(nil)
 					time.Sleep(time.Hour)

@@ -58,15 +58,13 @@ func TestSlowFiles(t *testing.T) {
 				defer s.stop()
 				s.sky.even = true
 				ticketsOf := func(n int) time.Duration {
-					before := len(s.took["feedback"])
+					before := len(s.times("feedback"))
 					s.more = `,"screenshotUrl":"https://app.testfairy.com/small.jpg"`
 					s.send(n / 2)
 					s.more = ""
 					s.send(n - n/2)
 					time.Sleep(40 * time.Second)
-					s.mu.Lock()
-					defer s.mu.Unlock()
-					took := s.took["feedback"][before:]
+					took := s.times("feedback")[before:]
 					if len(took) != n {
 						t.Fatalf("%d of %d tickets", len(took), n)
 					}
@@ -79,15 +77,15 @@ func TestSlowFiles(t *testing.T) {
 				if longest := ticketsOf(20); longest > usual+25*time.Second {
 					t.Errorf("with all slots taken the longest took %s, usually %s", longest, usual)
 				}
-				if s.results[worker.HandedOver] != concurrency*batchSize {
-					t.Errorf("results %v", s.results)
+				if got := s.counts(); got[worker.HandedOver] != concurrency*batchSize {
+					t.Errorf("results %v", got)
 				}
 				if longest := ticketsOf(20); longest > usual*11/10 {
 					t.Errorf("after the hand-over the longest took %s, usually %s", longest, usual)
 				}
 				time.Sleep(time.Hour)
-				if s.results[worker.Created] != s.sent || s.results[worker.HandedOver] != concurrency*batchSize {
-					t.Errorf("of %d: %v", s.sent, s.results)
+				if got := s.counts(); got[worker.Created] != s.sent || got[worker.HandedOver] != concurrency*batchSize {
+					t.Errorf("of %d: %v", s.sent, got)
 				}
 				s.check(0)
 			})

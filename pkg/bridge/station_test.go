@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -183,6 +185,20 @@ func (s *station) Report(_ context.Context, o worker.Outcome) {
 	}
 }
 
+// counts returns how often there was each result so far.
+func (s *station) counts() map[worker.Result]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.results)
+}
+
+// times returns how long each event of a kind took to become a ticket, so far.
+func (s *station) times(kind string) []time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.took[kind])
+}
+
 type unheard struct{}
 
 func (unheard) Report(context.Context, ingest.Outcome) {}
@@ -252,10 +268,12 @@ func (s *station) check(ambiguous int) {
 	if ended+dead != s.sent || dead > ambiguous {
 		s.Errorf("of %d feedbacks %d are tickets, %d dead letters (at most %d)", s.sent, ended, dead, ambiguous)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for warning, n := range s.warned {
 		s.Errorf("%d times: %s", n, warning)
 	}
-	s.Logf("%d feedbacks: %d tickets, %d ambiguous; %v; %d requests", s.sent, ended, dead, s.results, len(s.sky.requests))
+	s.Logf("%d feedbacks: %d tickets, %d ambiguous; %v; %d requests", s.sent, ended, dead, s.results, s.sky.between(time.Time{}, time.Now()))
 }
 
 // returned says how soon tickets were made when Centercode was back, and holds the
