@@ -8,8 +8,7 @@ import (
 	"slices"
 )
 
-// notFound is Centercode's answer to an endpoint that does not exist, to the
-// letter.
+// notFound is Centercode's answer to an unknown endpoint, verbatim.
 const notFound = `{"status": 404, "description": "The requested resource could not be found."}`
 
 func (s *Simulator) routes() http.Handler {
@@ -71,7 +70,8 @@ func (s *Simulator) checkKey(key string) (reply, bool) {
 	return reply{}, true
 }
 
-// knows says whether there is such a project and, unless it is "", source.
+// knows reports whether the project exists and has the source. An empty source is not
+// checked.
 func (s *Simulator) knows(project, source string) bool {
 	if s.config.Projects == nil {
 		return true
@@ -95,7 +95,7 @@ func (s *Simulator) serveTickets(w http.ResponseWriter, _ *http.Request) {
 	jsonReply(http.StatusOK, map[string]any{"tickets": s.Tickets(), "requests": s.Requests()}).write(w)
 }
 
-// reply is an answer that is ready to be sent, or to be spoilt by a fault.
+// reply is an answer that is ready to be sent, or to be damaged by a fault.
 type reply struct {
 	status      int
 	header      http.Header
@@ -121,7 +121,7 @@ func refusal(status int, format string, args ...any) reply {
 
 func (a reply) write(w http.ResponseWriter) {
 	a.writeHead(w, len(a.body))
-	_, _ = w.Write(a.body) // the client may be gone; nobody is left to tell
+	_, _ = w.Write(a.body) // the client may be gone
 }
 
 func (a reply) writeHead(w http.ResponseWriter, length int) {
@@ -139,21 +139,20 @@ func (a reply) writeHead(w http.ResponseWriter, length int) {
 	w.WriteHeader(a.status)
 }
 
-// maxReadOn is what is read of a body that nobody wants.
+// maxReadOn limits how much of an unwanted body is read.
 const maxReadOn = 64 << 20
 
-// readOn reads what is left of a request that is refused, as servers do before
-// they close a connection (nginx calls it lingering): a client that is still
-// sending would meet a reset, and miss the answer. One that has asked
-// (100-continue) waits for the answer and sends nothing.
+// readOn reads the rest of a refused request, as servers do before they close a connection
+// (nginx calls it lingering close). Otherwise a client that is still sending would meet a
+// reset and miss the answer. A client that asked first (100-continue) sends nothing until
+// it has the answer.
 func readOn(r *http.Request) {
 	if r.Header.Get("Expect") == "" {
-		_, _ = io.CopyN(io.Discard, r.Body, maxReadOn) // less is as good
+		_, _ = io.CopyN(io.Discard, r.Body, maxReadOn) // reading less does no harm
 	}
 }
 
-// readAll reads a body of at most limit bytes; ok is false if it is longer or
-// broke off.
+// readAll reads a body of at most limit bytes. ok is false if it is longer or incomplete.
 func readAll(body io.Reader, limit int64) (data []byte, ok bool) {
 	data, err := io.ReadAll(io.LimitReader(body, limit+1))
 	return data, err == nil && int64(len(data)) <= limit

@@ -8,52 +8,52 @@ import (
 // DefaultMaxFileBytes is Centercode's limit for one file, 2 GiB.
 const DefaultMaxFileBytes = 2 << 30
 
-// Config says how a [Simulator] behaves. The zero value takes everything from
-// everyone and keeps it in memory.
+// Config configures a [Simulator]. The zero value accepts every request and keeps
+// everything in memory.
 type Config struct {
-	// APIKeys are the keys that are accepted; none accepts every key, but there
-	// must be one. See also [Simulator.SetAPIKeys].
+	// APIKeys are the accepted keys. If there are none, any key that is not empty is
+	// accepted. See also [Simulator.SetAPIKeys].
 	APIKeys []string
-	// WrongKeyStatus answers a wrong key: 401 (the default) or 403.
+	// WrongKeyStatus is the answer to a wrong key: 401 (the default) or 403.
 	WrongKeyStatus int
-	// Projects maps the known projects' keys to their External Sources' keys; nil
-	// knows every project and source. The rest is 404.
+	// Projects maps the keys of the known projects to the keys of their External Sources.
+	// If it is nil, every project and source exists. Unknown ones are answered 404.
 	Projects map[string][]string
 
-	// RequireSubmitter takes the Default Submitter away: a ticket without a
-	// submitter, or with one that is not among Users, is 400.
+	// RequireSubmitter removes the Default Submitter: a ticket without a submitter, or with
+	// one that is not among Users, is answered 400.
 	RequireSubmitter bool
-	// DefaultSubmitter gets such tickets otherwise.
+	// DefaultSubmitter gets those tickets if RequireSubmitter is false.
 	DefaultSubmitter string
-	// Users are the project's users; nil makes one of every email address.
+	// Users are the project's users. If it is nil, every email address is a user.
 	Users []string
 	// RequireStatus makes `status` a required parameter.
 	RequireStatus bool
-	// Choices maps a parameter to the values that the form has for it, `status`
-	// included; any other value is 400. They are compared to the letter.
+	// Choices maps a parameter to the values that the form allows, including `status`. Any
+	// other value is answered 400. The comparison is case-sensitive.
 	Choices map[string][]string
 
-	// FileElements are the form's file elements; the default is screenshot and
-	// log, which are named in the answer, while files are taken for any other too.
+	// FileElements are the form's file elements that the answer names. The default is
+	// screenshot and log. Files are accepted for any other element too.
 	FileElements []string
 	// Shape is the form of the answer to a created ticket; "" is [ShapeObject].
 	Shape Shape
-	// FileField is the form field that must hold the file; "" takes any.
+	// FileField is the form field that must hold the file; "" accepts any.
 	FileField string
 	// MaxFileBytes is the limit for one file; 0 is [DefaultMaxFileBytes].
 	MaxFileBytes int64
-	// Origin is what the endpoints in an answer begin with where it is not what the
-	// request was sent to: the site's canonical address, "https://host".
+	// Origin replaces scheme and host of the endpoints in an answer: the site's canonical
+	// address, "https://host". The default is the address that the request was sent to.
 	Origin string
-	// RefuseExpect answers 417 to a request with Expect.
+	// RefuseExpect answers 417 to a request with an Expect header.
 	RefuseExpect bool
 	// RefuseChunked answers 411 to an upload without Content-Length.
 	RefuseChunked bool
 	// PageRows is the number of rows on a page of a data package; 0 is 100.
 	PageRows int
 
-	// Dir keeps tickets and files on disk; files are then kept whole. Without it
-	// only pictures of at most 1 MiB are kept, of the rest size and SHA-256.
+	// Dir keeps tickets and complete files on disk. Without it only pictures of at most 1
+	// MiB are kept; of other files only the size and SHA-256.
 	Dir string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// maxTicketBytes is the largest ticket that is taken.
+// maxTicketBytes is the size of the largest accepted ticket.
 const maxTicketBytes = 16 << 20
 
 func (s *Simulator) serveCreate(w http.ResponseWriter, r *http.Request) {
@@ -49,7 +49,7 @@ func readFields(body []byte) (map[string]any, bool) {
 	return fields, err == io.EOF
 }
 
-// create makes a ticket of a request that is an object for a known source.
+// create makes a ticket from a request whose body is an object for a known source.
 func (s *Simulator) create(c Call, body []byte) reply {
 	submitter, ok := s.submitter(c.Fields)
 	if !ok {
@@ -81,7 +81,7 @@ func (s *Simulator) create(c Call, body []byte) reply {
 	return s.config.Shape.answer(c, id, s.form())
 }
 
-// submitter says whom a ticket goes to; ok is false if to nobody.
+// submitter returns the user who gets the ticket. ok is false if there is none.
 func (s *Simulator) submitter(fields map[string]any) (email string, ok bool) {
 	email, _ = fields["submitter"].(string)
 	if s.config.Users == nil {
@@ -96,7 +96,7 @@ func (s *Simulator) submitter(fields map[string]any) (email string, ok bool) {
 	return email, ok
 }
 
-// allChosenFrom says whether a value, or each of a list of values, is allowed.
+// allChosenFrom reports whether a value, or each value of a list, is allowed.
 func allChosenFrom(v any, allowed []string) bool {
 	if list, ok := v.([]any); ok {
 		return !slices.ContainsFunc(list, func(v any) bool { return !allChosenFrom(v, allowed) })
@@ -104,7 +104,7 @@ func allChosenFrom(v any, allowed []string) bool {
 	return slices.Contains(allowed, text(v))
 }
 
-// text is a scalar as it stands in JSON, without the quotes.
+// text returns a scalar as JSON writes it, without quotes.
 func text(v any) string {
 	switch v := v.(type) {
 	case nil:

@@ -12,8 +12,8 @@ const (
 	DeliveryIDColumn = "Delivery ID" // the parameter deliveryId
 )
 
-// maxCell is the number of characters of a parameter that a cell shows: a report
-// of a hundred long texts would not be one.
+// maxCell is the number of characters of a parameter that a cell shows, so that a report of
+// many long texts stays readable.
 const maxCell = 1000
 
 type packagePage struct {
@@ -41,8 +41,8 @@ type packageCell struct {
 	Values        []any  `json:"values"`
 }
 
-// dataPackage is a page of a report over all tickets of a project, oldest first:
-// the ticket's id, the delivery's id, and every parameter by its name.
+// dataPackage returns a page of a report on all tickets of a project, oldest first: the
+// ticket's id, the delivery's id, and every parameter by name.
 func (s *Simulator) dataPackage(project string, page int) packagePage {
 	tickets := slices.DeleteFunc(s.Tickets(), func(t Ticket) bool { return t.Project != project })
 	columns := []string{TicketIDColumn, DeliveryIDColumn}

@@ -10,15 +10,15 @@ import (
 // Op is an operation of the API.
 type Op string
 
-// The operations; "" in a [Fault] is any of them.
+// The operations. An empty Op in a [Fault] matches all of them.
 const (
 	OpCreate  Op = "create"  // a ticket
 	OpFile    Op = "file"    // a file for a ticket
 	OpPackage Op = "package" // a page of a data package
 )
 
-// Call is a request as a fault's Match sees it. What does not belong to its
-// operation is "".
+// Call is a request as a fault's Match sees it. Fields that do not belong to its operation
+// are empty.
 type Call struct {
 	Op       Op
 	Project  string
@@ -30,7 +30,7 @@ type Call struct {
 	Request  *http.Request  // its body must not be read
 }
 
-// Body is what an answer carries instead of what it should.
+// Body is a kind of body that replaces the right one.
 type Body string
 
 // The bodies.
@@ -38,18 +38,18 @@ const (
 	BodyHTML      Body = "html"      // a web page
 	BodyEmpty     Body = "empty"     // nothing
 	BodyTruncated Body = "truncated" // half of what was declared, then the connection ends
-	BodyEndless   Body = "endless"   // JSON that does not end before the client goes
+	BodyEndless   Body = "endless"   // JSON that does not end before the client closes the connection
 )
 
-// Fault is a way in which a request does not end as it should. Each can strike
-// in two forms: the request failed, or, with After, it was carried out and only
-// its answer is spoilt. Without Drop, Status, Body and Answer a fault only delays.
+// Fault is a way in which a request goes wrong. There are two forms: the request fails, or,
+// with After, it is carried out and only its answer is damaged. Without Drop, Status, Body
+// and Answer a fault only delays.
 type Fault struct {
-	Op    Op              // which operation it strikes; "" is any
-	Match func(Call) bool // which of its requests; nil is all
-	Skip  int             // how many of those it lets by first
-	Times int             // how many it strikes; 0 is one, or, with For, all; below 0 is all
-	For   time.Duration   // how long it strikes from the first time on; 0 is for ever
+	Op    Op              // the operation; "" is any
+	Match func(Call) bool // selects among its requests; nil is all
+	Skip  int             // how many matching requests pass first
+	Times int             // how many requests fail; 0 is one, or, with For, all; below 0 is all
+	For   time.Duration   // how long the fault lasts from its first use on; 0 is no limit
 
 	After bool // the request is carried out first
 
@@ -58,19 +58,18 @@ type Fault struct {
 	Drop       bool          // the connection ends without an answer
 	Status     int           // the answer's status
 	RetryAfter string        // the answer's Retry-After: seconds or an HTTP date
-	Location   string        // the answer's Location: where a redirect leads
+	Location   string        // the answer's Location: the target of a redirect
 	Body       Body          // the answer's body; "" is an error in Centercode's form
-	Answer     string        // the answer's body to the letter, in place of Body; its status is 200 unless Status is set
-	HangUp     bool          // the connection ends with the answer, whatever of the request was not read
+	Answer     string        // the answer's body, verbatim, in place of Body; its status is 200 unless Status is set
+	HangUp     bool          // the connection is closed after the answer, even if the request was not read to its end
 }
 
 type plannedFault struct {
 	Fault
-	until time.Time // zero until it has struck
+	until time.Time // zero until its first use
 }
 
-// Inject adds a fault to the queue. Of several that match a request, the first
-// strikes.
+// Inject adds faults to the queue. If several match a request, the first is used.
 func (s *Simulator) Inject(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,14 +84,14 @@ func (s *Simulator) Inject(faults ...Fault) {
 	}
 }
 
-// Heal takes all faults out of the queue.
+// Heal removes all faults.
 func (s *Simulator) Heal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = nil
 }
 
-// Faults returns the faults that have not struck as often as they should.
+// Faults returns the faults that are not used up.
 func (s *Simulator) Faults() []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,7 +103,7 @@ func (s *Simulator) Faults() []Fault {
 	return faults
 }
 
-// expireFaults takes out what is over; s.mu must be held.
+// expireFaults removes faults that are over. s.mu must be held.
 func (s *Simulator) expireFaults() {
 	now := s.config.Now()
 	left := s.faults[:0]
@@ -117,8 +116,8 @@ func (s *Simulator) expireFaults() {
 	s.faults = left
 }
 
-// nextFault returns the fault that strikes a call. Match is called under the
-// lock, so that two requests at once cannot both have the last time of a fault.
+// nextFault returns the fault for a call. Match is called under the lock, so that two
+// concurrent requests cannot both use a fault's last time.
 func (s *Simulator) nextFault(c Call) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +142,7 @@ func (s *Simulator) nextFault(c Call) (Fault, bool) {
 	return Fault{}, false
 }
 
-// carryOut answers a request with what do returns, or as the next fault says.
+// carryOut answers a request with the result of do, or as the next fault demands.
 func (s *Simulator) carryOut(w http.ResponseWriter, c Call, do func() reply) {
 	f, struck := s.nextFault(c)
 	if !struck {
@@ -157,7 +156,7 @@ func (s *Simulator) carryOut(w http.ResponseWriter, c Call, do func() reply) {
 		a = do()
 		s.wait(c.Request, f.Delay)
 	default:
-		_, _ = io.CopyN(io.Discard, c.Request.Body, f.ReadFirst) // less is as good
+		_, _ = io.CopyN(io.Discard, c.Request.Body, f.ReadFirst) // reading less does no harm
 		s.wait(c.Request, f.Delay)
 		if !answers {
 			a = do()
@@ -169,8 +168,8 @@ func (s *Simulator) carryOut(w http.ResponseWriter, c Call, do func() reply) {
 	case f.Drop:
 		drop(w)
 	case f.HangUp:
-		// Neither error matters: without a connection of a server's own there is
-		// nothing to hang up, and the client may be gone.
+		// Neither error matters: a recorder has no connection to hang up, and the client
+		// may be gone.
 		_ = http.NewResponseController(w).EnableFullDuplex() // do not read on
 		s.writeFault(w, c.Request, f, a)
 		_ = http.NewResponseController(w).Flush()
@@ -180,7 +179,7 @@ func (s *Simulator) carryOut(w http.ResponseWriter, c Call, do func() reply) {
 	}
 }
 
-// wait ends early when the client goes or the simulator is closed.
+// wait waits for delay. It ends early when the client leaves or the simulator is closed.
 func (s *Simulator) wait(r *http.Request, delay time.Duration) {
 	if delay <= 0 {
 		return
@@ -198,7 +197,7 @@ func (s *Simulator) wait(r *http.Request, delay time.Duration) {
 func drop(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		w.WriteHeader(http.StatusBadGateway) // not a server's connection: a recorder, HTTP/2
+		w.WriteHeader(http.StatusBadGateway) // not a connection of net/http's server: a recorder, HTTP/2
 		return
 	}
 	conn.Close()
@@ -209,8 +208,8 @@ const errorPage = `<!DOCTYPE html>
 <body><h1>Service error</h1><p>The gateway could not complete your request.</p></body></html>
 `
 
-// writeFault spoils an answer. a is what a request that was carried out would
-// have been answered, or nothing.
+// writeFault sends a damaged answer. a is the right answer if the request was carried out,
+// otherwise empty.
 func (s *Simulator) writeFault(w http.ResponseWriter, r *http.Request, f Fault, a reply) {
 	if f.Status != 0 {
 		a = refusal(f.Status, "The server was asked to fail.")
@@ -239,7 +238,7 @@ func (s *Simulator) writeFault(w http.ResponseWriter, r *http.Request, f Fault, 
 			a.body = []byte(`{"id": "0", "files": {}}`)
 		}
 		a.writeHead(w, len(a.body))
-		_, _ = w.Write(a.body[:len(a.body)/2]) // net/http ends a connection that owes something
+		_, _ = w.Write(a.body[:len(a.body)/2]) // net/http closes a connection on which bytes are missing
 		return
 	case BodyEndless:
 		a.writeHead(w, -1)

@@ -26,8 +26,8 @@ type wireFault struct {
 	HangUp     bool   `json:"hangUp,omitempty"`
 }
 
-// serveFaults lets another process inject one fault or a list of them (POST),
-// list what is left (GET) and heal (DELETE).
+// serveFaults lets another process inject one fault or a list of them (POST), list the
+// remaining ones (GET) and clear them (DELETE).
 func (s *Simulator) serveFaults(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet:
@@ -36,7 +36,7 @@ func (s *Simulator) serveFaults(w http.ResponseWriter, r *http.Request) {
 		s.Heal()
 		w.WriteHeader(http.StatusNoContent)
 	case http.MethodPost:
-		// A page elsewhere can make a browser post, but not with this type.
+		// A page of another site can make a browser post, but not with this content type.
 		if r.Header.Get("Content-Type") != "application/json" {
 			refusal(http.StatusUnsupportedMediaType, "Faults must be application/json.").write(w)
 			return

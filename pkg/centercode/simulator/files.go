@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	maxPictureBytes = 1 << 20   // of a picture that is kept in memory
-	maxFormBytes    = 64 << 10  // of a form around its file
+	maxPictureBytes = 1 << 20   // limit for a picture that is kept in memory
+	maxFormBytes    = 64 << 10  // limit for the form around the file
 	readSize        = 512 << 10 // multipart reads 4 KiB at a time on its own
 )
 
@@ -45,8 +45,8 @@ func (s *Simulator) takeFile(c Call) reply {
 	if c.Request.ContentLength < 0 && s.config.RefuseChunked {
 		return refusal(http.StatusLengthRequired, "The request must say its length.")
 	}
-	// Before the first byte is read, so that a client that asks (100-continue)
-	// does not send the file.
+	// Checked before the first byte is read, so that a client that asks first
+	// (100-continue) does not send the file.
 	if c.Request.ContentLength > s.config.MaxFileBytes+maxFormBytes {
 		return s.tooLarge()
 	}
@@ -87,15 +87,15 @@ func (s *Simulator) tooLarge() reply {
 
 var errTooLarge = errors.New("file is too large")
 
-// incoming is a file on its way in.
+// incoming is a file that is being received.
 type incoming struct {
 	File
 	temp *os.File      // the content, with a Dir
 	data *bytes.Buffer // the content's beginning, without
 }
 
-// receive reads a file to its end, at no more memory than a small picture's. The
-// caller discards what it returns, also with an error.
+// receive reads a file to its end, in no more memory than a small picture needs. The caller
+// discards the result, even if there is an error.
 func (s *Simulator) receive(from io.Reader) (*incoming, error) {
 	in := &incoming{data: new(bytes.Buffer)}
 	sum := sha256.New()
@@ -137,7 +137,7 @@ func (h *headWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// discard removes a file unless it was kept, which took its temporary name away.
+// discard removes the file unless it was kept, which cleared its temporary name.
 func (in *incoming) discard() {
 	if in.temp == nil {
 		return
@@ -146,11 +146,12 @@ func (in *incoming) discard() {
 	in.temp = nil
 }
 
-// pictureTypes are what a browser may show: no SVG, which can hold scripts.
+// pictureTypes are the types that a browser may show. SVG is not among them, since it can
+// hold scripts.
 var pictureTypes = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
 
-// pictureType returns the type of a picture by its content, since what the
-// sender says of it must not decide how a browser treats it; "" for all else.
+// pictureType returns the type of a picture by its content, or "". What the sender declares
+// must not decide how a browser treats it.
 func pictureType(data []byte) string {
 	if t := http.DetectContentType(data); slices.Contains(pictureTypes, t) {
 		return t

@@ -6,9 +6,9 @@ import (
 	"net/netip"
 )
 
-// ownHost refuses requests whose Host is another name than localhost. A page of the
-// web can give its own name this machine's address (DNS rebinding), and a browser
-// then lets it read the tickets; it cannot take an address for its name.
+// ownHost refuses requests whose Host is a name other than localhost. A web page can let
+// its own name resolve to this machine (DNS rebinding), and a browser would then let it
+// read the tickets. Addresses are safe: no page can use one as its own name.
 func ownHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
@@ -23,7 +23,7 @@ func ownHost(next http.Handler) http.Handler {
 	})
 }
 
-// trimBrackets takes an IPv6 address without a port out of its brackets.
+// trimBrackets removes the brackets from an IPv6 address without a port.
 func trimBrackets(host string) string {
 	if len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']' {
 		return host[1 : len(host)-1]

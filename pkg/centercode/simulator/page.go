@@ -103,8 +103,8 @@ func (s *Simulator) pageTicket(t Ticket, now time.Time) pageTicket {
 	return p
 }
 
-// serveStored serves a file's content in a way that cannot run in a browser: as
-// a picture if that is what its content is, otherwise as a download.
+// serveStored serves a file so that it cannot run in a browser: as a picture if its content
+// is one, otherwise as a download.
 func (s *Simulator) serveStored(w http.ResponseWriter, r *http.Request) {
 	index, err := strconv.Atoi(r.PathValue("file"))
 	if err != nil {

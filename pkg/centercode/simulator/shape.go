@@ -7,12 +7,11 @@ import (
 	"strconv"
 )
 
-// Shape is a form of the answer to a created ticket. The real one is not public:
-// known is that it is JSON and names the file elements' endpoints, without the
-// project's key.
+// Shape is a form of the answer to a created ticket. The real one is not public. It is
+// known to be JSON that names the file elements' endpoints, without the project's key.
 type Shape string
 
-// The shapes, with how each leaves the project's key out.
+// The shapes, and how each omits the project's key.
 const (
 	// ShapeObject: {"id": "1", "files": {"screenshot": URL}}; the URLs are
 	// absolute, with an empty segment.
@@ -26,8 +25,8 @@ const (
 	// ShapeFlat: {"ticket": {"feedbackId": "1", "screenshot": "feedback/..."}};
 	// relative paths.
 	ShapeFlat Shape = "flat"
-	// ShapeEntries: {"feedback": {"id": 1, "links": {"screenshot": {"href"}}}};
-	// absolute paths with the key's segment gone.
+	// ShapeEntries: {"feedback": {"id": 1, "links": {"screenshot": {"href"}}}}; absolute
+	// paths without the key's segment.
 	ShapeEntries Shape = "entries"
 	// ShapeBare: {"id": "1"}, no endpoints.
 	ShapeBare Shape = "bare"
@@ -35,7 +34,7 @@ const (
 	ShapeLocation Shape = "location"
 )
 
-// Shapes are all shapes that name the file elements' endpoints.
+// Shapes are the shapes that name the file elements' endpoints.
 var Shapes = []Shape{ShapeObject, ShapeList, ShapeNested, ShapeFlat, ShapeEntries}
 
 func (s Shape) answer(c Call, id string, o Config) reply {
@@ -49,7 +48,7 @@ func (s Shape) answer(c Call, id string, o Config) reply {
 	if err != nil {
 		return refusal(http.StatusInternalServerError, "The ticket has no number.")
 	}
-	// below is what follows the project's key in an element's endpoint.
+	// below is the part after the project's key in an element's endpoint.
 	below := func(element string) string { return "feedback/" + id + "/files/" + url.PathEscape(element) }
 	list := func(key, name, endpoint, prefix string) []map[string]any {
 		all := []map[string]any{}

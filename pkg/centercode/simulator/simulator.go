@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// Simulator is a simulated Centercode. Its methods may be called at any time and
-// side by side.
+// Simulator is a simulated Centercode. Its methods are safe for concurrent use.
 type Simulator struct {
 	config  Config
 	handler http.Handler
@@ -27,9 +26,9 @@ type Simulator struct {
 	requests Requests
 }
 
-// record is a ticket and what goes with it.
+// record is a ticket with its files.
 type record struct {
-	Ticket // guarded by Simulator.mu; the fields' values never change
+	Ticket // guarded by Simulator.mu; the values of the fields never change
 
 	saving sync.Mutex     // held while the ticket changes, on disk and in memory
 	kept   map[int][]byte // files kept in memory, by their index; guarded by Simulator.mu
@@ -40,8 +39,8 @@ type Ticket struct {
 	ID        string          `json:"id"` // counts from 1
 	Project   string          `json:"project"`
 	Source    string          `json:"source"`
-	Submitter string          `json:"submitter"` // whom it went to
-	Fields    map[string]any  `json:"-"`         // Body, read: numbers are json.Number
+	Submitter string          `json:"submitter"` // the user who got it
+	Fields    map[string]any  `json:"-"`         // Body, decoded: numbers are json.Number
 	Body      json.RawMessage `json:"body"`      // as it was received
 	Files     []File          `json:"files"`     // in the order of their arrival
 	CreatedAt time.Time       `json:"createdAt"`
@@ -55,20 +54,20 @@ type File struct {
 	ContentType string `json:"contentType"` // as it was sent
 	Size        int64  `json:"size"`        // in bytes
 	SHA256      string `json:"sha256"`      // hex
-	Picture     string `json:"picture"`     // its type if its content is one that a browser may show, otherwise ""
+	Picture     string `json:"picture"`     // its type if its content is a picture that a browser may show, otherwise ""
 }
 
-// Requests counts what arrived, by operation.
+// Requests counts the requests, by operation.
 type Requests struct {
 	Create  int `json:"create"`
 	File    int `json:"file"`
 	Package int `json:"package"`
-	Other   int `json:"other"` // of no known endpoint
+	Other   int `json:"other"` // to unknown endpoints
 	Faults  int `json:"faults"`
 }
 
-// New returns a Simulator. With a Dir it holds what is there already; that is
-// also the only source of an error.
+// New returns a Simulator. With a Dir it loads what is stored there, which is the only
+// source of an error.
 func New(config Config) (*Simulator, error) {
 	s := &Simulator{
 		config: config.withDefaults(),
@@ -92,22 +91,21 @@ func (s *Simulator) Close() error {
 	return nil
 }
 
-// SetAPIKeys changes the keys that are accepted, as a rotation does.
+// SetAPIKeys replaces the accepted keys, as a rotation does.
 func (s *Simulator) SetAPIKeys(keys ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keys = slices.Clone(keys)
 }
 
-// SetFileElements changes the form's file elements, as somebody does who edits the
-// form.
+// SetFileElements changes the form's file elements, as somebody who edits the form does.
 func (s *Simulator) SetFileElements(elements []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.elements = slices.Clone(elements)
 }
 
-// form is the options with the file elements that the form has now.
+// form returns the configuration with the form's present file elements.
 func (s *Simulator) form() Config {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,7 +134,7 @@ func (s *Simulator) Requests() Requests {
 	return s.requests
 }
 
-// copy returns the ticket as it is now; s.mu must be held.
+// copy returns the ticket as it is now. s.mu must be held.
 func (r *record) copy() Ticket {
 	t := r.Ticket
 	t.Files = slices.Clone(t.Files)
@@ -150,7 +148,7 @@ func (s *Simulator) ticket(id string) (*record, bool) {
 	return r, ok
 }
 
-// number is a ticket id as the number it is; 0 for anything else.
+// number returns a ticket id as a number, or 0 if it is not one.
 func number(id string) int {
 	n, err := strconv.Atoi(id)
 	if err != nil {

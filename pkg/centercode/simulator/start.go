@@ -17,8 +17,8 @@ type Server struct {
 	server *http.Server
 }
 
-// Start starts a Simulator on a free port. It is in place of httptest, which
-// would add its flag to every command that links this package.
+// Start starts a Simulator on a free port. It does not use httptest, which would add a flag
+// to every command that links this package.
 func Start(ctx context.Context, config Config) (*Server, error) {
 	s, err := New(config)
 	if err != nil {
@@ -31,12 +31,12 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 	}
 	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	go func() {
-		_ = server.Serve(l) // ends with ErrServerClosed
+		_ = server.Serve(l) // returns ErrServerClosed
 	}()
 	return &Server{Simulator: s, URL: "http://" + l.Addr().String(), server: server}, nil
 }
 
-// Close ends the server and every connection to it, as a crash does.
+// Close ends the server and all its connections, as a crash does.
 func (s *Server) Close() error {
 	return errors.Join(s.Simulator.Close(), s.server.Close())
 }

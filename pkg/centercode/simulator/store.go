@@ -11,16 +11,16 @@ import (
 	"strconv"
 )
 
-// On disk a ticket is tickets/ID.json and its files are files/ID-INDEX, where
-// INDEX is the file's place among the ticket's files. Everything is written
-// beside its place, synced and renamed: what is there is whole.
+// On disk a ticket is tickets/ID.json and its files are files/ID-INDEX, where INDEX is the
+// file's position among the ticket's files. Everything is written to a temporary name,
+// synced and renamed, so every file found is complete.
 const (
 	ticketsDir = "tickets"
 	filesDir   = "files"
 	temporary  = ".part-"
 )
 
-// load reads what an earlier process has left, and removes what it did not finish.
+// load reads what an earlier process has stored, and removes what it did not finish.
 func (s *Simulator) load() error {
 	if s.config.Dir == "" {
 		return nil
@@ -72,7 +72,7 @@ func readTicket(path string) (Ticket, error) {
 	return t, nil
 }
 
-// saveTicket puts a ticket on disk, where there is one.
+// saveTicket stores a ticket on disk if there is a Dir.
 func (s *Simulator) saveTicket(t Ticket) error {
 	if s.config.Dir == "" {
 		return nil
@@ -98,7 +98,7 @@ func (s *Simulator) saveTicket(t Ticket) error {
 	return nil
 }
 
-// keep adds a received file to its ticket: on disk first, then for all to see.
+// keep adds a received file to its ticket: first on disk, then in memory.
 func (s *Simulator) keep(r *record, in *incoming) error {
 	r.saving.Lock()
 	defer r.saving.Unlock()
@@ -148,8 +148,8 @@ func settle(temp *os.File, path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// abandon removes a temporary file, as far as it is still there. What cannot be
-// removed now is at the next start.
+// abandon removes a temporary file if it is still there. If that fails, load removes it at
+// the next start.
 func abandon(temp *os.File) {
 	temp.Close()
 	os.Remove(temp.Name())
@@ -185,7 +185,7 @@ type inMemory struct{ *bytes.Reader }
 
 func (inMemory) Close() error { return nil }
 
-// hasContent says whether open would find a file's content.
+// hasContent reports whether open would find a file's content.
 func (s *Simulator) hasContent(ticketID string, index int) bool {
 	if s.config.Dir != "" {
 		return true

@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// account is what the REST API reads and changes, guarded by Server.mu.
+// account is the data behind the REST API, guarded by Server.mu.
 type account struct {
 	webhooks      map[int]Webhook
 	lastWebhookID int
 	feedbacks     []Feedback // latest first
 }
 
-// apiHandler serves the REST API. Of its answers only "status" and the entries'
-// own fields are documented; the rest of their shape is this package's.
+// apiHandler serves the REST API. Only "status" and the fields of the entries are
+// documented; the rest of an answer's shape is this package's choice.
 func (s *Server) apiHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/1/feedbacks/{$}", s.listFeedbacks)
@@ -68,11 +68,11 @@ func answerFail(w http.ResponseWriter, status int, message string) {
 func writeJSON(w http.ResponseWriter, status int, answer map[string]any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(encode(answer)) // the client may be gone; nobody is left to tell
+	_, _ = w.Write(encode(answer)) // the client may be gone
 }
 
 func encode(answer map[string]any) []byte {
-	text, _ := json.Marshal(answer) // what an answer is made of always marshals
+	text, _ := json.Marshal(answer) // an answer always marshals
 	return text
 }
 
@@ -90,15 +90,15 @@ type Feedback struct {
 	SessionID     string `json:"session_id"`
 }
 
-// otherClock is how far recorded_at is from recordedAt in the documented sample: the
-// two are of different time zones.
+// otherClock is the difference between recorded_at and recordedAt in the documented sample:
+// they are in different time zones.
 const otherClock = -10 * time.Hour
 
-// maxFeedbacks is how many feedbacks the API lists: the latest 100.
+// maxFeedbacks is the number of feedbacks that the API lists: the latest 100.
 const maxFeedbacks = 100
 
-// AddFeedback puts a feedback in front of the API's list. On the new platform there
-// is no such list, and it stays empty.
+// AddFeedback puts a feedback at the head of the API's list. The new platform has no such
+// list, so there it stays empty.
 func (s *Server) AddFeedback(feedback Feedback) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +143,8 @@ func (s *Server) readSession(w http.ResponseWriter, r *http.Request) {
 
 var sessionPath = regexp.MustCompile(`^/api/1/projects/([^/]+)/builds/([^/]+)/sessions/([^/]+)/$`)
 
-// sessionAnswer is what the REST API says of a session that is not its log.
+// sessionAnswer returns the REST API's answer about a session, unless it is the session's
+// log.
 func sessionAnswer(u *url.URL) (answer map[string]any, ok bool) {
 	ids := sessionPath.FindStringSubmatch(u.Path)
 	if ids == nil {

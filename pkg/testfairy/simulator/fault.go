@@ -10,54 +10,53 @@ import (
 	"fairbridge/pkg/internal/sleep"
 )
 
-// Fault is one way in which a path does not answer as it should. What can go
-// together may be combined: Delay with everything; Drop, NoLength, LengthError,
-// NoRange, NoValidators and BytesPerSecond with each other.
+// Fault is a way in which a path's answer goes wrong. Delay combines with everything; Drop,
+// NoLength, LengthError, NoRange, NoValidators and BytesPerSecond combine with each other.
 type Fault struct {
 	// Times is the number of requests that meet the fault; 0 is every one.
 	Times int
 	// Delay is the time until the answer begins.
 	Delay time.Duration
-	// Status, if not 0, is answered instead of the file, with Header and a line
-	// of text. With a Location in Header it makes a redirect.
+	// Status, if not 0, is answered instead of the file, with Header and a line of text.
+	// Together with a Location in Header it is a redirect.
 	Status int
-	// Header is set on the answer, whatever else the fault does.
+	// Header is added to the answer, together with any other fault.
 	Header http.Header
 	// SignIn answers 200 with a sign-in page instead of the file.
 	SignIn bool
-	// Drop breaks the connection after DropAfter bytes of the answer's body; at
+	// Drop closes the connection after DropAfter bytes of the answer's body, or, if that is
 	// 0, before the answer's first byte.
 	Drop      bool
 	DropAfter int64
-	// NoLength leaves Content-Length out: the body comes chunked.
+	// NoLength omits Content-Length: the body is chunked.
 	NoLength bool
-	// LengthError is added to the Content-Length. Below 0 the body is cut to
-	// what was declared; above 0 it ends early.
+	// LengthError is added to the Content-Length. Below 0 the body is cut to the declared
+	// length; above 0 it ends early.
 	LengthError int64
-	// NoRange ignores Range: the answer is 200 and the whole file.
+	// NoRange ignores Range: the answer is 200 with the whole file.
 	NoRange bool
-	// NoValidators leaves out ETag and Last-Modified.
+	// NoValidators omits ETag and Last-Modified.
 	NoValidators bool
 	// BytesPerSecond, if not 0, is the speed of the body.
 	BytesPerSecond int64
 }
 
-// Inject makes a path fail. Faults of one path come one after the other, in the
-// order of the calls, each for its number of Times.
+// Inject makes a path fail. The faults of a path are used in the order of the calls, each
+// Times times.
 func (s *Server) Inject(path string, fault Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults[path] = append(s.faults[path], &fault)
 }
 
-// Heal takes all faults off a path.
+// Heal removes all faults from a path.
 func (s *Server) Heal(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.faults, path)
 }
 
-// nextFault takes one use of the path's first fault.
+// nextFault uses the path's first fault once.
 func (s *Server) nextFault(path string) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,7 +73,7 @@ func (s *Server) nextFault(path string) (Fault, bool) {
 	return fault, true
 }
 
-// serve answers r as next would, but for the fault.
+// serve answers r as next would, with the fault applied.
 func (f Fault) serve(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 	if sleep.For(r.Context(), f.Delay) != nil {
 		return
@@ -99,13 +98,13 @@ func (f Fault) serve(w http.ResponseWriter, r *http.Request, next http.HandlerFu
 	}
 }
 
-// dropConnection breaks the connection that is being served. The panic is
-// net/http's documented way to say so, and ends in its server.
+// dropConnection closes the connection that is being served. The panic is net/http's
+// documented way to do that; its server recovers it.
 func dropConnection() {
 	panic(http.ErrAbortHandler)
 }
 
-// faultyWriter applies a fault to an answer that its handler means well.
+// faultyWriter applies a fault to its handler's answer.
 type faultyWriter struct {
 	http.ResponseWriter
 	ctx         context.Context // the request's
@@ -136,7 +135,7 @@ func (w *faultyWriter) WriteHeader(status int) {
 	}
 	w.ResponseWriter.WriteHeader(status)
 	if w.fault.NoLength {
-		w.flush() // or the server counts a small body and declares its length after all
+		w.flush() // otherwise the server would count a small body and declare its length after all
 	}
 }
 
@@ -171,7 +170,7 @@ func (w *faultyWriter) Write(p []byte) (int, error) {
 			w.flush()
 		}
 		if w.fault.Drop && w.written == w.fault.DropAfter {
-			w.flush() // what was written before is to arrive
+			w.flush() // what was written before should arrive
 			dropConnection()
 		}
 		rest = rest[n:]
@@ -180,6 +179,6 @@ func (w *faultyWriter) Write(p []byte) (int, error) {
 }
 
 func (w *faultyWriter) flush() {
-	// An error means that the client has gone: the next write says so, too.
+	// An error means that the client is gone. The next write reports it, too.
 	_ = http.NewResponseController(w.ResponseWriter).Flush()
 }

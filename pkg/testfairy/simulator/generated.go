@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// generatedSize returns the size in bytes that /generated/{bytes}.bin asks for.
+// generatedSize returns the size in bytes that a path /generated/{bytes}.bin requests.
 func generatedSize(path string) (int64, bool) {
 	digits, ok := strings.CutPrefix(path, "/generated/")
 	if !ok {
@@ -23,9 +23,9 @@ func generatedSize(path string) (int64, bool) {
 	return size, err == nil && size >= 0
 }
 
-// blockSize is the unit in which a generated file is made: each block is the
-// same pseudo-random bytes behind its own number. So a file costs no more than
-// a copy, and still no byte of it can be lost, doubled or moved unnoticed.
+// blockSize is the unit of a generated file: each block is the same pseudo-random bytes
+// after the block's number. So making a file costs no more than a copy, and a lost, doubled
+// or moved byte is still noticed.
 const blockSize = 64 << 10
 
 var randomBlock = sync.OnceValue(func() []byte {

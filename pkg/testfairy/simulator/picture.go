@@ -10,13 +10,13 @@ import (
 	"math"
 )
 
-// Pictures are as wide and high as a thumbnail of a phone's screen, in pixels.
+// Pictures have the size of a thumbnail of a phone's screen, in pixels.
 const (
 	pictureWidth  = 270
 	pictureHeight = 480
 )
 
-// palette has colours that go together in any combination.
+// palette has colours that match in any combination.
 var palette = []color.RGBA{
 	{0x3d, 0x5a, 0xfe, 0xff}, {0x00, 0x96, 0x88, 0xff}, {0xe9, 0x1e, 0x63, 0xff}, {0xff, 0x8f, 0x00, 0xff},
 	{0x67, 0x3a, 0xb7, 0xff}, {0x03, 0x9b, 0xe5, 0xff}, {0x43, 0xa0, 0x47, 0xff}, {0xf4, 0x51, 0x1e, 0xff},
@@ -41,8 +41,8 @@ func encodePNG(seed string) []byte {
 	return encoded.Bytes()
 }
 
-// drawPhone draws a phone that shows an app: a coloured header, a banner and a
-// list of entries. The seed's hash decides on colours, lengths and numbers.
+// drawPhone draws a phone that shows an app: a coloured header, a banner and a list of
+// entries. The seed's hash determines colours, lengths and numbers.
 func drawPhone(seed string) image.Image {
 	hash := sha256.Sum256([]byte(seed))
 	pick := func(i int) color.RGBA { return palette[int(hash[i])%len(palette)] }
@@ -62,7 +62,7 @@ func drawPhone(seed string) image.Image {
 
 	banner := mix(second, white, 0.25)
 	c.fill(44, 106, 182, 78, 14, banner)
-	for i := range 3 { // discs, each its own size
+	for i := range 3 { // discs of different sizes
 		radius := 14 + float64(hash[3+i]%18)
 		x := 70 + 62*float64(i)
 		c.fill(x-radius, 145-radius, 2*radius, 2*radius, radius, mix(pick(6+i), white, 0.15*float64(i)))
@@ -91,15 +91,15 @@ func (c canvas) backdrop(top, bottom color.RGBA) {
 	}
 }
 
-// fill paints a rectangle with rounded corners and smooth edges, all measures
-// in pixels.
+// fill paints a rectangle with rounded corners and smooth edges. All measures are in
+// pixels.
 func (c canvas) fill(x, y, width, height, radius float64, paint color.RGBA) {
 	centreX, centreY := x+width/2, y+height/2
 	painted := line(paint)
 	for row := int(y); row < int(y+height)+1; row++ {
 		for column := int(x); column < int(x+width)+1; column++ {
-			// The signed distance of the pixel's centre from the edge, below 0
-			// inside: half a pixel either way is the edge's smoothness.
+			// The signed distance of the pixel's centre from the edge, below 0 inside. The
+			// edge is smoothed over half a pixel on either side.
 			dx := math.Abs(float64(column)+0.5-centreX) - width/2 + radius
 			dy := math.Abs(float64(row)+0.5-centreY) - height/2 + radius
 			cornerX, cornerY := max(dx, 0), max(dy, 0)

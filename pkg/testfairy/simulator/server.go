@@ -29,28 +29,27 @@ import (
 	"time"
 )
 
-// Config says how a Server behaves. The zero value is open to everyone.
+// Config configures a Server. The zero value is open to everyone.
 type Config struct {
-	// Account and APIKey are the HTTP Basic credentials of the REST API. With
-	// an empty APIKey any credentials will do, but there must be some.
+	// Account and APIKey are the HTTP Basic credentials of the REST API. If APIKey is
+	// empty, any credentials are accepted, but there must be some.
 	Account, APIKey string
-	// RequireLogin hides the files from everyone without the credentials: they
-	// are redirected to a sign-in page.
+	// RequireLogin redirects requests for files without the credentials to a sign-in page.
 	RequireLogin bool
-	// Sunset, if it is set, is when the REST API goes, as its answers' headers say.
+	// Sunset, if set, is the time at which the REST API ends, as the headers of its answers
+	// announce.
 	Sunset time.Time
-	// NewPlatform makes it Sauce Labs' Mobile App Distribution, in what is left
-	// there of the REST API: no list of feedbacks, no webhook for one.
+	// NewPlatform simulates Sauce Labs' Mobile App Distribution, with the remaining part of
+	// the REST API: no list of feedbacks, and no webhook for them.
 	NewPlatform bool
-	// Signed, if it is set, is how long the URLs of screenshots in the list of
-	// feedbacks can be used, which are signed again whenever they are listed.
+	// Signed, if set, is how long the URLs of screenshots in the list of feedbacks are
+	// valid. They are signed again each time they are listed.
 	Signed time.Duration
 	// Now is the clock of the signatures; the default is time.Now.
 	Now func() time.Time
 }
 
-// Server is a simulated TestFairy. Its methods may be called at any time and
-// side by side.
+// Server is a simulated TestFairy. Its methods are safe for concurrent use.
 type Server struct {
 	config Config
 	api    http.Handler
@@ -76,8 +75,8 @@ func New(config Config) *Server {
 	return s
 }
 
-// Handler returns the handler of every path. Mounted below a prefix it needs
-// http.StripPrefix, so that files and faults go by TestFairy's own paths.
+// Handler returns the handler of every path. Below a prefix it needs http.StripPrefix, so
+// that files and faults are known by TestFairy's own paths.
 func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if fault, ok := s.nextFault(r.URL.Path); ok {
@@ -126,7 +125,7 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 // file is what a path serves.
 type file struct {
 	contentType string
-	etag        string // strong: a change of content is a change of it
+	etag        string // strong: changes with the content
 	modified    time.Time
 	content     io.ReadSeeker
 }
@@ -156,9 +155,9 @@ func (s *Server) file(u *url.URL) (file, bool) {
 	return f, true
 }
 
-// SHA256 returns the SHA-256 (hex) of the whole file at a path, or of what the
-// REST API says of a session there. The path may have a query; "" if there is
-// nothing. Faults do not change it.
+// SHA256 returns the SHA-256 (hex) of the whole file at a path, or of the REST API's answer
+// about a session. The path may have a query. The result is "" if there is nothing. Faults
+// do not change it.
 func (s *Server) SHA256(path string) string {
 	u, err := url.ParseRequestURI(path)
 	if err != nil {
@@ -178,16 +177,16 @@ func (s *Server) SHA256(path string) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// Change gives the file at a path another content, and with it another ETag and
-// Last-Modified, as if it had been uploaded again.
+// Change changes the content of the file at a path, with its ETag and Last-Modified, as if
+// it had been uploaded again.
 func (s *Server) Change(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.editions[path]++
 }
 
-// maxPictures bounds the pictures kept, up to 20 KB each. They are only kept
-// because a test asks for the same one many times, of many simulators.
+// maxPictures limits the cached pictures, of up to 20 KB each. They are cached because a
+// test requests the same one many times, from many simulators.
 const maxPictures = 64
 
 var pictures = struct {
@@ -217,7 +216,7 @@ const signInPath = "/login/"
 
 func serveSignInPage(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	// The client may be gone; nobody is left to tell.
+	// The client may be gone.
 	_, _ = io.WriteString(w, `<!DOCTYPE html>
 <html lang="en"><head><title>Sign in</title></head>
 <body><h1>Sign in</h1><form method="post"><input name="email"><input name="password" type="password"></form></body></html>

@@ -10,8 +10,8 @@ import (
 // (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html).
 const amzDate = "20060102T150405Z"
 
-// sign gives a screenshot's URL the query of one that is pre-signed now. Nobody
-// checks the signature, only its time.
+// sign adds the query of a URL that is pre-signed now to a screenshot's URL. Only its time
+// is checked, not the signature.
 func (s *Server) sign(screenshotURL string) string {
 	if s.config.Signed == 0 || screenshotURL == "" {
 		return screenshotURL
@@ -22,7 +22,7 @@ func (s *Server) sign(screenshotURL string) string {
 	}.Encode()
 }
 
-// expired says whether a URL was signed for a time that is over.
+// expired reports whether a signed URL is no longer valid.
 func (s *Server) expired(query url.Values) bool {
 	signed, err := time.Parse(amzDate, query.Get("X-Amz-Date"))
 	seconds, _ := strconv.Atoi(query.Get("X-Amz-Expires"))

@@ -12,13 +12,14 @@ import (
 type Webhook struct {
 	// ID is the webhook's number.
 	ID int `json:"id"`
-	// Status is "true" for a webhook that is switched on, otherwise "false".
+	// Status is "true" for an active webhook, otherwise "false".
 	Status string `json:"status"`
-	// Name is what the dashboard shows.
+	// Name is the name that the dashboard shows.
 	Name string `json:"name"`
-	// URL is where the payloads go.
+	// URL is where the payloads are sent.
 	URL string `json:"url"`
-	// Actions are the kinds it is called for: "crash,feedback,upload,new-udid".
+	// Actions are the kinds of events that it is called for:
+	// "crash,feedback,upload,new-udid".
 	Actions string `json:"actions"`
 	// ProjectIDs are the projects it is called for: "12345,45643".
 	ProjectIDs string `json:"projectIds"`
@@ -59,8 +60,8 @@ func (s *Server) addWebhook(w http.ResponseWriter, r *http.Request) {
 	answerOK(w, map[string]any{"webhook": webhook})
 }
 
-// onWebhook does something with the webhook that the path names, keeps it or
-// not, and answers with what it has become.
+// onWebhook runs do with the webhook that the path names, keeps or removes it, and answers
+// with the result.
 func (s *Server) onWebhook(do func(*Webhook, url.Values) (keep bool)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		form, err := readForm(w, r)
@@ -68,7 +69,7 @@ func (s *Server) onWebhook(do func(*Webhook, url.Values) (keep bool)) http.Handl
 			answerFail(w, http.StatusBadRequest, "the form cannot be read")
 			return
 		}
-		id, _ := strconv.Atoi(r.PathValue("id")) // 0 is no webhook's
+		id, _ := strconv.Atoi(r.PathValue("id")) // 0 is never a webhook's id
 		s.mu.Lock()
 		webhook, found := s.account.webhooks[id]
 		if found && do(&webhook, form) {
@@ -94,7 +95,7 @@ func changeWebhook(webhook *Webhook, form url.Values) bool {
 
 func deleteWebhook(*Webhook, url.Values) bool { return false }
 
-// set takes over the fields that a form has.
+// set takes over the fields that are present in a form.
 func (webhook *Webhook) set(form url.Values) {
 	for field, value := range map[string]*string{
 		"webhook-name": &webhook.Name, "webhook-url": &webhook.URL, "webhook-status": &webhook.Status,
@@ -106,8 +107,8 @@ func (webhook *Webhook) set(form url.Values) {
 	}
 }
 
-// readForm reads a request's form fields. Clients send them urlencoded or, as
-// curl -F does, as multipart.
+// readForm reads a request's form fields. Clients send them urlencoded or, as curl -F does,
+// as multipart.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	const maxForm = 64 << 10
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
