@@ -16,38 +16,38 @@ import (
 )
 
 const (
-	// startTime is what a bridge is given to get ready.
+	// startTime is how long a bridge may take to get ready.
 	startTime = time.Minute
-	// stopTime is within what an interrupted one must end, with a little for a
-	// machine that is busy.
+	// stopTime is how long an interrupted bridge may take to end, with a little added for a
+	// busy machine.
 	stopTime = 10*time.Second + 2*time.Second
 )
 
-// bridge is the real command, `fairbridge run`, as a process of its own that is
-// started again whenever it has been ended.
+// bridge is the real command, `fairbridge run`, in a process of its own that is restarted
+// whenever it has ended.
 type bridge struct {
 	binary, config, data string
 	log                  io.Writer // what the processes print
 	env                  []string  // added to the environment
-	// lost, if it is set, is told what a process said that ended on its own with
-	// exit code 1, and makes the next one possible.
+	// lost, if set, is called when a process ended on its own with exit code 1, with what
+	// it printed. It makes the next start possible.
 	lost func(said string) error
 
 	mu      sync.Mutex
 	cmd     *exec.Cmd
 	webhook string        // "" while there is none
 	change  chan struct{} // closed at the next change of webhook
-	// ending is why the process is about to end; a process that ends without one
-	// has a bug.
+	// ending is the reason for which the process is about to end. A process that ends
+	// without one has a bug.
 	ending  happening
 	since   time.Time // of ending
 	kills   int
 	stops   int
 	results map[string]int // what the workers reported, by result
-	faults  []string       // what a bridge must not do
+	faults  []string       // violations by a bridge
 	last    []string       // the last lines printed, for the message if it ends
-	losses  int            // processes that ended on their own, and were to
-	peak    int64          // the most memory that one of them had, in bytes
+	losses  int            // processes that ended on their own, as expected
+	peak    int64          // the most memory that any of them used, in bytes
 }
 
 func newBridge(binary, config, data string, log io.Writer) *bridge {
@@ -76,7 +76,7 @@ func (b *bridge) once(ctx context.Context) error {
 	}
 	cmd.Stderr = cmd.Stdout
 	cmd.Env = append(os.Environ(), b.env...)
-	// A Ctrl-C at the terminal is the run's, which ends its bridge.
+	// A Ctrl-C at the terminal is meant for the run, which then ends its bridge.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the bridge: %w", err)
@@ -103,7 +103,7 @@ func (b *bridge) once(ctx context.Context) error {
 	return b.ended(cmd.Wait())
 }
 
-// line reads a line of the bridge's output.
+// line handles a line of the bridge's output.
 func (b *bridge) line(text string, ready *time.Timer) {
 	fmt.Fprintln(b.log, text)
 	if strings.Contains(text, firstKey) || strings.Contains(text, secondKey) {
@@ -129,19 +129,19 @@ func (b *bridge) line(text string, ready *time.Timer) {
 	}
 }
 
-// end ends the running process, by kill -9 or Ctrl-C.
+// end ends the running process, with kill -9 or Ctrl-C.
 func (b *bridge) end(why happening) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.cmd == nil || b.ending != "" && why == interrupt {
-		return // it ends already
+		return // it is ending already
 	}
 	signal := syscall.SIGKILL
 	if why == interrupt {
 		signal = syscall.SIGINT
 	}
 	if err := b.cmd.Process.Signal(signal); err != nil {
-		return // it has ended on its own, which ended notices
+		return // it ended on its own; ended handles that
 	}
 	b.ending, b.since = why, time.Now()
 }
@@ -177,22 +177,22 @@ func (b *bridge) ended(err error) error {
 	return nil
 }
 
-// onLoss makes it right that a process ends on its own: do is told what it said, and
-// makes the next one possible.
+// onLoss allows a process to end on its own: do is called with what it printed, and makes
+// the next start possible.
 func (b *bridge) onLoss(do func(said string) error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.lost = do
 }
 
-// lossesSoFar is how many processes have ended on their own.
+// lossesSoFar returns how many processes have ended on their own.
 func (b *bridge) lossesSoFar() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.losses
 }
 
-// signal sends a signal to the process that runs.
+// signal sends a signal to the running process.
 func (b *bridge) signal(s os.Signal) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -216,8 +216,8 @@ func (b *bridge) set(webhook string) {
 	b.change = make(chan struct{})
 }
 
-// ready waits for a bridge that takes webhooks and returns their URL. other is
-// one that does no more.
+// ready waits for a bridge that accepts webhooks and returns their URL. other is the URL of
+// one that no longer does.
 func (b *bridge) ready(ctx context.Context, other string) (string, error) {
 	for {
 		b.mu.Lock()

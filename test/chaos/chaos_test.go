@@ -39,7 +39,7 @@ func planOf(t *testing.T, s settings) *plan {
 	return p
 }
 
-// TestShortRun is a chaos of its own; `make chaos` runs a longer one.
+// TestShortRun is a short chaos run; `make chaos` runs a longer one.
 func TestShortRun(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -83,7 +83,7 @@ func TestSeedMakesThePlan(t *testing.T) {
 	}
 }
 
-// TestPlanHasEveryFault: nothing that the catalogue has is out of a plan's reach.
+// TestPlanHasEveryFault holds that plans draw every fault of the catalogue.
 func TestPlanHasEveryFault(t *testing.T) {
 	p := planOf(t, settings{Seed: 1, Deliveries: 2000, Faults: 0.2, Kills: 3})
 	drawn := map[string]bool{}

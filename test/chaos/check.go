@@ -13,18 +13,18 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// checker holds everything that is written anywhere against the promise.
+// checker compares everything that was stored anywhere with the promise.
 type checker struct {
 	plan   *plan
 	far    *farEnd
 	ledger *ledger.Ledger
 	report *report
-	// sums are those of the sources' files, by path.
+	// sums are the checksums of the sources' files, by path.
 	sums map[string]string
 }
 
-// check is for a time at which nothing is under way: each delivery must be one
-// whole ticket, or a dead letter that says why.
+// check is for a time at which nothing is being processed: each delivery must be one
+// complete ticket, or a dead letter that names its reason.
 func (c *checker) check(ctx context.Context, cases []deadletter.Case) error {
 	dead := map[string]deadletter.Case{}
 	for _, l := range cases {
@@ -60,8 +60,8 @@ func (c *checker) check(ctx context.Context, cases []deadletter.Case) error {
 	return nil
 }
 
-// tickets says whether a delivery has its ticket with all its files, and counts
-// what is there twice.
+// tickets reports whether a delivery has its ticket with all its files, and counts
+// duplicates.
 func (c *checker) tickets(d delivery, tickets []centercodesim.Ticket, twice *int) (whole bool) {
 	if len(tickets) > 1 {
 		*twice++
@@ -87,7 +87,8 @@ func (c *checker) tickets(d delivery, tickets []centercodesim.Ticket, twice *int
 	return whole
 }
 
-// sum is the SHA-256 of a source's file; a picture takes a while to be made.
+// sum returns the SHA-256 of a source's file. It is kept, since making a picture takes a
+// while.
 func (c *checker) sum(path string) string {
 	if _, known := c.sums[path]; !known {
 		c.sums[path] = c.far.source.SHA256(path)
@@ -95,7 +96,7 @@ func (c *checker) sum(path string) string {
 	return c.sums[path]
 }
 
-// explained checks that a dead letter says why it is one.
+// explained checks that a dead letter names its reason.
 func (c *checker) explained(l deadletter.Case, e ledger.Entry) {
 	c.report.DeadLetters[string(l.Reason)]++
 	c.report.Copies += len(l.Copies)
@@ -118,8 +119,8 @@ func shown(e ledger.Entry) string {
 	return string(b)
 }
 
-// count is for the end. It adds up the attempts, and looks for leases that are
-// left, entries of nothing, and secrets.
+// count is for the end. It adds up the attempts, and looks for leftover leases, entries
+// without a delivery, and secrets.
 func (c *checker) count(records []ledger.Record) {
 	if len(records) != len(c.plan.deliveries) {
 		c.report.violate("the ledger has %d entries for %d deliveries", len(records), len(c.plan.deliveries))

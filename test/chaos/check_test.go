@@ -13,13 +13,13 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// judged is a run whose bridge is the test: it makes what is judged.
+// judged is a run whose bridge is played by the test.
 type judged struct {
 	*world
 	t *testing.T
 }
 
-// openWorld opens a world in which nothing happens but what the test does.
+// openWorld opens a world in which only the test acts.
 func openWorld(t *testing.T, s settings, binary string) *world {
 	t.Helper()
 	w := &world{plan: planOf(t, s), progress: io.Discard}
@@ -45,7 +45,7 @@ func newJudged(t *testing.T) *judged {
 	return j
 }
 
-// deliver does for a delivery what the bridge owes it.
+// deliver does what the bridge should do with a delivery.
 func (j *judged) deliver(d delivery) {
 	j.t.Helper()
 	c := j.claim(d)
@@ -113,8 +113,8 @@ func (j *judged) request(method, url, contentType, body string) *http.Request {
 	return req
 }
 
-// TestBrokenPromisesAreSeen breaks the promise in each way that there is. A check
-// that never fails would prove nothing.
+// TestBrokenPromisesAreSeen breaks the promise in every possible way. A check that never
+// fails would prove nothing.
 func TestBrokenPromisesAreSeen(t *testing.T) {
 	t.Parallel()
 	extra := func(text string) delivery {

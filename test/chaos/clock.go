@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// clockFile in the environment names the file that has how far the wall clock of a
-// bridge is set wrong, in seconds.
+// clockFile is the environment variable that names the file with the offset of a bridge's
+// wall clock, in seconds.
 const clockFile = "CHAOS_CLOCK"
 
-// wrongClock is added to package time. A library that is loaded before (libfaketime,
-// say) changes nothing: Go asks the kernel itself.
+// wrongClock is added to package time. A preloaded library such as libfaketime would change
+// nothing: Go asks the kernel directly.
 const wrongClock = `package time
 
 import (
@@ -49,14 +49,14 @@ func wrongNow() (sec int64, nsec int32, mono int64) {
 }
 `
 
-// The line of time.Now that asks for the time, and what takes its place.
+// The line of time.Now that reads the time, and its replacement.
 const (
 	nowLine   = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()"
 	wrongLine = "func Now() Time {\n\tsec, nsec, mono := wrongNow()"
 )
 
-// buildWrongClock builds the command with a wall clock that can be set while it
-// runs; its monotonic clock continues as if nothing had happened, as a real one does.
+// buildWrongClock builds the command with a wall clock that can be set while it runs. The
+// monotonic clock is not changed, as on a real machine.
 func buildWrongClock(ctx context.Context, dir string) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {
@@ -69,7 +69,7 @@ func buildWrongClock(ctx context.Context, dir string) (string, error) {
 	}
 	changed := strings.Replace(string(text), nowLine, wrongLine, 1)
 	if changed == string(text) {
-		return "", errors.New("time.Now of this Go is not as it was; mend test/chaos/clock.go")
+		return "", errors.New("time.Now of this Go is not as it was; correct test/chaos/clock.go")
 	}
 	replaced := map[string]string{}
 	for name, text := range map[string]string{"time.go": changed, "wrongclock.go": wrongClock} {
@@ -102,7 +102,7 @@ func newClock(dir string) (*clock, error) {
 	return c, c.set(0)
 }
 
-// set sets the clock wrong.
+// set sets the clock's offset.
 func (c *clock) set(by time.Duration) error {
 	_, err := c.file.WriteAt(byteorder.NativeEndian.AppendUint64(nil, uint64(int64(by/time.Second))), 0)
 	return err

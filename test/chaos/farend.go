@@ -19,24 +19,24 @@ import (
 // sourceHost is TestFairy's, as payloads name it.
 const sourceHost = "app.testfairy.com"
 
-// The keys that Centercode takes before and after it is replaced. Nobody may see
-// them.
+// The keys that Centercode accepts before and after the rotation. They must not appear
+// anywhere.
 const (
 	firstKey  = "first-k3y-that-nobody-may-see"
 	secondKey = "second-k3y-that-nobody-may-see"
 )
 
-// lookupNumber is the header in which the far end notes a look-up's number, for
-// its faults.
+// lookupNumber is the header in which the far end notes the number of a look-up, for its
+// faults.
 const lookupNumber = "X-Chaos-Lookup"
 
-// farEnd is what the bridge speaks to: a Centercode and a TestFairy that fail as
-// the plan says. It outlives the bridge.
+// farEnd is the bridge's other side: a Centercode and a TestFairy that fail according to
+// the plan. It outlives the bridge.
 type farEnd struct {
 	plan   *plan
 	center *centercodesim.Simulator
 	source *testfairysim.Server
-	// happens is told of the plan's events that are not the far end's own.
+	// happens is called for the plan's events that are not the far end's own.
 	happens func(happening)
 
 	servers              []*http.Server
@@ -46,18 +46,18 @@ type farEnd struct {
 	requests int            // at Centercode
 	lookups  int            // of them
 	fetched  map[string]int // requests, by a source's path
-	struck   map[string]int // faults, by their names
+	struck   map[string]int // used faults, by name
 	due      []event        // what has not happened yet
-	// refuse is how many requests with the old key are still to come until the
-	// bridge gets the new one.
+	// refuse is how many more requests with the old key arrive before the bridge gets the
+	// new one.
 	refuse int
-	// flows is the path of the source that sends without end, "" for none.
+	// flows is the path of the source that sends without end, or "".
 	flows string
 }
 
 func newFarEnd(ctx context.Context, p *plan, happens func(happening)) (*farEnd, error) {
-	// A look-up is one request, whatever the number of tickets: a share of the pages
-	// would be nearly all look-ups.
+	// A look-up is one request, whatever the number of tickets. With pages of the usual
+	// size nearly all requests would be look-ups.
 	center, err := centercodesim.New(centercodesim.Config{APIKeys: []string{firstKey}, PageRows: 1_000_000})
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (f *farEnd) listen(ctx context.Context, h http.HandlerFunc) (url string, er
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	f.servers = append(f.servers, s)
 	go func() {
-		_ = s.Serve(l) // ends with ErrServerClosed
+		_ = s.Serve(l) // returns ErrServerClosed
 	}()
 	return "http://" + l.Addr().String(), nil
 }
@@ -97,8 +97,8 @@ func (f *farEnd) close() error {
 	return errors.Join(errs...)
 }
 
-// inject gives the simulators the plan's faults. Those of one delivery strike its
-// requests one after the other, in whatever order the deliveries come.
+// inject gives the plan's faults to the simulators. The faults of a delivery meet its
+// requests one after the other, whatever the order of the deliveries.
 func (f *farEnd) inject() {
 	for _, d := range f.plan.deliveries {
 		for _, name := range d.create {
@@ -138,8 +138,8 @@ func centerFault(name string, faults map[string]centercodesim.Fault) centercodes
 	return faults[name]
 }
 
-// strike injects a fault and counts it when it strikes: the simulator asks for a
-// match only where nothing else holds the fault back.
+// strike injects a fault and counts its use: the simulator only asks for a match if no
+// other fault is used first.
 func (f *farEnd) strike(name string, fault centercodesim.Fault, match func(centercodesim.Call) bool) {
 	fault.Match = func(c centercodesim.Call) bool {
 		if !match(c) {
@@ -151,7 +151,7 @@ func (f *farEnd) strike(name string, fault centercodesim.Fault, match func(cente
 	f.center.Inject(fault)
 }
 
-// count counts faults that strike.
+// count counts used faults.
 func (f *farEnd) count(name string, n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -160,8 +160,7 @@ func (f *farEnd) count(name string, n int) {
 	}
 }
 
-// serveCenter is Centercode: first what is due happens, then the simulator
-// answers.
+// serveCenter plays Centercode: first the events that are due, then the simulator's answer.
 func (f *farEnd) serveCenter(w http.ResponseWriter, r *http.Request) {
 	due := f.arrive(r)
 	after := false
@@ -193,7 +192,7 @@ func (f *farEnd) serveCenter(w http.ResponseWriter, r *http.Request) {
 	f.center.Handler().ServeHTTP(w, r)
 }
 
-// arrive counts a request of Centercode and returns what happens at it.
+// arrive counts a request to Centercode and returns the events that are due.
 func (f *farEnd) arrive(r *http.Request) (due []event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -214,13 +213,13 @@ func (f *farEnd) arrive(r *http.Request) (due []event) {
 	return due
 }
 
-// last injects a fault that strikes so many requests of any kind.
+// last injects a fault that lasts for this number of requests of any kind.
 func (f *farEnd) last(name string, fault centercodesim.Fault, requests int) {
 	fault.Times = requests
 	f.strike(name, fault, func(centercodesim.Call) bool { return true })
 }
 
-// serveSource is TestFairy's file hosts.
+// serveSource plays TestFairy's file hosts.
 func (f *farEnd) serveSource(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.fetched[r.URL.Path]++
@@ -228,27 +227,27 @@ func (f *farEnd) serveSource(w http.ResponseWriter, r *http.Request) {
 	f.mu.Unlock()
 	if flows {
 		w.Header().Set("Content-Type", "image/jpeg")
-		_, _ = io.Copy(w, zeros{}) // until nobody listens
+		_, _ = io.Copy(w, zeros{}) // until the client leaves
 		return
 	}
 	f.source.Handler().ServeHTTP(w, r)
 }
 
-// endless lets the source at a path send without end; "" for none.
+// endless makes the source at a path send without end; "" ends that.
 func (f *farEnd) endless(path string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.flows = path
 }
 
-// requestsSoFar is how many Centercode has had.
+// requestsSoFar returns how many requests Centercode has had.
 func (f *farEnd) requestsSoFar() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.requests
 }
 
-// faultsStruck are the faults that have struck, by their names.
+// faultsStruck returns the used faults, by name.
 func (f *farEnd) faultsStruck() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -266,14 +265,14 @@ func (f *farEnd) faultsStruck() map[string]int {
 	return struck
 }
 
-// pending are the events that have not happened.
+// pending returns the events that have not happened.
 func (f *farEnd) pending() []event {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.due
 }
 
-// unheard takes an answer that nobody gets.
+// unheard is a ResponseWriter whose answer nobody gets.
 type unheard struct{ header http.Header }
 
 func (u unheard) Header() http.Header         { return u.header }

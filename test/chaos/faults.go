@@ -8,14 +8,13 @@ import (
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
-// silence is longer than a bridge waits for an answer to a ticket, or for a
-// source's next bytes.
+// silence is longer than a bridge waits for Centercode's answer or for the next bytes of a
+// source.
 const silence = 31 * time.Second
 
-// The faults by what they strike, and by their names. Those that say "done"
-// strike a request that was carried out: only its answer is spoilt. A 5xx other
-// than 504 is Centercode's word that a request was not carried out, so it has no
-// such form.
+// The faults, by operation and name. Those named "done" affect a request that was carried
+// out: only its answer is damaged. A 5xx other than 504 means that the request was not
+// carried out, so it has no such form.
 var (
 	createFaults = map[string]centercodesim.Fault{
 		"create: 400":               {Status: 400},
@@ -83,7 +82,7 @@ var (
 	}
 )
 
-// The faults that last, and those of which a plan has only a few.
+// The faults that last for a while, and those of which a plan has only a few.
 const (
 	silentCreate   = "create: silent"
 	silentSource   = "source: silent"

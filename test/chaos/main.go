@@ -44,9 +44,9 @@ func main() {
 }
 
 var (
-	// errBroken says that the report tells of a broken promise.
+	// errBroken reports a broken promise.
 	errBroken = errors.New("the promise is broken")
-	// errCall says that the call was wrong, which the flags have said.
+	// errCall reports wrong arguments, which package flag has printed already.
 	errCall = errors.New("the call is wrong")
 )
 
@@ -101,8 +101,7 @@ func command(ctx context.Context, args []string, out, progress io.Writer) (err e
 	return nil
 }
 
-// chaos builds the command, carries out the plan of these settings, and lets the
-// storms come after it.
+// chaos builds the command, carries out the plan for these settings, and then the storms.
 func chaos(ctx context.Context, s settings, storms asked, dir string, progress io.Writer) (*report, error) {
 	p, err := newPlan(s)
 	if err != nil {
@@ -120,8 +119,8 @@ func chaos(ctx context.Context, s settings, storms asked, dir string, progress i
 	return r, err
 }
 
-// inFolder gives a run a folder, and removes a temporary one unless there is
-// something to look at.
+// inFolder runs run in a folder, and removes a temporary one unless there is something to
+// look at.
 func inFolder(dir string, run func(dir string) (*report, error)) (r *report, err error) {
 	temporary := dir == ""
 	if temporary {

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// mostMemory is what a bridge may take of the machine, in bytes.
+// mostMemory is the memory limit of a bridge, in bytes.
 const mostMemory = 100 << 20
 
-// weighEvery is how often a process is looked at. What it had at the most is the
-// kernel's own mark, so only the last moment before its end can be missed.
+// weighEvery is how often a process is sampled. The kernel keeps the peak, so only the last
+// moment before the end can be missed.
 const weighEvery = 100 * time.Millisecond
 
-// weigh notes the most memory that a process has had, until it has ended.
+// weigh records the peak memory of a process, until it has ended.
 func (b *bridge) weigh(pid int, ended <-chan struct{}) {
 	look := time.NewTicker(weighEvery)
 	defer look.Stop()
@@ -33,8 +33,7 @@ func (b *bridge) weigh(pid int, ended <-chan struct{}) {
 	}
 }
 
-// highWater is the peak resident set of a process, which Linux keeps; other
-// systems do not tell.
+// highWater returns the peak resident set of a process, which only Linux keeps.
 func highWater(pid int) (bytes int64, known bool) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -13,16 +13,16 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// operator is the person who looks after dead letters, as docs/dead-letters.md
-// says: look at Centercode, settle what is in doubt, replay.
+// operator is the person who handles dead letters as docs/dead-letters.md describes: look
+// at Centercode, settle the doubtful ones, replay.
 type operator struct {
 	far     *farEnd
 	ledger  *ledger.Ledger
 	letters *deadletter.Queue
 }
 
-// round takes all dead letters, shows them to look, and replays them. It returns
-// how many deliveries that were.
+// round lists all dead letters, passes them to look, and replays them. It returns the
+// number of deliveries.
 func (o *operator) round(ctx context.Context, look func([]deadletter.Case) error) (replayed int, err error) {
 	var mu sync.Mutex
 	var letters []deadletter.Letter
@@ -56,7 +56,7 @@ func (o *operator) round(ctx context.Context, look func([]deadletter.Case) error
 	return len(cases), err
 }
 
-// settle tells the ledger what is at Centercode, where an answer was lost.
+// settle records in the ledger what Centercode has, where an answer was lost.
 func (o *operator) settle(ctx context.Context, id string, tickets []centercodesim.Ticket) error {
 	e, err := o.free(ctx, id)
 	if err != nil {
@@ -77,8 +77,8 @@ func (o *operator) settle(ctx context.Context, id string, tickets []centercodesi
 	return err
 }
 
-// free waits until nobody holds a delivery: a worker that was killed in the
-// last attempt of a message leaves its lease, which nobody but time ends.
+// free waits until nobody holds a delivery. A worker that was killed in a message's last
+// attempt leaves its lease, which only expires with time.
 func (o *operator) free(ctx context.Context, id string) (ledger.Entry, error) {
 	for {
 		e, err := o.ledger.Entry(ctx, id)

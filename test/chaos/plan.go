@@ -13,7 +13,7 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// settings say what a run is made of.
+// settings describe a run.
 type settings struct {
 	Seed       uint64  `json:"seed"`
 	Deliveries int     `json:"deliveries"`
@@ -21,7 +21,8 @@ type settings struct {
 	Kills      int     `json:"kills"`
 	// Park leaves lost answers to a person; otherwise they are looked up.
 	Park bool `json:"park"`
-	// Padding is how many bytes each webhook has that no ticket is made of.
+	// Padding is how many bytes are added to each webhook that do not become part of a
+	// ticket.
 	Padding int `json:"padding,omitempty"`
 }
 
@@ -37,22 +38,20 @@ func (s settings) check() error {
 	return nil
 }
 
-// plan is all that is decided before a run: the same settings give the same plan.
-// What the run makes of it depends on its timing as well.
+// plan is everything that is decided before a run. The same settings give the same plan;
+// the run itself also depends on timing.
 type plan struct {
 	settings
 	deliveries []delivery
-	// sends are the webhooks, by their deliveries' numbers; a number that comes
-	// again is a duplicate. late are duplicates of what has ended, one way or the
-	// other.
+	// sends are the webhooks, as numbers of deliveries; a repeated number is a duplicate.
+	// late are duplicates of deliveries that have ended in some way.
 	sends, late []int
 	// lookups are the faults of look-ups, by their numbers from 1.
 	lookups map[int]string
 	events  []event // by their times
 }
 
-// delivery is one feedback, with the faults that its requests meet, one after the
-// other.
+// delivery is one feedback, with the faults that its requests meet one after the other.
 type delivery struct {
 	id      string
 	payload []byte
@@ -114,7 +113,7 @@ func newPlan(s settings) (*plan, error) {
 	return p, nil
 }
 
-// delivery makes the n-th feedback: with a picture, and every third with a log.
+// delivery makes the n-th feedback: with a picture, and every third one with a log.
 func (p *plan) delivery(r *rand.Rand, n int) (delivery, error) {
 	d := delivery{
 		text:    fmt.Sprintf("Feedback %d: %s", n, strings.Repeat("crashes \u2620 in landscape\n", r.IntN(4))),
@@ -122,7 +121,7 @@ func (p *plan) delivery(r *rand.Rand, n int) (delivery, error) {
 		files:   map[string][]string{}, fetches: map[string][]string{},
 	}
 	if n%3 == 0 {
-		// Of sizes of its own, so that each has a path of its own.
+		// Different sizes, so that each log has its own path.
 		d.sources["log"] = fmt.Sprintf("/generated/%d.bin", 2000+n*97+r.IntN(90))
 	}
 	fields := map[string]string{
@@ -156,7 +155,7 @@ func (p *plan) delivery(r *rand.Rand, n int) (delivery, error) {
 // elements are the file elements, in the order of the route.
 var elements = []string{"screenshot", "log"}
 
-// struck draws the faults that requests meet until one gets through.
+// struck draws the faults that requests meet until one succeeds.
 func struck[F any](r *rand.Rand, share float64, faults map[string]F) []string {
 	var names []string
 	for len(names) < 6 && r.Float64() < share {
@@ -170,8 +169,9 @@ func pick[F any](r *rand.Rand, faults map[string]F) string {
 	return names[r.IntN(len(names))]
 }
 
-// silences lets, of every 500 deliveries, one meet a Centercode and one a source
-// that says nothing. They are the first, so that the wait costs the run nothing.
+// silences picks, of every 500 deliveries, one that meets a silent Centercode and one that
+// meets a silent source. They are the first ones, so that the wait does not make the run
+// longer.
 func (p *plan) silences(r *rand.Rand) map[int]bool {
 	silent := map[int]bool{}
 	if p.Faults == 0 {
@@ -186,9 +186,9 @@ func (p *plan) silences(r *rand.Rand) map[int]bool {
 	return silent
 }
 
-// webhooks draws the order of the webhooks. Half of the duplicates follow the
-// first at once, the others some time later. A delivery that meets silence has
-// none: its copies would wait for the end of a lease, minutes.
+// webhooks draws the order of the webhooks. Half of the duplicates follow the first
+// immediately, the others later. A delivery that meets silence has no duplicates: they
+// would wait for the end of its lease, which takes minutes.
 func (p *plan) webhooks(r *rand.Rand, silent map[int]bool) {
 	type send struct {
 		at       float64
@@ -216,15 +216,15 @@ func (p *plan) webhooks(r *rand.Rand, silent map[int]bool) {
 	}
 }
 
-// schedule draws when what happens once happens. Each ticket is at least one
-// request, and each has a file, so there are about twice as many as deliveries.
+// schedule draws the times of the single events. Each ticket takes at least one request and
+// has a file, so there are about twice as many requests as deliveries.
 func (p *plan) schedule(r *rand.Rand) {
 	between := func(from, to int) int { return from + r.IntN(max(1, to-from)) }
 	n := p.Deliveries
 	for k := range p.Kills {
 		at := between(n/50, n/10) // while the webhooks come in
 		if k > 0 {
-			// Apart, so that each meets a process of its own.
+			// Spread, so that each kill meets another process.
 			span := n * 7 / 5 / (p.Kills - 1)
 			at = between(n/10+(k-1)*span, n/10+k*span)
 		}

@@ -12,28 +12,28 @@ import (
 	"time"
 )
 
-// mostViolations are listed; there may be as many as deliveries.
+// mostViolations limits the listed violations; there may be as many as deliveries.
 const mostViolations = 50
 
-// report is what came of a run.
+// report is the result of a run.
 type report struct {
 	settings
-	// Tickets, and of what was accepted the webhooks that made none of their own.
+	// The tickets, and the accepted webhooks that made no ticket of their own.
 	Tickets    int `json:"tickets"`
 	Duplicates int `json:"duplicates"`
-	// Lost are deliveries with neither a whole ticket nor a dead letter, Twice
-	// tickets and files that are there more than once.
+	// Lost are deliveries with neither a complete ticket nor a dead letter. Twice are
+	// duplicate tickets and files.
 	Lost  int `json:"lost"`
 	Twice int `json:"twice"`
-	// DeadLetters are those that had to be replayed, by reason, and Copies second
-	// letters of the same death. Rounds is how often all of them were replayed.
+	// DeadLetters are the replayed ones, by reason, and Copies are second letters about the
+	// same delivery. Rounds is how often all of them were replayed.
 	DeadLetters map[string]int `json:"deadLetters"`
 	Copies      int            `json:"copies"`
 	Rounds      int            `json:"rounds"`
-	// Attempts are all claims of all deliveries.
+	// Attempts are the claims of all deliveries.
 	Attempts     int            `json:"attempts"`
 	MostAttempts int            `json:"mostAttempts"`
-	Results      map[string]int `json:"results"` // of attempts, as the bridge told them
+	Results      map[string]int `json:"results"` // of attempts, as the bridge reported them
 	Refused      int            `json:"refused"` // webhooks that were not accepted, and sent again
 	Killed       int            `json:"killed"`
 	Interrupted  int            `json:"interrupted"`
@@ -42,14 +42,14 @@ type report struct {
 	Seconds      float64        `json:"seconds"`
 	Violations   []string       `json:"violations"`
 	Storms       []*stormReport `json:"storms"`
-	Data         string         `json:"data,omitempty"` // what is kept to look at
+	Data         string         `json:"data,omitempty"` // the folder that was kept
 }
 
 func newReport(s settings) *report {
 	return &report{settings: s, DeadLetters: map[string]int{}, Results: map[string]int{}, Violations: []string{}}
 }
 
-// violate notes a promise that was broken.
+// violate records a broken promise.
 func (r *report) violate(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if !slices.Contains(r.Violations, text) {
@@ -140,7 +140,7 @@ func sum(counts map[string]int) (n int) {
 	return n
 }
 
-// byCount are the names, the most frequent first.
+// byCount returns the names, the most frequent first.
 func byCount(counts map[string]int) []string {
 	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))

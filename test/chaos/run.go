@@ -26,19 +26,18 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// mostRounds is how often dead letters are replayed: a delivery meets at most
-// some faults that kill it.
+// mostRounds limits how often dead letters are replayed: only a few faults of a delivery
+// end in a dead letter.
 const mostRounds = 12
 
-// longWait is what a run waits for a message at the most.
+// longWait is the longest time a run waits for a message.
 const longWait = time.Second
 
-// project is Centercode's.
+// project is the project at Centercode.
 const project = "DEMO"
 
-// mapping is the bridge's fairbridge.yaml. An endpoint is configured since a
-// ticket that was looked up names none; its query tells the far end's faults whose
-// file it is.
+// mapping is the bridge's fairbridge.yaml. The endpoint is configured, since a ticket that
+// was looked up names none. Its query tells the far end which file a request is for.
 const mapping = `centercode: {baseUrl: %q}
 sources: {resolve: {%s: %q}}
 routes:
@@ -63,8 +62,8 @@ routes:
 const lookup = `    lookup: {package: deliveries, column: Delivery ID, ticketColumn: Ticket ID, settle: 1s}
 `
 
-// world is a run: the far end, the bridge between it and the senders, and the
-// bridge's folder, opened beside it.
+// world is a run: the far end, the bridge, the senders, and the bridge's folder, opened
+// beside the bridge.
 type world struct {
 	plan     *plan
 	report   *report
@@ -75,12 +74,12 @@ type world struct {
 	operator *operator
 	checker  *checker
 	health   *breaker.Breaker
-	saying   sync.Mutex // held while progress is written: an event can come at any time
+	saying   sync.Mutex // held while progress is written, since an event can come at any time
 	progress io.Writer
 }
 
-// run carries out a plan in a folder. The report has what was found; an error
-// means that it could not be found out.
+// run carries out a plan in a folder. The report has what was found; an error means that it
+// could not be found out.
 func run(ctx context.Context, p *plan, binary, dir string, progress io.Writer) (_ *report, err error) {
 	began := time.Now()
 	w := &world{plan: p, report: newReport(p.settings), progress: progress}
@@ -132,7 +131,7 @@ func (w *world) open(ctx context.Context, binary, dir string, log io.Writer) (er
 	return w.putKey(ctx, firstKey)
 }
 
-// look opens the bridge's folder beside it.
+// look opens the bridge's folder beside the bridge.
 func (w *world) look(ctx context.Context) (err error) {
 	if w.home, err = embedded.Open(ctx, embedded.Config{Folder: w.bridge.data}); err != nil {
 		return err
@@ -175,8 +174,7 @@ func (w *world) happens(ctx context.Context, what happening) {
 	}
 }
 
-// deliver sends all webhooks, and looks after the dead letters until there are
-// none.
+// deliver sends all webhooks, and handles dead letters until there are none.
 func (w *world) deliver(ctx context.Context) error {
 	w.say("sending %d webhooks of %d deliveries", len(w.plan.sends), len(w.plan.deliveries))
 	if err := w.sender.send(ctx, w.plan.sends); err != nil {
@@ -190,12 +188,12 @@ func (w *world) deliver(ctx context.Context) error {
 	if err := w.sender.send(ctx, w.plan.late); err != nil {
 		return err
 	}
-	return w.mend(ctx)
+	return w.resolve(ctx)
 }
 
-// mend waits until all is settled, checks it and looks after the dead letters,
-// until there are none.
-func (w *world) mend(ctx context.Context) error {
+// resolve waits until everything is settled, checks it and handles the dead letters, until
+// there are none.
+func (w *world) resolve(ctx context.Context) error {
 	for {
 		if err := w.settled(ctx); err != nil {
 			return err
@@ -213,9 +211,9 @@ func (w *world) mend(ctx context.Context) error {
 	}
 }
 
-// settled waits until the work queue is empty. When everything in it waits for
-// long, it is delivered early, which SQS may do as well: a run need not last as
-// long as the longest backoff, and a message seen too early must do no harm.
+// settled waits until the work queue is empty. If everything in it waits for long, it is
+// delivered early, which SQS may do as well: a run need not last as long as the longest
+// backoff, and a message that is delivered too early must do no harm.
 func (w *world) settled(ctx context.Context) error {
 	for {
 		short, cancel := context.WithTimeout(ctx, time.Second)
@@ -230,9 +228,9 @@ func (w *world) settled(ctx context.Context) error {
 	}
 }
 
-// deliverEarly shows all messages when the bridge holds nothing and gets
-// none for longer than longWait. What waits because Centercode was not well is
-// tried at once, as a person can have it.
+// deliverEarly makes all messages visible when the bridge holds none and has received none
+// for longer than longWait. Deliveries held by the circuit breaker are tried immediately,
+// as an operator can request.
 func (w *world) deliverEarly(ctx context.Context) error {
 	state, err := w.health.State(ctx, project)
 	if err != nil {
@@ -246,20 +244,20 @@ func (w *world) deliverEarly(ctx context.Context) error {
 	n, err := w.show(ctx, deliveredEarly, `NOT EXISTS (SELECT 1 FROM messages AS soon
 		WHERE soon.queue = messages.queue AND (soon.held = 1 OR soon.visible_at < ?))`,
 		time.Now().Add(longWait).UnixMilli())
-	if n > 0 && err == nil { // whoever has the turn has died
+	if n > 0 && err == nil { // whoever was to probe has died
 		_, err = w.health.Resume(ctx, project)
 	}
 	return err
 }
 
-// deliverTwice shows the messages that the bridge holds.
+// deliverTwice makes the messages visible that the bridge holds.
 func (w *world) deliverTwice(ctx context.Context) error {
 	_, err := w.show(ctx, deliveredTwice, `held = 1`)
 	return err
 }
 
-// show makes messages of the work queue visible, for which the queue has no call.
-// It returns how many.
+// show makes messages of the work queue visible, for which the queue has no call. It
+// returns their number.
 func (w *world) show(ctx context.Context, fault, which string, args ...any) (shown int64, err error) {
 	err = w.home.DB.Write(ctx, func(tx *sqlitedb.Tx) error {
 		now := time.Now().UnixMilli()
@@ -282,7 +280,7 @@ func (w *world) say(format string, args ...any) {
 	fmt.Fprintf(w.progress, format+"\n", args...)
 }
 
-// finish fills in the report when the bridge has ended.
+// finish completes the report when the bridge has ended.
 func (w *world) finish(ctx context.Context) error {
 	records, err := w.home.Ledger.Recent(ctx, -1)
 	if err != nil {
@@ -299,13 +297,13 @@ func (w *world) finish(ctx context.Context) error {
 	r.Tickets = len(w.far.center.Tickets())
 	r.Duplicates, r.Refused = w.sender.accepted-len(w.plan.deliveries), w.sender.refused
 	r.Results = w.bridge.results
-	// The last interrupt is the run's own end.
+	// The last interrupt is the end of the run itself.
 	r.Killed, r.Interrupted = w.bridge.kills, w.bridge.stops-1
 	r.Faults, r.Requests = w.far.faultsStruck(), w.far.requests
 	return nil
 }
 
-// build builds the command into a folder.
+// build builds the command in a folder.
 func build(ctx context.Context, dir, name string, flags ...string) (binary string, err error) {
 	binary = filepath.Join(dir, name)
 	args := append(append([]string{"build"}, flags...), "-o", binary, "fairbridge/cmd/fairbridge")

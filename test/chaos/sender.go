@@ -15,13 +15,13 @@ import (
 
 const (
 	senders = 8
-	// sendAgain is the pause after a webhook that was not accepted, unless
-	// another bridge is ready sooner.
+	// sendAgain is the pause after a webhook that was not accepted, unless another bridge
+	// is ready earlier.
 	sendAgain = 200 * time.Millisecond
 )
 
-// sender plays TestFairy's webhooks. Unlike TestFairy it sends again what was not
-// accepted, so that each delivery is promised in the end.
+// sender plays TestFairy. Unlike TestFairy it repeats a webhook that was not accepted, so
+// that each delivery is promised in the end.
 type sender struct {
 	bridge *bridge
 	plan   *plan
@@ -68,12 +68,12 @@ func (s *sender) one(ctx context.Context, d delivery) error {
 			return fmt.Errorf("delivery %s was answered %d: %s", d.id, status, answer)
 		}
 		pause, cancel := context.WithTimeout(ctx, sendAgain)
-		_, _ = s.bridge.ready(pause, webhook) // one way or the other, it is tried again
+		_, _ = s.bridge.ready(pause, webhook) // in either case it is sent again
 		cancel()
 	}
 }
 
-// soFar is how many webhooks were accepted, and how many were not.
+// soFar returns how many webhooks were accepted, and how many were not.
 func (s *sender) soFar() (accepted, refused int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,9 +10,9 @@ import (
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
-// TestInterruptedWhileFarEndsHang: Ctrl-C ends the bridge within 10 s, and with
-// exit code 0, though nobody answers it; nothing is still held, and after the
-// next start there is one ticket each.
+// TestInterruptedWhileFarEndsHang: Ctrl-C ends the bridge within 10 s and with exit code 0,
+// although nobody answers it. Nothing stays held, and after the next start each delivery
+// has one ticket.
 func TestInterruptedWhileFarEndsHang(t *testing.T) {
 	t.Parallel()
 	hang := centercodesim.Fault{Times: -1, Delay: 5 * time.Minute}
@@ -27,7 +27,7 @@ func TestInterruptedWhileFarEndsHang(t *testing.T) {
 		name string
 		park bool
 		hang func(*world)
-		// hangs says that the request hangs.
+		// hangs reports whether the request hangs.
 		hangs func(*world) bool
 	}{
 		{"ticket, looked up", false, of(centercodesim.OpCreate), func(w *world) bool { return w.far.center.Requests().Create >= 4 }},
@@ -85,7 +85,7 @@ func TestInterruptedWhileFarEndsHang(t *testing.T) {
 	}
 }
 
-// once runs one bridge while work lasts, and then interrupts it.
+// once runs one bridge for the duration of work, and then interrupts it.
 func (w *world) once(t *testing.T, ctx context.Context, work func()) {
 	t.Helper()
 	running, interrupt := context.WithCancel(ctx)

@@ -18,37 +18,37 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// storm is what can befall a bridge from outside, for a run of its own.
+// storm is something that happens to a bridge from outside, in a run of its own.
 type storm struct {
 	name string
-	// deliveries is how many different webhooks are sent in it.
+	// deliveries is the number of different webhooks.
 	deliveries int
-	// long ones take minutes, or what they need to be built, and are no part of the
-	// short form.
+	// long storms take minutes, or need a build of their own, and are not part of the short
+	// form.
 	long bool
-	// padding is by how many bytes each of them is longer.
+	// padding is how many bytes are added to each webhook.
 	padding int
-	// blow sends all webhooks of the plan, and lets happen what happens.
+	// blow sends all webhooks of the plan, and makes the storm happen.
 	blow func(ctx context.Context, g *gale) error
-	// clock says that the bridge has a clock that can be set, disk that its folder
-	// is a small disk.
+	// clock means that the bridge has a clock that can be set, and disk that its folder is
+	// on a small disk.
 	clock, disk bool
-	// letters says that dead letters are to come of it.
+	// letters means that dead letters are expected.
 	letters bool
-	// leaves are words of what `status` must say needs a person at the end, each
-	// in one of its problems; there may be no other.
+	// leaves are words that `status` must print at the end, each in one of the problems it
+	// lists. There may be no other problem.
 	leaves []string
 }
 
-// errCannot says that this machine cannot have a storm.
+// errCannot means that this machine cannot run a storm.
 var errCannot = errors.New("not on this machine")
 
-// storms are all there are.
+// storms are all storms.
 var storms = []storm{
 	{name: "damaged", deliveries: 40, blow: damaged},
 	{name: "unlinked", deliveries: 60, blow: unlinked},
 	{name: "full", deliveries: 100, padding: 20_000, disk: true, blow: fullDisk, leaves: []string{"webhooks refused"}},
-	{name: "clock", deliveries: 60, clock: true, long: true, // another package time: all is compiled again
+	{name: "clock", deliveries: 60, clock: true, long: true, // with its own package time, so everything is compiled again
 		blow: clockJumps},
 	{name: "stopped", deliveries: 40, long: true, blow: stopped},
 	{name: "sources", deliveries: 20, blow: slowSources, letters: true},
@@ -56,7 +56,8 @@ var storms = []storm{
 	{name: "outage", deliveries: 60, blow: centercodeAway},
 }
 
-// chosen are the storms of these names, "all" for all but the long ones if short.
+// chosen returns the storms with these names. "all" means all of them, or, if short, all
+// but the long ones.
 func chosen(names string, short bool) (picked []storm, err error) {
 	switch names {
 	case "none":
@@ -82,41 +83,41 @@ func stormNames() string {
 	return strings.Join(names, ",")
 }
 
-// gale is a storm's run.
+// gale is the run of a storm.
 type gale struct {
 	*world
 	dir   string
 	r     *rand.Rand
 	clock *clock // nil without one
-	chose string // what the seed chose, for the report
+	chose string // chosen by the seed, for the report
 }
 
-// stormReport is what came of a storm.
+// stormReport is the result of a storm.
 type stormReport struct {
 	Name        string   `json:"name"`
 	Seed        uint64   `json:"seed"`
 	Chosen      string   `json:"chosen,omitempty"`
-	Skipped     string   `json:"skipped,omitempty"` // why it could not be
+	Skipped     string   `json:"skipped,omitempty"` // why it could not run
 	Tickets     int      `json:"tickets"`
 	Refused     int      `json:"refused"`
 	Lost        int      `json:"lost"`
 	Twice       int      `json:"twice"`
 	DeadLetters int      `json:"deadLetters"`
-	Losses      int      `json:"losses"` // bridges that ended on their own, as they must
+	Losses      int      `json:"losses"` // bridges that ended on their own, as expected
 	PeakBytes   int64    `json:"peakBytes"`
 	Seconds     float64  `json:"seconds"`
 	Violations  []string `json:"violations"`
 }
 
-// asked are the storms of a run.
+// asked are the requested storms.
 type asked struct {
 	storms []storm
-	// byName says that each was asked for: one that this machine cannot have is
+	// byName means that each was requested by name: one that this machine cannot run is
 	// then an error.
 	byName bool
 }
 
-// run lets the storms come one after the other.
+// run runs the storms one after the other.
 func (a asked) run(ctx context.Context, seed uint64, binary, dir string, progress io.Writer) (reports []*stormReport, err error) {
 	setClock := ""
 	for _, s := range a.storms {
@@ -148,11 +149,11 @@ func (a asked) run(ctx context.Context, seed uint64, binary, dir string, progres
 	return reports, nil
 }
 
-// stormLimit is how long one may last.
+// stormLimit is how long a storm may last.
 const stormLimit = 5 * time.Minute
 
-// run lets a storm come over a bridge of its own. The error means that it could
-// not be found out what came of it.
+// run runs a storm on a bridge of its own. The error means that its result could not be
+// found out.
 func (s storm) run(ctx context.Context, seed uint64, binary, dir string, progress io.Writer) (_ *stormReport, err error) {
 	began := time.Now()
 	p, err := newPlan(settings{Seed: seed, Deliveries: s.deliveries, Padding: s.padding})
@@ -195,7 +196,7 @@ func (s storm) run(ctx context.Context, seed uint64, binary, dir string, progres
 		if err := s.blow(running, g); err != nil {
 			return err
 		}
-		if err := g.mend(running); err != nil {
+		if err := g.resolve(running); err != nil {
 			return err
 		}
 		return g.status(running, s.leaves)
@@ -206,7 +207,7 @@ func (s storm) run(ctx context.Context, seed uint64, binary, dir string, progres
 	return g.judge(ctx, s, time.Since(began))
 }
 
-// judge holds what is left against what must be.
+// judge compares what is left with what must be.
 func (g *gale) judge(ctx context.Context, s storm, took time.Duration) (*stormReport, error) {
 	if err := g.finish(ctx); err != nil {
 		return nil, err
@@ -224,7 +225,7 @@ func (g *gale) judge(ctx context.Context, s storm, took time.Duration) (*stormRe
 	}, nil
 }
 
-// status asks the command what needs a person, and compares that with what does.
+// status compares the problems that the command reports with the expected ones.
 func (g *gale) status(ctx context.Context, leaves []string) error {
 	var said struct{ Problems []string }
 	out, err := g.command(ctx, "status", "--json", "--data", g.bridge.data, "--config", g.bridge.config)
@@ -251,7 +252,7 @@ func (g *gale) status(ctx context.Context, leaves []string) error {
 	return nil
 }
 
-// command runs a verb of the command, and returns what it prints.
+// command runs a verb of the command, and returns its output.
 func (g *gale) command(ctx context.Context, args ...string) ([]byte, error) {
 	out, err := exec.CommandContext(ctx, g.bridge.binary, args...).Output()
 	var exit *exec.ExitError
@@ -267,7 +268,7 @@ func (g *gale) half() (first, second []int) {
 	return g.plan.sends[:middle], g.plan.sends[middle:]
 }
 
-// during sends webhooks while something else is done, and waits for both.
+// during runs do while webhooks are sent, and waits for both.
 func (g *gale) during(ctx context.Context, numbers []int, do func(context.Context) error) error {
 	group, both := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.sender.send(both, numbers) })

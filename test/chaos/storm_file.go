@@ -17,7 +17,7 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
-// harm is a way to spoil a database file.
+// harm is a way to damage a database file.
 type harm struct {
 	name string
 	do   func(db string) error
@@ -30,7 +30,7 @@ func pickHarm(g *gale, harms []harm) harm {
 	return h
 }
 
-// overwrite writes noise into a file, from a share of its length on.
+// overwrite writes noise into a file, starting at a share of its length.
 func overwrite(share float64) func(db string) error {
 	return func(db string) error {
 		f, err := os.OpenFile(db, os.O_RDWR, 0)
@@ -47,8 +47,8 @@ func overwrite(share float64) func(db string) error {
 	}
 }
 
-// damaged spoils the file after a backup. What comes then is accepted only into the
-// file that was put back, and all of what the backup has becomes a ticket.
+// damaged damages the file after a backup. Later webhooks are only accepted into the
+// restored file, and everything in the backup becomes a ticket.
 func damaged(ctx context.Context, g *gale) error {
 	h := pickHarm(g, []harm{
 		{"emptied", func(db string) error { return os.Truncate(db, 0) }},
@@ -56,7 +56,7 @@ func damaged(ctx context.Context, g *gale) error {
 		{"overwritten", overwrite(0)},
 		{"scrambled in its midst", overwrite(0.4)},
 	})
-	// A backup does not know of the tickets that are made after it, so none is.
+	// A backup does not know the tickets that are made after it, so none is made.
 	g.far.center.Inject(centercodesim.Fault{Status: 503, RetryAfter: "1", Times: -1})
 	first, second := g.half()
 	if err := g.sender.send(ctx, first); err != nil {
@@ -80,8 +80,8 @@ func damaged(ctx context.Context, g *gale) error {
 	return nil
 }
 
-// unlinked takes the file away while webhooks come and tickets are made. What the
-// bridge saves of it has everything that was accepted.
+// unlinked removes the file while webhooks arrive and tickets are made. What the bridge
+// saves of it has everything that was accepted.
 func unlinked(ctx context.Context, g *gale) error {
 	replace := func(suffix string) func(db string) error {
 		return func(db string) error {
@@ -117,8 +117,8 @@ func unlinked(ctx context.Context, g *gale) error {
 	return g.spoiled(ctx, h, 1+g.r.IntN(len(second)/2), second)
 }
 
-// spoiled does harm and sends webhooks, some of them before it, until a bridge with
-// another file has taken them all. The folder is not looked into meanwhile.
+// spoiled does harm and sends webhooks, some of them before it, until a bridge with another
+// file has accepted all of them. Meanwhile nothing else reads the folder.
 func (g *gale) spoiled(ctx context.Context, h harm, before int, numbers []int) error {
 	if err := g.home.Close(); err != nil {
 		return err
@@ -143,7 +143,8 @@ func (g *gale) spoiled(ctx context.Context, h harm, before int, numbers []int) e
 		err = g.during(ctx, numbers, do)
 	}
 	if err == nil {
-		// An idle bridge notices it within seconds; no webhook may be left to ask.
+		// An idle bridge notices it within seconds; there may be no webhook left that would
+		// make it look.
 		err = until(ctx, func() bool { return g.bridge.lossesSoFar() > 0 })
 	}
 	if err == nil {
@@ -152,10 +153,10 @@ func (g *gale) spoiled(ctx context.Context, h harm, before int, numbers []int) e
 	return errors.Join(err, g.look(ctx))
 }
 
-// roomOfDisk is the size of the disk that gets full, in MB.
+// roomOfDisk is the size of the small disk, in MB.
 const roomOfDisk = 24
 
-// onSmallDisk makes a disk of the bridge's folder: a tmpfs, for which it takes root.
+// onSmallDisk mounts a small tmpfs at the bridge's folder, which needs root.
 func onSmallDisk(ctx context.Context, folder string) (unmount func() error, err error) {
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make a disk: %w", err)
@@ -168,9 +169,9 @@ func onSmallDisk(ctx context.Context, folder string) (unmount func() error, err 
 	}, nil
 }
 
-// fullDisk fills the disk, time and again, while webhooks come and none is worked off:
-// what goes makes room for what comes. None is taken that is not kept, and all are
-// once there is room.
+// fullDisk fills the disk again and again while webhooks arrive and none is processed: what
+// is removed makes room for what arrives. No webhook is accepted that is not stored, and
+// all are accepted once there is room.
 func fullDisk(ctx context.Context, g *gale) error {
 	first, second := g.half()
 	if err := g.sender.send(ctx, first); err != nil {
@@ -180,7 +181,7 @@ func fullDisk(ctx context.Context, g *gale) error {
 	var over atomic.Bool
 	group, both := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		// Copies, too, until there has been no room for more.
+		// Copies, too, until the disk was full.
 		for {
 			if err := g.sender.send(both, second); err != nil || over.Load() {
 				return err
@@ -212,8 +213,8 @@ func fullDisk(ctx context.Context, g *gale) error {
 		return err
 	}
 	g.far.center.Heal()
-	// What was held could not be given back: it would wait for the end of its
-	// lease, minutes, or for the next start. What was refused is written down.
+	// What was held could not be released on the full disk. It would wait for the end of
+	// its lease, minutes, or for the next start. What was refused is recorded.
 	g.bridge.end(interrupt)
 	return nil
 }
@@ -234,7 +235,7 @@ func fill(name string) error {
 	return f.Close()
 }
 
-// until waits for a condition of which nothing tells.
+// until polls a condition of which there is no notification.
 func until(ctx context.Context, ok func() bool) error {
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()

@@ -18,8 +18,8 @@ import (
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
-// slowSources lets sources trickle, and one send without end, which is a dead
-// letter once it is beyond what Centercode takes.
+// slowSources makes sources trickle, and one send without end. The latter becomes a dead
+// letter once it exceeds what Centercode accepts.
 func slowSources(ctx context.Context, g *gale) error {
 	endless := g.r.IntN(len(g.plan.deliveries))
 	for n, d := range g.plan.deliveries {
@@ -42,11 +42,11 @@ func slowSources(ctx context.Context, g *gale) error {
 	return nil
 }
 
-// flooders are the connections that a flood holds at once.
+// flooders is the number of connections that a flood holds at once.
 const flooders = 100
 
-// flood lets strangers send large bodies, half requests and noise, without a token,
-// while webhooks come. All of these are taken.
+// flood makes strangers send large bodies, half requests and noise, without a token, while
+// webhooks arrive. All of the webhooks are accepted.
 func flood(ctx context.Context, g *gale) error {
 	webhook, err := g.bridge.ready(ctx, "")
 	if err != nil {
@@ -83,7 +83,7 @@ func flood(ctx context.Context, g *gale) error {
 	return strangers.Wait()
 }
 
-// stranger sends one request of a kind, as far as it gets.
+// stranger sends one request of a kind, as much of it as is accepted.
 func stranger(ctx context.Context, host, path string, kind int) {
 	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", host)
 	if err != nil {
@@ -114,7 +114,7 @@ func stranger(ctx context.Context, host, path string, kind int) {
 	}
 }
 
-// zeros is a body without end.
+// zeros is an endless body.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -122,8 +122,8 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// centercodeAway lets Centercode answer nothing but 503 for a while, and then vanish, while
-// webhooks come. It costs nobody anything.
+// centercodeAway makes Centercode answer 503 for a while, and then disappear, while
+// webhooks arrive. Nobody has to do anything about it.
 func centercodeAway(ctx context.Context, g *gale) error {
 	g.far.center.Inject(
 		centercodesim.Fault{Status: http.StatusServiceUnavailable, Body: centercodesim.BodyHTML, Times: -1, For: 5 * time.Second},

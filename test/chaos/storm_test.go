@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestStorm lets one storm come; `make chaos` has them all.
+// TestStorm runs one storm; `make chaos` runs all of them.
 func TestStorm(t *testing.T) {
 	t.Parallel()
 	picked, err := chosen("unlinked", true)
@@ -33,8 +33,8 @@ func TestStorm(t *testing.T) {
 	}
 }
 
-// TestStormsThatBreakThePromise: what a storm finds is in the report, and the run
-// is broken by it.
+// TestStormsThatBreakThePromise: what a storm finds is in the report, and makes the run
+// fail.
 func TestStormsThatBreakThePromise(t *testing.T) {
 	t.Parallel()
 	g := &gale{world: openWorld(t, settings{Seed: 1, Deliveries: 10}, binary)}

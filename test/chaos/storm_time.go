@@ -8,10 +8,10 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
-// clockJumps sets the clock, forwards and back, while webhooks come and a few
-// requests fail. No wait gets longer by it, no lease and no delivery is lost, and
-// none forgotten. No webhook comes twice: a copy waits for the end of the first
-// one's lease, minutes, whatever the clock does.
+// clockJumps sets the clock, forwards and back, while webhooks arrive and a few requests
+// fail. This makes no wait longer, and no lease and no delivery is lost or forgotten. No
+// webhook is sent twice: a copy waits for the end of the first one's lease, minutes,
+// whatever the clock shows.
 func clockJumps(ctx context.Context, g *gale) error {
 	g.far.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 503, RetryAfter: "1", Times: 4})
 	jumps := []time.Duration{time.Hour, -time.Hour, 400 * 24 * time.Hour, -24 * time.Hour, 5 * time.Minute, -5 * 365 * 24 * time.Hour}
@@ -29,20 +29,20 @@ func clockJumps(ctx context.Context, g *gale) error {
 		if err := g.sender.send(ctx, sends[i*share:(i+1)*share]); err != nil {
 			return err
 		}
-		// Started again in the midst of it, too.
+		// With a restart in the middle.
 		if i == len(jumps)/2 {
 			g.bridge.end(killBefore)
 		}
 	}
-	// With the clock wrong everything must come to its end, and again when it is right.
+	// Everything must end while the clock is wrong, and again when it is right.
 	if err := g.home.Settled(ctx); err != nil {
 		return err
 	}
 	return g.rightClock(ctx)
 }
 
-// rightClock sets the clock right and starts the bridge again: what it keeps must
-// not wait for a time that the wrong clock has seen.
+// rightClock sets the clock right and restarts the bridge: what is stored must not wait for
+// a time that only the wrong clock has shown.
 func (g *gale) rightClock(ctx context.Context) error {
 	if err := g.clock.set(0); err != nil {
 		return err
@@ -56,11 +56,11 @@ func (g *gale) rightClock(ctx context.Context) error {
 	return err
 }
 
-// beyondLease is longer than a worker holds a delivery without being heard of.
+// beyondLease is longer than a worker keeps its lease without renewing it.
 const beyondLease = 130 * time.Second
 
-// stopped stops the process beyond the lease, with tickets under way, while all
-// else continues.
+// stopped stops the process for longer than the lease, while tickets are being made and
+// everything else continues.
 func stopped(ctx context.Context, g *gale) error {
 	first, second := g.half()
 	g.far.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Delay: 5 * time.Second, After: true, Times: 10})
