@@ -13,7 +13,7 @@ import (
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
-// TestStatus: the command sees a bridge that needs nobody, and one that does.
+// TestStatus: the command reports a bridge that needs nobody, and one that needs somebody.
 func TestStatus(t *testing.T) {
 	type status struct {
 		Webhook   string
@@ -69,8 +69,8 @@ func TestStatus(t *testing.T) {
 	bridge.checkNoLetters(t)
 }
 
-// TestSend: the command sends a file as TestFairy does, at the address that it
-// finds by the stack's name.
+// TestSend: the command sends a file as TestFairy does, to the address that it finds by the
+// stack's name.
 func TestSend(t *testing.T) {
 	file := filepath.Join("events", "feedback-no-screenshot.json")
 	id := deliveryID(t, bridge.payload(t, "feedback-no-screenshot.json"))
@@ -83,8 +83,8 @@ func TestSend(t *testing.T) {
 	}
 }
 
-// TestWebhookRegister: the command tells TestFairy the webhook and its token, and
-// shows the token to nobody.
+// TestWebhookRegister: the command registers the webhook with its token at TestFairy, and
+// never shows the token.
 func TestWebhookRegister(t *testing.T) {
 	for range 2 { // the second time there is nothing to do
 		out := bridge.mustRun(t, "", "webhook", "register", "--stack", stackName, "--user", testFairyUser)
@@ -99,8 +99,8 @@ func TestWebhookRegister(t *testing.T) {
 	}
 }
 
-// TestSecretsAreEncrypted: what the command stores is a SecureString, and is
-// listed without its value.
+// TestSecretsAreEncrypted: the command stores a SecureString, and lists it without its
+// value.
 func TestSecretsAreEncrypted(t *testing.T) {
 	bridge.checkNoSecret(t, "the list", bridge.mustRun(t, "", "secrets", "list", "--stack", stackName))
 	for _, name := range []string{secrets.WebhookToken, secrets.CentercodeAPIKey, secrets.TestFairyAPIKey} {

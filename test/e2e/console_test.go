@@ -27,16 +27,15 @@ import (
 
 const consolePassword = "canary-console-password"
 
-// consoleOf is a console of the stack in a process of its own, and a browser that was
-// let in.
+// consoleOf is a console of the stack in a process of its own, and a signed-in browser.
 type consoleOf struct {
 	t    *testing.T
 	url  string
 	http *http.Client
 }
 
-// openConsole starts the console as a person with all the stack's policies, and comes
-// in by its password.
+// openConsole starts the console with the permissions of all the stack's policies, and
+// signs in with its password.
 func (w *world) openConsole(t *testing.T, person []string, args ...string) *consoleOf {
 	t.Helper()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(w.dir, "fairbridge"), append([]string{"console", "--stack", stackName, "--listen", "127.0.0.1:0"}, args...)...)
@@ -111,7 +110,7 @@ func (c *consoleOf) until(path string, texts ...string) (body string) {
 	return body
 }
 
-// post posts a form that must be taken, and returns where it leads.
+// post posts a form, which must be accepted, and returns the address of the redirect.
 func (c *consoleOf) post(path string, form url.Values) string {
 	c.t.Helper()
 	status, location, body := c.do(http.MethodPost, path, form)
@@ -121,9 +120,9 @@ func (c *consoleOf) post(path string, form url.Values) string {
 	return location
 }
 
-// TestConsole: the console of the deployed stack shows it, and works on it, with the
-// permissions that the stack's policies give. Everybody sees the pause, so it is none
-// of the tests that run side by side.
+// TestConsole: the console of the deployed stack shows it and works on it, with the
+// permissions that the stack's policies give. The pause affects every test, so this one
+// does not run in parallel.
 func TestConsole(t *testing.T) {
 	bridge.mustRun(t, consolePassword, "secrets", "put", secrets.ConsolePassword, "--stack", stackName)
 	person := bridge.newPerson(t, []string{"ReaderPolicy", "OperatorPolicy", "KeysPolicy"})
@@ -140,8 +139,8 @@ func TestConsole(t *testing.T) {
 		eventually(t, id+" is dead", func() bool { return bridge.entry(t, id).State == ledger.Dead })
 	}
 
-	// The emulator makes no metrics of the functions' logs. CloudWatch does: TestMeasured
-	// of pkg/deliveries holds that they are the ones that are asked for.
+	// The emulator makes no metrics from the functions' logs. CloudWatch does; TestMeasured
+	// of pkg/deliveries holds that they are the requested ones.
 	for metric, value := range map[string]string{"Received": "4711", "TicketsCreated": "4700", "WebhookToTicket": "1500"} {
 		function := "ingest"
 		if metric != "Received" {
@@ -173,7 +172,7 @@ func TestConsole(t *testing.T) {
 	}
 	c.until("/deliveries/"+done, "Ticket", ticket.ID, "the webhook came", "an attempt completed it")
 
-	// One is corrected, the other tried again as one of its group.
+	// One is corrected, the other retried as one of its group.
 	form := url.Values{"field severity": {"High"}}
 	if status, _, body := c.do(http.MethodPost, "/deliveries/"+severe+"/edit", form); status != http.StatusOK || !strings.Contains(body, "<ins>&#34;High&#34;</ins>") {
 		t.Errorf("the correction: %d\n%s", status, body)

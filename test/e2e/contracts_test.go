@@ -21,8 +21,8 @@ import (
 	"fairbridge/pkg/queue/sqstest"
 )
 
-// TestLedgerContract holds the ledger in DynamoDB to its contract, in a table
-// with the key of the stack's.
+// TestLedgerContract runs the ledger's contract against DynamoDB, in a table with the same
+// key as the stack's.
 func TestLedgerContract(t *testing.T) {
 	deployed, err := bridge.dynamodb.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &bridge.stack.LedgerTable})
 	if err != nil {
@@ -49,8 +49,8 @@ func TestLedgerContract(t *testing.T) {
 	breakertest.Run(t, dynamotest.NewStore(t, bridge.dynamodb, *table))
 }
 
-// TestQueueContract holds the emulator's SQS to what the bridge needs of SQS,
-// as pkg/embedded is held to it. What AWS refuses, the emulator may accept.
+// TestQueueContract runs the contract that pkg/embedded fulfils against the emulator's SQS.
+// The emulator may accept what AWS refuses.
 func TestQueueContract(t *testing.T) {
 	sqstest.RunDelivery(t, func(t *testing.T) sqstest.Queues {
 		attributes := func() map[string]string {

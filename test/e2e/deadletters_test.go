@@ -24,8 +24,8 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// TestRejected: a ticket that Centercode answers 400 is a dead letter that says
-// so; corrected and replayed, it is a ticket.
+// TestRejected: a ticket that Centercode answers with 400 becomes a dead letter that
+// reports it; corrected and replayed, it becomes a ticket.
 func TestRejected(t *testing.T) {
 	payload := bridge.feedback(t, map[string]any{"appName": "Severe", "severity": "Terrible"})
 	id := bridge.accept(t, payload)
@@ -47,7 +47,7 @@ func TestRejected(t *testing.T) {
 	if ticket := bridge.ticket(t, id); ticket.Fields["severity"] != "High" {
 		t.Errorf("the ticket has %s", ticket.Body)
 	}
-	// Who did that is on record: the AWS identity.
+	// The AWS identity of whoever did it is recorded.
 	history := bridge.mustRun(t, "", "show", id, "--stack", stackName)
 	for _, did := range []string{"corrected severity", "replayed it"} {
 		if !regexp.MustCompile(`arn:aws:\S+ ` + did).MatchString(history) {
@@ -57,8 +57,8 @@ func TestRejected(t *testing.T) {
 	bridge.checkNoLetters(t)
 }
 
-// TestNotFound: a ticket that Centercode answers 404 is a dead letter that says
-// so; it can be dropped.
+// TestNotFound: a ticket that Centercode answers with 404 becomes a dead letter that
+// reports it; it can be dropped.
 func TestNotFound(t *testing.T) {
 	payload := bridge.feedback(t, map[string]any{"appName": "Elsewhere"})
 	id := bridge.accept(t, payload)
@@ -70,8 +70,8 @@ func TestNotFound(t *testing.T) {
 	bridge.checkNoLetters(t)
 }
 
-// checkLetter waits for the dead letter of a payload, and holds each of its
-// attributes against want, of whose description it needs to have a part.
+// checkLetter waits for the dead letter of a payload, and compares its attributes with
+// want. Its description must contain want's.
 func (w *world) checkLetter(t *testing.T, payload []byte, want queue.DeadLetter) {
 	t.Helper()
 	letter := w.letter(t, want.DeliveryID)
@@ -102,8 +102,8 @@ func (w *world) checkNoLetters(t *testing.T) {
 	}
 }
 
-// TestRedrive: what is received too often is moved by the queue's own redrive
-// policy, and what is moved back by SQS's own redrive continues.
+// TestRedrive: a message that is received too often is moved by the queue's redrive policy,
+// and continues when SQS's own redrive moves it back.
 func TestRedrive(t *testing.T) {
 	payload := bridge.feedback(t, nil)
 	id := deliveryID(t, payload)
@@ -112,8 +112,7 @@ func TestRedrive(t *testing.T) {
 	bridge.accept(t, payload)
 	eventually(t, "Centercode has answered 500", func() bool { e := bridge.entry(t, id); return e.Last != nil && e.Last.Status == 500 && e.Owner == "" })
 
-	// The worker tries for three days before that: a few receives are allowed and
-	// played here.
+	// The worker would try for three days first, so the test allows only a few receives.
 	bridge.allowReceives(t, 8)
 	bridge.withoutWorker(t, func() {
 		message := bridge.receiveTooOften(t, id)
@@ -122,8 +121,8 @@ func TestRedrive(t *testing.T) {
 			t.Errorf("its source is %q", source)
 		}
 		sameMessage(t, moved, message)
-		// What SQS moved has no reason, and the ledger learns of it by a person's
-		// command; the last error is the ledger's.
+		// What SQS moved has no reason. The ledger learns of it by `dlq adopt`; the last
+		// error is the ledger's.
 		bridge.mustRun(t, "", "dlq", "adopt", "--stack", stackName)
 		list := bridge.mustRun(t, "", "dlq", "list", "--stack", stackName, "--json")
 		if !strings.Contains(list, `"worker_died"`) || !strings.Contains(list, `500`) {
@@ -143,8 +142,7 @@ func TestRedrive(t *testing.T) {
 	bridge.checkNoLetters(t)
 }
 
-// allowReceives has the work queue hand a message out so often for the rest of the
-// test.
+// allowReceives sets the work queue's maxReceiveCount for the rest of the test.
 func (w *world) allowReceives(t *testing.T, times int) {
 	t.Helper()
 	const name = string(types.QueueAttributeNameRedrivePolicy)
@@ -170,8 +168,8 @@ func (w *world) allowReceives(t *testing.T, times int) {
 	t.Cleanup(func() { set(context.WithoutCancel(t.Context()), as) })
 }
 
-// receiveTooOften receives a delivery's message, which has been received at
-// least once, until the work queue's redrive policy moves it.
+// receiveTooOften receives a delivery's message, which has been received at least once,
+// until the work queue's redrive policy moves it.
 func (w *world) receiveTooOften(t *testing.T, id string) (message types.Message) {
 	t.Helper()
 	receives := 0
@@ -191,8 +189,8 @@ func (w *world) receiveTooOften(t *testing.T, id string) (message types.Message)
 	return message
 }
 
-// TestRedriveOfLetter: a letter that the worker wrote can be moved back by SQS's
-// own redrive too, which changes nothing of it.
+// TestRedriveOfLetter: a letter that the worker wrote can also be moved back by SQS's own
+// redrive, and arrives unchanged.
 func TestRedriveOfLetter(t *testing.T) {
 	payload := bridge.feedback(t, nil)
 	id := deliveryID(t, payload)
@@ -206,9 +204,9 @@ func TestRedriveOfLetter(t *testing.T) {
 	bridge.checkNoLetters(t)
 }
 
-// redrive moves a delivery's dead letter to the work queue as SQS's own redrive
-// does. The emulator has no StartMessageMoveTask, so it is played: AWS sends the
-// same body and attributes as a new message.
+// redrive moves a delivery's dead letter to the work queue as SQS's own redrive does. The
+// emulator has no StartMessageMoveTask, so the test does the same: AWS sends the body and
+// attributes as a new message.
 func (w *world) redrive(t *testing.T, deliveryID string) {
 	t.Helper()
 	source, destination := w.arn(t, w.stack.DeadLetterQueueURL), w.arn(t, w.stack.WorkQueueURL)
@@ -230,7 +228,7 @@ func (w *world) redrive(t *testing.T, deliveryID string) {
 	w.remove(t, w.stack.DeadLetterQueueURL, letter)
 }
 
-// sameMessage holds a moved message against what it was.
+// sameMessage compares a moved message with the original.
 func sameMessage(t *testing.T, got, want types.Message) {
 	t.Helper()
 	if aws.ToString(got.Body) != aws.ToString(want.Body) {

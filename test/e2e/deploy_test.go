@@ -13,7 +13,7 @@ import (
 	"fairbridge/pkg/secrets"
 )
 
-// routes are what the functions are built with.
+// routes are the routes that the functions are built with.
 const routes = `
   # Of a project that Centercode does not know: 404.
   - match: {event: feedback, app: Elsewhere}
@@ -59,8 +59,8 @@ const routes = `
       deliveryId: "{{ .deliveryId }}"
 `
 
-// writeConfig writes the mapping file that the functions are built with: TestFairy's
-// files are on this machine, and the routes those above.
+// writeConfig writes the mapping file for the functions: TestFairy's files are on this
+// machine, and the routes are those above.
 func (w *world) writeConfig() (err error) {
 	text := fmt.Sprintf("sources: {resolve: {app.testfairy.com: %q}}\nroutes:\n", w.filesURL) + routes
 	if err := os.WriteFile(w.configPath(), []byte(text), 0o600); err != nil {
@@ -72,7 +72,7 @@ func (w *world) writeConfig() (err error) {
 
 func (w *world) configPath() string { return filepath.Join(w.dir, "fairbridge.yaml") }
 
-// build makes the command and the functions.
+// build builds the command and the functions.
 func (w *world) build(ctx context.Context) error {
 	if err := w.writeConfig(); err != nil {
 		return err
@@ -84,12 +84,11 @@ func (w *world) build(ctx context.Context) error {
 	return err
 }
 
-// buildEnvironment is for sam build, which hands it on to make.
+// buildEnvironment is the environment of sam build, which passes it to make.
 func (w *world) buildEnvironment() []string {
 	return []string{
 		"FAIRBRIDGE_CONFIG=" + w.configPath(),
-		// The template says arm64, and the emulator does not mind: it runs the
-		// functions here.
+		// The template has arm64, but the emulator runs the functions on this machine.
 		"LAMBDA_GOARCH=" + runtime.GOARCH,
 	}
 }
@@ -100,12 +99,12 @@ func (w *world) deploy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.stack, w.mapping, err = w.mendStack(ctx, stackName)
+	w.stack, w.mapping, err = w.repairStack(ctx, stackName)
 	return err
 }
 
-// The secrets, but for the webhook's token, which is generated. They are in no
-// log, no dead letter and no ledger entry.
+// The secrets, except for the webhook's token, which is generated. They must not be in any
+// log, dead letter or ledger entry.
 const (
 	firstKey      = "canary-first-centercode-key"
 	secondKey     = "canary-second-centercode-key"

@@ -30,7 +30,7 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// patience is how long a test waits for what must come.
+// patience is how long a test waits for something that must happen.
 const patience = 60 * time.Second
 
 // eventually waits until ok holds.
@@ -57,8 +57,7 @@ func (w *world) payload(t *testing.T, name string) []byte {
 	return data
 }
 
-// feedback is the documented payload with changes, and a text that makes it a
-// delivery of its own.
+// feedback is the documented payload with changes, and a text that makes it a new delivery.
 func (w *world) feedback(t *testing.T, changes map[string]any) []byte {
 	t.Helper()
 	fields := map[string]any{}
@@ -88,15 +87,14 @@ func (w *world) parameterInput(name string, decrypt bool) *ssm.GetParameterInput
 	return &ssm.GetParameterInput{Name: aws.String(secrets.ParameterName(w.stack.SecretsPrefix, name)), WithDecryption: &decrypt}
 }
 
-// answer is what the webhook answered.
+// answer is the webhook's answer.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// request sends something to the API of the stack. The target's host is the
-// webhook's.
+// request sends a request to the stack's API. The target's host is the webhook's.
 func (w *world) request(ctx context.Context, method, target, contentType string, body []byte) (answer, error) {
 	base, err := url.Parse(w.stack.WebhookURL)
 	if err != nil {
@@ -122,7 +120,7 @@ func (w *world) request(ctx context.Context, method, target, contentType string,
 	return answer{resp.StatusCode, resp.Header, text}, err
 }
 
-// webhook is the URL that TestFairy has.
+// webhook returns the URL that TestFairy is given.
 func (w *world) webhook(t *testing.T) string {
 	t.Helper()
 	return w.stack.WebhookURL + "?token=" + w.parameter(t, secrets.WebhookToken)
@@ -142,7 +140,7 @@ func (w *world) accept(t *testing.T, payload []byte) string {
 	return id
 }
 
-// deliveryID is that of a payload.
+// deliveryID returns the delivery id of a payload.
 func deliveryID(t *testing.T, payload []byte) string {
 	t.Helper()
 	event, err := testfairy.Decode(payload)
@@ -152,7 +150,7 @@ func deliveryID(t *testing.T, payload []byte) string {
 	return event.DeliveryID()
 }
 
-// entry is what the ledger knows of a delivery; nothing, if it knows it not.
+// entry returns a delivery's ledger entry, or the zero value if there is none.
 func (w *world) entry(t *testing.T, deliveryID string) (e ledger.Entry) {
 	t.Helper()
 	record, err := dynamotest.NewStore(t, w.dynamodb, w.stack.LedgerTable).Get(t.Context(), deliveryID)
@@ -168,8 +166,7 @@ func (w *world) entry(t *testing.T, deliveryID string) (e ledger.Entry) {
 	return e
 }
 
-// ticket waits until a delivery is completed, and returns the one ticket that
-// it has.
+// ticket waits until a delivery is completed, and returns its only ticket.
 func (w *world) ticket(t *testing.T, deliveryID string) centercodesim.Ticket {
 	t.Helper()
 	eventually(t, "delivery "+deliveryID+" is completed", func() bool { return w.entry(t, deliveryID).State == ledger.Completed })
@@ -183,7 +180,7 @@ func (w *world) ticket(t *testing.T, deliveryID string) centercodesim.Ticket {
 	return tickets[0]
 }
 
-// tickets are those of a delivery.
+// tickets returns the tickets of a delivery.
 func (w *world) tickets(deliveryID string) (tickets []centercodesim.Ticket) {
 	for _, ticket := range w.centercode.Tickets() {
 		if ticket.Fields["deliveryId"] == deliveryID {
@@ -198,7 +195,7 @@ func creating(deliveryID string) func(centercodesim.Call) bool {
 	return func(c centercodesim.Call) bool { return c.Fields["deliveryId"] == deliveryID }
 }
 
-// sameEvent holds the body of a message against the payload that it must carry.
+// sameEvent compares the body of a message with the payload that it must carry.
 func sameEvent(t *testing.T, m types.Message, payload []byte) {
 	t.Helper()
 	envelope, err := queue.Decode(aws.ToString(m.Body))
@@ -210,7 +207,7 @@ func sameEvent(t *testing.T, m types.Message, payload []byte) {
 	}
 }
 
-// canonical is a JSON document with sorted keys and no space.
+// canonical returns a JSON document with sorted keys and without spaces.
 func canonical(t *testing.T, document []byte) string {
 	t.Helper()
 	var value any
@@ -226,7 +223,7 @@ func canonical(t *testing.T, document []byte) string {
 	return string(text)
 }
 
-// mustRun runs the command, which must end well, and returns its output.
+// mustRun runs the command, which must succeed, and returns its output.
 func (w *world) mustRun(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
 	out, err := w.command(t.Context(), stdin, args...)

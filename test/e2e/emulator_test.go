@@ -11,15 +11,15 @@ import (
 	"fairbridge/test/internal/standin"
 )
 
-// The emulator's only account: its root has these credentials.
+// The emulator's only account: these are its root's credentials.
 const (
 	accountKey    = "test"
 	accountSecret = "test"
 	region        = "us-east-1"
 )
 
-// emulator is a MiniStack of its own: AWS in one process on loopback, which runs
-// the functions as processes of this machine.
+// emulator is a MiniStack in a process of its own: AWS on loopback, which runs the
+// functions as processes of this machine.
 type emulator struct {
 	*standin.Program
 	address string // host:port
@@ -27,7 +27,7 @@ type emulator struct {
 
 func (e *emulator) url() string { return "http://" + e.address }
 
-// startEmulator starts the emulator on a free port. dir gets its files.
+// startEmulator starts the emulator on a free port, with its files in dir.
 func startEmulator(ctx context.Context, python, dir string) (*emulator, error) {
 	port, err := standin.FreePort(ctx)
 	if err != nil {
@@ -49,12 +49,12 @@ func startEmulator(ctx context.Context, python, dir string) (*emulator, error) {
 			"MINISTACK_HOST=127.0.0.1", // in queue URLs
 			"IOT_MTLS_ENABLED=0",       // it would listen on a fixed port
 			"AUTH=true",                // the roles of template.yaml are enforced
-			// Where the functions find AWS. On AWS the SDK knows.
+			// The address of AWS for the functions. On AWS the SDK finds it.
 			"AWS_ENDPOINT_URL=" + e.url(),
 		},
 	})
 	return e, err
 }
 
-// loopback is for what is on this machine.
+// loopback is the client for servers on this machine.
 var loopback = standin.Client

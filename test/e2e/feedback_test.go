@@ -16,9 +16,8 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// TestSamples: each payload of events/ becomes its ticket, with the fields that
-// the mapping file says and the very bytes of its screenshot; or is ignored, if
-// no route wants it.
+// TestSamples: each payload of events/ becomes its ticket, with the fields of the mapping
+// file and the exact bytes of its screenshot, or is ignored if no route matches it.
 func TestSamples(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(bridge.root, "events", "*.json"))
 	if err != nil || len(files) == 0 {
@@ -32,9 +31,8 @@ func TestSamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// As TestFairy sends it, but for the content type: API Gateway hands
-			// over text, in which broken UTF-8 has been replaced, unless it takes
-			// the body for binary.
+			// As TestFairy sends it, except for the content type: API Gateway passes text
+			// with broken UTF-8 replaced, unless the type is binary.
 			got, err := bridge.request(t.Context(), http.MethodPost, bridge.webhook(t), "application/octet-stream", payload)
 			if err != nil {
 				t.Fatal(err)
@@ -53,8 +51,8 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-// checkTicket waits for the ticket of an event, and holds it against the
-// request that the mapping file makes.
+// checkTicket waits for the ticket of an event, and compares it with the request that the
+// mapping file makes.
 func (w *world) checkTicket(t *testing.T, event testfairy.Event) {
 	t.Helper()
 	ticket := w.ticket(t, event.DeliveryID())
@@ -90,12 +88,12 @@ func (w *world) checkTicket(t *testing.T, event testfairy.Event) {
 	}
 }
 
-// TestHundredTimes: the same webhook a hundred times is one ticket.
+// TestHundredTimes: the same webhook a hundred times makes one ticket.
 func TestHundredTimes(t *testing.T) {
 	payload := bridge.feedback(t, nil)
 	webhook := bridge.webhook(t)
 	var all errgroup.Group
-	// Each that is under way is a process of the function.
+	// Each concurrent request is a process of the function.
 	all.SetLimit(25)
 	for range 100 {
 		all.Go(func() error {

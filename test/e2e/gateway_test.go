@@ -23,14 +23,13 @@ import (
 	"time"
 )
 
-// apiDomain is where AWS serves the APIs of a region. Certificates for
-// *.apiDomain are what the gateway has.
+// apiDomain is the domain of a region's APIs. The gateway's certificate is for *.apiDomain.
 const apiDomain = ".execute-api." + region + ".amazonaws.com"
 
-// gateway plays the way to AWS's HTTP APIs, so that the webhook URL of the
-// stack's outputs works as it stands, over TLS: an HTTP proxy that leads
-// connections to apiDomain to the emulator, and refuses every other. The tests'
-// client and the command use it as HTTPS_PROXY.
+// gateway plays the network in front of AWS's HTTP APIs, so that the webhook URL of the
+// stack's outputs works as it is, over TLS: an HTTP proxy that leads connections to
+// apiDomain to the emulator, and refuses all others. The tests' client and the command use
+// it as HTTPS_PROXY.
 type gateway struct {
 	proxy       string // URL
 	certificate string // path, PEM
@@ -44,7 +43,7 @@ func startGateway(ctx context.Context, certificate, emulator string) (*gateway, 
 		return nil, err
 	}
 	forward := &httputil.ReverseProxy{Transport: loopback.Transport, Rewrite: func(r *httputil.ProxyRequest) {
-		// The emulator takes any host but this form for a call to AWS itself.
+		// The emulator takes any other form of host for a call to AWS itself.
 		api, _, _ := strings.Cut(r.In.Host, ".")
 		r.Out.Host = api + ".execute-api." + emulator
 		r.Out.URL.Scheme, r.Out.URL.Host = "http", emulator
@@ -100,8 +99,7 @@ func (t tunnel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = near.Close()
 }
 
-// selfSigned makes a certificate for a name, and leaves it in a file, for
-// SSL_CERT_FILE.
+// selfSigned makes a certificate for a name, and writes it to a file for SSL_CERT_FILE.
 func selfSigned(path, name string) (tls.Certificate, *x509.CertPool, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

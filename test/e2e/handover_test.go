@@ -12,8 +12,8 @@ import (
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
-// TestHandOver: a feedback whose screenshot is late has its ticket before that, goes
-// through the files queue, and is whole in the end.
+// TestHandOver: a feedback with a slow screenshot has its ticket before the screenshot,
+// goes through the files queue, and is complete in the end.
 func TestHandOver(t *testing.T) {
 	const path = "/late.jpg"
 	bridge.testfairy.Inject(path, testfairysim.Fault{Times: 1, Delay: time.Minute})

@@ -80,7 +80,7 @@ func TestRefused(t *testing.T) {
 				t.Errorf("Allow: %q, want %q", got.header.Get("Allow"), want)
 			}
 			checkProblem(t, got)
-			// Nothing of it went any further.
+			// None of it reached the ledger.
 			if event, err := testfairy.Decode(test.body); err == nil && bridge.entry(t, event.DeliveryID()).State != "" {
 				t.Error("the ledger knows of it")
 			}
@@ -88,7 +88,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// checkProblem holds an answer against RFC 9457.
+// checkProblem checks that an answer follows RFC 9457.
 func checkProblem(t *testing.T, got answer) {
 	t.Helper()
 	var problem struct {
@@ -104,8 +104,8 @@ func checkProblem(t *testing.T, got answer) {
 	}
 }
 
-// TestOdd sends what is not as TestFairy documents it: it is taken, what is odd
-// is named, and the ledger hears of it.
+// TestOdd sends payloads that differ from TestFairy's documentation: they are accepted, the
+// oddities are named, and the ledger records them.
 func TestOdd(t *testing.T) {
 	for name, fields := range map[string][]string{
 		"odd/nothing-said.json":        {"text"},
@@ -138,7 +138,7 @@ func TestOdd(t *testing.T) {
 	}
 }
 
-// TestNoHintWhich: a missing token is answered as a wrong one.
+// TestNoHintWhich: a missing token is answered like a wrong one.
 func TestNoHintWhich(t *testing.T) {
 	var answers []answer
 	for _, target := range []string{ingest.Path, ingest.Path + "?token=wrong"} {
@@ -156,8 +156,8 @@ func TestNoHintWhich(t *testing.T) {
 	}
 }
 
-// TestForeignMessages: what somebody else put into the work queue is a dead
-// letter, unchanged; the deliveries that came with it go on.
+// TestForeignMessages: a message that somebody else put into the work queue becomes a dead
+// letter, unchanged; the deliveries in the same batch continue.
 func TestForeignMessages(t *testing.T) {
 	foreign := []string{"hello", `{"version": 2}`, `{"version":1,"deliveryId":"x","receivedAt":"2026-01-15T09:30:00Z","event":[]}`}
 	ours := bridge.feedback(t, nil)

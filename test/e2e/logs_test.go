@@ -14,9 +14,9 @@ import (
 	"fairbridge/pkg/secrets"
 )
 
-// TestLogs takes webhooks through every kind of end, and looks at what the
-// functions logged since the deploy: each outcome is a line with the delivery's
-// id, and nothing that a tester wrote and no secret is anywhere.
+// TestLogs brings webhooks to every kind of end, and reads what the functions have logged
+// since the deploy: each outcome is a line with the delivery's id, and no tester's text and
+// no secret appears anywhere.
 func TestLogs(t *testing.T) {
 	private := map[string]any{"text": "canary-text " + t.Name(), "email": "canary-tester@example.com"}
 	ticket := bridge.accept(t, bridge.feedback(t, private))
@@ -57,7 +57,7 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-// logs are the lines of a log group.
+// logs returns the lines of a log group.
 func (w *world) logs(t *testing.T, group string) (lines []string) {
 	t.Helper()
 	var out struct{ Events []struct{ Message string } }
@@ -70,8 +70,8 @@ func (w *world) logs(t *testing.T, group string) (lines []string) {
 	return lines
 }
 
-// outcomes are the delivery ids and decisions of the lines that are JSON: the
-// platform's own are not.
+// outcomes returns the delivery ids and decisions of the lines that are JSON. The
+// platform's own lines are not.
 func outcomes(t *testing.T, lines []string) (ends []string) {
 	t.Helper()
 	for _, text := range lines {

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// bridge is the deployed bridge that all tests drive. Its parts may be used side
-// by side; a test that changes what all see says so, and puts it back.
+// bridge is the deployed bridge that all tests use. They may run in parallel; a test that
+// changes what others see documents that, and undoes it.
 var bridge *world
 
-// TestMain deploys the bridge, runs the tests, and takes everything down again.
-// If this process is killed, the emulator ends with it (see emulator).
+// TestMain deploys the bridge, runs the tests, and removes everything again. If this
+// process is killed, the emulator ends with it (see emulator).
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) (code int) {

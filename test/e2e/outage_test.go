@@ -12,13 +12,13 @@ import (
 	"fairbridge/pkg/ledger/dynamo/dynamotest"
 )
 
-// outage is how long Centercode is away: a sixth of four minutes. What waits does so
-// for a quarter of the outage so far, so that its waits are as much shorter.
+// outage is how long Centercode is down. Waiting messages wait for a quarter of the outage
+// so far, so a short outage has short waits.
 const outage = 40 * time.Second
 
-// TestOutage: Centercode is away while feedbacks arrive. Nothing is given up, and when
-// it is back everything becomes a ticket on its own. All tests see it, so it is none
-// of those that run side by side.
+// TestOutage: Centercode is down while feedbacks arrive. Nothing becomes a dead letter, and
+// after its return everything becomes a ticket without help. It affects every test, so it
+// does not run in parallel.
 func TestOutage(t *testing.T) {
 	health, err := breaker.New(breaker.Config{Store: dynamotest.NewStore(t, bridge.dynamodb, bridge.stack.LedgerTable), Now: time.Now})
 	if err != nil {
@@ -45,7 +45,7 @@ func TestOutage(t *testing.T) {
 	arrive(10)
 	eventually(t, "it is known that Centercode is away", open)
 	arrive(10)
-	// It is 1 if something else needs a person: that is not asked here.
+	// The exit code is 1 if something else needs a person, which this test does not check.
 	status, _ := bridge.command(t.Context(), "", "status", "--stack", stackName)
 	if !strings.Contains(string(status), "Centercode is not responding since") || !strings.Contains(string(status), "nothing is given up while this lasts") {
 		t.Errorf("the status is\n%s", status)

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 )
 
-// TestPeople: with the stack's managed policies, and no other permission, people
-// can do what the policies are for, and nothing else.
+// TestPeople: the stack's managed policies allow people what the policies are for, and
+// nothing else.
 func TestPeople(t *testing.T) {
 	payload := bridge.feedback(t, map[string]any{"appName": "Elsewhere"})
 	id := bridge.accept(t, payload)
@@ -24,7 +24,7 @@ func TestPeople(t *testing.T) {
 	}
 	pause, resume := at("pause", "--because", "a test", "--for", "1h"), at("resume")
 	mend := [][]string{
-		at("dlq", "replay", id, "--yes", "--wait"), // it dies again
+		at("dlq", "replay", id, "--yes", "--wait"), // it fails again
 		at("dlq", "drop", id, "--because", "a test", "--yes"),
 	}
 	keys := [][]string{at("secrets", "list"), at("send", "events/feedback-no-screenshot.json")}
@@ -40,7 +40,7 @@ func TestPeople(t *testing.T) {
 		as := func(words []string) string {
 			out, err := bridge.run(t.Context(), "", append(bridge.commandEnvironment(), env...), bridge.dir+"/fairbridge", words...)
 			if err != nil {
-				return err.Error() // with all that was written
+				return err.Error() // with all of the output
 			}
 			return string(out)
 		}
@@ -59,8 +59,8 @@ func TestPeople(t *testing.T) {
 	bridge.waitIdle(t)
 }
 
-// newPerson makes a user with policies of the stack, and returns the environment
-// with the user's credentials.
+// newPerson makes a user with policies of the stack, and returns the environment with the
+// user's credentials.
 func (w *world) newPerson(t *testing.T, policies []string) []string {
 	t.Helper()
 	name := t.Name() + "-" + strings.Join(policies, "-")
@@ -90,8 +90,8 @@ func (w *world) newPerson(t *testing.T, policies []string) []string {
 	return []string{"AWS_ACCESS_KEY_ID=" + key.AccessKey.AccessKeyId, "AWS_SECRET_ACCESS_KEY=" + key.AccessKey.SecretAccessKey}
 }
 
-// allowBatches allows a user the batches of the calls that OperatorPolicy allows:
-// to SQS they are one action, to the emulator each is its own.
+// allowBatches allows a user the batch forms of the calls that OperatorPolicy allows. To
+// SQS they are the same action, to the emulator a separate one.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
 func (w *world) allowBatches(t *testing.T, user string) {
 	t.Helper()

@@ -22,16 +22,16 @@ import (
 	"fairbridge/pkg/secrets"
 )
 
-// identity is AWS as a role sees it.
+// identity is AWS with the permissions of a role.
 type identity struct {
 	sqs      *sqs.Client
 	ssm      *ssm.Client
 	dynamodb *dynamodb.Client
 }
 
-// TestRolesAllowNoMore: that the roles allow enough shows in every other test,
-// since the emulator enforces them. Here each is refused what is the other's,
-// or nobody's.
+// TestRolesAllowNoMore: all other tests show that the roles allow enough, since the
+// emulator enforces them. Here each role is refused what only the other one may do, or
+// nobody.
 func TestRolesAllowNoMore(t *testing.T) {
 	work, files, dead, table := &bridge.stack.WorkQueueURL, &bridge.stack.FilesQueueURL, &bridge.stack.DeadLetterQueueURL, &bridge.stack.LedgerTable
 	read := func(name string) func(context.Context, identity) error {
@@ -96,8 +96,8 @@ func TestRolesAllowNoMore(t *testing.T) {
 			refused: map[string]func(context.Context, identity) error{
 				"read the token": read(secrets.WebhookToken), "write a secret": replaceKey, "send work": send(work),
 				"receive dead letters": receive(dead), "read the whole ledger": scan,
-				// That it may delete no entry is a condition on the item's key, which the
-				// emulator does not know: TestPermissions holds it.
+				// The condition on the item's key that forbids the worker to delete entries
+				// is unknown to the emulator. TestPermissions covers it.
 			},
 		},
 	}
@@ -117,7 +117,7 @@ func TestRolesAllowNoMore(t *testing.T) {
 	}
 }
 
-// TestQueuesRefusePlainHTTP: what a role may do it may not do without TLS.
+// TestQueuesRefusePlainHTTP: what a role is allowed it is not allowed without TLS.
 func TestQueuesRefusePlainHTTP(t *testing.T) {
 	as, queue := bridge.assume(t, "WorkerRole"), &bridge.stack.DeadLetterQueueURL
 	if bridge.queuePolicy == "" {
@@ -138,8 +138,8 @@ func TestQueuesRefusePlainHTTP(t *testing.T) {
 	}
 }
 
-// assume takes on the role of a function. Its trust is Lambda's alone, so the
-// account's root lets itself in first.
+// assume assumes the role of a function. Only Lambda is trusted, so the account's root
+// first adds itself.
 func (w *world) assume(t *testing.T, logicalID string) identity {
 	t.Helper()
 	resource, err := w.cloudformation.DescribeStackResource(t.Context(), &cloudformation.DescribeStackResourceInput{

@@ -15,8 +15,8 @@ import (
 	"fairbridge/pkg/ingest"
 )
 
-// TestProcessedTemplate holds what AWS's own transform makes of the template: the
-// emulator makes nothing of an HTTP API's document and its route settings.
+// TestProcessedTemplate checks the output of AWS's own transform of the template: the
+// emulator ignores an HTTP API's document and route settings.
 func TestProcessedTemplate(t *testing.T) {
 	out, err := bridge.cloudformation.GetTemplate(t.Context(), &cloudformation.GetTemplateInput{
 		StackName: aws.String(stackName), TemplateStage: types.TemplateStageProcessed,

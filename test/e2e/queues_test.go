@@ -11,8 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// letter waits for the message of a delivery in the dead-letter queue, and
-// leaves it there.
+// letter waits for the message of a delivery in the dead-letter queue, and leaves it there.
 func (w *world) letter(t *testing.T, deliveryID string) (m types.Message) {
 	t.Helper()
 	eventually(t, "delivery "+deliveryID+" is a dead letter", func() bool {
@@ -23,11 +22,11 @@ func (w *world) letter(t *testing.T, deliveryID string) (m types.Message) {
 	return m
 }
 
-// find looks for a message among ten of a queue. They are visible again at once.
+// find looks for a message among ten of a queue. They become visible again after a second.
 func (w *world) find(t *testing.T, queueURL string, is func(types.Message) bool) (found types.Message, ok bool) {
 	t.Helper()
 	out, err := w.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
-		// The SDK leaves a timeout of 0 out, which means the queue's own.
+		// The SDK omits a timeout of 0, which would mean the queue's own.
 		QueueUrl: &queueURL, MaxNumberOfMessages: 10, VisibilityTimeout: 1,
 		MessageAttributeNames: []string{"All"}, MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"},
 	})
@@ -46,7 +45,7 @@ func (w *world) find(t *testing.T, queueURL string, is func(types.Message) bool)
 	return found, ok
 }
 
-// receive takes the message of a delivery out of a queue for a moment.
+// receive receives the message of a delivery for a moment.
 func (w *world) receive(t *testing.T, queueURL, deliveryID string) (types.Message, bool) {
 	t.Helper()
 	return w.find(t, queueURL, func(m types.Message) bool {
@@ -63,14 +62,14 @@ func (w *world) remove(t *testing.T, queueURL string, m types.Message) {
 	}
 }
 
-// arn is a queue's.
+// arn returns a queue's ARN.
 func (w *world) arn(t *testing.T, queueURL string) string {
 	t.Helper()
 	return w.attributes(t, queueURL)["QueueArn"]
 }
 
-// waitIdle waits until the work queue and the files queue are empty and nothing is
-// in work.
+// waitIdle waits until the work queue and the files queue are empty, in-flight messages
+// included.
 func (w *world) waitIdle(t *testing.T) {
 	t.Helper()
 	for _, url := range []string{w.stack.WorkQueueURL, w.stack.FilesQueueURL} {
@@ -78,7 +77,7 @@ func (w *world) waitIdle(t *testing.T) {
 	}
 }
 
-// depth is how many messages a queue has, those in work too.
+// depth returns the number of messages in a queue, in-flight ones included.
 func (w *world) depth(t *testing.T, queueURL string) (n int) {
 	t.Helper()
 	attributes := w.attributes(t, queueURL)
@@ -92,7 +91,7 @@ func (w *world) depth(t *testing.T, queueURL string) (n int) {
 	return n
 }
 
-// attributes are all of a queue's.
+// attributes returns all attributes of a queue.
 func (w *world) attributes(t *testing.T, queueURL string) map[string]string {
 	t.Helper()
 	out, err := w.sqs.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
@@ -104,7 +103,7 @@ func (w *world) attributes(t *testing.T, queueURL string) map[string]string {
 	return out.Attributes
 }
 
-// withoutWorker does something while nothing feeds the worker.
+// withoutWorker runs do while the worker receives nothing.
 func (w *world) withoutWorker(t *testing.T, do func()) {
 	t.Helper()
 	w.enableMapping(t, false)
@@ -112,7 +111,7 @@ func (w *world) withoutWorker(t *testing.T, do func()) {
 	do()
 }
 
-// enableMapping switches the event source mapping off and on.
+// enableMapping enables or disables the event source mapping.
 func (w *world) enableMapping(t *testing.T, on bool) {
 	t.Helper()
 	state, flag := "Disabled", "--no-enabled"

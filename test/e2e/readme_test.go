@@ -18,20 +18,20 @@ import (
 )
 
 // TestReadme follows the README's section on AWS word for word, in a copy of the
-// repository, and answers what is asked as it says.
+// repository, and answers the questions as it describes.
 func TestReadme(t *testing.T) {
 	const name = "fairbridge" // samconfig.toml's default stack
 	reader := bridge.newReader(t)
 	sent := deliveryID(t, bridge.payload(t, "feedback-no-screenshot.json"))
 	before := len(bridge.tickets(sent)) // of the other stack
 	var deployed stack.Stack
-	var left string // the ledger, once the stack has come back
+	var left string // the ledger's table when the stack is deployed again
 	var err error
 	commands := section(t, "## Deploy to AWS")
 	for _, command := range commands {
 		if command == "sam deploy --guided" && deployed.Name != "" {
-			// On AWS the table of a new stack has another name; the emulator would give
-			// it the old one's.
+			// On AWS a new stack's table has another name; the emulator would give it the
+			// old one.
 			left = bridge.renameTable(t, deployed.LedgerTable)
 			reader.answer("Parameter LedgerTableName", left)
 		}
@@ -45,7 +45,7 @@ func TestReadme(t *testing.T) {
 				t.Errorf("the ledger's table is not named:\n%s", reader.said)
 			}
 		case command == "sam deploy --guided":
-			if deployed, _, err = bridge.mendStack(t.Context(), name); err != nil {
+			if deployed, _, err = bridge.repairStack(t.Context(), name); err != nil {
 				t.Fatal(err)
 			}
 		case strings.HasPrefix(command, "fairbridge send"):
@@ -57,7 +57,7 @@ func TestReadme(t *testing.T) {
 	if left == "" || deployed.LedgerTable != left {
 		t.Fatalf("the stack that came back has the ledger %q, want %q", deployed.LedgerTable, left)
 	}
-	// What the first stack has made, the second does not make again.
+	// What the first stack has made is not made again by the second.
 	reader.run(t, "fairbridge send events/feedback-no-screenshot.json --stack "+name)
 	eventually(t, "the work queue is empty", func() bool { return bridge.depth(t, deployed.WorkQueueURL) == 0 })
 	if n := len(bridge.tickets(sent)) - before; n != 1 {
@@ -95,7 +95,7 @@ type reader struct {
 	dir     string // a copy of the repository
 	env     []string
 	answers []struct{ question, answer string }
-	said    *bytes.Buffer // what the last command wrote
+	said    *bytes.Buffer // the output of the last command
 }
 
 func (w *world) newReader(t *testing.T) *reader {
@@ -112,14 +112,14 @@ func (w *world) newReader(t *testing.T) *reader {
 		{"IngestFunction has no authentication. Is this okay?", "y"},
 		{"Deploy this changeset?", "y"},
 		{"Are you sure you want to delete", "y"},
-		// The rest is Enter.
+		// The remaining questions are answered with Enter.
 		{"", ""},
 	}
 	return r
 }
 
-// copyRepository copies what a clone of the repository would have, with what is
-// not committed yet.
+// copyRepository copies what a clone of the repository would have, including changes that
+// are not committed.
 func (w *world) copyRepository(t *testing.T, to string) {
 	t.Helper()
 	list, err := w.run(t.Context(), "", nil, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -143,12 +143,12 @@ func (w *world) copyRepository(t *testing.T, to string) {
 	}
 }
 
-// answer has a question answered from now on.
+// answer sets the answer to a question.
 func (r *reader) answer(question, answer string) {
 	r.answers = slices.Insert(r.answers, 0, struct{ question, answer string }{question, answer})
 }
 
-// run runs a command, which must end well, and answers its questions.
+// run runs a command, which must succeed, and answers its questions.
 func (r *reader) run(t *testing.T, command string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience) // a build is among them
@@ -174,8 +174,8 @@ func (r *reader) run(t *testing.T, command string) {
 	bridge.checkNoSecret(t, "the output of "+command, r.said.String())
 }
 
-// listener hears what a command writes, and answers each question, which ends
-// with its default in brackets.
+// listener reads a command's output, and answers each question, which ends with its default
+// in brackets.
 type listener struct {
 	said    *bytes.Buffer
 	in      io.Writer
@@ -191,7 +191,7 @@ func (l *listener) Write(text []byte) (int, error) {
 	asked := said[strings.LastIndexAny(said[:len(said)-1], "\n\t")+1:]
 	for _, a := range l.answers {
 		if strings.Contains(asked, a.question) {
-			// A command that does not wait for the answer shows by its end.
+			// A command that does not wait for the answer has ended.
 			_, _ = fmt.Fprintln(l.in, a.answer)
 			break
 		}

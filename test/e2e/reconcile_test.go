@@ -16,14 +16,14 @@ import (
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
-// TestReconcile: what never came to the stack is found in TestFairy's list and
-// becomes a ticket; its webhook, which comes after all, no second one.
+// TestReconcile: a feedback whose webhook never reached the stack is found in TestFairy's
+// list and becomes a ticket. When its webhook arrives after all, there is no second one.
 func TestReconcile(t *testing.T) {
-	// A delivery of long ago, so that the ledger's memory reaches back far enough.
+	// An old delivery, so that the ledger's history reaches back far enough.
 	began := time.Now().UTC().Add(-72 * time.Hour)
 	table := dynamotest.NewStore(t, bridge.dynamodb, bridge.stack.LedgerTable)
-	// Other tests send feedback with neither words nor a session, and what such a
-	// delivery was cannot be told: nothing before it would be certain.
+	// Other tests send feedback with neither a text nor a session. Such deliveries match
+	// nothing in the list, and would make everything before them uncertain.
 	var blank []string
 	err := dynamotest.NewHistory(t, bridge.dynamodb, bridge.stack.LedgerTable).Search(t.Context(), ledger.Query{}, func(e ledger.Entry) bool {
 		if e.About == nil || e.About.Text == "" && e.About.Session == "" {

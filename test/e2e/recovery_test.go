@@ -10,8 +10,8 @@ import (
 	"fairbridge/pkg/secrets"
 )
 
-// TestServerError: while Centercode answers 500, a delivery is tried again; then
-// it is one ticket.
+// TestServerError: while Centercode answers 500, a delivery is retried; then it becomes one
+// ticket.
 func TestServerError(t *testing.T) {
 	payload := bridge.feedback(t, nil)
 	id := deliveryID(t, payload)
@@ -23,8 +23,8 @@ func TestServerError(t *testing.T) {
 	}
 }
 
-// TestLostAnswer: the ticket is made and the answer lost. Where tickets can be
-// looked up there is one, without a person.
+// TestLostAnswer: the ticket is made, but the answer is lost. With a look-up there is one
+// ticket, without a person.
 func TestLostAnswer(t *testing.T) {
 	payload := bridge.feedback(t, map[string]any{"appName": "Looked up"})
 	id := deliveryID(t, payload)
@@ -33,8 +33,7 @@ func TestLostAnswer(t *testing.T) {
 	bridge.ticket(t, id)
 }
 
-// TestAmbiguous: where they cannot be looked up it is left to a person, who
-// finds the ticket.
+// TestAmbiguous: without a look-up it is left to a person, who finds the ticket.
 func TestAmbiguous(t *testing.T) {
 	payload := bridge.feedback(t, map[string]any{"appName": "Parked"})
 	id := deliveryID(t, payload)
@@ -52,8 +51,8 @@ func TestAmbiguous(t *testing.T) {
 	bridge.checkNoLetters(t)
 }
 
-// TestKeyRotation: Centercode has a new key. What arrives before it is in SSM
-// waits; then it becomes a ticket, without a deploy.
+// TestKeyRotation: Centercode has a new key. What arrives before the key is in SSM waits;
+// then it becomes a ticket, without a deploy.
 func TestKeyRotation(t *testing.T) {
 	bridge.centercode.SetAPIKeys(secondKey)
 	id := bridge.accept(t, bridge.feedback(t, nil))

@@ -15,12 +15,12 @@ import (
 	"time"
 )
 
-// tool is a program out of one of the virtual environments of tools/python.
+// tool returns the path of a program in one of the virtual environments of tools/python.
 func (w *world) tool(environment, name string) string {
 	return filepath.Join(w.root, ".build", "venv", environment, "bin", name)
 }
 
-// aws calls AWS's command, and decodes its answer into answer unless that is nil.
+// aws runs the AWS CLI, and decodes its output into answer unless that is nil.
 func (w *world) aws(ctx context.Context, answer any, args ...string) error {
 	out, err := w.run(ctx, "", nil, w.tool("emulator", "aws"), append(args, "--output", "json")...)
 	if err != nil || answer == nil {
@@ -29,8 +29,7 @@ func (w *world) aws(ctx context.Context, answer any, args ...string) error {
 	return json.Unmarshal(out, answer)
 }
 
-// command runs the fairbridge command as on a machine that reaches AWS. The
-// error says its exit code.
+// command runs the fairbridge command with AWS within reach. The error has its exit code.
 func (w *world) command(ctx context.Context, stdin string, args ...string) ([]byte, error) {
 	return w.run(ctx, stdin, w.commandEnvironment(), filepath.Join(w.dir, "fairbridge"), args...)
 }
@@ -39,11 +38,11 @@ func (w *world) commandEnvironment() []string {
 	return []string{"HTTPS_PROXY=" + w.gateway.proxy, "SSL_CERT_FILE=" + w.gateway.certificate, "TESTFAIRY_URL=" + w.filesURL}
 }
 
-// waitDelay is how long a program's children may hold its output after its end.
+// waitDelay is how long a program's children may keep its output open after its end.
 const waitDelay = 5 * time.Second
 
-// run runs a program in the repository and returns its standard output. The
-// error has all that it wrote.
+// run runs a program in the repository and returns its standard output. The error has all
+// of its output.
 func (w *world) run(ctx context.Context, stdin string, environment []string, program string, args ...string) ([]byte, error) {
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, args...)
@@ -55,7 +54,7 @@ func (w *world) run(ctx context.Context, stdin string, environment []string, pro
 	return out.Bytes(), nil
 }
 
-// environment is the machine's own, without its AWS account.
+// environment returns the machine's environment without its AWS account.
 func environment(dir string) []string {
 	own := slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")

@@ -16,17 +16,16 @@ import (
 	"fairbridge/pkg/ledger/dynamo"
 )
 
-// TestTableIsMended: a table with nothing but its key, as a person may have made
-// it, becomes a ledger by the commands that are printed for what it lacks.
-func TestTableIsMended(t *testing.T) {
+// TestTableIsRepaired: a table with nothing but its key, as a person may have made it,
+// becomes a ledger by the commands that are printed for what it lacks.
+func TestTableIsRepaired(t *testing.T) {
 	table := bridge.createTable(t)
 	if lacks, err := bridge.addLacks(t.Context(), table); err != nil || len(lacks) != 3 {
 		t.Errorf("it lacked %+v, %v", lacks, err)
 	}
 }
 
-// createTable makes a table with a ledger's key alone, under a name that nobody
-// can reckon.
+// createTable makes a table with only a ledger's key, under a random name.
 func (w *world) createTable(t *testing.T) string {
 	t.Helper()
 	name := "left-" + rand.Text()
@@ -41,8 +40,8 @@ func (w *world) createTable(t *testing.T) string {
 	return name
 }
 
-// addLacks runs the commands that are printed for what a table lacks, and returns
-// that.
+// addLacks runs the commands that are printed for what a table lacks, and returns what it
+// lacked.
 func (w *world) addLacks(ctx context.Context, table string) ([]dynamo.Lack, error) {
 	lacks, err := dynamo.Inspect(ctx, w.dynamodb, table)
 	if err != nil {
@@ -60,7 +59,7 @@ func (w *world) addLacks(ctx context.Context, table string) ([]dynamo.Lack, erro
 	return lacks, err
 }
 
-// renameTable moves what is in a table to one with another name.
+// renameTable moves a table's items to one with another name.
 func (w *world) renameTable(t *testing.T, from string) (to string) {
 	t.Helper()
 	to = w.createTable(t)

@@ -15,11 +15,11 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// TestPermissions: a role allows what its function calls and nothing else. The
-// interfaces through which the code uses AWS list the calls.
+// TestPermissions: a role allows what its function calls and nothing else. The calls are
+// the methods of the interfaces through which the code uses AWS.
 func TestPermissions(t *testing.T) {
-	// Made in the role's name by Lambda: the event source mapping, logs, traces, the
-	// interfaces in a network.
+	// Calls that Lambda makes in the role's name: the event source mapping, logs, traces,
+	// the network interfaces in a VPC.
 	logs := []string{"logs:CreateLogStream", "logs:PutLogEvents"}
 	traces := []string{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 	mapping := []string{"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
@@ -57,9 +57,8 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// TestPeoplesPermissions: the managed policies together allow what the command
-// calls, and nothing else; whoever only looks may change nothing, and see no
-// secret.
+// TestPeoplesPermissions: the managed policies together allow what the command calls, and
+// nothing else; read access may change nothing, and see no secret.
 func TestPeoplesPermissions(t *testing.T) {
 	queues := map[string]string{ // a batch is the same action
 		"sqs:SendMessageBatch": "sqs:SendMessage", "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
@@ -94,7 +93,7 @@ func TestPeoplesPermissions(t *testing.T) {
 	}
 }
 
-// allows are the actions that a policy allows. What it denies does not count.
+// allows returns the actions that a policy allows, without regard to what it denies.
 func allows(t *testing.T, where string, p policy) (allowed []string) {
 	t.Helper()
 	for _, s := range p.Statement {

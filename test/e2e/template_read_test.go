@@ -11,9 +11,9 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// template is the part of template.yaml that the tests look at, as it is with
-// some parameters. Intrinsic functions other than conditions are read as their
-// arguments: !Ref WorkQueue is "WorkQueue".
+// template is the part of template.yaml that the tests read, with some parameters applied.
+// Intrinsic functions other than conditions are read as their arguments: !Ref WorkQueue is
+// "WorkQueue".
 type template struct {
 	Resources map[string]resource
 }
@@ -67,8 +67,8 @@ func (l *list) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(l))
 }
 
-// readTemplate reads the template as it is with parameters, each NAME=VALUE, in
-// place of their defaults.
+// readTemplate reads the template with parameters, each NAME=VALUE, in place of their
+// defaults.
 func readTemplate(t *testing.T, parameters ...string) (parsed template) {
 	t.Helper()
 	data, err := os.ReadFile("../../template.yaml")
@@ -96,7 +96,7 @@ func readTemplate(t *testing.T, parameters ...string) (parsed template) {
 	if err := document.Decode(&anything); err != nil {
 		t.Fatal(err)
 	}
-	// By way of JSON, whose keys are the fields' names as they are.
+	// Through JSON, whose keys keep the fields' names.
 	if data, err = json.Marshal(anything); err != nil {
 		t.Fatal(err)
 	}
@@ -107,14 +107,14 @@ func readTemplate(t *testing.T, parameters ...string) (parsed template) {
 	return parsed
 }
 
-// resolver carries out the template's conditions.
+// resolver evaluates the template's conditions.
 type resolver struct {
 	t          *testing.T
 	parameters map[string]string
 	conditions map[string]*yaml.Node
 }
 
-// resolve puts what holds in the place of each !If below n.
+// resolve replaces each !If below n by the branch that applies.
 func (r resolver) resolve(n *yaml.Node) {
 	for i := 0; i < len(n.Content); i++ {
 		for n.Content[i].Tag == "!If" {
@@ -140,7 +140,7 @@ func (r resolver) resolve(n *yaml.Node) {
 	}
 }
 
-// holds says whether a condition of the template does; "" always does.
+// holds evaluates a condition of the template; "" is always true.
 func (r resolver) holds(condition string) bool {
 	return condition == "" || r.isTrue(r.conditions[condition])
 }
@@ -166,7 +166,7 @@ func (r resolver) value(n *yaml.Node) string {
 	return n.Value
 }
 
-// members are a mapping's.
+// members returns the members of a mapping.
 func members(n *yaml.Node) func(yield func(string, *yaml.Node) bool) {
 	return func(yield func(string, *yaml.Node) bool) {
 		for i := 0; i+1 < len(n.Content); i += 2 {
@@ -177,7 +177,7 @@ func members(n *yaml.Node) func(yield func(string, *yaml.Node) bool) {
 	}
 }
 
-// member is one of a mapping's; an empty node if there is none.
+// member returns a member of a mapping, or an empty node if there is none.
 func member(n *yaml.Node, name string) *yaml.Node {
 	for key, value := range members(n) {
 		if key == name {

@@ -1,11 +1,10 @@
-// Package e2e holds template.yaml against the code: what the functions read is
-// what the template sets, and what they call is what their roles allow.
+// Package e2e compares template.yaml with the code: the functions read what the template
+// sets, and their roles allow what they call.
 //
-// With the build tag e2e (make e2e) it also deploys the template with SAM onto an
-// emulator of AWS, and drives the deployed bridge from outside, with the
-// simulators of Centercode and TestFairy on this machine. What the emulator
-// cannot do is worked round in mend_test.go and in emulator_test.go, never in the
-// template.
+// With the build tag e2e (make e2e) it also deploys the template with SAM onto an emulator
+// of AWS, and tests the deployed bridge from outside, with the simulators of Centercode and
+// TestFairy on this machine. The emulator's gaps are worked around in repair_test.go and in
+// emulator_test.go, never in the template.
 package e2e
 
 import (
@@ -20,9 +19,8 @@ import (
 	"fairbridge/pkg/ingest"
 )
 
-// TestEnvironment: a variable that the template sets and nothing reads is a
-// setting without effect; one that is read and not set is a function that
-// cannot start.
+// TestEnvironment: a variable that the template sets and nothing reads is a setting without
+// effect; one that is read and not set is a function that cannot start.
 func TestEnvironment(t *testing.T) {
 	parsed := readTemplate(t, "CentercodeBaseUrl=https://beta.example.com")
 	var set []string
@@ -48,7 +46,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// TestQueues holds the times that depend on each other.
+// TestQueues checks the times that depend on each other.
 func TestQueues(t *testing.T) {
 	parsed := readTemplate(t)
 	work, dead := parsed.Resources["WorkQueue"].Properties, parsed.Resources["DeadLetterQueue"].Properties
@@ -59,8 +57,8 @@ func TestQueues(t *testing.T) {
 	if timeout := parsed.Resources["WorkerFunction"].Properties.Timeout; work.VisibilityTimeout <= timeout {
 		t.Errorf("a message is visible again after %d s, while the worker may still have it for %d s", work.VisibilityTimeout, timeout)
 	}
-	// Both have the longest that SQS grants: the worker makes a letter, whose age
-	// begins again, of what the work queue would soon forget.
+	// Both have the longest time that SQS allows: before the work queue would drop a
+	// message, the worker makes a dead letter of it, whose age starts again.
 	if dead.MessageRetentionPeriod < work.MessageRetentionPeriod {
 		t.Errorf("dead letters live %d s, less than work with %d s", dead.MessageRetentionPeriod, work.MessageRetentionPeriod)
 	}
@@ -69,7 +67,7 @@ func TestQueues(t *testing.T) {
 	}
 }
 
-// TestRoutes: ingest sees every method and path, and answers 405 and 404 itself.
+// TestRoutes: ingest gets every method and path, and answers 405 and 404 itself.
 func TestRoutes(t *testing.T) {
 	routes := map[string]string{}
 	for name, event := range readTemplate(t).Resources["IngestFunction"].Properties.Events {
@@ -78,15 +76,15 @@ func TestRoutes(t *testing.T) {
 		}
 		routes[event.Properties.Path] = event.Properties.Method
 	}
-	// Without a path and a method it is $default, which takes the rest.
+	// Without a path and a method it is $default, which gets the rest.
 	if want := map[string]string{ingest.Path: "ANY", "": ""}; !maps.Equal(routes, want) {
 		t.Errorf("routes %q, want %q", routes, want)
 	}
 }
 
-// TestAccessLog: the token is in the query string, and what strangers send may
-// have quotation marks that would make of a line no JSON: so what API Gateway logs
-// of a request must be known to have neither.
+// TestAccessLog: the token is in the query string, and strangers may send quotation marks
+// that would break a line's JSON. So the log format may only use variables that are known
+// to have neither.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
 func TestAccessLog(t *testing.T) {
 	known := []string{
@@ -104,7 +102,7 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
-// TestAlarms: whoever is woken by one must know why, and what to do.
+// TestAlarms: whoever is woken by an alarm must know why, and what to do.
 func TestAlarms(t *testing.T) {
 	var alarms int
 	for name, resource := range readTemplate(t).Resources {

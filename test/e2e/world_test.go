@@ -29,11 +29,11 @@ import (
 
 const stackName = "fairbridge-e2e" // samconfig.toml's
 
-// world is a deployed bridge with all that it talks to, on loopback: AWS, as an
-// emulator; Centercode and TestFairy, as simulators in this process.
+// world is a deployed bridge with everything around it, on loopback: AWS as an emulator,
+// Centercode and TestFairy as simulators in this process.
 type world struct {
 	root string // the repository
-	dir  string // .build/e2e: what this run leaves, to look at after a failure
+	dir  string // .build/e2e: the run's files, kept for a look after a failure
 	lock *flock.Flock
 	env  []string // of the programs that are run
 
@@ -49,14 +49,14 @@ type world struct {
 	dynamodb       *dynamodb.Client
 	cloudformation *cloudformation.Client
 
-	config  *mapping.Config // what the functions were built with
+	config  *mapping.Config // the functions' mapping
 	stack   stack.Stack
-	mapping string // the id of the event source mapping that feeds the worker
-	// queuePolicy is the dead-letter queue's, which the emulator cannot be run with.
+	mapping string // the id of the work queue's event source mapping
+	// queuePolicy is the dead-letter queue's policy, which the emulator cannot run with.
 	queuePolicy string
 }
 
-// newWorld deploys the bridge. Whatever the error, the world is to be closed.
+// newWorld deploys the bridge. The world must be closed even if there is an error.
 func newWorld(ctx context.Context) (*world, error) {
 	w := &world{}
 	start := time.Now()
@@ -71,7 +71,7 @@ func newWorld(ctx context.Context) (*world, error) {
 	if err := step("folder", w.prepare); err != nil {
 		return w, err
 	}
-	// The simulators' addresses go into what is built.
+	// The simulators' addresses become part of the build.
 	if err := step("simulators", w.startSimulators); err != nil {
 		return w, err
 	}
@@ -88,7 +88,7 @@ func newWorld(ctx context.Context) (*world, error) {
 	return w, step("secrets", w.putSecrets)
 }
 
-// prepare empties the run's folder, which one run has for itself.
+// prepare empties the run's folder.
 func (w *world) prepare(context.Context) error {
 	var err error
 	if w.root, err = filepath.Abs("../.."); err != nil {
@@ -127,7 +127,7 @@ func (w *world) startSimulators(ctx context.Context) error {
 	}
 	w.filesURL = "http://" + l.Addr().String()
 	w.files = &http.Server{Handler: w.testfairy.Handler(), ReadHeaderTimeout: time.Minute}
-	go func() { _ = w.files.Serve(l) }() // ends with ErrServerClosed
+	go func() { _ = w.files.Serve(l) }() // returns ErrServerClosed
 	return nil
 }
 
@@ -153,12 +153,12 @@ func (w *world) awsConfig(identity aws.CredentialsProvider) aws.Config {
 
 func newDynamoDB(config aws.Config) *dynamodb.Client {
 	return dynamodb.NewFromConfig(config, func(o *dynamodb.Options) {
-		// The emulator sends no checksum, and the SDK warns of each answer.
+		// The emulator sends no checksum, and the SDK would log a warning for each answer.
 		o.DisableValidateResponseChecksum = true
 	})
 }
 
-// close stops whatever was started, in the order in which it is in use.
+// close stops everything that was started, dependents first.
 func (w *world) close() error {
 	var errs []error
 	if w.gateway != nil {
@@ -179,7 +179,7 @@ func (w *world) close() error {
 	return errors.Join(errs...)
 }
 
-// emulatorLog is the end of what the emulator wrote.
+// emulatorLog returns the end of the emulator's output.
 func (w *world) emulatorLog() string {
 	if w.emulator == nil || w.emulator.Program == nil {
 		return ""

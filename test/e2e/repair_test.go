@@ -20,10 +20,9 @@ import (
 	"fairbridge/pkg/stack"
 )
 
-// mendStack does to a deployed stack what the emulator should have done. It
-// returns the stack, and the id of the event source mapping that feeds its
-// worker.
-func (w *world) mendStack(ctx context.Context, name string) (s stack.Stack, mapping string, err error) {
+// repairStack does to a deployed stack what the emulator should have done. It returns the
+// stack, and the id of the event source mapping of its work queue.
+func (w *world) repairStack(ctx context.Context, name string) (s stack.Stack, mapping string, err error) {
 	if s, err = stack.Describe(ctx, w.cloudformation, name); err != nil {
 		return s, "", err
 	}
@@ -33,17 +32,17 @@ func (w *world) mendStack(ctx context.Context, name string) (s stack.Stack, mapp
 	if err := w.openQueues(ctx, s); err != nil {
 		return s, "", err
 	}
-	// The emulator makes a table without its time to live and its backups: they are
-	// added as a person is told to.
+	// The emulator makes a table without its time to live and its backups. They are added
+	// with the commands that people are given.
 	if _, err := w.addLacks(ctx, s.LedgerTable); err != nil {
 		return s, "", err
 	}
-	mapping, err = w.mendMappings(ctx, name)
+	mapping, err = w.repairMappings(ctx, name)
 	return s, mapping, err
 }
 
-// makeRoutes makes the routes of the HTTP API as CloudFormation does: the
-// emulator makes none of the OpenAPI document in Body.
+// makeRoutes makes the routes of the HTTP API as CloudFormation does. The emulator makes
+// none from the OpenAPI document in Body.
 func (w *world) makeRoutes(ctx context.Context, s stack.Stack) error {
 	out, err := w.cloudformation.GetTemplate(ctx, &cloudformation.GetTemplateInput{
 		StackName: &s.Name, TemplateStage: types.TemplateStageProcessed,
@@ -99,8 +98,8 @@ func (w *world) makeRoutes(ctx context.Context, s stack.Stack) error {
 	return nil
 }
 
-// openQueues takes from the queues the policy that refuses plain HTTP: the emulator
-// obeys it, and speaks nothing else. TestQueuesRefusePlainHTTP puts it back.
+// openQueues removes the queues' policy that refuses plain HTTP: the emulator enforces it,
+// and supports nothing but plain HTTP. TestQueuesRefusePlainHTTP restores it.
 func (w *world) openQueues(ctx context.Context, s stack.Stack) error {
 	for _, url := range []string{s.WorkQueueURL, s.FilesQueueURL, s.DeadLetterQueueURL} {
 		out, err := w.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
@@ -124,15 +123,15 @@ func (w *world) setPolicy(ctx context.Context, queueURL, policy string) error {
 	return err
 }
 
-// overTLS has the emulator believe that a proxy has taken TLS off a call.
+// overTLS makes the emulator believe that a proxy has terminated TLS.
 func overTLS(o *sqs.Options) {
 	o.APIOptions = append(o.APIOptions, smithyhttp.AddHeaderValue("X-Forwarded-Proto", "https"))
 }
 
-// mendMappings makes numbers of the event source mappings' MaximumConcurrency:
-// from the template's parameters they come to the emulator as texts, on which its
-// poller fails, and nothing is delivered. It returns the id of the work queue's.
-func (w *world) mendMappings(ctx context.Context, stackName string) (id string, err error) {
+// repairMappings makes the event source mappings' MaximumConcurrency a number: the emulator
+// gets it from the template's parameters as text, its poller fails on that, and nothing is
+// delivered. It returns the id of the work queue's mapping.
+func (w *world) repairMappings(ctx context.Context, stackName string) (id string, err error) {
 	var list struct {
 		EventSourceMappings []struct {
 			UUID           string
