@@ -76,7 +76,7 @@ const (
 	killBefore happening = "kill -9 before a request is carried out"
 	killAfter  happening = "kill -9 between a request and its answer"
 	interrupt  happening = "Ctrl-C"
-	redeliver  happening = "SQS delivers again what is in hand"
+	redeliver  happening = "SQS redelivers a message that is being processed"
 	rotate     happening = "the API key is replaced" // at Centercode; in the bridge later
 	turnBusy   happening = "Centercode answers 429"
 	turnAway   happening = "Centercode answers 503"

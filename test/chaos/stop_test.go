@@ -58,7 +58,7 @@ func TestInterruptedWhileFarEndsHang(t *testing.T) {
 			}
 			for _, d := range w.plan.deliveries {
 				if e, err := w.checker.ledger.Entry(ctx, d.id); err == nil && e.Owner != "" {
-					t.Errorf("left in hand: %s", shown(e))
+					t.Errorf("still held: %s", shown(e))
 				}
 			}
 

@@ -22,9 +22,9 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// TestStartAdopts: a bridge that starts in the earlier version's home has the ledger
-// know of every dead letter there, with its message. One that starts again, or that
-// starts after one was killed at any write of that, comes to the same.
+// TestStartAdopts: a bridge that starts in the earlier version's home records every dead
+// letter there in the ledger, with its message. The result is the same if it starts again,
+// or after one was killed at any of these writes.
 func TestStartAdopts(t *testing.T) {
 	config := startConfig(t)
 	start(t, config)
@@ -43,7 +43,7 @@ func TestStartAdopts(t *testing.T) {
 	}
 }
 
-// startConfig is a bridge in a fresh copy of the earlier version's home.
+// startConfig configures a bridge in a fresh copy of the earlier version's home.
 func startConfig(t *testing.T) bridge.Config {
 	t.Helper()
 	text, err := os.ReadFile("testdata/fairbridge.yaml")
@@ -66,7 +66,7 @@ type ingested struct{}
 
 func (ingested) Report(context.Context, ingest.Outcome) {}
 
-// start opens a bridge up to where it would begin to work, and closes it.
+// start opens a bridge up to the point where it would begin to work, and closes it.
 func start(t *testing.T, c bridge.Config) {
 	t.Helper()
 	b, err := bridge.Open(t.Context(), c)
@@ -78,8 +78,8 @@ func start(t *testing.T, c bridge.Config) {
 	}
 }
 
-// adopted holds what the ledger has waiting for a person, with its message, against
-// the letters that there are, and returns the versions of the entries.
+// adopted compares the ledger's dead letters and their messages with the letters in the
+// queue, and returns the versions of the entries.
 func adopted(t *testing.T, folder string) map[string]int64 {
 	t.Helper()
 	h, err := home.Open(t.Context(), home.Config{Place: home.Place{Folder: folder}})
@@ -139,8 +139,8 @@ func want(t *testing.T, name string) left {
 	return left{}
 }
 
-// dieAdopting adopts what is in a folder until so many writes have been made; whole
-// says that it came to its end.
+// dieAdopting adopts the letters in a folder until it has made this number of writes. whole
+// reports whether it finished.
 func dieAdopting(t *testing.T, folder string, writes int) (whole bool) {
 	t.Helper()
 	e, err := embedded.Open(t.Context(), embedded.Config{Folder: folder})
@@ -163,8 +163,7 @@ func dieAdopting(t *testing.T, folder string, writes int) (whole bool) {
 	return err == nil
 }
 
-// mortal is a store whose process is killed before the write after the last that
-// is left.
+// mortal is a store whose process is killed before the first write beyond the allowed ones.
 type mortal struct {
 	ledger.Store
 	mu   sync.Mutex

@@ -1,5 +1,5 @@
-// Package previous_test opens what an earlier version of FairBridge stored with
-// the present one. README.md says how testdata was made.
+// Package previous_test opens what an earlier version of FairBridge stored with the present
+// one. README.md describes how testdata was made.
 package previous_test
 
 import (
@@ -15,37 +15,37 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// killed is when the home in testdata was read, a moment after its last write: for
-// the tests, when the process that had it ended.
+// killed is the time at which the home in testdata was read, a moment after its last write.
+// The tests take it for the end of the earlier process.
 var killed = time.Date(2026, 11, 28, 4, 56, 1, 0, time.UTC)
 
-// left is a delivery as the home in testdata has it, and what becomes of it.
+// left is a delivery in testdata's home, with its expected end.
 type left struct {
 	name string
-	// was is its state in the ledger, "" where that knows nothing of it, and held
-	// says that a worker held it.
+	// was is its state in the ledger, "" without an entry. held means that a worker held
+	// it.
 	was  ledger.State
 	held bool
-	// letter is the reason of its dead letter, if it has one, and generation how
-	// often it had died.
+	// letter is the reason of its dead letter, if any, and generation how often it had
+	// died.
 	letter     queue.Reason
 	generation int
-	// parked is the reason of the dead letter that the worker makes of it.
+	// parked is the reason of the dead letter that the worker makes.
 	parked queue.Reason
-	// settle is a person's word on a request whose answer was lost.
+	// settle settles a request whose answer was lost, as a person does.
 	settle func(*world, string) error
-	// stays is the state in which it stays, where that is not completed.
+	// stays is the state in which it stays, if that is not completed.
 	stays ledger.State
-	// ticket is the id of the ticket that it had already, "" for none.
+	// ticket is the id of the ticket that it already had, or "".
 	ticket string
-	// files is how many files its ticket still gets.
+	// files is the number of files that its ticket still gets.
 	files int
-	// submitter is whom the ticket is from; "" is alice@example.com.
+	// submitter is the ticket's submitter; "" is alice@example.com.
 	submitter string
 }
 
 var deliveries = []left{
-	// Done, or given up.
+	// Completed or dropped.
 	{name: "completed", was: ledger.Completed, ticket: "2"},
 	{name: "completed, and sent again", was: ledger.Completed, ticket: "1"},
 	{name: "dropped", was: ledger.Dead, stays: ledger.Dead},
@@ -72,7 +72,7 @@ var deliveries = []left{
 	{name: "rejected", was: ledger.Dead, letter: queue.ReasonRejected, generation: 1, submitter: "nobody@example.com", files: 1},
 	{name: "not_found", was: ledger.Dead, letter: queue.ReasonNotFound, generation: 1, files: 1},
 	{name: "ambiguous", was: ledger.Dead, letter: queue.ReasonAmbiguous, generation: 1, ticket: "3", settle: created("3"), files: 1},
-	// Centercode had taken the file: it is not sent again.
+	// Centercode had received the file: it is not sent again.
 	{name: "ambiguous file", was: ledger.Dead, letter: queue.ReasonAmbiguous, generation: 1, ticket: "6", settle: created("6")},
 	{name: "attachment_source", was: ledger.Dead, letter: queue.ReasonAttachmentSource, generation: 1, ticket: "4", files: 1},
 	{name: "attachment_endpoint", was: ledger.Dead, letter: queue.ReasonAttachmentEndpoint, generation: 1, ticket: "5", files: 1},
@@ -87,9 +87,9 @@ func created(ticketID string) func(*world, string) error {
 
 func notCreated(w *world, id string) error { return w.ledger.SettleNotCreated(w.Context(), id) }
 
-// TestHome brings every delivery of the earlier version's home to its right end:
-// after a restart, which takes up at once what was held, and where nobody
-// knows that the process is dead, so that leases and visibility timeouts end.
+// TestHome brings every delivery of the earlier version's home to its right end: after a
+// restart, which continues immediately with what was held, and without knowledge that the
+// process is dead, so that leases and visibility timeouts have to expire.
 func TestHome(t *testing.T) {
 	for name, restarted := range map[string]bool{"restarted": true, "left alone": false} {
 		t.Run(name, func(t *testing.T) {
@@ -102,10 +102,10 @@ func TestHome(t *testing.T) {
 			w.work(original)
 			w.checkLetters("worked", func(d left) queue.Reason { return cmp.Or(d.letter, d.parked) })
 
-			// A doubt is not ended by trying again, and a message that is not ours
-			// does not become one.
+			// A retry does not settle a doubtful request, and a foreign message does not
+			// become a ticket.
 			w.replay()
-			w.work(mended)
+			w.work(corrected)
 			w.checkLetters("replayed", func(d left) queue.Reason {
 				switch {
 				case d.settle != nil:
@@ -122,7 +122,7 @@ func TestHome(t *testing.T) {
 				}
 			}
 			w.replay()
-			w.work(mended)
+			w.work(corrected)
 			w.checkLetters("settled", func(d left) queue.Reason {
 				if d.name == "malformed" {
 					return queue.ReasonMalformed
@@ -140,14 +140,14 @@ func TestHome(t *testing.T) {
 
 			w.importLetters("testdata/dropped.jsonl")
 			w.replay()
-			w.work(mended)
+			w.work(corrected)
 			w.checkEnd(left{name: "dropped", submitter: "nobody@example.com", files: 1})
 			w.checkEnd(left{name: "dropped, and sent again", stays: ledger.Dead})
 		})
 	}
 }
 
-// checkEntries holds the ledger, as it is read at first, against what was left.
+// checkEntries compares the ledger before any work with what was left.
 func (w *world) checkEntries() {
 	w.Helper()
 	for _, d := range deliveries {
@@ -162,7 +162,7 @@ func (w *world) checkEntries() {
 	}
 }
 
-// checkLetters holds the dead letters against the reason that want gives each
+// checkLetters compares the dead letters with the reason that want returns for each
 // delivery, "" for none.
 func (w *world) checkLetters(when string, want func(left) queue.Reason) {
 	w.Helper()
@@ -192,7 +192,7 @@ func (w *world) checkLetters(when string, want func(left) queue.Reason) {
 	}
 }
 
-// checkCorrection looks for what a person changed, which travels with the letter.
+// checkCorrection looks for a person's change, which travels with the letter.
 func (w *world) checkCorrection() {
 	w.Helper()
 	for _, l := range w.letters() {
@@ -210,7 +210,7 @@ func (w *world) checkCorrection() {
 	w.Error("the corrected letter is not there")
 }
 
-// checkEnd holds a delivery against its right end: one ticket with each file once.
+// checkEnd checks a delivery's right end: one ticket with each file once.
 func (w *world) checkEnd(d left) {
 	w.Helper()
 	e, tickets := w.entry(d.name), w.tickets(d.name)
@@ -236,7 +236,7 @@ func (w *world) checkEnd(d left) {
 	}
 }
 
-// importLetters puts exported letters back, as newer than what gave them up.
+// importLetters imports exported letters, as newer than their deliveries' entries.
 func (w *world) importLetters(path string) {
 	w.Helper()
 	f, err := os.Open(path)

@@ -15,8 +15,8 @@ import (
 	"fairbridge/pkg/ledger/ledgertest"
 )
 
-// TestItems reads the items that the earlier version put into DynamoDB: they are
-// the entries that it wrote into SQLite, and can be written over.
+// TestItems reads the items that the earlier version put into DynamoDB: they equal the
+// entries that it wrote into SQLite, and can be overwritten.
 func TestItems(t *testing.T) {
 	var items []json.RawMessage
 	readJSON(t, "items.json", &items)
@@ -24,7 +24,7 @@ func TestItems(t *testing.T) {
 	for _, item := range items {
 		putItem(t, server.URL, item)
 	}
-	later := func() time.Time { return killed.Add(time.Hour) } // no lease lasts so long
+	later := func() time.Time { return killed.Add(time.Hour) } // longer than any lease
 	stored := ledgertest.New(t, ledger.Config{Store: dynamotest.NewStore(t, server.Client(), "ledger"), Now: later})
 
 	entries := storedEntries(t)
@@ -54,7 +54,7 @@ func TestItems(t *testing.T) {
 	}
 }
 
-// putItem puts an item into the table as it stands in JSON.
+// putItem puts an item, given as JSON, into the table.
 func putItem(t *testing.T, url string, item json.RawMessage) {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{
@@ -80,7 +80,7 @@ func putItem(t *testing.T, url string, item json.RawMessage) {
 	}
 }
 
-// storedEntries are the entries in home.sql, which no migration has touched.
+// storedEntries returns the entries in home.sql, before any migration.
 func storedEntries(t *testing.T) map[string]ledger.Entry {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fairbridge.db")

@@ -13,7 +13,7 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// load makes the SQLite file that home.sql is the text of.
+// load makes the SQLite file from home.sql.
 func load(t *testing.T, path string) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/home.sql")
@@ -35,8 +35,8 @@ func load(t *testing.T, path string) {
 // original is the mapping that the bridge ran with.
 func original(mapping string) string { return mapping }
 
-// mended is the mapping with what the dead letters show to be wrong put right.
-func mended(mapping string) string {
+// corrected is the mapping without the faults that the dead letters show.
+func corrected(mapping string) string {
 	return strings.NewReplacer(
 		"app: Parked}", "app: [Parked, Unrouted]}",
 		"allowed: [Low, High]", "allowed: [Low, High], synonyms: {blocker: High}",
@@ -67,8 +67,8 @@ func readJSON(t *testing.T, name string, into any) {
 	}
 }
 
-// TestDeliveryID: a payload that TestFairy sends once more, after an update, is
-// the delivery that it was.
+// TestDeliveryID: a payload that TestFairy sends again after an upgrade is still the same
+// delivery.
 func TestDeliveryID(t *testing.T) {
 	for _, d := range readDeliveries(t) {
 		if d.Payload == nil {

@@ -36,8 +36,8 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// world is the earlier version's home, opened by the present one, between
-// simulators that stand where the others had stood.
+// world is the earlier version's home, opened by the present one, with simulators in place
+// of the services that it used.
 type world struct {
 	*testing.T
 	clock  *clock
@@ -49,7 +49,7 @@ type world struct {
 	ids    map[string]string // by the delivery's name
 }
 
-// clock is moved by hand.
+// clock is set by the test.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -67,8 +67,8 @@ func (c *clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// open opens the home in testdata. restarted says that the process that had it is
-// known to be dead, as the home's lock tells.
+// open opens the home in testdata. restarted means that its last process is known to be
+// dead, as the home's lock shows.
 func open(t *testing.T, restarted bool) *world {
 	t.Helper()
 	w := &world{T: t, clock: &clock{now: killed}, ids: map[string]string{}}
@@ -98,14 +98,14 @@ func open(t *testing.T, restarted bool) *world {
 		released, err := w.home.SQS.ReleaseInFlight(t.Context(), w.home.WorkQueueURL)
 		w.must(err)
 		if released != 7 {
-			t.Errorf("the dead process had %d messages in hand, want 7", released)
+			t.Errorf("the dead process held %d messages, want 7", released)
 		}
 	}
 	return w
 }
 
-// startFarEnds starts Centercode, with the tickets that it had, and TestFairy.
-// Both are well now, and the tester who was unknown is a user of the project.
+// startFarEnds starts Centercode, with the tickets that it had, and TestFairy. Both work
+// now, and the unknown tester has become a user of the project.
 func (w *world) startFarEnds() {
 	w.Helper()
 	var err error
@@ -140,8 +140,8 @@ func (w *world) startFarEnds() {
 	w.source = source.URL
 }
 
-// there takes requests for beta.example.com to the simulator: the endpoints of
-// files in the ledger name the host that Centercode had.
+// there directs requests for beta.example.com to the simulator: the endpoints of files in
+// the ledger name Centercode's former host.
 type there struct {
 	http.Transport
 	host string
@@ -154,7 +154,7 @@ func (t *there) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The simulator names files' endpoints as it was called.
+	// The simulator names files' endpoints by the host that it was called with.
 	body, err := io.ReadAll(answer.Body)
 	if err := errors.Join(err, answer.Body.Close()); err != nil {
 		return nil, err
@@ -164,13 +164,13 @@ func (t *there) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// work runs the worker with testdata's mapping, edited, until the work queue is
-// empty, and moves the clock while every message in it is hidden.
+// work runs the worker with testdata's mapping, edited, until the work queue is empty. It
+// advances the clock whenever every message is hidden.
 func (w *world) work(edit func(string) string) {
 	w.Helper()
 	text, err := os.ReadFile("testdata/fairbridge.yaml")
 	w.must(err)
-	// The earlier version left a file in doubt to a person, which is said since.
+	// The earlier version left a file in doubt to a person. Now that has to be configured.
 	mapped := strings.NewReplacer("element: screenshot}", "element: screenshot, onLostAnswer: park}",
 		"        element: screenshot\n", "        element: screenshot\n        onLostAnswer: park\n").Replace(string(text))
 	config, err := mapping.Parse("fairbridge.yaml",
@@ -207,14 +207,14 @@ func (w *world) work(edit func(string) string) {
 	w.Fatalf("%d messages never leave the work queue", w.waiting())
 }
 
-// reporter says in a failed test's output what the worker did.
+// reporter writes the worker's outcomes into the output of a failed test.
 type reporter struct{ *testing.T }
 
 func (r reporter) Report(_ context.Context, o worker.Outcome) {
 	r.Logf("delivery %s: %s %s %v", o.DeliveryID, o.Result, o.Reason, o.Err)
 }
 
-// receive takes messages as Lambda's event source mapping does.
+// receive receives messages as Lambda's event source mapping does.
 func (w *world) receive() (batch events.SQSEvent) {
 	w.Helper()
 	out, err := w.home.SQS.ReceiveMessage(w.Context(), &sqs.ReceiveMessageInput{
@@ -235,7 +235,7 @@ func (w *world) receive() (batch events.SQSEvent) {
 	return batch
 }
 
-// remove deletes what the worker did not name as failed.
+// remove deletes the messages that the worker did not report as failed.
 func (w *world) remove(batch events.SQSEvent, answer events.SQSEventResponse) {
 	w.Helper()
 	failed := map[string]bool{}
@@ -251,7 +251,7 @@ func (w *world) remove(batch events.SQSEvent, answer events.SQSEventResponse) {
 	}
 }
 
-// waiting is how many messages the work queue has, visible or not.
+// waiting returns the number of messages in the work queue, visible or not.
 func (w *world) waiting() (n int) {
 	w.Helper()
 	w.must(w.home.DB.Read().QueryRowContext(w.Context(),
@@ -263,7 +263,7 @@ func (w *world) dead() *deadletter.Queue {
 	return &deadletter.Queue{API: w.home.SQS, URL: w.home.DeadLetterQueueURL, WorkURL: w.home.WorkQueueURL}
 }
 
-// take receives the dead letters; the caller owes a release.
+// take receives the dead letters. The caller must release them.
 func (w *world) take() (*deadletter.Hold, []deadletter.Letter) {
 	w.Helper()
 	var mu sync.Mutex
@@ -277,7 +277,7 @@ func (w *world) take() (*deadletter.Hold, []deadletter.Letter) {
 	return hold, letters
 }
 
-// letters are the dead letters, which stay.
+// letters returns the dead letters, which stay in the queue.
 func (w *world) letters() []deadletter.Letter {
 	w.Helper()
 	hold, letters := w.take()
@@ -304,7 +304,7 @@ func (w *world) entry(name string) ledger.Entry {
 	return e
 }
 
-// tickets are those that a delivery has become.
+// tickets returns the tickets of a delivery.
 func (w *world) tickets(name string) (of []centercodesim.Ticket) {
 	for _, t := range w.center.Tickets() {
 		if t.Fields["deliveryId"] == w.ids[name] {

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestAWS follows the README with the package for AWS where there is no Go: what
-// `sam build` makes of it is, to the byte, what `make build` has made of the sources.
+// TestAWS follows the README with the package for AWS on a machine without Go: the output
+// of `sam build` equals, byte for byte, what `make build` has built from the sources.
 func TestAWS(t *testing.T) {
 	folder := t.TempDir()
 	do(t, folder, "tar", "xzf", absolute(t, files+"/fairbridge_aws.tar.gz"))

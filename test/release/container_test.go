@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestContainer builds the image as the README has it, without Go, in the folder of the
-// archive. In place of docker is Debian's buildah, which needs no service. What the
-// image does is tested in cmd/fairbridge.
+// TestContainer builds the image as the README describes, without Go, in the archive's
+// folder. Debian's buildah, which needs no daemon, replaces docker. What the image does is
+// tested in cmd/fairbridge.
 func TestContainer(t *testing.T) {
 	folder := t.TempDir()
 	do(t, folder, "tar", "xzf", absolute(t, here(files+"/fairbridge_linux_%s.tar.gz")))

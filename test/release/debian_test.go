@@ -8,9 +8,8 @@ import (
 	"testing"
 )
 
-// TestDebian installs the package, starts the service as its unit has it, sends a
-// webhook, upgrades, removes and purges. What was configured and what came stays
-// until it is purged.
+// TestDebian installs the package, starts the service with its unit, sends a webhook,
+// upgrades, removes and purges. Configuration and data stay until the purge.
 func TestDebian(t *testing.T) {
 	m := newMachine(t)
 	m.run(t, here(`
@@ -33,7 +32,7 @@ dpkg -r fairbridge
 [ ! -e /usr/bin/fairbridge ] || fail "the command is still there"
 tail -n 1 /etc/fairbridge/fairbridge.yaml | grep -q '# mine' || fail "the configuration is not as it was"
 `))
-	// It is stopped by now, and comes back to what it knew.
+	// It was stopped for the upgrade, and starts again with its data.
 	m.run(t, here(`
 dpkg -i /release/fairbridge_%s.deb
 systemctl enable --now fairbridge.socket fairbridge.service

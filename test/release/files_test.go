@@ -1,7 +1,7 @@
 //go:build release && linux
 
-// Package release checks the files that `make release-snapshot` has built: each is
-// what it should be, and does what the README says on a machine without Go.
+// Package release checks the files that `make release-snapshot` has built: each has the
+// right content, and does what the README promises on a machine without Go.
 package release
 
 import (
@@ -32,7 +32,7 @@ const (
 	files      = repository + "/.build/release"
 )
 
-// TestChecksums: checksums.txt is about every file, and right.
+// TestChecksums: checksums.txt covers every file, correctly.
 func TestChecksums(t *testing.T) {
 	entries, err := os.ReadDir(files)
 	if err != nil {
@@ -55,8 +55,8 @@ func TestChecksums(t *testing.T) {
 	}
 }
 
-// TestArchives: each has the command for its platform, without symbols or paths of
-// the machine that built it, and all that belongs to it.
+// TestArchives: each archive has the command for its platform, without symbols or paths of
+// the build machine, and everything that belongs to it.
 func TestArchives(t *testing.T) {
 	archives, err := filepath.Glob(filepath.Join(files, "fairbridge_*_*.[tz]*"))
 	if err != nil || len(archives) < 2 {
@@ -101,7 +101,7 @@ func TestArchives(t *testing.T) {
 	}
 }
 
-// checkBinary holds a binary to its platform, and returns what it was built from.
+// checkBinary checks that a binary is for its platform, and returns its build information.
 func checkBinary(t *testing.T, binary []byte, system, arch string) *buildinfo.BuildInfo {
 	t.Helper()
 	r := bytes.NewReader(binary)
@@ -163,12 +163,12 @@ type number int
 
 func (n number) String() string { return fmt.Sprint(int(n)) }
 
-// checkBill holds a bill of materials to CycloneDX's schema, and to the modules of
+// checkBill compares a bill of materials with CycloneDX's schema, and with the modules of
 // the binary.
 func checkBill(t *testing.T, name string, info *buildinfo.BuildInfo) {
 	t.Helper()
 	path := filepath.Join(files, name+".cdx.json")
-	// checkov brings CycloneDX's own library, which has the schemas.
+	// checkov depends on CycloneDX's own library, which contains the schemas.
 	const validate = `import sys
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
@@ -194,7 +194,7 @@ sys.exit(str(error.data.message) if error else 0)`
 	}
 }
 
-// TestCompletion: bash takes the completion, and asks the command.
+// TestCompletion: bash accepts the completion, which asks the command.
 func TestCompletion(t *testing.T) {
 	folder := t.TempDir()
 	do(t, folder, "tar", "xzf", absolute(t, here(files+"/fairbridge_linux_%s.tar.gz")))
@@ -210,7 +210,7 @@ echo "${COMPREPLY[@]}"`
 	}
 }
 
-// unpack returns the files of an archive. All are in one folder, and nobody's.
+// unpack returns the files of an archive. All must be in one folder, and have no owner.
 func unpack(t *testing.T, path string) map[string][]byte {
 	t.Helper()
 	got := map[string][]byte{}
@@ -260,7 +260,7 @@ func unpack(t *testing.T, path string) map[string][]byte {
 	}
 }
 
-// do runs a program that has to succeed, and returns what it said.
+// do runs a program, which must succeed, and returns its output.
 func do(t *testing.T, folder, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)

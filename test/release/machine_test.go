@@ -12,21 +12,20 @@ import (
 	"testing"
 )
 
-// machine is a root of its own with a shell, the usual small programs and dpkg, as
-// this machine has them, and with nothing else: no Go, no certificates, no network
-// but loopback.
+// machine is a root folder with a shell, the usual small programs and dpkg, copied from
+// this machine, and nothing else: no Go, no certificates, and no network except loopback.
 type machine struct {
 	root string
 }
 
-// programs are those of a small Debian, of which dpkg asks for some itself.
+// programs are those of a small Debian. dpkg needs some of them.
 var programs = strings.Fields(`bash sh cat chmod cp cut dirname env grep gzip head id install ln ls mkdir mv
 	readlink rm rmdir sed sha256sum sleep sort wc tail tar touch tr true uname curl script
 	diff dpkg dpkg-deb dpkg-split dpkg-query ldconfig start-stop-daemon`)
 
-// What the root has in place of others: sudo, and a systemctl that starts the
-// service as its unit has it, with the folder that StateDirectory= and DynamicUser=
-// make, and that writes down how it was called.
+// Replacements in the root: sudo, and a systemctl that starts the service according to its
+// unit, with the folder that StateDirectory= and DynamicUser= make, and that records how it
+// was called.
 const (
 	sudo      = "#!/bin/sh\nexec \"$@\"\n"
 	systemctl = `#!/bin/bash
@@ -41,7 +40,7 @@ esac
 `
 )
 
-// newMachine makes one, with the files of the release in /release.
+// newMachine makes a machine with the release's files in /release.
 func newMachine(t *testing.T) *machine {
 	t.Helper()
 	m := &machine{root: t.TempDir()}
@@ -83,7 +82,7 @@ func (m *machine) copyProgram(t *testing.T, program string) {
 	}
 	libraries, err := exec.Command("ldd", from).Output()
 	if err != nil {
-		return // it is a script, or static
+		return // it is a script, or statically linked
 	}
 	for word := range strings.FieldsSeq(string(libraries)) {
 		if strings.HasPrefix(word, "/") {
@@ -106,7 +105,7 @@ func (m *machine) copy(t *testing.T, from, to string) {
 	}
 }
 
-// helpers are for the scripts below: they wait for what takes its time.
+// helpers are functions for the scripts below. They wait for slow things.
 const helpers = `set -euo pipefail
 export HOME=/root PATH=/usr/bin:/usr/sbin
 cd
@@ -127,8 +126,8 @@ gone() { ! accepts; }
 tickets() { [ "$(curl -fsS http://127.0.0.1:8081/simulator/tickets | grep -o '"createdAt":' | wc -l)" = "$1" ]; }
 `
 
-// run runs a script in the root, as root, in namespaces of its own: what it has
-// started ends with it, and the ports are its own.
+// run runs a script in the root, as root, in namespaces of its own: everything that it
+// starts ends with it, and its ports are its own.
 func (m *machine) run(t *testing.T, script string) string {
 	t.Helper()
 	if err := os.WriteFile(m.path("script"), []byte(helpers+script), 0o755); err != nil {
@@ -144,5 +143,5 @@ func (m *machine) run(t *testing.T, script string) string {
 	return string(said)
 }
 
-// here says which file of the release is for this machine.
+// here returns the name of the release's file for this machine.
 func here(format string) string { return fmt.Sprintf(format, runtime.GOARCH) }

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestReadme types what the README has a reader type, on a machine without Go, from
-// the installation to a ticket. What differs: the files of the release come from a
-// folder, for this machine's processor, and a stand-in is in place of sudo.
+// TestReadme types the README's commands on a machine without Go, from the installation to
+// a ticket. Two things differ: the release's files come from a folder, for this machine's
+// processor, and a stand-in replaces sudo.
 func TestReadme(t *testing.T) {
 	var script strings.Builder
 	add := func(lines ...string) { script.WriteString(strings.Join(lines, "\n") + "\n") }
@@ -51,8 +51,8 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// tryIt has what the reader of "Try it" does besides typing: read the curl line off a
-// terminal, and kill the process.
+// tryIt is what the reader of "Try it" does besides typing: copy the curl line from the
+// terminal, and end the process.
 var tryIt = []string{
 	`read_curl() { line=$(sed -n 's/^Try it: //p' /tmp/run.log | tr -d '\r'); [ "${line#curl }" != "$line" ]; }`,
 	`kill_it() { for p in /proc/[0-9]*; do case "$(readlink $p/exe)" in */fairbridge) kill -9 "${p#/proc/}" ;; esac; done; }`,
@@ -73,7 +73,7 @@ eval "${line/feedback.json/feedback-unicode.json}"
 eventually tickets 2
 `
 
-// blocks are what a section of the README has its reader type.
+// blocks returns the code blocks of a section of the README.
 func blocks(t *testing.T, heading string) []string {
 	t.Helper()
 	_, text, found := strings.Cut(string(load(t, filepath.Join(repository, "README.md"))), "\n"+heading+"\n")

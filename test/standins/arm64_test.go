@@ -19,9 +19,9 @@ import (
 	"fairbridge/test/internal/standin"
 )
 
-// TestPackages runs the packages that are deployed: for arm64, as `sam build` has
-// the Makefile make them, under AWS's runtime interface emulator and QEMU. A webhook
-// becomes a message, and a batch a ticket.
+// TestPackages runs the deployed packages: for arm64, built by the Makefile as `sam build`
+// does it, under AWS's runtime interface emulator and QEMU. A webhook becomes a message,
+// and a batch becomes a ticket.
 func TestPackages(t *testing.T) {
 	w := newWorld(t)
 	w.ingest = w.startPackage(t, "IngestFunction")
@@ -33,7 +33,7 @@ func TestPackages(t *testing.T) {
 	}
 }
 
-// startPackage makes a function's package, and starts it.
+// startPackage builds a function's package, and starts it.
 func (w *world) startPackage(t *testing.T, function string) invoke {
 	t.Helper()
 	qemu, err := exec.LookPath("qemu-aarch64")

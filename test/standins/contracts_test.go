@@ -23,8 +23,8 @@ import (
 	"fairbridge/pkg/queue/sqstest"
 )
 
-// TestQueueContract holds ElasticMQ to the contract of the queues, also to what SQS
-// refuses, which no other SQS than pkg/embedded has been held to.
+// TestQueueContract runs the queues' contract against ElasticMQ, including what SQS
+// refuses, which otherwise only pkg/embedded is tested for.
 func TestQueueContract(t *testing.T) {
 	open := func(t *testing.T) sqstest.Queues {
 		attributes := map[string]string{"VisibilityTimeout": strconv.Itoa(int(sqstest.VisibilityTimeout / time.Second))}
@@ -42,7 +42,7 @@ func TestQueueContract(t *testing.T) {
 		sqstest.Fault{Test: "receipt handles end", Why: "the handle of a message that is visible again still works, that of a deleted one is refused"})
 }
 
-// queuePair makes a work queue and its dead-letter queue for one test.
+// queuePair makes a work queue and its dead-letter queue for a test.
 func queuePair(t *testing.T, attributes map[string]string, receives int) (work, dead string) {
 	t.Helper()
 	create := func(attributes map[string]string) string {
@@ -65,7 +65,7 @@ func queuePair(t *testing.T, attributes map[string]string, receives int) (work, 
 	return create(withPolicy), dead
 }
 
-// arn is a queue's.
+// arn returns a queue's ARN.
 func arn(t *testing.T, queueURL string) string {
 	t.Helper()
 	out, err := account.sqs.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
@@ -77,8 +77,8 @@ func arn(t *testing.T, queueURL string) string {
 	return out.Attributes["QueueArn"]
 }
 
-// TestLedgerContract holds the ledger in moto's DynamoDB to its contract: its
-// entries, the index, the items that are no deliveries, the search, the breaker.
+// TestLedgerContract runs the ledger's contract against moto's DynamoDB: its entries, the
+// index, the items that are not deliveries, the search, the breaker.
 func TestLedgerContract(t *testing.T) {
 	table := createTable(t)
 	store, history := dynamotest.NewStore(t, account.dynamodb, table), dynamotest.NewHistory(t, account.dynamodb, table)

@@ -1,9 +1,9 @@
 //go:build e2e
 
-// Package standins runs what is deployed against others' SQS and DynamoDB than the
-// emulator of test/e2e has: ElasticMQ, whose redrive is real, and moto. The
-// functions are the packages that are deployed, for arm64, under AWS's own runtime
-// interface emulator.
+// Package standins runs the deployed functions against other implementations of SQS and
+// DynamoDB than the emulator of test/e2e: ElasticMQ, whose redrive is real, and moto. The
+// functions are the deployed packages, for arm64, under AWS's own runtime interface
+// emulator.
 package standins
 
 import (
@@ -32,25 +32,25 @@ import (
 
 const region = "us-east-1"
 
-// account is what the tests share.
+// account is shared by the tests.
 var account struct {
-	dir       string // .build/standins: what this run leaves
+	dir       string // .build/standins: the run's files
 	elasticmq *standin.Program
 	moto      *standin.Program
 	single    *httptest.Server  // in front of moto
-	env       map[string]string // where a function finds both
+	env       map[string]string // the addresses of both, for a function
 
 	sqs      *sqs.Client
 	dynamodb *dynamodb.Client
 	ssm      *ssm.Client
 }
 
-// tools are installed by the Makefile.
+// tool returns the path of a tool that the Makefile has installed.
 func tool(path ...string) string {
 	return filepath.Join(append([]string{root, ".build"}, path...)...)
 }
 
-// root is the repository.
+// root is the repository's folder.
 var root string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -108,7 +108,7 @@ func start(ctx context.Context) (err error) {
 	return nil
 }
 
-// elasticMQ is its configuration, with what SQS refuses refused.
+// elasticMQ is its configuration. It refuses what SQS refuses.
 const elasticMQ = `include classpath("application.conf")
 node-address {protocol = http, host = "127.0.0.1", port = %[1]d, context-path = ""}
 rest-sqs {enabled = true, bind-hostname = "127.0.0.1", bind-port = %[1]d, sqs-limits = strict}
@@ -158,8 +158,8 @@ func startMoto(ctx context.Context) (*standin.Program, string, error) {
 	return p, account.single.URL, nil
 }
 
-// single hands calls on one after the other: of two conditional writes at once,
-// moto's threads may carry out both.
+// single forwards one call at a time: of two concurrent conditional writes, moto's threads
+// may carry out both.
 type single struct {
 	mu      sync.Mutex
 	handler http.Handler

@@ -15,9 +15,8 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
-// TestRedrive moves dead letters back with SQS's own redrive, while new feedback
-// comes: those that the worker wrote, and those that the queue itself moved. Each
-// becomes one ticket.
+// TestRedrive moves dead letters back with SQS's own redrive while new feedback arrives:
+// letters from the worker, and messages that the queue moved. Each becomes one ticket.
 func TestRedrive(t *testing.T) {
 	w := newWorld(t)
 	w.ingest = lambdatest.Start(t, lambdatest.Build(t, "fairbridge/functions/ingest"), w.env).Invoke
@@ -44,8 +43,8 @@ func TestRedrive(t *testing.T) {
 	}, func() bool { return depth(t, w.dead) == fmt.Sprint(written+moved, "+0") })
 
 	w.centercode.Heal()
-	// To the queue that is named: AWS does not know where a letter came from that
-	// was sent to the dead-letter queue.
+	// The destination must be named: AWS does not know the source of a message that was
+	// sent to the dead-letter queue.
 	_, err := account.sqs.StartMessageMoveTask(t.Context(), &sqs.StartMessageMoveTaskInput{
 		SourceArn: aws.String(arn(t, w.dead)), DestinationArn: aws.String(arn(t, w.work)),
 	})

@@ -26,15 +26,15 @@ import (
 )
 
 const (
-	webhookToken = "sample-token" // that of events/apigateway
+	webhookToken = "sample-token" // the token in events/apigateway
 	apiKey       = "sample-api-key"
 	patience     = 2 * time.Minute
 )
 
-// invoke hands a function an event, and reads its answer.
+// invoke invokes a function with an event, and decodes its answer.
 type invoke func(ctx context.Context, event, response any) error
 
-// world is a bridge of one test, in the shared account.
+// world is the bridge of a test, in the shared account.
 type world struct {
 	work, dead string // queue URLs
 	centercode *centercodesim.Server
@@ -44,8 +44,8 @@ type world struct {
 	worker     invoke
 }
 
-// newWorld makes queues that move what was received three times, a ledger, the
-// secrets and a Centercode.
+// newWorld makes queues with a maxReceiveCount of three, a ledger, the secrets and a
+// Centercode.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{config: filepath.Join(t.TempDir(), "fairbridge.yaml")}
@@ -83,7 +83,7 @@ routes:
 	return w
 }
 
-// send has ingest take a feedback.
+// send sends a feedback to ingest.
 func (w *world) send(t *testing.T, text string) {
 	t.Helper()
 	var req events.APIGatewayV2HTTPRequest
@@ -103,7 +103,7 @@ func (w *world) send(t *testing.T, text string) {
 	}
 }
 
-// receive takes up to ten messages of a queue.
+// receive receives up to ten messages of a queue.
 func receive(t *testing.T, queueURL string) []types.Message {
 	t.Helper()
 	out, err := account.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
@@ -116,8 +116,8 @@ func receive(t *testing.T, queueURL string) []types.Message {
 	return out.Messages
 }
 
-// deliver hands one batch of the work queue to the worker, as an event source
-// mapping does, and deletes what is done. It returns how many there were.
+// deliver passes one batch of the work queue to the worker, as an event source mapping
+// does, and deletes the completed messages. It returns the size of the batch.
 func (w *world) deliver(t *testing.T) int {
 	t.Helper()
 	var batch events.SQSEvent
@@ -146,7 +146,7 @@ func (w *world) deliver(t *testing.T) int {
 	return len(batch.Records)
 }
 
-// depth is how many messages a queue has, those in work too.
+// depth returns the number of messages in a queue, in-flight ones included.
 func depth(t *testing.T, queueURL string) string {
 	t.Helper()
 	out, err := account.sqs.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &queueURL, AttributeNames: []types.QueueAttributeName{"All"}})
@@ -156,7 +156,7 @@ func depth(t *testing.T, queueURL string) string {
 	return out.Attributes["ApproximateNumberOfMessages"] + "+" + out.Attributes["ApproximateNumberOfMessagesNotVisible"]
 }
 
-// eventually has do do a part until ok holds.
+// eventually repeats do until ok holds.
 func eventually(t *testing.T, what string, do func(), ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); do() {

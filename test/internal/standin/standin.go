@@ -1,5 +1,5 @@
-// Package standin runs the programs that stand in for AWS in tests: each on a free
-// port of loopback, in a folder of its own, until its test ends.
+// Package standin runs programs that stand in for AWS in tests: each on a free port of
+// loopback, in a folder of its own, until its test ends.
 package standin
 
 import (
@@ -21,27 +21,26 @@ const (
 	stopTimeout  = 20 * time.Second
 )
 
-// Config says what is run.
+// Config describes the program.
 type Config struct {
-	// Name is the program's in messages, and of its log.
+	// Name is the program's name in messages, and the name of its log.
 	Name string
-	// Command is the program with its arguments; Needs says what has to be
-	// installed where it is not there.
+	// Command is the program with its arguments. Needs names what has to be installed if it
+	// is missing.
 	Command []string
 	Needs   string
-	// Dir is its working folder, which gets the log too. Env is all of its
-	// environment.
+	// Dir is its working folder, which also gets the log. Env is its whole environment.
 	Dir string
 	Env []string
-	// Ready is a URL of it that answers 200, or anything below 500 with Any, as soon
-	// as it works.
+	// Ready is one of its URLs that answers 200 as soon as it works, or, with Any, anything
+	// below 500.
 	Ready string
 	Any   bool
 }
 
-// Program is one that runs.
+// Program is a running program.
 type Program struct {
-	// Log is the file with what it writes.
+	// Log is the file with its output.
 	Log string
 
 	config  Config
@@ -50,9 +49,9 @@ type Program struct {
 	gone    chan struct{}
 }
 
-// supervise runs a command until standard input ends, and then asks it to stop:
-// not only when the tests end well, but when their process ends in any way. A
-// plain kill of an emulator would leave the processes behind that it has started.
+// supervise runs a command until standard input ends, and then asks it to stop: not only
+// when the tests end well, but when their process ends in any way. A plain kill of an
+// emulator would leave behind the processes that it has started.
 const supervise = `"$@" & child=$!; read -r _; kill -TERM "$child"; wait "$child"`
 
 // Start starts a program and waits until it is ready. If that fails it is stopped.
@@ -69,7 +68,7 @@ func Start(ctx context.Context, c Config) (*Program, error) {
 	p.command = exec.Command("/bin/sh", append([]string{"-c", supervise, "sh"}, c.Command...)...)
 	p.command.Dir, p.command.Env = c.Dir, c.Env
 	p.command.Stdout, p.command.Stderr = log, log
-	// Ctrl-C in a terminal is not for it: it ends after the tests.
+	// Ctrl-C in a terminal must not reach it: it ends after the tests.
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if p.life, err = p.command.StdinPipe(); err != nil {
 		return nil, err
@@ -78,7 +77,7 @@ func Start(ctx context.Context, c Config) (*Program, error) {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
 	go func() {
-		_ = p.command.Wait() // its exit code says nothing
+		_ = p.command.Wait() // its exit code means nothing
 		close(p.gone)
 	}()
 	if err := p.waitReady(ctx); err != nil {
@@ -127,7 +126,7 @@ func (p *Program) Stop() error {
 	}
 }
 
-// Tail is the end of what the program wrote.
+// Tail returns the end of the program's output.
 func (p *Program) Tail() string {
 	log, err := os.ReadFile(p.Log)
 	if err != nil {
@@ -146,5 +145,5 @@ func FreePort(ctx context.Context) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// Client is for what is on this machine.
+// Client is the client for servers on this machine.
 var Client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
