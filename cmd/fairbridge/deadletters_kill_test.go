@@ -126,7 +126,7 @@ func (m *mending) again(promise func()) {
 }
 
 // killedAt runs the command, which kills itself at that commit if it gets there,
-// and says whether it did.
+// and reports whether it did.
 func (m *mending) killedAt(at string) bool {
 	m.t.Helper()
 	self, err := os.Executable()

@@ -120,7 +120,7 @@ func (k *killer) around(h http.Handler) http.Handler {
 }
 
 // killedRun sends one feedback to a bridge that is killed on the way, starts it
-// again and checks the end. It says whether the bridge was killed.
+// again and checks the end. It reports whether the bridge was killed.
 func killedRun(t *testing.T, extra, env string, k *killer) (killed bool) {
 	t.Helper()
 	f, data := newFarEnd(t, extra), t.TempDir()

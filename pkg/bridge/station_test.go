@@ -25,7 +25,7 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// full says whether the weather is to be that of the whole three days, with ten
+// full reports whether the weather is to be that of the whole three days, with ten
 // thousand feedbacks: some minutes instead of some seconds.
 func full() bool { return os.Getenv("FAIRBRIDGE_WEATHER") == "full" }
 

@@ -22,7 +22,7 @@ const (
 )
 
 // reconcile has TestFairy list a feedback with a screenshot whose URL is signed for a
-// day, and sends it as 'fairbridge reconcile' does. writeDown says whether the ledger
+// day, and sends it as 'fairbridge reconcile' does. writeDown reports whether the ledger
 // knows of it.
 func (w *world) reconcile(writeDown bool) (deliveryID string) {
 	w.Helper()

@@ -82,7 +82,7 @@ func (p *previous) end(state ledger.State) error {
 	return p.write(state)
 }
 
-// handle says whether the message is done.
+// handle reports whether the message is done.
 func (p *previous) handle(m types.Message) (done bool, err error) {
 	p.Helper()
 	envelope, err := queue.Decode(*m.Body)

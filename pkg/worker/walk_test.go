@@ -81,7 +81,7 @@ func nameOf(call string) string {
 	return name
 }
 
-// changes says whether a call changes anything outside of the worker.
+// changes reports whether a call changes anything outside of the worker.
 func changes(call string) bool {
 	switch call {
 	case "ledger.Put", "ledger.Set", "ledger.Delete", "sqs.SendMessage", "sqs.DeleteMessage", "centercode.create", "centercode.file":
