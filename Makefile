@@ -1,6 +1,6 @@
 # FairBridge's Makefile: GNU make 4 and a POSIX shell. `make run`, `make demo`
-# and `make test` need nothing else but Go; what needs Python makes its own
-# pinned virtual environment under .build/venv.
+# and `make test` only need Go as well; targets that need Python create a pinned
+# virtual environment under .build/venv.
 
 .SHELLFLAGS := -euc
 .DELETE_ON_ERROR:
@@ -8,11 +8,11 @@
 OUT := .build
 FAIRBRIDGE := $(OUT)/fairbridge
 
-# The Lambda functions run on arm64. The emulator runs binaries of its own
-# machine, so the end-to-end tests set this to the host's.
+# The Lambda functions run on arm64. The emulator runs them on its own machine, so
+# the end-to-end tests set this to the host's architecture.
 LAMBDA_GOARCH ?= arm64
 
-# The mapping file that the Lambda packages carry, as fairbridge.yaml.
+# The mapping file that is put into the Lambda packages as fairbridge.yaml.
 FAIRBRIDGE_CONFIG ?= fairbridge.yaml
 
 # samconfig.toml's environment for package, deploy and undeploy (default, dev or
@@ -28,14 +28,14 @@ VENV := $(OUT)/venv
 CFN_LINT := $(VENV)/lint/bin/cfn-lint
 CHECKOV := $(VENV)/checkov/bin/checkov
 SAM := $(VENV)/sam/bin/sam
-# SAM's usage reports are switched off. AWS's own tools want some region named
-# where none is asked; a deploy goes to that of the account's profile.
+# SAM's usage reports are off. AWS's tools require a region even where none is
+# used; a deploy goes to the region of the account's profile.
 export SAM_CLI_TELEMETRY := 0
 lint validate: export AWS_DEFAULT_REGION ?= us-east-1
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' Makefile
 
 # --- on this machine ---------------------------------------------------------
 
@@ -44,15 +44,14 @@ run: $(FAIRBRIDGE) $(OUT)/foreground ## start the bridge here (ARGS="--listen 12
 	@exec $(OUT)/foreground $(FAIRBRIDGE) run $(ARGS)
 
 .PHONY: demo
-demo: $(FAIRBRIDGE) ## send every payload in events/ through a bridge of its own and show what became of it
+demo: $(FAIRBRIDGE) ## send every payload in events/ through a temporary bridge and show the results
 	@exec $(FAIRBRIDGE) demo $(ARGS)
 
-# Go knows best what is up to date, so these are built each time.
+# Go itself checks what is up to date, so these are always built.
 .PHONY: $(FAIRBRIDGE) $(OUT)/foreground
-# Where more than our own packages has to be compiled, or modules fetched, it takes
-# minutes, and Go says nothing meanwhile: so this does, and on a terminal Go names
-# the packages. What is stale is only asked where there is no binary or go.mod has
-# changed since.
+# A first build compiles and downloads for minutes, during which Go prints nothing. So
+# this prints a line, and on a terminal Go lists the packages. It is only checked if
+# there is no binary or go.mod has changed since.
 $(FAIRBRIDGE):
 	@verbose=; \
 	if [ ! -e $@ ] || [ go.mod -nt $@ ]; then \
@@ -68,12 +67,13 @@ $(OUT)/foreground:
 
 # --- tests -------------------------------------------------------------------
 
-# Go prints a package's line once those before it are done, and a first build
-# takes minutes: so something is said at once. TIMEOUT is for one package's
-# tests, after which go test prints what hangs.
+# Go prints a package's line once all packages before it are done, and a first build
+# takes minutes, so a line is printed first. TIMEOUT is the limit for the tests of one
+# package, after which go test prints what hangs.
 TIMEOUT ?= 10m
 
-# Tests hold little and throw much away: collected less often, they take a tenth less.
+# Tests keep little memory and allocate much: with less frequent garbage collection they
+# take a tenth less time.
 .PHONY: test
 test race: export GOGC ?= 400
 test: ## run every test (TIMEOUT=10m for each package, ARGS="-run Lease")
@@ -92,12 +92,12 @@ race: ## run every test under the race detector, in another order each time (PAC
 	@go test -race -shuffle=on -timeout $(TIMEOUT) $(PACKAGES) $(ARGS)
 
 # Without the race detector: the code under test runs in other processes.
-# The console's pages in a real Chromium, with axe-core for what people with
-# disabilities need of them. Both are installed if they are missing.
+# The console's pages in a real Chromium, with axe-core for accessibility. Both are
+# installed if they are missing.
 AXE := $(OUT)/axe/node_modules/axe-core/axe.min.js
 
 .PHONY: browser
-browser: $(AXE) ## drive the console's pages in Chromium (ARGS="-v -run Journey")
+browser: $(AXE) ## test the console's pages in Chromium (ARGS="-v -run Journey")
 	@command -v chromium >/dev/null || { \
 		echo "installing chromium"; \
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
@@ -111,13 +111,13 @@ $(AXE): tools/package.json tools/package-lock.json
 	@touch $@
 
 .PHONY: e2e
-e2e: $(VENV)/emulator/installed $(VENV)/sam/installed ## deploy the stack on an AWS emulator here and drive it (ARGS="-v -run Redrive")
+e2e: $(VENV)/emulator/installed $(VENV)/sam/installed ## deploy the stack on a local AWS emulator and test it (ARGS="-v -run Redrive")
 	go test -tags e2e -count=1 -timeout 15m ./test/e2e $(ARGS)
 
-# Others' SQS and DynamoDB, and the packages for arm64 that are deployed. Java and
-# QEMU come from the machine: what is missing is named.
+# Other implementations of SQS and DynamoDB, and the deployed packages for arm64. Java
+# and QEMU must be installed; a missing one is named.
 .PHONY: standins
-standins: $(VENV)/moto/installed $(OUT)/elasticmq/installed $(OUT)/aws-lambda-rie ## hold the bridge to ElasticMQ, moto and AWS's runtime emulator (ARGS="-v -run TestRedrive")
+standins: $(VENV)/moto/installed $(OUT)/elasticmq/installed $(OUT)/aws-lambda-rie ## test the bridge with ElasticMQ, moto and AWS's runtime emulator (ARGS="-v -run TestRedrive")
 	go test -tags e2e -count=1 -timeout 10m ./test/standins $(ARGS)
 
 $(OUT)/elasticmq/installed: tools/elasticmq/pom.xml
@@ -130,26 +130,26 @@ $(OUT)/aws-lambda-rie: tools/rie/go.mod
 	@go build -C tools/rie -o $(CURDIR)/$@ github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie
 
 .PHONY: chaos
-chaos: ## 1,000 deliveries through faults, kills and duplicates: and storms: nothing lost, nothing twice (ARGS="--seed 7 --park", --short)
+chaos: ## send 1,000 deliveries through faults, kills, duplicates and storms; nothing may be lost or doubled (ARGS="--seed 7 --park", --short)
 	@go run ./test/chaos $(ARGS)
 
-# The image's test mounts, and nginx is to run as it does: as root.
+# As root: the image's test mounts file systems, and nginx is started by root.
 .PHONY: deploy-check
 DEPLOY_PROGRAMS := systemd-analyze nginx caddy promtool buildah
-deploy-check: image-context ## have systemd, nginx, Caddy, promtool and buildah check what is in deploy/, and send webhooks through it
+deploy-check: image-context ## check the files in deploy/ with systemd, nginx, Caddy, promtool and buildah, and send webhooks through them
 	@for program in $(DEPLOY_PROGRAMS); do command -v $$program >/dev/null || \
 	{ echo "make deploy-check: there is no $$program; Debian has it: apt-get install systemd nginx-light caddy prometheus buildah" >&2; exit 1; }; done
 	@cd deploy && go tool -modfile=../tools/go.mod github.com/compose-spec/compose-go/v2/cmd -no-interpolation -format json compose.yaml >../$(OUT)/compose.json
 	go test -tags deploy -count=1 $(if $(filter-out 0,$(shell id -u)),-exec 'sudo --preserve-env=PATH') -run '^TestDeploy' ./cmd/fairbridge $(ARGS)
 
-# What goes into the image. The binary is built here and not in a stage of the image's:
-# so it knows its commit, and is the one that was tested.
+# The content of the image. The binary is built here and not in a stage of the image, so
+# that its version has the commit, and it is the one that was tested.
 IMAGE := $(OUT)/image
 IMAGE_NAME ?= localhost/fairbridge
 AUTHORITIES ?= $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem))
 
 .PHONY: image-context
-image-context: ## put what the container image consists of into .build/image (IMAGE_GOARCH=arm64)
+image-context: ## prepare the content of the container image in .build/image (IMAGE_GOARCH=arm64)
 	@[ -n '$(AUTHORITIES)' ] || { echo "make image: there is no bundle of CA certificates (Debian: apt-get install ca-certificates); name one with AUTHORITIES=" >&2; exit 1; }
 	@rm -rf $(IMAGE) && mkdir -p $(IMAGE)/data && cp -L '$(AUTHORITIES)' $(IMAGE)/ca-certificates.crt
 	CGO_ENABLED=0 GOOS=linux $(if $(IMAGE_GOARCH),GOARCH=$(IMAGE_GOARCH)) go build -trimpath -ldflags '-s -w' -o $(IMAGE)/fairbridge ./cmd/fairbridge
@@ -171,7 +171,7 @@ fuzz-short: ## run every fuzz target for FUZZTIME (5s)
 	done
 
 .PHONY: bench
-bench: ## measure what it costs, beside a floor in the same run (ARGS=--short, --json, --save)
+bench: ## measure speed, memory and cost, each beside a floor in the same run (ARGS=--short, --json, --save)
 	@go run ./test/bench $(ARGS)
 
 .PHONY: lint
@@ -184,10 +184,10 @@ lint: $(VENV)/lint/installed ## gofmt, go vet, staticcheck, govulncheck, cfn-lin
 	@$(MAKE) --no-print-directory vulncheck
 	$(CFN_LINT)
 
-# A vulnerability that the code reaches fails (exit code 3). A database that
-# cannot be reached must not: it says nothing about the code.
+# A vulnerability in reachable code fails (exit code 3). An unreachable database must
+# not fail: it means nothing for the code.
 .PHONY: vulncheck
-vulncheck: ## look for known vulnerabilities that the code reaches
+vulncheck: ## look for known vulnerabilities in reachable code
 	@mkdir -p $(OUT)
 	@code=0; $(GOTOOL) govulncheck ./... >$(OUT)/govulncheck.txt 2>&1 || code=$$?; \
 	if grep -q '^govulncheck: fetching vulnerabilities' $(OUT)/govulncheck.txt; then \
@@ -207,21 +207,21 @@ build: build-config ## build both Lambda packages into .build/lambda, without SA
 	$(call lambda,ingest,$(OUT)/lambda/ingest)
 	$(call lambda,worker,$(OUT)/lambda/worker)
 
-# What `sam build` runs for each function (Metadata BuildMethod: makefile).
+# `sam build` runs this for each function (Metadata BuildMethod: makefile).
 .PHONY: build-IngestFunction build-WorkerFunction
 build-IngestFunction: build-config
 	$(call lambda,ingest,$(ARTIFACTS_DIR))
 build-WorkerFunction: build-config
 	$(call lambda,worker,$(ARTIFACTS_DIR))
 
-# A bad mapping file fails here, not in the first invocation.
+# An invalid mapping file fails here, not in the first invocation.
 .PHONY: build-config
 build-config:
 	@go run ./cmd/fairbridge check --config '$(FAIRBRIDGE_CONFIG)'
 
-# lambda FOLDER,TARGET: one function's package. No symbol table, paths, build
-# id or commit in it, so the same source gives the same bytes, and a deploy
-# changes only functions that changed.
+# lambda FOLDER,TARGET: one function's package. It has no symbol table, paths, build
+# id or commit, so the same source gives the same bytes, and a deploy updates only
+# functions that have changed.
 define lambda
 mkdir -p '$(2)'
 CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) go build -buildvcs=false -tags lambda.norpc,nethttpomithttp2 -trimpath \
@@ -229,8 +229,8 @@ CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) go build -buildvcs=false -tags 
 cp '$(FAIRBRIDGE_CONFIG)' '$(2)/fairbridge.yaml'
 endef
 
-# The files of a release, for every platform or those of ARGS. What it costs: the
-# first time all that the command consists of is compiled for each platform.
+# The files of a release, for every platform or those of ARGS. The first time
+# everything is compiled for each platform.
 RELEASE := $(OUT)/release
 
 .PHONY: release-snapshot
@@ -239,9 +239,9 @@ release-snapshot: build ## build the files of a release into .build/release (ARG
 	@go run -C tools ./release --out ../$(RELEASE) --functions ../$(OUT)/lambda $(ARGS)
 	@ls -l $(RELEASE)
 
-# As root, since it works in roots of its own.
+# As root, since the tests install into root folders of their own.
 .PHONY: release-check
-release-check: $(VENV)/sam/installed $(VENV)/checkov/installed ## install what release-snapshot has built and send webhooks, without Go (ARGS="-v -run Readme")
+release-check: $(VENV)/sam/installed $(VENV)/checkov/installed ## install the files of release-snapshot and send webhooks, without Go (ARGS="-v -run Readme")
 	@[ -e $(RELEASE)/checksums.txt ] || { echo "make release-check: make release-snapshot first" >&2; exit 1; }
 	go test -tags release -count=1 $(if $(filter-out 0,$(shell id -u)),-exec 'sudo --preserve-env=PATH') ./test/release $(ARGS)
 
@@ -260,14 +260,13 @@ deploy: $(VENV)/sam/installed $(FAIRBRIDGE) ## sam build and deploy (ENV=prod; A
 	$(FAIRBRIDGE) check --stack '$(STACK)'
 
 .PHONY: undeploy
-undeploy: $(FAIRBRIDGE) ## delete the stack, unless feedback would be lost with it (ENV=prod; ARGS="--export FILE")
+undeploy: $(FAIRBRIDGE) ## delete the stack, unless feedback would be lost (ENV=prod; ARGS="--export FILE")
 	$(FAIRBRIDGE) undeploy --stack '$(STACK)' $(ARGS)
 
 # --- tools -------------------------------------------------------------------
 
-# One virtual environment a tool: what checkov requires and what SAM requires
-# exclude each other. Its requirements name every version; CONTRIBUTING.md says
-# how to raise them.
+# One virtual environment per tool: checkov's and SAM's requirements conflict. Every
+# version is pinned; CONTRIBUTING.md describes how to update them.
 $(VENV)/%/installed: tools/python/%.txt
 	@echo "installing $< into $(@D)"
 	@$(PYTHON) -m venv --clear $(@D)
@@ -275,5 +274,5 @@ $(VENV)/%/installed: tools/python/%.txt
 	@touch $@
 
 .PHONY: clean
-clean: ## remove what was built; queue, ledger and secrets in .fairbridge/ stay
+clean: ## remove build output; queue, ledger and secrets in .fairbridge/ stay
 	rm -rf $(OUT) .aws-sam
