@@ -133,7 +133,7 @@ func testRejectedWebhook(t *testing.T, binary string) {
 	checkOutput(t, ingest, "rejected", "rejected")
 }
 
-// testInit holds that a function which cannot start says why and exits.
+// testInit checks that a function which cannot start reports why and exits.
 func testInit(t *testing.T, ingest, worker string) {
 	tests := []struct{ name, binary, unset string }{
 		{"ingest without its queue", ingest, "FAIRBRIDGE_QUEUE_URL"},

@@ -24,7 +24,7 @@ func TestCheckStack(t *testing.T) {
 		"fairbridge: --stack is about the ledger's table and goes with no file\nSee 'fairbridge check --help'.\n")
 }
 
-// TestStatusWithoutSecrets: whoever may not see the secrets is told of all the rest,
+// TestStatusWithoutSecrets: whoever may not see the secrets still sees everything else,
 // and not that they are missing.
 func TestStatusWithoutSecrets(t *testing.T) {
 	c := newCloud(t)

@@ -87,7 +87,7 @@ func TestCompletionEnds(t *testing.T) {
 	newCloud(t)
 	asked := make(chan struct{}, 1)
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // else the server does not see the caller go
+		_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not notice that the caller is gone
 		asked <- struct{}{}
 		<-r.Context().Done()
 	}))

@@ -35,7 +35,7 @@ func TestDropLeavesWhatAWorkerHasInHand(t *testing.T) {
 	wantDeliveries(t, "left", h.dead(), 1)
 }
 
-// What is done already goes without a reason, with its copies; all else stays.
+// What is done already goes without a reason, with its copies; everything else stays.
 func TestDropDone(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), rejected(t, 2, ""), rejected(t, 2, ""), rejected(t, 3, ""), rejected(t, 4, ""), rejected(t, 5, ""))
 	h.must(h.claim(idOf(2), 1).Completed(t.Context()))

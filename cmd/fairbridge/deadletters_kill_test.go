@@ -30,7 +30,7 @@ type mending struct {
 	f      *farEnd
 	args   []string
 	bridge *process
-	// moves says that the command moves letters from one queue to the other, and
+	// moves means that the command moves letters from one queue to the other, and
 	// twice counts how often one was found in both: it was sent, but not deleted.
 	moves bool
 	twice int
@@ -192,7 +192,7 @@ func (m *mending) oneTicketEach() {
 func (m *mending) replayed() {
 	m.moves = m.bridge == nil // one that runs may be faster than a look at both
 	m.again(func() {
-		// In the order in which a letter moves: else it could be missed.
+		// In the order in which a letter moves: otherwise it could be missed.
 		dead, sent := m.lying(m.home.DeadLetterQueueURL), m.lying(m.home.WorkQueueURL)
 		for id := range sent {
 			if dead[id] > 0 {

@@ -100,7 +100,7 @@ func TestReplayTooOftenOfWhatWasMoved(t *testing.T) {
 		"fairbridge: 6b86b273ff34 has been replayed 3 times already: fix the cause, then add --force\n")
 }
 
-// A replay into a bridge that does not run says so.
+// A replay while no bridge is running reports that.
 func TestReplayIntoNothing(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""))
 	h.must(home.RemoveRunning(h.data))

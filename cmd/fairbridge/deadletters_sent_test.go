@@ -11,7 +11,7 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// What was sent is told by the mapping that made it, whatever runs now, and without
+// What was sent is computed with the mapping that made it, whatever runs now, and without
 // what was corrected since; both shows say the same.
 func TestShowWhatWasSent(t *testing.T) {
 	t.Chdir(t.TempDir()) // where no fairbridge.yaml is

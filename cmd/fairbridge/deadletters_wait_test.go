@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// What becomes of each replayed delivery is told in the order of the letters.
+// The result of each replayed delivery is printed in the order of the letters.
 func TestWait(t *testing.T) {
 	t.Parallel()
 	h := newLetterHome(t, rejected(t, 1, ""), rejected(t, 2, ""), moved(t, 3), rejected(t, 4, ""), rejected(t, 5, ""))

@@ -119,7 +119,7 @@ func uploadsAsShipped(t *testing.T, f *farEnd) {
 	}
 }
 
-// holding lets each delivery hang in the request of its stage.
+// holding makes each delivery hang in the request of its stage.
 type holding struct {
 	f        *farEnd
 	released chan struct{}
@@ -147,7 +147,7 @@ func (h *holding) forget() {
 	clear(h.held)
 }
 
-// release lets go of what hangs, unanswered, and of nothing that comes.
+// release ends the hanging requests without an answer, and no later ones.
 func (h *holding) release() {
 	h.f.interpose(nil)
 	close(h.released)

@@ -89,7 +89,7 @@ func haul(t *testing.T, size int64) (memory int64, took time.Duration) {
 }
 
 // peakMemory is the high-water mark of a process's resident set, in bytes, as
-// Linux tells it; 0 elsewhere.
+// only Linux has it; 0 on other systems.
 func peakMemory(pid int) int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -104,7 +104,7 @@ func peakMemory(pid int) int64 {
 	return 0
 }
 
-// raceDetector says that this binary has the race detector in it, which takes
+// raceDetector means that this binary has the race detector in it, which takes
 // several times the memory.
 var raceDetector = func() bool {
 	info, _ := debug.ReadBuildInfo()

@@ -122,7 +122,7 @@ func succeed(t *testing.T, args ...string) {
 	}
 }
 
-// TestSecondBridge: to remove the lock's file lets no second bridge in.
+// TestSecondBridge: removing the lock's file does not allow a second bridge.
 func TestSecondBridge(t *testing.T) {
 	t.Parallel()
 	f, data := newFarEnd(t, ""), t.TempDir()

@@ -33,7 +33,7 @@ type cloud struct {
 	stack   stacktest.Stack
 	home    *embedded.Home
 	policy  string       // of the work queue
-	policed func(string) // is told of each change of it
+	policed func(string) // called for each change of it
 
 	mu     sync.Mutex
 	items  []map[string]any // of the ledger's table, on the wire

@@ -14,10 +14,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// printed is a command line that a text tells people to type, or only names.
+// printed is a command line that a text asks people to type, or only mentions.
 type printed struct {
 	where, line string
-	// mention says that it may be a command's name, without what it needs.
+	// mention means that it may be only a command's name, without arguments.
 	mention bool
 }
 
@@ -28,7 +28,7 @@ var (
 	codeSpan = regexp.MustCompile("`(?:\\./)?(fairbridge\\s[^`]+)`")
 	// In a message of the command, or in its help.
 	quoted = regexp.MustCompile("'(fairbridge [^'`\n]+)'")
-	// What continues as place.command says.
+	// What continues as place.command has it.
 	placed = regexp.MustCompile(`\.command\("([^"]+)"\)`)
 )
 

@@ -178,7 +178,7 @@ func (s *stopper) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// TestLimitsOfRun: a limit that makes no sense is a wrong call, and the start says
+// TestLimitsOfRun: a limit that makes no sense is a usage error, and the start says
 // what the limits are.
 func TestLimitsOfRun(t *testing.T) {
 	config := simulated(t)

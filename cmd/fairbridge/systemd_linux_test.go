@@ -62,7 +62,7 @@ func newManager(t *testing.T) *manager {
 	return m
 }
 
-// start starts the service and waits until it says that it is ready.
+// start starts the service and waits until it reports that it is ready.
 func (m *manager) start() *exec.Cmd {
 	m.t.Helper()
 	self, err := os.Executable()
@@ -90,7 +90,7 @@ func (m *manager) start() *exec.Cmd {
 	return cmd
 }
 
-// hear waits for what the service says next.
+// hear waits for the service's next message.
 func (m *manager) hear(want string) {
 	m.t.Helper()
 	if err := m.notify.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {

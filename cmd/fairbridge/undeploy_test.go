@@ -127,7 +127,7 @@ func TestUndeployExports(t *testing.T) {
 	}
 }
 
-// TestUndeployWithoutAccount: without TestFairy's key a person is told what to do.
+// TestUndeployWithoutAccount: without TestFairy's key the command explains what to do.
 func TestUndeployWithoutAccount(t *testing.T) {
 	c := newCloud(t)
 	got := undeploy(t)

@@ -78,7 +78,7 @@ func TestWebhookRegister(t *testing.T) {
 	want.Name = "FairBridge (fairbridge-prod)"
 	wantWebhooks()
 
-	// A new deploy has another address; the name tells that it is the same.
+	// A new deploy has another address; its name shows that it is the same.
 	c.stack.Outputs["WebhookUrl"] = "https://new.example.com/webhooks/testfairy"
 	webhookCommand(t, "register", "--events", "feedback").want(t, exitDone,
 		"Changed: webhook 1 \"FairBridge (fairbridge-prod)\", feedback to https://new.example.com/webhooks/testfairy, projects 12, 34 (changed: address)\n", "")

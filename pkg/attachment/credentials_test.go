@@ -107,7 +107,7 @@ func TestCredentialsAndREST(t *testing.T) {
 	}
 }
 
-// TestSignIn tells the failures that other credentials may fix. A wrong key is
+// TestSignIn tells apart the failures that other credentials may fix. A wrong key is
 // no reason to give a file up for good.
 func TestSignIn(t *testing.T) {
 	t.Parallel()

@@ -130,7 +130,7 @@ func TestResumeMismatch(t *testing.T) {
 	}
 }
 
-// TestResumeUnknownSize: the first answer is chunked, the second tells the size.
+// TestResumeUnknownSize: the first answer is chunked, the second has the size.
 func TestResumeUnknownSize(t *testing.T) {
 	t.Parallel()
 	all := content(size)

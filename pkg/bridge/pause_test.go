@@ -14,7 +14,7 @@ func (s *station) putKey(key string) {
 	s.must(home.Folder(s.home).PutSecret(s.Context(), secrets.CentercodeAPIKey, key))
 }
 
-// TestPause holds what comes, says so in the status, and lets it go on again.
+// TestPause holds what arrives, shows it in the status, and lets it continue.
 func TestPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStation(t, site{})

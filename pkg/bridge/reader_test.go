@@ -61,7 +61,7 @@ func (r *rereading) replace(yaml string) {
 	}
 }
 
-// runs is what the ledger says that runs.
+// runs is the running mapping according to the ledger.
 func (r *rereading) runs() ledger.Running {
 	r.Helper()
 	h, err := home.Open(r.Context(), home.Config{Place: home.Place{Folder: r.folder}})

@@ -108,7 +108,7 @@ func (s *sky) RoundTrip(r *http.Request) (*http.Response, error) {
 	return s.fine(r)
 }
 
-// fine lets a request through.
+// fine passes a request on.
 func (s *sky) fine(r *http.Request) (*http.Response, error) {
 	if err := s.wrote(r); err != nil {
 		return nil, err

@@ -276,7 +276,7 @@ func (s *station) check(ambiguous int) {
 	s.Logf("%d feedbacks: %d tickets, %d ambiguous; %v; %d requests", s.sent, ended, dead, s.results, s.sky.between(time.Time{}, time.Now()))
 }
 
-// returned says how soon tickets were made when Centercode was back, and holds the
+// returned reports how soon tickets were made when Centercode was back, and holds the
 // first and the last against these bounds.
 func (s *station) returned(back time.Time, firstWithin, lastWithin time.Duration) {
 	s.Helper()
@@ -297,7 +297,7 @@ func (s *station) returned(back time.Time, firstWithin, lastWithin time.Duration
 	}
 }
 
-// clears lets Centercode be well again, sees what waits become tickets, and holds
+// clears makes Centercode work again, waits until what waits has become tickets, and holds
 // how soon against the promise. A probe can be under way for ten seconds, and the next
 // one comes a minute later. In a folder the first is made then, and the others are
 // spread over a minute. On a stack whatever comes on its own does the probe, and the

@@ -102,7 +102,7 @@ func TestEachWay(t *testing.T) {
 	}
 }
 
-// left says how far Centercode was left alone from the fifth minute of an outage.
+// left reports how far Centercode was left alone from the fifth minute of an outage.
 func (s *station) left(began time.Time, outage time.Duration) {
 	s.Helper()
 	from := began.Add(6 * time.Minute) // the fifth, of when it is known

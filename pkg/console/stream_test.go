@@ -53,7 +53,7 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 func (p *pipes) Close() error   { p.close(); return nil }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8082} }
 
-// An open page is told of news for as long as it is open: none of the server's limits
+// An open page gets news for as long as it is open: none of the server's limits
 // ends its stream, not even one that an earlier form has set on the same connection.
 func TestAStreamOutlivesEveryLimit(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "home")

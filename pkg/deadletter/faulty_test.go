@@ -32,7 +32,7 @@ const (
 
 var forms = []form{failedCall, lostReply, lostAll, downCall, partly, diedBefore, diedAfter}
 
-// faulty lets one call go wrong: the n-th of a kind.
+// faulty makes one call fail: the n-th of a kind.
 type faulty struct {
 	home.Queues
 	call string // such as "SendMessageBatch"

@@ -121,7 +121,7 @@ func (zeros) Read(p []byte) (int, error) {
 }
 
 // TestBodiesAtOnce: beyond the room for bodies a request waits for its turn, and
-// is answered 503 when that does not come; what is refused is told.
+// is answered 503 when that does not come; what is refused is reported.
 func TestBodiesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

@@ -230,7 +230,7 @@ func TestRetention(t *testing.T) {
 	q.holds(t, q.deadLetter, 0, 0, 0)
 }
 
-// Nothing leaves the worker's hands in silence: what the queue moves is told.
+// Nothing leaves the worker's hands in silence: what the queue moves is reported.
 func TestMovedIsTold(t *testing.T) {
 	q := openQueues(t)
 	var told []string

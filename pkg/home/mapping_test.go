@@ -101,7 +101,7 @@ func running(t *testing.T, folder string) *home.Home {
 	return open(t, folder)
 }
 
-// Status says which mapping runs, and asks the Centercode that it names.
+// Status shows which mapping runs, and asks the Centercode that it names.
 func TestStatusOfTheMapping(t *testing.T) {
 	t.Chdir(t.TempDir())
 	folder := t.TempDir()

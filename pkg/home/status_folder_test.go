@@ -93,7 +93,7 @@ func TestStatusOfStores(t *testing.T) {
 	}
 }
 
-// TestReady: a bridge that has noted where it listens is ready if it says so.
+// TestReady: a bridge that has noted where it listens is ready if it reports that.
 func TestReady(t *testing.T) {
 	folder, status := t.TempDir(), http.StatusOK
 	if err := home.Ready(t.Context(), folder); !errors.Is(err, fs.ErrNotExist) {

@@ -24,7 +24,7 @@ const (
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// fakeQueue takes messages, unless fail says otherwise.
+// fakeQueue accepts messages unless fail returns an error.
 type fakeQueue struct {
 	mu   sync.Mutex
 	sent []*sqs.SendMessageInput

@@ -42,7 +42,7 @@ func readArchive(t *testing.T, path string) archive {
 }
 
 // TestProblems holds every message against testdata/problems.txtar, where each
-// file is followed by what Parse says of it.
+// file is followed by Parse's errors about it.
 func TestProblems(t *testing.T) {
 	path := filepath.Join("testdata", "problems.txtar")
 	a := readArchive(t, path)

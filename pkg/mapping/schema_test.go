@@ -136,7 +136,7 @@ routes:
 	return files
 }
 
-// conforms checks a value against the keywords that Schema uses, and says where
+// conforms checks a value against the keywords that Schema uses, and reports where
 // it does not conform.
 func conforms(s map[string]any, value any, at string) (faults []string) {
 	fault := func(what string) { faults = append(faults, at+": "+what) }

@@ -20,7 +20,7 @@ type harm struct {
 	name string
 	do   func(path string) error
 	want error
-	// all says that everything that was acknowledged is available afterwards: at the
+	// all means that everything that was acknowledged is available afterwards: at the
 	// path, or in the file that was rescued.
 	all bool
 }

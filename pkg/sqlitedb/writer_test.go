@@ -209,7 +209,7 @@ func TestCallerThatLeavesWhileTheFileIsLocked(t *testing.T) {
 	}
 }
 
-// If the commit fails, nobody is told a result that rests on it, not even the
+// If the commit fails, nobody gets a result that rests on it, not even the
 // caller whose own function had failed.
 func TestFailedCommitFailsAll(t *testing.T) {
 	d := openTable(t)

@@ -11,7 +11,7 @@ import (
 
 // TestDeathInTheMiddleOfAnUpload: nobody can know whether Centercode has a file
 // whose upload was never answered. With onLostAnswer: retry it is sent again;
-// else a person looks. In the end it is there once, and whole.
+// otherwise a person looks. In the end it is there once, and whole.
 func TestDeathInTheMiddleOfAnUpload(t *testing.T) {
 	for _, retry := range []bool{true, false} {
 		route := largeRoute

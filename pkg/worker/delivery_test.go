@@ -333,7 +333,7 @@ func (c changing) Map(in mapping.Input) (mapping.Request, error) {
 }
 
 // A delivery ends by the mapping that it was begun with: its request, where that
-// goes, and what the ledger says of it. The next one goes by the new mapping.
+// goes, and what the ledger records of it. The next one goes by the new mapping.
 func TestMappingChangesBetweenDeliveries(t *testing.T) {
 	w := newWorld(t, forFeedback)
 	proc := w.start(nil)

@@ -132,7 +132,7 @@ func TestTicketWithoutAName(t *testing.T) {
 	}
 }
 
-// What can never be sent is refused at once, and says why.
+// What can never be sent is refused at once, with the reason.
 func TestRequestThatCanNeverBeSent(t *testing.T) {
 	for _, tc := range []struct {
 		name, route string

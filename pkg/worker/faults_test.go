@@ -22,11 +22,11 @@ type scenario struct {
 	routes string
 	upset  func(*world)
 	mend   func(*world)
-	// withLog says that there is a log besides the screenshot.
+	// withLog means that there is a log besides the screenshot.
 	withLog bool
 }
 
-// lostAnswer makes the ticket and says nothing.
+// lostAnswer makes the ticket and does not answer.
 var lostAnswer = centercodesim.Fault{Op: centercodesim.OpCreate, After: true, Drop: true}
 
 var scenarios = []scenario{

@@ -23,7 +23,7 @@ import (
 type slowFiles struct {
 	// silent sources do not even begin to answer.
 	silent bool
-	// pass lets files through.
+	// pass makes files arrive.
 	pass atomic.Bool
 
 	mu  sync.Mutex
@@ -129,7 +129,7 @@ func TestWholeUploadIsWaitedFor(t *testing.T) {
 	w.checkInvariants(id)
 }
 
-// The message of the files queue says which copy it is, of a delivery that never
+// The message of the files queue names its copy, of a delivery that never
 // died as well: what dies meanwhile makes an old one of it.
 func TestHandOverOfReplays(t *testing.T) {
 	for _, deaths := range []int{0, 1, 2} {

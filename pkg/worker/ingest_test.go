@@ -44,7 +44,7 @@ func (w *world) webhook(payload string, p *plan) (answer events.APIGatewayV2HTTP
 	return answer, !proc.isDead()
 }
 
-// TestSendFaults lets ingest's one call, the send to the queue, go wrong in every
+// TestSendFaults makes ingest's one call, the send to the queue, go wrong in every
 // way. What was answered 202 is in the queue; what the queue may have is never
 // called accepted without its word; and a webhook that is sent again makes no
 // second ticket.

@@ -45,7 +45,7 @@ func TestOutage(t *testing.T) {
 
 // A TestFairy that is down is not Centercode's breaker: each ticket is made, others
 // are whole meanwhile, and the file follows when TestFairy is back. If that takes
-// longer than the delivery's patience, the ticket stays and a person is told.
+// longer than the delivery's patience, the ticket stays and a dead letter is written.
 func TestTestFairyIsDown(t *testing.T) {
 	for _, tc := range []struct {
 		name  string

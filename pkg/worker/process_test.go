@@ -33,7 +33,7 @@ const (
 
 var forms = []form{fails, replyLost, timesOut, timesOutDone, dies, diesDone}
 
-// plan lets one call go wrong: the one with this name and number, such as
+// plan makes one call fail: the one with this name and number, such as
 // "ledger.Put#2". Without a name it only counts.
 type plan struct {
 	at   string
@@ -50,7 +50,7 @@ var (
 	errDead  = errors.New("the process is dead")
 )
 
-// next counts a call and says how it goes wrong.
+// next counts a call and returns how it fails.
 func (p *plan) next(name string) form {
 	p.mu.Lock()
 	defer p.mu.Unlock()

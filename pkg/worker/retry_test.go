@@ -49,7 +49,7 @@ func TestRetryWaitsAsLongAsCentercodeAsks(t *testing.T) {
 	}
 }
 
-// A file's source that asks for more than is granted is told of likewise.
+// A file's source that asks for more than is granted is reported likewise.
 func TestRetryWaitsAsLongAsASourceAsks(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	w.testfairy.Inject("/1.jpg", testfairysim.Fault{Times: 1, Status: 429, Header: http.Header{"Retry-After": {"86400"}}})

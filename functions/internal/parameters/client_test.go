@@ -37,7 +37,7 @@ func config(url string) aws.Config {
 	}
 }
 
-// answer is what the server says to one request; the zero value breaks the
+// answer is the server's answer to one request; the zero value breaks the
 // connection.
 type answer struct {
 	status int

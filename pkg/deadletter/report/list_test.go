@@ -33,7 +33,7 @@ func caseOf(t *testing.T, n int, reason queue.Reason, stage queue.Stage, status 
 	return c
 }
 
-// at says where the request for the ticket went.
+// at is where the request for the ticket went.
 func at(c deadletter.Case, state ledger.State) deadletter.Case {
 	c.Entry = &ledger.Entry{DeliveryID: c.DeliveryID, State: state, Where: &ledger.Where{Project: "DEMO", Source: "testfairy"}}
 	return c
