@@ -12,8 +12,15 @@ import (
 )
 
 // What was sent is computed with the mapping that made it, whatever runs now, and without
-// what was corrected since; both shows say the same.
+// what was corrected since; both shows say the same. A request to the simulator has no
+// address.
 func TestShowWhatWasSent(t *testing.T) {
+	for site, shown := range map[string]string{"https://beta.example.com": "https://beta.example.com", "": "the simulator"} {
+		t.Run(shown, func(t *testing.T) { testShowWhatWasSent(t, site, shown) })
+	}
+}
+
+func testShowWhatWasSent(t *testing.T, site, shown string) {
 	t.Chdir(t.TempDir()) // where no fairbridge.yaml is
 	h := newLetterHome(t)
 	const made = `routes:
@@ -27,7 +34,7 @@ func TestShowWhatWasSent(t *testing.T) {
 	h.must(h.ledger.NowRuns(t.Context(), ledger.Running{Hash: "fedcba"}, strings.ReplaceAll(made, "OLD", "NEW")))
 	l := rejected(t, 1, `"email":"nobody","screenshotUrl":"https://app.testfairy.com/1.jpg"`)
 	c := h.claim(l.DeliveryID, 0)
-	h.must(c.Creating(t.Context(), ledger.Where{BaseURL: "https://beta.example.com", Project: "OLD", Source: "testfairy", Mapping: "0123456789abcdef"}))
+	h.must(c.Creating(t.Context(), ledger.Where{BaseURL: site, Project: "OLD", Source: "testfairy", Mapping: "0123456789abcdef"}))
 	envelope, err := queue.Decode(l.Body)
 	h.must(err)
 	_, err = envelope.Set("email", "qa@example.com", time.Now().Add(time.Hour))
@@ -43,7 +50,7 @@ func TestShowWhatWasSent(t *testing.T) {
 	h.must(c.Died(t.Context(), fault, true))
 
 	want := "\nWhat was sent at " + h.entry(idOf(1)).CreatingSince.UTC().Format(time.RFC3339) + `, by the mapping 0123456789ab:
-  POST https://beta.example.com/api/v1/projects/OLD/feedback/testfairy?apiKey=...
+  POST ` + site + `/api/v1/projects/OLD/feedback/testfairy?apiKey=...
     odd        "x"
     submitter  "nobody"
     summary    "feedback 1"
@@ -53,6 +60,9 @@ func TestShowWhatWasSent(t *testing.T) {
 		got := runCommand(t, "", append(args, idOf(1)[:8], "--data", h.data)...)
 		if got.code != exitDone || !strings.Contains(got.out, want) || !strings.Contains(got.out, `"email": "qa@example.com"`) {
 			t.Errorf("%v: no\n%s\nin\n%s%s", args, want, got.out, got.err)
+		}
+		if to := "sent to    " + shown + ", project OLD, source testfairy"; args[0] == "show" && !strings.Contains(got.out, to) {
+			t.Errorf("no %q in\n%s", to, got.out)
 		}
 	}
 }

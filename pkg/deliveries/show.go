@@ -102,7 +102,7 @@ func Timeline(e ledger.Entry) []Event {
 		add(e.Tried[8].At, "... %d attempts that are not remembered ...", left)
 	}
 	if w := e.Where; w != nil {
-		add(e.CreatingSince, "the ticket was requested at %s, project %s, source %s", w.BaseURL, w.Project, w.Source)
+		add(e.CreatingSince, "the ticket was requested at %s, project %s, source %s", w.Site(), w.Project, w.Source)
 	}
 	for name, a := range e.Attached {
 		add(a.At, "Centercode has the file %s: %s, %d bytes", name, a.Name, a.Bytes)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -117,7 +118,7 @@ type Entry struct {
 
 // Where is the destination of a request for a ticket.
 type Where struct {
-	// BaseURL is Centercode's address.
+	// BaseURL is Centercode's address; "" for the simulator.
 	BaseURL string `json:"baseUrl,omitempty"`
 	Project string `json:"project,omitempty"`
 	Source  string `json:"source,omitempty"`
@@ -129,6 +130,9 @@ type Where struct {
 	// Mapping is the hash of the mapping that produced the request; see [Ledger.NowRuns].
 	Mapping string `json:"mapping,omitempty"`
 }
+
+// Site returns the address that the request went to, in words for the simulator's.
+func (w Where) Site() string { return cmp.Or(w.BaseURL, "the simulator") }
 
 // Lookup is a Centercode data package that lists tickets with their delivery id.
 type Lookup struct {

@@ -40,7 +40,7 @@ func New(config Config) (*Checker, error) {
 	c := config.Mapping
 	base := c.Centercode.BaseURL
 	if base == "" {
-		base = exampleBaseURL
+		base = noBaseURL
 	}
 	client, err := centercode.New(centercode.Config{BaseURL: base, Hosts: c.Centercode.Hosts})
 	if err != nil {
@@ -165,7 +165,7 @@ func (c *Checker) ticket(result *Preview, r mapping.Request) error {
 	result.Route, result.Line = r.Route+1, c.config.Routes[r.Route].Line
 	result.Project, result.Source, result.OnLostAnswer = r.Project, r.Source, r.OnLostAnswer
 	result.base = c.config.Centercode.BaseURL
-	result.Method, result.URL, result.Body = http.MethodPost, u+"?apiKey=...", r.Body
+	result.Method, result.URL, result.Body = http.MethodPost, strings.TrimPrefix(u, noBaseURL)+"?apiKey=...", r.Body
 	if l := r.Lookup; l != nil {
 		result.Lookup = &Lookup{Package: l.Package, Column: l.Column, TicketColumn: l.TicketColumn, Settle: l.Settle.String()}
 	}

@@ -10,8 +10,8 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// exampleBaseURL is printed in requests while no Centercode is configured.
-const exampleBaseURL = "https://centercode.invalid"
+// noBaseURL stands for the address while no Centercode is configured. It is not shown.
+const noBaseURL = "https://centercode.invalid"
 
 // Outcome is what a payload becomes.
 type Outcome string

@@ -52,7 +52,7 @@ func SentOf(ctx context.Context, l *ledger.Ledger, e ledger.Entry, body string) 
 		return nil, err
 	}
 	m, err := mapping.Parse("the mapping that made the request", []byte(text))
-	if err == nil {
+	if err == nil && e.Where.BaseURL != "" { // else it went to the simulator
 		m, err = m.WithBaseURL(e.Where.BaseURL)
 	}
 	if err != nil {

@@ -44,7 +44,7 @@ func WriteDelivery(out io.Writer, s *deliveries.Shown, at home.Place, now time.T
 	field("state", stateText(s, now))
 	field("ticket", strings.TrimSpace(s.TicketID+"  "+s.TicketURL))
 	if w := s.Ledger.Where; w != nil {
-		field("sent to", fmt.Sprintf("%s, project %s, source %s", w.BaseURL, w.Project, w.Source))
+		field("sent to", fmt.Sprintf("%s, project %s, source %s", w.Site(), w.Project, w.Source))
 	}
 	field("in doubt", s.Ledger.Attaching)
 	if f := s.Ledger.Last; f != nil && s.Ledger.State != ledger.Completed {

@@ -188,7 +188,7 @@ func sentence(r preview.Preview) string {
 	case preview.DeadLetter:
 		return fmt.Sprintf("%s, a dead letter: %s", r.Event, r.Reason)
 	}
-	return fmt.Sprintf("%s, by the route in line %d", r.Event, r.Line)
+	return fmt.Sprintf("%s, by the route on line %d", r.Event, r.Line)
 }
 
 // outcomeText is the outcome in a table.
