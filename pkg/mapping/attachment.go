@@ -114,13 +114,13 @@ func checkFile(d *strictyaml.Decoder, n *yaml.Node, f *file) bool {
 		d.Problem(n, `an attachment needs the key "from" or "session"`, `from: "{{ .screenshotUrl }}", or session: log`)
 		return noted
 	case f.from.given() && f.session != "":
-		d.Problem(strictyaml.ValueOf(n, "session"), "session takes the place of from", "take one of the two out")
+		d.Problem(strictyaml.ValueOf(n, "session"), "from and session exclude each other", "remove one of the two")
 		return noted
 	case f.session != "" && (f.want != "" || f.auth.Node != nil):
 		d.Problem(strictyaml.ValueOf(n, "session"), "session already implies the kind of file and the account", "remove want and auth")
 		return noted
 	case f.endpoint.given() && strings.Contains(strings.ToLower(f.endpoint.Source()), "apikey="):
-		d.Problem(strictyaml.ValueOf(n, "endpoint"), "an endpoint must not hold the API key", "leave it out: it is a secret, and added when the file is sent")
+		d.Problem(strictyaml.ValueOf(n, "endpoint"), "an endpoint must not contain the API key", "remove it: it is a secret, and is added when the file is sent")
 		return noted
 	}
 	if f.needsAccount = f.auth.Node; f.session != "" {

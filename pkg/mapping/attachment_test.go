@@ -48,8 +48,8 @@ func TestSessionAttachments(t *testing.T) {
 		{"no session", account, "log", "", "", "", ""},
 		{"a build", account, "log", us + "/projects/10/builds/5", "", "", "sessionUrl is not the page of a session"},
 		{"up the tree", account, "log", us + "/projects/%2e%2e/builds/5/sessions/1", "", "", "sessionUrl is not the page of a session"},
-		{"elsewhere", account, "log", "https://example.com" + page, "", "", "sessionUrl is not at a TestFairy that is known: write testfairy.baseUrl"},
-		{"a look-alike", account, "log", "https://eviltestfairy.com" + page, "", "", "sessionUrl is not at a TestFairy that is known: write testfairy.baseUrl"},
+		{"elsewhere", account, "log", "https://example.com" + page, "", "", "sessionUrl is not on a known TestFairy site: set testfairy.baseUrl"},
+		{"a look-alike", account, "log", "https://eviltestfairy.com" + page, "", "", "sessionUrl is not on a known TestFairy site: set testfairy.baseUrl"},
 		{"no URL", account, "log", "http://[", "", "", "sessionUrl is not a URL"},
 	}
 	for _, tt := range tests {

@@ -58,7 +58,7 @@ func checkValue(d *strictyaml.Decoder, n *yaml.Node, s *valueSpec) bool {
 	}
 	ok := true
 	if s.required && s.omitEmpty {
-		d.Problem(strictyaml.ValueOf(n, "omitEmpty"), "required and omitEmpty exclude each other", "take one out")
+		d.Problem(strictyaml.ValueOf(n, "omitEmpty"), "required and omitEmpty exclude each other", "remove one")
 		ok = noted
 	}
 	if s.choice == nil {
@@ -71,11 +71,11 @@ func checkValue(d *strictyaml.Decoder, n *yaml.Node, s *valueSpec) bool {
 		return ok
 	}
 	if s.as != "" {
-		d.Problem(strictyaml.ValueOf(n, "type"), "a choice has the type of its allowed value", "take the type out; quotes decide: 3 is a number, \"3\" a text")
+		d.Problem(strictyaml.ValueOf(n, "type"), "a choice has the type of its allowed value", "remove type; quotes decide: 3 is a number, \"3\" is text")
 		ok = noted
 	}
 	if s.allowed == nil {
-		d.Problem(n, `a choice needs the key "allowed"`, "list the form's selection to the letter")
+		d.Problem(n, `a choice needs the key "allowed"`, "list the form's choices exactly")
 		return noted
 	}
 	s.built = &choice{allowed: s.allowed, by: map[string]int{}}
@@ -91,7 +91,7 @@ func buildChoice(d *strictyaml.Decoder, n *yaml.Node, s *valueSpec) bool {
 	for i, a := range s.allowed {
 		names[i] = a.text
 		if _, twice := exact[a.text]; twice {
-			d.Problem(element(allowedNode, i), strictyaml.Quote(a.text)+" is in the list twice", "")
+			d.Problem(element(allowedNode, i), strictyaml.Quote(a.text)+" is listed twice", "")
 			ok = noted
 		}
 		exact[a.text] = i

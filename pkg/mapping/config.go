@@ -234,7 +234,7 @@ func fillIn(d *strictyaml.Decoder, r rule, defaults settings) Route {
 	for _, f := range route.attachments {
 		if s.lookup.Value != nil && !f.endpoint.given() {
 			d.Problem(f.node, "the attachment "+strictyaml.Quote(f.element)+" needs an endpoint, since its route has a lookup",
-				"a ticket that is found by a look-up comes without the answer that names it: write the URL that Centercode's answer to a ticket has for the file, with {{ .ticketId }} in place of the id")
+				"Centercode's answer, which contains it, is missing for a ticket that is looked up: copy the URL from an answer, with {{ .ticketId }} in place of the id")
 		}
 	}
 	return route
@@ -292,7 +292,7 @@ func unreachable(d *strictyaml.Decoder, rules []rule) {
 				continue
 			}
 			if earlier.match.Value.covers(r.match.Value) {
-				d.Problem(r.node, "no event ever gets here", fmt.Sprintf("the route in line %d takes them all: move this one above it", earlier.node.Line))
+				d.Problem(r.node, "no event ever gets here", fmt.Sprintf("the route on line %d matches all of them: move this one above it", earlier.node.Line))
 				break
 			}
 		}

@@ -49,6 +49,9 @@ func readExpression(d *strictyaml.Decoder, n *yaml.Node) (expression, bool) {
 		}
 		d.At(line, column, width, f.Message, f.Hint)
 	}
+	if len(faults) == 0 && !d.Straight(n) {
+		return expression{Template: t}, noted
+	}
 	x := expression{Template: t}
 	for _, u := range t.Fields() {
 		line, column := d.Locate(n, u.Offset)

@@ -90,7 +90,7 @@ var routeKind = strictyaml.Described(strictyaml.Object("a route", append([]stric
 }, strictyaml.Within(settingKeys, func(r *rule) *settings { return &r.settings })...),
 	func(d *strictyaml.Decoder, n *yaml.Node, r *rule) bool {
 		if r.ignore && len(n.Content) > 4 {
-			d.Problem(n, "a route that ignores its events needs nothing but match", "take the other keys out, or ignore")
+			d.Problem(n, "a route with ignore: true can only have match", "remove the other keys, or ignore")
 			return noted
 		}
 		if len(r.match.Value.events) == 0 && !r.ignore {

@@ -84,7 +84,7 @@ func TestFieldErrors(t *testing.T) {
 		{"number", `      x: {value: "{{ .s }}", type: number}`, map[string]any{"s": "s3cret"}, "is not a number", "s3cret"},
 		{"not JSON's number", `      x: {value: "{{ .s }}", type: number}`, map[string]any{"s": "0x10"}, "is not a number", "0x10"},
 		{"boolean", `      x: {value: "{{ .s }}", type: boolean}`, map[string]any{"s": "yes"}, "is neither true nor false", "yes"},
-		{"template", `      x: "{{ truncate .s .text }}"`, map[string]any{"s": "s3cret"}, "truncate wants a whole number of characters first", ""},
+		{"template", `      x: "{{ truncate .s .text }}"`, map[string]any{"s": "s3cret"}, "truncate needs a whole number of characters first", ""},
 		{"too long", `      x: "{{ .s }}"`, map[string]any{"s": strings.Repeat("é", 1<<19+1)}, "yields more than 1048576 bytes", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

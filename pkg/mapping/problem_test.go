@@ -69,11 +69,11 @@ func TestProblems(t *testing.T) {
 func TestProblemsOfBytes(t *testing.T) {
 	for _, test := range []struct{ file, want string }{
 		{"a: é\xff", "x.yaml:1:5: this is not UTF-8; save the file as UTF-8"},
-		{"a: b\nc:\x00", "x.yaml:2:3: a control character; take it out"},
-		{"a: \x1b[31m", "x.yaml:1:4: a control character; take it out"},
+		{"a: b\nc:\x00", "x.yaml:2:3: a control character; remove it"},
+		{"a: \x1b[31m", "x.yaml:1:4: a control character; remove it"},
 		{"\xff\xfea\x00", "x.yaml:1:1: this is not UTF-8; save the file as UTF-8"},
 		{"\uFEFFroute: 1\r\nroutes: []\r\n", "x.yaml:1:1: unknown key \"route\" in the file; did you mean \"routes\"?\n" +
-			"x.yaml:2:9: the list is empty; write an entry, or take the key out"},
+			"x.yaml:2:9: the list is empty; write an entry, or remove the key"},
 		{strings.ReplaceAll(route("      x: |\n        a\n          {{ .a | uper }}\n"), "\n", "\r\n"),
 			"x.yaml:8:19: unknown function \"uper\"; did you mean \"upper\"?"},
 		{route("      x: |2\n          {{ .a | uper }}"), "x.yaml:7:19: unknown function \"uper\"; did you mean \"upper\"?"},

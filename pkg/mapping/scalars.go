@@ -24,7 +24,7 @@ const noted = strictyaml.Noted
 var keyNameKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	switch {
 	case strings.ContainsAny(s, " /\\?#%\t\n"):
-		return "", strictyaml.Mistake("not a Centercode key: it has a space or one of / \\ ? # % in it; it is the key in the endpoint's URL, not the title")
+		return "", strictyaml.Mistake("not a Centercode key: it contains a space or one of / \\ ? # %; it is the key in the endpoint's URL, not the title")
 	case s == "." || s == "..":
 		return "", strictyaml.Mistake("not a Centercode key: no URL can have it in its path; it is the key in the endpoint's URL")
 	}
@@ -48,7 +48,7 @@ var sizeKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s s
 	case n < 1:
 		return 0, strictyaml.Mistake("the size is less than a byte")
 	case n > largest:
-		return 0, strictyaml.Mistake("more than Centercode takes in one file; at most 2 GiB")
+		return 0, strictyaml.Mistake("more than Centercode accepts for one file; at most 2 GiB")
 	}
 	return int64(n), nil
 }), func(s *strictyaml.Schema) { s.Examples = []any{"2 GiB", 1048576} })
@@ -100,15 +100,15 @@ var baseURLKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(
 	case err != nil || u.Host == "" || u.Opaque != "":
 		return "", strictyaml.Mistake("not a URL; write https:// and the host: https://beta.example.com")
 	case u.User != nil:
-		return "", strictyaml.Mistake("a password has no place in this file; the API key is a secret of its own: see README.md")
+		return "", strictyaml.Mistake("a password does not belong in this file; store the API key with: fairbridge secrets put centercode-api-key")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return "", strictyaml.Mistake("a base URL ends before ? and #; the API key is a secret of its own: see README.md")
+		return "", strictyaml.Mistake("a base URL must not contain ? or #; store the API key with: fairbridge secrets put centercode-api-key")
 	case slices.ContainsFunc(strings.Split(u.EscapedPath(), "/"), func(s string) bool { return strings.EqualFold(s, "api") }):
 		return "", strictyaml.Mistake("the address of the API, not of the site: FairBridge adds /api/v1 and what follows; write " + siteOf(u))
 	case u.Scheme == "http" && loopback.IsHost(u.Hostname()), u.Scheme == "https":
 		return strings.TrimRight(s, "/"), nil
 	case u.Scheme == "http":
-		return "", strictyaml.Mistake("not encrypted: the API key would travel in the open; write https://")
+		return "", strictyaml.Mistake("not encrypted: the API key would be sent in plain text; write https://")
 	}
 	return "", strictyaml.Mistake("not an https URL; write https:// and the host: https://beta.example.com")
 }), func(s *strictyaml.Schema) {
@@ -128,12 +128,12 @@ var centercodeHostKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain
 	u, err := url.Parse("https://" + host)
 	switch {
 	case strings.Contains(host, "://"):
-		return "", strictyaml.Mistake("a host is wanted, not a URL; leave out https:// and the path")
+		return "", strictyaml.Mistake("must be a host, not a URL; leave out https:// and the path")
 	case strings.Contains(host, "*"):
-		return "", strictyaml.Mistake("each host must be named, since the API key goes there; write files.example.com")
+		return "", strictyaml.Mistake("wildcards are not allowed, since the API key is sent to these hosts; write files.example.com")
 	case err != nil || u.Host != host || strings.HasSuffix(host, ":") ||
 		!hostPattern().MatchString(u.Hostname()) && net.ParseIP(u.Hostname()) == nil:
-		return "", strictyaml.Mistake("not a host; write files.example.com, with its port where that is not 443: files.example.com:8443")
+		return "", strictyaml.Mistake("not a host; write files.example.com, with its port unless it is 443: files.example.com:8443")
 	}
 	return strings.TrimSuffix(host, ":443"), nil
 }), func(s *strictyaml.Schema) {
@@ -158,9 +158,9 @@ var hostKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s s
 	host := strings.ToLower(s)
 	switch {
 	case strings.Contains(host, "://"):
-		return "", strictyaml.Mistake("a host name is wanted, not a URL; leave out https:// and the path")
+		return "", strictyaml.Mistake("must be a host name, not a URL; leave out https:// and the path")
 	case net.ParseIP(host) != nil:
-		return "", strictyaml.Mistake("an address is not a host name; for this machine there is allowLoopback")
+		return "", strictyaml.Mistake("an IP address is not allowed; for files on this machine, use allowLoopback")
 	case len(host) > 253 || !hostPattern().MatchString(host):
 		return "", strictyaml.Mistake("not a host name; write files.example.com, or *.example.com for all hosts below it")
 	}

@@ -19,7 +19,7 @@ var testFairyKind = strictyaml.Object("testfairy", []strictyaml.Key[TestFairy]{
 // Basic, RFC 7617, 2).
 var accountKind = strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (string, error) {
 	if !strings.Contains(s, "@") || strings.ContainsAny(s, ": \t\n") {
-		return "", strictyaml.Mistake("not an email address; write the one that the TestFairy account has")
+		return "", strictyaml.Mistake("not an email address; write the TestFairy account's")
 	}
 	return s, nil
 }), func(s *strictyaml.Schema) {
@@ -55,7 +55,7 @@ func (t TestFairy) session(pageURL, part string) (api, name string, err error) {
 	}
 	base := t.restBase(u)
 	if base == "" {
-		return "", "", errors.New("sessionUrl is not at a TestFairy that is known: write testfairy.baseUrl")
+		return "", "", errors.New("sessionUrl is not on a known TestFairy site: set testfairy.baseUrl")
 	}
 	path, err := url.JoinPath(base, "api/1/projects", url.PathEscape(project),
 		"builds", url.PathEscape(build), "sessions", url.PathEscape(session), "/")

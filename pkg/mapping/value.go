@@ -171,7 +171,7 @@ var constantKind = strictyaml.Kind[constant]{
 	Schema: strictyaml.Schema{Types: []string{"string", "number", "boolean"}},
 	Read: func(d *strictyaml.Decoder, n *yaml.Node) (constant, bool) {
 		if n.Kind != yaml.ScalarNode || strictyaml.IsNull(n) {
-			d.Mistaken(n, "a text, a number, or true or false")
+			d.Mistaken(n, "text, a number, or true or false")
 			return constant{}, noted
 		}
 		if n.ShortTag() == "!!str" {

@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"fairbridge/pkg/internal/clip"
 )
 
 // MaxFile is the maximum size of a file in bytes.
@@ -114,7 +116,7 @@ func (d *Decoder) Document(data []byte) (*yaml.Node, bool) {
 	}
 	switch err := loader.Load(&second); {
 	case err == nil:
-		d.At(second.Line, second.Column, 3, "a second YAML document starts here", "the file is one document: take out the --- line")
+		d.At(second.Line, second.Column, 3, "a second YAML document starts here", "a file has only one document: remove the --- line")
 		return nil, Noted
 	case !errors.Is(err, io.EOF):
 		d.syntax(err)
@@ -135,7 +137,7 @@ func (d *Decoder) readable() bool {
 				d.At(i+1, column, 1, "this is not UTF-8", "save the file as UTF-8")
 				return false
 			case r < ' ' && r != '\t' && r != '\r' || r == 0x7f:
-				d.At(i+1, column, 1, "a control character", "take it out")
+				d.At(i+1, column, 1, "a control character", "remove it")
 				return false
 			}
 			rest = rest[size:]
@@ -151,22 +153,55 @@ func (d *Decoder) syntax(err error) {
 		d.At(1, 1, 1, "not YAML: "+err.Error(), "")
 		return
 	}
-	line, column := load.Mark.Line, load.Mark.Column
-	message, hint := "not YAML: "+load.Message, ""
+	d.At(load.Mark.Line, load.Mark.Column, 1, "not YAML: "+load.Message, d.syntaxHint(load))
+}
+
+// syntaxHint returns the likely cause of a syntax error. The parser notices some mistakes
+// only lines later.
+func (d *Decoder) syntaxHint(load *yaml.LoadError) string {
+	line, start := load.Mark.Line, load.ContextMark.Line
 	source := d.line(line)
+	indent := len(source) - len(strings.TrimLeft(source, " "))
+	elsewhere := start > 0 && start != line
+	opened := d.openQuote(line, source[:byteOf(source, load.Mark.Column)])
 	switch {
-	case strings.HasPrefix(strings.TrimLeft(source, " "), "\t"):
-		hint = "indent with spaces, not with a tab"
+	case strings.HasPrefix(source[indent:], "\t"):
+		return "indent with spaces, not with a tab"
+	case opened > 0:
+		return fmt.Sprintf("is the closing quote missing on line %d?", opened)
+	case elsewhere && strings.Contains(load.ContextMsg, "flow"):
+		return fmt.Sprintf("is the closing bracket missing for the one on line %d?", start)
+	case elsewhere && load.Mark.Column == indent+1 && strings.Contains(load.ContextMsg, "collection"):
+		return fmt.Sprintf("the entries of the list on line %d begin with -: check the indentation of this line and of that one", start)
+	case elsewhere && load.Mark.Column == indent+1:
+		return fmt.Sprintf("check the indentation: the keys of a mapping begin in the same column, here that of line %d", start)
 	case strings.Contains(source, "{{") && strings.Contains(source, `"`):
-		hint = `a template with " in it goes into '...' or below a |`
+		return `put a template that contains " in single quotes, or below a |`
 	case strings.Contains(source, "{{"):
-		hint = `a template goes into quotes: "{{ .text }}"`
+		return `put a template in quotes: "{{ .text }}"`
 	case strings.Contains(load.Message, "mapping values are not allowed"):
-		hint = "a text with a colon in it goes into quotes"
-	case load.ContextMsg != "" && load.ContextMark.Line != line && load.ContextMark.Line > 0:
-		hint = fmt.Sprintf("%s, which starts in line %d", load.ContextMsg, load.ContextMark.Line)
+		return "put text that contains a colon in quotes"
 	}
-	d.At(line, column, 1, message, hint)
+	return ""
+}
+
+// openQuote returns the line above on which a quoted text begins that ends right before
+// the parser's position, as it does if its closing quote is missing; or 0.
+func (d *Decoder) openQuote(line int, before string) int {
+	before = strings.TrimRight(before, " ")
+	if !strings.HasSuffix(before, `"`) && !strings.HasSuffix(before, "'") {
+		return 0
+	}
+	quote := before[len(before)-1:]
+	if strings.Count(before, quote)%2 == 0 {
+		return 0
+	}
+	for line--; line > 0; line-- {
+		if strings.Count(d.line(line), quote)%2 == 1 {
+			return line
+		}
+	}
+	return 0
 }
 
 // follow resolves aliases. It counts every visit, so that aliases of aliases cannot grow
@@ -206,7 +241,7 @@ func describe(n *yaml.Node) string {
 	case "!!int", "!!float":
 		return "a number"
 	case "!!str":
-		return "a text"
+		return "text"
 	}
 	return "a value of type " + n.ShortTag()
 }
@@ -215,13 +250,15 @@ func describe(n *yaml.Node) string {
 func (d *Decoder) Mistaken(n *yaml.Node, wanted string) {
 	switch {
 	case isBareTemplate(n):
-		d.Problem(n, "a template without quotes", `YAML takes {{ for its own: write "{{ .text }}"`)
+		d.Problem(n, "a template without quotes", `YAML reads {{ as a mapping: write "{{ .text }}"`)
 	case IsNull(n):
-		d.Problem(n, "the value is missing: "+wanted+" belongs here", "write it, or take the key out")
-	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" && wanted == "a text":
-		d.Problem(n, "wants "+wanted+", not a boolean", "put it in quotes")
+		d.Problem(n, "the value is missing: expected "+wanted+"", "write it, or remove the key")
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" && wanted == "text":
+		d.Problem(n, "must be "+wanted+", not a boolean", "put it in quotes")
+	case wanted == "a list" && n.Kind == yaml.ScalarNode && !strings.ContainsAny(n.Value, "[]{}\"'\n"):
+		d.Problem(n, "must be a list, not "+describe(n), "write it in brackets: ["+clip.Text(n.Value, 60, "…")+"]")
 	default:
-		d.Problem(n, "wants "+wanted+", not "+describe(n), "")
+		d.Problem(n, "must be "+wanted+", not "+describe(n), "")
 	}
 }
 

@@ -1,6 +1,7 @@
 package strictyaml
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -92,15 +93,20 @@ func Object[T any](name string, keys []Key[T], check func(d *Decoder, n *yaml.No
 			return v, Noted
 		}
 		given := map[string]bool{}
+		read := func(key string, valueNode *yaml.Node) bool {
+			i := slices.Index(names, key)
+			given[key] = true
+			return i >= 0 && keys[i].read(d, valueNode, &v)
+		}
 		ok = d.Entries(n, func(keyNode, valueNode *yaml.Node) bool {
-			given[keyNode.Value] = true
-			for _, k := range keys {
-				if k.name == keyNode.Value {
-					return k.read(d, valueNode, &v)
-				}
+			if slices.Contains(names, keyNode.Value) {
+				return read(keyNode.Value, valueNode)
 			}
-			given[suggest.Nearest(keyNode.Value, names)] = true // misspelt, so not missing
 			d.Problem(keyNode, "unknown key "+Quote(keyNode.Value)+" in "+name, suggest.Hint(keyNode.Value, names))
+			// A misspelt key is not reported as missing as well, nor what depends on it.
+			if meant := suggest.Nearest(keyNode.Value, names); meant != "" && ValueOf(n, meant) == n {
+				read(meant, valueNode)
+			}
 			return Noted
 		})
 		for _, k := range keys {
@@ -129,13 +135,13 @@ func (d *Decoder) Entries(n *yaml.Node, read func(keyNode, valueNode *yaml.Node)
 		name := keyNode.Value
 		switch {
 		case keyNode.ShortTag() == "!!merge":
-			d.Problem(keyNode, "merge keys (<<) are not read here", "what all routes share belongs in defaults")
+			d.Problem(keyNode, "merge keys (<<) are not supported", "put what routes share in defaults")
 			ok = Noted
 		case keyNode.Kind != yaml.ScalarNode || IsNull(keyNode) || name == "":
-			d.Problem(keyNode, "a key must be a text", "")
+			d.Problem(keyNode, "a key must be text", "")
 			ok = Noted
 		case lines[name] > 0:
-			d.Problem(keyNode, "the key "+Quote(name)+" comes twice", "it is already in line "+strconv.Itoa(lines[name]))
+			d.Problem(keyNode, "the key "+Quote(name)+" is written twice", "the first one is on line "+strconv.Itoa(lines[name]))
 			ok = Noted
 		default:
 			lines[name] = keyNode.Line
@@ -165,7 +171,7 @@ func ListOf[T any](item Kind[T], least int) Kind[[]T] {
 				return nil, Noted
 			}
 			if len(n.Content) < least {
-				d.Problem(n, "the list is empty", "write an entry, or take the key out")
+				d.Problem(n, "the list is empty", "write an entry, or remove the key")
 				return nil, Noted
 			}
 			ok = true

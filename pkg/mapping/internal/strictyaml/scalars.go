@@ -1,6 +1,7 @@
 package strictyaml
 
 import (
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -17,15 +18,30 @@ var Text = Kind[string]{
 			switch n.ShortTag() {
 			case "!!str", "!!int", "!!float", "!!timestamp":
 				if strings.TrimSpace(n.Value) == "" {
-					d.Problem(n, "the text is empty", "write it, or take the key out")
+					d.Problem(n, "the text is empty", "write it, or remove the key")
+					return "", Noted
+				}
+				if !d.Straight(n) {
 					return "", Noted
 				}
 				return n.Value, true
 			}
 		}
-		d.Mistaken(n, "a text")
+		d.Mistaken(n, "text")
 		return "", Noted
 	},
+}
+
+// curlyQuoted matches a text that a word processor has quoted.
+var curlyQuoted = regexp.MustCompile(`^[“”„‘’].*[“”‘’]$`)
+
+// Straight records a text whose quotes are curly, and so part of the text.
+func (d *Decoder) Straight(n *yaml.Node) bool {
+	if n.Style != 0 || !curlyQuoted.MatchString(n.Value) {
+		return true
+	}
+	d.Problem(n, "YAML takes curly quotes as part of the text", `write straight ones: "..."; to send curly ones, put straight ones around them`)
+	return Noted
 }
 
 // Refine returns a kind of text that is validated and converted. convert's error is a
@@ -60,7 +76,7 @@ func Described[T any](k Kind[T], change func(*Schema)) Kind[T] {
 // Plain is literal text. It refuses a template, which would not be run.
 var Plain = Refine(Text, func(s string) (string, error) {
 	if strings.Contains(s, "{{") {
-		return "", Mistake("a template cannot stand here; write the text itself, with one route for each")
+		return "", Mistake("a template is not allowed here; write the text itself, with a route for each value")
 	}
 	return s, nil
 })
@@ -71,7 +87,7 @@ var Separator = Kind[string]{
 	Read: func(d *Decoder, n *yaml.Node) (string, bool) {
 		switch {
 		case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str":
-			d.Mistaken(n, "a text")
+			d.Mistaken(n, "text")
 			return "", Noted
 		case n.Value == "":
 			d.Problem(n, "the text is empty", `write a separator: ","`)

@@ -152,14 +152,14 @@ func (e *Execution) texts(args []any) ([]string, error) {
 
 func isCount(s string) error {
 	if n, err := strconv.Atoi(s); err != nil || n < 0 {
-		return errors.New("wants a whole number of characters here")
+		return errors.New("needs a whole number of characters here")
 	}
 	return nil
 }
 
 func isPattern(s string) error {
 	if _, err := regexp.Compile(s); err != nil {
-		return fmt.Errorf("is given a bad pattern: %w", err)
+		return fmt.Errorf("got an invalid pattern: %w", err)
 	}
 	return nil
 }

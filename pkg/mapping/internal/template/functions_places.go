@@ -75,11 +75,11 @@ func readTime(s string, in *time.Location) (time.Time, bool) {
 func zone(name string) (*time.Location, error) {
 	// "Local" and "" would differ from machine to machine.
 	if name == "" || name == "Local" {
-		return nil, errors.New("wants a zone's name such as Europe/Berlin")
+		return nil, errors.New("needs the name of a time zone, such as Europe/Berlin")
 	}
 	location, err := time.LoadLocation(name)
 	if err != nil {
-		return nil, errors.New("is given an unknown time zone")
+		return nil, errors.New("got an unknown time zone")
 	}
 	return location, nil
 }

@@ -44,7 +44,7 @@ func truncateText(e *Execution, args []any) (any, error) {
 	}
 	count, err := strconv.Atoi(all[0])
 	if err != nil || count < 0 {
-		return nil, errors.New("wants a whole number of characters first")
+		return nil, errors.New("needs a whole number of characters first")
 	}
 	end := ""
 	if len(all) == 3 {

@@ -223,7 +223,7 @@ func (c *compiler) unknown(name *parse.IdentifierNode) {
 		hint = suggest.Hint(name.Ident, functionNames())
 	}
 	if hint == "" {
-		hint = "a field of the event is written with a dot: ." + name.Ident
+		hint = "a field of the event is written with a dot: ." + name.Ident + "; docs/mapping.md lists the functions"
 	}
 	c.faultAt(name, `unknown function "`+name.Ident+`"`, hint)
 }

@@ -200,6 +200,8 @@ func parseFault(source string, err error) Fault {
 		f.Hint = "an if, with or range needs its {{ end }}"
 	case strings.Contains(message, "undefined variable"):
 		f.Hint = "a field of the event is written with a dot: .text"
+	case strings.Contains(message, "unrecognized character") && strings.ContainsAny(message, "“”„‘’"):
+		f.Hint = `write straight quotes: "..."`
 	}
 	return f
 }
