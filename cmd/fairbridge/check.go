@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/preview"
@@ -83,7 +87,7 @@ is 2 if the check could not run.`,
 				if len(o.payloads) > 0 || o.old != "" || cmd.Flags().Changed("config") {
 					return usage("--stack is about the ledger's table and goes with no file")
 				}
-				return checkStack(cmd.Context(), std, &o.at)
+				return o.at.use(cmd.Context(), func(t *home.Home) error { return checkStack(cmd.Context(), std, t) })
 			}
 			if len(o.payloads) == 0 && (o.old != "" || o.verbose) {
 				return usage("--diff and --verbose are about payloads; name them with --payload")
@@ -94,7 +98,7 @@ is 2 if the check could not run.`,
 			return o.run(std, time.Now())
 		},
 	}
-	configFlag(cmd, &o.config)
+	configFlag(cmd, &o.config, mappingUse)
 	flags := cmd.Flags()
 	o.at.flags(cmd)
 	flags.StringArrayVar(&o.payloads, "payload", nil, "file or folder of payloads; more may follow")
@@ -106,6 +110,38 @@ is 2 if the check could not run.`,
 	_ = cmd.MarkFlagFilename("payload", "json")
 	_ = cmd.MarkFlagFilename("diff", "yaml", "yml")
 	return cmd
+}
+
+// checkFolder examines the data folder of a bridge on this machine.
+func checkFolder(ctx context.Context, std streams, folder string) error {
+	x, err := embedded.Examine(ctx, folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no bridge in %s", folder)
+	}
+	for _, finding := range x.Findings {
+		fmt.Fprintf(std.out, "damaged: %s\n", finding)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(std.out, "%s: %d bytes, schema version %d: whole\n", folder, x.Bytes, x.Version)
+	return nil
+}
+
+// checkStack checks whether a stack's resources have what the bridge needs.
+func checkStack(ctx context.Context, std streams, t *home.Home) error {
+	lacks, err := t.TableLacks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, lack := range lacks {
+		fmt.Fprintln(std.out, lack)
+	}
+	if len(lacks) > 0 {
+		return errSaid
+	}
+	_, err = fmt.Fprintf(std.out, "the ledger's table %s has all that it needs\n", t.LedgerTable)
+	return err
 }
 
 // run checks and writes the report. now is the value of .receivedAt.
@@ -153,37 +189,37 @@ func (o checkOptions) run(std streams, now time.Time) error {
 // other file.
 func (o checkOptions) checkPayloads(r *report.Check, config *mapping.Config, payloads []preview.Payload, now time.Time) error {
 	r.Routes = len(config.Routes)
-	at := func() time.Time { return now }
-	checker, err := preview.New(preview.Config{Mapping: config, Now: at})
-	if err != nil {
+	var err error
+	if r.Payloads, err = previews(config, payloads, now); err != nil || o.old == "" {
 		return err
-	}
-	for _, p := range payloads {
-		result, err := checker.Payload(p)
-		if err != nil {
-			return err
-		}
-		r.Payloads = append(r.Payloads, result)
-	}
-	if o.old == "" {
-		return nil
 	}
 	old, err := loadConfig(o.old)
 	if err != nil {
 		return usageError{fmt.Errorf("the file to compare with: %w", err)}
 	}
-	before, err := preview.New(preview.Config{Mapping: old, Now: at})
+	before, err := previews(old, payloads, now)
 	if err != nil {
 		return err
 	}
-	for i, p := range payloads {
-		was, err := before.Payload(p)
-		if err != nil {
-			return err
-		}
+	for i, was := range before {
 		r.Payloads[i].Compare(was)
 	}
 	return nil
+}
+
+// previews returns what each payload becomes.
+func previews(config *mapping.Config, payloads []preview.Payload, now time.Time) ([]preview.Preview, error) {
+	checker, err := preview.New(preview.Config{Mapping: config, Now: func() time.Time { return now }})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]preview.Preview, len(payloads))
+	for i, p := range payloads {
+		if all[i], err = checker.Payload(p); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // readPayloads reads the named files, and those in the named folders in sorted order, so
@@ -222,13 +258,10 @@ func readPayloads(names []string, stdin io.Reader) ([]preview.Payload, error) {
 }
 
 func readPayload(file string, stdin io.Reader) ([]byte, error) {
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		stdin = f
+	f, err := openInput(file, stdin)
+	if err != nil {
+		return nil, err
 	}
-	return io.ReadAll(io.LimitReader(stdin, ingest.MaxPayloadBytes+1))
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, ingest.MaxPayloadBytes+1))
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,8 +47,9 @@ func TestCheckLargePayload(t *testing.T) {
 func TestAskEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	in, _ := io.Pipe() // nobody writes to it
 	var out strings.Builder
-	answer, err := ask(ctx, &out, make(chan typed), "Well?", "yes")
+	answer, err := askText(ctx, &out, bufio.NewReader(in), "Well?", "yes")
 	if answer != "" || err == nil || err.Error() != "nothing was written: context canceled" || out.String() != "Well? [yes]: \n" {
 		t.Errorf("%q, %v, %q", answer, err, out.String())
 	}

@@ -79,17 +79,22 @@ which has a reason and can be replayed.`,
 		Version:       versionText(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          noCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
-	root.AddCommand(
+	return group(root,
 		newRun(std), newDemo(std), newInit(std), newCheck(std), newSend(std),
 		newBackup(std), newRestore(std), newFind(std), newShow(std), newStats(std), newForget(std), newDeadLetters(std), newStatus(std), newConsole(std),
 		newReconcile(std), newPause(std), newResume(std), newUndeploy(std), newSecrets(std), newWebhook(std), newVersion(std),
 	)
-	return root
+}
+
+// group makes a command one that only has others.
+func group(cmd *cobra.Command, children ...*cobra.Command) *cobra.Command {
+	cmd.Args = noCommand
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.AddCommand(children...)
+	return cmd
 }
 
 // noCommand refuses an unknown command, and suggests the nearest one.

@@ -50,7 +50,7 @@ set with --host.`,
 		},
 	}
 	at.flags(cmd)
-	configFlag(cmd, &c.Config)
+	configFlag(cmd, &c.Config, mappingUse)
 	cmd.Flags().StringVar(&listen, "listen", defaultConsole, "address for browsers; port 0 takes a free one")
 	cmd.Flags().StringSliceVar(&c.Hosts, "host", nil, "a name of the console, such as a reverse proxy's (repeatable)")
 	cmd.Flags().BoolVar(&c.ReadOnly, "read-only", false, "refuse every change")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -14,21 +13,17 @@ import (
 )
 
 func newDeadLetters(std streams) *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "dlq",
 		Short: "Look at dead letters, fix them and replay them",
 		Long: `A dead letter is a delivery that needs a person. Start with 'list', read what
 'show' says about one, fix the cause, and 'replay'. docs/dead-letters.md has
 instructions for each reason. The exit code is 0 if everything was done, 1 if
 something was left, 2 if the command was called incorrectly.`,
-		Args: noCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(
+	},
 		newDeadLettersList(std), newDeadLettersShow(std), newDeadLettersEdit(std), newDeadLettersReplay(std),
 		newDeadLettersDrop(std), newDeadLettersExport(std), newDeadLettersImport(std), newDeadLettersAdopt(std),
 	)
-	return cmd
 }
 
 // operator is a [deadletter.Manager] with the output of a command.
@@ -42,22 +37,30 @@ type operator struct {
 
 // withOperator runs work with an open operator.
 func withOperator(ctx context.Context, at *place, std streams, work func(*operator) error) error {
-	t, err := at.open(ctx)
-	if err != nil {
-		return err
-	}
-	m := terminal.NewMeter(std.err)
-	d, err := deadletter.New(deadletter.Config{Home: t, Progress: m.Show})
-	if err == nil {
-		err = work(&operator{Manager: d, at: at, target: t, std: std, meter: m})
-	}
-	return errors.Join(err, t.Close())
+	return at.use(ctx, func(t *home.Home) error {
+		m := terminal.NewMeter(std.err)
+		d, err := deadletter.New(deadletter.Config{Home: t, Progress: m.Show})
+		if err != nil {
+			return err
+		}
+		return work(&operator{Manager: d, at: at, target: t, std: std, meter: m})
+	})
 }
 
 // say writes a message that is not part of the result.
 func (d *operator) say(format string, args ...any) {
 	d.meter.Clear()
 	fmt.Fprintf(d.std.err, "fairbridge: "+format+"\n", args...)
+}
+
+// mostSaid limits how often the same message is written for different letters.
+const mostSaid = 20
+
+// sayFew writes the n-th message of its kind, unless there were too many before.
+func (d *operator) sayFew(n *int, format string, args ...any) {
+	if *n++; *n <= mostSaid {
+		d.say(format, args...)
+	}
 }
 
 // print writes a result.
@@ -67,10 +70,19 @@ func (d *operator) print(format string, args ...any) error {
 	return err
 }
 
+// confirm asks a yes-or-no question, and ends the command with declined if the answer is no.
+func (d *operator) confirm(ctx context.Context, question, declined string) error {
+	yes, err := ask(ctx, d.std, question)
+	if err == nil && !yes {
+		d.say("%s", declined)
+		err = errSaid
+	}
+	return err
+}
+
 // tryFlag names a mapping file to try.
 func tryFlag(cmd *cobra.Command, config *string) {
-	configFlag(cmd, config)
-	cmd.Flags().Lookup("config").Usage = "show the request with this file, whatever runs"
+	configFlag(cmd, config, "show the request with this file, whatever runs")
 }
 
 // checker builds requests with the mapping that the bridge runs, or with the flag's file.

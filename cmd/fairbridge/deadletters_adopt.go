@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
 
@@ -31,9 +32,7 @@ stay in the queue. It can be run again.`,
 func (d *operator) adopt(ctx context.Context) error {
 	stayed := 0
 	result, err := d.Adopt(ctx, func(l deadletter.Letter, err error) {
-		if stayed++; stayed <= mostSaid {
-			d.say("%s was not adopted: %v", shortID(l.DeliveryID), err)
-		}
+		d.sayFew(&stayed, "%s was not adopted: %v", queue.ShortID(l.DeliveryID), err)
 	})
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
 
@@ -38,8 +39,8 @@ func completeIDs(at *place, s *selection, most int) cobra.CompletionFunc {
 			}
 			seen[l.DeliveryID] = true
 			id := l.DeliveryID
-			if len(typed) <= len(shortID(id)) {
-				id = shortID(id)
+			if len(typed) <= len(queue.ShortID(id)) {
+				id = queue.ShortID(id)
 			}
 			ids = append(ids, cobra.CompletionWithDesc(id, gist(l)))
 			return len(ids) < mostCompleted

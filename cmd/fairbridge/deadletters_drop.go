@@ -27,11 +27,11 @@ completed or were dropped, and needs no reason.`,
   fairbridge dlq drop --done
   fairbridge dlq drop --reason unroutable --app 'Old App*' --because 'the app is gone' --yes`,
 		ValidArgsFunction: completeIDs(&c.at, &c.selection, 0),
-		PreRunE: func(_ *cobra.Command, ids []string) error {
+		RunE: func(cmd *cobra.Command, ids []string) error {
 			c.IDs = ids
-			return c.check(std)
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.check(std); err != nil {
+				return err
+			}
 			return withOperator(cmd.Context(), &c.at, std, func(d *operator) error { return c.run(cmd.Context(), d) })
 		},
 	}
@@ -41,7 +41,7 @@ completed or were dropped, and needs no reason.`,
 	cmd.Flags().BoolVar(&c.done, "done", false, "letters whose delivery is completed or dropped already")
 	cmd.Flags().StringVar(&c.because, "because", "", "the reason (required)")
 	cmd.Flags().BoolVar(&c.yes, "yes", false, "do not ask")
-	_ = cmd.RegisterFlagCompletionFunc("because", cobra.NoFileCompletions)
+	complete(cmd, "because")
 	return cmd
 }
 
@@ -52,7 +52,6 @@ type dropCall struct {
 	because   string
 	yes, done bool
 	filter    deadletter.Filter
-	left      bool
 }
 
 func (c *dropCall) check(std streams) (err error) {
@@ -82,21 +81,22 @@ func (c *dropCall) run(ctx context.Context, d *operator) (err error) {
 	if err != nil {
 		return err
 	}
+	left := false
 	defer func() {
 		if released := in.Hold.Release(ctx); released != nil {
 			d.say("%v", released)
-			c.left = true
+			left = true
 		}
-		if err == nil && c.left {
+		if err == nil && left {
 			err = errSaid
 		}
 	}()
-	if c.left, err = d.absent(ctx, in, c.IDs, false); err != nil {
+	if left, err = d.absent(ctx, in, c.IDs, false); err != nil {
 		return err
 	}
 	stays := func(l deadletter.Case, err error) {
-		d.say("%s stays: %v", shortID(l.DeliveryID), err)
-		c.left = true
+		d.say("%s stays: %v", queue.ShortID(l.DeliveryID), err)
+		left = true
 	}
 	if c.done {
 		return d.print("%s dropped that were done already\n", terminal.Count(d.DropDone(ctx, in, stays), "dead letter"))
@@ -106,16 +106,9 @@ func (c *dropCall) run(ctx context.Context, d *operator) (err error) {
 		if err := pageOf(d.std.out, d.at.Place).List(in); err != nil {
 			return err
 		}
-		yes, err := d.ask(ctx, fmt.Sprintf("Drop %s for good?", terminal.Count(len(in.Cases), "dead letter")))
-		if err != nil {
+		if err := d.confirm(ctx, fmt.Sprintf("Drop %s for good?", terminal.Count(len(in.Cases), "dead letter")), "nothing was dropped"); err != nil {
 			return err
 		}
-		if !yes {
-			d.say("nothing was dropped")
-			c.left = true
-			return nil
-		}
 	}
-	dropped := d.Drop(ctx, in, c.because, stays)
-	return d.print("%s dropped\n", terminal.Count(dropped, "dead letter"))
+	return d.print("%s dropped\n", terminal.Count(d.Drop(ctx, in, c.because, stays), "dead letter"))
 }

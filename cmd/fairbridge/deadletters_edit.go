@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
 
@@ -29,11 +30,11 @@ sent, and the request is shown.`,
   fairbridge dlq edit 3f9a2c41 --wait`,
 		Args:              exactly("a delivery id, see 'fairbridge dlq list'"),
 		ValidArgsFunction: completeIDs(&r.at, &r.selection, 1),
-		PreRunE: func(_ *cobra.Command, ids []string) error {
+		RunE: func(cmd *cobra.Command, ids []string) error {
 			r.IDs, r.edits = ids, true
-			return r.check(std)
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := r.check(std); err != nil {
+				return err
+			}
 			return withOperator(cmd.Context(), &r.at, std, func(d *operator) (err error) {
 				if r.options.Checker, err = d.checker(cmd, r.config); err != nil {
 					return err
@@ -61,7 +62,7 @@ sent, and the request is shown.`,
 	f.BoolVar(&r.wait, "wait", false, "follow it until it ends")
 	f.BoolVar(&r.force, "force", false, fmt.Sprintf("also if it has been replayed %d times already", deadletter.MostReplays))
 	f.DurationVar(&r.timeout, "timeout", 30*time.Minute, "how long --wait waits at most")
-	_ = cmd.RegisterFlagCompletionFunc("timeout", cobra.NoFileCompletions)
+	complete(cmd, "timeout")
 	return cmd
 }
 
@@ -72,7 +73,7 @@ func (d *operator) editDraft(ctx context.Context, draft deadletter.Draft, newFie
 		return nil, fmt.Errorf("edit a payload: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	file := filepath.Join(dir, shortID(draft.DeliveryID)+".json")
+	file := filepath.Join(dir, queue.ShortID(draft.DeliveryID)+".json")
 	if err := os.WriteFile(file, draft.Text, 0o600); err != nil {
 		return nil, fmt.Errorf("edit a payload: %w", err)
 	}
@@ -90,7 +91,7 @@ func (d *operator) editDraft(ctx context.Context, draft deadletter.Draft, newFie
 			return sets, err
 		}
 		d.say("%v", err)
-		if yes, asked := d.ask(ctx, "Edit it again?"); asked != nil || !yes {
+		if yes, asked := ask(ctx, d.std, "Edit it again?"); asked != nil || !yes {
 			return nil, cmp.Or(asked, err)
 		}
 	}

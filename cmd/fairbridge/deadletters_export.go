@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
 
@@ -18,7 +19,6 @@ func newDeadLettersExport(std streams) *cobra.Command {
 	var at place
 	var s selection
 	var file string
-	var filter deadletter.Filter
 	cmd := &cobra.Command{
 		Use:   "export [DELIVERY-ID...]",
 		Short: "Write dead letters as JSON Lines",
@@ -29,20 +29,17 @@ keep it as safe as that.`,
 		Example: `  fairbridge dlq export --output letters.jsonl
   fairbridge dlq export --stack fairbridge --reason rejected | jq -r .body`,
 		ValidArgsFunction: completeIDs(&at, &s, 0),
-		PreRunE: func(_ *cobra.Command, ids []string) (err error) {
+		RunE: func(cmd *cobra.Command, ids []string) error {
 			s.IDs = ids
 			if len(ids) > 0 && s.Any() {
 				return usage("delivery ids and filters exclude each other")
 			}
-			filter, err = readWords(s.Words)
-			return err
-		},
-		RunE: func(cmd *cobra.Command, ids []string) error {
+			filter, err := readWords(s.Words)
+			if err != nil {
+				return err
+			}
 			return withOperator(cmd.Context(), &at, std, func(d *operator) error {
-				_, left, err := d.export(cmd.Context(), filter, ids, file)
-				if err == nil && left {
-					err = errSaid
-				}
+				_, err := d.export(cmd.Context(), filter, ids, file)
 				return err
 			})
 		},
@@ -53,31 +50,35 @@ keep it as safe as that.`,
 	return cmd
 }
 
-// export writes the selected dead letters, and reports what was left out.
-func (d *operator) export(ctx context.Context, filter deadletter.Filter, ids []string, file string) (exported int, left bool, err error) {
+// export writes the selected dead letters. The error is errSaid if some were left out.
+func (d *operator) export(ctx context.Context, filter deadletter.Filter, ids []string, file string) (exported int, err error) {
 	in, err := d.Select(ctx, deadletter.Query{Filter: filter, Bodies: true})
 	if err != nil {
-		return 0, false, err
+		return 0, err
 	}
 	if err := in.Hold.Release(ctx); err != nil {
-		return 0, false, err
+		return 0, err
 	}
-	if left, err = d.absent(ctx, in, ids, false); err != nil {
-		return 0, left, err
+	left, err := d.absent(ctx, in, ids, false)
+	if err != nil {
+		return 0, err
 	}
 	whole, held, err := d.Export(ctx, in.Cases)
 	if err != nil {
-		return 0, left, err
+		return 0, err
 	}
 	for _, c := range held {
 		left = true
-		d.say("%s was not exported: a worker is processing it", shortID(c.DeliveryID))
+		d.say("%s was not exported: a worker is processing it", queue.ShortID(c.DeliveryID))
 	}
 	if err := exportTo(file, d.std.out, whole); err != nil {
-		return 0, left, err
+		return 0, err
 	}
 	d.say("%s exported", terminal.Count(len(whole), "dead letter"))
-	return len(whole), left, nil
+	if left {
+		return len(whole), errSaid
+	}
+	return len(whole), nil
 }
 
 // exportTo writes to a file that only its owner can read, or to out.

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
 
@@ -39,15 +39,12 @@ input.`,
 }
 
 func readExport(file string, in io.Reader) ([]deadletter.Letter, error) {
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, fmt.Errorf("import dead letters: %w", err)
-		}
-		defer f.Close()
-		in = f
+	f, err := openInput(file, in)
+	if err != nil {
+		return nil, fmt.Errorf("import dead letters: %w", err)
 	}
-	letters, err := deadletter.ReadLetters(in)
+	defer f.Close()
+	letters, err := deadletter.ReadLetters(f)
 	if err != nil {
 		return nil, fmt.Errorf("import dead letters from %s: %w", file, err)
 	}
@@ -57,9 +54,7 @@ func readExport(file string, in io.Reader) ([]deadletter.Letter, error) {
 func (d *operator) importLetters(ctx context.Context, letters []deadletter.Letter) error {
 	failed := 0
 	imported := d.Import(ctx, letters, func(l deadletter.Letter, err error) {
-		if failed++; failed <= mostSaid {
-			d.say("%s was not imported: %v", shortID(l.DeliveryID), err)
-		}
+		d.sayFew(&failed, "%s was not imported: %v", queue.ShortID(l.DeliveryID), err)
 	})
 	summary := terminal.Count(imported.Letters, "dead letter") + " imported"
 	if imported.Done > 0 {

@@ -18,7 +18,6 @@ func newDeadLettersList(std streams) *cobra.Command {
 	var s selection
 	var each, asJSON, asCSV bool
 	var limit int
-	var filter deadletter.Filter
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the dead letters and their causes",
@@ -33,17 +32,17 @@ already" are old copies, which 'dlq drop --done' removes.`,
   fairbridge dlq list --match 'email~@example\.com$' --match '@description~submitter'
   fairbridge dlq list --json | jq -r 'select(.status == 404) | .deliveryId'`,
 		Args: exactly(),
-		PreRunE: func(*cobra.Command, []string) (err error) {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case limit < 0:
 				return usage("--limit must be 0 or more")
 			case asJSON && asCSV:
 				return usage("--json and --csv exclude each other")
 			}
-			filter, err = readWords(s.Words)
-			return err
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
+			filter, err := readWords(s.Words)
+			if err != nil {
+				return err
+			}
 			return withOperator(cmd.Context(), &at, std, func(d *operator) error {
 				in, err := d.Look(cmd.Context(), deadletter.Query{
 					Filter: filter, Payloads: each || asJSON || asCSV, Bodies: asJSON, Entries: true,

@@ -37,11 +37,11 @@ the rest. --wait ends with a count of the results.`,
   fairbridge dlq replay --stack fairbridge --all --yes --rate 20/s --wait
   fairbridge dlq replay 3f9a2c41 --as-created 4711`,
 		ValidArgsFunction: completeIDs(&r.at, &r.selection, 0),
-		PreRunE: func(_ *cobra.Command, ids []string) error {
+		RunE: func(cmd *cobra.Command, ids []string) error {
 			r.IDs = ids
-			return r.check(std)
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := r.check(std); err != nil {
+				return err
+			}
 			return withOperator(cmd.Context(), &r.at, std, func(d *operator) (err error) {
 				if len(r.sets) > 0 || r.dryRun {
 					if r.options.Checker, err = d.checker(cmd, r.config); err != nil {
@@ -93,7 +93,7 @@ func (r *replayCall) flags(cmd *cobra.Command) {
 	f.BoolVar(&r.createAgain, "create-again", false, "the lost request did nothing: send it again")
 	_ = cmd.RegisterFlagCompletionFunc("set", completeAssignment(&r.at))
 	for _, name := range []string{"rate", "timeout", "as-created", "first"} {
-		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
+		complete(cmd, name)
 	}
 }
 

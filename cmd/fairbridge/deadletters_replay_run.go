@@ -14,9 +14,6 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// mostSaid limits how often the same message is written for different letters.
-const mostSaid = 20
-
 // replayTeller writes the progress of a replay, and records what it leaves.
 type replayTeller struct {
 	*operator
@@ -107,7 +104,7 @@ func (t *replayTeller) idle(ctx context.Context) {
 func (t *replayTeller) goOn(rest int, ends []deadletter.End) {
 	for _, e := range ends {
 		if !e.Completed {
-			t.say("the other %d stay unchanged; what is wrong with this one: %s", rest, t.at.Command("dlq show "+shortID(e.DeliveryID)))
+			t.say("the other %d stay unchanged; what is wrong with this one: %s", rest, t.at.Command("dlq show "+queue.ShortID(e.DeliveryID)))
 			return
 		}
 	}
@@ -156,14 +153,13 @@ func (t *replayTeller) looked(ctx context.Context, in *deadletter.Selection) (er
 
 func (t *replayTeller) edited(c deadletter.Case, changes []queue.Edit, err error) error {
 	t.meter.Clear()
+	t.left = t.left || err != nil
 	if _, misspelt := errors.AsType[*deadletter.NewFieldError](err); misspelt {
-		t.say("%s stays: %v; '--new-field' adds it", shortID(c.DeliveryID), err)
-		t.left = true
+		t.say("%s stays: %v; '--new-field' adds it", queue.ShortID(c.DeliveryID), err)
 		return nil
 	}
 	if err != nil {
-		t.say("%s stays: %v", shortID(c.DeliveryID), err)
-		t.left = true
+		t.say("%s stays: %v", queue.ShortID(c.DeliveryID), err)
 	}
 	return report.WriteChanges(t.std.out, c.DeliveryID, changes)
 }
@@ -173,33 +169,25 @@ func (t *replayTeller) confirm(ctx context.Context, cases []deadletter.Case, del
 	if err := pageOf(t.std.out, t.at.Place).List(&deadletter.Selection{Cases: cases, Deliveries: deliveries}); err != nil {
 		return false, err
 	}
-	return t.ask(ctx, fmt.Sprintf("Replay %s?", terminal.Count(len(cases), "dead letter")))
+	return ask(ctx, t.std, fmt.Sprintf("Replay %s?", terminal.Count(len(cases), "dead letter")))
 }
 
 // stays reports a letter that was not replayed as intended. Interrupted ones are only
 // counted.
 func (t *replayTeller) stays(c deadletter.Case, err error) {
 	t.left = true
+	id := queue.ShortID(c.DeliveryID)
 	switch {
 	case errors.Is(err, deadletter.ErrTooOften):
-		if t.often++; t.often <= mostSaid {
-			t.say("%s has been replayed %s already: fix the cause, then add --force", shortID(c.DeliveryID), terminal.Count(c.ReplayCount(), "time"))
-		}
-		return
+		t.sayFew(&t.often, "%s has been replayed %s already: fix the cause, then add --force", id, terminal.Count(c.ReplayCount(), "time"))
 	case errors.Is(err, deadletter.ErrForgotten):
-		t.say("%s %v; look in Centercode, and if it is not there, replay it with --create-again", shortID(c.DeliveryID), err)
-		return
+		t.say("%s %v; look in Centercode, and if it is not there, replay it with --create-again", id, err)
 	case errors.Is(err, context.Canceled):
-		return
+	case errors.Is(err, deadletter.ErrNotRemoved):
+		t.sayFew(&t.failed, "%s %v", id, err)
+	default:
+		t.sayFew(&t.failed, "%s stays: %v", id, err)
 	}
-	if t.failed++; t.failed > mostSaid {
-		return
-	}
-	if errors.Is(err, deadletter.ErrNotRemoved) {
-		t.say("%s %v", shortID(c.DeliveryID), err)
-		return
-	}
-	t.say("%s stays: %v", shortID(c.DeliveryID), err)
 }
 
 // tell writes the overall result.

@@ -30,15 +30,17 @@ func (s *selection) flags(cmd *cobra.Command) {
 	f.StringVar(&s.Until, "until", "", "those that died before that time")
 	f.StringArrayVar(&s.Match, "match", nil, "those whose payload has FIELD=VALUE, FIELD!=VALUE, FIELD~REGEXP or FIELD!~REGEXP (repeatable: all must hold)")
 	f.StringVar(&s.Group, "group", "", "those with this cause, as 'dlq list' and the console name it")
-	complete := func(name string, words []string) {
-		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
-	}
-	complete("reason", texts(queue.Reasons()))
-	complete("stage", texts(queue.Stages()))
-	complete("status", []string{"400", "401", "403", "404", "4xx", "5xx"})
+	complete(cmd, "reason", texts(queue.Reasons())...)
+	complete(cmd, "stage", texts(queue.Stages())...)
+	complete(cmd, "status", "400", "401", "403", "404", "4xx", "5xx")
 	for _, name := range []string{"app", "since", "until", "match", "group"} {
-		complete(name, nil)
+		complete(cmd, name)
 	}
+}
+
+// complete sets what a flag's value is completed to: no words mean nothing, not even files.
+func complete(cmd *cobra.Command, flag string, words ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func texts[S ~string](words []S) (all []string) {
@@ -62,19 +64,23 @@ func readWords(w deadletter.Words) (deadletter.Filter, error) {
 
 // one checks that a command that changes something has a selection.
 func (s *selection) one(verb string) error {
-	ways := 0
-	for _, used := range []bool{len(s.IDs) > 0, s.Any(), s.all} {
-		if used {
-			ways++
-		}
-	}
-	switch ways {
+	switch count(len(s.IDs) > 0, s.Any(), s.all) {
 	case 1:
 		return nil
 	case 0:
 		return usage("select what to %s: delivery ids, a filter such as --reason, or --all", verb)
 	}
 	return usage("delivery ids, filters and --all exclude each other")
+}
+
+// count returns how many are true.
+func count(of ...bool) (n int) {
+	for _, is := range of {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 // absent reports ids without a letter, and other letters that could not be received. It

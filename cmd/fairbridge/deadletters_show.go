@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,8 +13,6 @@ func newDeadLettersShow(std streams) *cobra.Command {
 	var at place
 	var config string
 	var asJSON bool
-	var s selection
-	var filter deadletter.Filter
 	cmd := &cobra.Command{
 		Use:   "show DELIVERY-ID",
 		Short: "Show everything about a dead letter, and what to do",
@@ -27,13 +24,12 @@ received.`,
   fairbridge dlq show 3f9a2c41 --stack fairbridge --config prod.yaml
   fairbridge dlq show 3f9a2c41 --json | jq .payload`,
 		Args:              exactly("a delivery id, see 'fairbridge dlq list'"),
-		ValidArgsFunction: completeIDs(&at, &s, 1),
-		PreRunE: func(_ *cobra.Command, ids []string) (err error) {
-			s.IDs = ids
-			filter, err = readWords(s.Words)
-			return err
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		ValidArgsFunction: completeIDs(&at, &selection{}, 1),
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			filter, err := readWords(deadletter.Words{IDs: ids})
+			if err != nil {
+				return err
+			}
 			return withOperator(cmd.Context(), &at, std, func(d *operator) error {
 				c, err := d.checker(cmd, config)
 				if err != nil {
@@ -45,10 +41,7 @@ received.`,
 					return err
 				}
 				if asJSON {
-					enc := json.NewEncoder(std.out)
-					enc.SetEscapeHTML(false)
-					enc.SetIndent("", "  ")
-					return enc.Encode(shown)
+					return writeJSON(std.out, shown)
 				}
 				return report.WriteShown(std.out, shown, at.Place, time.Now())
 			})

@@ -225,3 +225,5 @@ func wantLines(t *testing.T, got, want string) {
 		}
 	}
 }
+
+func shortID(id string) string { return queue.ShortID(id) }

@@ -2,13 +2,9 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"fairbridge/pkg/bridge"
-	"fairbridge/pkg/worker"
 )
 
 func TestDemoOfTheSamplePayloads(t *testing.T) {
@@ -29,22 +25,5 @@ func TestDemoOfTheSamplePayloads(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "same SHA-256") {
 		t.Errorf("no attachment was compared:\n%s", out.String())
-	}
-}
-
-func TestWriteDemo(t *testing.T) {
-	var out bytes.Buffer
-	err := writeDemo(&out, []bridge.DemoResult{
-		{File: "a.json", Status: 202, Outcome: worker.Created, TicketID: "1", Attachments: []bridge.DemoFile{{Element: "screenshot", Bytes: 9, Same: true}}},
-		{File: "b.json", Status: 400, Problem: "not accepted"},
-	})
-	want := `PAYLOAD  HTTP             OUTCOME  TICKET  ATTACHMENTS
-a.json   202 Accepted     created  1       screenshot 9 bytes, same SHA-256
-b.json   400 Bad Request  -        -       WRONG: not accepted
-
-1 of 2 payloads not as expected
-`
-	if out.String() != want || !errors.Is(err, errSaid) {
-		t.Errorf("%v\n%s\nwant\n%s", err, out.String(), want)
 	}
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -63,7 +61,7 @@ order: a million deliveries take a few minutes and cost some US cents.`,
 		},
 	}
 	at.flags(cmd)
-	configFlag(cmd, &f.config)
+	configFlag(cmd, &f.config, mappingUse)
 	flags := cmd.Flags()
 	flags.StringVar(&f.query.Email, "email", "", "those whose tester's email address contains this")
 	flags.StringVar(&f.query.App, "app", "", "those whose app's name contains this")
@@ -77,7 +75,7 @@ order: a million deliveries take a few minutes and cost some US cents.`,
 	flags.IntVar(&f.limit, "limit", 50, "maximum number to show")
 	flags.BoolVar(&f.asJSON, "json", false, "one JSON object a line")
 	flags.BoolVar(&f.asCSV, "csv", false, "comma-separated values, with a header")
-	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(ledger.Standings(), cobra.ShellCompDirectiveNoFileComp))
+	complete(cmd, "state", ledger.Standings()...)
 	return cmd
 }
 
@@ -111,19 +109,17 @@ func (f *finding) read(args []string) error {
 // withFinder runs work over an open bridge. config is the file whose links are
 // taken where the ledger has none; it may be missing.
 func withFinder(ctx context.Context, at *place, config string, work func(*home.Home, *deliveries.Finder) error) error {
-	t, err := at.open(ctx)
-	if err != nil {
-		return err
-	}
-	m, err := t.Mapping(ctx, config, config != defaultConfig)
-	if err != nil {
-		return errors.Join(err, t.Close())
-	}
-	finder, err := deliveries.New(deliveries.Config{Home: t, Mapping: m.Config})
-	if err == nil {
-		err = work(t, finder)
-	}
-	return errors.Join(err, t.Close())
+	return at.use(ctx, func(t *home.Home) error {
+		m, err := t.Mapping(ctx, config, config != defaultConfig)
+		if err != nil {
+			return err
+		}
+		finder, err := deliveries.New(deliveries.Config{Home: t, Mapping: m.Config})
+		if err != nil {
+			return err
+		}
+		return work(t, finder)
+	})
 }
 
 func (f *finding) run(ctx context.Context, t *home.Home, finder *deliveries.Finder, std streams) error {
@@ -155,9 +151,7 @@ func (f *finding) run(ctx context.Context, t *home.Home, finder *deliveries.Find
 func (f *finding) output(out io.Writer) func(deliveries.Delivery) error {
 	switch {
 	case f.asJSON:
-		enc := json.NewEncoder(out)
-		enc.SetEscapeHTML(false)
-		return func(d deliveries.Delivery) error { return enc.Encode(d) }
+		return func(d deliveries.Delivery) error { return writeJSONLines(out, d) }
 	case f.asCSV:
 		return deliveries.CSV(out)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/ledgertest"
+	"fairbridge/pkg/terminal"
 )
 
 // newFoundHome has two tickets and a dead letter, received at 10:00, 11:00 and 12:00.
@@ -98,7 +99,7 @@ func TestFindWrongly(t *testing.T) {
 func TestShowDelivery(t *testing.T) {
 	h, first := newFoundHome(t)
 	at := func(after time.Duration) string { return first.Add(after).Format(time.RFC3339) }
-	ago := age(time.Since(first))
+	ago := terminal.Age(time.Since(first))
 	h.run("show", "6b86b2").want(t, exitDone, `delivery   `+idOf(1)+`
 received   `+at(0)+`, `+ago+` ago
 kind       feedback

@@ -10,6 +10,7 @@ import (
 
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/deadletter/report"
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
 
@@ -30,13 +31,10 @@ docs/privacy.md lists other places that may have a copy, such as backups.`,
 		Example: `  fairbridge forget tester@example.com --dry-run
   fairbridge forget tester@example.com --stack fairbridge --yes`,
 		Args: exactly("an email address"),
-		PreRunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if !yes && !dryRun && !terminal.Is(std.in) {
 				return usage("there is no terminal to ask for confirmation: check with --dry-run, then add --yes")
 			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
 			return withOperator(cmd.Context(), &at, std, func(d *operator) error {
 				err := d.forget(cmd.Context(), args[0], dryRun, yes)
 				if errors.Is(err, deadletter.ErrNoAddress) {
@@ -67,17 +65,13 @@ func (d *operator) forget(ctx context.Context, email string, dryRun, yes bool) e
 		return d.print("%s would be forgotten\n", terminal.Count(found, "delivery"))
 	}
 	if !yes {
-		if yes, err = d.ask(ctx, fmt.Sprintf("Forget %s for good?", terminal.Count(found, "delivery"))); err != nil {
+		if err := d.confirm(ctx, fmt.Sprintf("Forget %s for good?", terminal.Count(found, "delivery")), "nothing was forgotten"); err != nil {
 			return err
-		}
-		if !yes {
-			d.say("nothing was forgotten")
-			return errSaid
 		}
 	}
 	failed := false
 	before, after, err := d.Forget(ctx, email, progress, func(id string, err error) {
-		d.say("%s stays: %v", shortID(id), err)
+		d.say("%s stays: %v", queue.ShortID(id), err)
 		failed = true
 	})
 	d.meter.Clear()

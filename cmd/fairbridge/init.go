@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ docs/mapping.md is the reference.`,
 			return err
 		},
 	}
-	configFlag(cmd, &config)
+	configFlag(cmd, &config, mappingUse)
 	flags := cmd.Flags()
 	flags.BoolVar(&force, "force", false, "replace an existing file")
 	for _, q := range questions {
@@ -130,13 +131,13 @@ func (q question) problem(answer string) string {
 
 // askFor asks a person for what no flag has said.
 func askFor(cmd *cobra.Command, std streams, f *starter.File) error {
-	lines := readLines(std.in)
+	in := bufio.NewReader(io.LimitReader(std.in, 64<<10))
 	for _, q := range questions {
 		if cmd.Flags().Changed(q.flag) {
 			continue
 		}
 		for {
-			answer, err := ask(cmd.Context(), std.err, lines, q.ask, q.without)
+			answer, err := askText(cmd.Context(), std.err, in, q.ask, q.without)
 			if err != nil {
 				return err
 			}
@@ -154,55 +155,24 @@ func askFor(cmd *cobra.Command, std streams, f *starter.File) error {
 	if cmd.Flags().Changed("crashes") {
 		return nil
 	}
-	answer, err := ask(cmd.Context(), std.err, lines, "Tickets of crashes, too? (y or n)", "n")
+	answer, err := askText(cmd.Context(), std.err, in, "Tickets of crashes, too? (y or n)", "n")
 	f.Crashes = strings.HasPrefix(strings.ToLower(answer), "y")
 	return err
 }
 
-// ask writes a question and returns the answer, or without if it is empty.
-func ask(ctx context.Context, out io.Writer, lines <-chan typed, question, without string) (string, error) {
+// askText asks a question and returns the answer, or without if it is empty.
+func askText(ctx context.Context, out io.Writer, in *bufio.Reader, question, without string) (string, error) {
 	if without != "" {
 		question += " [" + without + "]"
 	}
 	fmt.Fprintf(out, "%s: ", question)
-	select {
-	case line := <-lines:
-		if line.err != nil {
-			fmt.Fprintln(out)
-			return "", fmt.Errorf("nothing was written: %w", line.err)
-		}
-		if answer := strings.TrimSpace(line.text); answer != "" {
-			return answer, nil
-		}
-		return without, nil
-	case <-ctx.Done():
-		fmt.Fprintln(out)
-		return "", fmt.Errorf("nothing was written: %w", context.Cause(ctx))
+	line, err := await(ctx, func() (string, error) { return in.ReadString('\n') })
+	if errors.Is(err, io.EOF) {
+		err = errors.New("the answers ended early")
 	}
-}
-
-// typed is a line of a terminal.
-type typed struct {
-	text string
-	err  error
-}
-
-// readLines reads beside the asking, so that Ctrl-C ends it: a read of a
-// terminal cannot be broken off.
-func readLines(in io.Reader) <-chan typed {
-	lines := make(chan typed)
-	go func() {
-		reader := bufio.NewReader(io.LimitReader(in, 64<<10))
-		for {
-			text, err := reader.ReadString('\n')
-			if errors.Is(err, io.EOF) {
-				err = errors.New("the answers ended early")
-			}
-			lines <- typed{text, err}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	return lines
+	if err != nil {
+		fmt.Fprintln(out)
+		return "", fmt.Errorf("nothing was written: %w", err)
+	}
+	return cmp.Or(strings.TrimSpace(line), without), nil
 }

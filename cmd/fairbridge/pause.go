@@ -32,25 +32,22 @@ without a resume: SQS does not keep messages for ever.`,
 			case p.For < 0 || p.For == 0 && cmd.Flags().Changed("for"):
 				return usage("--for must be longer than nothing, such as 2h")
 			}
-			t, err := at.open(cmd.Context())
-			if err != nil {
+			return at.use(cmd.Context(), func(t *home.Home) error {
+				p.Who = t.Operator(cmd.Context())
+				s, err := t.Pause(cmd.Context(), p, time.Now())
+				if refused, ok := errors.AsType[*home.PauseError](err); ok {
+					return usageError{refused}
+				}
+				if err != nil {
+					return err
+				}
+				until := "until: " + t.Command("resume"+ofProject(p.Project))
+				if !s.Pause.Until.IsZero() {
+					until = "until " + s.Pause.Until.Local().Format(time.RFC3339)
+				}
+				_, err = fmt.Fprintf(std.out, "paused %s\nNo request begins any more; those that are under way end.\n", until)
 				return err
-			}
-			defer t.Close()
-			p.Who = t.Operator(cmd.Context())
-			s, err := t.Pause(cmd.Context(), p, time.Now())
-			if refused := (*home.PauseError)(nil); errors.As(err, &refused) {
-				return usage("%v", refused)
-			}
-			if err != nil {
-				return err
-			}
-			until := "until: " + t.Command("resume"+ofProject(p.Project))
-			if !s.Pause.Until.IsZero() {
-				until = "until " + s.Pause.Until.Local().Format(time.RFC3339)
-			}
-			_, err = fmt.Fprintf(std.out, "paused %s\nNo request begins any more; those that are under way end.\n", until)
-			return err
+			})
 		},
 	}
 	at.flags(cmd)
@@ -71,16 +68,13 @@ quarter of an hour on a stack. A Centercode that was not responding is tried at
 once, instead of at the next probe.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := at.open(cmd.Context())
-			if err != nil {
+			return at.use(cmd.Context(), func(t *home.Home) error {
+				if err := t.Resume(cmd.Context(), project); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintln(std.out, "resumed")
 				return err
-			}
-			defer t.Close()
-			if err := t.Resume(cmd.Context(), project); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(std.out, "resumed")
-			return err
+			})
 		},
 	}
 	at.flags(cmd)

@@ -54,6 +54,15 @@ func (p *place) open(ctx context.Context) (*home.Home, error) {
 	return h, nil
 }
 
+// use runs work with the selected bridge, and closes it.
+func (p *place) use(ctx context.Context, work func(*home.Home) error) error {
+	h, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(work(h), h.Close())
+}
+
 // explain adds what to do if a bridge could not be opened.
 func (p *place) explain(err error) error {
 	if where, ok := errors.AsType[*home.StackError](err); ok {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
+	"fairbridge/pkg/home"
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/reconcile"
 	"fairbridge/pkg/terminal"
 	"fairbridge/pkg/testfairy/api"
@@ -48,14 +49,6 @@ left: not sent, or ambiguous.`,
   fairbridge reconcile --stack fairbridge-prod --since 2d --yes
   fairbridge reconcile --dry-run --json | jq 'select(.state == "missing")'`,
 		Args: exactly(),
-		PreRunE: func(*cobra.Command, []string) (err error) {
-			if c.since != "" {
-				if c.from, err = deadletter.ParseTime(c.since, time.Now()); err != nil {
-					return usage("--since: %w", err)
-				}
-			}
-			return nil
-		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
 	}
 	cmd.Flags().StringVar(&c.since, "since", "", "those recorded at that time or later: 2026-01-31, 2026-01-31T08:00:00Z, or 36h, 2d (ago)")
@@ -68,15 +61,19 @@ left: not sent, or ambiguous.`,
 	return cmd
 }
 
-func (c *reconciling) run(ctx context.Context) error {
+func (c *reconciling) run(ctx context.Context) (err error) {
+	if c.since != "" {
+		if c.from, err = deadletter.ParseTime(c.since, time.Now()); err != nil {
+			return usage("--since: %w", err)
+		}
+	}
 	if !c.dryRun && !c.yes && !terminal.Is(c.std.in) {
 		return usage("there is no terminal to ask for confirmation: check with --dry-run, then add --yes")
 	}
-	t, err := c.at.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer t.Close()
+	return c.at.use(ctx, func(t *home.Home) error { return c.reconcile(ctx, t) })
+}
+
+func (c *reconciling) reconcile(ctx context.Context, t *home.Home) error {
 	client, err := c.who.client(ctx, t, &c.at)
 	if err != nil {
 		return err
@@ -156,20 +153,13 @@ func (c *reconciling) agreed(ctx context.Context, sendable int) (bool, error) {
 	case c.yes:
 		return true, nil
 	}
-	return askOn(ctx, c.std.in, c.std.err, fmt.Sprintf("Send %s to the bridge?", terminal.Count(sendable, "feedback")))
+	return ask(ctx, c.std, fmt.Sprintf("Send %s to the bridge?", terminal.Count(sendable, "feedback")))
 }
 
 // tell writes the result.
 func (c *reconciling) tell(items []*reconcile.Item, sendable, sent int) error {
 	if c.asJSON {
-		enc := json.NewEncoder(c.std.out)
-		enc.SetEscapeHTML(false)
-		for _, i := range items {
-			if err := enc.Encode(i); err != nil {
-				return err
-			}
-		}
-		return nil
+		return writeJSONLines(c.std.out, items...)
 	}
 	var err error
 	switch {
@@ -216,7 +206,7 @@ func writeReconciled(out io.Writer, report *reconcile.Report, items []*reconcile
 		if i.Why != "" {
 			text = i.Why + ": " + text
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", terminal.Dash(terminal.Printable(i.RecordedAt)), i.State, terminal.Dash(shortID(i.DeliveryID)),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", terminal.Dash(terminal.Printable(i.RecordedAt)), i.State, terminal.Dash(queue.ShortID(i.DeliveryID)),
 			terminal.Dash(terminal.Shorten(terminal.Printable(i.From), 40)), terminal.Dash(terminal.Shorten(terminal.Printable(text), 100)))
 	}
 	return w.Flush()

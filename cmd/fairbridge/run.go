@@ -66,7 +66,7 @@ in use, and the output and 'fairbridge status' say why.`,
 			return runBridge(cmd.Context(), c, page, showToken || terminal.Is(std.out), &report.Lines{Out: std.out, Now: time.Now, AsJSON: asJSON})
 		},
 	}
-	configFlag(cmd, &config)
+	configFlag(cmd, &config, mappingUse)
 	dataFlag(cmd, &c.Folder)
 	cmd.Flags().StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address for webhooks; with port 0 a free one is used. A socket from systemd takes precedence")
 	cmd.Flags().StringVar(&c.Simulator, "simulator", "127.0.0.1:8081", "address for the simulator, which runs if no Centercode is configured")
@@ -79,7 +79,7 @@ in use, and the output and 'fairbridge status' say why.`,
 	cmd.Flags().IntVar(&c.Uploads, "uploads", 0, "files that are uploaded at once; 0 for one for each delivery, 10 times --concurrency")
 	cmd.Flags().BoolVar(&showToken, "show-token", false, "show the webhook's token even if the output is not a terminal")
 	cmd.Flags().StringVar(&format, "log-format", "text", "text, or json for one object a line")
-	_ = cmd.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	complete(cmd, "log-format", "text", "json")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the same as --log-format json")
 	return cmd
 }
@@ -197,8 +197,11 @@ func announce(out io.Writer, webhook, simulator, page string, at home.Place) {
 	}
 }
 
-func configFlag(cmd *cobra.Command, config *string) {
-	cmd.Flags().StringVar(config, "config", defaultConfig, "the file with routes, fields and attachments")
+// mappingUse describes the flag of a mapping file.
+const mappingUse = "the file with routes, fields and attachments"
+
+func configFlag(cmd *cobra.Command, config *string, use string) {
+	cmd.Flags().StringVar(config, "config", defaultConfig, use)
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 }
 

@@ -1,19 +1,15 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
-	"text/tabwriter"
-
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/home"
+	"fairbridge/pkg/home/report"
 	"fairbridge/pkg/secrets"
 )
 
 func newSecrets(std streams) *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "secrets",
 		Short: "Manage API keys and the webhook token",
 		Long: `Stores the bridge's secrets in the data folder of a bridge on this machine or, with
@@ -23,11 +19,7 @@ func newSecrets(std streams) *cobra.Command {
   ` + secrets.WebhookToken + `        authenticates TestFairy's webhooks
   ` + secrets.TestFairyAPIKey + `    registers the webhook, and reads sessions' logs
   ` + secrets.ConsolePassword + `     protects a console that others can reach`,
-		Args: noCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newSecretsPut(std), newSecretsList(std))
-	return cmd
+	}, newSecretsPut(std), newSecretsList(std))
 }
 
 func newSecretsList(std streams) *cobra.Command {
@@ -40,40 +32,19 @@ func newSecretsList(std streams) *cobra.Command {
   fairbridge secrets list --stack fairbridge-prod`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := at.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer t.Close()
-			states, err := t.Secrets(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return writeSecretsJSON(std.out, states)
-			}
-			return writeSecrets(std.out, states)
+			return at.use(cmd.Context(), func(t *home.Home) error {
+				states, err := t.Secrets(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return writeJSONLines(std.out, states...)
+				}
+				return report.WriteSecrets(std.out, states)
+			})
 		},
 	}
 	at.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	return cmd
-}
-
-func writeSecrets(out io.Writer, states []home.SecretState) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, s := range states {
-		fmt.Fprintf(w, "%s\t%s\n", s.Name, s)
-	}
-	return w.Flush()
-}
-
-func writeSecretsJSON(out io.Writer, states []home.SecretState) error {
-	enc := json.NewEncoder(out)
-	for _, s := range states {
-		if err := enc.Encode(s); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -61,28 +61,12 @@ ends the old one.`,
 			if err := change.check(name); err != nil {
 				return err
 			}
-			t, err := at.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer t.Close()
-			if change != (tokenChange{}) {
-				return changeToken(cmd.Context(), std.err, t, &at, change)
-			}
-			value, err := readSecret(cmd.Context(), std, name)
-			if err != nil {
-				return err
-			}
-			if name == secrets.ConsolePassword {
-				return putPassword(cmd.Context(), std.err, t, value)
-			}
-			if err := t.PutSecret(cmd.Context(), name, value); err != nil {
-				return err
-			}
-			fmt.Fprintf(std.err, "Stored %s. A running bridge reads it within 5 minutes, and at once when the old one is refused.\n", name)
-			warnOdd(std.err, name, value)
-			warnOverridden(std.err, t, name)
-			return nil
+			return at.use(cmd.Context(), func(t *home.Home) error {
+				if change != (tokenChange{}) {
+					return changeToken(cmd.Context(), std.err, t, &at, change)
+				}
+				return putSecret(cmd.Context(), std, t, name)
+			})
 		},
 	}
 	at.flags(cmd)
@@ -95,30 +79,36 @@ ends the old one.`,
 // secretNames returns the names that can be stored.
 func secretNames() []string { return append(secrets.Names(), secrets.ConsolePassword) }
 
-// putPassword stores the hash of a password.
-func putPassword(ctx context.Context, out io.Writer, t *home.Home, password string) error {
-	hash, err := console.HashPassword(password)
+// putSecret stores a value that a person gives; of the console's password only its hash.
+func putSecret(ctx context.Context, std streams, t *home.Home, name string) error {
+	value, err := readSecret(ctx, std, name)
 	if err != nil {
-		return usageError{err}
-	}
-	if err := t.PutSecret(ctx, secrets.ConsolePassword, hash); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Stored %s. A console takes it when it is started.\n", secrets.ConsolePassword)
+	used := "A running bridge reads it within 5 minutes, and at once when the old one is refused."
+	stored := value
+	if name == secrets.ConsolePassword {
+		used = "A console takes it when it is started."
+		if stored, err = console.HashPassword(value); err != nil {
+			return usageError{err}
+		}
+	}
+	if err := t.PutSecret(ctx, name, stored); err != nil {
+		return err
+	}
+	fmt.Fprintf(std.err, "Stored %s. %s\n", name, used)
+	if name != secrets.ConsolePassword {
+		warnOdd(std.err, name, value)
+		warnOverridden(std.err, t, name)
+	}
 	return nil
 }
 
 func (c tokenChange) check(name string) error {
-	ways := 0
-	for _, used := range []bool{c.generate, c.rotate, c.dropPrevious} {
-		if used {
-			ways++
-		}
-	}
-	if ways > 1 {
+	switch ways := count(c.generate, c.rotate, c.dropPrevious); {
+	case ways > 1:
 		return usage("give one of --generate, --rotate and --drop-previous")
-	}
-	if ways == 1 && name != secrets.WebhookToken {
+	case ways == 1 && name != secrets.WebhookToken:
 		return usage("--generate, --rotate and --drop-previous are for %s; others make the value of %s", secrets.WebhookToken, name)
 	}
 	return nil
@@ -205,21 +195,11 @@ func readHidden(ctx context.Context, terminal int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	type line struct {
-		value []byte
-		err   error
+	value, err := await(ctx, func() ([]byte, error) { return term.ReadPassword(terminal) })
+	if ctx.Err() != nil {
+		err = errors.Join(err, term.Restore(terminal, before))
 	}
-	read := make(chan line, 1)
-	go func() {
-		value, err := term.ReadPassword(terminal)
-		read <- line{value, err}
-	}()
-	select {
-	case l := <-read:
-		return l.value, l.err
-	case <-ctx.Done():
-		return nil, errors.Join(context.Cause(ctx), term.Restore(terminal, before))
-	}
+	return value, err
 }
 
 // checkSecret returns the value without surrounding white space. No error contains it.

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
-	"fairbridge/pkg/home"
 	"fairbridge/pkg/secrets"
 )
 
@@ -124,31 +121,4 @@ func TestSecretsListRefused(t *testing.T) {
 	const hidden = "not for these AWS credentials to see\n"
 	runCommand(t, "", "secrets", "list", "--stack", stackName).want(t, exitDone,
 		"centercode-api-key  "+hidden+"testfairy-api-key   "+hidden+"webhook-token       "+hidden, "")
-}
-
-func TestWriteSecrets(t *testing.T) {
-	states := []home.SecretState{
-		{Name: "a", Exists: true, Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Version: 3},
-		{Name: "longer"},
-		{Name: "c", Exists: true, Variable: "FAIRBRIDGE_C"},
-	}
-	var text, lines bytes.Buffer
-	if err := writeSecrets(&text, states); err != nil {
-		t.Fatal(err)
-	}
-	if err := writeSecretsJSON(&lines, states); err != nil {
-		t.Fatal(err)
-	}
-	if want := `a       since 2026-01-02 03:04:05 UTC (version 3)
-longer  missing
-c       in the environment variable FAIRBRIDGE_C
-`; text.String() != want {
-		t.Errorf("got\n%s\nwant\n%s", &text, want)
-	}
-	if want := `{"name":"a","exists":true,"since":"2026-01-02T03:04:05Z","version":3}
-{"name":"longer","exists":false}
-{"name":"c","exists":true,"environmentVariable":"FAIRBRIDGE_C"}
-`; lines.String() != want {
-		t.Errorf("got\n%s\nwant\n%s", &lines, want)
-	}
 }

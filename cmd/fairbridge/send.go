@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,10 @@ import (
 
 // webhookVariable is the environment variable with the webhook's URL.
 const webhookVariable = "FAIRBRIDGE_WEBHOOK_URL"
+
+// maxSent bounds a payload in bytes. It is far above what a bridge accepts, so that the
+// bridge's answer is seen.
+const maxSent = 16 << 20
 
 func newSend(std streams) *cobra.Command {
 	var webhook string
@@ -75,7 +80,7 @@ func sendFiles(ctx context.Context, std streams, webhook string, files []string)
 
 // findWebhook returns the URL to send to, including the token. address is the user's, "" if
 // not given.
-func findWebhook(ctx context.Context, at *place, address string) (string, error) {
+func findWebhook(ctx context.Context, at *place, address string) (webhook string, err error) {
 	if address != "" {
 		u, err := home.ParseWebhook(address)
 		if err != nil {
@@ -85,20 +90,16 @@ func findWebhook(ctx context.Context, at *place, address string) (string, error)
 			return address, at.check()
 		}
 	}
-	t, err := at.open(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer t.Close()
-	return webhookOf(ctx, t, at, address)
+	err = at.use(ctx, func(t *home.Home) error {
+		webhook, err = webhookOf(ctx, t, at, address)
+		return err
+	})
+	return webhook, err
 }
 
 // webhookOf returns the URL of an open bridge's webhook, including the token.
 func webhookOf(ctx context.Context, t *home.Home, at *place, address string) (string, error) {
-	if address == "" {
-		address = t.Webhook
-	}
-	if address == "" {
+	if address = cmp.Or(address, t.Webhook); address == "" {
 		return "", noneRuns(at)
 	}
 	tokens, err := t.Tokens(ctx)
@@ -134,12 +135,12 @@ func withToken(address, token string) (string, error) {
 }
 
 func sendFile(ctx context.Context, webhook, file string, stdin io.Reader) (status int, answer string, err error) {
-	var payload []byte
-	if file == "-" {
-		payload, err = io.ReadAll(io.LimitReader(stdin, 16<<20))
-	} else {
-		payload, err = os.ReadFile(file)
+	f, err := openInput(file, stdin)
+	if err != nil {
+		return 0, "", fmt.Errorf("read payload: %w", err)
 	}
+	defer f.Close()
+	payload, err := io.ReadAll(io.LimitReader(f, maxSent))
 	if err != nil {
 		return 0, "", fmt.Errorf("read payload: %w", err)
 	}

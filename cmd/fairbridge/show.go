@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,17 +41,14 @@ replay would send.`,
 					return err
 				}
 				if asJSON {
-					enc := json.NewEncoder(std.out)
-					enc.SetEscapeHTML(false)
-					enc.SetIndent("", "  ")
-					return enc.Encode(s)
+					return writeJSON(std.out, s)
 				}
 				return report.WriteDelivery(std.out, s, at.Place, time.Now())
 			})
 		},
 	}
 	at.flags(cmd)
-	configFlag(cmd, &config)
+	configFlag(cmd, &config, mappingUse)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as one JSON object")
 	return cmd
 }

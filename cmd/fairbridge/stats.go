@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -66,9 +65,7 @@ a stack those of seven days. On a stack the whole table is read, as for 'find'.`
 				case err != nil:
 					return err
 				case asJSON:
-					enc := json.NewEncoder(std.out)
-					enc.SetIndent("", "  ")
-					return enc.Encode(s)
+					return writeJSON(std.out, s)
 				case asCSV:
 					return report.WriteStatsCSV(std.out, s)
 				}
@@ -83,6 +80,6 @@ a stack those of seven days. On a stack the whole table is read, as for 'find'.`
 	flags.StringVar(&by, "by", "", "one row for each: "+strings.Join(texts(deliveries.Bys()), ", "))
 	flags.BoolVar(&asJSON, "json", false, "one JSON object")
 	flags.BoolVar(&asCSV, "csv", false, "comma-separated values, with a header")
-	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(texts(deliveries.Bys()), cobra.ShellCompDirectiveNoFileComp))
+	complete(cmd, "by", texts(deliveries.Bys())...)
 	return cmd
 }

@@ -1,21 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/home"
-	"fairbridge/pkg/secrets"
-	"fairbridge/pkg/terminal"
+	"fairbridge/pkg/home/report"
 )
 
 func newStatus(std streams) *cobra.Command {
@@ -55,33 +51,27 @@ the bridge in a folder would accept a webhook, for a container's health check.`,
 			if ready {
 				return askReady(cmd.Context(), std.out, &at)
 			}
-			t, err := at.open(cmd.Context())
-			if err != nil {
+			return at.use(cmd.Context(), func(t *home.Home) (err error) {
+				if refused {
+					return showRefused(cmd.Context(), std.out, t, asJSON)
+				}
+				s := t.Status(cmd.Context(), home.StatusOptions{
+					Config: config, Last: limit, TestFairy: outlook(cmd.Context(), t, &at, config),
+				})
+				if asJSON {
+					err = writeJSON(std.out, s)
+				} else {
+					err = report.WriteStatus(std.out, s, time.Now())
+				}
+				if err == nil && len(s.Problems) > 0 {
+					err = errSaid
+				}
 				return err
-			}
-			defer t.Close()
-			if refused {
-				return showRefused(cmd.Context(), std.out, t, asJSON)
-			}
-			s := t.Status(cmd.Context(), home.StatusOptions{
-				Config: config, Last: limit, TestFairy: outlook(cmd.Context(), t, &at, config),
 			})
-			if asJSON {
-				enc := json.NewEncoder(std.out)
-				enc.SetIndent("", "  ")
-				err = enc.Encode(s)
-			} else {
-				err = writeStatus(std.out, s, time.Now())
-			}
-			if err == nil && len(s.Problems) > 0 {
-				err = errSaid
-			}
-			return err
 		},
 	}
 	at.flags(cmd)
-	cmd.Flags().StringVar(&config, "config", defaultConfig, "the file with centercode.baseUrl, unless the stack has it")
-	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
+	configFlag(cmd, &config, "the file with centercode.baseUrl, unless the stack has it")
 	cmd.Flags().IntVar(&limit, "last", 10, "how many of the last deliveries to show")
 	cmd.Flags().BoolVar(&refused, "refused", false, "show refused webhooks instead")
 	cmd.Flags().BoolVar(&ready, "ready", false, "only check whether the bridge in a folder would accept a webhook")
@@ -89,6 +79,17 @@ the bridge in a folder would accept a webhook, for a container's health check.`,
 	cmd.MarkFlagsMutuallyExclusive("ready", "refused")
 	cmd.MarkFlagsMutuallyExclusive("ready", "json")
 	return cmd
+}
+
+func showRefused(ctx context.Context, out io.Writer, h *home.Home, asJSON bool) error {
+	refused, err := h.Refusals.Refused(ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return writeJSON(out, refused)
+	}
+	return report.WriteRefused(out, refused)
 }
 
 // askReady fails if the bridge in a folder would not accept a webhook.
@@ -108,130 +109,4 @@ func askReady(ctx context.Context, out io.Writer, at *place) error {
 	}
 	_, err = fmt.Fprintln(out, "ready")
 	return err
-}
-
-// writeStatus writes the status as text.
-func writeStatus(out io.Writer, s *home.Status, now time.Time) error {
-	var b bytes.Buffer
-	screen := terminal.ScreenOf(out)
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	switch {
-	case s.Stack != "":
-		fmt.Fprintf(w, "bridge\tstack %s\n", s.Stack)
-	case s.Runs != nil && *s.Runs:
-		fmt.Fprintf(w, "bridge\tfolder %s, running\n", s.Data)
-	default:
-		fmt.Fprintf(w, "bridge\tfolder %s, not running\n", s.Data)
-	}
-	line := func(name, text string) {
-		if text != "" {
-			fmt.Fprintf(w, "%s\t%s\n", name, text)
-		}
-	}
-	if s.Runs == nil || *s.Runs {
-		line("webhook", s.Webhook)
-	}
-	line("mapping", mappingText(s.Mapping))
-	line("work queue", depthText(s.Work, now))
-	line("dead letters", lettersText(s.DeadLetters, now))
-	line("Centercode", centercodeText(s.Centercode))
-	for _, secret := range s.Secrets {
-		text := secret.String()
-		if !secret.Exists && !secret.Hidden && secret.Name == secrets.TestFairyAPIKey {
-			text += " (needed for session logs, 'fairbridge webhook' and 'fairbridge reconcile' only)"
-		}
-		line(secret.Name, text)
-	}
-	line("dashboard", s.Dashboard)
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if err := writeDeliveries(&b, s, now); err != nil {
-		return err
-	}
-	if len(s.Notes) > 0 {
-		fmt.Fprintln(&b)
-	}
-	for _, note := range s.Notes {
-		fmt.Fprintln(&b, terminal.Printable(note))
-	}
-	if len(s.Problems) == 0 {
-		fmt.Fprintf(&b, "\n%s\n", screen.Good("Nothing needs a person."))
-	} else {
-		fmt.Fprintf(&b, "\n%s\n", screen.Bad("This needs a person:"))
-		for _, p := range s.Problems {
-			fmt.Fprintf(&b, "  %s\n", terminal.Printable(p))
-		}
-	}
-	_, err := out.Write(b.Bytes())
-	return err
-}
-
-func writeDeliveries(out io.Writer, s *home.Status, now time.Time) error {
-	if len(s.Deliveries) == 0 {
-		return nil
-	}
-	fmt.Fprintln(out)
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "AGE\tSTATE\tTICKET\tATTEMPTS\tDELIVERY\tLAST FAULT")
-	for _, d := range s.Deliveries {
-		fault := ""
-		if d.Last != nil {
-			fault = terminal.Shorten(terminal.Printable(d.Last.Stage+": "+d.Last.Text), 80)
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", age(now.Sub(d.UpdatedAt)), d.State,
-			terminal.Dash(terminal.Printable(d.TicketID)), d.Attempts, shortID(d.DeliveryID), terminal.Dash(fault))
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if s.Partial {
-		fmt.Fprintln(out, "The ledger is large: these are the last of a part of it. The dashboard has all.")
-	}
-	return nil
-}
-
-func mappingText(m *home.MappingStatus) string {
-	if m == nil {
-		return ""
-	}
-	text := fmt.Sprintf("%.12s, since %s", m.Hash, m.Since.UTC().Format(time.RFC3339))
-	if m.File != "" {
-		text += ", " + m.File
-	}
-	if m.Differs {
-		text += ", which differs"
-	}
-	return terminal.Printable(text)
-}
-
-func depthText(q *home.QueueDepth, now time.Time) string {
-	if q == nil {
-		return ""
-	}
-	return fmt.Sprintf("%d waiting, %d in work, %d delayed", q.Waiting, q.InWork, q.Delayed) + oldestText(q, now)
-}
-
-func lettersText(q *home.QueueDepth, now time.Time) string {
-	if q == nil {
-		return ""
-	}
-	return fmt.Sprint(q.Total()) + oldestText(q, now)
-}
-
-func oldestText(q *home.QueueDepth, now time.Time) string {
-	if q.Oldest.IsZero() {
-		return ""
-	}
-	return ", the oldest from " + age(now.Sub(q.Oldest)) + " ago"
-}
-
-func centercodeText(c home.CentercodeStatus) string {
-	switch {
-	case c.Note != "":
-		return c.Note
-	case c.Answers:
-		return fmt.Sprintf("%s answers (HTTP %d, %d ms)", c.BaseURL, c.Status, c.Took)
-	}
-	return c.BaseURL + " is not responding correctly"
 }

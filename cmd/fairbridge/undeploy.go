@@ -78,13 +78,8 @@ func (c *undeployCall) run(ctx context.Context, d *operator) error {
 		return err
 	}
 	if !c.yes {
-		yes, err := d.ask(ctx, fmt.Sprintf("Delete the stack %s?", c.at.Stack))
-		if err != nil {
+		if err := d.confirm(ctx, fmt.Sprintf("Delete the stack %s?", c.at.Stack), "nothing was deleted"); err != nil {
 			return err
-		}
-		if !yes {
-			d.say("nothing was deleted")
-			return errSaid
 		}
 	}
 	if err := c.removeWebhook(ctx, d); err != nil {
@@ -116,12 +111,8 @@ func (c *undeployCall) rescue(ctx context.Context, d *operator) (exported int, e
 		return 0, err
 	}
 	if left.Dead > 0 && c.export != "" {
-		var absent bool
-		if exported, absent, err = d.export(ctx, deadletter.Filter{}, nil, c.export); err != nil {
+		if exported, err = d.export(ctx, deadletter.Filter{}, nil, c.export); err != nil {
 			return 0, err
-		}
-		if absent {
-			return 0, errSaid
 		}
 	}
 	if left.Dead = max(left.Dead-exported, 0); left.Any() {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,14 +27,7 @@ const (
 )
 
 func newWebhook(std streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "webhook",
-		Short: "Register the webhook in TestFairy",
-		Args:  noCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newWebhookRegister(std), newWebhookList(std))
-	return cmd
+	return group(&cobra.Command{Use: "webhook", Short: "Register the webhook in TestFairy"}, newWebhookRegister(std), newWebhookList(std))
 }
 
 // account is the TestFairy account that a command is about.
@@ -44,11 +38,7 @@ var bases = map[string]string{"us": api.US, "eu": api.EU, "legacy": api.Legacy}
 
 func (a *account) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&a.user, "user", os.Getenv(userVariable), "email address of the TestFairy account (or "+userVariable+")")
-	base := os.Getenv(baseVariable)
-	if base == "" {
-		base = "us"
-	}
-	cmd.Flags().StringVar(&a.base, "testfairy", base, "the account's site: us, eu, legacy, or a URL (or "+baseVariable+")")
+	cmd.Flags().StringVar(&a.base, "testfairy", cmp.Or(os.Getenv(baseVariable), "us"), "the account's site: us, eu, legacy, or a URL (or "+baseVariable+")")
 }
 
 // errNoAccount says that there are no credentials for TestFairy's REST API.
@@ -67,11 +57,7 @@ func (a *account) client(ctx context.Context, t *home.Home, at *place) (*api.Cli
 	if err != nil {
 		return nil, err
 	}
-	base, ok := bases[a.base]
-	if !ok {
-		base = a.base
-	}
-	client, err := api.New(api.Config{BaseURL: base, Credentials: api.Credentials{User: a.user, Key: key}})
+	client, err := api.New(api.Config{BaseURL: cmp.Or(bases[a.base], a.base), Credentials: api.Credentials{User: a.user, Key: key}})
 	if errors.Is(err, api.ErrInvalidBase) {
 		return nil, usage("--testfairy must be us, eu, legacy or an https URL")
 	}
@@ -85,9 +71,7 @@ func outlook(ctx context.Context, t *home.Home, at *place, config string) func(c
 	if m, err := mapping.Load(config); err == nil && who.user == "" {
 		who = account{user: m.TestFairy.User, base: m.TestFairy.BaseURL}
 	}
-	if who.base == "" {
-		who.base = "us"
-	}
+	who.base = cmp.Or(who.base, "us")
 	client, err := who.client(ctx, t, at)
 	if err != nil {
 		return nil
@@ -102,13 +86,10 @@ func outlook(ctx context.Context, t *home.Home, at *place, config string) func(c
 // findRegistration returns the webhook of an open bridge as it should be in TestFairy, for
 // no events yet. Its address is empty if it is not known, and its tokens may be missing.
 func findRegistration(ctx context.Context, t *home.Home, at *place, name, address string) (r api.Registration, err error) {
-	r.Enabled, r.Name = true, name
-	if r.Name == "" {
+	r.Enabled, r.Name = true, cmp.Or(name, "FairBridge")
+	if name == "" && at.Stack != "" {
 		// Each stack has its own, so that one is never taken for another.
-		r.Name = "FairBridge"
-		if at.Stack != "" {
-			r.Name += " (" + at.Stack + ")"
-		}
+		r.Name += " (" + at.Stack + ")"
 	}
 	if r.Tokens, err = t.Tokens(ctx); err != nil {
 		return r, err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/terminal"
 	"fairbridge/pkg/testfairy/api"
 )
@@ -27,27 +27,24 @@ of its tokens they have: the current one, the previous one, or a wrong one.`,
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			t, err := at.open(ctx)
-			if err != nil {
-				return err
-			}
-			defer t.Close()
-			r, err := findRegistration(ctx, t, &at, "", address)
-			if err != nil {
-				return err
-			}
-			client, err := who.client(ctx, t, &at)
-			if err != nil {
-				return err
-			}
-			all, err := client.Webhooks(ctx)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return writeWebhooksJSON(std.out, all, r)
-			}
-			return writeWebhooks(std.out, all, r)
+			return at.use(ctx, func(t *home.Home) error {
+				r, err := findRegistration(ctx, t, &at, "", address)
+				if err != nil {
+					return err
+				}
+				client, err := who.client(ctx, t, &at)
+				if err != nil {
+					return err
+				}
+				all, err := client.Webhooks(ctx)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return writeWebhooksJSON(std.out, all, r)
+				}
+				return writeWebhooks(std.out, all, r)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&address, "url", "", "public address of the webhook, without the token (default: the stack's)")
@@ -76,15 +73,13 @@ func writeWebhooks(out io.Writer, all []api.Webhook, r api.Registration) error {
 }
 
 func writeWebhooksJSON(out io.Writer, all []api.Webhook, r api.Registration) error {
-	enc := json.NewEncoder(out)
-	for _, hook := range all {
-		err := enc.Encode(struct {
-			Webhook api.Webhook `json:"webhook"`
-			Token   string      `json:"token,omitempty"`
-		}{hook, r.TokenOf(hook)})
-		if err != nil {
-			return err
-		}
+	type line struct {
+		Webhook api.Webhook `json:"webhook"`
+		Token   string      `json:"token,omitempty"`
 	}
-	return nil
+	lines := make([]line, len(all))
+	for i, hook := range all {
+		lines[i] = line{hook, r.TokenOf(hook)}
+	}
+	return writeJSONLines(out, lines...)
 }

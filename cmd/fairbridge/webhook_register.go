@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/terminal"
 	"fairbridge/pkg/testfairy/api"
@@ -50,38 +51,35 @@ show it, with --show-token.`,
 				return usage("--events names none")
 			}
 			ctx := cmd.Context()
-			t, err := at.open(ctx)
-			if err != nil {
+			return at.use(ctx, func(t *home.Home) error {
+				r, err := findRegistration(ctx, t, &at, name, address)
+				if err != nil {
+					return err
+				}
+				r.Actions, r.ProjectIDs = events, projects
+				switch {
+				case r.URL == "":
+					return usage("TestFairy cannot reach this machine directly; give the bridge's public address with --url")
+				case len(r.Tokens) == 0:
+					return noToken(&at)
+				case onlyPrint:
+					return instruct(std.out, r, &at, showToken)
+				}
+				client, err := who.client(ctx, t, &at)
+				if errors.Is(err, errNoAccount) {
+					// It is left to the user.
+					fmt.Fprintf(std.err, "fairbridge: %v\n\n", err)
+					return errors.Join(instruct(std.out, r, &at, showToken), errSaid)
+				}
+				if err != nil {
+					return err
+				}
+				err = register(ctx, std.out, client, r, dryRun)
+				if slices.Contains(events, "feedback") && (errors.Is(err, api.ErrGone) || client.Ending().Deprecated) {
+					fmt.Fprintln(std.err, "fairbridge: "+newPlatform)
+				}
 				return err
-			}
-			defer t.Close()
-			r, err := findRegistration(ctx, t, &at, name, address)
-			if err != nil {
-				return err
-			}
-			r.Actions, r.ProjectIDs = events, projects
-			switch {
-			case r.URL == "":
-				return usage("TestFairy cannot reach this machine directly; give the bridge's public address with --url")
-			case len(r.Tokens) == 0:
-				return noToken(&at)
-			case onlyPrint:
-				return instruct(std.out, r, &at, showToken)
-			}
-			client, err := who.client(ctx, t, &at)
-			if errors.Is(err, errNoAccount) {
-				// It is left to the user.
-				fmt.Fprintf(std.err, "fairbridge: %v\n\n", err)
-				return errors.Join(instruct(std.out, r, &at, showToken), errSaid)
-			}
-			if err != nil {
-				return err
-			}
-			err = register(ctx, std.out, client, r, dryRun)
-			if slices.Contains(events, "feedback") && (errors.Is(err, api.ErrGone) || client.Ending().Deprecated) {
-				fmt.Fprintln(std.err, "fairbridge: "+newPlatform)
-			}
-			return err
+			})
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "the webhook's name in TestFairy (default: FairBridge, with the stack's name)")

@@ -63,7 +63,7 @@ func TestAnInterruptEndsTheQuestion(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out bytes.Buffer
-	if yes, err := askOn(ctx, read, &out, "Sure?"); yes || !errors.Is(err, context.Canceled) || out.String() != "Sure? [y/N] \n" {
+	if yes, err := ask(ctx, streams{in: read, err: &out}, "Sure?"); yes || !errors.Is(err, context.Canceled) || out.String() != "Sure? [y/N] \n" {
 		t.Errorf("%v, %v, %q", yes, err, out.String())
 	}
 }

@@ -1,10 +1,11 @@
-package main
+package report_test
 
 import (
 	"bytes"
 	"testing"
 	"time"
 
+	"fairbridge/pkg/home/report"
 	"fairbridge/pkg/ingest"
 )
 
@@ -37,7 +38,7 @@ TIME (UTC)           HTTP  REASON           BYTES  FIELDS
 		},
 	} {
 		var out bytes.Buffer
-		if err := writeRefused(&out, tc.refused); err != nil || out.String() != tc.want {
+		if err := report.WriteRefused(&out, tc.refused); err != nil || out.String() != tc.want {
 			t.Errorf("%s: %v\n%s\nwant\n%s", name, err, out.String(), tc.want)
 		}
 	}

@@ -1,34 +1,18 @@
-package main
+package report
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"fairbridge/pkg/home"
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/terminal"
 )
 
-func showRefused(ctx context.Context, out io.Writer, h *home.Home, asJSON bool) error {
-	refused, err := h.Refusals.Refused(ctx)
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(refused)
-	}
-	return writeRefused(out, refused)
-}
-
-// writeRefused writes the refused webhooks as text.
-func writeRefused(out io.Writer, r ingest.Refused) error {
+// WriteRefused writes the refused webhooks as text.
+func WriteRefused(out io.Writer, r ingest.Refused) error {
 	if len(r.Counts) == 0 {
 		_, err := fmt.Fprintln(out, "No webhook was refused.")
 		return err
