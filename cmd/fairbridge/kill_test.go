@@ -15,6 +15,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"fairbridge/pkg/embedded/embeddedtest"
 	"fairbridge/pkg/ledger"
 )
 
@@ -187,7 +188,7 @@ func (p *process) endedOr(t *testing.T, data string) {
 		p.wait()
 		cancel()
 	}()
-	_ = s.home.Settled(ctx)
+	_ = embeddedtest.Settled(ctx, s.home)
 	s.home.Close()
 }
 

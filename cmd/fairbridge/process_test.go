@@ -21,6 +21,7 @@ import (
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/embedded/embeddedtest"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/ledgertest"
@@ -287,7 +288,7 @@ func (s *state) settled() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
 	defer cancel()
-	if err := s.home.Settled(ctx); err != nil {
+	if err := embeddedtest.Settled(ctx, s.home); err != nil {
 		s.t.Fatal(err)
 	}
 }

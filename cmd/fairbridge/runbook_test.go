@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -17,6 +16,7 @@ import (
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
+	"fairbridge/pkg/sqlitedb"
 	"fairbridge/pkg/testfairy"
 )
 
@@ -119,7 +119,11 @@ func (r *runbook) exhaust() {
 		r.t.Fatalf("the bridge ended with %d", code)
 	}
 	r.bridge = nil
-	if _, err := r.state.home.SQS.PurgeQueue(r.t.Context(), &sqs.PurgeQueueInput{QueueUrl: aws.String(r.state.home.WorkQueueURL)}); err != nil {
+	err := r.state.home.DB.Write(r.t.Context(), func(tx *sqlitedb.Tx) error {
+		_, err := tx.Exec("DELETE FROM messages")
+		return err
+	})
+	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.die(queue.ReasonRetriesExhausted, queue.Stage(e.Last.Stage), e.Last.Status)

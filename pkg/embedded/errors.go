@@ -1,6 +1,8 @@
 package embedded
 
 import (
+	"fmt"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
@@ -21,3 +23,10 @@ func badRequest(code, message string) error {
 }
 
 func invalidParameter(message string) error { return badRequest("InvalidParameterValue", message) }
+
+// doing adds what was being done to *err.
+func doing(what string, err *error) {
+	if *err != nil {
+		*err = fmt.Errorf("%s: %w", what, *err)
+	}
+}

@@ -134,15 +134,6 @@ func (h *Home) fill(ctx context.Context, c Config) (err error) {
 	return err
 }
 
-// Settled waits until the work queue and then the files queue are empty: every delivery is
-// done or a dead letter.
-func (h *Home) Settled(ctx context.Context) error {
-	if err := h.SQS.Settled(ctx, h.WorkQueueURL); err != nil {
-		return err
-	}
-	return h.SQS.Settled(ctx, h.FilesQueueURL)
-}
-
 // Close finishes the writes in progress, closes the file and releases the lock.
 func (h *Home) Close() error {
 	return errors.Join(h.DB.Close(), h.locks.close())

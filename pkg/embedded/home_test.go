@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/embedded/embeddedtest"
 )
 
 func asJSON(t *testing.T, v any) string {
@@ -74,7 +75,7 @@ func TestHome(t *testing.T) {
 			delivered += len(e.Records)
 			return events.SQSEventResponse{}, nil
 		}})
-	if err := h.Settled(t.Context()); err != nil || delivered != 1 {
+	if err := embeddedtest.Settled(t.Context(), h); err != nil || delivered != 1 {
 		t.Errorf("delivered %d, %v", delivered, err)
 	}
 }

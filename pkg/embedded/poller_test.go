@@ -202,9 +202,7 @@ func TestConcurrencyHasALimit(t *testing.T) {
 	})
 	p.BatchSize = 4
 	stop := start(t, p)
-	if err := q.Settled(t.Context(), q.work); err != nil {
-		t.Fatal(err)
-	}
+	q.settled(t)
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
@@ -282,9 +280,7 @@ func TestDeletesAreConfirmed(t *testing.T) {
 			})
 			p.SQS = u
 			start(t, p)
-			if err := q.Settled(t.Context(), q.work); err != nil {
-				t.Error(err)
-			}
+			q.settled(t)
 		})
 	}
 }

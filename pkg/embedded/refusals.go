@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -210,30 +209,30 @@ func insertRefusal(tx *sqlitedb.Tx, r ingest.Refusal) error {
 
 // Refused returns the last hundred refusals that were written, the latest first, and the
 // counts of all. Strangers' are included only as far as the others leave room.
-func (r *Refusals) Refused(ctx context.Context) (ingest.Refused, error) {
-	var all ingest.Refused
-	last, err := r.db.Read().QueryContext(ctx, "SELECT at, status, reason, bytes, fields FROM refusals ORDER BY strange, seq DESC LIMIT ?", keptRefusals)
+func (r *Refusals) Refused(ctx context.Context) (all ingest.Refused, err error) {
+	defer doing("read refused webhooks", &err)
+	rows, err := r.db.Read().QueryContext(ctx, "SELECT at, status, reason, bytes, fields FROM refusals ORDER BY strange, seq DESC LIMIT ?", keptRefusals)
 	if err != nil {
-		return all, fmt.Errorf("read refused webhooks: %w", err)
+		return all, err
 	}
-	defer last.Close()
-	for last.Next() {
+	defer rows.Close()
+	for rows.Next() {
 		var refusal ingest.Refusal
 		var at int64
 		var fields string
-		if err := last.Scan(&at, &refusal.Status, &refusal.Reason, &refusal.Bytes, &fields); err != nil {
-			return all, fmt.Errorf("read refused webhooks: %w", err)
+		if err := rows.Scan(&at, &refusal.Status, &refusal.Reason, &refusal.Bytes, &fields); err != nil {
+			return all, err
 		}
 		refusal.At = time.UnixMilli(at).UTC()
 		if fields != "" {
 			if err := json.Unmarshal([]byte(fields), &refusal.Fields); err != nil {
-				return all, fmt.Errorf("read refused webhooks: names of fields: %w", err)
+				return all, fmt.Errorf("names of fields: %w", err)
 			}
 		}
 		all.Last = append(all.Last, refusal)
 	}
-	if err := last.Err(); err != nil {
-		return all, fmt.Errorf("read refused webhooks: %w", err)
+	if err := rows.Err(); err != nil {
+		return all, err
 	}
 	slices.SortStableFunc(all.Last, func(a, b ingest.Refusal) int { return b.At.Compare(a.At) })
 	all.Counts, err = r.readCounts(ctx)
@@ -241,23 +240,20 @@ func (r *Refusals) Refused(ctx context.Context) (ingest.Refused, error) {
 }
 
 func (r *Refusals) readCounts(ctx context.Context) (counts []ingest.RefusalCount, err error) {
-	rows, err := r.db.Read().QueryContext(ctx, "SELECT status, reason, count, last_at FROM refusal_counts")
+	rows, err := r.db.Read().QueryContext(ctx, "SELECT status, reason, count, last_at FROM refusal_counts ORDER BY status, reason")
 	if err != nil {
-		return nil, fmt.Errorf("count refused webhooks: %w", err)
+		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var c ingest.RefusalCount
 		var at int64
 		if err := rows.Scan(&c.Status, &c.Reason, &c.Count, &at); err != nil {
-			return nil, fmt.Errorf("count refused webhooks: %w", err)
+			return nil, err
 		}
 		c.Last = time.UnixMilli(at).UTC()
 		counts = append(counts, c)
 	}
-	slices.SortFunc(counts, func(a, b ingest.RefusalCount) int {
-		return cmp.Or(cmp.Compare(a.Status, b.Status), cmp.Compare(a.Reason, b.Reason))
-	})
 	return counts, rows.Err()
 }
 

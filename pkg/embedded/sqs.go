@@ -82,7 +82,6 @@ func (q queue) cutoff(now time.Time) int64 {
 	return now.Add(-q.retention).UnixMilli()
 }
 
-func (q queue) url() string { return queueURLPrefix + q.name }
 func (q queue) arn() string { return queueARNPrefix + q.name }
 
 // SQSConfig configures [NewSQS].
@@ -174,10 +173,6 @@ func (s *SQS) queue(ctx context.Context, url *string) (queue, error) {
 	if !ok {
 		return queue{}, errNoQueue
 	}
-	return s.queueNamed(ctx, name)
-}
-
-func (s *SQS) queueNamed(ctx context.Context, name string) (queue, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if q, ok := s.queues[name]; ok {

@@ -74,53 +74,71 @@ func (s *SQS) each(ctx context.Context, entries int, fn func(tx *sqlitedb.Tx, i 
 	return errs, err
 }
 
-// one is each for a single entry.
-func (s *SQS) one(ctx context.Context, fn func(tx *sqlitedb.Tx) error) error {
-	errs, err := s.each(ctx, 1, func(tx *sqlitedb.Tx, _ int) error { return fn(tx) })
+// one runs fn, which is about one message of the queue, as each does.
+func (s *SQS) one(ctx context.Context, queueURL *string, fn func(*sqlitedb.Tx, queue) error) error {
+	q, err := s.queue(ctx, queueURL)
 	if err != nil {
 		return err
 	}
+	errs, err := s.each(ctx, 1, func(tx *sqlitedb.Tx, _ int) error { return fn(tx, q) })
+	if err != nil {
+		return err
+	}
+	s.notifier.notify(q.id)
 	return errs[0]
+}
+
+// batch is one for each entry of a batch call. It returns the ids of the entries that
+// succeeded, and what is reported of the others.
+func batch[E any](ctx context.Context, s *SQS, queueURL *string, entries []E, id func(E) *string, fn func(*sqlitedb.Tx, queue, E) error) (
+	done []*string, failed []types.BatchResultErrorEntry, err error,
+) {
+	q, err := s.queue(ctx, queueURL)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkBatch(entries, id); err != nil {
+		return nil, nil, err
+	}
+	errs, err := s.each(ctx, len(entries), func(tx *sqlitedb.Tx, i int) error { return fn(tx, q, entries[i]) })
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, e := range entries {
+		if errs[i] != nil {
+			failed = append(failed, failedEntry(id(e), errs[i]))
+			continue
+		}
+		done = append(done, id(e))
+	}
+	s.notifier.notify(q.id)
+	return done, failed, nil
 }
 
 // DeleteMessage also succeeds if the message is gone, or if it has been received again:
 // then it stays.
 func (s *SQS) DeleteMessage(ctx context.Context, in *sqs.DeleteMessageInput, _ ...func(*sqs.Options)) (_ *sqs.DeleteMessageOutput, err error) {
 	defer operation("SQS", "DeleteMessage", &err)
-	q, err := s.queue(ctx, in.QueueUrl)
+	err = s.one(ctx, in.QueueUrl, func(tx *sqlitedb.Tx, q queue) error { return remove(tx, q, in.ReceiptHandle) })
 	if err != nil {
 		return nil, err
 	}
-	if err := s.one(ctx, func(tx *sqlitedb.Tx) error { return remove(tx, q, in.ReceiptHandle) }); err != nil {
-		return nil, err
-	}
-	s.notifier.notify(q.id)
 	return &sqs.DeleteMessageOutput{}, nil
 }
 
 // DeleteMessageBatch is DeleteMessage for up to ten messages.
 func (s *SQS) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options)) (_ *sqs.DeleteMessageBatchOutput, err error) {
 	defer operation("SQS", "DeleteMessageBatch", &err)
-	q, err := s.queue(ctx, in.QueueUrl)
+	type entry = types.DeleteMessageBatchRequestEntry
+	done, failed, err := batch(ctx, s, in.QueueUrl, in.Entries, func(e entry) *string { return e.Id },
+		func(tx *sqlitedb.Tx, q queue, e entry) error { return remove(tx, q, e.ReceiptHandle) })
 	if err != nil {
 		return nil, err
 	}
-	if err := checkBatch(in.Entries, func(e types.DeleteMessageBatchRequestEntry) *string { return e.Id }); err != nil {
-		return nil, err
+	out := &sqs.DeleteMessageBatchOutput{Failed: failed}
+	for _, id := range done {
+		out.Successful = append(out.Successful, types.DeleteMessageBatchResultEntry{Id: id})
 	}
-	errs, err := s.each(ctx, len(in.Entries), func(tx *sqlitedb.Tx, i int) error { return remove(tx, q, in.Entries[i].ReceiptHandle) })
-	if err != nil {
-		return nil, err
-	}
-	out := &sqs.DeleteMessageBatchOutput{}
-	for i, e := range in.Entries {
-		if errs[i] != nil {
-			out.Failed = append(out.Failed, failedEntry(e.Id, errs[i]))
-			continue
-		}
-		out.Successful = append(out.Successful, types.DeleteMessageBatchResultEntry{Id: e.Id})
-	}
-	s.notifier.notify(q.id)
 	return out, nil
 }
 
@@ -137,42 +155,28 @@ func remove(tx *sqlitedb.Tx, q queue, handle *string) error {
 // seconds from now; 0 makes it visible at once.
 func (s *SQS) ChangeMessageVisibility(ctx context.Context, in *sqs.ChangeMessageVisibilityInput, _ ...func(*sqs.Options)) (_ *sqs.ChangeMessageVisibilityOutput, err error) {
 	defer operation("SQS", "ChangeMessageVisibility", &err)
-	q, err := s.queue(ctx, in.QueueUrl)
+	err = s.one(ctx, in.QueueUrl, func(tx *sqlitedb.Tx, q queue) error { return s.hide(tx, q, in.ReceiptHandle, in.VisibilityTimeout) })
 	if err != nil {
 		return nil, err
 	}
-	if err := s.one(ctx, func(tx *sqlitedb.Tx) error { return s.hide(tx, q, in.ReceiptHandle, in.VisibilityTimeout) }); err != nil {
-		return nil, err
-	}
-	s.notifier.notify(q.id)
 	return &sqs.ChangeMessageVisibilityOutput{}, nil
 }
 
 // ChangeMessageVisibilityBatch is ChangeMessageVisibility for up to ten messages.
 func (s *SQS) ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options)) (_ *sqs.ChangeMessageVisibilityBatchOutput, err error) {
 	defer operation("SQS", "ChangeMessageVisibilityBatch", &err)
-	q, err := s.queue(ctx, in.QueueUrl)
+	type entry = types.ChangeMessageVisibilityBatchRequestEntry
+	done, failed, err := batch(ctx, s, in.QueueUrl, in.Entries, func(e entry) *string { return e.Id },
+		func(tx *sqlitedb.Tx, q queue, e entry) error {
+			return s.hide(tx, q, e.ReceiptHandle, e.VisibilityTimeout)
+		})
 	if err != nil {
 		return nil, err
 	}
-	if err := checkBatch(in.Entries, func(e types.ChangeMessageVisibilityBatchRequestEntry) *string { return e.Id }); err != nil {
-		return nil, err
+	out := &sqs.ChangeMessageVisibilityBatchOutput{Failed: failed}
+	for _, id := range done {
+		out.Successful = append(out.Successful, types.ChangeMessageVisibilityBatchResultEntry{Id: id})
 	}
-	errs, err := s.each(ctx, len(in.Entries), func(tx *sqlitedb.Tx, i int) error {
-		return s.hide(tx, q, in.Entries[i].ReceiptHandle, in.Entries[i].VisibilityTimeout)
-	})
-	if err != nil {
-		return nil, err
-	}
-	out := &sqs.ChangeMessageVisibilityBatchOutput{}
-	for i, e := range in.Entries {
-		if errs[i] != nil {
-			out.Failed = append(out.Failed, failedEntry(e.Id, errs[i]))
-			continue
-		}
-		out.Successful = append(out.Successful, types.ChangeMessageVisibilityBatchResultEntry{Id: e.Id})
-	}
-	s.notifier.notify(q.id)
 	return out, nil
 }
 

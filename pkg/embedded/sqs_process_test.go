@@ -153,26 +153,6 @@ func TestReleaseInFlight(t *testing.T) {
 	}
 }
 
-func TestSettled(t *testing.T) {
-	q := openQueues(t)
-	if err := q.Settled(t.Context(), q.work); err != nil {
-		t.Fatal(err)
-	}
-	q.send(t, q.work, "x")
-	m := q.receiveOne(t, q.work)
-	settled := make(chan error)
-	go func() { settled <- q.Settled(t.Context(), q.work) }()
-	select {
-	case err := <-settled:
-		t.Fatalf("settled with a message in flight: %v", err)
-	default:
-	}
-	q.delete(t, q.work, m)
-	if err := <-settled; err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestCreateQueue(t *testing.T) {
 	s := openSQS(t, filepath.Join(t.TempDir(), "test.db"), time.Now)
 	good := embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 
@@ -18,30 +17,6 @@ import (
 // clearedAtATime bounds how many messages one transaction removes, so that other writes get
 // their turn.
 const clearedAtATime = 500
-
-// GetQueueUrl returns the URL of the queue with the given name.
-func (s *SQS) GetQueueUrl(ctx context.Context, in *sqs.GetQueueUrlInput, _ ...func(*sqs.Options)) (_ *sqs.GetQueueUrlOutput, err error) {
-	defer operation("SQS", "GetQueueUrl", &err)
-	q, err := s.queueNamed(ctx, aws.ToString(in.QueueName))
-	if err != nil {
-		return nil, err
-	}
-	return &sqs.GetQueueUrlOutput{QueueUrl: aws.String(q.url())}, nil
-}
-
-// PurgeQueue removes every message of the queue.
-func (s *SQS) PurgeQueue(ctx context.Context, in *sqs.PurgeQueueInput, _ ...func(*sqs.Options)) (_ *sqs.PurgeQueueOutput, err error) {
-	defer operation("SQS", "PurgeQueue", &err)
-	q, err := s.queue(ctx, in.QueueUrl)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.clear(ctx, q, math.MaxInt64); err != nil {
-		return nil, err
-	}
-	s.notifier.notify(q.id)
-	return &sqs.PurgeQueueOutput{}, nil
-}
 
 // clear removes the messages that were sent no later than until, in milliseconds since
 // 1970.

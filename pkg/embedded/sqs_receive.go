@@ -136,11 +136,8 @@ func (s *SQS) receive(ctx context.Context, r receive) ([]types.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(moved) > 0 {
-		s.notifier.notify(r.queue.deadLetters.Int64)
-		s.notifier.notify(r.queue.id) // for Settled
-	}
 	for _, m := range moved {
+		s.notifier.notify(r.queue.deadLetters.Int64)
 		if s.Moved != nil {
 			s.Moved(m.delivery, m.receives)
 		}

@@ -96,6 +96,24 @@ func (q queues) holds(t testing.TB, url string, visible, inFlight, delayed int) 
 	}
 }
 
+// settled waits until the work queue has no message.
+func (q queues) settled(t *testing.T) {
+	t.Helper()
+	for {
+		left, err := q.Deliveries(t.Context(), q.work)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left) == 0 {
+			return
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-t.Context().Done():
+		}
+	}
+}
+
 func TestMessagesComeInTheOrderOfSending(t *testing.T) {
 	q := openQueues(t)
 	for i := range 25 {

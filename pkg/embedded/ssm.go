@@ -130,26 +130,6 @@ func (s *SSM) PutParameter(ctx context.Context, in *ssm.PutParameterInput, _ ...
 	return &ssm.PutParameterOutput{Version: version, Tier: types.ParameterTierStandard}, nil
 }
 
-// DeleteParameter removes a parameter; an environment variable stays.
-func (s *SSM) DeleteParameter(ctx context.Context, in *ssm.DeleteParameterInput, _ ...func(*ssm.Options)) (_ *ssm.DeleteParameterOutput, err error) {
-	defer operation("SSM", "DeleteParameter", &err)
-	name := aws.ToString(in.Name)
-	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
-		result, err := tx.Exec("DELETE FROM parameters WHERE name = ?", name)
-		if err != nil {
-			return err
-		}
-		if n, err := result.RowsAffected(); err != nil || n > 0 {
-			return err
-		}
-		return &types.ParameterNotFound{Message: aws.String(name)}
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &ssm.DeleteParameterOutput{}, nil
-}
-
 func validParameterName(name string) bool {
 	return len(name) <= 1011 && strings.Trim(name, "/") != "" && strings.IndexFunc(name, func(r rune) bool {
 		return r != '/' && r != '.' && !validName(string(r))

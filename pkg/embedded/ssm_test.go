@@ -73,15 +73,6 @@ func TestParameters(t *testing.T) {
 	if got, err := p.get(t, keyName, false); err != nil || strings.Contains(aws.ToString(got.Value), "secret") {
 		t.Errorf("without decryption: %q, %v", aws.ToString(got.Value), err)
 	}
-	for want := range 2 {
-		_, err := p.DeleteParameter(t.Context(), &ssm.DeleteParameterInput{Name: aws.String(keyName)})
-		if gone := errors.As(err, &missing); gone != (want == 1) || !gone && err != nil {
-			t.Errorf("delete %d: %v", want, err)
-		}
-	}
-	if _, err := p.get(t, keyName, true); !errors.As(err, &missing) {
-		t.Errorf("after the delete: %v", err)
-	}
 }
 
 func TestParametersFromTheEnvironment(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/embedded"
+	"fairbridge/pkg/embedded/embeddedtest"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/sqlitedb"
@@ -217,7 +218,7 @@ func (w *world) resolve(ctx context.Context) error {
 func (w *world) settled(ctx context.Context) error {
 	for {
 		short, cancel := context.WithTimeout(ctx, time.Second)
-		err := w.home.Settled(short)
+		err := embeddedtest.Settled(short, w.home)
 		cancel()
 		if err == nil || ctx.Err() != nil {
 			return err

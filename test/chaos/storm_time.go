@@ -6,6 +6,7 @@ import (
 	"time"
 
 	centercodesim "fairbridge/pkg/centercode/simulator"
+	"fairbridge/pkg/embedded/embeddedtest"
 )
 
 // clockJumps sets the clock, forwards and back, while webhooks arrive and a few requests
@@ -35,7 +36,7 @@ func clockJumps(ctx context.Context, g *gale) error {
 		}
 	}
 	// Everything must end while the clock is wrong, and again when it is right.
-	if err := g.home.Settled(ctx); err != nil {
+	if err := embeddedtest.Settled(ctx, g.home); err != nil {
 		return err
 	}
 	return g.rightClock(ctx)

@@ -112,34 +112,14 @@ func testQueueAttributes(t *testing.T, q Queues) {
 }
 
 func testQueueDoesNotExist(t *testing.T, q Queues) {
-	found, err := q.API.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(path.Base(q.Work))})
-	if err != nil || path.Base(aws.ToString(found.QueueUrl)) != path.Base(q.Work) {
-		t.Errorf("the queue's URL: %+v, %v", found, err)
-	}
 	none := q.Work + "-none"
 	errs := map[string]error{}
-	_, errs["GetQueueUrl"] = q.API.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(path.Base(none))})
 	_, errs["SendMessage"] = q.API.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &none, MessageBody: aws.String("x")})
 	_, errs["ReceiveMessage"] = q.API.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &none})
-	_, errs["PurgeQueue"] = q.API.PurgeQueue(t.Context(), &sqs.PurgeQueueInput{QueueUrl: &none})
 	for call, err := range errs {
 		var missing *types.QueueDoesNotExist
 		if !errors.As(err, &missing) {
 			t.Errorf("%s: got %v, want QueueDoesNotExist", call, err)
 		}
 	}
-}
-
-func testPurge(t *testing.T, q Queues) {
-	for range 3 {
-		q.send(t, q.Work, "x")
-	}
-	q.receive(t, q.Work) // one in flight
-	if _, err := q.API.PurgeQueue(t.Context(), &sqs.PurgeQueueInput{QueueUrl: &q.Work}); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the queue is empty", func() bool {
-		a := q.attributes(t, q.Work)
-		return a["ApproximateNumberOfMessages"] == "0" && a["ApproximateNumberOfMessagesNotVisible"] == "0"
-	})
 }

@@ -29,8 +29,6 @@ type API interface {
 	ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
 	ChangeMessageVisibilityBatch(context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
 	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
-	GetQueueUrl(context.Context, *sqs.GetQueueUrlInput, ...func(*sqs.Options)) (*sqs.GetQueueUrlOutput, error)
-	PurgeQueue(context.Context, *sqs.PurgeQueueInput, ...func(*sqs.Options)) (*sqs.PurgeQueueOutput, error)
 }
 
 // How the queues that are passed to the suite must be set up.
@@ -77,7 +75,6 @@ func RunDelivery(t *testing.T, open func(t *testing.T) Queues, but ...Fault) {
 		"received too often, it is a dead letter":    testRedrive,
 		"a dead letter can be sent directly":         testDirectDeadLetter,
 		"a queue describes itself":                   testQueueAttributes,
-		"a purged queue is empty":                    testPurge,
 		"many senders and receivers lose no message": testConcurrency,
 	})
 }

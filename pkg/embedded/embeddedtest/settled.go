@@ -1,0 +1,36 @@
+// Package embeddedtest helps to test what runs in an embedded home.
+package embeddedtest
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"time"
+
+	"fairbridge/pkg/embedded"
+)
+
+// lookEvery is how often Settled looks.
+const lookEvery = 10 * time.Millisecond
+
+// Settled waits until the work queue and the files queue of a home have no message,
+// visible, in flight or delayed: every delivery is done or a dead letter.
+func Settled(ctx context.Context, h *embedded.Home) error {
+	for {
+		var left bool
+		err := h.DB.Read().QueryRowContext(ctx, `SELECT EXISTS
+			(SELECT 1 FROM messages JOIN queues ON queues.id = messages.queue WHERE queues.name IN (?, ?))`,
+			path.Base(h.WorkQueueURL), path.Base(h.FilesQueueURL)).Scan(&left)
+		if err != nil {
+			return fmt.Errorf("wait until settled: %w", err)
+		}
+		if !left {
+			return nil
+		}
+		select {
+		case <-time.After(lookEvery):
+		case <-ctx.Done():
+			return fmt.Errorf("wait until settled: %w", ctx.Err())
+		}
+	}
+}
