@@ -2,8 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 )
 
@@ -32,40 +30,20 @@ func (e Entry) AsAdopted(f Fault, now time.Time) Entry {
 // generation is that of an older letter; a [*HeldError] while a worker holds the delivery;
 // or the store's.
 func (l *Ledger) Adopt(ctx context.Context, id string, generation int, f Fault, letter []byte) error {
-	for range races {
-		err := l.adopt(ctx, id, generation, f, letter)
-		if !errors.Is(err, ErrConflict) {
-			return err
-		}
-	}
-	return fmt.Errorf("adopt the letter of delivery %s: %w", id, ErrConflict)
-}
-
-func (l *Ledger) adopt(ctx context.Context, id string, generation int, f Fault, letter []byte) error {
 	now := l.now()
-	e := First(id, Message{Generation: generation}, now)
-	r, err := l.store.Get(ctx, id)
-	switch {
-	case err == nil:
-		if e, err = Read(r); err != nil {
-			return err
+	first := First(id, Message{Generation: generation}, now)
+	return l.edit(ctx, "adopt the letter of delivery "+id, id, &first, func(e Entry) (Entry, error) {
+		switch {
+		case e.State == Completed, e.Old(Message{Generation: generation, Marked: generation > 0}):
+			return e, &DoneError{Entry: e}
+		case e.HeldAt(now):
+			return e, &HeldError{Until: e.LeaseUntil}
+		case e.State == Dead && e.Letter > 0:
+			return e, errUnchanged // already recorded
 		}
-	case !errors.Is(err, ErrNotFound):
-		return fmt.Errorf("adopt the letter of delivery %s: %w", id, err)
-	}
-	switch {
-	case e.State == Completed, e.Old(Message{Generation: generation, Marked: generation > 0}):
-		return &DoneError{Entry: e}
-	case e.HeldAt(now):
-		return &HeldError{Until: e.LeaseUntil}
-	case e.State == Dead && e.Letter > 0:
-		return nil // already recorded
-	}
-	parts, err := l.keepLetter(ctx, id, letter)
-	if err != nil {
-		return err
-	}
-	e = e.AsAdopted(f, now)
-	e.Letter = max(e.Letter, parts)
-	return l.put(ctx, e, r.Version)
+		parts, err := l.keepLetter(ctx, id, letter)
+		e = e.AsAdopted(f, now)
+		e.Letter = max(e.Letter, parts)
+		return e, err
+	})
 }

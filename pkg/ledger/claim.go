@@ -64,9 +64,7 @@ func (c *Claim) Created(ctx context.Context, id string, files map[string]string,
 // CreatedAndCompleted is Created and Completed in one write, for a ticket without
 // attachments.
 func (c *Claim) CreatedAndCompleted(ctx context.Context, id string) error {
-	return c.change(ctx, func(e Entry, now time.Time) Entry {
-		return e.AsCreated(id, nil, nil).AsCompleted(c.attempt(now))
-	})
+	return c.end(ctx, false, func(e Entry, a Attempt) Entry { return e.AsCreated(id, nil, nil).AsCompleted(a) })
 }
 
 // Attaching records that the named attachment is about to be sent; "" takes that back.
@@ -84,50 +82,43 @@ func (c *Claim) Attached(ctx context.Context, name string, a Attachment) error {
 
 // Twin records that the delivery may be the webhook of one that reconcile sent.
 func (c *Claim) Twin(ctx context.Context, of string) error {
-	return c.change(ctx, func(e Entry, _ time.Time) Entry { return e.AsTwin(of) })
+	return c.change(ctx, func(e Entry, _ time.Time) Entry {
+		e.Twin = of
+		return e
+	})
 }
 
 // Completed records that nothing is left to do.
 func (c *Claim) Completed(ctx context.Context) error {
-	return c.change(ctx, func(e Entry, now time.Time) Entry { return e.AsCompleted(c.attempt(now)) })
+	return c.end(ctx, false, Entry.AsCompleted)
 }
 
 // Died records that the delivery is in the dead-letter queue, and why. With notSent, as
 // after NotSent, a replay may send the request again.
 func (c *Claim) Died(ctx context.Context, f Fault, notSent bool) error {
-	return c.change(ctx, func(e Entry, now time.Time) Entry {
-		if notSent {
-			e = e.AsNotSent()
-		}
-		return e.AsDead(f, c.message, c.attempt(now))
-	})
+	return c.end(ctx, notSent, func(e Entry, a Attempt) Entry { return e.AsDead(f, c.message, a) })
 }
 
 // Release ends the claim so that another attempt can follow. waits is the delay after a
 // failed attempt, 0 if the delivery is only put back. f and notSent are as in Died.
 func (c *Claim) Release(ctx context.Context, f Fault, notSent bool, waits time.Duration) error {
-	return c.change(ctx, func(e Entry, now time.Time) Entry {
-		if notSent {
-			e = e.AsNotSent()
-		}
-		return e.AsReleased(f, waits, c.attempt(now))
-	})
+	return c.end(ctx, notSent, func(e Entry, a Attempt) Entry { return e.AsReleased(f, waits, a) })
 }
 
 // HandedOver ends the claim so that another attempt can follow from the files queue. f and
 // notSent are as in Died.
 func (c *Claim) HandedOver(ctx context.Context, f Fault, notSent bool) error {
+	return c.end(ctx, notSent, func(e Entry, a Attempt) Entry { return e.AsHandedOver(f, a) })
+}
+
+// end writes what edit makes of the entry and of this claim, a finished attempt.
+func (c *Claim) end(ctx context.Context, notSent bool, edit func(Entry, Attempt) Entry) error {
 	return c.change(ctx, func(e Entry, now time.Time) Entry {
 		if notSent {
 			e = e.AsNotSent()
 		}
-		return e.AsHandedOver(f, c.attempt(now))
+		return edit(e, Attempt{At: c.began, Took: now.Sub(c.began).Milliseconds()})
 	})
-}
-
-// attempt returns this claim as a finished attempt.
-func (c *Claim) attempt(now time.Time) Attempt {
-	return Attempt{At: c.began, Took: now.Sub(c.began).Milliseconds()}
 }
 
 // change writes what edit makes of the entry. If the entry is still held afterwards, the

@@ -2,8 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -54,37 +52,17 @@ func (e Entry) AsDropped(generation int, why string, now time.Time) Entry {
 // Drop records that a person dropped a delivery, as in [Entry.AsDropped]. The error is a
 // [*HeldError] while a worker holds the delivery, or the store's.
 func (l *Ledger) Drop(ctx context.Context, id string, generation int, why string) error {
-	for range races {
-		err := l.drop(ctx, id, generation, why)
-		if !errors.Is(err, ErrConflict) {
-			return err
-		}
-	}
-	return fmt.Errorf("drop delivery %s: %w", id, ErrConflict)
-}
-
-func (l *Ledger) drop(ctx context.Context, id string, generation int, why string) error {
 	now := l.now()
-	e := First(id, Message{}, now)
-	r, err := l.store.Get(ctx, id)
-	switch {
-	case err == nil:
-		if e, err = Read(r); err != nil {
-			return err
+	first := First(id, Message{}, now)
+	return l.edit(ctx, "drop delivery "+id, id, &first, func(e Entry) (Entry, error) {
+		if e.HeldAt(now) {
+			return e, &HeldError{Until: e.LeaseUntil}
 		}
-	case !errors.Is(err, ErrNotFound):
-		return fmt.Errorf("drop delivery %s: %w", id, err)
-	}
-	if e.HeldAt(now) {
-		return &HeldError{Until: e.LeaseUntil}
-	}
-	e = e.AsDropped(generation, why, now).AsActed(l.action(ctx, now, "dropped it"))
-	e.UpdatedAt = now
-	// The letter comes first, so that what a person wants removed expires in time even if
-	// this process dies in between. If the delivery dies again, its new letter is kept for
-	// the usual time.
-	if err := l.retainLetter(ctx, id, e.Letter); err != nil {
-		return err
-	}
-	return l.put(ctx, e, r.Version)
+		e = e.AsDropped(generation, why, now).AsActed(l.action(ctx, now, "dropped it"))
+		e.UpdatedAt = now
+		// The letter comes first, so that what a person wants removed expires in time even
+		// if this process dies in between. If the delivery dies again, its new letter is kept
+		// for the usual time.
+		return e, l.retainLetter(ctx, id, e.Letter)
+	})
 }

@@ -29,11 +29,7 @@ const (
 
 // Known reports whether s is one of the states.
 func (s State) Known() bool {
-	switch s {
-	case Claimed, Creating, Created, Completed, Dead:
-		return true
-	}
-	return false
+	return slices.Contains([]State{Claimed, Creating, Created, Completed, Dead}, s)
 }
 
 // form is the Form of an entry that this version writes.

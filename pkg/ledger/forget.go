@@ -40,43 +40,32 @@ func (e Entry) AsForgotten() Entry {
 // dies in between, the entry is Forgotten and still has a Letter; the next Forget finishes
 // the work. The error is [ErrNotEnded], [ErrNotFound] or the store's.
 func (l *Ledger) Forget(ctx context.Context, id string) error {
-	for range races {
-		err := l.forget(ctx, id)
-		if !errors.Is(err, ErrConflict) {
-			return err
+	doing := "forget the person of delivery " + id
+	err := l.edit(ctx, doing, id, nil, func(e Entry) (Entry, error) {
+		switch {
+		case !Ended(e.Standing()):
+			return e, fmt.Errorf("delivery %s: %w", id, ErrNotEnded)
+		case e.Forgotten:
+			return e, errUnchanged
 		}
-	}
-	return fmt.Errorf("forget the person of delivery %s: %w", id, ErrConflict)
-}
-
-func (l *Ledger) forget(ctx context.Context, id string) error {
-	r, err := l.store.Get(ctx, id)
-	if err != nil {
-		return fmt.Errorf("forget the person of delivery %s: %w", id, err)
-	}
-	e, err := Read(r)
+		return e.AsForgotten().AsActed(l.action(ctx, l.now(), "forgot whose it is")), nil
+	})
 	if err != nil {
 		return err
 	}
-	if !Ended(e.Standing()) {
-		return fmt.Errorf("delivery %s: %w", id, ErrNotEnded)
-	}
-	version := r.Version
-	if !e.Forgotten {
-		e = e.AsForgotten().AsActed(l.action(ctx, l.now(), "forgot whose it is"))
-		if err := l.put(ctx, e, version); err != nil {
-			return err
+	return l.edit(ctx, doing, id, nil, func(e Entry) (Entry, error) {
+		switch {
+		case !Ended(e.Standing()):
+			return e, fmt.Errorf("delivery %s: %w", id, ErrNotEnded)
+		case e.Letter == 0:
+			return e, errUnchanged
 		}
-		version++
-	}
-	if e.Letter == 0 {
-		return nil
-	}
-	for n := e.Letter; n > 0; n-- {
-		if err := l.store.Delete(ctx, partID(id, n)); err != nil {
-			return fmt.Errorf("remove the letter of delivery %s: %w", id, err)
+		for n := e.Letter; n > 0; n-- {
+			if err := l.store.Delete(ctx, partID(id, n)); err != nil {
+				return e, fmt.Errorf("remove the letter of delivery %s: %w", id, err)
+			}
 		}
-	}
-	e.Letter = 0
-	return l.put(ctx, e, version)
+		e.Letter = 0
+		return e, nil
+	})
 }

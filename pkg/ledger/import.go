@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -58,55 +57,40 @@ func (e Entry) Imported(other Entry, generation int, f Fault, now time.Time) (_ 
 //
 // The error is a [*HeldError] while a worker holds the delivery, or the store's.
 func (l *Ledger) Import(ctx context.Context, id string, other *Entry, generation int, f Fault, letter []byte) (e Entry, needed bool, err error) {
-	for range races {
-		e, needed, err = l.importOnce(ctx, id, other, generation, f, letter)
-		if !errors.Is(err, ErrConflict) {
-			return e, needed, err
-		}
-	}
-	return Entry{}, false, fmt.Errorf("import delivery %s: %w", id, ErrConflict)
-}
-
-func (l *Ledger) importOnce(ctx context.Context, id string, other *Entry, generation int, f Fault, letter []byte) (Entry, bool, error) {
 	now := l.now()
-	r, err := l.store.Get(ctx, id)
-	var here Entry
-	switch {
-	case errors.Is(err, ErrNotFound) && other == nil:
-		return Entry{DeliveryID: id, Generation: generation}, true, nil
-	case errors.Is(err, ErrNotFound):
-		here = First(id, Message{}, now)
-	case err != nil:
-		return Entry{}, false, fmt.Errorf("import delivery %s: %w", id, err)
-	default:
-		if here, err = Read(r); err != nil {
-			return Entry{}, false, err
+	var first *Entry
+	if other != nil {
+		e = First(id, Message{}, now)
+		first = &e
+	}
+	err = l.edit(ctx, "import delivery "+id, id, first, func(here Entry) (Entry, error) {
+		if here.HeldAt(now) {
+			return here, &HeldError{Until: here.LeaseUntil}
 		}
-	}
-	if here.HeldAt(now) {
-		return Entry{}, false, &HeldError{Until: here.LeaseUntil}
-	}
-	if other == nil {
-		other = &here
-	}
-	next, needed := here.Imported(*other, generation, f, now)
-	next.DeliveryID = id
-	next = next.AsActed(l.action(ctx, now, "imported its letter"))
-	if needed {
+		theirs := here
+		if other != nil {
+			theirs = *other
+		}
+		if e, needed = here.Imported(theirs, generation, f, now); !needed && here.State == Completed {
+			e = here
+			return here, errUnchanged
+		}
+		e.DeliveryID = id
+		e = e.AsActed(l.action(ctx, now, "imported its letter"))
+		if !needed {
+			return e, nil
+		}
 		parts, err := l.keepLetter(ctx, id, letter)
-		if err != nil {
-			return Entry{}, false, err
-		}
-		next.Letter = max(next.Letter, parts)
-	}
-	if !needed && here.State == Completed {
-		return here, false, nil
-	}
-	if err := l.put(ctx, next, r.Version); err != nil {
+		e.Letter = max(e.Letter, parts)
+		return e, err
+	})
+	switch {
+	case other == nil && errors.Is(err, ErrNotFound):
+		return Entry{DeliveryID: id, Generation: generation}, true, nil
+	case err != nil:
 		return Entry{}, false, err
+	case e.State == Completed:
+		l.forgetLetter(ctx, id, e.Letter)
 	}
-	if next.State == Completed {
-		l.forgetLetter(ctx, id, next.Letter)
-	}
-	return next, needed, nil
+	return e, needed, nil
 }

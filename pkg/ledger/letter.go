@@ -10,12 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
+	"slices"
 )
 
 const (
-	letterPrefix  = "#letter/"
-	mappingPrefix = "#mapping/"
+	letterPrefix = "#letter/"
 	// maxPart is the maximum size of a part in bytes: DynamoDB accepts items of up to 400
 	// KB.
 	maxPart = 300_000
@@ -60,26 +59,20 @@ func (c *Claim) KeepLetter(ctx context.Context, letter []byte) error {
 
 // keepLetter writes the parts of a letter, the first one last, and returns their number.
 func (l *Ledger) keepLetter(ctx context.Context, id string, letter []byte) (parts int, err error) {
+	doing := "keep the letter of delivery " + id
 	packed, err := pack(letter)
 	if err != nil {
-		return 0, fmt.Errorf("keep the letter of delivery %s: %w", id, err)
+		return 0, fmt.Errorf("%s: %w", doing, err)
 	}
 	sum := sha256.Sum256(letter)
-	of := (len(packed) + maxPart - 1) / maxPart
-	for n := of; n > 0; n-- {
-		doc, err := json.Marshal(part{Part: n, Of: of, Sum: hex.EncodeToString(sum[:])})
-		if err == nil {
-			err = l.store.Set(ctx, Record{
-				ID: partID(id, n), Version: 1, State: "letter", Doc: doc,
-				ExpiresAt: l.now().Add(RetainOpen).UTC().Truncate(time.Second),
-				Data:      packed[(n-1)*maxPart : min(n*maxPart, len(packed))],
-			})
-		}
-		if err != nil {
-			return 0, fmt.Errorf("keep the letter of delivery %s: %w", id, err)
+	all := slices.Collect(slices.Chunk(packed, maxPart))
+	for i, data := range slices.Backward(all) {
+		p := part{Part: i + 1, Of: len(all), Sum: hex.EncodeToString(sum[:])}
+		if err := l.note(ctx, doing, Record{ID: partID(id, p.Part), State: "letter", Data: data}, p); err != nil {
+			return 0, err
 		}
 	}
-	return of, nil
+	return len(all), nil
 }
 
 // Letter returns the message of a dead delivery as passed to KeepLetter, or [ErrNoLetter].
@@ -89,17 +82,18 @@ func (l *Ledger) Letter(ctx context.Context, e Entry) ([]byte, error) {
 	}
 	var packed []byte
 	var first part
+	doing := "read the letter of delivery " + e.DeliveryID
 	for n, of := 1, 1; n <= of; n++ {
 		r, err := l.store.Get(ctx, partID(e.DeliveryID, n))
 		if errors.Is(err, ErrNotFound) {
 			return nil, ErrNoLetter
 		}
-		if err != nil {
-			return nil, fmt.Errorf("read the letter of delivery %s: %w", e.DeliveryID, err)
-		}
 		var p part
-		if err := json.Unmarshal(r.Doc, &p); err != nil {
-			return nil, fmt.Errorf("read the letter of delivery %s: %w", e.DeliveryID, err)
+		if err == nil {
+			err = json.Unmarshal(r.Doc, &p)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", doing, err)
 		}
 		if n == 1 {
 			first, of = p, p.Of
@@ -111,7 +105,7 @@ func (l *Ledger) Letter(ctx context.Context, e Entry) ([]byte, error) {
 	}
 	letter, err := unpack(packed)
 	if err != nil {
-		return nil, fmt.Errorf("read the letter of delivery %s: %w", e.DeliveryID, err)
+		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
 	if sum := sha256.Sum256(letter); hex.EncodeToString(sum[:]) != first.Sum {
 		return nil, ErrNoLetter
@@ -134,7 +128,7 @@ func (l *Ledger) retainLetter(ctx context.Context, id string, parts int) error {
 			continue
 		}
 		if err == nil {
-			r.ExpiresAt = l.now().Add(RetainDone).UTC().Truncate(time.Second)
+			r.ExpiresAt = expiry(l.now(), RetainDone)
 			err = l.store.Set(ctx, r)
 		}
 		if err != nil {
@@ -142,38 +136,6 @@ func (l *Ledger) retainLetter(ctx context.Context, id string, parts int) error {
 		}
 	}
 	return nil
-}
-
-// keepMapping stores the mapping with that hash, for as long as what runs from now on.
-func (l *Ledger) keepMapping(ctx context.Context, hash, text string) error {
-	packed, err := pack([]byte(text))
-	if err != nil {
-		return fmt.Errorf("keep the mapping: %w", err)
-	}
-	r := Record{
-		ID: mappingPrefix + hash, Version: 1, State: "mapping", Doc: []byte("{}"), Data: packed,
-		ExpiresAt: l.now().Add(RetainOpen).UTC().Truncate(time.Second),
-	}
-	if err = l.store.Put(ctx, r); errors.Is(err, ErrConflict) {
-		err = l.store.Set(ctx, r) // it ran before, and lives on
-	}
-	if err != nil {
-		return fmt.Errorf("keep the mapping: %w", err)
-	}
-	return nil
-}
-
-// Mapping returns the mapping with that hash, or [ErrNotFound].
-func (l *Ledger) Mapping(ctx context.Context, hash string) (string, error) {
-	r, err := l.store.Get(ctx, mappingPrefix+hash)
-	var text []byte
-	if err == nil {
-		text, err = unpack(r.Data)
-	}
-	if err != nil {
-		return "", fmt.Errorf("read mapping %s: %w", hash, err)
-	}
-	return string(text), nil
 }
 
 func pack(b []byte) ([]byte, error) {

@@ -38,17 +38,13 @@ func (r Reconciled) Withdrawn(feedbackID string) bool {
 
 // Reconciled returns what was written down under a likeness, or [ErrNotFound].
 func (l *Ledger) Reconciled(ctx context.Context, likeness string) (Reconciled, error) {
-	r, err := l.store.Get(ctx, reconciledPrefix+likeness)
-	if err != nil {
-		return Reconciled{}, fmt.Errorf("read what was reconciled: %w", err)
+	record, err := l.store.Get(ctx, reconciledPrefix+likeness)
+	r := Reconciled{version: record.Version}
+	if err == nil {
+		err = json.Unmarshal(record.Doc, &r)
 	}
-	return readReconciled(r)
-}
-
-func readReconciled(record Record) (r Reconciled, err error) {
-	r.version = record.Version
-	if err = json.Unmarshal(record.Doc, &r); err == nil && len(record.Data) > 0 {
-		var payloads []byte
+	var payloads []byte
+	if err == nil && len(record.Data) > 0 {
 		if payloads, err = unpack(record.Data); err == nil {
 			err = json.Unmarshal(payloads, &r.Payloads)
 		}
@@ -101,7 +97,7 @@ func (l *Ledger) reconciled(likeness string, r Reconciled) (Record, error) {
 	}
 	record := Record{
 		ID: reconciledPrefix + likeness, Version: r.version, State: "reconciled", Doc: doc, Data: packed,
-		ExpiresAt: l.now().Add(RetainDone).UTC().Truncate(time.Second),
+		ExpiresAt: expiry(l.now(), RetainDone),
 	}
 	if len(packed) > 0 {
 		record.Attention, record.Since = AttentionUnsent, r.At
@@ -135,12 +131,11 @@ func (l *Ledger) Unsent(ctx context.Context, noted []Record) (all []Unsent, err 
 
 // Withdraw removes a payload from what was written down, so that no later run sends it.
 func (l *Ledger) Withdraw(ctx context.Context, u Unsent) error {
-	err := ErrConflict
+	var err error
 	for range races {
-		if !errors.Is(err, ErrConflict) {
+		if err = l.withdraw(ctx, u); !errors.Is(err, ErrConflict) {
 			break
 		}
-		err = l.withdraw(ctx, u)
 	}
 	if err != nil {
 		return fmt.Errorf("withdraw what is to be reconciled: %w", err)

@@ -68,6 +68,10 @@ func (e Entry) record(version int64) (Record, error) {
 	if Ended(r.State) {
 		retain = RetainDone
 	}
-	r.ExpiresAt = e.UpdatedAt.Add(retain).UTC().Truncate(time.Second)
+	r.ExpiresAt = expiry(e.UpdatedAt, retain)
 	return r, nil
+}
+
+func expiry(from time.Time, retain time.Duration) time.Time {
+	return from.Add(retain).UTC().Truncate(time.Second)
 }

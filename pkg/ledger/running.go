@@ -8,8 +8,12 @@ import (
 	"time"
 )
 
-// runningID is the key of what [Ledger.Running] returns.
-const runningID = "#running"
+// The keys of records about the bridge as a whole.
+const (
+	runningID     = "#running"
+	restoredID    = "#restored"
+	mappingPrefix = "#mapping/"
+)
 
 // Running is the mapping that a bridge runs, or last ran.
 type Running struct {
@@ -43,16 +47,7 @@ func (l *Ledger) NowRuns(ctx context.Context, r Running, text string) error {
 	if err := l.keepMapping(ctx, r.Hash, text); err != nil {
 		return err
 	}
-	doc, err := json.Marshal(r)
-	if err == nil {
-		err = l.store.Set(ctx, Record{
-			ID: runningID, Version: 1, State: "running", Doc: doc, ExpiresAt: l.now().Add(RetainOpen).UTC().Truncate(time.Second),
-		})
-	}
-	if err != nil {
-		return fmt.Errorf("record which mapping runs: %w", err)
-	}
-	return nil
+	return l.note(ctx, "record which mapping runs", Record{ID: runningID, State: "running"}, r)
 }
 
 // Running returns the mapping that runs, or last ran, or [ErrNotFound] if none was
@@ -67,4 +62,60 @@ func (l *Ledger) Running(ctx context.Context) (Running, error) {
 		return Running{}, fmt.Errorf("read which mapping runs: %w", err)
 	}
 	return running, nil
+}
+
+// keepMapping stores the mapping with that hash, for as long as what runs from now on.
+func (l *Ledger) keepMapping(ctx context.Context, hash, text string) error {
+	packed, err := pack([]byte(text))
+	if err != nil {
+		return fmt.Errorf("keep the mapping: %w", err)
+	}
+	return l.note(ctx, "keep the mapping", Record{ID: mappingPrefix + hash, State: "mapping", Data: packed}, struct{}{})
+}
+
+// Mapping returns the mapping with that hash, or [ErrNotFound].
+func (l *Ledger) Mapping(ctx context.Context, hash string) (string, error) {
+	r, err := l.store.Get(ctx, mappingPrefix+hash)
+	var text []byte
+	if err == nil {
+		text, err = unpack(r.Data)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read mapping %s: %w", hash, err)
+	}
+	return string(text), nil
+}
+
+// NoteRestored records that the ledger was restored from a backup now: what happened after
+// the backup is missing.
+func (l *Ledger) NoteRestored(ctx context.Context) error {
+	return l.note(ctx, "record that the ledger was restored", Record{ID: restoredID, State: "restored"}, l.now().UTC())
+}
+
+// RestoredAt returns when the ledger was last restored; the zero time if never.
+func (l *Ledger) RestoredAt(ctx context.Context) (at time.Time, err error) {
+	r, err := l.store.Get(ctx, restoredID)
+	if errors.Is(err, ErrNotFound) {
+		return at, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(r.Doc, &at)
+	}
+	if err != nil {
+		return at, fmt.Errorf("read when the ledger was restored: %w", err)
+	}
+	return at, nil
+}
+
+// note writes r, which is not about one delivery's progress, over whatever is stored. Its
+// document is value as JSON. doing is for errors.
+func (l *Ledger) note(ctx context.Context, doing string, r Record, value any) (err error) {
+	r.Version, r.ExpiresAt = 1, expiry(l.now(), RetainOpen)
+	if r.Doc, err = json.Marshal(value); err == nil {
+		err = l.store.Set(ctx, r)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
 }

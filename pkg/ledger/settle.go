@@ -72,30 +72,15 @@ func (l *Ledger) SettleNotCreated(ctx context.Context, id string) error {
 	return l.settle(ctx, id, "said that the request did nothing", Entry.SettledNotCreated)
 }
 
-func (l *Ledger) settle(ctx context.Context, id, what string, edit func(Entry) (Entry, bool)) error {
-	for range races {
-		err := l.settleOnce(ctx, id, what, edit)
-		if !errors.Is(err, ErrConflict) {
-			return err
+func (l *Ledger) settle(ctx context.Context, id, what string, settled func(Entry) (Entry, bool)) error {
+	doing := "settle delivery " + id
+	return l.edit(ctx, doing, id, nil, func(e Entry) (Entry, error) {
+		next, ok := settled(e)
+		if e.HeldAt(l.now()) || !ok {
+			return e, fmt.Errorf("%s (%s): %w", doing, e.State, ErrNotParked)
 		}
-	}
-	return fmt.Errorf("settle delivery %s: %w", id, ErrConflict)
-}
-
-func (l *Ledger) settleOnce(ctx context.Context, id, what string, edit func(Entry) (Entry, bool)) error {
-	r, err := l.store.Get(ctx, id)
-	if err != nil {
-		return fmt.Errorf("settle delivery %s: %w", id, err)
-	}
-	e, err := Read(r)
-	if err != nil {
-		return err
-	}
-	next, settled := edit(e)
-	if e.HeldAt(l.now()) || !settled {
-		return fmt.Errorf("settle delivery %s (%s): %w", id, e.State, ErrNotParked)
-	}
-	next = next.AsActed(l.action(ctx, l.now(), what))
-	next.UpdatedAt = l.now()
-	return l.put(ctx, next, r.Version)
+		next = next.AsActed(l.action(ctx, l.now(), what))
+		next.UpdatedAt = l.now()
+		return next, nil
+	})
 }

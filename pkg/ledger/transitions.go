@@ -102,13 +102,6 @@ func (e Entry) AsNotSent() Entry {
 	return e
 }
 
-// AsTwin returns the entry of a delivery that may be the webhook of one that reconcile
-// sent, which a person has to decide.
-func (e Entry) AsTwin(of string) Entry {
-	e.Twin = of
-	return e
-}
-
 // AsCompleted returns the entry after all work is done.
 func (e Entry) AsCompleted(a Attempt) Entry {
 	e.State, e.Attaching = Completed, ""
