@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"sync"
 
 	"fairbridge/pkg/ledger"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 // Adopted is the result of an adoption: how many letters the ledger knows now, and how many
@@ -23,13 +21,8 @@ func (d *Manager) Adopt(ctx context.Context, stays func(Letter, error)) (result 
 	defer func() { err = errors.Join(err, hold.Release(ctx)) }()
 	newest := map[string]Letter{} // without their bodies, by delivery
 	for more := true; more; {
-		var mu sync.Mutex
 		var letters []Letter
-		if more, err = hold.Take(ctx, atOnce, func(l Letter) {
-			mu.Lock()
-			defer mu.Unlock()
-			letters = append(letters, l)
-		}); err != nil {
+		if more, err = hold.Take(ctx, atOnce, func(l Letter) { letters = append(letters, l) }); err != nil {
 			return result, err
 		}
 		cases := Cases(letters)
@@ -78,7 +71,7 @@ func (d *Manager) AdoptUnknown(ctx context.Context, stays func(Letter, error)) (
 	for len(unknown) > 0 {
 		var letters []Letter
 		size := 0
-		if err := d.peek(ctx, func(l Letter) bool {
+		if err := peek(ctx, d.home, func(l Letter) bool {
 			if unknown[l.DeliveryID].MessageID == l.MessageID {
 				letters, size = append(letters, l), size+len(l.Body)
 				delete(unknown, l.DeliveryID)
@@ -115,7 +108,7 @@ func (d *Manager) unknown(ctx context.Context) (map[string]Letter, error) {
 		return nil, err
 	}
 	newest := map[string]Letter{}
-	err = d.peek(ctx, func(l Letter) bool {
+	err = peek(ctx, d.home, func(l Letter) bool {
 		l.Body = ""
 		_, returns := again[l.DeliveryID]
 		if before, seen := newest[l.DeliveryID]; !known[l.DeliveryID] && !returns && (!seen || newer(l, before)) {
@@ -126,30 +119,23 @@ func (d *Manager) unknown(ctx context.Context) (map[string]Letter, error) {
 	return newest, err
 }
 
-// peek visits the letters in a folder's queue.
-func (d *Manager) peek(ctx context.Context, visit func(Letter) bool) error {
-	return d.home.Peeks.Peek(ctx, d.home.DeadLetterQueueURL, func(m types.Message) bool { return visit(letterOf(m)) })
-}
-
 // adopt returns the cases that can be removed.
 func (d *Manager) adopt(ctx context.Context, cases []Case, result *Adopted, stays func(Letter, error)) (useless []Case) {
-	var mu sync.Mutex
-	sideBySide(lookups, cases, func(c Case) {
+	sideBySide(lookups, cases, func(c Case) func() {
 		if c.Body == "" {
-			return // adopted before its copy was seen
+			return nil // adopted before its copy was seen
 		}
 		err := d.adoptOne(ctx, c.Letter)
-		var done *ledger.DoneError
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case errors.As(err, &done):
-			c.Copies = nil
-			useless = append(useless, c)
-		case err != nil:
-			stays(c.Letter, err)
-		default:
-			result.Letters++
+		return func() {
+			switch _, done := errors.AsType[*ledger.DoneError](err); {
+			case done:
+				c.Copies = nil
+				useless = append(useless, c)
+			case err != nil:
+				stays(c.Letter, err)
+			default:
+				result.Letters++
+			}
 		}
 	})
 	return useless

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"math/rand/v2"
 	"strconv"
+	"sync"
 	"time"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/internal/sleep"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -45,27 +47,38 @@ type answer struct {
 	failed    []types.BatchResultErrorEntry
 }
 
+// answerOf returns the answer to a call that did not fail as a whole.
+func answerOf[S any](confirmed []S, id func(S) *string, failed []types.BatchResultErrorEntry) (answer, error) {
+	a := answer{failed: failed}
+	for _, s := range confirmed {
+		a.confirmed = append(a.confirmed, id(s))
+	}
+	return a, nil
+}
+
 // errNoAnswer means that a batch's answer did not include an entry.
 var errNoAnswer = errors.New("the queue's answer does not mention it")
 
-// batch makes a batch call for n entries, and retries entries that failed through no fault
-// of their own. call gets the remaining entries, and uses entryID for their ids. The errors
-// are in the order of the entries: only an entry with a nil error is confirmed; whole is
-// set if the last call failed as a whole.
-func batch(ctx context.Context, n int, call func(ctx context.Context, todo []int) (answer, error)) (errs []error, whole error) {
-	errs = make([]error, n)
-	todo := make([]int, n)
-	for i := range todo {
-		todo[i] = i
+// batch makes a batch call for the entries without an error in errs, and retries those that
+// failed through no fault of their own. call gets the remaining entries, and uses entryID for
+// their ids. Afterwards only an entry without an error is confirmed; whole is set if the last
+// call failed as a whole.
+func batch(ctx context.Context, errs []error, call func(ctx context.Context, todo []int) (answer, error)) (whole error) {
+	var todo []int
+	for i, err := range errs {
+		if err == nil {
+			todo = append(todo, i)
+		}
 	}
-	for try := 1; ; try++ {
+	for try := 1; len(todo) > 0; try++ {
 		var out answer
 		out, whole = call(ctx, todo)
 		todo = settle(errs, todo, out, whole)
-		if len(todo) == 0 || try == tries || !pause(ctx, tryAgain<<try) {
-			return errs, whole
+		if try == tries || len(todo) > 0 && !pause(ctx, tryAgain<<try) {
+			break
 		}
 	}
+	return whole
 }
 
 // settle records the result of each entry, and returns those to retry.
@@ -134,17 +147,36 @@ func chunks[T any](list []T, size int, bytes func(T) int) [][]T {
 	return all
 }
 
-// sideBySide runs work for each element of a list, at most so many at the same time.
-func sideBySide[T any](most int, list []T, work func(T)) {
+// sideBySide calls work for each element of a list, at most so many at the same time. The
+// functions that work returns for the results, nil for none, are called one at a time.
+func sideBySide[T any](most int, list []T, work func(T) (finish func())) {
+	var mu sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(most)
 	for _, one := range list {
 		group.Go(func() error {
-			work(one)
+			if finish := work(one); finish != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				finish()
+			}
 			return nil
 		})
 	}
 	_ = group.Wait() // work reports its own errors
+}
+
+// inBatches calls work for batches of a list, several at the same time, and then done with
+// each element's result, one at a time.
+func inBatches[T any](batches [][]T, work func([]T) []error, done func(T, error)) {
+	sideBySide(home.Connections, batches, func(batch []T) func() {
+		errs := work(batch)
+		return func() {
+			for i, one := range batch {
+				done(one, errs[i])
+			}
+		}
+	})
 }
 
 func messageBytes(body string, attrs map[string]types.MessageAttributeValue) int {

@@ -5,26 +5,24 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Drop drops the letters of a selection: it records the reason in the ledger first, since a
 // letter that is gone must be explained, and then deletes the letters. It returns how many
 // were dropped; stays is called, one at a time, for those that were not, with the reason.
 func (d *Manager) Drop(ctx context.Context, in *Selection, because string, stays func(Case, error)) (dropped int) {
-	var mu sync.Mutex
 	var noted []Case
-	sideBySide(lookups, in.Cases, func(c Case) {
+	sideBySide(lookups, in.Cases, func(c Case) func() {
 		err := ctx.Err()
 		if err == nil {
 			err = d.ledger.Drop(ctx, c.DeliveryID, c.Generation, because)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		if err == nil {
-			noted = append(noted, c)
-		} else {
-			stays(c, err)
+		return func() {
+			if err == nil {
+				noted = append(noted, c)
+			} else {
+				stays(c, err)
+			}
 		}
 	})
 	slices.SortFunc(noted, func(a, b Case) int { return strings.Compare(a.DeliveryID, b.DeliveryID) })

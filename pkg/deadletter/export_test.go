@@ -2,6 +2,7 @@ package deadletter
 
 import (
 	"bytes"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -35,7 +36,7 @@ func TestExportIsReadBack(t *testing.T) {
 		t.Fatalf("%d came back: %v", len(got), err)
 	}
 	for i := range want {
-		if got[i] != want[i] {
+		if !reflect.DeepEqual(got[i], want[i]) {
 			t.Errorf("came back as %+v\nwas %+v", got[i], want[i])
 		}
 	}
@@ -54,7 +55,7 @@ func TestImportedLettersAreAsTheyWere(t *testing.T) {
 				want = moved
 			}
 			l.MessageID, l.SentAt = "", time.Time{}
-			if l != want {
+			if !reflect.DeepEqual(l, want) {
 				t.Errorf("there is %+v\nwant %+v", l, want)
 			}
 		}

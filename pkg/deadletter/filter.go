@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"fairbridge/pkg/queue"
-	"fairbridge/pkg/testfairy"
 )
 
 // Filter selects letters. A criterion that is not set matches every letter; of several
@@ -30,38 +29,37 @@ type Filter struct {
 	// Match are conditions that must all hold.
 	Match []Condition
 	// Group is the [Group.Key] of a cause. A letter's group depends on its ledger entry,
-	// so a [Selection] checks it, and Selects does not.
+	// so a [Selection] checks it, and selects does not.
 	Group string
 	// means, if set, must hold as well.
-	means func(Letter, testfairy.Event) bool
+	means func(Letter) bool
 }
 
-// NeedsPayload reports whether the filter uses the event, which otherwise need not be
+// needsPayload reports whether the filter uses the event, which otherwise need not be
 // decoded.
-func (f Filter) NeedsPayload() bool {
+func (f Filter) needsPayload() bool {
 	return f.means != nil || len(f.Apps) > 0 || slices.ContainsFunc(f.Match, func(c Condition) bool { return !strings.HasPrefix(c.Field, "@") })
 }
 
-// WithoutFault returns the filter without criteria about the fault. For a letter that SQS
+// withoutFault returns the filter without criteria about the fault. For a letter that SQS
 // moved, the fault has to be read from the ledger first.
-func (f Filter) WithoutFault() Filter {
+func (f Filter) withoutFault() Filter {
 	f.Stages, f.Statuses = nil, nil
 	f.Match = slices.DeleteFunc(slices.Clone(f.Match), func(c Condition) bool { return strings.HasPrefix(c.Field, "@") })
 	return f
 }
 
-// Selects reports whether a letter matches. event is its payload, empty if that cannot be
-// decoded.
-func (f Filter) Selects(l Letter, event testfairy.Event) bool {
+// selects reports whether a letter matches.
+func (f Filter) selects(l Letter) bool {
 	at := l.DiedAt()
 	return matchesAny(f.IDs, func(id string) bool { return strings.HasPrefix(l.DeliveryID, strings.ToLower(id)) }) &&
 		matchesAny(f.Reasons, func(r queue.Reason) bool { return r == l.Reason }) &&
 		matchesAny(f.Stages, func(s queue.Stage) bool { return s == l.Stage }) &&
 		matchesAny(f.Statuses, func(s string) bool { return matchesStatus(s, l.Status) }) &&
-		matchesAny(f.Apps, func(app string) bool { return matchesApp(app, event.Text("appName")) }) &&
+		matchesAny(f.Apps, func(app string) bool { return matchesApp(app, l.Webhook.Text("appName")) }) &&
 		(f.Since.IsZero() || !at.Before(f.Since)) && (f.Until.IsZero() || at.Before(f.Until)) &&
-		!slices.ContainsFunc(f.Match, func(c Condition) bool { return !c.holds(l, event) }) &&
-		(f.means == nil || f.means(l, event))
+		!slices.ContainsFunc(f.Match, func(c Condition) bool { return !c.holds(l) }) &&
+		(f.means == nil || f.means(l))
 }
 
 func matchesAny[T any](wanted []T, matches func(T) bool) bool {
@@ -144,12 +142,10 @@ func ParseCondition(s string) (Condition, error) {
 	return c, nil
 }
 
-func (c Condition) holds(l Letter, event testfairy.Event) bool {
-	var text string
+func (c Condition) holds(l Letter) bool {
+	text := l.Webhook.Text(c.Field)
 	if own := letterFields[c.Field]; own != nil {
 		text = own(l)
-	} else {
-		text = event.Text(c.Field)
 	}
 	if c.pattern != nil {
 		return c.pattern.MatchString(text) != c.not

@@ -32,7 +32,8 @@ func TestFilter(t *testing.T) {
 		},
 		SentAt: edited.Add(time.Hour),
 	}
-	event, err := testfairy.Decode([]byte(`{"event":"feedback","appName":"Demo App","email":"a@b.example","build":7,"text":"one\ntwo","x=y":"z"}`))
+	var err error
+	l.Webhook, err = testfairy.Decode([]byte(`{"event":"feedback","appName":"Demo App","email":"a@b.example","build":7,"text":"one\ntwo","x=y":"z"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,16 +73,16 @@ func TestFilter(t *testing.T) {
 		{"letter's own", Filter{Match: conditions(t, "@description~(?i)SUBMITTER", "@status=400", "@attempts=2", "@replays=0", "@event=feedback")}, true},
 		{"all must hold", Filter{Match: conditions(t, "build=7", "build=8")}, false},
 	} {
-		if got := tc.f.Selects(l, event); got != tc.want {
+		if got := tc.f.selects(l); got != tc.want {
 			t.Errorf("%s: %v", tc.name, got)
 		}
 	}
-	moved := Letter{DeadLetter: queue.DeadLetter{DeliveryID: id, Reason: queue.ReasonWorkerDied}}
+	moved := Letter{DeadLetter: queue.DeadLetter{DeliveryID: id, Reason: queue.ReasonWorkerDied}, Webhook: l.Webhook}
 	f := Filter{Stages: []queue.Stage{"create"}, Statuses: []string{"503"}, Match: conditions(t, "@description~x", "build=7")}
-	if f.Selects(moved, event) || !f.WithoutFault().Selects(moved, event) || len(f.Match) != 2 {
+	if f.selects(moved) || !f.withoutFault().selects(moved) || len(f.Match) != 2 {
 		t.Error("what SQS moved is passed over before the ledger is asked")
 	}
-	if !f.NeedsPayload() || (Filter{Match: conditions(t, "@stage=map")}).NeedsPayload() {
+	if !f.needsPayload() || (Filter{Match: conditions(t, "@stage=map")}).needsPayload() {
 		t.Error("the payload is decoded when it need not be, or not when it must")
 	}
 }
@@ -132,6 +133,6 @@ func FuzzParseCondition(f *testing.F) {
 		if err != nil {
 			return
 		}
-		c.holds(Letter{}, testfairy.Event{})
+		c.holds(Letter{})
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"fairbridge/pkg/internal/address"
@@ -143,7 +142,7 @@ func (d *Manager) personIn(ctx context.Context, email string, progress func(int)
 		if err != nil {
 			return nil, err
 		}
-		if event, _ := l.Payload(); s.means(*l, event) {
+		if l.Webhook, _ = l.Payload(); s.means(*l) {
 			s.entries[e.DeliveryID] = e
 		}
 	}
@@ -181,8 +180,7 @@ func (d *Manager) peekWork(ctx context.Context, s *persons) error {
 	}
 	return d.home.PeekWork(ctx, func(m types.Message) bool {
 		l := letterOf(m)
-		l.Body = aws.ToString(m.Body)
-		if event, _ := l.Payload(); s.means(l, event) {
+		if l.Webhook, _ = l.Payload(); s.means(l) {
 			s.queued[l.DeliveryID] = true
 		}
 		return true
@@ -222,14 +220,14 @@ func (s *persons) add(ctx context.Context, d *Manager, id string) error {
 
 // means reports whether a letter is the person's: by the ledger, by its payload or, if that
 // cannot be decoded, by its text.
-func (s *persons) means(l Letter, event testfairy.Event) bool {
+func (s *persons) means(l Letter) bool {
 	if e, ok := s.entries[l.DeliveryID]; ok && e.About != nil && address.In(e.About.Email, s.email) {
 		return true
 	}
-	if len(event.Fields) == 0 {
+	if len(l.Webhook.Fields) == 0 {
 		return address.In(l.Body, s.email)
 	}
-	return s.isOf(event) || s.wasEdited(l)
+	return s.isOf(l.Webhook) || s.wasEdited(l)
 }
 
 // isOf reports whether an event names the person as its sender.

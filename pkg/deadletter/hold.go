@@ -44,11 +44,12 @@ type Hold struct {
 	// Missing is how many letters the queue reported but did not return.
 	Missing int
 
-	q       *Queue
-	rounds  int
-	visited atomic.Int64
-	stop    context.CancelFunc
-	stopped chan struct{}
+	q        *Queue
+	rounds   int
+	visiting sync.Mutex
+	visited  atomic.Int64
+	stop     context.CancelFunc
+	stopped  chan struct{}
 	// doubt is set if an answer with letters may have been lost.
 	doubt atomic.Bool
 
@@ -77,7 +78,10 @@ func newHold(ctx context.Context, q *Queue) *Hold {
 			case <-ctx.Done():
 				return
 			case <-every.C:
-				h.renew(ctx, h.due(time.Now()))
+				sideBySide(home.Connections, chunks(h.due(time.Now()), batchEntries, nothing), func(ids []string) func() {
+					h.renew(ctx, ids)
+					return nil
+				})
 			}
 		}
 	}()
@@ -106,19 +110,12 @@ func (h *Hold) Release(ctx context.Context) error {
 	}
 	h.mu.Unlock()
 
-	var mu sync.Mutex
 	var first error
 	failed := 0
-	sideBySide(home.Connections, chunks(ids, batchEntries, nothing), func(ids []string) {
-		errs := h.hide(ctx, ids, 0)
-		mu.Lock()
-		defer mu.Unlock()
-		for _, err := range errs {
-			// A letter whose receipt handle is no longer valid is visible already, or gone.
-			if err != nil && !senderFault(err) {
-				failed++
-				first = err
-			}
+	inBatches(chunks(ids, batchEntries, nothing), func(ids []string) []error { return h.hide(ctx, ids, 0) }, func(_ string, err error) {
+		// A letter whose receipt handle is no longer valid is visible already, or gone.
+		if err != nil && !senderFault(err) {
+			failed, first = failed+1, err
 		}
 	})
 	h.mu.Lock()
@@ -211,39 +208,32 @@ func (h *Hold) secure(ctx context.Context, id string) error {
 	return h.renew(ctx, []string{id})[0]
 }
 
-// renew hides letters for longer, and stops holding those that SQS no longer knows as held.
-// Its errors are in the order of the ids.
+// renew hides at most ten letters for longer, and stops holding those that SQS no longer
+// knows as held. Its errors are in the order of the ids.
 func (h *Hold) renew(ctx context.Context, ids []string) []error {
-	faults := make(map[string]error, len(ids))
-	sideBySide(home.Connections, chunks(ids, batchEntries, nothing), func(ids []string) {
-		began := time.Now()
-		errs := h.hide(ctx, ids, longHold)
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		for i, id := range ids {
-			l, held := h.held[id]
-			switch {
-			case errs[i] == nil && held:
-				l.until, l.long = began.Add(longHold), true
-				h.held[id] = l
-			case senderFault(errs[i]):
-				delete(h.held, id)
-				errs[i] = errLost
-			}
-			faults[id] = errs[i]
-		}
-	})
-	all := make([]error, len(ids))
+	began := time.Now()
+	errs := h.hide(ctx, ids, longHold)
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	for i, id := range ids {
-		all[i] = faults[id]
+		l, held := h.held[id]
+		switch {
+		case errs[i] == nil && held:
+			l.until, l.long = began.Add(longHold), true
+			h.held[id] = l
+		case senderFault(errs[i]):
+			delete(h.held, id)
+			errs[i] = errLost
+		}
 	}
-	return all
+	return errs
 }
 
 // hide sets the visibility timeout of letters.
 func (h *Hold) hide(ctx context.Context, ids []string, long time.Duration) []error {
 	receipts := h.receipts(ids)
-	errs, _ := batch(ctx, len(ids), func(ctx context.Context, todo []int) (answer, error) {
+	errs := make([]error, len(ids))
+	_ = batch(ctx, errs, func(ctx context.Context, todo []int) (answer, error) {
 		in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(h.q.URL)}
 		for _, i := range todo {
 			in.Entries = append(in.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
@@ -254,11 +244,7 @@ func (h *Hold) hide(ctx context.Context, ids []string, long time.Duration) []err
 		if err != nil {
 			return answer{}, fmt.Errorf("change the visibility of dead letters: %w", err)
 		}
-		a := answer{failed: out.Failed}
-		for _, s := range out.Successful {
-			a.confirmed = append(a.confirmed, s.Id)
-		}
-		return a, nil
+		return answerOf(out.Successful, func(s types.ChangeMessageVisibilityBatchResultEntry) *string { return s.Id }, out.Failed)
 	})
 	return errs
 }

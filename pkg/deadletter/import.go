@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sync"
 
 	"fairbridge/pkg/ledger"
 )
@@ -17,21 +16,20 @@ type Imported struct{ Letters, Done int }
 // entries in the ledger. failed is called, one at a time, for letters that were not added,
 // with the reason: they can be imported again.
 func (d *Manager) Import(ctx context.Context, letters []Letter, failed func(Letter, error)) Imported {
-	var mu sync.Mutex
 	var result Imported
 	var needed []Letter
-	sideBySide(lookups, letters, func(l Letter) {
+	sideBySide(lookups, letters, func(l Letter) func() {
 		e, isNeeded, err := d.importOne(ctx, l)
 		l.Generation = e.Generation
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case err != nil:
-			failed(l, err)
-		case isNeeded:
-			needed = append(needed, l)
-		default:
-			result.Done++
+		return func() {
+			switch {
+			case err != nil:
+				failed(l, err)
+			case isNeeded:
+				needed = append(needed, l)
+			default:
+				result.Done++
+			}
 		}
 	})
 	slices.SortFunc(needed, func(a, b Letter) int {

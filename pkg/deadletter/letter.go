@@ -28,6 +28,10 @@ type Letter struct {
 	Kept bool
 	// Entry is the delivery's ledger entry, if it was read; nil if there is none.
 	Entry *ledger.Entry
+	// Webhook is the decoded event: empty if it was not requested or cannot be decoded.
+	Webhook testfairy.Event
+	// meant means that a query selects it.
+	meant bool
 }
 
 // letterOf decodes a received message.
@@ -103,14 +107,14 @@ func (l Letter) keep() ([]byte, ledger.Fault, error) {
 // attributes returns the letter's attributes in the dead-letter queue.
 func (l Letter) attributes() map[string]types.MessageAttributeValue {
 	if l.Moved() {
-		return l.deliveryAttributes(l.Replays)
+		return queue.ReplayAttributes(l.DeliveryID, l.Event, l.Generation, l.Replays)
 	}
 	return l.DeadLetter.Attributes()
 }
 
-// deliveryAttributes returns the letter's attributes in the work queue.
-func (l Letter) deliveryAttributes(replays int) map[string]types.MessageAttributeValue {
-	return queue.ReplayAttributes(l.DeliveryID, l.Event, l.Generation, replays)
+// replayAttributes returns the attributes of the letter's next message in the work queue.
+func (l Letter) replayAttributes() map[string]types.MessageAttributeValue {
+	return queue.ReplayAttributes(l.DeliveryID, l.Event, l.Generation, l.ReplayCount()+1)
 }
 
 // Case is a delivery with its letters: the newest, and any others. There are others if a
@@ -121,9 +125,6 @@ type Case struct {
 	Copies []Letter
 	// corrected are the edits of this replay.
 	corrected []queue.Edit
-	// Webhook is the letter's decoded event: empty if it was not requested or cannot be
-	// decoded.
-	Webhook testfairy.Event
 }
 
 // Count returns how many letters the delivery has.

@@ -6,7 +6,6 @@ package deadletter
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"fairbridge/pkg/home"
@@ -69,18 +68,17 @@ const lookups = 10
 // entries reads the ledger entries of deliveries. Unknown ones are left out. After an error
 // it returns the first one, with the entries that could be read.
 func (d *Manager) entries(ctx context.Context, ids []string) (map[string]ledger.Entry, error) {
-	var mu sync.Mutex
 	var first error
 	found := make(map[string]ledger.Entry, len(ids))
-	sideBySide(lookups, ids, func(id string) {
+	sideBySide(lookups, ids, func(id string) func() {
 		e, err := d.ledger.Entry(ctx, id)
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case err == nil:
-			found[id] = e
-		case first == nil && !errors.Is(err, ledger.ErrNotFound):
-			first = err // the others are still read
+		return func() {
+			switch {
+			case err == nil:
+				found[id] = e
+			case first == nil && !errors.Is(err, ledger.ErrNotFound):
+				first = err // the others are still read
+			}
 		}
 	})
 	return found, first

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"fairbridge/pkg/home"
@@ -61,9 +60,9 @@ func (q *Queue) Take(ctx context.Context, visit func(Letter)) (*Hold, error) {
 func (q *Queue) Open(ctx context.Context) *Hold { return newHold(ctx, q) }
 
 // Take receives and holds letters, at most so many (0 for all) in addition to those already
-// held, and calls visit once for each, from several goroutines and in no order. Nobody else
-// receives them until the release. Letters take no memory unless visit keeps them. more
-// means that the queue has others.
+// held, and calls visit once for each, one at a time and in no order. Nobody else receives
+// them until the release. Letters take no memory unless visit keeps them. more means that the
+// queue has others.
 //
 // SQS only estimates its number of messages, and answers can be lost. So Take compares what
 // it has received with the estimate and waits for the rest, 5 s, or 35 s if an answer may
@@ -146,9 +145,7 @@ func (h *Hold) round(ctx context.Context, want int, wait int32, visit func(Lette
 				if err != nil {
 					return err
 				}
-				for _, l := range letters {
-					visit(l)
-				}
+				h.visit(letters, visit)
 				if h.q.Progress != nil {
 					h.q.Progress(int(h.visited.Load()), h.Counted)
 				}
@@ -159,6 +156,15 @@ func (h *Hold) round(ctx context.Context, want int, wait int32, visit func(Lette
 		})
 	}
 	return group.Wait()
+}
+
+// visit calls visit for letters, while no other call does.
+func (h *Hold) visit(letters []Letter, visit func(Letter)) {
+	h.visiting.Lock()
+	defer h.visiting.Unlock()
+	for _, l := range letters {
+		visit(l)
+	}
 }
 
 // receive receives up to ten letters and returns those that were not held yet.
@@ -193,31 +199,14 @@ func (q *Queue) receive(ctx context.Context, h *Hold, wait int32) ([]Letter, err
 
 // count returns the approximate number of messages in the dead-letter queue, in flight or
 // not.
-func (q *Queue) count(ctx context.Context) (n int, err error) {
+func (q *Queue) count(ctx context.Context) (int, error) {
 	for try := 1; ; try++ {
-		if n, err = q.countOnce(ctx); err == nil || try == tries || !pause(ctx, tryAgain<<try) {
-			return n, err
+		depth, err := home.Count(ctx, q.API, q.URL, ownBody)
+		if err == nil {
+			return depth.Total(), nil
+		}
+		if try == tries || !pause(ctx, tryAgain<<try) {
+			return 0, err
 		}
 	}
-}
-
-func (q *Queue) countOnce(ctx context.Context) (int, error) {
-	names := []types.QueueAttributeName{
-		types.QueueAttributeNameApproximateNumberOfMessages,
-		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
-		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
-	}
-	out, err := q.API.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: aws.String(q.URL), AttributeNames: names}, ownBody)
-	if err != nil {
-		return 0, fmt.Errorf("count dead letters: %w", err)
-	}
-	total := 0
-	for _, name := range names {
-		n, err := strconv.Atoi(out.Attributes[string(name)])
-		if err != nil {
-			return 0, fmt.Errorf("count dead letters: the queue's %s is %q", name, out.Attributes[string(name)])
-		}
-		total += n
-	}
-	return total, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,108 +33,63 @@ func (h *Hold) Replay(ctx context.Context, cases []Case, rate float64, done func
 	if rate > 0 {
 		size = min(batchEntries, max(1, int(rate)))
 	}
-	work := &replay{Hold: h, done: done, pace: pace{rate: rate}}
-	sideBySide(home.Connections, chunks(cases, size, func(c Case) int {
-		return messageBytes(c.Body, c.deliveryAttributes(c.ReplayCount()+1))
-	}), func(cases []Case) { work.batch(ctx, cases) })
-}
-
-// replay is the state of one Replay.
-type replay struct {
-	*Hold
-	pace pace
-	// broken is an error of a whole batch: no further ones are started.
-	broken atomic.Pointer[error]
-
-	mu   sync.Mutex
-	done func(Case, error)
-}
-
-func (r *replay) batch(ctx context.Context, cases []Case) {
-	err := r.pace.wait(ctx, len(cases))
-	if broken := r.broken.Load(); broken != nil {
-		err = *broken
-	}
-	if err != nil {
-		for _, c := range cases {
-			r.tell(c, err)
+	batches := chunks(cases, size, func(c Case) int { return messageBytes(c.Body, c.replayAttributes()) })
+	pace := pace{rate: rate}
+	var broken atomic.Pointer[error] // of a whole batch: no further ones are started
+	inBatches(batches, func(cases []Case) []error {
+		err := pace.wait(ctx, len(cases))
+		if whole := broken.Load(); whole != nil {
+			err = *whole
 		}
-		return
-	}
+		if err != nil {
+			return slices.Repeat([]error{err}, len(cases))
+		}
+		errs, whole := h.replay(ctx, cases)
+		if whole != nil {
+			broken.Store(&whole)
+		}
+		return errs
+	}, done)
+}
+
+// replay replays one batch; whole is set if sending it failed as a whole.
+func (h *Hold) replay(ctx context.Context, cases []Case) (errs []error, whole error) {
 	// What has begun is finished even after Ctrl-C: not waiting for an answer would leave a
 	// letter in both queues.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	held := cases[:0:0]
-	for _, c := range cases {
+	errs = make([]error, len(cases))
+	var announced sync.WaitGroup
+	for i, c := range cases {
 		if !c.Kept {
-			if err := r.secure(ctx, c.MessageID); err != nil {
-				r.tell(c, err)
-				continue
-			}
+			errs[i] = h.secure(ctx, c.MessageID)
 		}
-		held = append(held, c)
-	}
-	if held = r.announce(ctx, held); len(held) == 0 {
-		return
-	}
-	errs, whole := r.send(ctx, held)
-	if whole != nil {
-		r.broken.Store(&whole)
-	}
-	sent := held[:0:0]
-	for i, c := range held {
-		if errs[i] != nil {
-			r.tell(c, errs[i])
-			continue
+		if errs[i] == nil && h.q.Sends != nil {
+			announced.Go(func() { errs[i] = h.q.Sends(ctx, c) })
 		}
-		sent = append(sent, c)
 	}
-	for i, err := range r.remove(ctx, sent) {
-		if err != nil {
-			err = fmt.Errorf("%w: %w", ErrNotRemoved, err)
-		}
-		r.tell(sent[i], err)
-	}
-}
-
-// announce calls [Queue.Sends] for the next letters, and returns those that may be sent.
-func (r *replay) announce(ctx context.Context, cases []Case) (sent []Case) {
-	if r.q.Sends == nil {
-		return cases
-	}
-	errs := make([]error, len(cases))
-	var group sync.WaitGroup
-	for i, c := range cases {
-		group.Go(func() { errs[i] = r.q.Sends(ctx, c) })
-	}
-	group.Wait()
-	for i, c := range cases {
-		if errs[i] != nil {
-			r.tell(c, errs[i])
-			continue
-		}
-		sent = append(sent, c)
-	}
-	return sent
-}
-
-func (r *replay) tell(c Case, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.done(c, err)
-}
-
-func (r *replay) send(ctx context.Context, cases []Case) (errs []error, whole error) {
-	return sendLetters(ctx, r.q.API, r.q.WorkURL, len(cases), func(i int) (string, map[string]types.MessageAttributeValue) {
-		c := cases[i]
-		return c.Body, c.deliveryAttributes(c.ReplayCount() + 1)
+	announced.Wait()
+	whole = sendLetters(ctx, h.q.API, h.q.WorkURL, errs, func(i int) (string, map[string]types.MessageAttributeValue) {
+		return cases[i].Body, cases[i].replayAttributes()
 	})
+	var sent []Case
+	var at []int // their places in cases
+	for i, c := range cases {
+		if errs[i] == nil {
+			sent, at = append(sent, c), append(at, i)
+		}
+	}
+	for n, err := range h.remove(ctx, sent) {
+		if err != nil {
+			errs[at[n]] = fmt.Errorf("%w: %w", ErrNotRemoved, err)
+		}
+	}
+	return errs, whole
 }
 
-// sendLetters sends messages to a queue in one batch.
-func sendLetters(ctx context.Context, api home.Queues, url string, n int, message func(int) (string, map[string]types.MessageAttributeValue)) (errs []error, whole error) {
-	return batch(ctx, n, func(ctx context.Context, todo []int) (answer, error) {
+// sendLetters sends those messages to a queue whose place in errs has no error, in one batch.
+func sendLetters(ctx context.Context, api home.Queues, url string, errs []error, message func(int) (string, map[string]types.MessageAttributeValue)) (whole error) {
+	return batch(ctx, errs, func(ctx context.Context, todo []int) (answer, error) {
 		in := &sqs.SendMessageBatchInput{QueueUrl: aws.String(url)}
 		for _, i := range todo {
 			body, attrs := message(i)
@@ -145,26 +101,14 @@ func sendLetters(ctx context.Context, api home.Queues, url string, n int, messag
 		if err != nil {
 			return answer{}, fmt.Errorf("send to the queue: %w", err)
 		}
-		a := answer{failed: out.Failed}
-		for _, s := range out.Successful {
-			a.confirmed = append(a.confirmed, s.Id)
-		}
-		return a, nil
+		return answerOf(out.Successful, func(s types.SendMessageBatchResultEntry) *string { return s.Id }, out.Failed)
 	})
 }
 
 // Remove deletes all letters of the cases, and calls done with the result of each, one at a
 // time.
 func (h *Hold) Remove(ctx context.Context, cases []Case, done func(Case, error)) {
-	var mu sync.Mutex
-	sideBySide(home.Connections, chunks(cases, batchEntries, nothing), func(cases []Case) {
-		errs := h.remove(ctx, cases)
-		mu.Lock()
-		defer mu.Unlock()
-		for i, c := range cases {
-			done(c, errs[i])
-		}
-	})
+	inBatches(chunks(cases, batchEntries, nothing), func(cases []Case) []error { return h.remove(ctx, cases) }, done)
 }
 
 // remove deletes all letters of the cases. They are no longer held afterwards, even if that
@@ -193,7 +137,8 @@ func (h *Hold) remove(ctx context.Context, cases []Case) []error {
 }
 
 func (q *Queue) remove(ctx context.Context, receipts []string) []error {
-	errs, _ := batch(ctx, len(receipts), func(ctx context.Context, todo []int) (answer, error) {
+	errs := make([]error, len(receipts))
+	_ = batch(ctx, errs, func(ctx context.Context, todo []int) (answer, error) {
 		in := &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(q.URL)}
 		for _, i := range todo {
 			in.Entries = append(in.Entries, types.DeleteMessageBatchRequestEntry{Id: entryID(i), ReceiptHandle: aws.String(receipts[i])})
@@ -202,11 +147,7 @@ func (q *Queue) remove(ctx context.Context, receipts []string) []error {
 		if err != nil {
 			return answer{}, fmt.Errorf("delete dead letters: %w", err)
 		}
-		a := answer{failed: out.Failed}
-		for _, s := range out.Successful {
-			a.confirmed = append(a.confirmed, s.Id)
-		}
-		return a, nil
+		return answerOf(out.Successful, func(s types.DeleteMessageBatchResultEntry) *string { return s.Id }, out.Failed)
 	})
 	return errs
 }
@@ -214,17 +155,14 @@ func (q *Queue) remove(ctx context.Context, receipts []string) []error {
 // Add sends letters to the dead-letter queue, and calls done with the result of each, one
 // at a time.
 func (q *Queue) Add(ctx context.Context, letters []Letter, done func(Letter, error)) {
-	var mu sync.Mutex
-	sideBySide(home.Connections, chunks(letters, batchEntries, func(l Letter) int { return messageBytes(l.Body, l.attributes()) }), func(letters []Letter) {
-		errs, _ := sendLetters(ctx, q.API, q.URL, len(letters), func(i int) (string, map[string]types.MessageAttributeValue) {
+	batches := chunks(letters, batchEntries, func(l Letter) int { return messageBytes(l.Body, l.attributes()) })
+	inBatches(batches, func(letters []Letter) []error {
+		errs := make([]error, len(letters))
+		_ = sendLetters(ctx, q.API, q.URL, errs, func(i int) (string, map[string]types.MessageAttributeValue) {
 			return letters[i].Body, letters[i].attributes()
 		})
-		mu.Lock()
-		defer mu.Unlock()
-		for i, l := range letters {
-			done(l, errs[i])
-		}
-	})
+		return errs
+	}, done)
 }
 
 // pace limits the rate of letters.

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"fairbridge/pkg/home"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
@@ -57,7 +57,7 @@ func (d *Manager) Select(ctx context.Context, w Query) (*Selection, error) {
 
 // selectMore receives dead letters in addition to those already held.
 func (d *Manager) selectMore(ctx context.Context, hold *Hold, w Query) (*Selection, error) {
-	s := sifting{query: w, known: map[string]sifted{}}
+	s := sifting{query: w}
 	anyMore, err := hold.Take(ctx, w.Most, s.add)
 	if err == nil && !anyMore {
 		anyMore, err = d.addLost(ctx, &s, hold)
@@ -76,9 +76,9 @@ func (d *Manager) selectMore(ctx context.Context, hold *Hold, w Query) (*Selecti
 // a person: letters that the ledger does not know are Absent, such as those that SQS moved
 // before [Manager.Adopt].
 func (d *Manager) Look(ctx context.Context, w Query) (*Selection, error) {
-	s := sifting{query: w, known: map[string]sifted{}}
+	s := sifting{query: w}
 	if d.home.Peeks != nil {
-		err := d.peek(ctx, func(l Letter) bool {
+		err := peek(ctx, d.home, func(l Letter) bool {
 			s.add(l)
 			return true
 		})
@@ -106,78 +106,93 @@ func (d *Manager) Look(ctx context.Context, w Query) (*Selection, error) {
 	return in, nil
 }
 
+// Glance calls visit for dead letters until it returns false, in one pass and without
+// receiving any. Every letter has a delivery id.
+//
+// On AWS, receiving a message hides it from others. So there the letters come from the
+// ledger's entries of deliveries that wait for a person, without their payloads; those that
+// SQS itself moved are missing, since the ledger does not know them.
+func Glance(ctx context.Context, h *home.Home, visit func(Letter) bool) error {
+	if h.Peeks != nil {
+		return peek(ctx, h, visit)
+	}
+	records, err := h.History.Waiting(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		e, err := ledger.Read(r)
+		if err != nil {
+			return err
+		}
+		if !visit(entrysLetter(e, r.Since)) {
+			break
+		}
+	}
+	return nil
+}
+
+// peek visits the letters in a folder's queue.
+func peek(ctx context.Context, h *home.Home, visit func(Letter) bool) error {
+	return h.Peeks.Peek(ctx, h.DeadLetterQueueURL, func(m types.Message) bool { return visit(letterOf(m)) })
+}
+
 // addKept adds the letters that read returns for records; nil for none.
-func (d *Manager) addKept(ctx context.Context, s *sifting, records []ledger.Record, read func(context.Context, ledger.Record) (*Letter, error)) error {
-	var readers errgroup.Group
-	readers.SetLimit(lookups)
-	for i, r := range records {
-		readers.Go(func() error {
-			l, err := read(ctx, r)
+func (d *Manager) addKept(ctx context.Context, s *sifting, records []ledger.Record, read func(context.Context, ledger.Record) (*Letter, error)) (first error) {
+	looked := 0
+	sideBySide(lookups, records, func(r ledger.Record) func() {
+		l, err := read(ctx, r)
+		return func() {
 			if err == nil && l != nil {
 				s.add(*l)
 			}
-			d.progress("reading dead letters", i+1, len(records))
-			return err
-		})
-	}
-	return readers.Wait()
+			looked++
+			d.progress("reading dead letters", looked, len(records))
+			first = cmp.Or(first, err)
+		}
+	})
+	return first
 }
 
-// sifting collects what is needed of many letters. It is safe for concurrent use.
+// sifting collects what is needed of many letters.
 type sifting struct {
 	query   Query
-	mu      sync.Mutex
 	letters []Letter
-	known   map[string]sifted // by message id
 	// waiting are the ledger's records of deliveries that wait for a person, if they were
 	// read.
 	waiting []ledger.Record
 }
 
-type sifted struct {
-	event testfairy.Event
-	meant bool
-}
-
 func (s *sifting) add(l Letter) {
-	var one sifted
-	if s.query.Payloads || s.query.Filter.NeedsPayload() {
-		one.event, _ = l.Payload() // a payload that cannot be decoded has no fields
+	filter := s.query.Filter
+	if s.query.Payloads || filter.needsPayload() {
+		l.Webhook, _ = l.Payload() // a payload that cannot be decoded has no fields
 	}
 	if l.Moved() {
-		one.meant = s.query.Filter.WithoutFault().Selects(l, one.event)
-	} else {
-		one.meant = s.query.Filter.Selects(l, one.event)
+		filter = filter.withoutFault()
 	}
-	if !one.meant || !s.query.Bodies {
+	l.meant = filter.selects(l)
+	if !l.meant || !s.query.Bodies {
 		l.Body = ""
 	}
-	if !one.meant {
-		one.event = testfairy.Event{}
+	if !l.meant {
+		l.Webhook = testfairy.Event{}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.letters = append(s.letters, l)
-	s.known[l.MessageID] = one
 }
 
 // selection returns the selected letters, with the ledger's data on those that SQS moved.
 func (s *sifting) selection(ctx context.Context, d *Manager) *Selection {
-	in := &Selection{}
-	for _, c := range Cases(s.letters) {
-		in.Deliveries++
-		if one := s.known[c.MessageID]; one.meant {
-			c.Webhook = one.event
-			in.Cases = append(in.Cases, c)
-		}
-	}
+	all := Cases(s.letters)
+	in := &Selection{Deliveries: len(all)}
+	in.Cases = slices.DeleteFunc(all, func(c Case) bool { return !c.meant })
 	in.LedgerErr = d.lastErrors(ctx, in.Cases)
 	group, known := s.query.Filter.Group, causes{}
 	if s.query.Entries || group != "" {
 		in.LedgerErr = cmp.Or(in.LedgerErr, d.know(ctx, s.waiting, in.Cases))
 	}
 	in.Cases = slices.DeleteFunc(in.Cases, func(c Case) bool {
-		return c.Moved() && !s.query.Filter.Selects(c.Letter, c.Webhook) || group != "" && known.of(c).key() != group
+		return c.Moved() && !s.query.Filter.selects(c.Letter) || group != "" && known.of(c).key() != group
 	})
 	return in
 }

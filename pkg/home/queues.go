@@ -28,12 +28,21 @@ func (q *QueueDepth) Total() int { return q.Waiting + q.InWork + q.Delayed }
 
 // Depth counts the messages of a queue.
 func (h *Home) Depth(ctx context.Context, queueURL string) (*QueueDepth, error) {
+	q, err := Count(ctx, h.SQS, queueURL)
+	if err == nil && h.Ages != nil {
+		q.Oldest, err = h.Ages.Oldest(ctx, queueURL)
+	}
+	return q, err
+}
+
+// Count counts the messages of a queue, without [QueueDepth.Oldest].
+func Count(ctx context.Context, api Queues, queueURL string, options ...func(*sqs.Options)) (*QueueDepth, error) {
 	wanted := []types.QueueAttributeName{
 		types.QueueAttributeNameApproximateNumberOfMessages,
 		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
 		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
 	}
-	out, err := h.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: aws.String(queueURL), AttributeNames: wanted})
+	out, err := api.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: aws.String(queueURL), AttributeNames: wanted}, options...)
 	if err != nil {
 		return nil, fmt.Errorf("count the messages of %s: %w", queueURL, err)
 	}
@@ -43,10 +52,7 @@ func (h *Home) Depth(ctx context.Context, queueURL string) (*QueueDepth, error) 
 			return nil, fmt.Errorf("count the messages of %s: %s is not a number", queueURL, wanted[i])
 		}
 	}
-	if h.Ages != nil {
-		q.Oldest, err = h.Ages.Oldest(ctx, queueURL)
-	}
-	return &q, err
+	return &q, nil
 }
 
 // workQueues returns the queues of deliveries on their way: the work queue and, if there is
