@@ -131,7 +131,7 @@ func (t *replayTeller) dryRun(ctx context.Context, o deadletter.ReplayOptions) e
 		}
 		t.left = t.left || len(r.Problems) > 0
 	}
-	return t.print("\n%s would be replayed, by %s\n", terminal.Count(len(requests), "dead letter"), terminal.Printable(o.Checker.By()))
+	return t.print("\n%s would be replayed, by %s\n", terminal.Count(len(requests), "dead letter"), terminal.Printable(o.Checker.By))
 }
 
 // explainSettlement adds how to continue if there is nothing to settle.

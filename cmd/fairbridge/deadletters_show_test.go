@@ -34,7 +34,7 @@ func TestWriteShownLetter(t *testing.T) {
 		Last: &ledger.Fault{Reason: "attachment_source", Stage: "attach", Status: 403, Text: "gone", At: letterTime},
 	}
 	shown := &deadletter.Shown{
-		Letter: c.Record(), Advice: deadletter.AdviceFor(l, entry, true), Payload: e.Event, Ledger: &entry,
+		Letter: c.Record(), Advice: deadletter.AdviceFor(l, &entry), Payload: e.Event, Ledger: &entry,
 		Request: &deadletter.Request{Payload: l.DeliveryID, Mapping: "the mapping that runs", Attachments: []preview.File{{Element: "screenshot", URL: "https://app.testfairy.com/1.jpg"}}},
 	}
 	var b strings.Builder

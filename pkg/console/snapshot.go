@@ -8,7 +8,6 @@ import (
 
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/home"
-	"fairbridge/pkg/ledger"
 )
 
 // snapshot is the state of the bridge at a time.
@@ -128,12 +127,7 @@ func (s *Console) groups(ctx context.Context) (all []group, absent int, err erro
 		for _, id := range g.IDs {
 			of.Cases = append(of.Cases, byID[id])
 		}
-		first := of.Cases[0]
-		var e ledger.Entry
-		if first.Entry != nil {
-			e = *first.Entry
-		}
-		of.Advice = deadletter.AdviceFor(first.Letter, e, first.Entry != nil)
+		of.Advice = deadletter.AdviceFor(of.Cases[0].Letter, of.Cases[0].Entry)
 		all = append(all, of)
 	}
 	return all, in.Absent, nil

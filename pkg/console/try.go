@@ -95,6 +95,6 @@ func (s *Console) tryPayload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d.Preview, d.By = &p, check.By()
+	d.Preview, d.By = &p, check.By
 	return s.render(w, r, http.StatusOK, "try.html", "Try a payload", d)
 }

@@ -163,54 +163,48 @@ func EveryAdvice() []Advice {
 	}
 }
 
-// AdviceFor chooses the advice for a letter, using the delivery's ledger entry; known is
-// false if there is none.
-func AdviceFor(l Letter, e ledger.Entry, known bool) Advice {
-	file := l.Stage == queue.StageAttach
-	switch state := e.Progress(); {
-	case known && e.State == ledger.Completed:
-		return AdviceLeftover
-	case known && e.Dropped() && l.Generation < e.Generation:
-		return AdviceDropped
-	case known && e.Attaching != "":
-		return AdviceAmbiguousFile
-	case known && e.Twin != "":
-		return AdviceTwin
-	case known && state == ledger.Creating:
-		return AdviceAmbiguous
-	case known && state == ledger.Created:
-		file = true
-	}
-	switch l.Reason {
-	case queue.ReasonMalformed:
-		return AdviceMalformed
-	case queue.ReasonUnroutable:
-		return AdviceUnroutable
-	case queue.ReasonMapping:
-		return AdviceMapping
-	case queue.ReasonAttachmentSource:
-		return AdviceSource
-	case queue.ReasonAttachmentEndpoint:
-		return AdviceEndpoint
-	case queue.ReasonHeldTooLong:
-		return AdviceHeld
-	case queue.ReasonWorkerDied:
-		return AdviceDied
-	case queue.ReasonNotFound:
-		return either(file, AdviceNotFoundFile, AdviceNotFound)
-	case queue.ReasonRejected:
-		return either(file, AdviceRejectedFile, AdviceRejected)
-	case queue.ReasonAmbiguous:
-		return either(file, AdviceAmbiguousFile, AdviceAmbiguous)
-	}
-	return either(l.Status == 401 || l.Status == 403, AdviceKey, AdviceExhausted)
+// adviceOn has the advice for a reason if the letter is about the ticket, and about a file;
+// for any other reason, such as retries_exhausted, it depends on the status.
+var adviceOn = map[queue.Reason]struct{ ticket, file Advice }{
+	queue.ReasonMalformed:          {AdviceMalformed, AdviceMalformed},
+	queue.ReasonUnroutable:         {AdviceUnroutable, AdviceUnroutable},
+	queue.ReasonMapping:            {AdviceMapping, AdviceMapping},
+	queue.ReasonRejected:           {AdviceRejected, AdviceRejectedFile},
+	queue.ReasonNotFound:           {AdviceNotFound, AdviceNotFoundFile},
+	queue.ReasonAmbiguous:          {AdviceAmbiguous, AdviceAmbiguousFile},
+	queue.ReasonAttachmentSource:   {AdviceSource, AdviceSource},
+	queue.ReasonAttachmentEndpoint: {AdviceEndpoint, AdviceEndpoint},
+	queue.ReasonHeldTooLong:        {AdviceHeld, AdviceHeld},
+	queue.ReasonWorkerDied:         {AdviceDied, AdviceDied},
 }
 
-func either(first bool, a, b Advice) Advice {
-	if first {
-		return a
+// AdviceFor chooses the advice for a letter, using the delivery's ledger entry; nil if there
+// is none.
+func AdviceFor(l Letter, entry *ledger.Entry) Advice {
+	var e ledger.Entry
+	if entry != nil {
+		e = *entry
 	}
-	return b
+	on, known := adviceOn[l.Reason]
+	switch state := e.Progress(); {
+	case e.State == ledger.Completed:
+		return AdviceLeftover
+	case e.Dropped() && l.Generation < e.Generation:
+		return AdviceDropped
+	case e.Attaching != "":
+		return AdviceAmbiguousFile
+	case e.Twin != "":
+		return AdviceTwin
+	case state == ledger.Creating:
+		return AdviceAmbiguous
+	case !known && (l.Status == 401 || l.Status == 403):
+		return AdviceKey
+	case !known:
+		return AdviceExhausted
+	case state == ledger.Created || l.Stage == queue.StageAttach:
+		return on.file
+	}
+	return on.ticket
 }
 
 // CommandFor returns the step's command for a delivery of the bridge at that place, "" if

@@ -44,11 +44,7 @@ func TestAdviceIsForTheCase(t *testing.T) {
 		{"done", queue.ReasonRejected, "create", 400, &ledger.Entry{State: ledger.Completed}, AdviceLeftover},
 	} {
 		l := Letter{DeadLetter: queue.DeadLetter{Reason: tc.reason, Stage: tc.stage, Status: tc.status}}
-		e := ledger.Entry{}
-		if tc.entry != nil {
-			e = *tc.entry
-		}
-		if got := AdviceFor(l, e, tc.entry != nil); got.What != tc.want.What {
+		if got := AdviceFor(l, tc.entry); got.What != tc.want.What {
 			t.Errorf("%s: %q", tc.name, got.What)
 		}
 	}

@@ -38,7 +38,6 @@ type EntryError struct {
 	SenderFault bool
 }
 
-// Error implements error.
 func (e *EntryError) Error() string { return e.Code + ": " + e.Message }
 
 // answer is a batch call's results, by entry id.

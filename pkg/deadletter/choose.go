@@ -7,16 +7,6 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// next receives letters and returns those to be replayed.
-func (r *replaying) next(ctx context.Context, hold *Hold, w Query) (*Selection, []Case, error) {
-	in, err := r.selectMore(ctx, hold, w)
-	if err != nil {
-		return nil, nil, err
-	}
-	cases, err := r.toGo(ctx, in)
-	return in, cases, err
-}
-
 // toGo returns the cases of a selection that are to be replayed.
 func (r *replaying) toGo(ctx context.Context, in *Selection) ([]Case, error) {
 	r.result.More = in.More
@@ -25,7 +15,7 @@ func (r *replaying) toGo(ctx context.Context, in *Selection) ([]Case, error) {
 			return nil, err
 		}
 	}
-	cases, err := r.remembered(ctx, r.notTooOften(r.once(ctx, in)))
+	cases, err := r.allowed(ctx, r.once(ctx, in))
 	if err != nil {
 		return nil, err
 	}
@@ -64,49 +54,35 @@ func (r *replaying) once(ctx context.Context, in *Selection) []Case {
 	return cases
 }
 
-// notTooOften leaves out what has been replayed too often.
-func (r *replaying) notTooOften(cases []Case) []Case {
-	if r.Force {
-		return cases
+// allowed leaves out what has been replayed too often, and letters that are not in the ledger
+// and so old that the ledger may have forgotten that they are done.
+func (r *replaying) allowed(ctx context.Context, cases []Case) ([]Case, error) {
+	isOld := func(c Case) bool {
+		return r.now().Sub(c.DiedAt()) > ledger.RetainDone && !r.Settlement.CreateAgain
 	}
-	var kept []Case
-	for _, c := range cases {
-		if c.ReplayCount() < MostReplays {
-			kept = append(kept, c)
-			continue
-		}
-		r.result.TooOften++
-		r.stays(c, ErrTooOften)
-	}
-	return kept
-}
-
-// remembered leaves out letters that are not in the ledger and so old that the ledger may
-// have forgotten that they are done.
-func (r *replaying) remembered(ctx context.Context, cases []Case) ([]Case, error) {
 	var old []string
 	for _, c := range cases {
-		if r.now().Sub(c.DiedAt()) > ledger.RetainDone && !r.Settlement.CreateAgain {
+		if isOld(c) {
 			old = append(old, c.DeliveryID)
 		}
-	}
-	if len(old) == 0 {
-		return cases, nil
 	}
 	known, err := r.entries(ctx, old)
 	if err != nil {
 		return nil, err
 	}
-	var kept []Case
-	for _, c := range cases {
-		if _, ok := known[c.DeliveryID]; ok || !slices.Contains(old, c.DeliveryID) {
-			kept = append(kept, c)
-			continue
+	return slices.DeleteFunc(cases, func(c Case) bool {
+		switch _, ok := known[c.DeliveryID]; {
+		case c.ReplayCount() >= MostReplays && !r.Force:
+			r.result.TooOften++
+			r.stays(c, ErrTooOften)
+		case isOld(c) && !ok:
+			r.result.Forgotten++
+			r.stays(c, ErrForgotten)
+		default:
+			return false
 		}
-		r.result.Forgotten++
-		r.stays(c, ErrForgotten)
-	}
-	return kept, nil
+		return true
+	}), nil
 }
 
 // correct applies the corrections, and leaves out what is invalid afterwards.

@@ -52,7 +52,7 @@ func (f Filter) withoutFault() Filter {
 // selects reports whether a letter matches.
 func (f Filter) selects(l Letter) bool {
 	at := l.DiedAt()
-	return matchesAny(f.IDs, func(id string) bool { return strings.HasPrefix(l.DeliveryID, strings.ToLower(id)) }) &&
+	return matchesAny(f.IDs, func(id string) bool { return begins(id, l.DeliveryID) }) &&
 		matchesAny(f.Reasons, func(r queue.Reason) bool { return r == l.Reason }) &&
 		matchesAny(f.Stages, func(s queue.Stage) bool { return s == l.Stage }) &&
 		matchesAny(f.Statuses, func(s string) bool { return matchesStatus(s, l.Status) }) &&
@@ -61,6 +61,9 @@ func (f Filter) selects(l Letter) bool {
 		!slices.ContainsFunc(f.Match, func(c Condition) bool { return !c.holds(l) }) &&
 		(f.means == nil || f.means(l))
 }
+
+// begins reports whether a delivery id, perhaps shortened, is that of a delivery.
+func begins(id, delivery string) bool { return strings.HasPrefix(delivery, strings.ToLower(id)) }
 
 func matchesAny[T any](wanted []T, matches func(T) bool) bool {
 	return len(wanted) == 0 || slices.ContainsFunc(wanted, matches)

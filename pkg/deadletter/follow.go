@@ -35,38 +35,33 @@ type End struct {
 func (d *Manager) Follow(ctx context.Context, cases []Case, limit time.Duration) ([]End, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	ends := make(map[string]End, len(cases))
+	ends := make([]End, len(cases))
+	going := cases
 	var err error
-	pending := cases
-	for pause := firstLook; len(pending) > 0; pause = min(2*pause, lastLook) {
-		var left []Case
-		known, lookErr := d.entries(ctx, deliveryIDs(pending))
+	for pause := firstLook; ; pause = min(2*pause, lastLook) {
+		known, lookErr := d.entries(ctx, deliveryIDs(going))
 		if ctx.Err() == nil { // otherwise it only says that the time is up
 			err = lookErr
 		}
-		for _, c := range pending {
-			end := endOfCase(c, known[c.DeliveryID])
-			ends[c.DeliveryID] = end
-			if !end.Ended {
-				left = append(left, c)
+		going = nil
+		for i, c := range cases {
+			if !ends[i].Ended {
+				ends[i] = endOfCase(c, known[c.DeliveryID])
+			}
+			if !ends[i].Ended {
+				going = append(going, c)
 			}
 		}
-		if pending = left; len(pending) == 0 {
-			break
+		if len(going) == 0 {
+			return ends, err
 		}
-		d.progress("ended", len(cases)-len(pending), len(cases))
+		d.progress("ended", len(cases)-len(going), len(cases))
 		select { // until the end of the limit, unlike sleep.For
 		case <-time.After(pause):
-			continue
 		case <-ctx.Done():
+			return ends, err
 		}
-		break
 	}
-	all := make([]End, len(cases))
-	for i, c := range cases {
-		all[i] = ends[c.DeliveryID]
-	}
-	return all, err
 }
 
 // endOfCase returns how a delivery ended, if it has.

@@ -108,9 +108,8 @@ func (d *Manager) dropWithoutLetter(ctx context.Context, s *persons, id string) 
 type persons struct {
 	email   string
 	entries map[string]ledger.Entry
-	// letters are the deliveries that have a dead letter, queued those that have a message
-	// in a folder's work queue.
-	letters, queued map[string]bool
+	// queued are the deliveries that have a message in a folder's work queue.
+	queued map[string]bool
 	// unsent is what reconcile was about to send.
 	unsent []ledger.Unsent
 }
@@ -119,7 +118,7 @@ func (d *Manager) personIn(ctx context.Context, email string, progress func(int)
 	if !address.Valid(email) {
 		return nil, ErrNoAddress
 	}
-	s := &persons{email: email, entries: map[string]ledger.Entry{}, letters: map[string]bool{}, queued: map[string]bool{}}
+	s := &persons{email: email, entries: map[string]ledger.Entry{}, queued: map[string]bool{}}
 	// If the ledger does not keep who it was, the letter may, or the text of a fault.
 	var unnamed []ledger.Entry
 	err := d.home.History.Search(ctx, ledger.Query{Progress: progress}, func(e ledger.Entry) bool {
@@ -150,22 +149,19 @@ func (d *Manager) personIn(ctx context.Context, email string, progress func(int)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range in.Cases {
-		s.letters[c.DeliveryID] = true
-	}
 	if err := d.peekWork(ctx, s); err != nil {
 		return nil, err
 	}
 	if err := d.unsentOf(ctx, s); err != nil {
 		return nil, err
 	}
-	for id := range s.letters {
-		if err := s.add(ctx, d, id); err != nil {
+	for _, c := range in.Cases {
+		if err := s.add(ctx, d, c.DeliveryID, ledger.Dead); err != nil {
 			return nil, err
 		}
 	}
 	for id := range s.queued {
-		if err := s.add(ctx, d, id); err != nil {
+		if err := s.add(ctx, d, id, ledger.Claimed); err != nil {
 			return nil, err
 		}
 	}
@@ -202,17 +198,15 @@ func (d *Manager) unsentOf(ctx context.Context, s *persons) error {
 	return err
 }
 
-// add reads the ledger's entry of a delivery that was found in a queue.
-func (s *persons) add(ctx context.Context, d *Manager, id string) error {
+// add reads the ledger's entry of a delivery that was found in a queue. If there is none, it
+// is in that state.
+func (s *persons) add(ctx context.Context, d *Manager, id string, state ledger.State) error {
 	if _, ok := s.entries[id]; ok {
 		return nil
 	}
 	e, err := d.ledger.Entry(ctx, id)
 	if errors.Is(err, ledger.ErrNotFound) {
-		e, err = ledger.Entry{DeliveryID: id, State: ledger.Claimed}, nil
-		if s.letters[id] {
-			e.State = ledger.Dead
-		}
+		e, err = ledger.Entry{DeliveryID: id, State: state}, nil
 	}
 	s.entries[id] = e
 	return err

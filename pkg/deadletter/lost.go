@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"fairbridge/pkg/ledger"
@@ -21,13 +20,11 @@ const lags = 5 * time.Minute
 // was received. more means that there are further ones: hold counts the added ones as seen.
 func (d *Manager) addLost(ctx context.Context, s *sifting, hold *Hold) (more bool, err error) {
 	ids := s.query.Filter.IDs
-	means := func(delivery string) func(string) bool {
-		return func(id string) bool { return strings.HasPrefix(delivery, strings.ToLower(id)) }
+	missing := func(id string) bool {
+		return !slices.ContainsFunc(s.letters, func(l Letter) bool { return begins(id, l.DeliveryID) })
 	}
-	if len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool {
-		return !slices.ContainsFunc(s.letters, func(l Letter) bool { return means(l.DeliveryID)(id) })
-	}) {
-		return false, nil // none is missing
+	if len(ids) > 0 && !slices.ContainsFunc(ids, missing) {
+		return false, nil
 	}
 	records, err := d.home.History.Waiting(ctx)
 	if err != nil {
@@ -41,7 +38,7 @@ func (d *Manager) addLost(ctx context.Context, s *sifting, hold *Hold) (more boo
 		return false, err
 	}
 	records = slices.DeleteFunc(records, func(r ledger.Record) bool {
-		return len(ids) > 0 && !slices.ContainsFunc(ids, means(r.ID)) || !lacks(r.ID)
+		return !matchesAny(ids, func(id string) bool { return begins(id, r.ID) }) || !lacks(r.ID)
 	})
 	if most := s.query.Most; most > 0 && len(records) > most {
 		records, more = records[:most], true

@@ -121,7 +121,11 @@ func (d *Manager) Replay(ctx context.Context, o ReplayOptions) (Replayed, error)
 func (r *replaying) run(ctx context.Context, hold *Hold) error {
 	r.result.More = true
 	for r.result.More && r.result.Failed == 0 {
-		in, cases, err := r.next(ctx, hold, r.query())
+		in, err := r.selectMore(ctx, hold, r.query())
+		if err != nil {
+			return err
+		}
+		cases, err := r.toGo(ctx, in)
 		if err != nil {
 			return err
 		}

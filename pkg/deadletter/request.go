@@ -27,35 +27,9 @@ type Request struct {
 	Problems    []string        `json:"problems,omitempty"`
 }
 
-// fill sets the request that Centercode would receive.
-func (result *Request) fill(c *preview.Checker, r mapping.Request) error {
-	p, err := c.Request(r)
-	if err != nil {
-		return err
-	}
-	result.Route, result.Method, result.URL, result.Body = p.Route, p.Method, p.URL, p.Body
-	result.Attachments = p.Attachments
-	for _, w := range p.Warnings {
-		result.Warnings = append(result.Warnings, w.Text(""))
-	}
-	for _, problem := range p.Problems {
-		result.Problems = append(result.Problems, problem.Text(""))
-	}
-	return nil
-}
-
-// problemsOf returns one text for each joined error.
-func problemsOf(err error) []string {
-	var all []string
-	for _, e := range preview.Each(err) {
-		all = append(all, e.Error())
-	}
-	return all
-}
-
 // Preview returns what a replay of a letter would send, given its ledger entry.
 func Preview(c *preview.Checker, l Letter, e ledger.Entry) (Request, error) {
-	result := Request{Payload: l.DeliveryID, Mapping: c.By()}
+	result := Request{Payload: l.DeliveryID, Mapping: c.By}
 	state := e.Progress()
 	switch {
 	case e.State == ledger.Completed:
@@ -79,11 +53,21 @@ func Preview(c *preview.Checker, l Letter, e ledger.Entry) (Request, error) {
 		return result, nil
 	}
 	if err != nil {
-		result.Problems = append(result.Problems, problemsOf(err)...)
+		for _, e := range preview.Each(err) {
+			result.Problems = append(result.Problems, e.Error())
+		}
 		return result, nil
 	}
-	if err := result.fill(c, request); err != nil {
+	p, err := c.Request(request)
+	if err != nil {
 		return result, err
+	}
+	result.Route, result.Method, result.URL, result.Body, result.Attachments = p.Route, p.Method, p.URL, p.Body, p.Attachments
+	for _, w := range p.Warnings {
+		result.Warnings = append(result.Warnings, w.Text(""))
+	}
+	for _, problem := range p.Problems {
+		result.Problems = append(result.Problems, problem.Text(""))
 	}
 	if state == ledger.Created {
 		// The ticket exists: only the missing files are sent.

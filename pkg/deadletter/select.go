@@ -199,15 +199,10 @@ func (s *sifting) selection(ctx context.Context, d *Manager) *Selection {
 
 // lastErrors adds the ledger's last errors of the letters that SQS moved.
 func (d *Manager) lastErrors(ctx context.Context, cases []Case) error {
-	var ids []string
-	for _, c := range cases {
-		if c.Moved() {
-			ids = append(ids, c.DeliveryID)
-		}
-	}
-	known, err := d.entries(ctx, ids)
-	for i := range cases {
-		if e, ok := known[cases[i].DeliveryID]; ok && cases[i].Moved() {
+	moved := slices.DeleteFunc(slices.Clone(cases), func(c Case) bool { return !c.Moved() })
+	known, err := d.entries(ctx, deliveryIDs(moved))
+	for i, c := range cases {
+		if e, ok := known[c.DeliveryID]; ok {
 			describeMoved(&cases[i].Letter, e)
 		}
 	}
@@ -231,7 +226,7 @@ func (in *Selection) Missing(ids []string) (missing []string, err error) {
 	for _, id := range ids {
 		var hits []string
 		for _, c := range in.Cases {
-			if strings.HasPrefix(c.DeliveryID, strings.ToLower(id)) {
+			if begins(id, c.DeliveryID) {
 				hits = append(hits, c.DeliveryID)
 			}
 		}

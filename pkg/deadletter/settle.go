@@ -44,7 +44,6 @@ type NotInDoubtError struct {
 	NotMade bool
 }
 
-// Error implements error.
 func (e *NotInDoubtError) Error() string { return e.Problem }
 
 // settle records a settlement. It may be repeated: a replay that failed afterwards is

@@ -50,7 +50,7 @@ func (d *Manager) Show(ctx context.Context, filter Filter, check *preview.Checke
 	if ok {
 		shown.Ledger = &entry
 	}
-	shown.Advice = AdviceFor(c.Letter, entry, ok)
+	shown.Advice = AdviceFor(c.Letter, shown.Ledger)
 	if e, err := queue.Decode(c.Body); err == nil {
 		shown.Payload = e.Event
 	} else {

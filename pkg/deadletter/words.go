@@ -30,10 +30,8 @@ type WordError struct {
 	Err  error
 }
 
-// Error implements error.
 func (e *WordError) Error() string { return strings.TrimPrefix(e.Word+": "+e.Err.Error(), ": ") }
 
-// Unwrap returns the cause.
 func (e *WordError) Unwrap() error { return e.Err }
 
 // Any reports whether there is anything besides ids.

@@ -1,6 +1,7 @@
 package preview
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,15 +18,6 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// Checker maps payloads as ingest and the worker do, and sends nothing.
-type Checker struct {
-	config  *mapping.Config
-	client  *centercode.Client
-	fetcher *attachment.Fetcher
-	by      string
-	now     func() time.Time
-}
-
 // Config configures a [Checker].
 type Config struct {
 	Mapping *mapping.Config
@@ -35,33 +27,29 @@ type Config struct {
 	Now func() time.Time
 }
 
-// New returns a checker for a mapping.
-func New(config Config) (*Checker, error) {
-	c := config.Mapping
-	base := c.Centercode.BaseURL
-	if base == "" {
-		base = noBaseURL
-	}
-	client, err := centercode.New(centercode.Config{BaseURL: base, Hosts: c.Centercode.Hosts})
-	if err != nil {
-		return nil, err
-	}
-	fetcher, err := attachment.New(worker.SourceConfig(c))
-	if err != nil {
-		return nil, err
-	}
-	now := config.Now
-	if now == nil {
-		now = time.Now
-	}
-	return &Checker{config: c, client: client, fetcher: fetcher, by: config.By, now: now}, nil
+// Checker maps payloads as ingest and the worker do, and sends nothing.
+type Checker struct {
+	Config
+	client  *centercode.Client
+	fetcher *attachment.Fetcher
 }
 
-// Mapping returns the checker's mapping.
-func (c *Checker) Mapping() *mapping.Config { return c.config }
-
-// By describes which mapping it is.
-func (c *Checker) By() string { return c.by }
+// New returns a checker for a mapping.
+func New(c Config) (*Checker, error) {
+	base := cmp.Or(c.Mapping.Centercode.BaseURL, noBaseURL)
+	client, err := centercode.New(centercode.Config{BaseURL: base, Hosts: c.Mapping.Centercode.Hosts})
+	if err != nil {
+		return nil, err
+	}
+	fetcher, err := attachment.New(worker.SourceConfig(c.Mapping))
+	if err != nil {
+		return nil, err
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Checker{c, client, fetcher}, nil
+}
 
 // Payload processes one payload as ingest does, and then maps it.
 func (c *Checker) Payload(p Payload) (Preview, error) {
@@ -74,7 +62,7 @@ func (c *Checker) Payload(p Payload) (Preview, error) {
 		result.refuse(http.StatusBadRequest, p.err)
 		return result, nil
 	}
-	if !c.config.Wants(p.event.Kind) {
+	if !c.Mapping.Wants(p.event.Kind) {
 		result.Outcome, result.Reason = Ignored, "no route wants its kind"
 		return result, nil
 	}
@@ -82,7 +70,7 @@ func (c *Checker) Payload(p Payload) (Preview, error) {
 		result.Warnings = append(result.Warnings, Remark{Field: o.Field, Problem: o.Problem})
 	}
 	result.DeliveryID = p.event.DeliveryID()
-	request, err := c.config.Map(mapping.Input{Event: p.event, DeliveryID: result.DeliveryID, ReceivedAt: c.now()})
+	request, err := c.Mapping.Map(mapping.Input{Event: p.event, DeliveryID: result.DeliveryID, ReceivedAt: c.Now()})
 	switch {
 	case errors.Is(err, mapping.ErrIgnored):
 		result.Outcome, result.Reason = Ignored, "its route ignores it"
@@ -125,7 +113,7 @@ func (c *Checker) unmapped(r *Preview, err error) {
 			r.Problems = append(r.Problems, Remark{Problem: err.Error()})
 			continue
 		}
-		r.Route, r.Line = field.Route+1, c.config.Routes[field.Route].Line
+		r.Route, r.Line = field.Route+1, c.Mapping.Routes[field.Route].Line
 		r.Problems = append(r.Problems, Remark{Line: field.Line, Field: field.Field, Problem: field.Problem, Value: field.Value})
 	}
 }
@@ -144,7 +132,7 @@ func (c *Checker) Map(e queue.Envelope) (mapping.Request, error) {
 	if err != nil {
 		return mapping.Request{}, err
 	}
-	return c.config.Map(mapping.Input{Event: event, DeliveryID: e.DeliveryID, ReceivedAt: e.ReceivedAt})
+	return c.Mapping.Map(mapping.Input{Event: event, DeliveryID: e.DeliveryID, ReceivedAt: e.ReceivedAt})
 }
 
 // Request returns the exact request that Centercode would receive.
@@ -162,9 +150,9 @@ func (c *Checker) ticket(result *Preview, r mapping.Request) error {
 		result.Problems = append(result.Problems, Remark{Field: "project, source", Problem: err.Error()})
 		return nil
 	}
-	result.Route, result.Line = r.Route+1, c.config.Routes[r.Route].Line
+	result.Route, result.Line = r.Route+1, c.Mapping.Routes[r.Route].Line
 	result.Project, result.Source, result.OnLostAnswer = r.Project, r.Source, r.OnLostAnswer
-	result.base = c.config.Centercode.BaseURL
+	result.base = c.Mapping.Centercode.BaseURL
 	result.Method, result.URL, result.Body = http.MethodPost, strings.TrimPrefix(u, noBaseURL)+"?apiKey=...", r.Body
 	if l := r.Lookup; l != nil {
 		result.Lookup = &Lookup{Package: l.Package, Column: l.Column, TicketColumn: l.TicketColumn, Settle: l.Settle.String()}
@@ -204,7 +192,7 @@ func (c *Checker) attachment(result *Preview, a mapping.Attachment) {
 			result.Problems = append(result.Problems, problem)
 		}
 	}
-	if a.Endpoint == "" || c.config.Centercode.BaseURL == "" {
+	if a.Endpoint == "" || c.Mapping.Centercode.BaseURL == "" {
 		return
 	}
 	if err := c.client.CheckEndpoint(a.EndpointFor("1")); err != nil {

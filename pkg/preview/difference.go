@@ -37,14 +37,10 @@ func (r *Preview) Compare(was Preview) {
 		maps.DeleteFunc(before, isRequest)
 		maps.DeleteFunc(after, isRequest)
 	}
-	keys := slices.Collect(maps.Keys(before))
-	for key := range after {
-		if _, known := before[key]; !known {
-			keys = append(keys, key)
-		}
-	}
-	slices.SortFunc(keys, func(a, b part) int { return cmp.Or(a.rank-b.rank, cmp.Compare(a.key, b.key)) })
-	for _, key := range keys {
+	either := maps.Clone(before)
+	maps.Copy(either, after)
+	byRank := func(a, b part) int { return cmp.Or(a.rank-b.rank, cmp.Compare(a.key, b.key)) }
+	for _, key := range slices.SortedFunc(maps.Keys(either), byRank) {
 		if o, n := before[key], after[key]; !bytes.Equal(o, n) {
 			r.Changes = append(r.Changes, Change{Key: key.key, Old: o, New: n})
 		}
