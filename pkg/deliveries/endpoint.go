@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 
+	"fairbridge/pkg/internal/lazyregexp"
 	"fairbridge/pkg/ledger"
 )
 
@@ -32,6 +33,9 @@ func Endpoints(e ledger.Entry) map[string]string {
 	return proposed
 }
 
+// parts matches the parts of a path and its query.
+var parts = lazyregexp.New(`[^/?&=]+`)
+
 // endpointTemplate puts .ticketId into an endpoint. It drops the host if that is the site's
 // and the path alone has the same meaning: the client adds the API's own path to one that
 // starts with /projects/ or /feedback/.
@@ -49,19 +53,13 @@ func endpointTemplate(site, endpoint, ticketID string) (template string, ok bool
 		origin = ""
 	}
 	id := url.PathEscape(ticketID) // as mapping.Attachment.EndpointFor writes it
-	var b strings.Builder
 	found := 0
-	for rest != "" {
-		part, delimiter := rest, ""
-		if i := strings.IndexAny(rest, "/?&="); i >= 0 {
-			part, delimiter = rest[:i], rest[i:i+1]
+	rest = parts().ReplaceAllStringFunc(rest, func(part string) string {
+		if part != id {
+			return part
 		}
-		rest = rest[len(part)+len(delimiter):]
-		if part == id {
-			part = "{{ .ticketId }}"
-			found++
-		}
-		b.WriteString(part + delimiter)
-	}
-	return origin + b.String(), found == 1
+		found++
+		return "{{ .ticketId }}"
+	})
+	return origin + rest, found == 1
 }

@@ -1,6 +1,7 @@
 package deliveries
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -108,11 +109,7 @@ func Timeline(e ledger.Entry) []Event {
 		add(a.At, "Centercode has the file %s: %s, %d bytes", name, a.Name, a.Bytes)
 	}
 	for _, a := range e.Actions {
-		who := a.Who
-		if who == "" {
-			who = "somebody"
-		}
-		add(a.At, "%s %s", who, a.What)
+		add(a.At, "%s %s", cmp.Or(a.Who, "somebody"), a.What)
 	}
 	slices.SortStableFunc(all, func(a, b Event) int { return a.At.Compare(b.At) })
 	return all
@@ -128,9 +125,7 @@ func attemptText(a ledger.Attempt) string {
 		ledger.DecisionHeld:       "held without an attempt",
 		ledger.DecisionSilent:     "an earlier attempt ended without recording a result: its worker died, or could not reach the ledger",
 	}[a.Decision]
-	if what == "" {
-		what = "an attempt: " + a.Decision
-	}
+	what = cmp.Or(what, "an attempt: "+a.Decision)
 	if a.Stage != "" {
 		what += ", at " + a.Stage
 	}

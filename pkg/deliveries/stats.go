@@ -154,17 +154,30 @@ func (f *Finder) StatsBy(ctx context.Context, q StatsQuery, bys ...By) ([]*Stats
 
 // count is a Stats in progress.
 type count struct {
-	StatsQuery
-	*Stats
-	rows map[string]*StatsRow
+	Stats
+	location *time.Location
+	rows     map[string]*StatsRow
 }
 
+// newCount returns a count with the rows that exist whatever was received.
 func newCount(q StatsQuery) *count {
-	c := &count{q, &Stats{Since: q.Since.UTC(), Until: q.Until.UTC(), By: q.By}, map[string]*StatsRow{}}
-	for _, key := range q.keys() {
-		c.row(key)
+	c := &count{Stats{Since: q.Since.UTC(), Until: q.Until.UTC(), By: q.By}, q.Location, map[string]*StatsRow{}}
+	if c.byTime() {
+		for t := q.Since; t.Before(q.Until); t = t.Add(time.Hour) {
+			c.row(c.key(t))
+		}
 	}
 	return c
+}
+
+func (c *count) byTime() bool { return c.By == ByDay || c.By == ByHour }
+
+// key returns the key of a time's row.
+func (c *count) key(t time.Time) string {
+	if c.By == ByHour {
+		return t.In(c.location).Format("2006-01-02 15:00")
+	}
+	return t.In(c.location).Format(time.DateOnly)
 }
 
 func (c *count) row(key string) *StatsRow {
@@ -175,12 +188,11 @@ func (c *count) row(key string) *StatsRow {
 }
 
 func (c *count) add(o ledger.Outcome) {
-	by := c.StatsQuery.By
 	c.Total.add(o)
 	switch {
-	case by == ByApp:
+	case c.By == ByApp:
 		c.row(o.App).add(o)
-	case by != "":
+	case c.byTime():
 		c.row(c.key(o.Received)).add(o)
 	}
 }
@@ -191,54 +203,31 @@ func (c *count) finish() *Stats {
 		r.finish()
 		c.Rows = append(c.Rows, *r)
 	}
-	byApp := c.StatsQuery.By == ByApp
 	slices.SortFunc(c.Rows, func(a, b StatsRow) int {
-		if byApp && a.Received != b.Received {
+		if c.By == ByApp && a.Received != b.Received {
 			return cmp.Compare(b.Received, a.Received)
 		}
 		return cmp.Compare(a.Key, b.Key)
 	})
 	c.Total.finish()
-	return c.Stats
+	return &c.Stats
 }
 
 // addRefused counts refused webhooks.
 func (c *count) addRefused(refused ingest.Refused) {
-	q, s := c.StatsQuery, c.Stats
 	known := 0
 	for _, r := range refused.Last {
 		if r.Reason.Strange() {
 			continue
 		}
 		known++
-		if r.At.Before(q.Since) || !r.At.Before(q.Until) {
+		if r.At.Before(c.Since) || !r.At.Before(c.Until) {
 			continue
 		}
-		s.Total.Refused++
-		s.RefusedMore = known >= ingest.RefusedKept // so one that was dropped may be from the period, too
-		if q.By == ByDay || q.By == ByHour {
-			c.row(q.key(r.At)).Refused++
+		c.Total.Refused++
+		c.RefusedMore = known >= ingest.RefusedKept // so one that was dropped may be from the period, too
+		if c.byTime() {
+			c.row(c.key(r.At)).Refused++
 		}
 	}
-}
-
-// key returns the key of a time's row.
-func (q StatsQuery) key(t time.Time) string {
-	if q.By == ByHour {
-		return t.In(q.Location).Format("2006-01-02 15:00")
-	}
-	return t.In(q.Location).Format(time.DateOnly)
-}
-
-// keys returns the rows that exist whatever was received.
-func (q StatsQuery) keys() (keys []string) {
-	if q.By != ByDay && q.By != ByHour {
-		return nil
-	}
-	for t := q.Since; t.Before(q.Until); t = t.Add(time.Hour) {
-		if key := q.key(t); len(keys) == 0 || keys[len(keys)-1] != key {
-			keys = append(keys, key)
-		}
-	}
-	return keys
 }

@@ -1,9 +1,8 @@
 package reconcile
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"fairbridge/pkg/internal/clip"
+	"fairbridge/pkg/internal/plainjson"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/testfairy"
 	"fairbridge/pkg/testfairy/api"
@@ -148,35 +148,19 @@ func build(sessionKey string) string {
 // payload builds the event of a feedback whose webhook never came: from the list,
 // TestFairy's data on the session, and the app as in other deliveries of the same build.
 func (i *Item) payload(about ledger.About, session map[string]string) ([]byte, error) {
-	get := func(names ...string) string {
-		for _, name := range names {
-			if value := session[name]; value != "" {
-				return value
-			}
-		}
-		return ""
-	}
 	f := i.feedback
 	fields := map[string]string{
 		"event": string(testfairy.KindFeedback), testfairy.FieldReconciled: i.FeedbackID,
 		"timestamp": i.RecordedAt, "text": f.Text, "email": f.Email, "screenshotUrl": f.ScreenshotURL, "sessionUrl": i.Session,
-		"appName": cmp.Or(about.App, get("appName", "app", "appDisplayName")),
-		"version": cmp.Or(about.Version, get("version", "appVersion")),
-		"build":   cmp.Or(about.Build, get("build", "versionCode")),
+		"appName": cmp.Or(about.App, session["appName"], session["app"], session["appDisplayName"]),
+		"version": cmp.Or(about.Version, session["version"], session["appVersion"]),
+		"build":   cmp.Or(about.Build, session["build"], session["versionCode"]),
 
-		"rawDeviceName": get("rawDeviceName", "device", "deviceName", "model"),
+		"rawDeviceName": cmp.Or(session["rawDeviceName"], session["device"], session["deviceName"], session["model"]),
 	}
 	if page, _, found := strings.Cut(i.Session, "/sessions/"); found {
 		fields["buildUrl"] = page
 	}
-	for name, value := range fields {
-		if value == "" {
-			delete(fields, name)
-		}
-	}
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(fields)
-	return b.Bytes(), err
+	maps.DeleteFunc(fields, func(_, value string) bool { return value == "" })
+	return plainjson.Marshal(fields)
 }
