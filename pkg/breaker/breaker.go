@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -21,7 +22,7 @@ const (
 	// the breaker.
 	inARow       = 5
 	ofDeliveries = 3
-	// lately is how long after a success a lost answer does not count as a sign of an
+	// lately is how long after a success a single failure does not count as a sign of an
 	// outage. With that much traffic, five failures in a row come soon enough.
 	lately = 10 * time.Second
 	// probing bounds a probe, writing bounds a change of the record.
@@ -93,6 +94,10 @@ type Subject struct {
 	Project string
 	// Delivery is the delivery id.
 	Delivery string
+	// Failing means that the delivery has failed often enough in a row to have opened the
+	// breaker, if others had failed with it. With little traffic there are no others: its
+	// next failure is probed.
+	Failing bool
 	// Probe sends Centercode a request that changes nothing. It returns nil if Centercode
 	// is responding normally.
 	Probe func(context.Context) *Fault
@@ -210,8 +215,10 @@ func (p *Pass) Well(ctx context.Context) error {
 }
 
 // Unwell reports that Centercode did not answer, or answered with a failure. After a lost
-// answer it probes at once, unless there was a success lately: with little traffic, nothing
-// else would notice the outage soon.
+// answer, or if the delivery is failing, it probes at once, unless there was a success
+// lately: with little traffic, nothing else would notice the outage soon. A failing
+// delivery's 401 opens the breaker in any case: what a probe says of the key is not
+// documented, and no delivery can be the reason for a 401.
 func (p *Pass) Unwell(ctx context.Context, f Fault) error {
 	if p == nil {
 		return nil
@@ -222,12 +229,13 @@ func (p *Pass) Unwell(ctx context.Context, f Fault) error {
 	}
 	edit := func(s State, now time.Time) (State, bool) { return s.AsAsked(f.RetryAfter, now) }
 	known := p.b.heard(p.subject.Project, p.subject.Delivery)
+	quiet := !p.b.wellLately(p.subject.Project)
 	switch {
 	case known.Open():
-	case p.b.opens(p.subject.Project):
+	case p.b.opens(p.subject.Project), quiet && p.subject.Failing && f.Status == http.StatusUnauthorized:
 		edit = func(s State, now time.Time) (State, bool) { return s.AsOpened(f, now) }
-	case f.Lost && !p.b.wellLately(p.subject.Project):
-		if !f.LookUp {
+	case quiet && (f.Lost || p.subject.Failing):
+		if f.Lost && !f.LookUp {
 			edit = func(s State, now time.Time) (State, bool) { return s.AsDoubted(f, now) }
 		}
 		if unwell := p.b.probeOnce(ctx, p.subject); unwell != nil {

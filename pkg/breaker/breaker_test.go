@@ -226,6 +226,44 @@ func TestALostAnswerAmongTickets(t *testing.T) {
 	}
 }
 
+// TestAFailingDelivery: with little traffic, what opens the breaker is that a delivery has
+// failed often, and a probe fails as well.
+func TestAFailingDelivery(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		failing bool
+		fault   Fault
+		probe   *Fault
+		madeAgo time.Duration // when another became a ticket
+		want    bool
+	}{
+		{"the first failure", false, bad, &bad, time.Hour, false},
+		{"a failed probe", true, bad, &Fault{Status: 502}, time.Hour, true},
+		{"a good probe", true, bad, nil, time.Hour, false},
+		{"among tickets", true, bad, &bad, time.Second, false},
+		{"a refused key and a good probe", true, Fault{Status: 401}, nil, time.Hour, true},
+		{"a refused key at first", false, Fault{Status: 401}, nil, time.Hour, false},
+		{"a refused key among tickets", true, Fault{Status: 401}, nil, time.Second, false},
+		{"a firewall and a good probe", true, Fault{Status: 403}, nil, time.Hour, false},
+	} {
+		now := noon
+		b := newBreaker(t, newShelf(), func() time.Time { return now })
+		made, _ := ask(t, b, "made", nil)
+		well(t, made)
+		now = now.Add(tc.madeAgo)
+		pass, _, err := b.Ask(t.Context(), Subject{
+			Project: "P", Delivery: "a", Failing: tc.failing, Probe: func(context.Context) *Fault { return tc.probe },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fail(t, pass, tc.fault)
+		if got := open(t, b); got != tc.want {
+			t.Errorf("%s: open: %t", tc.name, got)
+		}
+	}
+}
+
 // TestATurnIsGivenBack by a delivery that sent Centercode nothing.
 func TestATurnIsGivenBack(t *testing.T) {
 	s, now := newShelf(), noon

@@ -82,8 +82,9 @@ type Entry struct {
 	Spent time.Time `json:"spent,omitzero"`
 	// Tried are the first nine and the last nine attempts.
 	Tried []Attempt `json:"tried,omitempty"`
-	// Waited is the sum of the delays after failed attempts. Being held does not count, and
-	// a replay starts at 0. In JSON it is in nanoseconds.
+	// Waited is the sum of the delays after failed attempts. Being held does not count, nor
+	// does the rest of a delay that the next attempt has cut short, and a replay starts at
+	// 0. In JSON it is in nanoseconds.
 	Waited time.Duration `json:"waited,omitempty"`
 	// Suspect means that an attempt ended without recording a result, so it may have killed
 	// its worker. Alone means that the current attempt is its worker's only work; EndsAlone
@@ -157,6 +158,9 @@ type Attempt struct {
 	Decision string `json:"decision"`
 	// Took is how long it took, in milliseconds.
 	Took int64 `json:"ms,omitempty"`
+	// Wait is the delay after a retry, in milliseconds, as far as it counts in
+	// [Entry.Waited].
+	Wait int64 `json:"waitMs,omitempty"`
 }
 
 // The decisions of an [Attempt].

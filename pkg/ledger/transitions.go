@@ -35,7 +35,9 @@ func (e Entry) Take(m Message, t Taking, now time.Time) (Entry, error) {
 	if e.State == Completed || e.Old(m) {
 		return e, &DoneError{Entry: e}
 	}
-	if e.Owner != "" {
+	if e.Owner == "" {
+		e.Waited = max(e.Waited-e.cutShort(now), 0)
+	} else {
 		// If this attempt ends in the same way, and SQS moves the message, there is no
 		// other record of the reason.
 		e.Last = &Fault{Stage: "claim", At: now,
@@ -128,10 +130,23 @@ func (e Entry) AsDead(f Fault, m Message, a Attempt) Entry {
 func (e Entry) AsReleased(f Fault, waits time.Duration, a Attempt) Entry {
 	e.Last = &f
 	e.Waited += waits
+	a.Wait = waits.Milliseconds()
 	if a.Decision = DecisionRetry; waits == 0 {
 		a.Decision = DecisionHeld
 	}
 	return e.finished(a.at(f))
+}
+
+// cutShort returns how much of the delay after the last attempt has not passed: all of it if
+// the clock has been set back since.
+func (e Entry) cutShort(now time.Time) time.Duration {
+	if len(e.Tried) == 0 {
+		return 0
+	}
+	last := e.Tried[len(e.Tried)-1]
+	planned := time.Duration(last.Wait) * time.Millisecond
+	passed := now.Sub(last.At.Add(time.Duration(last.Took) * time.Millisecond))
+	return min(max(planned-passed, 0), planned)
 }
 
 // AsHandedOver returns the entry while its files wait in the files queue, for the reason f.

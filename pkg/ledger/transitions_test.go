@@ -170,3 +170,43 @@ func TestAnnouncedAheadOfTheClock(t *testing.T) {
 		}
 	}
 }
+
+// TestADelayThatIsCutShort counts only as far as it has passed.
+func TestADelayThatIsCutShort(t *testing.T) {
+	const planned = 10 * time.Minute
+	for _, tc := range []struct {
+		name         string
+		passed, want time.Duration
+		silent       bool
+	}{
+		{"passed", planned, planned, false},
+		{"held afterwards", time.Hour, planned, false},
+		{"woken", time.Minute, time.Minute, false},
+		{"a clock that was set back", -time.Hour, 0, false},
+		{"taken before, by a worker that died", time.Minute, time.Minute, true},
+	} {
+		now := began
+		take := func(e ledger.Entry) ledger.Entry {
+			t.Helper()
+			next, err := e.Take(ledger.Message{}, ledger.Taking{Owner: "w", Until: now.Add(time.Minute)}, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return next
+		}
+		e := take(ledger.First("d1", ledger.Message{}, now))
+		now = now.Add(10 * time.Second)
+		e = e.AsReleased(ledger.Fault{Stage: "create"}, planned, ledger.Attempt{At: began, Took: 10_000})
+		if e.Waited != planned {
+			t.Fatalf("waits %s", e.Waited)
+		}
+		now = now.Add(tc.passed)
+		e = take(e)
+		if tc.silent {
+			e = take(e)
+		}
+		if e.Waited != tc.want {
+			t.Errorf("%s: %s of %s count", tc.name, e.Waited, planned)
+		}
+	}
+}

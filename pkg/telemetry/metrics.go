@@ -106,16 +106,6 @@ func OfWorker(o worker.Outcome) []Metric {
 	case worker.Held:
 		v.add(Waiting, count, int64(len(o.Receipts)))
 		v.add(WaitingAge, seconds, int64(o.Age.Seconds()))
-		since := max(1, int64(time.Since(o.Hold.Since).Seconds()))
-		if o.Hold.Open {
-			v.add(BreakerOpen, seconds, since)
-		}
-		if o.Hold.KeyRefused {
-			v.add(KeyRefused, count, 1)
-		}
-		if o.Hold.Paused {
-			v.add(Paused, seconds, since)
-		}
 	case worker.HandedOver:
 		v.add(HandedOver, count, 1)
 	case worker.HandedBack:
@@ -123,6 +113,18 @@ func OfWorker(o worker.Outcome) []Metric {
 		v.add(WaitingAge, seconds, int64(o.Age.Seconds()))
 	case worker.Dead:
 		v = append(v, Metric{Name: DeadLetters, Unit: count, Value: 1, PerReason: o.Reason != ""})
+	}
+	// A failed attempt on a project that is not well says so too: with little traffic, there
+	// may be no other outcome.
+	since := max(1, int64(time.Since(o.Hold.Since).Seconds()))
+	if o.Hold.Open {
+		v.add(BreakerOpen, seconds, since)
+	}
+	if o.Hold.KeyRefused {
+		v.add(KeyRefused, count, 1)
+	}
+	if o.Hold.Paused {
+		v.add(Paused, seconds, since)
 	}
 	v.add(Attachments, count, int64(o.Attachments))
 	v.add(AttachmentBytes, bytes, o.AttachmentBytes)

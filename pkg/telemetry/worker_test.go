@@ -49,6 +49,12 @@ func TestWorkerLine(t *testing.T) {
 			members: map[string]any{"level": "WARN", "message": "held", "decision": "held", "project": "P", "waiting": 3.0, "retry_in_s": 60.0},
 			metrics: map[string]float64{"Waiting": 3, "BreakerOpen": 3600, "KeyRefused": 1},
 		},
+		"retry, nothing else is held": {
+			outcome: worker.Outcome{Result: worker.Retry, DeliveryID: "d-1", Status: 401, Receipts: map[string]string{"a": "1"},
+				Hold: breaker.Hold{Project: "P", Since: time.Now().Add(-time.Hour), Open: true, KeyRefused: true}},
+			members: map[string]any{"level": "WARN", "decision": "retry"},
+			metrics: map[string]float64{"Retries": 1, "BreakerOpen": 3600, "KeyRefused": 1},
+		},
 		"held, paused": {
 			outcome: worker.Outcome{Result: worker.Held, Receipts: map[string]string{"a": "1"}, Hold: breaker.Hold{Project: "P", Since: time.Now().Add(-time.Hour), Paused: true}},
 			members: map[string]any{"level": "INFO", "message": "held"},

@@ -23,6 +23,7 @@ func (e *holdError) Error() string { return e.Why }
 func (d *delivery) ask(ctx context.Context, entry ledger.Entry) error {
 	pass, hold, err := d.Breaker.Ask(ctx, breaker.Subject{
 		Project: d.project(entry), Delivery: entry.DeliveryID, Probe: d.probe,
+		Failing: failing(entry),
 	})
 	d.pass = pass
 	if err != nil {
@@ -32,6 +33,12 @@ func (d *delivery) ask(ctx context.Context, entry ledger.Entry) error {
 		return &holdError{hold}
 	}
 	return nil
+}
+
+// failing reports whether a delivery without a ticket has failed some five times in a row,
+// by the sum of its delays.
+func failing(e ledger.Entry) bool {
+	return e.Waited >= waits[4].waited && (e.State == ledger.Claimed || e.State == ledger.Creating)
 }
 
 // stillWell asks again before a request.

@@ -3,9 +3,15 @@ package worker_test
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	centercodesim "fairbridge/pkg/centercode/simulator"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/queue"
 	testfairysim "fairbridge/pkg/testfairy/simulator"
@@ -94,5 +100,33 @@ func TestTestFairyIsDown(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A delivery that has failed for long waits no longer than those that are held, once its
+// project's breaker is open: it may be the one that finds out that Centercode is back.
+func TestAFailedAttemptWaitsAsIfHeld(t *testing.T) {
+	w := newWorld(t, forFeedback)
+	w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 503, Times: -1})
+	old := w.send(feedback(0))
+	for end := w.clock.Now().Add(time.Hour); w.clock.Now().Before(end); w.sleep() {
+		w.once()
+	}
+	proc := w.start(nil)
+	for n := range 5 {
+		w.send(feedback(n + 1))
+	}
+	_, err := proc.handler.Handle(t.Context(), eventOf(w.receive(w.work)))
+	w.must(err)
+	w.clock.Advance(16 * time.Minute) // the longest delay, and the queue's own
+	waiting := slices.DeleteFunc(w.receive(w.work), func(m types.Message) bool { return !strings.Contains(aws.ToString(m.Body), old) })
+	proc.outcomes = nil
+	_, err = proc.handler.Handle(t.Context(), eventOf(waiting))
+	w.must(err)
+	if o := w.only(proc.outcomes); o.Result != worker.Retry || !o.Hold.Open || len(o.Receipts) != 1 || o.RetryIn > 4*time.Minute {
+		t.Errorf("outcome %+v", o)
+	}
+	if e := w.entry(old); e.Waited < time.Hour {
+		t.Errorf("its own delays amount to %s", e.Waited)
 	}
 }

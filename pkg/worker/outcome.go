@@ -53,8 +53,8 @@ type Outcome struct {
 	Files bool
 	// Hold is why deliveries were held, and Receipts are the receipt handles of their
 	// messages, by message id: those of a batch that wait for the same project are one
-	// outcome. A failed attempt has both as well if its project is open: its delay is then
-	// pointless once the project has recovered.
+	// outcome. A failed attempt has both as well if its project is open or paused: its delay
+	// is then pointless once the project has recovered.
 	Hold     breaker.Hold
 	Receipts map[string]string
 	// Err is the cause, redacted.

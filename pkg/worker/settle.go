@@ -74,10 +74,13 @@ func (d *delivery) settle(ctx context.Context, err error) {
 	wait, costs := handBackWait(d.receives), time.Duration(0)
 	if verdict.costs {
 		wait = retryWait(d.waited(), d.receives)
-		costs = max(verdict.after, wait)
-		if hold, held := d.pass.Still(ctx); held && hold.Open {
+		if hold, held := d.pass.Still(ctx); held && (hold.Open || hold.Paused) {
+			// It may be the one that finds out that the project has recovered, so it waits no
+			// longer than those that are held.
 			d.waitsFor(hold)
+			wait = min(wait, hold.Wait(d.Now(), d.receives))
 		}
+		costs = max(verdict.after, wait)
 	}
 	result := HandedBack
 	if verdict.action == retry && !d.cutOff {

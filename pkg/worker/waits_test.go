@@ -64,6 +64,12 @@ func TestThirteenDaysTakeFewReceives(t *testing.T) {
 		"held": func(at, _ time.Duration, receives int) time.Duration {
 			return breaker.Hold{Since: began}.Wait(began.Add(at), receives)
 		},
+		"failing while the breaker is open": func(at, waited time.Duration, receives int) time.Duration {
+			return min(retryWait(waited, receives), breaker.Hold{Since: began}.Wait(began.Add(at), receives))
+		},
+		"failing while the breaker is open again and again": func(at, waited time.Duration, receives int) time.Duration {
+			return min(retryWait(waited, receives), breaker.Hold{Since: began.Add(at).Add(-rand.N(time.Hour))}.Wait(began.Add(at), receives))
+		},
 		"now the one, now the other": func(at, waited time.Duration, receives int) time.Duration {
 			if rand.N(2) == 0 {
 				return retryWait(waited, receives)
