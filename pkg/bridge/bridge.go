@@ -246,11 +246,6 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 		next: c.Worked, health: health, home: b.home, log: c.Log, interval: wakeInterval,
 		held: map[string]map[string]receipt{}, since: map[string]time.Time{},
 	}
-	for _, route := range config.Routes {
-		if !route.Ignore {
-			b.waker.projects = append(b.waker.projects, route.Project)
-		}
-	}
 	runs.work, err = worker.New(worker.Config{
 		Mapping: m, Ledger: remembered, Breaker: health, Secrets: runs.key, Queue: b.home.SQS, Reporter: b.waker, Now: time.Now,
 		WorkQueueURL: b.home.WorkQueueURL, FilesQueueURL: b.home.FilesQueueURL, DeadLetterQueueURL: b.home.DeadLetterQueueURL,

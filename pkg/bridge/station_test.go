@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -86,6 +87,8 @@ type station struct {
 	site
 	sky    *sky
 	center *centercodesim.Simulator
+	config *mapping.Config
+	folder string
 	home   *embedded.Home
 	bridge *Bridge
 	queue  *dueQueue
@@ -108,7 +111,7 @@ func newStation(t *testing.T, at site) *station {
 	t.Helper()
 	center, err := centercodesim.New(centercodesim.Config{APIKeys: []string{"key"}, PageRows: 1000})
 	s := &station{
-		T: t, site: at, sky: &sky{}, center: center,
+		T: t, site: at, sky: &sky{}, center: center, folder: t.TempDir(),
 		results: map[worker.Result]int{}, warned: map[string]int{}, took: map[string][]time.Duration{},
 	}
 	s.must(err)
@@ -120,21 +123,38 @@ func newStation(t *testing.T, at site) *station {
 	if at.sources != nil {
 		route += screenshots
 	}
-	config, err := mapping.Parse("fairbridge.yaml", fmt.Appendf(nil, weatherRoutes, route))
+	s.config, err = mapping.Parse("fairbridge.yaml", fmt.Appendf(nil, weatherRoutes, route))
 	s.must(err)
-	ctx, cancel := context.WithCancel(t.Context())
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
-	s.home, err = embedded.Open(ctx, embedded.Config{Folder: t.TempDir()})
+	s.inFolder(func(h *home.Home) error {
+		s.token, err = h.GenerateToken(t.Context())
+		return errors.Join(err, h.PutSecret(t.Context(), secrets.CentercodeAPIKey, "key"))
+	})
+	s.start()
+	return s
+}
+
+// inFolder does something in the folder while no bridge runs there.
+func (s *station) inFolder(do func(*home.Home) error) {
+	s.Helper()
+	folder, err := embedded.Open(s.Context(), embedded.Config{Folder: s.folder})
 	s.must(err)
-	h := home.Folder(s.home)
-	s.must(h.PutSecret(ctx, secrets.CentercodeAPIKey, "key"))
-	s.token, err = h.GenerateToken(ctx)
+	s.must(errors.Join(do(home.Folder(folder)), folder.Close()))
+}
+
+// start starts the bridge.
+func (s *station) start() {
+	s.Helper()
+	at, config := s.site, s.config
+	ctx, cancel := context.WithCancel(s.Context())
+	log := slog.New(slog.NewTextHandler(s.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
+	var err error
+	s.home, err = embedded.Open(ctx, embedded.Config{Folder: s.folder})
 	s.must(err)
 	s.bridge = &Bridge{log: log, home: s.home}
 	s.must(s.bridge.wire(ctx, Config{
 		Mapping: config, Concurrency: concurrency, Ingested: unheard{}, Worked: s, Log: log, centercode: &http.Client{Transport: s.sky}, sources: at.sources,
 	}))
-	s.home.SQS.Moved = func(id string, receives int64) { t.Errorf("the queue gave %s up after %d receives", id, receives) }
+	s.home.SQS.Moved = func(id string, receives int64) { s.Errorf("the queue gave %s up after %d receives", id, receives) }
 	s.queue = newDueQueue(s.home, s.home.WorkQueueURL, at.inFlight)
 	work, files := s.bridge.pollers[0], s.bridge.pollers[1]
 	work.SQS = s.queue
@@ -157,7 +177,6 @@ func newStation(t *testing.T, at site) *station {
 		running.Wait()
 		s.must(s.home.Close())
 	}
-	return s
 }
 
 func (s *station) must(err error) {
@@ -234,6 +253,21 @@ func (s *station) sendOver(n int, over time.Duration) {
 	}
 }
 
+// entries returns what the ledger has of each delivery.
+func (s *station) entries() (all []ledger.Entry) {
+	s.Helper()
+	records, err := s.home.Ledger.Recent(s.Context(), -1)
+	s.must(err)
+	for _, r := range records {
+		if ledger.IsDelivery(r.ID) {
+			e, err := ledger.Read(r)
+			s.must(err)
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
 // check holds what came of it all against the promise: each feedback is one
 // ticket, or one of at most so many dead letters of answers that were lost.
 func (s *station) check(ambiguous int) {
@@ -247,22 +281,15 @@ func (s *station) check(ambiguous int) {
 			s.Errorf("delivery %s has become %d tickets", id, n)
 		}
 	}
-	records, err := s.home.Ledger.Recent(s.Context(), -1)
-	s.must(err)
 	ended, dead := 0, 0
-	for _, r := range records {
-		if !ledger.IsDelivery(r.ID) {
-			continue
-		}
-		e, err := ledger.Read(r)
-		s.must(err)
+	for _, e := range s.entries() {
 		switch {
 		case e.State == ledger.Dead && e.Last.Reason == "ambiguous":
 			dead++
-		case e.State == ledger.Completed && made[r.ID] == 1:
+		case e.State == ledger.Completed && made[e.DeliveryID] == 1:
 			ended++
 		default:
-			s.Errorf("delivery %s ended as %s, with %d tickets: %+v", r.ID, e.State, made[r.ID], e.Last)
+			s.Errorf("delivery %s ended as %s, with %d tickets: %+v", e.DeliveryID, e.State, made[e.DeliveryID], e.Last)
 		}
 	}
 	if ended+dead != s.sent || dead > ambiguous {

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,11 +107,12 @@ func TestEachWay(t *testing.T) {
 func (s *station) left(began time.Time, outage time.Duration) {
 	s.Helper()
 	from := began.Add(6 * time.Minute) // the fifth, of when it is known
-	during, most := s.sky.between(from, time.Now()), s.sky.most(from, 10*time.Minute)
-	s.Logf("%d requests from the fifth minute, in ten minutes at most %d", during, most)
-	if most > 20 || during < int(outage/time.Minute)/2 {
-		s.Errorf("%d requests from the fifth minute, at most %d in ten minutes: want 20", during, most)
+	during := s.sky.between(from, time.Now())
+	s.Logf("%d requests from the fifth minute", during)
+	if during < int(outage/time.Minute)/2 {
+		s.Errorf("%d requests from the fifth minute: nobody tries", during)
 	}
+	s.quiet(began)
 }
 
 // TestFeedbackAnHour: where little happens, each feedback meets a worker process
@@ -153,18 +155,67 @@ func TestKeyIsPutRight(t *testing.T) {
 	}
 }
 
-// TestFailedAreWoken has deliveries that went first so often that each waits many minutes:
-// they are woken together with those that were held.
-func TestFailedAreWoken(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStation(t, site{})
-		defer s.stop()
-		s.center.SetAPIKeys("another")
-		s.send(3)
-		time.Sleep(2 * time.Hour)
-		s.send(1)
-		time.Sleep(time.Second)
-		s.clears(func() { s.putKey("another") })
-		s.check(0)
-	})
+// TestFailedTryAgain has nothing but deliveries that have failed: with a key that is refused
+// where probes are well, each attempt is a delivery's own. In a folder one is woken each
+// time that the project may be tried, and charged for no more than it has waited.
+func TestFailedTryAgain(t *testing.T) {
+	for _, feedbacks := range []int{1, 3} {
+		for home, at := range homes {
+			t.Run(fmt.Sprint(feedbacks, ", ", home), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newStation(t, at)
+					defer s.stop()
+					s.center.SetAPIKeys("another")
+					began := time.Now()
+					s.send(feedbacks)
+					time.Sleep(overnight)
+					s.quiet(began)
+					for _, e := range s.entries() {
+						// The delay after the last attempt has not passed yet.
+						passed := e.Waited - time.Duration(e.Tried[len(e.Tried)-1].Wait)*time.Millisecond
+						if passed > overnight || passed < overnight/4 {
+							t.Errorf("%d attempts in %s count as %s of waiting", e.Attempts, overnight, passed)
+						}
+					}
+					s.clears(func() { s.putKey("another") })
+					s.check(0)
+				})
+			})
+		}
+	}
+}
+
+// TestOneFeedback: an outage overnight that a single feedback meets, and no other.
+func TestOneFeedback(t *testing.T) {
+	for _, way := range []string{"refused", "401"} {
+		for home, at := range homes {
+			t.Run(way+", "+home, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newStation(t, at)
+					defer s.stop()
+					began := time.Now()
+					s.sky.set(weathers[way])
+					s.send(1)
+					time.Sleep(overnight)
+					s.quiet(began)
+					if e := s.entries()[0]; e.Attempts > 7 {
+						t.Errorf("%d attempts: it is not known that Centercode is away", e.Attempts)
+					}
+					s.clears(func() { s.sky.set(nil) })
+					s.check(0)
+				})
+			})
+		}
+	}
+}
+
+// overnight is long enough for every wait to be as long as it gets.
+const overnight = 3 * time.Hour
+
+// quiet checks how many requests there were from the fifth minute of an outage.
+func (s *station) quiet(began time.Time) {
+	s.Helper()
+	if most := s.sky.most(began.Add(6*time.Minute), 10*time.Minute); most > 20 {
+		s.Errorf("%d requests in ten minutes, want at most 20", most)
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,14 +23,13 @@ const (
 
 // waker wakes messages that the worker holds: all of a project's deliveries when it has
 // recovered, or is no longer paused, and one of them when the project may be tried. Those
-// whose attempt failed during the outage are woken with the others, but not to try the
-// project: each attempt costs patience. On AWS they return on their own.
+// whose attempt failed during the outage are woken with the others, and tried if no other is
+// there. On AWS they return on their own.
 type waker struct {
-	next     worker.Reporter
-	health   *breaker.Breaker
-	home     *embedded.Home
-	projects []string
-	log      *slog.Logger
+	next   worker.Reporter
+	health *breaker.Breaker
+	home   *embedded.Home
+	log    *slog.Logger
 	// interval is how often held messages are checked.
 	interval time.Duration
 
@@ -68,16 +69,11 @@ func (w *waker) Report(ctx context.Context, o worker.Outcome) {
 	w.since[o.Hold.Project] = o.Hold.Since
 }
 
-// Run wakes messages until ctx ends. What an earlier process held is first received again,
-// to find out its project.
+// Run wakes messages until ctx ends. What an earlier process held or retried is first
+// received again: nobody knows why it waits, and the reason may have gone since.
 func (w *waker) Run(ctx context.Context) error {
-	for _, project := range w.projects {
-		if well, _, err := w.health.Standing(ctx, project); err == nil && !well {
-			w.complain(ctx, errors.Join(
-				w.home.SQS.WakeAll(ctx, w.home.WorkQueueURL, wakeSpread), w.home.SQS.WakeAll(ctx, w.home.FilesQueueURL, wakeSpread)))
-			break
-		}
-	}
+	w.complain(ctx, errors.Join(
+		w.home.SQS.WakeAll(ctx, w.home.WorkQueueURL, wakeSpread), w.home.SQS.WakeAll(ctx, w.home.FilesQueueURL, wakeSpread)))
 	every := time.NewTicker(w.interval)
 	defer every.Stop()
 	for {
@@ -92,9 +88,9 @@ func (w *waker) Run(ctx context.Context) error {
 			case err != nil:
 				w.complain(ctx, err)
 			case well:
-				w.wake(ctx, w.spread(project), w.take(project, -1))
+				w.wake(ctx, w.spread(project), w.takeAll(project))
 			case due:
-				w.wake(ctx, 0, w.take(project, 1))
+				w.wake(ctx, 0, w.takeOne(project))
 			}
 		}
 	}
@@ -137,20 +133,30 @@ func (w *waker) spread(project string) time.Duration {
 	return min(max(time.Since(w.since[project]), 0), wakeSpread)
 }
 
-// take removes and returns up to n receipt handles of a project that may try it, or all of
-// its receipt handles if n is negative.
-func (w *waker) take(project string, n int) (receipts []receipt) {
+// takeAll removes and returns all receipt handles of a project.
+func (w *waker) takeAll(project string) []receipt {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for message, r := range w.held[project] {
-		if len(receipts) == n {
+	receipts := slices.Collect(maps.Values(w.held[project]))
+	clear(w.held[project])
+	return receipts
+}
+
+// takeOne removes and returns the receipt handle of the message that is to try a project.
+// One that has not failed itself comes first: the failure may be the delivery's.
+func (w *waker) takeOne(project string) []receipt {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var message string
+	for id, r := range w.held[project] {
+		if message = id; !r.failed {
 			break
 		}
-		if r.failed && n >= 0 {
-			continue
-		}
-		receipts = append(receipts, r)
-		delete(w.held[project], message)
 	}
-	return receipts
+	r, found := w.held[project][message]
+	if !found {
+		return nil
+	}
+	delete(w.held[project], message)
+	return []receipt{r}
 }

@@ -14,9 +14,8 @@ import (
 const wakesAtATime = 500
 
 // HandBack records that nobody in this process works on the messages with these receipt
-// handles any more. They stay hidden for their current timeout, but [SQS.ReleaseInFlight]
-// skips them, so that a restart does not shorten a delay of minutes or hours. Messages that
-// are gone are skipped.
+// handles any more. They stay hidden for their current timeout: [SQS.ReleaseInFlight] skips
+// them, and [SQS.WakeAll] does not. Messages that are gone are skipped.
 func (s *SQS) HandBack(ctx context.Context, queueURL string, receiptHandles ...string) (err error) {
 	defer doing("hand back messages", &err)
 	q, err := s.queue(ctx, &queueURL)
@@ -94,7 +93,7 @@ func (s *SQS) WakeAll(ctx context.Context, queueURL string, spread time.Duration
 		return err
 	}
 	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
-		_, err := tx.Exec(`UPDATE messages SET wait_ms = ?1, visible_at = ?2 + abs(random()) % ?1
+		_, err := tx.Exec(`UPDATE messages SET wait_ms = ?1, visible_at = ?2 + abs(random()) % ?1, receives = max(receives - 1, 0)
 			WHERE queue = ?3 AND held = 0 AND visible_at > ?2 + ?1`, spread.Milliseconds()+1, s.now().UnixMilli(), q.id)
 		return err
 	})
