@@ -433,7 +433,7 @@ func interleave(t *testing.T) {
 		workers.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				time.Sleep(rand.N(20 * time.Second))
-				pass, _, err := b.Ask(ctx, Subject{Project: "P", Delivery: fmt.Sprint(n, i),
+				pass, _, err := b.Ask(ctx, Subject{Project: "P", Delivery: fmt.Sprint(n, i), Failing: n%2 == 0,
 					Probe: func(context.Context) *Fault { return c.request(true) }})
 				if pass == nil {
 					continue

@@ -35,6 +35,7 @@ type properties struct {
 	Timeout, VisibilityTimeout int
 	MessageRetentionPeriod     int
 	MaximumMessageSize         int
+	RedrivePolicy              struct{ MaxReceiveCount int }
 	AlarmDescription           string
 	AccessLogSettings          struct{ Format string }
 	DashboardBody              string

@@ -57,6 +57,11 @@ func TestQueues(t *testing.T) {
 	if timeout := parsed.Resources["WorkerFunction"].Properties.Timeout; work.VisibilityTimeout <= timeout {
 		t.Errorf("a message is visible again after %d s, while the worker may still have it for %d s", work.VisibilityTimeout, timeout)
 	}
+	// A worker that dies before it claims leaves the message hidden for the whole timeout,
+	// each time. SQS moves the message before the queue deletes it.
+	if receives := work.RedrivePolicy.MaxReceiveCount; receives != 1000 || receives*work.VisibilityTimeout >= work.MessageRetentionPeriod {
+		t.Errorf("%d receives of %d s each, in a queue that keeps messages for %d s", receives, work.VisibilityTimeout, work.MessageRetentionPeriod)
+	}
 	// Both have the longest time that SQS allows: before the work queue would drop a
 	// message, the worker makes a dead letter of it, whose age starts again.
 	if dead.MessageRetentionPeriod < work.MessageRetentionPeriod {
