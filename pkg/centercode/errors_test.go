@@ -185,6 +185,28 @@ func TestEchoesAreRedacted(t *testing.T) {
 
 // TestCutKey: wherever a text is cut, no part of the key is left, however it is
 // spelt.
+// FuzzPlain holds the short cut for plain text against the regular expressions.
+func FuzzPlain(f *testing.F) {
+	for _, text := range []string{"BUG-12345", "files.screenshot", "x/SESAME-sesame/y", "ticket.files[].url", "api-key:sesame", "https://sesame-sesame", "\u212aey-\u017fesame"} {
+		f.Add("sesame-sesame", text)
+	}
+	f.Add("Key-of-K", "xkey-oF-ky")
+	f.Add("\u212aey-of-\u212a", "KEY-OF-K")
+	f.Add("a]b[c:d/", "A]B[C:D/")
+	f.Fuzz(func(t *testing.T, key, text string) {
+		secret := newSecret(key)
+		if secret.pattern == nil || len(key) > 50 {
+			return
+		}
+		if got, want := secret.in(text), len(text) >= minLiteralKey && secret.pattern().MatchString(text); got != want {
+			t.Errorf("%q is in %q: %t, want %t", key, text, got, want)
+		}
+		if got, want := secret.redact(text), Redact(secret.pattern().ReplaceAllLiteralString(text, mark)); got != want {
+			t.Errorf("%q without %q became %q, want %q", text, key, got, want)
+		}
+	})
+}
+
 func TestCutKey(t *testing.T) {
 	x := &call{key: newSecret("sesame/opens-it")}
 	for _, spelt := range []string{"sesame/opens-it", "SESAME/OPENS-IT", "sesame%2Fopens-it", "s e s a m e / o p e n s - i t",

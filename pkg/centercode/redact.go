@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"fairbridge/pkg/internal/lazyregexp"
 )
@@ -45,10 +46,12 @@ type secret struct {
 	value string
 	// pattern matches every spelling; nil if the key is too short.
 	pattern func() *regexp.Regexp
+	// ascii means that the key is ASCII: no other character is one of it in another case.
+	ascii bool
 }
 
 func newSecret(key string) *secret {
-	s := &secret{value: key}
+	s := &secret{value: key, ascii: !strings.ContainsFunc(key, func(r rune) bool { return r >= utf8.RuneSelf })}
 	if len(key) >= minLiteralKey {
 		s.pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(spellings(key)) })
 	}
@@ -58,6 +61,9 @@ func newSecret(key string) *secret {
 // redact does what [Redact] does, and also removes the key itself, wherever and however a
 // server has echoed it.
 func (s *secret) redact(text string) string {
+	if plain(text) && !strings.Contains(text, ":") && !s.in(text) {
+		return text // it has no URL and no assignment
+	}
 	if s.pattern != nil {
 		text = s.pattern().ReplaceAllLiteralString(text, mark)
 	}
@@ -66,7 +72,26 @@ func (s *secret) redact(text string) string {
 
 // in reports whether text contains the key.
 func (s *secret) in(text string) bool {
-	return len(text) >= minLiteralKey && s.pattern != nil && s.pattern().MatchString(text)
+	switch {
+	case len(text) < minLiteralKey, s.pattern == nil:
+		return false
+	case s.ascii && plain(text):
+		return strings.Contains(strings.ToLower(text), strings.ToLower(s.value))
+	}
+	return s.pattern().MatchString(text)
+}
+
+// plain reports whether no character of text begins an escape or may separate those of a key.
+// Such text contains a key as it is, or not at all. Most ids, endpoints and names of fields
+// are plain, and a normal answer is then read without the regular expressions, which take
+// more time and memory than all the rest of it.
+func plain(text string) bool {
+	for _, c := range []byte(text) {
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_./:[]", c) >= 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // longest returns how many bytes to cut off a text's end to be sure to remove the beginning
