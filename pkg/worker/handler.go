@@ -153,14 +153,21 @@ func New(c Config) (*Handler, error) {
 func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
 	shared := &gate{}
 	outcomes := make([]Outcome, len(batch.Records))
+	deliver := func(i int) {
+		outcomes[i] = h.deliver(ctx, shared, batch.Records[i])
+		if outcomes[i].Result != Held {
+			h.Reporter.Report(ctx, outcomes[i])
+		}
+	}
 	var records sync.WaitGroup
-	for i, message := range batch.Records {
-		records.Go(func() {
-			outcomes[i] = h.deliver(ctx, shared, message)
-			if outcomes[i].Result != Held {
-				h.Reporter.Report(ctx, outcomes[i])
-			}
-		})
+	for i := range batch.Records {
+		if i < len(batch.Records)-1 {
+			records.Go(func() { deliver(i) })
+			continue
+		}
+		// The last one, mostly the only one, runs here: the SDK's calls nest deeply, and a new
+		// goroutine's stack has to be copied several times until they fit.
+		deliver(i)
 	}
 	records.Wait()
 	for _, held := range gather(outcomes) {
