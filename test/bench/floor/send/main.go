@@ -1,11 +1,13 @@
-// Command send is the floor of the ingest function: it hands the body of each
-// request to SQS, with two attributes as ingest does, and does nothing else.
+// Command send is the floor of the ingest function: it puts the body of each request into a
+// message as long as ingest's, with two attributes, sends it to SQS, and answers as ingest
+// does. It reads nothing of the body.
 package main
 
 import (
 	"context"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -14,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
+
+const id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 func main() {
 	client := sqs.New(sqs.Options{
@@ -26,12 +30,14 @@ func main() {
 		return types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(s)}
 	}
 	lambda.Start(func(ctx context.Context, request events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+		received := time.Now().UTC().Format(time.RFC3339Nano)
 		_, err := client.SendMessage(ctx, &sqs.SendMessageInput{
-			QueueUrl: queue, MessageBody: &request.Body,
-			MessageAttributes: map[string]types.MessageAttributeValue{
-				"deliveryId": text("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"), "event": text("feedback"),
-			},
+			QueueUrl: queue, MessageBody: aws.String(`{"version":1,"deliveryId":"` + id + `","receivedAt":"` + received + `","event":` + request.Body + `}`),
+			MessageAttributes: map[string]types.MessageAttributeValue{"deliveryId": text(id), "event": text("feedback")},
 		})
-		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusAccepted}, err
+		return events.APIGatewayV2HTTPResponse{
+			StatusCode: http.StatusAccepted, Body: `{"deliveryId":"` + id + `"}`,
+			Headers: map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},
+		}, err
 	})
 }

@@ -1,14 +1,15 @@
 // Command ticket is the floor of the worker function: for each message the
-// calls that a feedback without attachments needs, one after the other, with
-// bodies of the same size, and nothing else. For a batch without messages it makes one
-// call with each of its clients: the floor of a cold start.
+// calls that a feedback without attachments needs, one after the other, and nothing else.
+// Bodies are as long as the worker's, and encoding/json reads and writes them. For a batch
+// without messages it makes one call with each of its clients: the floor of a cold start.
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -36,9 +37,12 @@ type neighbours struct {
 	table    *dynamodb.Client
 	name     string
 	tickets  string // URL
-	document string // of a ledger entry
-	ticket   string
 }
+
+// value is one of the 20 that a ledger entry has.
+type value struct{ Name, Value string }
+
+type ticket struct{ Submitter, Summary, Description string }
 
 func main() {
 	key := credentials.NewStaticCredentialsProvider(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN"))
@@ -49,8 +53,6 @@ func main() {
 		table:    dynamodb.New(dynamodb.Options{Region: region, Credentials: key, BaseEndpoint: endpoint}),
 		name:     os.Getenv("FAIRBRIDGE_LEDGER_TABLE"),
 		tickets:  os.Getenv("FAIRBRIDGE_CENTERCODE_BASE_URL") + "/api/v1/projects/DEMO/feedback/testfairy?apiKey=key",
-		document: "{" + strings.Repeat(`"a name of it":"and a value of some length",`, 19) + `"last":""}`,
-		ticket:   `{"text":"` + strings.Repeat("t", 340) + `"}`,
 	}
 	lambda.Start(n.handle)
 }
@@ -70,24 +72,31 @@ func (n *neighbours) handle(ctx context.Context, batch events.SQSEvent) (events.
 }
 
 func (n *neighbours) deliver(ctx context.Context, message events.SQSMessage) error {
+	var body struct {
+		DeliveryID string
+		Event      struct{ AppName, Email, Text string }
+	}
+	if err := json.Unmarshal([]byte(message.Body), &body); err != nil {
+		return err
+	}
 	if err := n.hide(ctx, message.ReceiptHandle); err != nil {
 		return err
 	}
 	for range reads {
-		if err := n.read(ctx, message.MessageId); err != nil {
+		if err := n.read(ctx, body.DeliveryID); err != nil {
 			return err
 		}
 	}
 	for version := 1; version <= writesBefore; version++ {
-		if err := n.write(ctx, message.MessageId, version); err != nil {
+		if err := n.write(ctx, body.DeliveryID, version); err != nil {
 			return err
 		}
 	}
-	if err := n.create(ctx); err != nil {
+	if err := n.create(ctx, ticket{body.Event.Email, body.Event.Text, body.Event.AppName + strings.Repeat(" and more", 20)}); err != nil {
 		return err
 	}
 	for version := writesBefore + 1; version <= writesBefore+writesAfter; version++ {
-		if err := n.write(ctx, message.MessageId, version); err != nil {
+		if err := n.write(ctx, body.DeliveryID, version); err != nil {
 			return err
 		}
 	}
@@ -111,10 +120,18 @@ func (n *neighbours) read(ctx context.Context, id string) error {
 func (n *neighbours) write(ctx context.Context, id string, version int) error {
 	number := func(i int) types.AttributeValue { return &types.AttributeValueMemberN{Value: fmt.Sprint(i)} }
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-	_, err := n.table.PutItem(ctx, &dynamodb.PutItemInput{
+	var entry [20]value
+	for i := range entry {
+		entry[i] = value{"name", "some of its value"}
+	}
+	document, err := json.Marshal(entry)
+	if err != nil {
+		return err
+	}
+	_, err = n.table.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &n.name,
 		Item: map[string]types.AttributeValue{
-			"id": text(id), "version": number(version), "state": text("claimed"), "expiresAt": number(1800000000), "doc": text(n.document),
+			"id": text(id), "version": number(version), "state": text("claimed"), "expiresAt": number(1800000000), "doc": text(string(document)),
 		},
 		ConditionExpression:                 aws.String("#version = :previous"),
 		ExpressionAttributeNames:            map[string]string{"#version": "version"},
@@ -125,8 +142,12 @@ func (n *neighbours) write(ctx context.Context, id string, version int) error {
 }
 
 // create uses http.DefaultClient, which nothing but a floor should.
-func (n *neighbours) create(ctx context.Context) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, n.tickets, strings.NewReader(n.ticket))
+func (n *neighbours) create(ctx context.Context, t ticket) error {
+	body, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, n.tickets, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -136,6 +157,6 @@ func (n *neighbours) create(ctx context.Context) error {
 		return err
 	}
 	defer response.Body.Close()
-	_, err = io.Copy(io.Discard, response.Body)
-	return err
+	var created struct{ ID string }
+	return json.NewDecoder(response.Body).Decode(&created)
 }
