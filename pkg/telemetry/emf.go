@@ -40,7 +40,7 @@ type definition struct {
 func embed(at time.Time, metrics []Metric) []slog.Attr {
 	all := directive{Namespace: Namespace, Dimensions: [][]string{{Service}}}
 	byReason := directive{Namespace: Namespace, Dimensions: [][]string{{Service, reasonKey}}}
-	var attrs []slog.Attr
+	attrs := make([]slog.Attr, 0, len(metrics)+1)
 	for _, m := range metrics {
 		attrs = append(attrs, slog.Int64(m.Name, m.Value))
 		all.Metrics = append(all.Metrics, definition{m.Name, m.Unit})

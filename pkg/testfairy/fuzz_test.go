@@ -2,6 +2,8 @@ package testfairy_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"reflect"
 	"strings"
@@ -62,10 +64,22 @@ func FuzzDecode(f *testing.F) {
 		if !bytes.Equal(again.JSON, event.JSON) || !reflect.DeepEqual(again, event) {
 			t.Errorf("decoded again: %+v, want %+v", again, event)
 		}
-		if again.DeliveryID() != event.DeliveryID() {
-			t.Error("decoded again, the delivery id is another")
+		if got, want := again.DeliveryID(), idByEncodingJSON(t, event.Fields); event.DeliveryID() != want || got != want {
+			t.Errorf("the delivery id is %s, and %s decoded again, want %s", event.DeliveryID(), got, want)
 		}
 	})
+}
+
+func idByEncodingJSON(t *testing.T, fields map[string]any) string {
+	t.Helper()
+	var canonical bytes.Buffer
+	encoder := json.NewEncoder(&canonical)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(fields); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(bytes.TrimSuffix(canonical.Bytes(), []byte("\n")))
+	return hex.EncodeToString(sum[:])
 }
 
 // refusedBySQS is the complement of the characters that the SQS developer guide
