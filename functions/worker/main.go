@@ -19,6 +19,7 @@ import (
 
 func main() {
 	function := env.ReadFunction(os.Getenv)
+	function.TuneGC()
 	log := telemetry.NewLogger(os.Stdout, function.Name, function.LogLevel)
 	handler, err := newHandler(log)
 	if err != nil {

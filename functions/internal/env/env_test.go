@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -248,5 +249,24 @@ func TestFunction(t *testing.T) {
 	}
 	if f := env.ReadFunction(from(nil)); f.Name == "" {
 		t.Error("without Lambda's variables the service has no name")
+	}
+}
+
+func TestTuneGC(t *testing.T) {
+	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
+	t.Cleanup(func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	})
+	for _, tt := range []struct {
+		size string
+		want int64
+	}{
+		{"", limit}, {"much", limit}, {"256", 192 << 20},
+	} {
+		env.ReadFunction(from(map[string]string{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": tt.size})).TuneGC()
+		if p, l := debug.SetGCPercent(100), debug.SetMemoryLimit(-1); p != 200 || l != tt.want {
+			t.Errorf("with a memory of %q: %d %%, a limit of %d bytes, want %d", tt.size, p, l, tt.want)
+		}
 	}
 }

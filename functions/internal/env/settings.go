@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"runtime/debug"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -44,6 +46,8 @@ type Function struct {
 	Name string
 	// LogLevel is the function's application log level.
 	LogLevel slog.Level
+	// Memory is the function's MemorySize in bytes; 0 if unknown.
+	Memory int64
 }
 
 // ReadFunction cannot fail: without Lambda's variables it uses defaults.
@@ -55,7 +59,20 @@ func ReadFunction(get Lookup) Function {
 	if err := f.LogLevel.UnmarshalText([]byte(get("AWS_LAMBDA_LOG_LEVEL"))); err != nil {
 		f.LogLevel = slog.LevelInfo // none is set, or TRACE or FATAL, which slog does not have
 	}
+	if megabytes, err := strconv.ParseInt(get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), 10, 32); err == nil {
+		f.Memory = megabytes << 20
+	}
 	return f
+}
+
+// TuneGC lets the heap triple, not double, before garbage is collected, as long as the process
+// stays below three quarters of the function's memory. A function that needs a tenth of its
+// memory would otherwise spend a tenth of its processor time on that (docs/performance.md).
+func (f Function) TuneGC() {
+	debug.SetGCPercent(200)
+	if f.Memory > 0 {
+		debug.SetMemoryLimit(f.Memory / 4 * 3)
+	}
 }
 
 // Settings is what both functions need.
