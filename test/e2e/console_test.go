@@ -103,6 +103,11 @@ func (c *consoleOf) do(method, path string, form url.Values) (status int, locati
 // until waits until a page has the texts.
 func (c *consoleOf) until(path string, texts ...string) (body string) {
 	c.t.Helper()
+	defer func() {
+		if c.t.Failed() {
+			c.t.Log(body)
+		}
+	}()
 	eventually(c.t, path+" has "+strings.Join(texts, " and "), func() bool {
 		_, _, body = c.do(http.MethodGet, path, nil)
 		return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(body, text) })
