@@ -38,7 +38,7 @@ func TestListTellsTheLastErrorOfWhatSQSMoved(t *testing.T) {
 		"--app=Demo*":                         "4 dead letters: 2 worker_died, 1 rejected, 1 done already\n",
 		"--match=text=feedback 2":             "1 dead letter of 4: 1 worker_died\n",
 		"--match=text~feedback [14]$":         "2 dead letters of 4: 1 rejected, 1 worker_died\n",
-		"--app=Other":                         "none of 4 dead letters is meant\n",
+		"--app=Other":                         "none of 4 dead letters matches\n",
 	} {
 		if got := h.dlq("list", "--each", filter); got.code != exitDone || !strings.HasSuffix(got.out, want) {
 			t.Errorf("%s: %+v, want %q", filter, got, want)
@@ -86,7 +86,8 @@ func TestListByCause(t *testing.T) {
 
 3 dead letters: 2 rejected, 1 done already
 With copies the queue has 4.
-fairbridge dlq list --each --data DATA
+What to do about one: fairbridge dlq show d4735e3a265e --data DATA
+All of them:          fairbridge dlq list --each --data DATA
 `
 	h.dlq("list").want(t, exitDone, strings.NewReplacer("DATA", h.data, "AGE", terminal.Age(time.Since(letterTime.Add(2*time.Second)))).Replace(want), "")
 	if got := runCommand(t, "", "status", "--data", h.data); !strings.Contains(got.out, "\n  3 dead letters: fairbridge dlq list --data "+h.data+"\n") {

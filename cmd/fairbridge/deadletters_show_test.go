@@ -81,7 +81,7 @@ The ledger:
   first seen   2026-01-02T03:04:05Z
   changed      2026-01-02T03:04:06Z
   counts       3 attempts, 1 replay, generation 2
-  last error   attachment_source at attach (HTTP 403): gone, 2026-01-02T03:04:05Z
+  last error   2026-01-02T03:04:05Z, attachment_source at attach (HTTP 403): gone
 `))
 }
 

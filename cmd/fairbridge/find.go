@@ -140,9 +140,9 @@ func (f *finding) run(ctx context.Context, t *home.Home, finder *deliveries.Find
 		fmt.Fprintln(std.err, "fairbridge: nothing was found; what is done is remembered for 35 days")
 		return errSaid
 	case more && t.OnAWS():
-		fmt.Fprintf(std.err, "fairbridge: there are more; these %d were found first: narrow it down, or give --limit\n", found)
+		fmt.Fprintf(std.err, "fairbridge: there are more than these %d: narrow the search, or raise --limit\n", found)
 	case more:
-		fmt.Fprintf(std.err, "fairbridge: there are more; these %d are the last: narrow it down, or give --limit\n", found)
+		fmt.Fprintf(std.err, "fairbridge: there are more than these last %d: narrow the search, or raise --limit\n", found)
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func TestFind(t *testing.T) {
 	h.run("find", "--session", "https://a.testfairy.com/projects/1/builds/2").want(t, exitDone, header+one, "")
 	h.run("find", "--ticket", "bug-17", "--state", "completed", "--app", "notes").want(t, exitDone, header+one, "")
 	h.run("find", "--reason", "rejected", "--since", first.Format(time.RFC3339)).want(t, exitDone, header+three, "")
-	h.run("find", "--limit", "1").want(t, exitDone, header+three, "fairbridge: there are more; these 1 are the last: narrow it down, or give --limit\n")
+	h.run("find", "--limit", "1").want(t, exitDone, header+three, "fairbridge: there are more than these last 1: narrow the search, or raise --limit\n")
 	h.run("find", "nobody").want(t, exitLeft, "", "fairbridge: nothing was found; what is done is remembered for 35 days\n")
 	got := h.run("find", "--csv", "--ticket", "BUG-17")
 	received, changed := first.Format(time.RFC3339), first.Add(5*time.Second).Format(time.RFC3339)

@@ -30,7 +30,7 @@ without a resume: SQS does not keep messages for ever.`,
 			case p.Because == "":
 				return usage("give the reason with --because: others will ask")
 			case p.For < 0 || p.For == 0 && cmd.Flags().Changed("for"):
-				return usage("--for must be longer than nothing, such as 2h")
+				return usage("--for must be longer than 0, such as 2h")
 			}
 			return at.use(cmd.Context(), func(t *home.Home) error {
 				p.Who = t.Operator(cmd.Context())
@@ -45,7 +45,7 @@ without a resume: SQS does not keep messages for ever.`,
 				if !s.Pause.Until.IsZero() {
 					until = "until " + s.Pause.Until.Local().Format(time.RFC3339)
 				}
-				_, err = fmt.Fprintf(std.out, "paused %s\nNo request begins any more; those that are under way end.\n", until)
+				_, err = fmt.Fprintf(std.out, "paused %s\nNo new request is sent; those that are being sent are finished.\n", until)
 				return err
 			})
 		},

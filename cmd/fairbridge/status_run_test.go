@@ -68,7 +68,7 @@ func TestPauseBesideARunningBridge(t *testing.T) {
 		return strings.Contains(p.out.String(), `"result":"held"`)
 	})
 	s := statusOf(t, exitDone, "--data", data, "--config", f.config)
-	if len(s.Notes) != 1 || !strings.Contains(s.Notes[0], "everything is paused") || !strings.Contains(s.Notes[0], "1 feedbacks wait") {
+	if len(s.Notes) != 2 || !strings.Contains(s.Notes[0], "everything has been paused") || !strings.Contains(s.Notes[1], "1 feedback waits") {
 		t.Errorf("the notes are %q", s.Notes)
 	}
 	if n := len(f.center.Tickets()); n != 0 {

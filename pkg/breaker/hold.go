@@ -64,7 +64,7 @@ func (s State) hold(all State, now time.Time) (h Hold, held bool) {
 	switch asked := s.AskedFor(now); {
 	case s.Open():
 		return Hold{Project: s.Project, Since: s.Since, Open: true, KeyRefused: s.Fault.KeyRefused(),
-			Why: fmt.Sprintf("Centercode is not responding since %s (%s)", s.Since.UTC().Format(time.TimeOnly), s.Fault)}, true
+			Why: fmt.Sprintf("Centercode has not responded since %s (%s)", s.Since.UTC().Format(time.TimeOnly), s.Fault)}, true
 	case asked > 0:
 		return Hold{Project: s.Project, Since: s.UpdatedAt, For: asked,
 			Why: "Centercode has asked to wait for " + asked.Round(time.Second).String()}, true

@@ -147,7 +147,7 @@ func TestAReplayIsCancelled(t *testing.T) {
 	job := w.post(w.group()+"/replay", url.Values{"rate": {"2"}})
 	w.until(job, has("replaying", "Cancel"))
 	w.post(job+"/cancel", nil)
-	w.until(job, has("cancelled", "The others are where they were."))
+	w.until(job, has("cancelled", "The others were left."))
 	w.replaysTheRest()
 }
 
@@ -177,7 +177,7 @@ func TestAReplayEndsWithTheConsole(t *testing.T) {
 func (w *world) replaysTheRest() {
 	w.t.Helper()
 	job := w.post(w.group()+"/replay", url.Values{"rate": {"1000"}})
-	w.until(job, has("completed", "Go on with the others"))
+	w.until(job, has("completed", "Back to the others"))
 	w.until("/", has("All is well."))
 	if n := len(w.center.Tickets()); n != 30 {
 		w.t.Errorf("there are %d tickets", n)
@@ -194,7 +194,7 @@ func TestTwoOperatorsReplayTheSame(t *testing.T) {
 	status, second, _ := w.do(http.MethodPost, group+"/replay", url.Values{"rate": {"1000"}})
 	w.until(first, has("5 completed"))
 	if status == http.StatusSeeOther {
-		w.until(second, has("No letter was left to do"))
+		w.until(second, has("Nothing was left to do"))
 	} else if status != http.StatusNotFound {
 		t.Errorf("got %d", status)
 	}

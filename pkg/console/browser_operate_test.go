@@ -47,7 +47,7 @@ func operating(b *tab, rejected []string) map[string]func() {
 			b.goes("/")
 			b.sees("5 feedbacks need a person, for 2 causes.")
 			b.sees(m.Hash()[:8])
-			b.sees("as the file is")
+			b.sees("same as the file")
 		},
 		"console": func() {
 			link, err := console.LinkTo(w.folder, time.Now())
@@ -110,7 +110,7 @@ func operating(b *tab, rejected []string) map[string]func() {
 			b.goes("/letters")
 			b.clicks("Try on one")
 			b.sees("1 completed")
-			b.clicks("Go on with the others")
+			b.clicks("Back to the others")
 			b.sees("Replay all 2")
 			b.clicks("Replay all")
 			b.sees("2 completed")
@@ -119,10 +119,10 @@ func operating(b *tab, rejected []string) map[string]func() {
 			b.goes(letter(1))
 			b.clicks("Correct and replay")
 			b.run(chromedp.SetValue(`input[name="field email"]`, tester, chromedp.ByQuery))
-			b.clicks("See what it would send")
+			b.clicks("Preview the request")
 			b.sees("What is changed")
 			b.sees(`"submitter": "` + tester + `"`)
-			b.clicks("Replay so")
+			b.clicks("Replay with these changes")
 			b.sees("corrected email")
 			b.sees("an attempt completed it")
 		},

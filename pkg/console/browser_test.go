@@ -231,16 +231,16 @@ func TestBrowserJourney(t *testing.T) {
 	w.until("/", has(fixed.Hash()[:8]))
 	b.run(chromedp.Click("//button[text()='Try on one']"))
 	b.sees("1 completed")
-	b.run(chromedp.Click("//a[text()='Go on with the others']"))
+	b.run(chromedp.Click("//a[text()='Back to the others']"))
 	b.sees("Replay all 299")
 	b.run(chromedp.SetValue("input[name=rate]", "10"), chromedp.Click("//button[text()='Replay all']"))
 	b.run(chromedp.WaitVisible("progress[max]"))
 	b.sees("replaying")
 	b.run(chromedp.Click("//button[text()='Cancel']"))
-	b.sees("The others are where they were.")
-	b.run(chromedp.Click("//a[text()='Go on with the others']"), chromedp.WaitVisible("input[name=rate]"),
+	b.sees("The others were left.")
+	b.run(chromedp.Click("//a[text()='Back to the others']"), chromedp.WaitVisible("input[name=rate]"),
 		chromedp.SetValue("input[name=rate]", "1000"), chromedp.Click("//button[text()='Replay all']"),
-		chromedp.WaitVisible("//a[text()='Go on with the others']"))
+		chromedp.WaitVisible("//a[text()='Back to the others']"))
 	b.run(chromedp.Click("nav a"))
 	b.sees("All is well.")
 	if n := len(w.center.Tickets()); n != many {

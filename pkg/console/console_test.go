@@ -39,7 +39,7 @@ func TestAGroupIsMendedTriedAndReplayed(t *testing.T) {
 	}
 
 	job := w.post(group+"/replay", url.Values{"first": {"1"}})
-	w.until(job, has("1 completed", "Go on with the others"))
+	w.until(job, has("1 completed", "Back to the others"))
 	w.until("/", has(fmt.Sprintf("%d feedbacks need a person", many-1)))
 
 	job = w.post(group+"/replay", url.Values{"rate": {"1000"}})

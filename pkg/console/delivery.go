@@ -133,7 +133,7 @@ func (s *Console) replayOne(ctx context.Context, id string, o deadletter.ReplayO
 	case err != nil:
 		return &failure{Status: http.StatusConflict, Text: capital(err.Error()) + ".", Back: back}
 	case errors.Is(stays, deadletter.ErrTooOften):
-		return &failure{Status: http.StatusConflict, Text: fmt.Sprintf("It has been replayed %d times already. Mend the cause, then choose to replay it all the same.", deadletter.MostReplays), Back: back}
+		return &failure{Status: http.StatusConflict, Text: fmt.Sprintf("It has been replayed %d times already. Fix the cause, then choose to replay it anyway.", deadletter.MostReplays), Back: back}
 	case stays != nil && !errors.Is(stays, deadletter.ErrNotRemoved):
 		return &failure{Status: http.StatusConflict, Text: "It stays: " + stays.Error() + ".", Back: back}
 	}

@@ -150,9 +150,9 @@ func shortly(m deliveries.Milliseconds) string {
 	d := time.Duration(m)
 	switch {
 	case d < time.Second:
-		return d.Round(time.Millisecond).String()
+		return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
 	case d < time.Minute:
-		return d.Round(100 * time.Millisecond).String()
+		return fmt.Sprintf("%.3g s", d.Round(100*time.Millisecond).Seconds())
 	}
 	return lasting(d)
 }

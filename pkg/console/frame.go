@@ -146,7 +146,7 @@ func (s *Console) askToEnter(w http.ResponseWriter, r *http.Request, status int,
 	if !s.Home.OnAWS() {
 		e.Command = s.Home.Command("console --open")
 	}
-	if err := s.renderBare(w, status, "enter.html", "Come in", e); err != nil {
+	if err := s.renderBare(w, status, "enter.html", "Sign in", e); err != nil {
 		s.Log.Warn("the console could not write a page", "err", err)
 	}
 }
@@ -180,7 +180,7 @@ func (s *Console) enterByPassword(w http.ResponseWriter, r *http.Request) {
 
 func (s *Console) letIn(w http.ResponseWriter, r *http.Request) {
 	s.access.begin(w, r)
-	if err := s.renderBare(w, http.StatusOK, "entered.html", "Come in", nil); err != nil {
+	if err := s.renderBare(w, http.StatusOK, "entered.html", "Sign in", nil); err != nil {
 		s.Log.Warn("the console could not write a page", "err", err)
 	}
 }

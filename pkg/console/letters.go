@@ -21,7 +21,7 @@ const lettersShown = 200
 // Title returns a group's cause as one line.
 func (g group) Title() string {
 	if g.Done {
-		return english.Plural(g.Count, "letter", "") + " of what is done already"
+		return english.Plural(g.Count, "finished letter", "")
 	}
 	text := english.Plural(g.Count, "feedback", "") + ": " + word(string(g.Reason))
 	if g.Project != "" {
@@ -45,7 +45,9 @@ func (g group) command(at home.Place, words string) string {
 type groupData struct {
 	group
 	Shown []deadletter.Case
-	Steps []step
+	// Differ reports whether their problems are not all the same text.
+	Differ bool
+	Steps  []step
 	// TryCommand and the others correspond to the buttons.
 	TryCommand, ReplayCommand, DropCommand string
 	Jobs                                   []*jobView
@@ -92,6 +94,7 @@ func (s *Console) showGroup(w http.ResponseWriter, r *http.Request) error {
 		TryCommand: g.command(s.Home.Place, "replay --first 1 --wait"), ReplayCommand: g.command(s.Home.Place, "replay --rate 20/s --wait"),
 		DropCommand: g.command(s.Home.Place, `drop --because "..."`),
 	}
+	d.Differ = slices.ContainsFunc(d.Shown, func(c deadletter.Case) bool { return c.Description != g.Problem })
 	return s.render(w, r, http.StatusOK, "group.html", g.Title(), d)
 }
 
@@ -132,7 +135,7 @@ func (s *Console) replayGroup(w http.ResponseWriter, r *http.Request) error {
 	} else if text := r.PostFormValue("rate"); text != "" {
 		o.PerSecond, err = strconv.ParseFloat(text, 64)
 		if err != nil || o.PerSecond <= 0 || o.PerSecond > 10_000 {
-			return &failure{Status: http.StatusUnprocessableEntity, Text: "How many a second is a number from 1 to 10,000.", Back: v.Back}
+			return &failure{Status: http.StatusUnprocessableEntity, Text: "The rate must be a number from 1 to 10,000.", Back: v.Back}
 		}
 	}
 	j := s.jobs.start(v, s.replay(o))

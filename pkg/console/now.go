@@ -93,9 +93,9 @@ func heading(n *snapshot, now time.Time) (sentence, detail string) {
 			return fmt.Sprintf("%s is paused. %s; nothing is lost.", ofProject(p.Project), wait), fmt.Sprintf("%s paused it %s ago: %s", who, lasting(now.Sub(p.Pause.At)), p.Pause.Why)
 		case p.Open():
 			what := "is not responding"
-			then := "They become tickets by themselves when it is back."
+			then := "They become tickets on their own once it is back."
 			if p.Fault.KeyRefused() {
-				what, then = "refuses the API key", "They become tickets by themselves when it takes the key again."
+				what, then = "rejects the API key", "They become tickets on their own once it accepts the key."
 			}
 			return fmt.Sprintf("Centercode %s. %s; nothing is lost.", what, wait),
 				fmt.Sprintf("%s for %s. The next probe is in %s. %s", capital(p.Fault.String()), lasting(now.Sub(p.Since)), lasting(p.TryIn(now)), then)
@@ -111,7 +111,7 @@ func heading(n *snapshot, now time.Time) (sentence, detail string) {
 	case n.Status.Runs != nil && !*n.Status.Runs:
 		return fmt.Sprintf("No bridge runs in this folder. %s.", capital(wait)), "Webhooks are refused until it is started."
 	case people > 0:
-		return fmt.Sprintf("%s %s a person, for %s.", english.Plural(people, "feedback", ""), english.PluralWord(people, "needs", "need"), english.Plural(causes, "cause", "")), "All others pass by themselves."
+		return fmt.Sprintf("%s %s a person, for %s.", english.Plural(people, "feedback", ""), english.PluralWord(people, "needs", "need"), english.Plural(causes, "cause", "")), "Everything else needs nobody."
 	case len(n.Status.Problems) > 0:
 		return english.Plural(len(n.Status.Problems), "thing needs a person.", "things need a person."), ""
 	}
@@ -155,7 +155,7 @@ func centercodeCell(st *home.Status, now time.Time) cell {
 		case p.Open():
 			c.Value, c.Tone = "not responding", "bad"
 			if p.Fault.KeyRefused() {
-				c.Value = "refuses the key"
+				c.Value = "rejects the key"
 			}
 			c.Notes = append(c.Notes, p.Project+", next probe in "+lasting(p.TryIn(now)))
 		case p.Paused(now):
@@ -252,7 +252,7 @@ func refusedCell(st *home.Status, now time.Time) cell {
 		c.Tone = "warn"
 	}
 	if others := all - ours; others > 0 {
-		c.Notes = []string{fmt.Sprintf("and %d of strangers", others)}
+		c.Notes = []string{fmt.Sprintf("and %d from strangers", others)}
 	}
 	return c
 }
@@ -269,7 +269,7 @@ func mappingCell(m *home.MappingStatus, now time.Time) cell {
 	case m.Differs:
 		c.Notes = append(c.Notes, "the file differs")
 	case m.File != "":
-		c.Notes = append(c.Notes, "as the file is")
+		c.Notes = append(c.Notes, "same as the file")
 	}
 	return c
 }
@@ -278,12 +278,12 @@ func mappingCell(m *home.MappingStatus, now time.Time) cell {
 func (s *Console) pause(w http.ResponseWriter, r *http.Request) error {
 	p := home.PauseRequest{Project: r.PostFormValue("project"), Because: strings.TrimSpace(r.PostFormValue("because")), Who: s.Home.Operator(r.Context())}
 	if p.Because == "" {
-		return &failure{Status: http.StatusUnprocessableEntity, Text: "Say why: others will ask.", Back: "/#pause"}
+		return &failure{Status: http.StatusUnprocessableEntity, Text: "Enter a reason: others will ask.", Back: "/#pause"}
 	}
 	if text := r.PostFormValue("for"); text != "" {
 		var err error
 		if p.For, err = time.ParseDuration(text); err != nil || p.For <= 0 {
-			return &failure{Status: http.StatusUnprocessableEntity, Text: "How long is a time such as 90m or 2h.", Back: "/#pause"}
+			return &failure{Status: http.StatusUnprocessableEntity, Text: "Enter a duration such as 90m or 2h.", Back: "/#pause"}
 		}
 	}
 	_, err := s.Home.Pause(r.Context(), p, s.Now())

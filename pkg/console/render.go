@@ -55,6 +55,8 @@ var pages = func() map[string]*template.Template {
 var functions = template.FuncMap{
 	"line":  printable.Line,
 	"lines": printableLines,
+	"prose": prose,
+	"words": func(s string) []string { return strings.Split(printable.Line(s), " ") },
 	"short": shortID,
 	"count": func(n int, what string) string {
 		return humanize.Comma(int64(n)) + " " + english.PluralWord(n, what, "")
@@ -97,6 +99,15 @@ func navigate(v view, href, name string) navItem {
 		item.Current = item.Current || strings.HasPrefix(v.Path, "/jobs/")
 	}
 	return item
+}
+
+// prose marks up advice, in which code stands between backticks.
+func prose(s string) template.HTML {
+	parts := strings.Split(template.HTMLEscapeString(s), "`")
+	for i := 1; i < len(parts); i += 2 {
+		parts[i] = "<code>" + parts[i] + "</code>"
+	}
+	return template.HTML(strings.Join(parts, ""))
 }
 
 func shortID(id string) string { return id[:min(12, len(id))] }

@@ -103,16 +103,14 @@ func (h *Home) Health(ctx context.Context) ([]breaker.State, error) {
 // tellHealth adds sentences about open breakers and pauses, and problems for those that
 // have lasted. It returns whether Centercode is known not to respond.
 func (s *Status) tellHealth(h *Home, states []breaker.State, now time.Time) (away bool) {
-	waiting := "what arrives waits"
-	if s.Work != nil {
-		waiting = fmt.Sprintf("%s feedbacks wait", humanize.Comma(int64(s.Work.Total())))
-	}
+	held := false
 	for _, state := range states {
 		project := ""
 		if len(states) > 2 && state.Project != breaker.All {
 			project = " (project " + state.Project + ")"
 		}
 		tell := func(lasted, most time.Duration, text string) {
+			held = true
 			if lasted >= most {
 				s.problem("%s", text)
 			} else {
@@ -132,14 +130,14 @@ func (s *Status) tellHealth(h *Home, states []breaker.State, now time.Time) (awa
 			if state.Project != breaker.All {
 				what = "project " + state.Project
 			}
-			tell(now.Sub(p.At), pauseNeeds, fmt.Sprintf("%s is paused by %s since %s, %s (%s): %s",
-				what, who, p.At.UTC().Format(time.RFC3339), until, p.Why, waiting))
+			tell(now.Sub(p.At), pauseNeeds, fmt.Sprintf("%s has been paused by %s since %s, %s (%s)",
+				what, who, p.At.UTC().Format(time.RFC3339), until, p.Why))
 		}
 		if state.Open() {
 			away = true
-			what := fmt.Sprintf("is not responding since %s (%s)", state.Since.UTC().Format("15:04"), state.Fault)
+			what := fmt.Sprintf("has not responded since %s (%s)", state.Since.UTC().Format("15:04"), state.Fault)
 			if state.Fault.KeyRefused() {
-				what = fmt.Sprintf("has refused the API key since %s (%s; %s)", state.Since.UTC().Format("15:04"), state.Fault,
+				what = fmt.Sprintf("has rejected the API key since %s (%s): %s", state.Since.UTC().Format("15:04"), state.Fault,
 					h.Command("secrets put centercode-api-key"))
 			}
 			needs := outageNeeds
@@ -150,9 +148,14 @@ func (s *Status) tellHealth(h *Home, states []breaker.State, now time.Time) (awa
 			if state.Paused(now) || states[0].Project == breaker.All && states[0].Paused(now) {
 				probe = "there is no probe before the pause ends"
 			}
-			tell(now.Sub(state.Since), needs, fmt.Sprintf("Centercode%s %s: %s, %s; nothing is lost while this lasts.",
-				project, what, waiting, probe))
+			tell(now.Sub(state.Since), needs, fmt.Sprintf("Centercode%s %s; %s", project, what, probe))
 		}
+	}
+	switch {
+	case held && s.Work != nil:
+		s.Notes = append(s.Notes, waits(s.Work.Total(), "feedback")+"; nothing is lost while this lasts")
+	case held:
+		s.Notes = append(s.Notes, "what arrives waits; nothing is lost while this lasts")
 	}
 	if h.OnAWS() && s.Work != nil && s.Work.InWork >= mostInFlight*9/10 {
 		s.Notes = append(s.Notes, fmt.Sprintf("SQS holds %s messages in flight, and 120,000 at most: newer ones wait in the queue until some of those are done.",

@@ -20,6 +20,7 @@ func TestHealthInWords(t *testing.T) {
 	refused := open
 	refused.Fault = &breaker.Fault{Status: 401}
 	paused := breaker.State{Pause: &breaker.Pause{Who: "ana", Why: "an upgrade", At: now, Until: now.Add(48 * time.Hour)}}
+	const waiting = "1,240 feedbacks wait; nothing is lost while this lasts"
 	for _, tc := range []struct {
 		name    string
 		state   breaker.State
@@ -28,11 +29,11 @@ func TestHealthInWords(t *testing.T) {
 		problem string
 	}{
 		{"well", breaker.State{Project: "DEMO"}, 0, "", ""},
-		{"away", open, 0, "Centercode is not responding since 10:02 (502): 1,240 feedbacks wait, the next probe is in 40s; nothing is lost while this lasts.", ""},
-		{"away for a quarter of an hour", open, 15 * time.Minute, "", "Centercode is not responding since 10:02 (502)"},
-		{"the key", refused, time.Minute, "", "Centercode has refused the API key since 10:02 (401; fairbridge secrets put centercode-api-key)"},
-		{"paused", paused, time.Hour, "everything is paused by ana since 2026-11-28T10:02:00Z, until 2026-11-30T10:02:00Z (an upgrade): 1,240 feedbacks wait", ""},
-		{"paused for a day", paused, 24 * time.Hour, "", "everything is paused by ana"},
+		{"away", open, 0, "Centercode has not responded since 10:02 (502); the next probe is in 40s|" + waiting, ""},
+		{"away for a quarter of an hour", open, 15 * time.Minute, waiting, "Centercode has not responded since 10:02 (502)"},
+		{"the key", refused, time.Minute, waiting, "Centercode has rejected the API key since 10:02 (401): fairbridge secrets put centercode-api-key; the next probe is in 0s"},
+		{"paused", paused, time.Hour, "everything has been paused by ana since 2026-11-28T10:02:00Z, until 2026-11-30T10:02:00Z (an upgrade)|" + waiting, ""},
+		{"paused for a day", paused, 24 * time.Hour, waiting, "everything has been paused by ana"},
 		{"the pause is over", paused, 48 * time.Hour, "", ""},
 	} {
 		s := &Status{Work: &QueueDepth{InWork: 1240}}
@@ -51,8 +52,9 @@ func TestHealthInWords(t *testing.T) {
 	own.Pause = paused.Pause
 	s := &Status{}
 	s.tellHealth(&Home{}, []breaker.State{paused, own}, now.Add(time.Minute))
-	for i, want := range []string{"everything is paused by ana", "project DEMO is paused by ana", "Centercode is not responding since 10:02 (502): what arrives waits, there is no probe before the pause ends"} {
-		if len(s.Notes) != 3 || !strings.HasPrefix(s.Notes[i], want) {
+	for i, want := range []string{"everything has been paused by ana", "project DEMO has been paused by ana",
+		"Centercode has not responded since 10:02 (502); there is no probe before the pause ends", "what arrives waits; nothing is lost while this lasts"} {
+		if len(s.Notes) != 4 || !strings.HasPrefix(s.Notes[i], want) {
 			t.Errorf("want %q in %q", want, s.Notes)
 		}
 	}

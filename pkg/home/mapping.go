@@ -41,7 +41,7 @@ func (h *Home) Mapping(ctx context.Context, file string, given bool) (Mapping, e
 	case given && (runs || h.OnAWS()):
 		return Mapping{Config: here, By: file + ", which is not what runs"}, nil
 	case runs:
-		m := Mapping{Config: known, Runs: true, By: fmt.Sprintf("the mapping that runs since %s (%.12s)", moment(running.Since), running.Hash)}
+		m := Mapping{Config: known, Runs: true, By: fmt.Sprintf("the mapping that has run since %s (%.12s)", moment(running.Since), running.Hash)}
 		if here != nil && here.Hash() != running.Hash {
 			m.By += fmt.Sprintf("; %s here is another, which --config %s tries", file, file)
 		}

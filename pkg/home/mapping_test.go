@@ -71,7 +71,7 @@ func TestMappingThatIsShown(t *testing.T) {
 	}
 	write(file, "TWO")
 	write("three.yaml", "THREE")
-	by := "the mapping that runs since 2026-01-02 03:04 UTC (" + hash + ")"
+	by := "the mapping that has run since 2026-01-02 03:04 UTC (" + hash + ")"
 	another := by + "; fairbridge.yaml here is another, which --config fairbridge.yaml tries"
 	want(h, file, false, "TWO", false, "fairbridge.yaml as it is now: no bridge runs in this folder")
 	want(h, "none.yaml", false, "ONE", false, "the mapping that ran last ("+hash+"): no bridge runs in this folder")

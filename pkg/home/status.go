@@ -64,6 +64,8 @@ type CentercodeStatus struct {
 	Took   int64 `json:"tookMs,omitempty"`
 	// Note is why no request was sent.
 	Note string `json:"note,omitempty"`
+	// Simulator means that tickets go to the simulator: the mapping has no address.
+	Simulator bool `json:"simulator,omitempty"`
 }
 
 // DeliveryStatus is a delivery's ledger entry in short.

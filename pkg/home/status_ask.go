@@ -39,6 +39,7 @@ func (h *Home) askCentercode(ctx context.Context, runs *mapping.Config, config s
 			s.Note = "none is configured"
 			return s, fmt.Errorf("no Centercode is configured: deploy with the parameter CentercodeBaseUrl, or with centercode.baseUrl in %s", config)
 		case c.Centercode.BaseURL == "":
+			s.Simulator = true
 			s.Note = "none is configured in " + config + ": tickets go to the simulator"
 			return s, nil
 		}

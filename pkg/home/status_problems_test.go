@@ -76,8 +76,8 @@ func TestProblems(t *testing.T) {
 				recent: []ledger.Entry{living(ledger.Fault{Stage: "create", Status: 401})},
 				health: []breaker.State{{Project: "P", Since: ago(time.Minute), Fault: &breaker.Fault{Status: 401}}},
 			},
-			want: []string{"Centercode has refused the API key since 11:59 (401; fairbridge secrets put centercode-api-key --data f): " +
-				"0 feedbacks wait, the next probe is in 0s; nothing is lost while this lasts."},
+			want: []string{"Centercode has rejected the API key since 11:59 (401): " +
+				"fairbridge secrets put centercode-api-key --data f; the next probe is in 0s"},
 		},
 		"the key is refused to one delivery": {
 			found: findings{recent: []ledger.Entry{living(ledger.Fault{Stage: "create", Status: 403, Text: "HTTP 403"})}},

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 )
@@ -40,6 +41,26 @@ func (s Screen) Cut(text string, others int) string {
 		return text
 	}
 	return Middle(text, max(s.Width-others, 1))
+}
+
+// Wrap breaks a text between words into lines that fit the screen, the first after a
+// prefix and the others below it.
+func (s Screen) Wrap(prefix, text string) string {
+	indent := strings.Repeat(" ", Width(prefix))
+	var b strings.Builder
+	line := prefix
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+			line += word
+		case s.Width > 0 && Width(line)+1+Width(word) > s.Width:
+			b.WriteString(line + "\n")
+			line = indent + word
+		default:
+			line += " " + word
+		}
+	}
+	return b.String() + line + "\n"
 }
 
 // Bold formats text that stands out.

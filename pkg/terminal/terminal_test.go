@@ -53,3 +53,12 @@ func TestCount(t *testing.T) {
 		}
 	}
 }
+
+func TestWrap(t *testing.T) {
+	const text = "one two 漢字 four"
+	for width, want := range map[int]string{0: "- one two 漢字 four\n", 9: "- one two\n  漢字\n  four\n", 3: "- one\n  two\n  漢字\n  four\n"} {
+		if got := (terminal.Screen{Width: width}).Wrap("- ", text); got != want {
+			t.Errorf("%d columns: %q, want %q", width, got, want)
+		}
+	}
+}

@@ -47,7 +47,7 @@ func TestOutage(t *testing.T) {
 	arrive(10)
 	// The exit code is 1 if something else needs a person, which this test does not check.
 	status, _ := bridge.command(t.Context(), "", "status", "--stack", stackName)
-	if !strings.Contains(string(status), "Centercode is not responding since") || !strings.Contains(string(status), "nothing is lost while this lasts") {
+	if !strings.Contains(string(status), "Centercode has not responded since") || !strings.Contains(string(status), "nothing is lost while this lasts") {
 		t.Errorf("the status is\n%s", status)
 	}
 	eventually(t, "the outage is over", func() bool { return time.Since(began) >= outage })

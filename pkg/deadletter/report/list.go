@@ -58,7 +58,8 @@ func (p Page) Groups(in *deadletter.Selection) error {
 	}
 	p.summary(&b, in)
 	if len(groups) > 0 && !groups[0].Done {
-		fmt.Fprintf(&b, "%s\n", p.Screen.Faint(p.Place.Command("dlq list --each")))
+		newest := queue.ShortID(groups[0].IDs[len(groups[0].IDs)-1])
+		fmt.Fprintf(&b, "What to do about one: %s\nAll of them:          %s\n", p.Place.Command("dlq show "+newest), p.Place.Command("dlq list --each"))
 	}
 	_, err := p.Out.Write(b.Bytes())
 	return err
@@ -122,9 +123,9 @@ func (p Page) limit(n int) int {
 
 // columns are those of a letter.
 var columns = []terminal.Column{
-	{Name: "AGE"}, {Name: "REASON", Most: 20, Least: 9}, {Name: "STAGE", Most: 20, Least: 6, Spare: 5}, {Name: "STATUS", Spare: 4},
-	{Name: "APP", Most: 20, Least: 8, Spare: 3}, {Name: "SUBMITTER", Most: 30, Least: 10, Spare: 2}, {Name: "TEXT", Most: 30, Least: 10, Spare: 1},
-	{Name: "ATTEMPTS", Spare: 6}, {Name: "DELIVERY"}, {Name: "PROBLEM", Most: 120, Least: 20},
+	{Name: "AGE"}, {Name: "REASON", Most: 20, Least: 9}, {Name: "STAGE", Most: 20, Least: 6, Spare: 6}, {Name: "STATUS", Spare: 5},
+	{Name: "APP", Most: 20, Least: 8, Spare: 4}, {Name: "SUBMITTER", Most: 30, Least: 16, Spare: 2}, {Name: "TEXT", Most: 30, Least: 16, Spare: 1},
+	{Name: "ATTEMPTS", Spare: 7}, {Name: "DELIVERY"}, {Name: "PROBLEM", Most: 120, Least: 36, Spare: 3},
 }
 
 // Letters writes one line for each letter, and then their number.
@@ -178,7 +179,7 @@ func (p Page) summary(b *bytes.Buffer, in *deadletter.Selection) {
 		b.WriteString("no dead letters\n")
 		return
 	case n == 0:
-		fmt.Fprintf(b, "none of %s is meant\n", terminal.Count(in.Deliveries, "dead letter"))
+		fmt.Fprintf(b, "none of %s matches\n", terminal.Count(in.Deliveries, "dead letter"))
 		return
 	}
 	of, letters := "", 0

@@ -88,7 +88,8 @@ func TestGroups(t *testing.T) {
 
 7 dead letters of 9: 3 not_found, 2 mapping, 1 rejected, 1 done already
 With copies the queue has 8.
-fairbridge dlq list --each
+What to do about one: fairbridge dlq show 040404040404
+All of them:          fairbridge dlq list --each
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out, want)
@@ -112,14 +113,14 @@ func TestLetters(t *testing.T) {
 		220: `AGE  REASON        STAGE   STATUS  APP             SUBMITTER                       TEXT                            ATTEMPTS  DELIVERY      PROBLEM
 1h   mapping       map     -       漢字アプリ[31m  aaaaaaaaaaaaaaa…aa@example.com  one two 🙂🙂 an… and on and on  1         010101010101  line 9: fields.severity: "Middling" is not allowed
 `,
-		60: `AGE  REASON        DELIVERY      PROBLEM
-1h   mapping       010101010101  line 9: field…s not allowed
-1h   not_found     020202020202  Centercode an…not be found.
-1h   not_found     030303030303  Centercode an…not be found.
-1h   not_found     040404040404  Centercode an…not be found.
-1h   mapping       050505050505  line 9: field…s not allowed
-1h   rejected      060606060606  screenshot of…e (copies: 2)
-1h   done already  070707070707  Centercode an…not be found.
+		60: `AGE  REASON        TEXT                         DELIVERY
+1h   mapping       one two 🙂🙂 …and on and on  010101010101
+1h   not_found     feedback                     020202020202
+1h   not_found     feedback                     030303030303
+1h   not_found     feedback                     040404040404
+1h   mapping       java.lang.Nul…nterException  050505050505
+1h   rejected      -                            060606060606
+1h   done already  -                            070707070707
 
 7 dead letters of 9: 3 not_found, 2 mapping, 1 rejected, 1 done already
 With copies the queue has 8.
@@ -179,8 +180,8 @@ func TestCounts(t *testing.T) {
 		want       string
 	}{
 		{nil, 0, "no dead letters\n"},
-		{nil, 1, "none of 1 dead letter is meant\n"},
-		{nil, 9, "none of 9 dead letters is meant\n"},
+		{nil, 1, "none of 1 dead letter matches\n"},
+		{nil, 9, "none of 9 dead letters matches\n"},
 		{[]deadletter.Case{one}, 1, "\n1 dead letter: 1 of later\n"},
 		{[]deadletter.Case{one}, 9, "\n1 dead letter of 9: 1 of later\n"},
 		{[]deadletter.Case{lost}, 1, "\n1 dead letter: 1 of later\n"},

@@ -35,7 +35,7 @@ func WriteShown(out io.Writer, s *deadletter.Shown, at home.Place, now time.Time
 	field("problem", l.Description)
 	field("died", l.DiedAt.Format(time.RFC3339)+", "+terminal.Age(now.Sub(l.DiedAt))+" ago")
 	field("tried", fmt.Sprintf("%s, replayed %s", terminal.Count(l.Attempts, "time"), terminal.Count(l.Replays, "time")))
-	if until := l.SentAt.Add(deadletter.Retention); l.SentAt.Unix() > 0 {
+	if until := l.SentAt.Add(deadletter.Retention); at.OnAWS() && l.SentAt.Unix() > 0 {
 		field("kept until", until.Format(time.RFC3339)+", then SQS deletes it")
 	}
 	if l.Copies > 1 {
@@ -45,9 +45,10 @@ func WriteShown(out io.Writer, s *deadletter.Shown, at home.Place, now time.Time
 	field("generation", fmt.Sprint(l.Generation))
 	field("message", l.MessageID)
 
-	fmt.Fprintf(&b, "\n%s\n", s.Advice.What)
+	screen := terminal.ScreenOf(out)
+	b.WriteString("\n" + screen.Wrap("", s.Advice.What))
 	for _, step := range s.Advice.Steps {
-		fmt.Fprintf(&b, "  - %s\n", step.Text)
+		b.WriteString(screen.Wrap("  - ", step.Text))
 		if command := step.CommandFor(at, l.DeliveryID); command != "" {
 			fmt.Fprintf(&b, "      %s\n", command)
 		}
@@ -113,6 +114,6 @@ func writeEntry(b *bytes.Buffer, e ledger.Entry) {
 	field("changed", e.UpdatedAt.UTC().Format(time.RFC3339))
 	field("counts", fmt.Sprintf("%s, %s, generation %d", terminal.Count(e.Attempts, "attempt"), terminal.Count(e.Replays, "replay"), e.Generation))
 	if e.Last != nil {
-		field("last error", deadletter.FaultText(*e.Last)+", "+e.Last.At.UTC().Format(time.RFC3339))
+		field("last error", e.Last.At.UTC().Format(time.RFC3339)+", "+deadletter.FaultText(*e.Last))
 	}
 }

@@ -43,17 +43,30 @@ func (t *Table) Write(d deliveries.Delivery) error {
 	return err
 }
 
-// row writes a line. What other people wrote shares what is left of the width.
+// row writes a line. What other people wrote shares what is left of the width; a narrow
+// terminal has no room for the app.
 func (t *Table) row(id, received, state, ticket, app, from, what string) error {
-	const fixed = 12 + 2 + 19 + 2 + 18 + 2 + 10 + 2
 	width := cmp.Or(t.Width, 160)
-	left := max(width-fixed, 24)
-	cells := []struct {
+	type cell struct {
 		text  string
 		width int
-	}{{id, 12}, {received, 19}, {state, 18}, {ticket, 10}, {app, left / 5}, {from, left * 2 / 5}, {what, left - left/5 - left*2/5 - 4}}
-	if width < fixed+24 { // a narrow terminal: what is needed to go on
-		cells = cells[:4]
+	}
+	cells := []cell{{id, 12}, {received, 19}, {state, 18}, {ticket, 10}}
+	if width < 120 {
+		cells = []cell{{id, 12}, {received[:min(len(received), 16)], 16}, // without the seconds
+			{state, 11}, {ticket, 8}}
+	}
+	left := width
+	for _, c := range cells {
+		left -= c.width + 2
+	}
+	switch {
+	case width >= 120:
+		cells = append(cells, cell{app, left / 5}, cell{from, left * 2 / 5}, cell{what, left - left/5 - left*2/5 - 4})
+	case left >= 50:
+		cells = append(cells, cell{from, left*2/5 - 2}, cell{what, left - left*2/5})
+	case left >= 12:
+		cells = append(cells, cell{what, left})
 	}
 	var b strings.Builder
 	for i, c := range cells {

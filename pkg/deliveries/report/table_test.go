@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// On a narrow terminal a row is one line.
+// On a narrow terminal a row is one line, and shows what the feedback was about.
 func TestTableIsNarrow(t *testing.T) {
 	for _, width := range []int{60, 80, 100, 200} {
 		var b strings.Builder
@@ -15,6 +15,8 @@ func TestTableIsNarrow(t *testing.T) {
 		}
 		if line := strings.TrimRight(b.String(), "\n"); len([]rune(line)) > max(width, 65) || !strings.HasPrefix(line, "aaaaaaaaaaaa  ") {
 			t.Errorf("%d columns: %q", width, line)
+		} else if width >= 80 && !strings.Contains(line, strings.Repeat("z", 20)) {
+			t.Errorf("%d columns, without its text: %q", width, line)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -17,15 +18,17 @@ import (
 // WriteStatus writes the status of a bridge.
 func WriteStatus(out io.Writer, s *home.Status, now time.Time) error {
 	var b bytes.Buffer
+	screen := terminal.ScreenOf(out)
 	writeParts(&b, s, now)
-	writeDeliveries(&b, s, now)
+	if err := writeDeliveries(&b, screen, s, now); err != nil {
+		return err
+	}
 	if len(s.Notes) > 0 {
 		fmt.Fprintln(&b)
 	}
 	for _, note := range s.Notes {
 		fmt.Fprintln(&b, terminal.Printable(note))
 	}
-	screen := terminal.ScreenOf(out)
 	if len(s.Problems) == 0 {
 		fmt.Fprintf(&b, "\n%s\n", screen.Good("Nothing needs a person."))
 	} else {
@@ -59,7 +62,7 @@ func writeParts(b *bytes.Buffer, s *home.Status, now time.Time) {
 		line("webhook", s.Webhook)
 	}
 	if m := s.Mapping; m != nil {
-		text := fmt.Sprintf("%.12s, since %s", m.Hash, m.Since.UTC().Format(time.RFC3339))
+		text := fmt.Sprintf("%.12s, since %s", m.Hash, m.Since.UTC().Format("2006-01-02 15:04:05 UTC"))
 		if m.File != "" {
 			text += ", " + m.File
 		}
@@ -69,7 +72,7 @@ func writeParts(b *bytes.Buffer, s *home.Status, now time.Time) {
 		line("mapping", terminal.Printable(text))
 	}
 	if q := s.Work; q != nil {
-		line("work queue", fmt.Sprintf("%d waiting, %d in work, %d delayed", q.Waiting, q.InWork, q.Delayed)+oldestText(q, now))
+		line("work queue", fmt.Sprintf("%d waiting, %d in flight, %d delayed", q.Waiting, q.InWork, q.Delayed)+oldestText(q, now))
 	}
 	if q := s.DeadLetters; q != nil {
 		line("dead letters", fmt.Sprint(q.Total())+oldestText(q, now))
@@ -77,33 +80,45 @@ func writeParts(b *bytes.Buffer, s *home.Status, now time.Time) {
 	line("Centercode", centercodeText(s.Centercode))
 	for _, secret := range s.Secrets {
 		text := secret.String()
-		if !secret.Exists && !secret.Hidden && secret.Name == secrets.TestFairyAPIKey {
-			text += " (needed for session logs, 'fairbridge webhook' and 'fairbridge reconcile' only)"
+		switch {
+		case secret.Exists || secret.Hidden:
+		case secret.Name == secrets.TestFairyAPIKey:
+			text += " (only needed for session logs, webhook and reconcile)"
+		case secret.Name == secrets.CentercodeAPIKey && s.Centercode.Simulator:
+			text += " (not needed for the simulator)"
 		}
 		line(secret.Name, text)
 	}
 	line("dashboard", s.Dashboard)
 }
 
-func writeDeliveries(b *bytes.Buffer, s *home.Status, now time.Time) {
+// columns are those of a delivery.
+var columns = []terminal.Column{
+	{Name: "AGE"}, {Name: "STATE"}, {Name: "TICKET", Most: 20, Least: 6, Spare: 1}, {Name: "ATTEMPTS", Spare: 2},
+	{Name: "DELIVERY"}, {Name: "LAST ERROR", Most: 80, Least: 10},
+}
+
+func writeDeliveries(b *bytes.Buffer, screen terminal.Screen, s *home.Status, now time.Time) error {
 	if len(s.Deliveries) == 0 {
-		return
+		return nil
 	}
 	fmt.Fprintln(b)
-	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "AGE\tSTATE\tTICKET\tATTEMPTS\tDELIVERY\tLAST FAULT")
+	var rows [][]string
 	for _, d := range s.Deliveries {
 		fault := ""
 		if d.Last != nil {
-			fault = terminal.Shorten(terminal.Printable(d.Last.Stage+": "+d.Last.Text), 80)
+			fault = terminal.Printable(d.Last.Stage + ": " + d.Last.Text)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", terminal.Age(now.Sub(d.UpdatedAt)), d.State,
-			terminal.Dash(terminal.Printable(d.TicketID)), d.Attempts, queue.ShortID(d.DeliveryID), terminal.Dash(fault))
+		rows = append(rows, []string{terminal.Age(now.Sub(d.UpdatedAt)), string(d.State), terminal.Printable(d.TicketID),
+			strconv.Itoa(d.Attempts), queue.ShortID(d.DeliveryID), fault})
 	}
-	w.Flush()
+	if err := screen.WriteTable(b, columns, rows); err != nil {
+		return err
+	}
 	if s.Partial {
 		fmt.Fprintln(b, "The ledger is large: these are the last of a part of it. The dashboard has all.")
 	}
+	return nil
 }
 
 func oldestText(q *home.QueueDepth, now time.Time) string {

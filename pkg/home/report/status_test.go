@@ -41,15 +41,15 @@ func TestWriteStatus(t *testing.T) {
 	}{
 		{full, `bridge              stack fairbridge-prod
 webhook             https://abc.example.com/webhooks/testfairy
-work queue          3 waiting, 2 in work, 1 delayed, the oldest from 1h ago
+work queue          3 waiting, 2 in flight, 1 delayed, the oldest from 1h ago
 dead letters        2
 Centercode          https://beta.example.com answers (HTTP 200, 87 ms)
 centercode-api-key  since 2026-01-02 03:04:05 UTC (version 2)
-testfairy-api-key   missing (needed for session logs, 'fairbridge webhook' and 'fairbridge reconcile' only)
+testfairy-api-key   missing (only needed for session logs, webhook and reconcile)
 webhook-token       missing
 dashboard           https://console.example.com/
 
-AGE  STATE      TICKET  ATTEMPTS  DELIVERY      LAST FAULT
+AGE  STATE      TICKET  ATTEMPTS  DELIVERY      LAST ERROR
 30s  completed  TKT-1   1         aaaaaaaaaaaa  -
 3h   dead       -       4         bbbbbbbbbbbb  create: no[31m submitter
 The ledger is large: these are the last of a part of it. The dashboard has all.
@@ -65,8 +65,8 @@ This needs a person:
 			Centercode: home.CentercodeStatus{Note: "none is configured in fairbridge.yaml: tickets go to the simulator"},
 		}, `bridge        folder .fairbridge, running
 webhook       http://127.0.0.1:8080/webhooks/testfairy
-mapping       cccccccccccc, since 2026-01-02T03:04:05Z, /a/fairbridge.yaml, which differs
-work queue    0 waiting, 0 in work, 0 delayed
+mapping       cccccccccccc, since 2026-01-02 03:04:05 UTC, /a/fairbridge.yaml, which differs
+work queue    0 waiting, 0 in flight, 0 delayed
 dead letters  0
 Centercode    none is configured in fairbridge.yaml: tickets go to the simulator
 
