@@ -40,7 +40,7 @@ func TestAdopt(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	}
-	waiting, err := h.home.Ledger.Waiting(t.Context())
+	waiting, err := h.home.Ledger.Noted(t.Context(), ledger.AttentionPerson)
 	h.must(err)
 	if len(waiting) != 4 {
 		t.Errorf("%d wait for a person", len(waiting))

@@ -136,7 +136,7 @@ func chartsOf(stats *deliveries.Stats) []chart {
 	}
 	p50, p95 := series{Class: "l"}, series{Class: "l2"}
 	for _, r := range stats.Rows {
-		p50.Values, p95.Values = append(p50.Values, time.Duration(r.P50)), append(p95.Values, time.Duration(r.P95))
+		p50.Values, p95.Values = append(p50.Values, time.Duration(r.P50)*time.Millisecond), append(p95.Values, time.Duration(r.P95)*time.Millisecond)
 	}
 	took := lines("Time to ticket", p50, p95)
 	if stats.Total.P50 > 0 {
@@ -145,9 +145,9 @@ func chartsOf(stats *deliveries.Stats) []chart {
 	return append(all, took)
 }
 
-// shortly formats a duration with a sensible number of digits.
-func shortly(m deliveries.Milliseconds) string {
-	d := time.Duration(m)
+// shortly formats milliseconds with a sensible number of digits.
+func shortly(ms int64) string {
+	d := time.Duration(ms) * time.Millisecond
 	switch {
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())

@@ -28,7 +28,6 @@ func inBothHomes(t *testing.T, test func(*testing.T, *office)) {
 // try out is not.
 func TestActions(t *testing.T) {
 	inBothHomes(t, func(t *testing.T, o *office) {
-		o.reopen(deadletter.Config{Who: "ada"})
 		for n := 1; n <= 3; n++ {
 			o.die(rejected(t, n))
 		}

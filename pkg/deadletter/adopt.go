@@ -91,7 +91,7 @@ func (d *Manager) AdoptUnknown(ctx context.Context, stays func(Letter, error)) (
 // unknown returns the newest letter, without its body, of each delivery that the ledger
 // does not know as dead with its message, and that is not being replayed.
 func (d *Manager) unknown(ctx context.Context) (map[string]Letter, error) {
-	records, err := d.home.History.Waiting(ctx)
+	records, err := d.home.History.Noted(ctx, ledger.AttentionPerson)
 	if err != nil {
 		return nil, err
 	}

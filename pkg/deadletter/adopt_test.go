@@ -32,7 +32,7 @@ func TestAdoptUnknown(t *testing.T) {
 			t.Errorf("call %d: %d adopted, %q left, %v; want %d", again+1, n, left, err, want)
 		}
 	}
-	waiting, err := o.home.History.Waiting(t.Context())
+	waiting, err := o.home.History.Noted(t.Context(), ledger.AttentionPerson)
 	o.must(err)
 	if len(waiting) != 3 {
 		t.Errorf("%d wait for a person, want 3", len(waiting))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -29,16 +30,10 @@ const (
 	tryAgain = 200 * time.Millisecond
 )
 
-// EntryError is SQS's error for an entry of a batch.
-type EntryError struct {
-	// Code is SQS's code, such as ReceiptHandleIsInvalid.
-	Code    string
-	Message string
-	// SenderFault means that a retry is useless.
-	SenderFault bool
-}
+// entryError is SQS's error for an entry of a batch.
+type entryError struct{ types.BatchResultErrorEntry }
 
-func (e *EntryError) Error() string { return e.Code + ": " + e.Message }
+func (e entryError) Error() string { return aws.ToString(e.Code) + ": " + aws.ToString(e.Message) }
 
 // answer is a batch call's results, by entry id.
 type answer struct {
@@ -82,15 +77,15 @@ func batch(ctx context.Context, errs []error, call func(ctx context.Context, tod
 
 // settle records the result of each entry, and returns those to retry.
 func settle(errs []error, todo []int, out answer, whole error) (again []int) {
-	said := map[int]error{}
+	said := map[string]error{}
 	for _, f := range out.failed {
-		said[entryIndex(f.Id)] = &EntryError{Code: aws.ToString(f.Code), Message: aws.ToString(f.Message), SenderFault: f.SenderFault}
+		said[aws.ToString(f.Id)] = entryError{f}
 	}
 	for _, id := range out.confirmed {
-		said[entryIndex(id)] = nil
+		said[aws.ToString(id)] = nil
 	}
 	for _, i := range todo {
-		err, mentioned := said[i]
+		err, mentioned := said[*entryID(i)]
 		switch {
 		case whole != nil:
 			err = whole
@@ -108,18 +103,9 @@ func settle(errs []error, todo []int, out answer, whole error) (again []int) {
 // entryID returns the id of the i-th entry of a batch.
 func entryID(i int) *string { return aws.String(strconv.Itoa(i)) }
 
-// entryIndex parses such an id; -1 for any other.
-func entryIndex(id *string) int {
-	n, err := strconv.Atoi(aws.ToString(id))
-	if err != nil {
-		return -1
-	}
-	return n
-}
-
 func senderFault(err error) bool {
-	var entry *EntryError
-	return errors.As(err, &entry) && entry.SenderFault
+	entry, ok := errors.AsType[entryError](err)
+	return ok && entry.SenderFault
 }
 
 // pause waits for a random time up to most, and reports whether the context is still
@@ -127,6 +113,9 @@ func senderFault(err error) bool {
 func pause(ctx context.Context, most time.Duration) bool {
 	return sleep.For(ctx, rand.N(most)) == nil
 }
+
+// tens splits a list into batches.
+func tens[T any](list []T) [][]T { return slices.Collect(slices.Chunk(list, batchEntries)) }
 
 // chunks splits a list into batches of at most size entries and batchBytes bytes.
 func chunks[T any](list []T, size int, bytes func(T) int) [][]T {
@@ -185,5 +174,3 @@ func messageBytes(body string, attrs map[string]types.MessageAttributeValue) int
 	}
 	return n
 }
-
-func nothing[T any](T) int { return 0 }

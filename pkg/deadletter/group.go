@@ -18,19 +18,11 @@ import (
 type Group struct {
 	// Key identifies the cause, in a [Filter] and in a URL. It does not change when letters
 	// come and go.
-	Key    string       `json:"key"`
-	Reason queue.Reason `json:"reason,omitempty"`
-	Stage  queue.Stage  `json:"stage,omitempty"`
-	Status int          `json:"status,omitempty"`
-	// Project and Source are where the request for the ticket went, if the ledger knows.
-	Project string `json:"project,omitempty"`
-	Source  string `json:"source,omitempty"`
-	// Problem is that of the newest letter. The others' problems differ from it at most in
-	// quoted text, addresses, ids, long numbers or numbered parts of a path.
-	Problem string `json:"problem,omitempty"`
-	// Done means that the letters are finished, see [Case.Done], whatever the cause was.
-	Done  bool `json:"done,omitempty"`
-	Count int  `json:"count"`
+	Key string `json:"key"`
+	// Cause has the Problem of the newest letter. The others' problems differ from it at most
+	// in quoted text, addresses, ids, long numbers or numbered parts of a path.
+	Cause
+	Count int `json:"count"`
 	// Since is when the first of them died, Newest when the last did.
 	Since  time.Time `json:"since"`
 	Newest time.Time `json:"newest"`
@@ -38,25 +30,28 @@ type Group struct {
 	IDs []string `json:"ids"`
 }
 
+// Cause is what the letters of a [Group] have in common.
+type Cause struct {
+	Reason queue.Reason `json:"reason,omitempty"`
+	Stage  queue.Stage  `json:"stage,omitempty"`
+	Status int          `json:"status,omitempty"`
+	// Project and Source are where the request for the ticket went, if the ledger knows.
+	Project string `json:"project,omitempty"`
+	Source  string `json:"source,omitempty"`
+	Problem string `json:"problem,omitempty"`
+	// Done means that the letters are finished, see [Case.Done], whatever the cause was.
+	Done bool `json:"done,omitempty"`
+}
+
 // particulars matches what may differ in the problems of two letters with the same cause:
 // quoted text, addresses, ids, long numbers, and numbered parts of a path.
 var particulars = lazyregexp.New(`"[^"]*"|\S+@\S+|\b[0-9a-fA-F]{8,}\b|[0-9]{4,}|/[^/\s:?]*[0-9][^/\s:?]*`)
 
-// cause is what the letters of a group have in common.
-type cause struct {
-	reason          queue.Reason
-	stage           queue.Stage
-	status          int
-	project, source string
-	problem         string
-	done            bool
-}
-
 // keyLength is the length of a [Group.Key].
 const keyLength = 12
 
-func (c cause) key() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{c.reason, c.stage, c.status, c.project, c.source, c.problem, c.done}))
+func (c Cause) key() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{c.Reason, c.Stage, c.Status, c.Project, c.Source, c.Problem, c.Done}))
 	return hex.EncodeToString(sum[:])[:keyLength]
 }
 
@@ -64,17 +59,17 @@ func (c cause) key() string {
 // most are equal.
 type causes map[string]string
 
-func (problems causes) of(c Case) cause {
+func (problems causes) of(c Case) Cause {
 	if c.Done() {
-		return cause{done: true}
+		return Cause{Done: true}
 	}
 	problem, known := problems[c.Description]
 	if !known {
 		problem = particulars().ReplaceAllString(c.Description, "…")
 		problems[c.Description] = problem
 	}
-	of := cause{reason: c.Reason, stage: c.Stage, status: c.Status, problem: problem}
-	of.project, of.source = c.where()
+	of := Cause{Reason: c.Reason, Stage: c.Stage, Status: c.Status, Problem: problem}
+	of.Project, of.Source = c.where()
 	return of
 }
 
@@ -91,7 +86,7 @@ func (c Case) where() (project, source string) {
 // be in the order of their deaths, as in a [Selection], and have their ledger entries, see
 // [Query.Entries].
 func Groups(cases []Case) []Group {
-	at := map[cause]int{}
+	at := map[Cause]int{}
 	known := causes{}
 	var groups []Group
 	for _, c := range cases {
@@ -100,10 +95,7 @@ func Groups(cases []Case) []Group {
 		if !begun {
 			i = len(groups)
 			at[of] = i
-			groups = append(groups, Group{
-				Key: of.key(), Reason: of.reason, Stage: of.stage, Status: of.status, Project: of.project, Source: of.source,
-				Done: of.done, Since: c.DiedAt(),
-			})
+			groups = append(groups, Group{Key: of.key(), Cause: of, Since: c.DiedAt()})
 		}
 		g := &groups[i]
 		g.Count++
@@ -114,10 +106,10 @@ func Groups(cases []Case) []Group {
 		}
 	}
 	slices.SortStableFunc(groups, func(a, b Group) int {
-		switch {
-		case a.Done != b.Done && a.Done:
-			return 1
-		case a.Done != b.Done:
+		if a.Done != b.Done {
+			if a.Done {
+				return 1
+			}
 			return -1
 		}
 		return cmp.Or(cmp.Compare(b.Count, a.Count), a.Since.Compare(b.Since))
@@ -135,7 +127,7 @@ func (c Case) Done() bool {
 // all, are read with one call, unless records has them.
 func (d *Manager) know(ctx context.Context, records []ledger.Record, cases []Case) (err error) {
 	if len(records) == 0 {
-		if records, err = d.home.History.Waiting(ctx); err != nil {
+		if records, err = d.home.History.Noted(ctx, ledger.AttentionPerson); err != nil {
 			return err
 		}
 	}

@@ -66,7 +66,8 @@ type lease struct {
 	long    bool
 }
 
-func newHold(ctx context.Context, q *Queue) *Hold {
+// Open returns an empty hold. The caller must call [Hold.Release].
+func (q *Queue) Open(ctx context.Context) *Hold {
 	ctx, stop := context.WithCancel(ctx)
 	h := &Hold{q: q, stop: stop, stopped: make(chan struct{}), held: map[string]lease{}, seen: map[string]bool{}}
 	go func() {
@@ -78,7 +79,7 @@ func newHold(ctx context.Context, q *Queue) *Hold {
 			case <-ctx.Done():
 				return
 			case <-every.C:
-				sideBySide(home.Connections, chunks(h.due(time.Now()), batchEntries, nothing), func(ids []string) func() {
+				sideBySide(home.Connections, tens(h.due(time.Now())), func(ids []string) func() {
 					h.renew(ctx, ids)
 					return nil
 				})
@@ -112,7 +113,7 @@ func (h *Hold) Release(ctx context.Context) error {
 
 	var first error
 	failed := 0
-	inBatches(chunks(ids, batchEntries, nothing), func(ids []string) []error { return h.hide(ctx, ids, 0) }, func(_ string, err error) {
+	inBatches(tens(ids), func(ids []string) []error { return h.hide(ctx, ids, 0) }, func(_ string, err error) {
 		// A letter whose receipt handle is no longer valid is visible already, or gone.
 		if err != nil && !senderFault(err) {
 			failed, first = failed+1, err
@@ -156,15 +157,6 @@ func (h *Hold) saw(delivery string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.seen[delivery]
-}
-
-// drop stops holding letters without a call to the queue.
-func (h *Hold) drop(ids []string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, id := range ids {
-		delete(h.held, id)
-	}
 }
 
 // receipts returns the receipt handles of letters, "" for those not held.

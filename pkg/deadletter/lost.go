@@ -26,7 +26,7 @@ func (d *Manager) addLost(ctx context.Context, s *sifting, hold *Hold) (more boo
 	if len(ids) > 0 && !slices.ContainsFunc(ids, missing) {
 		return false, nil
 	}
-	records, err := d.home.History.Waiting(ctx)
+	records, err := d.home.History.Noted(ctx, ledger.AttentionPerson)
 	if err != nil {
 		return false, err
 	}

@@ -18,9 +18,6 @@ type Config struct {
 	Home *home.Home
 	// Progress, if set, is called with the progress of long work, from several goroutines.
 	Progress func(what string, done, of int)
-	// Who is the operator's name for the ledger's record of actions; the default is
-	// [home.Home.Operator].
-	Who string
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
 }
@@ -44,12 +41,7 @@ func New(c Config) (*Manager, error) {
 		d.now = time.Now
 	}
 	var err error
-	d.ledger, err = ledger.New(ledger.Config{Store: c.Home.Ledger, Now: d.now, Who: func(ctx context.Context) string {
-		if c.Who != "" {
-			return c.Who
-		}
-		return c.Home.Operator(ctx)
-	}})
+	d.ledger, err = ledger.New(ledger.Config{Store: c.Home.Ledger, Now: d.now, Who: c.Home.Operator})
 	if err != nil {
 		return nil, err
 	}

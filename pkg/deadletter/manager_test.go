@@ -89,7 +89,7 @@ func (o *office) did(n int) (all []string) {
 	e, err := o.ledger.Entry(o.Context(), idOf(n))
 	o.must(err)
 	for _, a := range e.Actions {
-		if all = append(all, a.What); a.Who != "ada" || a.At.IsZero() {
+		if all = append(all, a.What); a.Who != o.home.Operator(o.Context()) || a.At.IsZero() {
 			o.Errorf("%d: %+v", n, a)
 		}
 	}

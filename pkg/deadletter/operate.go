@@ -161,15 +161,14 @@ func (d *Manager) writeDown(ctx context.Context, c Case) error {
 			return cmp.Or(err, errWentOn)
 		}
 	}
-	did := []string{ledger.ActionReplayed}
-	if len(c.corrected) > 0 {
-		var fields []string
-		for _, edit := range c.corrected {
-			fields = append(fields, edit.Field)
-		}
-		did = []string{"corrected " + strings.Join(fields, ", "), ledger.ActionReplayed}
+	var did, fields []string
+	for _, edit := range c.corrected {
+		fields = append(fields, edit.Field)
 	}
-	return d.ledger.Act(ctx, c.DeliveryID, did...)
+	if len(fields) > 0 {
+		did = append(did, "corrected "+strings.Join(fields, ", "))
+	}
+	return d.ledger.Act(ctx, c.DeliveryID, append(did, ledger.ActionReplayed)...)
 }
 
 func (r *replaying) send(ctx context.Context, hold *Hold, cases []Case) {

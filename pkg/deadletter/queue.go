@@ -56,9 +56,6 @@ func (q *Queue) Take(ctx context.Context, visit func(Letter)) (*Hold, error) {
 	return h, nil
 }
 
-// Open returns an empty hold. The caller must call [Hold.Release].
-func (q *Queue) Open(ctx context.Context) *Hold { return newHold(ctx, q) }
-
 // Take receives and holds letters, at most so many (0 for all) in addition to those already
 // held, and calls visit once for each, one at a time and in no order. Nobody else receives
 // them until the release. Letters take no memory unless visit keeps them. more means that the
@@ -76,26 +73,21 @@ func (h *Hold) Take(ctx context.Context, most int, visit func(Letter)) (more boo
 		h.Counted = total
 	}
 	start, news, faults, wait := h.Len(), time.Now(), 0, int32(0)
-	want := func() int {
-		if most > 0 {
-			return min(total, start+most)
-		}
-		return total
+	if total <= start && (total > 0 || h.q.Exact) {
+		h.Missing = 0
+		return false, nil
 	}
-	switch {
-	case total == 0 && h.q.Exact:
-		h.Missing = 0
-		return false, nil
-	case total == 0:
+	if total == 0 {
 		wait = longPoll
-	case total <= start:
-		h.Missing = 0
-		return false, nil
 	}
 	for {
+		want := total
+		if most > 0 {
+			want = min(total, start+most)
+		}
 		h.rounds++
 		before := h.visited.Load()
-		err := h.round(ctx, want(), wait, visit)
+		err := h.round(ctx, want, wait, visit)
 		if wait = longPoll; h.visited.Load() > before {
 			news, faults, wait = time.Now(), 0, 0
 		}

@@ -108,7 +108,7 @@ func sendLetters(ctx context.Context, api home.Queues, url string, errs []error,
 // Remove deletes all letters of the cases, and calls done with the result of each, one at a
 // time.
 func (h *Hold) Remove(ctx context.Context, cases []Case, done func(Case, error)) {
-	inBatches(chunks(cases, batchEntries, nothing), func(cases []Case) []error { return h.remove(ctx, cases) }, done)
+	inBatches(tens(cases), func(cases []Case) []error { return h.remove(ctx, cases) }, done)
 }
 
 // remove deletes all letters of the cases. They are no longer held afterwards, even if that
@@ -125,13 +125,17 @@ func (h *Hold) remove(ctx context.Context, cases []Case) []error {
 		}
 	}
 	receipts := h.receipts(ids)
-	h.drop(ids)
+	h.mu.Lock()
+	for _, id := range ids {
+		delete(h.held, id)
+	}
+	h.mu.Unlock()
 	all := make([]error, len(cases))
-	for start := 0; start < len(ids); start += batchEntries {
-		end := min(start+batchEntries, len(ids))
-		for i, err := range h.q.remove(ctx, receipts[start:end]) {
-			all[of[start+i]] = errors.Join(all[of[start+i]], err)
+	for some := range slices.Chunk(receipts, batchEntries) {
+		for i, err := range h.q.remove(ctx, some) {
+			all[of[i]] = errors.Join(all[of[i]], err)
 		}
+		of = of[len(some):]
 	}
 	return all
 }

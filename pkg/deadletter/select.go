@@ -94,7 +94,7 @@ func (d *Manager) Look(ctx context.Context, w Query) (*Selection, error) {
 	if err != nil {
 		return nil, err
 	}
-	records, err := d.home.History.Waiting(ctx)
+	records, err := d.home.History.Noted(ctx, ledger.AttentionPerson)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func Glance(ctx context.Context, h *home.Home, visit func(Letter) bool) error {
 	if h.Peeks != nil {
 		return peek(ctx, h, visit)
 	}
-	records, err := h.History.Waiting(ctx)
+	records, err := h.History.Noted(ctx, ledger.AttentionPerson)
 	if err != nil {
 		return err
 	}

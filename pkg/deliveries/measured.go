@@ -29,11 +29,9 @@ var measures = []measure{
 	{"worker", telemetry.TicketsCreated, "Sum", func(r *StatsRow, v float64) { r.Tickets += int(v) }},
 	{"worker", telemetry.DeadLetters, "Sum", func(r *StatsRow, v float64) { r.Dead += int(v) }},
 	// Two points in one row are two parts of it: the slower one is shown.
-	{"worker", telemetry.WebhookToTicket, "p50", func(r *StatsRow, v float64) { r.P50 = max(r.P50, milliseconds(v)) }},
-	{"worker", telemetry.WebhookToTicket, "p95", func(r *StatsRow, v float64) { r.P95 = max(r.P95, milliseconds(v)) }},
+	{"worker", telemetry.WebhookToTicket, "p50", func(r *StatsRow, v float64) { r.P50 = max(r.P50, int64(v)) }},
+	{"worker", telemetry.WebhookToTicket, "p95", func(r *StatsRow, v float64) { r.P95 = max(r.P95, int64(v)) }},
 }
-
-func milliseconds(v float64) Milliseconds { return Milliseconds(v * float64(time.Millisecond)) }
 
 // measurePages bounds what is read from CloudWatch; everything fits into the first page.
 // See

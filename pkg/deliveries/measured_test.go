@@ -138,7 +138,7 @@ func TestMeasured(t *testing.T) {
 	m.worked(at(12, 11), worker.Outcome{Result: worker.Dead, Reason: queue.ReasonRejected})
 	m.worked(at(12, 12), worker.Outcome{Result: worker.Retry})
 
-	second := deliveries.Milliseconds(time.Second)
+	second := time.Second.Milliseconds()
 	first := deliveries.StatsRow{Key: "2026-01-02 10:00", Received: 3, Tickets: 3, P50: 16 * second, P95: 46 * second}
 	last := deliveries.StatsRow{Key: "2026-01-02 12:00", Received: 1, Dead: 1}
 	total := deliveries.StatsRow{Received: 4, Tickets: 3, Dead: 1}

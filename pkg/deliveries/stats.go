@@ -3,7 +3,6 @@ package deliveries
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -65,19 +64,11 @@ type StatsRow struct {
 	// Their app is unknown.
 	Refused int `json:"refused"`
 	// P50 and P95 are percentiles of the time from the webhook to the ticket with its
-	// files. 0 without tickets.
-	P50 Milliseconds `json:"p50Ms"`
-	P95 Milliseconds `json:"p95Ms"`
+	// files, in milliseconds. 0 without tickets.
+	P50 int64 `json:"p50Ms"`
+	P95 int64 `json:"p95Ms"`
 
 	took []time.Duration
-}
-
-// Milliseconds is a duration that is a number of milliseconds in JSON.
-type Milliseconds time.Duration
-
-// MarshalJSON implements [json.Marshaler].
-func (m Milliseconds) MarshalJSON() ([]byte, error) {
-	return json.Marshal(time.Duration(m).Milliseconds())
 }
 
 // add counts a delivery.
@@ -104,8 +95,8 @@ func (r *StatsRow) finish() {
 		return
 	}
 	slices.Sort(r.took)
-	rank := func(percent int) Milliseconds {
-		return Milliseconds(r.took[(len(r.took)*percent+99)/100-1])
+	rank := func(percent int) int64 {
+		return r.took[(len(r.took)*percent+99)/100-1].Milliseconds()
 	}
 	r.P50, r.P95 = rank(50), rank(95)
 	r.took = nil

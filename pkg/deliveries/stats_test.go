@@ -108,7 +108,7 @@ func TestStats(t *testing.T) {
 	}}
 
 	q := deliveries.StatsQuery{Since: began.Add(30 * time.Minute), Until: began.Add(4 * time.Hour)}
-	second := deliveries.Milliseconds(time.Second)
+	second := time.Second.Milliseconds()
 	notes := deliveries.StatsRow{Key: "=Notes", Received: 20, Tickets: 20, P50: 10 * second, P95: 19 * second}
 	demo := deliveries.StatsRow{Key: "Demo", Received: 4, Tickets: 1, Waiting: 1, Dead: 1, Dropped: 1, P50: second * 9 / 100, P95: second * 9 / 100}
 	total := deliveries.StatsRow{Received: 25, Tickets: 21, Waiting: 1, Dead: 1, Dropped: 1, Ignored: 1, Refused: 2, P50: 10 * second, P95: 19 * second}

@@ -110,9 +110,6 @@ type History interface {
 	// Outcomes calls visit, one at a time, with the outcome of each delivery that was
 	// received from q.Since on and before q.Until. Of the rest of q only Progress is used.
 	Outcomes(ctx context.Context, q ledger.Query, visit func(ledger.Outcome)) error
-	// Waiting returns the records that wait for a person, the longest waiting first. On AWS
-	// it is eventually consistent.
-	Waiting(ctx context.Context) ([]ledger.Record, error)
 	// Noted returns the records with an attention of pkg/ledger, the oldest first. On AWS
 	// it is eventually consistent.
 	Noted(ctx context.Context, attention string) ([]ledger.Record, error)

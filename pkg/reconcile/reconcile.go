@@ -35,12 +35,6 @@ const (
 const Gone = "TestFairy no longer lists feedbacks through its REST API, so lost webhooks cannot be found any more; " +
 	"webhooks, tickets and dead letters do not need it and go on as before"
 
-// TestFairy is the part of the REST API in use. [*api.Client] implements it.
-type TestFairy interface {
-	Feedbacks(context.Context) ([]api.Feedback, error)
-	Session(ctx context.Context, project, build, session string) (map[string]string, error)
-}
-
 // History is the ledger as a whole.
 type History interface {
 	Search(ctx context.Context, q ledger.Query, visit func(ledger.Entry) bool) error
@@ -49,7 +43,7 @@ type History interface {
 // Config configures a [Reconciler]. All fields except Pages, Pause, Now and Progress are
 // required.
 type Config struct {
-	TestFairy TestFairy
+	TestFairy *api.Client
 	// Pages is the base URL of the account's session pages, such as
 	// https://app.testfairy.com, for feedbacks whose screenshot does not show it.
 	Pages   string

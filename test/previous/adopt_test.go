@@ -94,7 +94,7 @@ func adopted(t *testing.T, folder string) map[string]int64 {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	records, err := h.History.Waiting(t.Context())
+	records, err := h.History.Noted(t.Context(), ledger.AttentionPerson)
 	if err != nil {
 		t.Fatal(err)
 	}

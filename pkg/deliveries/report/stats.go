@@ -83,8 +83,8 @@ func cells(r deliveries.StatsRow, refused bool, more string) []string {
 }
 
 // took formats a duration with at least two digits.
-func took(r deliveries.StatsRow, m deliveries.Milliseconds) string {
-	d := time.Duration(m)
+func took(r deliveries.StatsRow, ms int64) string {
+	d := time.Duration(ms) * time.Millisecond
 	switch {
 	case r.Tickets == 0:
 		return "-"
@@ -125,9 +125,7 @@ func WriteStatsCSV(out io.Writer, s *deliveries.Stats) error {
 		for _, n := range []int{r.Received, r.Tickets, r.Waiting, r.Dead, r.Dropped, r.Ignored, r.Refused} {
 			row = append(row, strconv.Itoa(n))
 		}
-		for _, m := range []deliveries.Milliseconds{r.P50, r.P95} {
-			row = append(row, strconv.FormatInt(time.Duration(m).Milliseconds(), 10))
-		}
+		row = append(row, strconv.FormatInt(r.P50, 10), strconv.FormatInt(r.P95, 10))
 		_ = w.Write(row)
 	}
 	w.Flush()

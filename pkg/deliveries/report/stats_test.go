@@ -10,7 +10,7 @@ import (
 )
 
 func stats(by deliveries.By) *deliveries.Stats {
-	ms := func(d time.Duration) deliveries.Milliseconds { return deliveries.Milliseconds(d) }
+	ms := time.Duration.Milliseconds
 	at := time.Date(2026, 1, 2, 3, 4, 0, 0, time.Local)
 	return &deliveries.Stats{
 		Since: at.UTC(), Until: at.AddDate(0, 0, 7).UTC(), By: by,

@@ -11,7 +11,7 @@ import (
 )
 
 // The attributes of an item. attention and since are the keys of the index that
-// [History.Waiting] queries; an item without them is not in the index.
+// [History.Noted] queries; an item without them is not in the index.
 const (
 	attrID        = "id"        // S, the partition key
 	attrVersion   = "version"   // N

@@ -101,11 +101,6 @@ func (h *History) Recent(ctx context.Context, limit int) ([]ledger.Record, error
 	return records(), fmt.Errorf("table %s: %w", h.table, ErrPartial)
 }
 
-// Waiting returns the records that wait for a person, the longest waiting first.
-func (h *History) Waiting(ctx context.Context) ([]ledger.Record, error) {
-	return h.Noted(ctx, ledger.AttentionPerson)
-}
-
 // Noted returns the records with an attention, the oldest first: one query of the index,
 // which is eventually consistent.
 func (h *History) Noted(ctx context.Context, attention string) ([]ledger.Record, error) {

@@ -46,9 +46,7 @@ func remove(t *testing.T, s ledger.Store) {
 
 // Index is a store's index of deliveries that wait for a person.
 type Index interface {
-	// Waiting returns the records that wait for a person, the longest waiting first.
-	Waiting(context.Context) ([]ledger.Record, error)
-	// Noted returns the records with an attention.
+	// Noted returns the records with an attention, the oldest first.
 	Noted(ctx context.Context, attention string) ([]ledger.Record, error)
 }
 
@@ -95,7 +93,7 @@ func RunIndex(t *testing.T, s ledger.Store, index Index) {
 // this test.
 func wantWaiting(t *testing.T, index Index, want []ledger.Record, known ...ledger.Record) {
 	t.Helper()
-	records, err := index.Waiting(t.Context())
+	records, err := index.Noted(t.Context(), ledger.AttentionPerson)
 	if err != nil {
 		t.Fatal(err)
 	}

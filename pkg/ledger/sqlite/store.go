@@ -160,11 +160,6 @@ func (s *Store) Recent(ctx context.Context, limit int) ([]ledger.Record, error) 
 	return s.list(ctx, "list the ledger", `WHERE id NOT LIKE '#%' ORDER BY updated_at DESC, id LIMIT ?`, limit)
 }
 
-// Waiting returns the records that wait for a person, the longest waiting first.
-func (s *Store) Waiting(ctx context.Context) ([]ledger.Record, error) {
-	return s.Noted(ctx, ledger.AttentionPerson)
-}
-
 // Noted returns the records with an attention, the oldest first.
 func (s *Store) Noted(ctx context.Context, attention string) ([]ledger.Record, error) {
 	return s.list(ctx, "list what is noted as "+attention, `WHERE attention IS NOT NULL AND attention = ? ORDER BY since, id`, attention)

@@ -3,7 +3,6 @@ package report
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	letters "fairbridge/pkg/deadletter/report"
+	"fairbridge/pkg/internal/plainjson"
 	"fairbridge/pkg/preview"
 	"fairbridge/pkg/terminal"
 )
@@ -41,14 +41,11 @@ func (r Check) Counts() (problems, warnings, changes int) {
 
 // WriteJSON writes the check as one JSON object.
 func (r Check) WriteJSON(out io.Writer) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(r); err != nil {
+	data, err := plainjson.Marshal(r)
+	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	_, err := out.Write(terminal.JSON(b.Bytes()))
+	_, err = io.WriteString(out, terminal.IndentedJSON(data)+"\n")
 	return err
 }
 
