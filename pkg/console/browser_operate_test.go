@@ -61,12 +61,14 @@ func operating(b *tab, rejected []string) map[string]func() {
 			at := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339) }
 			b.run(chromedp.SetValue("main input[name=q]", tester), chromedp.SetValue("input[name=since]", at(-time.Hour)), chromedp.SetValue("input[name=until]", at(time.Hour)))
 			b.clicks("Find")
+			b.waits(`location.search.includes("since=2") && document.readyState == "complete"`)
 			b.sees(text)
-			b.run(chromedp.WaitVisible(`main a[href="`+w.base+`/tickets/1"]`, chromedp.ByQuery))
+			b.finds(`main a[href="` + w.base + `/tickets/1"]`)
 		},
 		`find "crashes`: func() {
 			for _, known := range []string{"crashes on login", "Demo App", "sessions/77"} {
 				b.run(chromedp.SetValue("header input", known), chromedp.Submit("header input"))
+				b.waits(fmt.Sprintf(`new URLSearchParams(location.search).get("q") == %q && document.readyState == "complete"`, known))
 				b.sees("fairbridge find ")
 				b.sees(text)
 			}
@@ -77,7 +79,7 @@ func operating(b *tab, rejected []string) map[string]func() {
 			b.run(chromedp.Click("main tbody a[href^='/deliveries/']", chromedp.ByQuery))
 			b.sees("the webhook came")
 			b.sees("an attempt completed it")
-			b.run(chromedp.WaitVisible(`a[href="https://app.testfairy.com/projects/1/builds/2/sessions/77"]`, chromedp.ByQuery))
+			b.finds(`a[href="https://app.testfairy.com/projects/1/builds/2/sessions/77"]`)
 		},
 		"stats": func() {
 			b.goes("/")
@@ -85,7 +87,7 @@ func operating(b *tab, rejected []string) map[string]func() {
 			b.sees("Last 7 days")
 			b.sees("Received\n6")
 			b.sees("p50")
-			b.run(chromedp.WaitVisible("//table//td[normalize-space()='Demo App']"))
+			b.waits(`[...document.querySelectorAll("table td")].some(cell => cell.innerText.trim() == "Demo App")`)
 		},
 		"dlq list": func() {
 			b.run(chromedp.Click("//nav//a[contains(., 'Dead letters')]"))

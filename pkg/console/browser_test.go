@@ -95,16 +95,30 @@ func (b *tab) run(actions ...chromedp.Action) {
 func (b *tab) sees(text string) {
 	b.t.Helper()
 	quoted, _ := json.Marshal(text)
+	b.waits(fmt.Sprintf(`document.querySelector("main").innerText.includes(%s)`, quoted))
+}
+
+// finds waits until the page shows an element. chromedp's own wait may never end if the
+// page is left meanwhile.
+func (b *tab) finds(selector string) {
+	b.t.Helper()
+	quoted, _ := json.Marshal(selector)
+	b.waits(fmt.Sprintf(`document.querySelector(%s).checkVisibility()`, quoted))
+}
+
+// waits waits until an expression is true, on whatever page.
+func (b *tab) waits(expression string) {
+	b.t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
-		var seen bool
-		err := chromedp.Run(b.ctx, chromedp.Evaluate(fmt.Sprintf(`document.querySelector("main").innerText.includes(%s)`, quoted), &seen))
-		if seen {
+		var holds bool
+		err := chromedp.Run(b.ctx, chromedp.Evaluate(expression, &holds))
+		if holds {
 			return
 		}
 		if time.Now().After(deadline) {
 			var shown string
-			_ = chromedp.Run(b.ctx, chromedp.Text("main", &shown))
-			b.t.Fatalf("%q is not seen (%v):\n%s", text, err, shown)
+			_ = chromedp.Run(b.ctx, chromedp.Evaluate(`location.href + "\n" + document.querySelector("main").innerText`, &shown))
+			b.t.Fatalf("waited in vain for %s (%v):\n%s", expression, err, shown)
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):
@@ -234,13 +248,14 @@ func TestBrowserJourney(t *testing.T) {
 	b.run(chromedp.Click("//a[text()='Back to the others']"))
 	b.sees("Replay all 299")
 	b.run(chromedp.SetValue("input[name=rate]", "10"), chromedp.Click("//button[text()='Replay all']"))
-	b.run(chromedp.WaitVisible("progress[max]"))
+	b.finds("progress[max]")
 	b.sees("replaying")
 	b.run(chromedp.Click("//button[text()='Cancel']"))
 	b.sees("The others were left.")
-	b.run(chromedp.Click("//a[text()='Back to the others']"), chromedp.WaitVisible("input[name=rate]"),
-		chromedp.SetValue("input[name=rate]", "1000"), chromedp.Click("//button[text()='Replay all']"),
-		chromedp.WaitVisible("//a[text()='Back to the others']"))
+	b.run(chromedp.Click("//a[text()='Back to the others']"))
+	b.finds("input[name=rate]")
+	b.run(chromedp.SetValue("input[name=rate]", "1000"), chromedp.Click("//button[text()='Replay all']"))
+	b.sees("Back to the others")
 	b.run(chromedp.Click("nav a"))
 	b.sees("All is well.")
 	if n := len(w.center.Tickets()); n != many {

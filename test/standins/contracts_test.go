@@ -33,7 +33,7 @@ func TestQueueContract(t *testing.T) {
 	}
 	sqstest.RunDelivery(t, open,
 		sqstest.Fault{Test: "attributes are selected", Why: "prefixes such as retry.* select nothing"},
-		sqstest.Fault{Test: "a queue tells about itself", Why: "there is no MaximumMessageSize"})
+		sqstest.Fault{Test: "a queue describes itself", Why: "there is no MaximumMessageSize"})
 	sqstest.RunRefusals(t, open,
 		sqstest.Fault{Test: "some characters are refused", Why: "they are, as InvalidAttributeValue; U+FFFF ends its parser"},
 		sqstest.Fault{Test: "too much is refused", Why: "attributes do not count, nor are their names looked at; a batch that is too long is MessageTooLong"},
