@@ -30,7 +30,7 @@ type HTTPHandler interface {
 	// Gateway does.
 	Handle(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
 	// Admit checks a request before any of its body is read. If it returns false, the
-	// request is refused with that answer.
+	// request is refused with that answer. It must return soon after its context has ended.
 	Admit(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, bool)
 }
 
@@ -132,11 +132,11 @@ func (e *exchange) serve() error {
 		AwsRequestID:       e.event.RequestContext.RequestID,
 		InvokedFunctionArn: "arn:aws:lambda:" + Region + ":" + AccountID + ":function:" + l.config.Function,
 	})
-	var refusal events.APIGatewayV2HTTPResponse
-	admitted, err := invoke(ctx, func() (admitted bool, err error) {
-		refusal, admitted = l.config.Handler.Admit(ctx, e.event)
-		return admitted, nil
-	})
+	var admitted bool
+	refusal, err := call(ctx, func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (answer events.APIGatewayV2HTTPResponse, err error) {
+		answer, admitted = l.config.Handler.Admit(ctx, event)
+		return answer, nil
+	}, e.event)
 	if err != nil {
 		return e.fail(err)
 	}

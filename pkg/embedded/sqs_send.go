@@ -120,13 +120,13 @@ func (s *SQS) store(ctx context.Context, q queue, messages []outgoing) error {
 	}
 	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		now := s.now()
-		var sentAt int64 // never goes back
-		if err := tx.QueryRow("UPDATE sent SET at = max(at, ?) RETURNING at", now.UnixMilli()).Scan(&sentAt); err != nil {
+		// The time of a message never goes back.
+		if _, err := tx.Exec("UPDATE sent SET at = ?1 WHERE at < ?1", now.UnixMilli()); err != nil {
 			return err
 		}
 		for _, m := range messages {
-			_, err := tx.Exec("INSERT INTO messages (queue, id, sent_at, visible_at, wait_ms, delivery) VALUES (?, ?, ?, ?, ?, ?)",
-				q.id, m.id, sentAt, now.Add(m.delay).UnixMilli(), m.delay.Milliseconds(), m.delivery())
+			_, err := tx.Exec("INSERT INTO messages (queue, id, sent_at, visible_at, wait_ms, delivery) VALUES (?, ?, (SELECT at FROM sent), ?, ?, ?)",
+				q.id, m.id, now.Add(m.delay).UnixMilli(), m.delay.Milliseconds(), m.delivery())
 			if err != nil {
 				return err
 			}

@@ -48,6 +48,8 @@ type writer struct {
 	give  func(*FileError)
 	// gone is why the file is lost, for callers that were waiting already.
 	gone error
+	// calls is served by the goroutine that runs the functions; nil if there is none.
+	calls chan func()
 
 	mu      sync.RWMutex // held for reading while a caller is in do
 	closed  bool
@@ -89,6 +91,11 @@ func (w *writer) close() {
 
 func (w *writer) run() {
 	defer close(w.idle)
+	defer func() {
+		if w.calls != nil {
+			close(w.calls)
+		}
+	}()
 	for first := range w.jobs {
 		batch := w.gather(first)
 		for len(batch) > 0 {
@@ -142,7 +149,7 @@ func (w *writer) commit(batch []*job) (again []*job) {
 		return nil
 	}
 	for i, j := range batch {
-		lost := apply(tx, j)
+		lost := w.apply(tx, j)
 		if !lost {
 			continue
 		}
@@ -225,12 +232,12 @@ func dropEnded(batch []*job) []*job {
 // apply runs one function in a savepoint, which it rolls back if the function failed, and
 // stores the function's error in the job. lost means that the transaction has ended: SQLite
 // ends it on some errors (disk full, an interrupted statement), or the function did.
-func apply(tx *Tx, j *job) (lost bool) {
+func (w *writer) apply(tx *Tx, j *job) (lost bool) {
 	if _, err := tx.Exec("SAVEPOINT job"); err != nil {
 		j.err = fmt.Errorf("savepoint: %w", err)
 		return true
 	}
-	j.err = call(j.fn, tx)
+	j.err = w.call(j.fn, tx)
 	end := "RELEASE job"
 	if j.err != nil {
 		end = "ROLLBACK TO job; RELEASE job"
@@ -244,11 +251,20 @@ func apply(tx *Tx, j *job) (lost bool) {
 	return false
 }
 
-// call runs fn in a goroutine of its own, so that neither a panic nor runtime.Goexit (a
-// test's FailNow) ends the writer.
-func call(fn func(*Tx) error, tx *Tx) error {
+// call runs fn in another goroutine, so that neither a panic nor runtime.Goexit (a test's
+// FailNow) ends the writer. It is the same one each time, unless fn ends it: the stack of a
+// new one would have to grow for SQLite, which took a tenth of the time of a write.
+func (w *writer) call(fn func(*Tx) error, tx *Tx) error {
+	if w.calls == nil {
+		w.calls = make(chan func())
+		go func(calls <-chan func()) {
+			for call := range calls {
+				call()
+			}
+		}(w.calls)
+	}
 	result := make(chan error, 1)
-	go func() {
+	w.calls <- func() {
 		err := errGoexit
 		defer func() {
 			if v := recover(); v != nil {
@@ -257,6 +273,10 @@ func call(fn func(*Tx) error, tx *Tx) error {
 			result <- err
 		}()
 		err = fn(tx)
-	}()
-	return <-result
+	}
+	err := <-result
+	if errors.Is(err, errGoexit) {
+		w.calls = nil
+	}
+	return err
 }
