@@ -86,7 +86,10 @@ func serveConsole(ctx context.Context, std streams, at *place, listen string, c 
 	c.Log = slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s, err := console.Listen(ctx, listen, c)
 	if err != nil {
-		return explainConsole(err, at.Place)
+		if _, ok := errors.AsType[*net.OpError](err); ok {
+			return fmt.Errorf("%w; choose another address with --listen, or --open the console that runs already", err)
+		}
+		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if !terminal.Is(std.out) {
@@ -102,17 +105,6 @@ func serveConsole(ctx context.Context, std streams, at *place, listen string, c 
 		}()
 	}
 	return s.Serve(ctx)
-}
-
-// explainConsole adds what to do if a console does not start.
-func explainConsole(err error, at home.Place) error {
-	if errors.Is(err, console.ErrNoPassword) {
-		return fmt.Errorf("%w; store one: %s", err, at.Command("secrets put console-password"))
-	}
-	if _, ok := errors.AsType[*net.OpError](err); ok {
-		return fmt.Errorf("%w; choose another address with --listen, or --open the console that runs already", err)
-	}
-	return err
 }
 
 // besideBridge is the console that 'fairbridge run' serves.
@@ -139,8 +131,10 @@ func (r besideBridge) serve(ctx context.Context, c console.Config, folder string
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return nil
+	case err != nil && r.given && errors.Is(err, console.ErrNoPassword):
+		return err
 	case err != nil && r.given:
-		return explainRunConsole(err, c.Home.Place)
+		return fmt.Errorf("%w; choose another address with --console, or --console off", err)
 	case err != nil:
 		c.Log.Warn("there is no console: choose another address with --console", "err", err)
 		return bridge(ctx, nil)
@@ -152,11 +146,4 @@ func (r besideBridge) serve(ctx context.Context, c console.Config, folder string
 	err = bridge(ctx, page)
 	stop()
 	return errors.Join(err, <-served)
-}
-
-func explainRunConsole(err error, at home.Place) error {
-	if errors.Is(err, console.ErrNoPassword) {
-		return explainConsole(err, at)
-	}
-	return fmt.Errorf("%w; choose another address with --console, or --console off", err)
 }

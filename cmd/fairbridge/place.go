@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -65,39 +64,11 @@ func (p *place) use(ctx context.Context, work func(*home.Home) error) error {
 
 // explain adds what to do if a bridge could not be opened.
 func (p *place) explain(err error) error {
-	if where, ok := errors.AsType[*home.StackError](err); ok {
-		return explainStack(where)
-	}
-	credentials, noCredentials := errors.AsType[*home.CredentialsError](err)
 	switch {
+	case errors.Is(err, stack.ErrInvalidName):
+		return usage("%q cannot be the name of a stack", p.Stack)
 	case !p.OnAWS() && errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no bridge in %s; start one with 'fairbridge run', or name another with --data or --stack", p.Folder)
-	case errors.Is(err, home.ErrNoRegion):
-		return fmt.Errorf("%w; give --region, or set AWS_REGION", err)
-	case noCredentials:
-		return fmt.Errorf("there are no AWS credentials; sign in ('aws sso login', 'aws configure'), or name a profile with --profile: %w", credentials.Err)
 	}
 	return err
-}
-
-// explainStack adds what to do if a stack was not found or is incomplete.
-func explainStack(where *home.StackError) error {
-	name, region := where.Stack, where.Region
-	missing, isMissing := errors.AsType[*stack.MissingOutputsError](where.Err)
-	switch {
-	case errors.Is(where.Err, stack.ErrInvalidName):
-		return usage("%q cannot be the name of a stack", name)
-	case errors.Is(where.Err, stack.ErrNotFound):
-		return fmt.Errorf("there is no stack %s in %s in this AWS account; check --stack, --region and --profile", name, region)
-	case errors.Is(where.Err, stack.ErrForeign):
-		return fmt.Errorf("stack %s in %s is not a FairBridge stack: it lacks the expected outputs", name, region)
-	case isMissing && strings.HasSuffix(missing.Status, "_IN_PROGRESS"):
-		return fmt.Errorf("stack %s in %s is not ready (%s); try again when it is", name, region, missing.Status)
-	case isMissing && strings.Contains(missing.Status, "ROLLBACK_"), isMissing && strings.HasSuffix(missing.Status, "_FAILED"):
-		return fmt.Errorf("stack %s in %s failed (%s); 'sam delete' it and deploy again", name, region, missing.Status)
-	case isMissing:
-		return fmt.Errorf("stack %s in %s has no output %s: it was deployed from an older template; deploy it again",
-			name, region, strings.Join(missing.Outputs, ", "))
-	}
-	return fmt.Errorf("find the bridge in %s: %w", region, where.Err)
 }

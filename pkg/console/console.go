@@ -106,7 +106,7 @@ func (s *Console) wire(ctx context.Context) (err error) {
 		return err
 	}
 	if s.access.password == nil && !s.onLoopback() {
-		return ErrNoPassword
+		return fmt.Errorf("%w; store one: %s", ErrNoPassword, s.Home.Command("secrets put console-password"))
 	}
 	// It makes the links that no mapping in the ledger makes. Which one runs is not asked:
 	// beside a bridge that starts, that would wait for its answer.

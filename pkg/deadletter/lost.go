@@ -47,7 +47,7 @@ func (d *Manager) addLost(ctx context.Context, s *sifting, hold *Hold) (more boo
 		hold.see(r.ID)
 	}
 	return more, d.addKept(ctx, s, records, func(ctx context.Context, r ledger.Record) (*Letter, error) {
-		return d.lostLetter(ctx, r, d.home.Ages == nil && len(ids) == 0)
+		return d.lostLetter(ctx, r, d.home.Peeks == nil && len(ids) == 0)
 	})
 }
 
@@ -58,14 +58,14 @@ func (d *Manager) lacks(ctx context.Context, s *sifting, hold *Hold) (func(deliv
 	for _, l := range s.letters {
 		there[l.DeliveryID] = true
 	}
-	if d.home.Ages == nil {
+	if d.home.Peeks == nil {
 		// Letters that another command holds may be any of them.
 		unknown := hold.Missing > 0 && len(s.query.Filter.IDs) == 0
 		return func(id string) bool { return !unknown && !there[id] && !hold.saw(id) }, nil
 	}
 	// The letters are read first: what is replayed meanwhile is then in both lists, not in
 	// neither.
-	letters, err := d.home.Ages.Deliveries(ctx, d.home.DeadLetterQueueURL)
+	letters, err := d.home.Peeks.Deliveries(ctx, d.home.DeadLetterQueueURL)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func openFolder(ctx context.Context, c Config) (*Home, error) {
 func Folder(e *embedded.Home) *Home {
 	h := &Home{
 		Place: Place{Folder: e.Dir},
-		SQS:   e.SQS, SSM: e.SSM, Ages: e.SQS, Peeks: e.SQS, Refusals: e.Refusals, Ledger: e.Ledger, History: e.Ledger, SecretsPrefix: secrets.DefaultPrefix,
+		SQS:   e.SQS, SSM: e.SSM, Peeks: e.SQS, Refusals: e.Refusals, Ledger: e.Ledger, History: e.Ledger, SecretsPrefix: secrets.DefaultPrefix,
 		WorkQueueURL: e.WorkQueueURL, FilesQueueURL: e.FilesQueueURL, DeadLetterQueueURL: e.DeadLetterQueueURL, close: e.Close,
 	}
 	h.Webhook = h.webhook()
@@ -43,75 +43,71 @@ func (h *Home) webhook() string {
 	return LocalWebhook(address, "")
 }
 
-// running is the file that a running bridge keeps in its folder, so that others find it.
-type running struct {
-	Listen string `json:"listen"`
-}
+// A note is a file that a running program keeps in a bridge's folder, so that others find
+// it. One that was killed leaves its note.
+const (
+	bridgeNote  = "running.json"
+	consoleNote = "console.json"
+)
 
-func runningFile(folder string) string { return filepath.Join(folder, "running.json") }
-
-// WriteRunning records in a folder where its bridge listens for webhooks.
-func WriteRunning(folder, listen string) error {
-	b, err := json.Marshal(running{Listen: listen})
-	if err != nil {
-		return err
+func writeNote(folder, name string, note any) error {
+	b, err := json.Marshal(note)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(folder, name), b, 0o600)
 	}
-	if err := os.WriteFile(runningFile(folder), b, 0o600); err != nil {
-		return fmt.Errorf("record where the bridge listens: %w", err)
+	if err != nil {
+		return fmt.Errorf("record in the folder what runs: %w", err)
 	}
 	return nil
 }
 
+// readNote returns an error that wraps [fs.ErrNotExist] if there is no such note.
+func readNote(folder, name string, note any) error {
+	b, err := os.ReadFile(filepath.Join(folder, name))
+	if err == nil {
+		err = json.Unmarshal(b, note)
+	}
+	if err != nil {
+		return fmt.Errorf("find what runs in %s: %w", folder, err)
+	}
+	return nil
+}
+
+// running is the note of a bridge.
+type running struct {
+	Listen string `json:"listen"`
+}
+
+// WriteRunning records in a folder where its bridge listens for webhooks.
+func WriteRunning(folder, listen string) error { return writeNote(folder, bridgeNote, running{listen}) }
+
 // RemoveRunning removes what WriteRunning wrote.
-func RemoveRunning(folder string) error { return os.RemoveAll(runningFile(folder)) }
+func RemoveRunning(folder string) error { return os.RemoveAll(filepath.Join(folder, bridgeNote)) }
 
 // ListenAddress returns where the bridge of a folder listens. A bridge that was killed
 // leaves its record. The error wraps [fs.ErrNotExist] if there is none.
 func ListenAddress(folder string) (string, error) {
-	b, err := os.ReadFile(runningFile(folder))
 	var r running
-	if err == nil {
-		err = json.Unmarshal(b, &r)
-	}
-	if err != nil {
-		return "", fmt.Errorf("find the bridge that runs in %s: %w", folder, err)
-	}
-	return r.Listen, nil
+	err := readNote(folder, bridgeNote, &r)
+	return r.Listen, err
 }
 
-// ConsoleNote is the file that a running console keeps in its bridge's folder.
+// ConsoleNote is the note of a console.
 type ConsoleNote struct {
 	// Address is where it listens, Key what signs one-time links.
 	Address string `json:"address"`
 	Key     string `json:"key"`
 }
 
-func consoleFile(folder string) string { return filepath.Join(folder, "console.json") }
-
 // WriteConsole records in a folder that a console runs for its bridge. Anybody who can read
 // it can read the bridge's file as well.
-func WriteConsole(folder string, n ConsoleNote) error {
-	b, err := json.Marshal(n)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(consoleFile(folder), b, 0o600); err != nil {
-		return fmt.Errorf("record where the console listens: %w", err)
-	}
-	return nil
-}
+func WriteConsole(folder string, n ConsoleNote) error { return writeNote(folder, consoleNote, n) }
 
 // ReadConsole returns the record of the console that was started last; one that was killed
 // leaves its record. The error wraps [fs.ErrNotExist] if there is none.
 func ReadConsole(folder string) (n ConsoleNote, err error) {
-	b, err := os.ReadFile(consoleFile(folder))
-	if err == nil {
-		err = json.Unmarshal(b, &n)
-	}
-	if err != nil {
-		return n, fmt.Errorf("find the console that runs in %s: %w", folder, err)
-	}
-	return n, nil
+	err = readNote(folder, consoleNote, &n)
+	return n, err
 }
 
 // RemoveConsole removes a console's record, unless another console has replaced it.
@@ -119,5 +115,5 @@ func RemoveConsole(folder, key string) error {
 	if n, err := ReadConsole(folder); err != nil || n.Key != key {
 		return nil
 	}
-	return os.RemoveAll(consoleFile(folder))
+	return os.RemoveAll(filepath.Join(folder, consoleNote))
 }

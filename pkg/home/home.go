@@ -39,24 +39,25 @@ func (p Place) OnAWS() bool { return p.Stack != "" }
 // do. words follow the program's name.
 func (p Place) Command(words string) string {
 	words = "fairbridge " + words
-	for _, option := range []struct{ flag, value string }{
-		{"--stack", p.Stack}, {"--data", p.folderToName()}, {"--region", p.Region}, {"--profile", p.Profile},
-	} {
-		if option.value != "" {
-			words += " " + option.flag + " " + shellword.Quote(option.value)
-		}
+	if p.OnAWS() {
+		words = option(words, "--stack", p.Stack)
+	} else if p.Folder != DefaultFolder {
+		words = option(words, "--data", p.Folder)
 	}
-	return words
+	return p.awsCommand(words)
 }
 
 // awsCommand adds the place to a command line of the AWS CLI.
 func (p Place) awsCommand(line string) string {
-	for _, option := range []struct{ flag, value string }{{"--region", p.Region}, {"--profile", p.Profile}} {
-		if option.value != "" {
-			line += " " + option.flag + " " + shellword.Quote(option.value)
-		}
+	return option(option(line, "--region", p.Region), "--profile", p.Profile)
+}
+
+// option adds an option to a command line, unless it is empty.
+func option(line, flag, value string) string {
+	if value == "" {
+		return line
 	}
-	return line
+	return line + " " + flag + " " + shellword.Quote(value)
 }
 
 // CommandLine is Command for words that may need quotes.
@@ -66,14 +67,6 @@ func (p Place) CommandLine(words ...string) string {
 		quoted[i] = shellword.Quote(word)
 	}
 	return p.Command(strings.Join(quoted, " "))
-}
-
-// folderToName returns the folder if a command line has to name it.
-func (p Place) folderToName() string {
-	if p.OnAWS() || p.Folder == DefaultFolder {
-		return ""
-	}
-	return p.Folder
 }
 
 // Queues is the part of SQS in use. *sqs.Client implements it, and so does pkg/embedded. It
@@ -115,19 +108,15 @@ type History interface {
 	Noted(ctx context.Context, attention string) ([]ledger.Record, error)
 }
 
-// Ages provides what Amazon's SQS cannot: *embedded.SQS implements it.
-type Ages interface {
-	// Oldest returns when the oldest message of a queue was sent; the zero time
-	// if there is none.
-	Oldest(ctx context.Context, queueURL string) (time.Time, error)
-	// Deliveries returns the ids of the deliveries that have a message in a queue,
-	// with when the last of those was sent.
-	Deliveries(ctx context.Context, queueURL string) (map[string]time.Time, error)
-}
-
 // Peeks reads messages without receiving them, which Amazon's SQS cannot: *embedded.SQS
 // implements it.
 type Peeks interface {
+	// Oldest returns when the oldest message of a queue was sent; the zero time if there is
+	// none.
+	Oldest(ctx context.Context, queueURL string) (time.Time, error)
+	// Deliveries returns the ids of the deliveries that have a message in a queue, with when
+	// the last of those was sent.
+	Deliveries(ctx context.Context, queueURL string) (map[string]time.Time, error)
 	// Peek calls visit for the messages of a queue, the oldest first, until it returns
 	// false. It hides none of them from others.
 	Peek(ctx context.Context, queueURL string, visit func(types.Message) bool) error
@@ -157,9 +146,7 @@ type Home struct {
 	Metrics Metrics
 	// Refusals are the refused webhooks.
 	Refusals Refusals
-	// Ages is nil on AWS, where only CloudWatch has the age.
-	Ages Ages
-	// Peeks is nil on AWS.
+	// Peeks is nil on AWS, where only CloudWatch has a message's age.
 	Peeks Peeks
 	// Tables inspects the ledger's table, whose name is LedgerTable; both are empty on this
 	// machine.
@@ -187,8 +174,7 @@ type Config struct {
 }
 
 // Open opens a bridge; any number of processes may have it open. The error wraps
-// [fs.ErrNotExist] if there is none in the folder. For a stack it is a [*StackError],
-// [ErrNoRegion], a [*CredentialsError] or AWS's own.
+// [fs.ErrNotExist] if there is none in the folder, or [stack.ErrInvalidName].
 func Open(ctx context.Context, c Config) (*Home, error) {
 	if c.OnAWS() {
 		return openStack(ctx, c.Place)

@@ -36,23 +36,18 @@ type callers interface {
 
 // identity makes the call once, when it is first needed.
 func identity(api callers) func(context.Context) (string, error) {
-	var mu sync.Mutex
-	var asked bool
+	var once sync.Once
 	var arn string
 	var err error
 	return func(ctx context.Context) (string, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if asked {
-			return arn, err
-		}
-		asked = true
-		ctx, cancel := context.WithTimeout(ctx, identityTimeout)
-		defer cancel()
-		var out *sts.GetCallerIdentityOutput
-		if out, err = api.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}); err == nil {
-			arn = aws.ToString(out.Arn)
-		}
+		once.Do(func() {
+			ctx, cancel := context.WithTimeout(ctx, identityTimeout)
+			defer cancel()
+			var out *sts.GetCallerIdentityOutput
+			if out, err = api.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}); err == nil {
+				arn = aws.ToString(out.Arn)
+			}
+		})
 		return arn, err
 	}
 }

@@ -29,8 +29,8 @@ func (q *QueueDepth) Total() int { return q.Waiting + q.InWork + q.Delayed }
 // Depth counts the messages of a queue.
 func (h *Home) Depth(ctx context.Context, queueURL string) (*QueueDepth, error) {
 	q, err := Count(ctx, h.SQS, queueURL)
-	if err == nil && h.Ages != nil {
-		q.Oldest, err = h.Ages.Oldest(ctx, queueURL)
+	if err == nil && h.Peeks != nil {
+		q.Oldest, err = h.Peeks.Oldest(ctx, queueURL)
 	}
 	return q, err
 }
@@ -86,11 +86,11 @@ func (h *Home) WorkDepth(ctx context.Context) (*QueueDepth, error) {
 }
 
 // OnTheirWay returns the ids of the deliveries on their way, with when the last of their
-// messages was sent. It needs [Home.Ages].
+// messages was sent. It needs [Home.Peeks].
 func (h *Home) OnTheirWay(ctx context.Context) (map[string]time.Time, error) {
 	all := map[string]time.Time{}
 	for _, queueURL := range h.workQueues() {
-		some, err := h.Ages.Deliveries(ctx, queueURL)
+		some, err := h.Peeks.Deliveries(ctx, queueURL)
 		if err != nil {
 			return nil, err
 		}

@@ -5,11 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
 	"fairbridge/pkg/ledger/dynamo"
@@ -24,33 +29,6 @@ const awsTimeout = 30 * time.Second
 // concurrent calls are useful. The SDK's own client keeps 10.
 const Connections = 24
 
-// ErrNoRegion means that no AWS region is configured for a stack.
-var ErrNoRegion = errors.New("no AWS region is set")
-
-// CredentialsError means that there are no AWS credentials.
-type CredentialsError struct{ Err error }
-
-// Error implements error.
-func (e *CredentialsError) Error() string { return "there are no AWS credentials: " + e.Err.Error() }
-
-// Unwrap returns the cause.
-func (e *CredentialsError) Unwrap() error { return e.Err }
-
-// StackError is why a stack is not a usable bridge. Err is one of pkg/stack's, or
-// CloudFormation's.
-type StackError struct {
-	Stack, Region string
-	Err           error
-}
-
-// Error implements error.
-func (e *StackError) Error() string {
-	return fmt.Sprintf("find stack %s in %s: %v", e.Stack, e.Region, e.Err)
-}
-
-// Unwrap returns Err.
-func (e *StackError) Unwrap() error { return e.Err }
-
 // openStack finds everything from the stack's outputs.
 func openStack(ctx context.Context, p Place) (*Home, error) {
 	cfg, err := awsConfig(ctx, p)
@@ -62,7 +40,7 @@ func openStack(ctx context.Context, p Place) (*Home, error) {
 	stacks := newStackCalls(cfg)
 	s, err := stack.Describe(finding, stacks, p.Stack)
 	if err != nil {
-		return nil, &StackError{Stack: p.Stack, Region: cfg.Region, Err: err}
+		return nil, explainStack(err, p.Stack, cfg.Region)
 	}
 	db, queues := newTableCalls(cfg), newQueueCalls(cfg)
 	store, err := dynamo.New(dynamo.Config{API: db, Table: s.LedgerTable})
@@ -80,11 +58,33 @@ func openStack(ctx context.Context, p Place) (*Home, error) {
 		Tables: db, LedgerTable: s.LedgerTable,
 		WorkQueueURL: s.WorkQueueURL, FilesQueueURL: s.FilesQueueURL, DeadLetterQueueURL: s.DeadLetterQueueURL, SecretsPrefix: s.SecretsPrefix,
 		Webhook: s.WebhookURL, CentercodeBaseURL: s.CentercodeBaseURL, Dashboard: s.DashboardURL,
-		Metrics:  newMetricCalls(cfg),
-		Refusals: logRefusals{logs: newLogCalls(cfg), stack: s.Name, now: time.Now},
-		identity: identity(newCallerCalls(cfg)), mappings: newMappingCalls(cfg),
-		close: func() error { return nil },
+		Metrics:  metricCalls(cloudwatch.NewFromConfig(cfg).GetMetricData),
+		Refusals: logRefusals{logs: logCalls(cloudwatchlogs.NewFromConfig(cfg).FilterLogEvents), stack: s.Name, now: time.Now},
+		identity: identity(callerCalls(sts.NewFromConfig(cfg).GetCallerIdentity)),
+		mappings: mappingCalls(lambda.NewFromConfig(cfg).ListEventSourceMappings),
+		close:    func() error { return nil },
 	}, nil
+}
+
+// explainStack adds what to do if a stack was not found or is incomplete.
+func explainStack(err error, name, region string) error {
+	missing, isMissing := errors.AsType[*stack.MissingOutputsError](err)
+	switch {
+	case errors.Is(err, stack.ErrInvalidName):
+		return err
+	case errors.Is(err, stack.ErrNotFound):
+		return fmt.Errorf("there is no stack %s in %s in this AWS account; check --stack, --region and --profile", name, region)
+	case errors.Is(err, stack.ErrForeign):
+		return fmt.Errorf("stack %s in %s is not a FairBridge stack: it lacks the expected outputs", name, region)
+	case isMissing && strings.HasSuffix(missing.Status, "_IN_PROGRESS"):
+		return fmt.Errorf("stack %s in %s is not ready (%s); try again when it is", name, region, missing.Status)
+	case isMissing && (strings.Contains(missing.Status, "ROLLBACK_") || strings.HasSuffix(missing.Status, "_FAILED")):
+		return fmt.Errorf("stack %s in %s failed (%s); 'sam delete' it and deploy again", name, region, missing.Status)
+	case isMissing:
+		return fmt.Errorf("stack %s in %s has no output %s: it was deployed from an older template; deploy it again",
+			name, region, strings.Join(missing.Outputs, ", "))
+	}
+	return fmt.Errorf("find the bridge in %s: %w", region, err)
 }
 
 // awsConfig returns the configuration that AWS's own tools would use: flags, then the
@@ -115,10 +115,10 @@ func awsConfig(ctx context.Context, p Place) (aws.Config, error) {
 		return aws.Config{}, fmt.Errorf("read the AWS configuration: %w", err)
 	}
 	if cfg.Region == "" {
-		return aws.Config{}, ErrNoRegion
+		return aws.Config{}, errors.New("no AWS region is set; give --region, or set AWS_REGION")
 	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return aws.Config{}, &CredentialsError{Err: err}
+		return aws.Config{}, fmt.Errorf("there are no AWS credentials; sign in ('aws sso login', 'aws configure'), or name a profile with --profile: %w", err)
 	}
 	return cfg, nil
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// These types hold the SDK operations in use as functions instead of holding the SDK's
-// clients. Because text/template calls methods by name, the linker keeps every method of
+// These types are or hold the SDK operations in use, as functions, instead of holding the
+// SDK's clients. Because text/template calls methods by name, the linker keeps every method of
 // every type that is converted to an interface: for these eight clients hundreds of
 // operations, 13 MB of the binary. See docs/performance.md.
 
@@ -148,58 +148,30 @@ func (c tableCalls) DescribeContinuousBackups(ctx context.Context, in *dynamodb.
 	return c.describeContinuousBackups(ctx, in, o...)
 }
 
-// logCalls implement [Logs].
-type logCalls struct {
-	filterLogEvents call[cloudwatchlogs.FilterLogEventsInput, cloudwatchlogs.FilterLogEventsOutput, cloudwatchlogs.Options]
-}
-
-func newLogCalls(cfg aws.Config) logCalls {
-	c := cloudwatchlogs.NewFromConfig(cfg)
-	return logCalls{c.FilterLogEvents}
-}
+// logCalls implements [Logs].
+type logCalls call[cloudwatchlogs.FilterLogEventsInput, cloudwatchlogs.FilterLogEventsOutput, cloudwatchlogs.Options]
 
 func (c logCalls) FilterLogEvents(ctx context.Context, in *cloudwatchlogs.FilterLogEventsInput, o ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.FilterLogEventsOutput, error) {
-	return c.filterLogEvents(ctx, in, o...)
+	return c(ctx, in, o...)
 }
 
-// metricCalls implement [Metrics].
-type metricCalls struct {
-	getMetricData call[cloudwatch.GetMetricDataInput, cloudwatch.GetMetricDataOutput, cloudwatch.Options]
-}
-
-func newMetricCalls(cfg aws.Config) metricCalls {
-	c := cloudwatch.NewFromConfig(cfg)
-	return metricCalls{c.GetMetricData}
-}
+// metricCalls implements [Metrics].
+type metricCalls call[cloudwatch.GetMetricDataInput, cloudwatch.GetMetricDataOutput, cloudwatch.Options]
 
 func (c metricCalls) GetMetricData(ctx context.Context, in *cloudwatch.GetMetricDataInput, o ...func(*cloudwatch.Options)) (*cloudwatch.GetMetricDataOutput, error) {
-	return c.getMetricData(ctx, in, o...)
+	return c(ctx, in, o...)
 }
 
-// callerCalls implement callers.
-type callerCalls struct {
-	getCallerIdentity call[sts.GetCallerIdentityInput, sts.GetCallerIdentityOutput, sts.Options]
-}
-
-func newCallerCalls(cfg aws.Config) callerCalls {
-	c := sts.NewFromConfig(cfg)
-	return callerCalls{c.GetCallerIdentity}
-}
+// callerCalls implements callers.
+type callerCalls call[sts.GetCallerIdentityInput, sts.GetCallerIdentityOutput, sts.Options]
 
 func (c callerCalls) GetCallerIdentity(ctx context.Context, in *sts.GetCallerIdentityInput, o ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error) {
-	return c.getCallerIdentity(ctx, in, o...)
+	return c(ctx, in, o...)
 }
 
-// mappingCalls implement [Mappings].
-type mappingCalls struct {
-	listEventSourceMappings call[lambda.ListEventSourceMappingsInput, lambda.ListEventSourceMappingsOutput, lambda.Options]
-}
-
-func newMappingCalls(cfg aws.Config) mappingCalls {
-	c := lambda.NewFromConfig(cfg)
-	return mappingCalls{c.ListEventSourceMappings}
-}
+// mappingCalls implements [Mappings].
+type mappingCalls call[lambda.ListEventSourceMappingsInput, lambda.ListEventSourceMappingsOutput, lambda.Options]
 
 func (c mappingCalls) ListEventSourceMappings(ctx context.Context, in *lambda.ListEventSourceMappingsInput, o ...func(*lambda.Options)) (*lambda.ListEventSourceMappingsOutput, error) {
-	return c.listEventSourceMappings(ctx, in, o...)
+	return c(ctx, in, o...)
 }

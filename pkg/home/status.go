@@ -194,12 +194,12 @@ func entries(records []ledger.Record) (all []ledger.Entry, err error) {
 // inQueues returns the deliveries that have messages, if that can be seen without a
 // receive.
 func (h *Home) inQueues(ctx context.Context) (queued, letters map[string]time.Time, err error) {
-	if h.Ages == nil {
+	if h.Peeks == nil {
 		return nil, nil, nil
 	}
 	// The letters are read first: what is replayed meanwhile is then in both lists, not in
 	// neither.
-	letters, err = h.Ages.Deliveries(ctx, h.DeadLetterQueueURL)
+	letters, err = h.Peeks.Deliveries(ctx, h.DeadLetterQueueURL)
 	if err == nil {
 		queued, err = h.OnTheirWay(ctx)
 	}
