@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"fairbridge/pkg/home"
+	"fairbridge/pkg/internal/loopback"
 	"fairbridge/pkg/secrets"
 )
 
@@ -95,8 +97,6 @@ func newAccess(ctx context.Context, h *home.Home, address net.Addr, now func() t
 
 func (a *access) exportKey() string { return base64.RawURLEncoding.EncodeToString(a.key) }
 
-func (a *access) link() string { return linkPath(a.key, a.now()) }
-
 // LinkTo returns a [Console.Link] of the console that runs in a folder, in any process of
 // this user. The error wraps [fs.ErrNotExist] if there is none.
 func LinkTo(folder string, now time.Time) (string, error) {
@@ -108,7 +108,7 @@ func LinkTo(folder string, now time.Time) (string, error) {
 	if err != nil || len(key) != keyBytes {
 		return "", fmt.Errorf("the note of the console in %s cannot be read: start it again", folder)
 	}
-	return "http://" + reachable(note.Address) + linkPath(key, now), nil
+	return "http://" + loopback.Reachable(note.Address) + linkPath(key, now), nil
 }
 
 // linkPath returns a path whose query contains its expiry, a random number, and the key's
@@ -136,20 +136,12 @@ func (a *access) takeLink(once string) bool {
 	number := [16]byte(raw[8:24])
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	prune(a.used, a.now())
+	maps.DeleteFunc(a.used, func(_ [16]byte, until time.Time) bool { return !a.now().Before(until) })
 	if _, used := a.used[number]; used || !a.now().Before(expires) {
 		return false
 	}
 	a.used[number] = expires
 	return true
-}
-
-func prune[K comparable](m map[K]time.Time, now time.Time) {
-	for k, until := range m {
-		if !now.Before(until) {
-			delete(m, k)
-		}
-	}
 }
 
 var (
@@ -184,7 +176,7 @@ func (a *access) checkPassword(password string) error {
 func (a *access) begin(w http.ResponseWriter, r *http.Request) {
 	token := rand.Text() + rand.Text()
 	a.mu.Lock()
-	prune(a.sessions, a.now())
+	maps.DeleteFunc(a.sessions, func(_ [sha256.Size]byte, until time.Time) bool { return !a.now().Before(until) })
 	a.sessions[sha256.Sum256([]byte(token))] = a.now().Add(sessionLives)
 	a.mu.Unlock()
 	a.setCookie(w, r, token, 0)
@@ -194,7 +186,7 @@ func (a *access) setCookie(w http.ResponseWriter, r *http.Request, value string,
 	http.SetCookie(w, &http.Cookie{
 		Name: a.cookie, Value: value, Path: "/", MaxAge: age, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		// A forged header only makes the cookie stricter.
-		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
+		Secure: secure(r),
 	})
 }
 

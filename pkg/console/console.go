@@ -21,6 +21,7 @@ import (
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/deliveries"
 	"fairbridge/pkg/home"
+	"fairbridge/pkg/internal/loopback"
 	"fairbridge/pkg/mapping"
 )
 
@@ -177,22 +178,10 @@ func (s *Console) Serve(ctx context.Context) error {
 
 // Link returns an address that signs its first visitor in, once, within ten minutes. It is
 // for a terminal and must not be logged.
-func (s *Console) Link() string { return s.URL() + s.access.link() }
+func (s *Console) Link() string { return s.URL() + linkPath(s.access.key, s.Now()) }
 
 // URL is the console's address.
-func (s *Console) URL() string { return "http://" + reachable(s.listener.Addr().String()) }
-
-// reachable returns an address for links if the console listens on all addresses.
-func reachable(address string) string {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return address
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, port)
-}
+func (s *Console) URL() string { return "http://" + loopback.Reachable(s.listener.Addr().String()) }
 
 // managerWithProgress returns a manager that reports its progress.
 func (s *Console) managerWithProgress(progress func(what string, done, of int)) (*deadletter.Manager, error) {

@@ -44,7 +44,7 @@ func (s *Console) showDelivery(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/deliveries/"+d.ID, http.StatusSeeOther)
 		return nil
 	}
-	return s.render(w, r, http.StatusOK, "delivery.html", "Delivery "+shortID(d.ID), d)
+	return s.render(w, r, http.StatusOK, "delivery.html", "Delivery "+queue.ShortID(d.ID), d)
 }
 
 // delivery returns everything that is known about a delivery.
@@ -69,7 +69,7 @@ func (s *Console) delivery(ctx context.Context, id string) (*deliveryData, error
 			return nil, err
 		}
 	}
-	command := func(words string) string { return s.Home.Command(strings.ReplaceAll(words, "ID", shortID(d.ID))) }
+	command := func(words string) string { return s.Home.Command(strings.ReplaceAll(words, "ID", queue.ShortID(d.ID))) }
 	d.Show, d.Replay, d.Edit = command("show ID"), command("dlq replay ID --wait"), command("dlq replay ID --set FIELD=VALUE --wait")
 	d.AsCreated, d.CreateAgain = command("dlq replay ID --as-created TICKET --wait"), command("dlq replay ID --create-again --wait")
 	d.Drop = command(`dlq drop ID --because "..."`)

@@ -46,7 +46,7 @@ func (s *Console) editDelivery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.render(w, r, http.StatusOK, "edit.html", "Correct "+shortID(d.ID), d)
+	return s.render(w, r, http.StatusOK, "edit.html", "Correct "+queue.ShortID(d.ID), d)
 }
 
 // editable returns the form of a delivery that has a letter.
@@ -126,13 +126,13 @@ func (s *Console) checkEdit(w http.ResponseWriter, r *http.Request) error {
 	}
 	if len(sets) == 0 {
 		d.Problem = "Nothing is changed yet."
-		return s.render(w, r, http.StatusUnprocessableEntity, "edit.html", "Correct "+shortID(d.ID), d)
+		return s.render(w, r, http.StatusUnprocessableEntity, "edit.html", "Correct "+queue.ShortID(d.ID), d)
 	}
 	if err := s.tryEdit(r, d, sets); err != nil {
 		d.Problem = capital(err.Error()) + "."
-		return s.render(w, r, http.StatusUnprocessableEntity, "edit.html", "Correct "+shortID(d.ID), d)
+		return s.render(w, r, http.StatusUnprocessableEntity, "edit.html", "Correct "+queue.ShortID(d.ID), d)
 	}
-	return s.render(w, r, http.StatusOK, "edit.html", "Correct "+shortID(d.ID), d)
+	return s.render(w, r, http.StatusOK, "edit.html", "Correct "+queue.ShortID(d.ID), d)
 }
 
 func (s *Console) tryEdit(r *http.Request, d *editData, sets []deadletter.Assignment) error {
@@ -157,7 +157,7 @@ func (s *Console) tryEdit(r *http.Request, d *editData, sets []deadletter.Assign
 		return fmt.Errorf("the letter is not in the queue any more")
 	}
 	d.Checked, d.Request = true, &requests[0]
-	d.Command = "dlq replay " + shortID(d.ID)
+	d.Command = "dlq replay " + queue.ShortID(d.ID)
 	for _, set := range sets {
 		kind := "set"
 		if set.New {

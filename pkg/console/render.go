@@ -18,6 +18,7 @@ import (
 
 	"fairbridge/pkg/deliveries"
 	"fairbridge/pkg/internal/printable"
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
 
@@ -57,7 +58,7 @@ var functions = template.FuncMap{
 	"lines": printableLines,
 	"prose": prose,
 	"words": func(s string) []string { return strings.Split(printable.Line(s), " ") },
-	"short": shortID,
+	"short": queue.ShortID,
 	"count": func(n int, what string) string {
 		return humanize.Comma(int64(n)) + " " + english.PluralWord(n, what, "")
 	},
@@ -109,8 +110,6 @@ func prose(s string) template.HTML {
 	}
 	return template.HTML(strings.Join(parts, ""))
 }
-
-func shortID(id string) string { return id[:min(12, len(id))] }
 
 // printableLines makes other people's text safe to show, with its lines.
 func printableLines(s string) string {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/google/uuid"
 
 	"fairbridge/pkg/ingest"
 )
@@ -90,7 +91,7 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	start := time.Now()
-	id := newID()
+	id := uuid.NewString()
 	w.Header().Set("Apigw-Requestid", id)
 	e := exchange{listener: l, w: w, r: r, event: request(r, id, start)}
 	err := e.serve()

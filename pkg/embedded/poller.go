@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/google/uuid"
 
 	"fairbridge/pkg/internal/sleep"
 )
@@ -222,7 +223,7 @@ func (c invocationContext) Deadline() (time.Time, bool) {
 // response.
 func (r *run) invoke(messages []types.Message) {
 	start := time.Now()
-	i := Invocation{RequestID: newID(), Records: len(messages)}
+	i := Invocation{RequestID: uuid.NewString(), Records: len(messages)}
 	ctx, cancel := context.WithTimeout(r.base, r.Timeout)
 	defer cancel()
 	ctx = lambdacontext.NewContext(invocationContext{ctx, &r.stopAt}, &lambdacontext.LambdaContext{

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
+	"github.com/google/uuid"
 
 	"fairbridge/pkg/sqlitedb"
 )
@@ -26,7 +26,7 @@ type outgoing struct {
 func newOutgoing(body *string, attributes map[string]types.MessageAttributeValue, delaySeconds int32) (outgoing, error) {
 	m := outgoing{
 		content: content{body: aws.ToString(body), attributes: attributes},
-		id:      newID(),
+		id:      uuid.NewString(),
 		delay:   time.Duration(delaySeconds) * time.Second,
 	}
 	if delaySeconds < 0 || delaySeconds > maxDelaySeconds {
@@ -173,13 +173,4 @@ func failedEntry(id *string, err error) types.BatchResultErrorEntry {
 		e.Code, e.Message, e.SenderFault = aws.String(api.ErrorCode()), aws.String(api.ErrorMessage()), true
 	}
 	return e
-}
-
-// newID returns a random UUID (version 4), like SQS's message ids.
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

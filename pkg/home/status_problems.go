@@ -235,7 +235,7 @@ func (s *Status) namelessProblem(f findings, now time.Time) {
 func ids(of []ledger.Entry) string {
 	var all []string
 	for _, e := range of[:min(named, len(of))] {
-		all = append(all, e.DeliveryID[:min(12, len(e.DeliveryID))])
+		all = append(all, queue.ShortID(e.DeliveryID))
 	}
 	text := strings.Join(all, ", ")
 	if more := len(of) - named; more > 0 {

@@ -3,7 +3,6 @@ package home
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 
 	"fairbridge/pkg/ingest"
@@ -39,12 +38,7 @@ func WithToken(address, token string) (string, error) {
 // LocalWebhook returns the webhook of a bridge that listens on this machine, with the token
 // if it is not "".
 func LocalWebhook(listen, token string) string {
-	host, port, err := net.SplitHostPort(listen)
-	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
-		// It listens on all addresses; from here, loopback reaches it.
-		listen = net.JoinHostPort("127.0.0.1", port)
-	}
-	u := url.URL{Scheme: "http", Host: listen, Path: ingest.Path}
+	u := url.URL{Scheme: "http", Host: loopback.Reachable(listen), Path: ingest.Path}
 	if token != "" {
 		u.RawQuery = url.Values{"token": {token}}.Encode()
 	}

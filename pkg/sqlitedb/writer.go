@@ -7,9 +7,13 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 )
+
+// Tx is the transaction of a function that was given to [DB.Write].
+type Tx = sql.Tx
 
 // maxBatch bounds how many functions share a transaction, and so how long the first of them
 // waits for its answer.
@@ -203,7 +207,13 @@ func answer(batch []*job, err error) {
 func (w *writer) begin(batch []*job) (*Tx, []*job, error) {
 	deadline := time.Now().Add(lockWait)
 	for {
-		batch = dropEnded(batch)
+		batch = slices.DeleteFunc(batch, func(j *job) bool {
+			err := j.ctx.Err()
+			if err != nil {
+				j.done <- err
+			}
+			return err != nil
+		})
 		if len(batch) == 0 {
 			return nil, nil, nil
 		}
@@ -215,18 +225,6 @@ func (w *writer) begin(batch []*job) (*Tx, []*job, error) {
 			return nil, batch, fmt.Errorf("begin: %w", err)
 		}
 	}
-}
-
-func dropEnded(batch []*job) []*job {
-	kept := batch[:0]
-	for _, j := range batch {
-		if err := j.ctx.Err(); err != nil {
-			j.done <- err
-			continue
-		}
-		kept = append(kept, j)
-	}
-	return kept
 }
 
 // apply runs one function in a savepoint, which it rolls back if the function failed, and

@@ -95,7 +95,7 @@ func OfWorker(o worker.Outcome) []Metric {
 	switch o.Result {
 	case worker.Created:
 		v.add(TicketsCreated, count, 1)
-		v.add(WebhookToTicket, milliseconds, o.Age.Milliseconds())
+		v = append(v, Metric{Name: WebhookToTicket, Unit: milliseconds, Value: o.Age.Milliseconds()}) // also if it is 0
 	case worker.Duplicate:
 		v.add(Duplicates, count, 1)
 	case worker.Ignored:

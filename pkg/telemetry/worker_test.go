@@ -63,7 +63,7 @@ func TestWorkerLine(t *testing.T) {
 		"without the breaker": {
 			outcome: worker.Outcome{Result: worker.Created, Warning: errors.New("unreadable")},
 			members: map[string]any{"level": "INFO", "warning": "unreadable"},
-			metrics: map[string]float64{"TicketsCreated": 1},
+			metrics: map[string]float64{"TicketsCreated": 1, "WebhookToTicket": 0},
 		},
 		"handed over": {
 			outcome: worker.Outcome{Result: worker.HandedOver, DeliveryID: "d-1", TicketID: "3"},

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/rivo/uniseg"
@@ -68,7 +69,7 @@ func (s Screen) fit(columns []Column, widths []int) {
 	if s.Width == 0 {
 		return
 	}
-	natural := append([]int(nil), widths...)
+	natural := slices.Clone(widths)
 	for {
 		for total(widths) > s.Width {
 			widest := -1

@@ -18,6 +18,16 @@ func IsHost(host string) bool {
 	return err == nil && IsAddr(addr) && addr.String() == host
 }
 
+// Reachable returns the address, host:port, at which this machine reaches what listens on
+// one: for a listener on all addresses that is loopback.
+func Reachable(listen string) string {
+	addr, err := netip.ParseAddrPort(listen)
+	if err != nil || !addr.Addr().IsUnspecified() {
+		return listen
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), addr.Port()).String()
+}
+
 // IsAddr reports whether an address is this machine. An address with a zone is not, and
 // neither is an IPv4-mapped IPv6 address: code that checks one form may miss the other.
 func IsAddr(addr netip.Addr) bool {

@@ -52,3 +52,19 @@ func TestIsHost(t *testing.T) {
 		}
 	}
 }
+
+func TestReachable(t *testing.T) {
+	for listen, want := range map[string]string{
+		"0.0.0.0:8080":        "127.0.0.1:8080",
+		"[::]:8080":           "127.0.0.1:8080",
+		"127.0.0.1:8080":      "127.0.0.1:8080",
+		"[::1]:8080":          "[::1]:8080",
+		"192.0.2.1:8080":      "192.0.2.1:8080",
+		"bridge.example:8080": "bridge.example:8080",
+		"":                    "",
+	} {
+		if got := loopback.Reachable(listen); got != want {
+			t.Errorf("%q: %q, want %q", listen, got, want)
+		}
+	}
+}
