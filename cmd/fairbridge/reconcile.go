@@ -4,16 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/home"
-	"fairbridge/pkg/queue"
 	"fairbridge/pkg/reconcile"
+	"fairbridge/pkg/reconcile/report"
 	"fairbridge/pkg/terminal"
 	"fairbridge/pkg/testfairy/api"
 )
@@ -95,7 +93,7 @@ func (c *reconciling) reconcile(ctx context.Context, t *home.Home) error {
 	if err != nil {
 		return err
 	}
-	report, err := r.Look(ctx)
+	found, err := r.Look(ctx)
 	m.Clear()
 	if errors.Is(err, api.ErrGone) {
 		return errors.New(reconcile.Gone)
@@ -103,24 +101,24 @@ func (c *reconciling) reconcile(ctx context.Context, t *home.Home) error {
 	if err != nil {
 		return err
 	}
-	return c.act(ctx, r, report, m)
+	return c.act(ctx, r, found, m)
 }
 
 // act shows the report, and sends what has to be sent.
-func (c *reconciling) act(ctx context.Context, r *reconcile.Reconciler, report *reconcile.Report, m *terminal.Meter) error {
-	items := report.Since(c.from)
+func (c *reconciling) act(ctx context.Context, r *reconcile.Reconciler, found *reconcile.Report, m *terminal.Meter) error {
+	items := found.Since(c.from)
 	if !c.asJSON {
-		if err := writeReconciled(c.std.out, report, items); err != nil {
+		if err := report.Write(c.std.out, found, items); err != nil {
 			return err
 		}
 	}
-	sendable := len(report.Sendable(c.from, c.backfill))
+	sendable := len(found.Sendable(c.from, c.backfill))
 	sent := 0
 	var failed error
 	if yes, err := c.agreed(ctx, sendable); err != nil {
 		return err
 	} else if yes {
-		failed = r.Send(ctx, report, c.from, c.backfill, func(i *reconcile.Item) {
+		failed = r.Send(ctx, found, c.from, c.backfill, func(i *reconcile.Item) {
 			m.Clear()
 			if i.Sent {
 				sent++
@@ -170,44 +168,4 @@ func (c *reconciling) tell(items []*reconcile.Item, sendable, sent int) error {
 		_, err = fmt.Fprintf(c.std.out, "\n%s sent\n", terminal.Count(sent, "feedback"))
 	}
 	return err
-}
-
-// writeReconciled writes the report: the number in each state, and every feedback that is
-// not simply present.
-func writeReconciled(out io.Writer, report *reconcile.Report, items []*reconcile.Item) error {
-	if len(report.Items) == 0 {
-		_, err := fmt.Fprintln(out, "TestFairy lists no feedback.")
-		return err
-	}
-	seen := terminal.Count(len(report.Items), "feedback")
-	if report.Full {
-		seen = "only its 100 latest feedbacks"
-	}
-	fmt.Fprintf(out, "TestFairy lists %s, back to %s by its clock; the ledger goes back to %s.\n\n",
-		seen, terminal.Printable(report.Oldest), report.Begins.UTC().Format("2006-01-02 15:04 UTC"))
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	count := map[reconcile.State]int{}
-	for _, i := range items {
-		count[i.State]++
-	}
-	for _, s := range reconcile.States() {
-		if count[s] > 0 {
-			fmt.Fprintf(w, "%s\t%d\n", s, count[s])
-		}
-	}
-	if count[reconcile.Present] < len(items) {
-		fmt.Fprintln(w, "\nRECORDED\tSTATE\tDELIVERY\tFROM\tWHAT")
-	}
-	for _, i := range items {
-		if i.State == reconcile.Present {
-			continue
-		}
-		text := i.Text
-		if i.Why != "" {
-			text = i.Why + ": " + text
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", terminal.Dash(terminal.Printable(i.RecordedAt)), i.State, terminal.Dash(queue.ShortID(i.DeliveryID)),
-			terminal.Dash(terminal.Shorten(terminal.Printable(i.From), 40)), terminal.Dash(terminal.Shorten(terminal.Printable(text), 100)))
-	}
-	return w.Flush()
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -18,10 +17,6 @@ import (
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/terminal"
 )
-
-// maxSecret is the maximum size in bytes of an SSM parameter of the standard tier. See
-// https://docs.aws.amazon.com/systems-operator/latest/userguide/parameter-store-advanced-parameters.html
-const maxSecret = 4096
 
 // tokenChange is a change of the webhook token that nobody types.
 type tokenChange struct{ generate, rotate, dropPrevious bool }
@@ -98,7 +93,9 @@ func putSecret(ctx context.Context, std streams, t *home.Home, name string) erro
 	}
 	fmt.Fprintf(std.err, "Stored %s. %s\n", name, used)
 	if name != secrets.ConsolePassword {
-		warnOdd(std.err, name, value)
+		if odd := secrets.Odd(value); len(odd) > 0 {
+			fmt.Fprintf(std.err, "Note that this value has %s, which is unusual for %s: if it was mistyped, store it again.\n", strings.Join(odd, " and "), name)
+		}
 		warnOverridden(std.err, t, name)
 	}
 	return nil
@@ -150,21 +147,6 @@ func changeToken(ctx context.Context, out io.Writer, t *home.Home, at *place, ch
 	return nil
 }
 
-// warnOdd warns of characters that keys and tokens do not have, but typing mistakes do. The
-// value is stored nevertheless, since its issuer may allow them. It is not shown.
-func warnOdd(out io.Writer, name, value string) {
-	var odd []string
-	if strings.ContainsFunc(value, func(r rune) bool { return unicode.IsSpace(r) && r != '\n' }) {
-		odd = append(odd, "a space inside")
-	}
-	if strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII && !unicode.IsSpace(r) }) {
-		odd = append(odd, "a character that is not ASCII")
-	}
-	if len(odd) > 0 {
-		fmt.Fprintf(out, "Note that this value has %s, which is unusual for %s: if it was mistyped, store it again.\n", strings.Join(odd, " and "), name)
-	}
-}
-
 func warnOverridden(out io.Writer, t *home.Home, name string) {
 	if given, err := t.Override(name); err == nil && given.Value != "" {
 		fmt.Fprintf(out, "Note that %s is set here: a bridge that has it uses it instead.\n", given.Variable+given.Credential)
@@ -180,12 +162,16 @@ func readSecret(ctx context.Context, std streams, name string) (string, error) {
 		value, err = readHidden(ctx, int(std.in.(*os.File).Fd()))
 		fmt.Fprintln(std.err)
 	} else {
-		value, err = io.ReadAll(io.LimitReader(std.in, maxSecret+1))
+		value, err = io.ReadAll(io.LimitReader(std.in, secrets.MaxBytes+1))
 	}
 	if err != nil {
 		return "", fmt.Errorf("read the value of %s: %w", name, err)
 	}
-	return checkSecret(name, string(value))
+	checked, err := secrets.Check(name, string(value))
+	if err != nil {
+		return "", usageError{err}
+	}
+	return checked, nil
 }
 
 // readHidden reads a line from a terminal without echo. If ctx ends, by Ctrl-C, it restores
@@ -200,28 +186,4 @@ func readHidden(ctx context.Context, terminal int) ([]byte, error) {
 		err = errors.Join(err, term.Restore(terminal, before))
 	}
 	return value, err
-}
-
-// checkSecret returns the value without surrounding white space. No error contains it.
-func checkSecret(name, value string) (string, error) {
-	value = strings.TrimSpace(value)
-	lines := strings.Split(value, "\n")
-	if name == secrets.WebhookToken {
-		lines = secrets.Tokens(value)
-		value = strings.Join(lines, "\n")
-	}
-	isControl := func(line string) bool { return strings.ContainsFunc(line, unicode.IsControl) }
-	switch {
-	case value == "":
-		return "", usage("the value of %s is empty", name)
-	case len(value) > maxSecret:
-		return "", usage("the value of %s is longer than %d bytes", name, maxSecret)
-	case name == secrets.WebhookToken && len(lines) > 2:
-		return "", usage("%s may have two lines, the new token and the previous one; this value has %d", name, len(lines))
-	case name != secrets.WebhookToken && len(lines) > 1:
-		return "", usage("the value of %s must be one line; this one has %d", name, len(lines))
-	case slices.ContainsFunc(lines, isControl):
-		return "", usage("the value of %s has a control character in it", name)
-	}
-	return value, nil
 }
