@@ -59,6 +59,9 @@ func execute(ctx context.Context, args []string, std streams) int {
 		fmt.Fprintf(std.err, "fairbridge: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
 		return exitUsage
 	}
+	if err == context.Canceled {
+		err = errors.New("interrupted")
+	}
 	fmt.Fprintf(std.err, "fairbridge: %v\n", err)
 	return exitLeft
 }
@@ -82,11 +85,22 @@ which has a reason and can be replayed.`,
 	}
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
-	return group(root,
-		newRun(std), newDemo(std), newInit(std), newCheck(std), newSend(std),
-		newBackup(std), newRestore(std), newFind(std), newShow(std), newStats(std), newForget(std), newDeadLetters(std), newStatus(std), newConsole(std),
-		newReconcile(std), newPause(std), newResume(std), newUndeploy(std), newSecrets(std), newWebhook(std), newVersion(std),
-	)
+	for _, part := range []struct {
+		title string
+		verbs []*cobra.Command
+	}{
+		{"Set up:", []*cobra.Command{newInit(std), newCheck(std), newSecrets(std), newWebhook(std)}},
+		{"Run:", []*cobra.Command{newRun(std), newDemo(std), newSend(std), newBackup(std), newRestore(std), newUndeploy(std)}},
+		{"See what happened:", []*cobra.Command{newStatus(std), newFind(std), newShow(std), newStats(std), newConsole(std)}},
+		{"Intervene:", []*cobra.Command{newDeadLetters(std), newPause(std), newResume(std), newReconcile(std), newForget(std)}},
+	} {
+		root.AddGroup(&cobra.Group{ID: part.title, Title: part.title})
+		for _, verb := range part.verbs {
+			verb.GroupID = part.title
+		}
+		root.AddCommand(part.verbs...)
+	}
+	return group(root, newVersion(std))
 }
 
 // group makes a command one that only has others.

@@ -51,8 +51,8 @@ set with --host.`,
 	}
 	at.flags(cmd)
 	configFlag(cmd, &c.Config, mappingUse)
-	cmd.Flags().StringVar(&listen, "listen", defaultConsole, "address for browsers; port 0 takes a free one")
-	cmd.Flags().StringSliceVar(&c.Hosts, "host", nil, "a name of the console, such as a reverse proxy's (repeatable)")
+	cmd.Flags().StringVar(&listen, "listen", defaultConsole, "`address` for browsers; with port 0 a free one is used")
+	cmd.Flags().StringSliceVar(&c.Hosts, "host", nil, "a `name` of the console, such as a reverse proxy's (repeatable)")
 	cmd.Flags().BoolVar(&c.ReadOnly, "read-only", false, "refuse every change")
 	cmd.Flags().BoolVar(&open, "open", false, "show a link to the console that is already running, instead of starting one")
 	return cmd

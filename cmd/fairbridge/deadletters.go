@@ -82,7 +82,7 @@ func (d *operator) confirm(ctx context.Context, question, declined string) error
 
 // tryFlag names a mapping file to try.
 func tryFlag(cmd *cobra.Command, config *string) {
-	configFlag(cmd, config, "show the request with this file, whatever runs")
+	configFlag(cmd, config, "show the request with this `file` instead of the running mapping")
 }
 
 // checker builds requests with the mapping that the bridge runs, or with the flag's file.

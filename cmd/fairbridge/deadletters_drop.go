@@ -39,8 +39,8 @@ completed or were dropped, and needs no reason.`,
 	c.selection.flags(cmd)
 	cmd.Flags().BoolVar(&c.all, "all", false, "every dead letter")
 	cmd.Flags().BoolVar(&c.done, "done", false, "letters whose delivery is completed or dropped already")
-	cmd.Flags().StringVar(&c.because, "because", "", "the reason (required)")
-	cmd.Flags().BoolVar(&c.yes, "yes", false, "do not ask")
+	cmd.Flags().StringVar(&c.because, "because", "", "the `reason` (required)")
+	cmd.Flags().BoolVar(&c.yes, "yes", false, "do not ask for confirmation")
 	complete(cmd, "because")
 	return cmd
 }

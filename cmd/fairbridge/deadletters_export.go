@@ -46,7 +46,7 @@ keep it as safe as that.`,
 	}
 	at.flags(cmd)
 	s.flags(cmd)
-	cmd.Flags().StringVarP(&file, "output", "o", "-", "file to write, which must not exist; - is standard output")
+	cmd.Flags().StringVarP(&file, "output", "o", "-", "`file` to write, which must not exist; - is standard output")
 	return cmd
 }
 

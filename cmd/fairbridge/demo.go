@@ -49,7 +49,7 @@ each. The exit code is 1 if any result is not as expected.`,
 		},
 	}
 	configFlag(cmd, &config, mappingUse)
-	cmd.Flags().StringVar(&events, "events", "events", "folder with the payloads")
+	cmd.Flags().StringVar(&events, "events", "events", "`folder` with the payloads")
 	_ = cmd.MarkFlagDirname("events")
 	return cmd
 }

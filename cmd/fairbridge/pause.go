@@ -51,9 +51,9 @@ without a resume: SQS does not keep messages for ever.`,
 		},
 	}
 	at.flags(cmd)
-	cmd.Flags().StringVar(&p.Because, "because", "", "the reason, which status shows")
+	cmd.Flags().StringVar(&p.Because, "because", "", "the `reason`, which status shows (required)")
 	cmd.Flags().DurationVar(&p.For, "for", 0, "how long, such as 90m or 2h (default: until resume)")
-	cmd.Flags().StringVar(&p.Project, "project", "", "the key of one Centercode project (default: all)")
+	cmd.Flags().StringVar(&p.Project, "project", "", "the `key` of one Centercode project (default: all)")
 	return cmd
 }
 
@@ -78,7 +78,7 @@ once, instead of at the next probe.`,
 		},
 	}
 	at.flags(cmd)
-	cmd.Flags().StringVar(&project, "project", "", "the key of one Centercode project (default: the pause of all)")
+	cmd.Flags().StringVar(&project, "project", "", "the `key` of one Centercode project (default: the pause of all)")
 	return cmd
 }
 

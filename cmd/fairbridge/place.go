@@ -23,9 +23,9 @@ type place struct {
 
 func (p *place) flags(cmd *cobra.Command) {
 	dataFlag(cmd, &p.Folder)
-	cmd.Flags().StringVar(&p.Stack, "stack", "", "name of the CloudFormation stack of a bridge on AWS")
-	cmd.Flags().StringVar(&p.Region, "region", "", "AWS region of the stack (default: AWS_REGION or the profile's)")
-	cmd.Flags().StringVar(&p.Profile, "profile", "", "AWS profile to use (default: AWS_PROFILE)")
+	cmd.Flags().StringVar(&p.Stack, "stack", "", "`name` of the CloudFormation stack of a bridge on AWS")
+	cmd.Flags().StringVar(&p.Region, "region", "", "AWS `region` of the stack (default: AWS_REGION or the profile's)")
+	cmd.Flags().StringVar(&p.Profile, "profile", "", "AWS `profile` to use (default: AWS_PROFILE)")
 	p.given = cmd.Flags().Changed
 }
 

@@ -49,7 +49,7 @@ left: not sent, or ambiguous.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
 	}
-	cmd.Flags().StringVar(&c.since, "since", "", "those recorded at that time or later: 2026-01-31, 2026-01-31T08:00:00Z, or 36h, 2d (ago)")
+	cmd.Flags().StringVar(&c.since, "since", "", "those recorded at that `time` or later: 2026-01-31, 2026-01-31T08:00:00Z, or 36h, 2d (ago)")
 	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "show what is missing, and send nothing")
 	cmd.Flags().BoolVar(&c.yes, "yes", false, "do not ask for confirmation")
 	cmd.Flags().BoolVar(&c.backfill, "backfill", false, "also send unknown feedbacks: only if you know that they have no tickets")

@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/terminal"
 )
 
@@ -51,6 +54,9 @@ in use, and the output and 'fairbridge status' say why.`,
 			if err := checkLimits(c); err != nil {
 				return err
 			}
+			if err := checkAddresses(cmd, "listen", "simulator", "console", "metrics"); err != nil {
+				return err
+			}
 			switch format {
 			case "text":
 			case "json":
@@ -68,17 +74,17 @@ in use, and the output and 'fairbridge status' say why.`,
 	}
 	configFlag(cmd, &config, mappingUse)
 	dataFlag(cmd, &c.Folder)
-	cmd.Flags().StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address for webhooks; with port 0 a free one is used. A socket from systemd takes precedence")
-	cmd.Flags().StringVar(&c.Simulator, "simulator", "127.0.0.1:8081", "address for the simulator, which runs if no Centercode is configured")
-	cmd.Flags().StringVar(&page.address, "console", defaultConsole, "address for browsers, see 'fairbridge console', or off")
-	cmd.Flags().StringVar(&c.Metrics, "metrics", "off", "address for Prometheus, such as 127.0.0.1:8083, or off. It has no password")
-	cmd.Flags().IntVar(&c.Concurrency, "concurrency", 4, "batches of up to 10 deliveries that are processed at once")
-	cmd.Flags().IntVar(&c.Bodies, "bodies", embedded.DefaultBodies, "webhooks of the maximum size that may be in memory at once; more if they are shorter")
-	cmd.Flags().IntVar(&c.Connections, "connections", embedded.DefaultConnections, "maximum number of concurrent connections for webhooks")
+	cmd.Flags().StringVar(&c.Listen, "listen", "127.0.0.1:8080", "`address` for webhooks; with port 0 a free one is used. A socket from systemd takes precedence")
+	cmd.Flags().StringVar(&c.Simulator, "simulator", "127.0.0.1:8081", "`address` for the simulator, which runs if no Centercode is configured")
+	cmd.Flags().StringVar(&page.address, "console", defaultConsole, "`address` for browsers, see 'fairbridge console', or off")
+	cmd.Flags().StringVar(&c.Metrics, "metrics", "off", "`address` for Prometheus, such as 127.0.0.1:8083, or off. It has no password")
+	cmd.Flags().IntVar(&c.Concurrency, "concurrency", 4, "maximum `number` of batches, of up to 10 deliveries each, that are processed at once")
+	cmd.Flags().IntVar(&c.Bodies, "bodies", embedded.DefaultBodies, "maximum `number` of webhooks of 1 MB in memory at once; of shorter ones more")
+	cmd.Flags().IntVar(&c.Connections, "connections", embedded.DefaultConnections, "maximum `number` of concurrent connections for webhooks")
 	cmd.Flags().DurationVar(&c.Idle, "idle", embedded.DefaultIdle, "how long an idle connection for webhooks is kept")
-	cmd.Flags().IntVar(&c.Uploads, "uploads", 0, "files that are uploaded at once; 0 for one for each delivery, 10 times --concurrency")
+	cmd.Flags().IntVar(&c.Uploads, "uploads", 0, "maximum `number` of files that are uploaded at once; 0: one for each delivery, 10 times --concurrency")
 	cmd.Flags().BoolVar(&showToken, "show-token", false, "show the webhook's token even if the output is not a terminal")
-	cmd.Flags().StringVar(&format, "log-format", "text", "text, or json for one object a line")
+	cmd.Flags().StringVar(&format, "log-format", "text", "`format` of the log: text, or json for one object a line")
 	complete(cmd, "log-format", "text", "json")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the same as --log-format json")
 	return cmd
@@ -108,6 +114,25 @@ func checkLimits(c bridge.Config) error {
 	}
 	if c.Idle < time.Second || c.Idle > time.Hour {
 		return usage("--idle must be 1s to 1h")
+	}
+	return nil
+}
+
+// checkAddresses refuses flags that are neither an address to listen on nor, where that is
+// possible, off.
+func checkAddresses(cmd *cobra.Command, flags ...string) error {
+	for _, name := range flags {
+		text := cmd.Flag(name).Value.String()
+		if text == "off" && (name == "console" || name == "metrics") {
+			continue
+		}
+		_, port, err := net.SplitHostPort(text)
+		if err == nil {
+			_, err = strconv.ParseUint(port, 10, 16)
+		}
+		if err != nil {
+			return usage("--%s must be an address and a port, such as 127.0.0.1:8080, not %q", name, text)
+		}
 	}
 	return nil
 }
@@ -156,7 +181,7 @@ func runBridge(ctx context.Context, c bridge.Config, page besideBridge, showToke
 			if url := b.Metrics(); url != "" {
 				fmt.Fprintf(out.Out, "Metrics: %s\n", url)
 			}
-			fmt.Fprintf(out.Out, "At once at most: %d connections (each idle for %s), %d webhooks of 1 MB in memory, %d deliveries, %d uploads.\n",
+			fmt.Fprintf(out.Out, "Limits: %d connections (closed when idle for %s), %d webhooks of 1 MB in memory, %d deliveries and %d uploads at once.\n",
 				c.Connections, c.Idle, c.Bodies, deliveries, uploads)
 			fmt.Fprintln(out.Out, "Press Ctrl-C to finish the work in progress and stop.")
 		}
@@ -169,6 +194,9 @@ func runBridge(ctx context.Context, c bridge.Config, page besideBridge, showToke
 func explainStart(err error, folder string) error {
 	if errors.Is(err, embedded.ErrLocked) {
 		return fmt.Errorf("another bridge runs in %s; stop it, or name another folder with --data", folder)
+	}
+	if missing, ok := errors.AsType[*secrets.MissingError](err); ok {
+		return fmt.Errorf("%s is missing; store it: %s", missing.Name(), home.Place{Folder: folder}.Command("secrets put "+missing.Name()))
 	}
 	if where, ok := errors.AsType[*bridge.ListenError](err); ok {
 		flag := map[string]string{bridge.ForWebhooks: "--listen", bridge.ForSimulator: "--simulator", bridge.ForMetrics: "--metrics"}[where.For]
@@ -186,19 +214,19 @@ func announce(out io.Writer, webhook, simulator, page string, at home.Place) {
 	if strings.Contains(webhook, "?") {
 		fmt.Fprintf(out, "Try it: curl -d @events/feedback.json '%s'\n", webhook)
 	} else {
-		fmt.Fprintf(out, "Its token is not shown here; to see it: %s\n", at.Command("webhook register --print --show-token --url "+webhook))
+		fmt.Fprintf(out, "Its token is not shown here. To see it: %s\n", at.Command("webhook register --print --show-token --url "+webhook))
 		fmt.Fprintf(out, "Try it: %s\n", at.Command("send events/feedback.json"))
 	}
 	switch {
 	case strings.Contains(page, "?"):
-		fmt.Fprintf(out, "Console, once within ten minutes: %s\n", page)
+		fmt.Fprintf(out, "Console (the link works once, within ten minutes): %s\n", page)
 	case page != "":
-		fmt.Fprintf(out, "Console: %s; a link that lets you in: %s\n", page, at.Command("console --open"))
+		fmt.Fprintf(out, "Console: %s. For a sign-in link: %s\n", page, at.Command("console --open"))
 	}
 }
 
 // mappingUse describes the flag of a mapping file.
-const mappingUse = "the file with routes, fields and attachments"
+const mappingUse = "the `file` with routes, fields and attachments"
 
 func configFlag(cmd *cobra.Command, config *string, use string) {
 	cmd.Flags().StringVar(config, "config", defaultConfig, use)
@@ -206,7 +234,7 @@ func configFlag(cmd *cobra.Command, config *string, use string) {
 }
 
 func dataFlag(cmd *cobra.Command, data *string) {
-	cmd.Flags().StringVar(data, "data", home.DefaultFolder, "folder of the bridge on this machine")
+	cmd.Flags().StringVar(data, "data", home.DefaultFolder, "`folder` of the bridge on this machine")
 	_ = cmd.MarkFlagDirname("data")
 }
 

@@ -43,7 +43,7 @@ ends the old one.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				// It is not repeated here.
-				return usage("the value is not an argument; the shell keeps that one in its history now, so take another value")
+				return usage("a value is not accepted as an argument: the shell's history has it now, so replace it, and run the command without it")
 			}
 			return exactly("a name: "+strings.Join(secretNames(), ", "))(cmd, args)
 		},
@@ -80,7 +80,7 @@ func putSecret(ctx context.Context, std streams, t *home.Home, name string) erro
 	if err != nil {
 		return err
 	}
-	used := "A running bridge reads it within 5 minutes, and at once when the old one is refused."
+	used := "A running bridge reads it within 5 minutes, and at once if the old one is rejected."
 	stored := value
 	if name == secrets.ConsolePassword {
 		used = "A console takes it when it is started."
@@ -94,7 +94,7 @@ func putSecret(ctx context.Context, std streams, t *home.Home, name string) erro
 	fmt.Fprintf(std.err, "Stored %s. %s\n", name, used)
 	if name != secrets.ConsolePassword {
 		if odd := secrets.Odd(value); len(odd) > 0 {
-			fmt.Fprintf(std.err, "Note that this value has %s, which is unusual for %s: if it was mistyped, store it again.\n", strings.Join(odd, " and "), name)
+			fmt.Fprintf(std.err, "This value contains %s, which is unusual for %s: if it was mistyped, store it again.\n", strings.Join(odd, " and "), name)
 		}
 		warnOverridden(std.err, t, name)
 	}

@@ -15,7 +15,7 @@ func TestSecretsOfStack(t *testing.T) {
 		return runCommand(t, stdin, append([]string{"secrets", "put", "--stack", stackName}, args...)...)
 	}
 	put("s3cret-key\r\n", secrets.CentercodeAPIKey).want(t, exitDone, "",
-		"Stored centercode-api-key. A running bridge reads it within 5 minutes, and at once when the old one is refused.\n")
+		"Stored centercode-api-key. A running bridge reads it within 5 minutes, and at once if the old one is rejected.\n")
 	if value, kind := c.secret(t, secrets.CentercodeAPIKey); value != "s3cret-key" || kind != "SecureString" {
 		t.Errorf("stored %q as %s", value, kind)
 	}
@@ -54,13 +54,13 @@ Then: fairbridge secrets put webhook-token --drop-previous --stack fairbridge-pr
 // What a key does not have, and a slip of the hand does, is named; it is stored.
 func TestSecretsPutWarns(t *testing.T) {
 	c := newCloud(t)
-	const stored = "Stored centercode-api-key. A running bridge reads it within 5 minutes, and at once when the old one is refused.\n"
+	const stored = "Stored centercode-api-key. A running bridge reads it within 5 minutes, and at once if the old one is rejected.\n"
 	for value, note := range map[string]string{
 		"k3y":            "",
 		" k3y\n":         "",
-		"k 3y":           "Note that this value has a space inside, which is unusual for centercode-api-key: if it was mistyped, store it again.\n",
-		"k\u00e9y":       "Note that this value has a character that is not ASCII, which is unusual for centercode-api-key: if it was mistyped, store it again.\n",
-		"k\u00a03\u00e9": "Note that this value has a space inside and a character that is not ASCII, which is unusual for centercode-api-key: if it was mistyped, store it again.\n",
+		"k 3y":           "This value contains a space, which is unusual for centercode-api-key: if it was mistyped, store it again.\n",
+		"k\u00e9y":       "This value contains a character that is not ASCII, which is unusual for centercode-api-key: if it was mistyped, store it again.\n",
+		"k\u00a03\u00e9": "This value contains a space and a character that is not ASCII, which is unusual for centercode-api-key: if it was mistyped, store it again.\n",
 	} {
 		runCommand(t, value, "secrets", "put", secrets.CentercodeAPIKey, "--stack", stackName).want(t, exitDone, "", stored+note)
 		if got, _ := c.secret(t, secrets.CentercodeAPIKey); got != strings.TrimSpace(value) {
@@ -78,12 +78,12 @@ func TestSecretsPutRefuses(t *testing.T) {
 	}{
 		{"no name", "x", "", "give a name: centercode-api-key, testfairy-api-key, webhook-token, console-password"},
 		{"another name", "x", "api-key", `there is no secret "api-key"; the names are centercode-api-key, testfairy-api-key, webhook-token, console-password`},
-		{"a value", "x", "webhook-token s3cret", "the value is not an argument; the shell keeps that one in its history now, so take another value"},
+		{"a value", "x", "webhook-token s3cret", "a value is not accepted as an argument: the shell's history has it now, so replace it, and run the command without it"},
 		{"nothing", " \r\n", "webhook-token", "the value of webhook-token is empty"},
 		{"too long", strings.Repeat("x", 4097), "webhook-token", "the value of webhook-token is longer than 4096 bytes"},
 		{"two lines", "s3cret\ns3cret", "centercode-api-key", "the value of centercode-api-key must be one line; this one has 2"},
 		{"three tokens", "s3cret\n\ns3cret2\ns3cret3", "webhook-token", "webhook-token may have two lines, the new token and the previous one; this value has 3"},
-		{"control character", "s3c\x00ret", "centercode-api-key", "the value of centercode-api-key has a control character in it"},
+		{"control character", "s3c\x00ret", "centercode-api-key", "the value of centercode-api-key contains a control character"},
 		{"a generated key", "", "centercode-api-key --generate", "--generate, --rotate and --drop-previous are for webhook-token; others make the value of centercode-api-key"},
 		{"two ways", "", "webhook-token --generate --rotate", "give one of --generate, --rotate and --drop-previous"},
 	}
@@ -99,10 +99,10 @@ func TestSecretsOfFolder(t *testing.T) {
 	newCloud(t)
 	dir := t.TempDir() + "/home"
 	runCommand(t, "k3y", "secrets", "put", secrets.CentercodeAPIKey, "--data", dir).want(t, exitDone, "",
-		"Stored centercode-api-key. A running bridge reads it within 5 minutes, and at once when the old one is refused.\n")
+		"Stored centercode-api-key. A running bridge reads it within 5 minutes, and at once if the old one is rejected.\n")
 	t.Setenv("FAIRBRIDGE_TESTFAIRY_API_KEY", "from-outside")
 	runCommand(t, "k3y", "secrets", "put", secrets.TestFairyAPIKey, "--data", dir).want(t, exitDone, "",
-		"Stored testfairy-api-key. A running bridge reads it within 5 minutes, and at once when the old one is refused.\n"+
+		"Stored testfairy-api-key. A running bridge reads it within 5 minutes, and at once if the old one is rejected.\n"+
 			"Note that FAIRBRIDGE_TESTFAIRY_API_KEY is set here: a bridge that has it uses it instead.\n")
 
 	got := runCommand(t, "", "secrets", "list", "--data", dir)

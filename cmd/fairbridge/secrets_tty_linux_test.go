@@ -78,7 +78,7 @@ func TestSecretIsTypedUnseen(t *testing.T) {
 		t.Fatal(err)
 	}
 	code := <-done
-	want := "Value of centercode-api-key (not shown): \nStored centercode-api-key. A running bridge reads it within 5 minutes, and at once when the old one is refused.\n"
+	want := "Value of centercode-api-key (not shown): \nStored centercode-api-key. A running bridge reads it within 5 minutes, and at once if the old one is rejected.\n"
 	ran{code, out.String(), errOut.String()}.want(t, exitDone, "", want)
 	if value, _ := c.secret(t, secrets.CentercodeAPIKey); value != "typed-k3y" {
 		t.Errorf("stored %q", value)

@@ -57,7 +57,7 @@ with its token; --url, --stack and --data take precedence.`,
 		},
 	}
 	// A URL on the command line ends up in the shell's history, including its token.
-	cmd.Flags().StringVar(&webhook, "url", "", "address of the webhook, preferably without the token (default: the bridge's own)")
+	cmd.Flags().StringVar(&webhook, "url", "", "`address` of the webhook, preferably without the token (default: the bridge's own)")
 	at.flags(cmd)
 	return cmd
 }

@@ -48,7 +48,7 @@ replay would send.`,
 		},
 	}
 	at.flags(cmd)
-	configFlag(cmd, &config, mappingUse)
+	configFlag(cmd, &config, "the `file` with centercode.ticketUrl, if the running mapping is unknown")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as one JSON object")
 	return cmd
 }

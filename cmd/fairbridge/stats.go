@@ -75,9 +75,9 @@ a stack those of seven days. On a stack the whole table is read, as for 'find'.`
 	}
 	at.flags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&since, "since", "7d", "those received at that time or later: 2026-01-31, 2026-01-31T08:00:00Z, or 36h, 7d (ago)")
-	flags.StringVar(&until, "until", "", "those received before that time")
-	flags.StringVar(&by, "by", "", "one row for each: "+strings.Join(texts(deliveries.Bys()), ", "))
+	flags.StringVar(&since, "since", "7d", "those received at that `time` or later: 2026-01-31, 2026-01-31T08:00:00Z, or 36h, 7d (ago)")
+	flags.StringVar(&until, "until", "", "those received before that `time`")
+	flags.StringVar(&by, "by", "", "one row for `each`: "+strings.Join(texts(deliveries.Bys()), ", "))
 	flags.BoolVar(&asJSON, "json", false, "one JSON object")
 	flags.BoolVar(&asCSV, "csv", false, "comma-separated values, with a header")
 	complete(cmd, "by", texts(deliveries.Bys())...)

@@ -71,7 +71,7 @@ the bridge in a folder would accept a webhook, for a container's health check.`,
 		},
 	}
 	at.flags(cmd)
-	configFlag(cmd, &config, "the file with centercode.baseUrl, unless the stack has it")
+	configFlag(cmd, &config, "the `file` with centercode.baseUrl, unless the stack has it")
 	cmd.Flags().IntVar(&limit, "last", 10, "how many of the last deliveries to show")
 	cmd.Flags().BoolVar(&refused, "refused", false, "show refused webhooks instead")
 	cmd.Flags().BoolVar(&ready, "ready", false, "only check whether the bridge in a folder would accept a webhook")

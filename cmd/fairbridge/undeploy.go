@@ -61,7 +61,7 @@ them.`,
 	c.at.flags(cmd)
 	c.who.flags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&c.export, "export", "", "file for the dead letters, which must not exist")
+	flags.StringVar(&c.export, "export", "", "`file` for the dead letters, which must not exist")
 	flags.BoolVar(&c.keep, "keep-webhook", false, "keep the webhook at TestFairy, for a stack with the same domain")
 	flags.BoolVar(&c.reopen, "reopen", false, "only make the webhook accept feedback again, after an undeploy that was killed")
 	flags.DurationVar(&c.settle, "settle", settling, "how long to wait for the last messages")

@@ -37,8 +37,8 @@ type account struct{ user, base string }
 var bases = map[string]string{"us": api.US, "eu": api.EU, "legacy": api.Legacy}
 
 func (a *account) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.user, "user", os.Getenv(userVariable), "email address of the TestFairy account (or "+userVariable+")")
-	cmd.Flags().StringVar(&a.base, "testfairy", cmp.Or(os.Getenv(baseVariable), "us"), "the account's site: us, eu, legacy, or a URL (or "+baseVariable+")")
+	cmd.Flags().StringVar(&a.user, "user", os.Getenv(userVariable), "`email` address of the TestFairy account (or "+userVariable+")")
+	cmd.Flags().StringVar(&a.base, "testfairy", cmp.Or(os.Getenv(baseVariable), "us"), "the account's `site`: us, eu, legacy, or a URL (or "+baseVariable+")")
 }
 
 // errNoAccount says that there are no credentials for TestFairy's REST API.

@@ -47,7 +47,7 @@ of its tokens they have: the current one, the previous one, or a wrong one.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&address, "url", "", "public address of the webhook, without the token (default: the stack's)")
+	cmd.Flags().StringVar(&address, "url", "", "public `address` of the webhook, without the token (default: the stack's)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	who.flags(cmd)
 	at.flags(cmd)

@@ -82,10 +82,10 @@ show it, with --show-token.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&name, "name", "", "the webhook's name in TestFairy (default: FairBridge, with the stack's name)")
-	cmd.Flags().StringVar(&address, "url", "", "public address of the webhook, without the token (default: the stack's)")
-	cmd.Flags().StringSliceVar(&events, "events", []string{"feedback", "crash"}, "events to send: "+strings.Join(documentedActions, ", "))
-	cmd.Flags().StringSliceVar(&projects, "projects", nil, "ids of the TestFairy projects whose events are sent")
+	cmd.Flags().StringVar(&name, "name", "", "the webhook's `name` in TestFairy (default: FairBridge, with the stack's name)")
+	cmd.Flags().StringVar(&address, "url", "", "public `address` of the webhook, without the token (default: the stack's)")
+	cmd.Flags().StringSliceVar(&events, "events", []string{"feedback", "crash"}, "`events` to send: "+strings.Join(documentedActions, ", "))
+	cmd.Flags().StringSliceVar(&projects, "projects", nil, "`ids` of the TestFairy projects whose events are sent")
 	cmd.Flags().BoolVar(&onlyPrint, "print", false, "print what to enter in TestFairy's dashboard, and do nothing")
 	cmd.Flags().BoolVar(&showToken, "show-token", false, "show the token in the output")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be done in TestFairy, and do nothing")

@@ -89,7 +89,7 @@ func Open(ctx context.Context, c Config) (_ *Home, err error) {
 		return nil, fmt.Errorf("there is no FairBridge home in %s: %w", dir, fs.ErrNotExist)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("open home: %w", err)
+		return nil, explain(dir, fmt.Errorf("open home: %w", err))
 	}
 	h := &Home{Dir: dir}
 	if h.DB, err = sqlitedb.Open(ctx, file); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"fairbridge/pkg/internal/shellword"
@@ -81,7 +82,16 @@ type explainedError struct {
 func (e *explainedError) Error() string { return e.error.Error() + "\n" + e.advice }
 func (e *explainedError) Unwrap() error { return e.error }
 
+// explain adds what to do to an error about the home in dir.
 func explain(dir string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w; run this as the user that owns the folder, or name another with --data", err)
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%w; name a folder with --data", err)
+	case errors.Is(err, sqlitedb.ErrNewerSchema):
+		return fmt.Errorf("%w; install that version, or restore a backup from before its first start (docs/operations.md)", err)
+	}
 	var lost *sqlitedb.FileError
 	var explained *explainedError
 	if !errors.As(err, &lost) || errors.As(err, &explained) {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"fairbridge/pkg/secrets"
 )
 
 // overridable is the path of the parameters that the environment can override. No other
@@ -25,7 +27,7 @@ type Override struct {
 // OverrideOf returns the override of a stored parameter below /fairbridge/. For
 // /fairbridge/centercode-api-key it is the environment variable
 // FAIRBRIDGE_CENTERCODE_API_KEY, or systemd's credential fairbridge.centercode-api-key; an
-// empty one counts as not set. getenv is os.Getenv, or a substitute in a test. See
+// empty one counts as not set, and an invalid one is an error. getenv is os.Getenv, or a substitute in a test. See
 // https://systemd.io/CREDENTIALS/
 func OverrideOf(parameter string, getenv func(string) string) (Override, error) {
 	name, below := strings.CutPrefix(parameter, overridable)
@@ -34,6 +36,10 @@ func OverrideOf(parameter string, getenv func(string) string) (Override, error) 
 	}
 	variable := "FAIRBRIDGE_" + strings.ToUpper(strings.NewReplacer("/", "_", "-", "_").Replace(name))
 	if value := getenv(variable); value != "" {
+		value, err := secrets.Check(name, value)
+		if err != nil {
+			return Override{}, fmt.Errorf("the environment variable %s: %w", variable, err)
+		}
 		return Override{Value: value, Variable: variable}, nil
 	}
 	folder := getenv("CREDENTIALS_DIRECTORY")
@@ -44,6 +50,9 @@ func OverrideOf(parameter string, getenv func(string) string) (Override, error) 
 	value, err := readCredential(filepath.Join(folder, credential))
 	if err != nil || value == "" {
 		return Override{}, err
+	}
+	if value, err = secrets.Check(name, value); err != nil {
+		return Override{}, fmt.Errorf("the credential %s of systemd: %w", credential, err)
 	}
 	return Override{Value: value, Credential: credential}, nil
 }

@@ -32,7 +32,7 @@ func Check(name, value string) (string, error) {
 	case name != WebhookToken && len(lines) > 1:
 		return "", fmt.Errorf("the value of %s must be one line; this one has %d", name, len(lines))
 	case slices.ContainsFunc(lines, isControl):
-		return "", fmt.Errorf("the value of %s has a control character in it", name)
+		return "", fmt.Errorf("the value of %s contains a control character", name)
 	}
 	return value, nil
 }
@@ -41,7 +41,7 @@ func Check(name, value string) (string, error) {
 // can be stored nevertheless, since its issuer may allow that.
 func Odd(value string) (odd []string) {
 	if strings.ContainsFunc(value, func(r rune) bool { return unicode.IsSpace(r) && r != '\n' }) {
-		odd = append(odd, "a space inside")
+		odd = append(odd, "a space")
 	}
 	if strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII && !unicode.IsSpace(r) }) {
 		odd = append(odd, "a character that is not ASCII")

@@ -8,13 +8,26 @@ import (
 	"strings"
 )
 
+// MissingError means that a secret's parameter does not exist. It is an [ErrNotFound].
+type MissingError struct{ Parameter string }
+
+// Name returns the secret's name.
+func (e *MissingError) Name() string { return path.Base(e.Parameter) }
+
+// Error implements error.
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("%v: there is no parameter %s; create it with: fairbridge secrets put %s", ErrNotFound, e.Parameter, e.Name())
+}
+
+// Unwrap returns [ErrNotFound].
+func (e *MissingError) Unwrap() error { return ErrNotFound }
+
 // getParameter reads one SecureString, without the trailing newline that editors and shells
 // add.
 func getParameter(ctx context.Context, api API, parameter string) (string, error) {
 	value, err := api.GetParameter(ctx, parameter)
 	if errors.Is(err, ErrNotFound) {
-		return "", fmt.Errorf("%w: there is no parameter %s; create it with: fairbridge secrets put %s",
-			ErrNotFound, parameter, path.Base(parameter))
+		return "", &MissingError{parameter}
 	}
 	if err != nil {
 		return "", fmt.Errorf("read secret %s: %w", parameter, err)

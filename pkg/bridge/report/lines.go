@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +28,8 @@ type Lines struct {
 	AsJSON bool
 
 	mu sync.Mutex
+	// held is when each reason for holding deliveries was last written.
+	held map[string]time.Time
 }
 
 // Ingested returns a reporter of what ingest answers.
@@ -47,9 +50,29 @@ func (l ingested) Report(_ context.Context, o ingest.Outcome) {
 
 type worked struct{ *Lines }
 
-// Report implements [worker.Reporter].
+// Report implements [worker.Reporter]. In text, a reason for holding deliveries is written
+// once a minute, however many they are.
 func (l worked) Report(_ context.Context, o worker.Outcome) {
+	if o.Result == worker.Held && !l.AsJSON && !l.due(oneLine(o.Err)) {
+		return
+	}
 	l.write(workerLine(o), workerRecord(o))
+}
+
+// due reports whether a reason for holding deliveries is to be written again.
+func (l *Lines) due(reason string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.Now()
+	if at, ok := l.held[reason]; ok && now.Sub(at) < time.Minute {
+		return false
+	}
+	maps.DeleteFunc(l.held, func(_ string, at time.Time) bool { return now.Sub(at) >= time.Minute })
+	if l.held == nil {
+		l.held = map[string]time.Time{}
+	}
+	l.held[reason] = now
+	return true
 }
 
 // Reread reports that the mapping file was read again.
@@ -103,7 +126,7 @@ func ingestLine(o ingest.Outcome) string {
 		line += ": odd " + strings.Join(o.Odd, ", ")
 	}
 	if o.Err != nil && o.Result == ingest.Failed {
-		line += ": " + o.Err.Error()
+		line += ": " + oneLine(o.Err)
 	}
 	return line
 }
@@ -136,7 +159,7 @@ func workerLine(o worker.Outcome) string {
 		}
 		fmt.Fprintf(&b, ", %s after the webhook", seconds(o.Age+o.Took))
 	case worker.Duplicate:
-		fmt.Fprintf(&b, "%-12s was done before", "duplicate")
+		fmt.Fprintf(&b, "%-12s already done", "duplicate")
 		if o.TicketID != "" {
 			b.WriteString(" as ticket " + o.TicketID)
 		}
@@ -149,13 +172,19 @@ func workerLine(o worker.Outcome) string {
 		if o.TicketID != "" {
 			b.WriteString(", ticket " + o.TicketID + " stays")
 		}
-		fmt.Fprintf(&b, ": %v", o.Err)
+		b.WriteString(": " + strings.TrimPrefix(oneLine(o.Err), string(o.Stage)+": "))
+	case worker.Held:
+		fmt.Fprintf(&b, "%-12s ", "held")
+		if o.Hold.Project != "" {
+			b.WriteString("project " + o.Hold.Project + ": ")
+		}
+		b.WriteString(oneLine(o.Err))
 	default:
 		word := "retry"
 		if o.Result == worker.HandedBack {
 			word = "waits"
 		}
-		fmt.Fprintf(&b, "%-12s attempt %d, again in %s: %v", word, o.Attempt, seconds(o.RetryIn), o.Err)
+		fmt.Fprintf(&b, "%-12s attempt %d, again in %s: %s", word, o.Attempt, seconds(o.RetryIn), oneLine(o.Err))
 	}
 	if len(o.DeliveryID) >= 12 {
 		fmt.Fprintf(&b, "  [%s]", o.DeliveryID[:12])
@@ -199,3 +228,6 @@ func setError(r map[string]any, err error) {
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+
+// oneLine returns the text of an error, which may be several joined ones, on one line.
+func oneLine(err error) string { return strings.ReplaceAll(fmt.Sprint(err), "\n", "; ") }

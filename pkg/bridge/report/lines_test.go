@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"fairbridge/pkg/breaker"
 	"fairbridge/pkg/bridge"
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/worker"
@@ -41,7 +42,7 @@ func TestLines(t *testing.T) {
 			AttachmentBytes: 3_400_000, Skipped: []string{"log: gone"}, Age: time.Second, Took: time.Second, DeliveryID: deliveryID}),
 			"15:04:05  ticket 17    feedback, 2 attachments of 3.2 MiB, without log: gone, 2.0 s after the webhook  [0123456789ab]\n"},
 		{"a duplicate", workerTold(worker.Outcome{Result: worker.Duplicate, TicketID: "17", DeliveryID: deliveryID}),
-			"15:04:05  duplicate    was done before as ticket 17  [0123456789ab]\n"},
+			"15:04:05  duplicate    already done as ticket 17  [0123456789ab]\n"},
 		{"ignored by its route", workerTold(worker.Outcome{Result: worker.Ignored, Kind: "crash", DeliveryID: deliveryID}),
 			"15:04:05  ignored      crash: its route ignores it  [0123456789ab]\n"},
 		{"a dead letter", workerTold(worker.Outcome{Result: worker.Dead, Reason: "rejected", Stage: "create", Err: errors.New("invalid submitter"), DeliveryID: deliveryID}),
@@ -55,6 +56,10 @@ func TestLines(t *testing.T) {
 			"15:04:05  ticket 3     feedback, 21.0 s after the webhook; its files take long and follow  [0123456789ab]\n"},
 		{"handed back", workerTold(worker.Outcome{Result: worker.HandedBack, Attempt: 1, RetryIn: time.Second, Err: errors.New("held"), DeliveryID: deliveryID}),
 			"15:04:05  waits        attempt 1, again in 1.0 s: held  [0123456789ab]\n"},
+		{"held, of one project", workerTold(held("DEMO", "Centercode has not responded")), "15:04:05  held         project DEMO: Centercode has not responded\n"},
+		{"an error of several lines", workerTold(worker.Outcome{Result: worker.Dead, Reason: "ambiguous", Stage: "create",
+			Err: errors.Join(errors.New("create: the answer was lost"), errors.New("disk full")), DeliveryID: deliveryID}),
+			"15:04:05  dead letter  ambiguous at create: the answer was lost; disk full  [0123456789ab]\n"},
 	} {
 		var out bytes.Buffer
 		tc.tell(&Lines{Out: &out, Now: func() time.Time { return at }})
@@ -62,6 +67,27 @@ func TestLines(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tc.name, out.String(), tc.want)
 		}
 	}
+}
+
+// An outage is one line a minute for each project, not one for each batch that waits.
+func TestHeldLines(t *testing.T) {
+	now := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+	var out bytes.Buffer
+	l := &Lines{Out: &out, Now: func() time.Time { return now }}
+	for range 3 {
+		workerTold(held("A", "a is away"))(l)
+		workerTold(held("B", "b is away"))(l)
+	}
+	now = now.Add(time.Minute)
+	workerTold(held("A", "a is away"))(l)
+	want := "15:04:05  held         project A: a is away\n15:04:05  held         project B: b is away\n15:05:05  held         project A: a is away\n"
+	if out.String() != want {
+		t.Errorf("%s\nwant\n%s", &out, want)
+	}
+}
+
+func held(project, why string) worker.Outcome {
+	return worker.Outcome{Result: worker.Held, RetryIn: time.Second, Hold: breaker.Hold{Project: project, Why: why}, Err: errors.New(why)}
 }
 
 func TestLinesAsJSON(t *testing.T) {

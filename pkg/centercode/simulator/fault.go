@@ -45,11 +45,13 @@ const (
 // with After, it is carried out and only its answer is damaged. Without Drop, Status, Body
 // and Answer a fault only delays.
 type Fault struct {
-	Op    Op              // the operation; "" is any
-	Match func(Call) bool // selects among its requests; nil is all
-	Skip  int             // how many matching requests pass first
-	Times int             // how many requests fail; 0 is one, or, with For, all; below 0 is all
-	For   time.Duration   // how long the fault lasts from its first use on; 0 is no limit
+	Op Op // the operation; "" is any
+	// Project and Source are the keys of the requests that it strikes; "" is any.
+	Project, Source string
+	Match           func(Call) bool // selects among its requests; nil is all
+	Skip            int             // how many matching requests pass first
+	Times           int             // how many requests fail; 0 is one, or, with For, all; below 0 is all
+	For             time.Duration   // how long the fault lasts from its first use on; 0 is no limit
 
 	After bool // the request is carried out first
 
@@ -123,7 +125,7 @@ func (s *Simulator) nextFault(c Call) (Fault, bool) {
 	defer s.mu.Unlock()
 	s.expireFaults()
 	for _, p := range s.faults {
-		if p.Op != "" && p.Op != c.Op || p.Match != nil && !p.Match(c) {
+		if p.Op != "" && p.Op != c.Op || p.Project != "" && p.Project != c.Project || p.Source != "" && p.Source != c.Source || p.Match != nil && !p.Match(c) {
 			continue
 		}
 		if p.Skip > 0 {

@@ -155,6 +155,15 @@ func TestFaultsOverHTTP(t *testing.T) {
 	if a := do(t, "GET", url, "", nil); a.body != `[{"times":1,"drop":true},{"skip":1,"times":1,"after":true,"readFirst":3,"body":"html"},{"times":1,"status":307,"location":"/x","answer":"{}","hangUp":true}]` {
 		t.Errorf("answered %s", a.body)
 	}
+	if a := do(t, "DELETE", url, "", nil); a.status != 204 {
+		t.Errorf("answered %d", a.status)
+	}
+	if a := do(t, "POST", url, "application/json", strings.NewReader(`{"project":"OTHER","source":"testfairy","status":404}`)); a.body != `[{"project":"OTHER","source":"testfairy","times":1,"status":404}]` {
+		t.Errorf("answered %s", a.body)
+	}
+	if status, _, _ := send(t, s, `{}`); status != 201 {
+		t.Errorf("another project's fault struck: %d", status)
+	}
 	for _, bad := range []string{``, `{`, `7`, `{"stauts":500}`, `{"for":"long"}`, `{"delay":1}`} {
 		if a := do(t, "POST", url, "application/json", strings.NewReader(bad)); a.status != 400 {
 			t.Errorf("%s answered %d", bad, a.status)

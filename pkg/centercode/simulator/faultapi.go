@@ -11,6 +11,8 @@ import (
 // wireFault is a Fault as JSON, without a Match.
 type wireFault struct {
 	Op         Op     `json:"op,omitempty"`
+	Project    string `json:"project,omitempty"`
+	Source     string `json:"source,omitempty"`
 	Skip       int    `json:"skip,omitempty"`
 	Times      int    `json:"times,omitempty"`
 	For        string `json:"for,omitempty"` // "30s"
@@ -79,7 +81,7 @@ func readFaults(body []byte) ([]Fault, error) {
 			return nil, err
 		}
 		faults = append(faults, Fault{
-			Op: f.Op, Skip: f.Skip, Times: f.Times, For: lasts, After: f.After, Delay: delay,
+			Op: f.Op, Project: f.Project, Source: f.Source, Skip: f.Skip, Times: f.Times, For: lasts, After: f.After, Delay: delay,
 			ReadFirst: f.ReadFirst, Drop: f.Drop, Status: f.Status, RetryAfter: f.RetryAfter,
 			Location: f.Location, Body: f.Body, Answer: f.Answer, HangUp: f.HangUp,
 		})
@@ -98,7 +100,7 @@ func (s *Simulator) listFaults(w http.ResponseWriter) {
 	wire := []wireFault{}
 	for _, f := range s.Faults() {
 		entry := wireFault{
-			Op: f.Op, Skip: f.Skip, Times: f.Times, After: f.After,
+			Op: f.Op, Project: f.Project, Source: f.Source, Skip: f.Skip, Times: f.Times, After: f.After,
 			ReadFirst: f.ReadFirst, Drop: f.Drop, Status: f.Status, RetryAfter: f.RetryAfter,
 			Location: f.Location, Body: f.Body, Answer: f.Answer, HangUp: f.HangUp,
 		}
