@@ -93,7 +93,7 @@ func TestWriteUnits(t *testing.T) {
 		{"with a file that is handed over", about, 0, handOver, 16, handedOver},
 		{"after 1 failed attempt", about, 1, plain, 10, nil},
 		{"after 3 failed attempts", about, 3, plain, 22, nil},
-		{"after 30 failed attempts", about, 30, plain, 247, nil},
+		{"after 30 failed attempts", about, 30, plain, 276, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			api := &weighed{Client: dynamotest.Start(t, table).Client()}
