@@ -139,9 +139,7 @@ func (d *Manager) Draft(ctx context.Context, id string) (Draft, error) {
 		return Draft{}, fmt.Errorf("the letter of delivery %s has no payload: %w", queue.ShortID(c.DeliveryID), err)
 	}
 	var text bytes.Buffer
-	if err := json.Indent(&text, envelope.Event, "", "  "); err != nil {
-		return Draft{}, fmt.Errorf("show the payload of delivery %s: %w", queue.ShortID(c.DeliveryID), err)
-	}
+	_ = json.Indent(&text, envelope.Event, "", "  ") // it is JSON, or it had not been decoded
 	text.WriteByte('\n')
 	return Draft{DeliveryID: c.DeliveryID, Text: text.Bytes()}, nil
 }
@@ -171,9 +169,7 @@ func (f Draft) Corrections(edited []byte, newFields bool) ([]Assignment, error) 
 			continue
 		}
 		var value bytes.Buffer
-		if err := json.Compact(&value, after[field]); err != nil {
-			return nil, err
-		}
+		_ = json.Compact(&value, after[field]) // it is JSON, as the whole is
 		changes = append(changes, Assignment{Field: field, JSON: value.Bytes(), New: newFields})
 	}
 	return changes, nil

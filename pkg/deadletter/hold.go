@@ -191,11 +191,11 @@ func (h *Hold) secure(ctx context.Context, id string) error {
 	h.mu.Lock()
 	l, ok := h.held[id]
 	h.mu.Unlock()
-	if ok && time.Until(l.until) >= sendMargin {
-		return nil
-	}
-	if !ok {
+	switch {
+	case !ok:
 		return errLost
+	case time.Until(l.until) >= sendMargin:
+		return nil
 	}
 	return h.renew(ctx, []string{id})[0]
 }

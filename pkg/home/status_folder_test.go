@@ -27,7 +27,7 @@ func TestStatusOfStores(t *testing.T) {
 	folder := t.TempDir()
 	h := open(t, folder)
 	long := time.Now().Add(-time.Hour)
-	store := ledgertest.New(t, ledger.Config{Store: h.Ledger, Now: func() time.Time { return long }, Lease: time.Minute})
+	store := ledgertest.New(t, ledger.Config{Store: h.Ledger, Now: func() time.Time { return long }})
 	idOf := queue.DeliveryID // of a body that is only a name
 	send := func(url, name string) {
 		t.Helper()

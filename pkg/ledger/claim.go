@@ -132,7 +132,7 @@ func (c *Claim) change(ctx context.Context, edit func(Entry, time.Time) Entry) e
 	now := c.ledger.now()
 	next := edit(c.entry, now)
 	if next.Owner != "" {
-		next.LeaseUntil = now.Add(c.ledger.lease)
+		next.LeaseUntil = now.Add(Lease)
 	}
 	letter, owner := c.entry.Letter, c.entry.Owner
 	err := c.put(ctx, next)

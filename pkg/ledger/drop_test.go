@@ -134,7 +134,7 @@ func TestDropRacesWithAClaim(t *testing.T) {
 	b.store.fault = func(int, ledger.Record) (error, error) {
 		if !raced {
 			raced = true
-			other := ledgertest.New(t, ledger.Config{Store: &memory{records: b.store.records}, Now: func() time.Time { return b.now }, Lease: 2 * time.Minute})
+			other := ledgertest.New(t, ledger.Config{Store: &memory{records: b.store.records}, Now: func() time.Time { return b.now }})
 			if _, err := other.Claim(t.Context(), "d1", message(1)); err != nil {
 				t.Error(err)
 			}

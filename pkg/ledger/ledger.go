@@ -8,7 +8,6 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -18,9 +17,9 @@ import (
 )
 
 const (
-	// DefaultLease is how long a worker that has gone silent keeps a delivery: after a
-	// crash, work resumes after about that time.
-	DefaultLease = 2 * time.Minute
+	// Lease is how long a claim lasts if it is not renewed: a worker that has gone silent
+	// keeps a delivery for that time, and after a crash work resumes after about as long.
+	Lease = 2 * time.Minute
 
 	// puts is how often a write with an unknown outcome is tried. Repeating it is safe: the
 	// conflict contains the same record.
@@ -33,7 +32,6 @@ const (
 type Ledger struct {
 	store Store
 	now   func() time.Time
-	lease time.Duration
 	// instance starts the names of this ledger's owners.
 	instance string
 	// With alone, every other owner is dead, and this ledger's owners keep their deliveries
@@ -51,9 +49,6 @@ type Config struct {
 	Store Store
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
-	// Lease is how long a worker that has gone silent keeps a delivery; the default is
-	// [DefaultLease].
-	Lease time.Duration
 	// Alone means that no other process uses this ledger, which the embedded home's lock
 	// ensures: leases of an earlier process end at once.
 	Alone bool
@@ -68,7 +63,7 @@ func New(c Config) (*Ledger, error) {
 		return nil, errors.New("make a ledger: Config.Store is missing")
 	}
 	l := &Ledger{
-		store: c.Store, now: c.Now, lease: cmp.Or(c.Lease, DefaultLease), instance: rand.Text(),
+		store: c.Store, now: c.Now, instance: rand.Text(),
 		alone: c.Alone, renewed: map[string]time.Time{}, who: c.Who,
 	}
 	if l.now == nil {
@@ -76,9 +71,6 @@ func New(c Config) (*Ledger, error) {
 	}
 	return l, nil
 }
-
-// Lease returns how long a claim lasts if it is not renewed.
-func (l *Ledger) Lease() time.Duration { return l.lease }
 
 // DoneError means that a message needs no work: its delivery is completed, or has become a
 // dead letter since the message was sent.
@@ -194,7 +186,7 @@ func (d *Delivery) adopt(r Record) error {
 // take returns the entry as claimed now.
 func (d *Delivery) take(alone bool) (Entry, error) {
 	l, now := d.ledger, d.ledger.now()
-	next, err := d.entry.Take(d.message, Taking{Owner: l.instance + "/" + rand.Text(), Until: now.Add(l.lease), Alone: alone}, now)
+	next, err := d.entry.Take(d.message, Taking{Owner: l.instance + "/" + rand.Text(), Until: now.Add(Lease), Alone: alone}, now)
 	if until, held := l.heldUntil(d.entry, now); err == nil && held {
 		err = &HeldError{Until: until}
 	}
@@ -209,7 +201,7 @@ func (l *Ledger) heldUntil(e Entry, now time.Time) (time.Time, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	renewed, ours := l.renewed[e.Owner]
-	left := l.lease - now.Sub(renewed)
+	left := Lease - now.Sub(renewed)
 	return now.Add(left), ours && left > 0
 }
 

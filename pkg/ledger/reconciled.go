@@ -88,9 +88,8 @@ func (l *Ledger) reconciled(likeness string, r Reconciled) (Record, error) {
 	doc, err := json.Marshal(r)
 	var payloads, packed []byte
 	if err == nil && len(r.Payloads) > 0 {
-		if payloads, err = json.Marshal(r.Payloads); err == nil {
-			packed, err = pack(payloads)
-		}
+		payloads, err = json.Marshal(r.Payloads)
+		packed = pack(payloads)
 	}
 	if err == nil && len(packed) > maxPart {
 		err = errors.New("it is too long")

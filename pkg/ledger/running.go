@@ -43,8 +43,10 @@ func (l *Ledger) NowRuns(ctx context.Context, r Running, text string) error {
 	if r == was {
 		return nil
 	}
-	// First, so that what is known to run is always there.
-	if err := l.keepMapping(ctx, r.Hash, text); err != nil {
+	// First, so that what is known to run is always there. It is kept for as long as what runs
+	// from now on.
+	kept := Record{ID: mappingPrefix + r.Hash, State: "mapping", Data: pack([]byte(text))}
+	if err := l.note(ctx, "keep the mapping", kept, struct{}{}); err != nil {
 		return err
 	}
 	return l.note(ctx, "record which mapping runs", Record{ID: runningID, State: "running"}, r)
@@ -62,15 +64,6 @@ func (l *Ledger) Running(ctx context.Context) (Running, error) {
 		return Running{}, fmt.Errorf("read which mapping runs: %w", err)
 	}
 	return running, nil
-}
-
-// keepMapping stores the mapping with that hash, for as long as what runs from now on.
-func (l *Ledger) keepMapping(ctx context.Context, hash, text string) error {
-	packed, err := pack([]byte(text))
-	if err != nil {
-		return fmt.Errorf("keep the mapping: %w", err)
-	}
-	return l.note(ctx, "keep the mapping", Record{ID: mappingPrefix + hash, State: "mapping", Data: packed}, struct{}{})
 }
 
 // Mapping returns the mapping with that hash, or [ErrNotFound].

@@ -154,7 +154,7 @@ func TestNobodyWaitsForASlowFile(t *testing.T) {
 				}
 				_, err := b.another().Claim(t.Context(), dies, ledger.Message{})
 				b.must(err)
-				time.Sleep(ledger.DefaultLease + time.Second)
+				time.Sleep(ledger.Lease + time.Second)
 
 				done := make(chan []string)
 				go func() { done <- b.handle(t.Context(), fromFiles(slow)) }()

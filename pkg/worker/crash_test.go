@@ -64,7 +64,7 @@ func TestDeliveryThatKillsItsWorkers(t *testing.T) {
 	}
 	w.checkInvariants(id)
 
-	w.clock.Advance(ledger.DefaultLease)
+	w.clock.Advance(ledger.Lease)
 	w.redrive()
 	w.settle(nil)
 	w.checkInvariants(id)

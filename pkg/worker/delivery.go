@@ -243,12 +243,12 @@ func (d *delivery) keep(ctx context.Context) (context.Context, func()) {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		every := time.NewTicker(d.Ledger.Lease() / 3)
+		every := time.NewTicker(ledger.Lease / 3)
 		defer every.Stop()
 		for {
 			// The next turn makes up for a failure, which is harmless until then: the
 			// message would only be visible too early, and be held.
-			_ = d.hide(ctx, d.Ledger.Lease())
+			_ = d.hide(ctx, ledger.Lease)
 			select {
 			case <-ctx.Done():
 				return

@@ -84,7 +84,7 @@ func TestWorkEndsWithTheLease(t *testing.T) {
 		go func() {
 			<-claimed
 			away.Store(true)
-			time.Sleep(ledger.DefaultLease + time.Second)
+			time.Sleep(ledger.Lease + time.Second)
 			other, err := b.another().Claim(t.Context(), id, ledger.Message{})
 			b.must(err)
 			b.must(other.Attaching(t.Context(), "screenshot"))
@@ -94,7 +94,7 @@ func TestWorkEndsWithTheLease(t *testing.T) {
 		if o := b.outcomes[id]; o.Err == nil || len(left) != 1 {
 			t.Errorf("outcome %+v, left %v", o, left)
 		}
-		if stopped > ledger.DefaultLease+41*time.Second {
+		if stopped > ledger.Lease+41*time.Second {
 			t.Errorf("it went on until %s", stopped)
 		}
 		if e := b.entry(id); e.Attaching != "screenshot" || !e.HeldAt(time.Now()) || e.Attempts != 2 || b.letters != 0 {

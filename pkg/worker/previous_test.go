@@ -109,7 +109,7 @@ func (p *previous) handle(m types.Message) (done bool, err error) {
 		p.e.Replays++
 	}
 	p.e.Generation = max(p.e.Generation, generation)
-	p.e.Owner, p.e.LeaseUntil = "previous", p.clock.Now().Add(ledger.DefaultLease)
+	p.e.Owner, p.e.LeaseUntil = "previous", p.clock.Now().Add(ledger.Lease)
 	p.e.Attempts++
 	if err := p.write(p.e.State); err != nil {
 		return false, err

@@ -141,7 +141,7 @@ func TestCrashIsPickedUpAfterTheLease(t *testing.T) {
 	proc := w.start(&plan{at: "centercode.create#1", form: diesDone})
 	_, err := proc.handler.Handle(t.Context(), eventOf(w.receive(w.work)))
 	w.must(err)
-	w.clock.Advance(ledger.DefaultLease + time.Second)
+	w.clock.Advance(ledger.Lease + time.Second)
 	if o := w.only(w.once()); o.Result != worker.Created || o.Attempt != 2 {
 		t.Errorf("after the lease: %+v", o)
 	}

@@ -124,7 +124,7 @@ func (d *delivery) heldFor(held *ledger.HeldError) time.Duration {
 	wait := handBackWait(d.receives)
 	if d.receives > 1 {
 		// At most a lease, even if the clock has been set back since.
-		wait += min(held.Until.Sub(d.Now()), ledger.DefaultLease)
+		wait += min(held.Until.Sub(d.Now()), ledger.Lease)
 	}
 	return wait
 }

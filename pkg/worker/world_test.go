@@ -500,7 +500,7 @@ func (w *world) checkInvariants(deliveryIDs ...string) {
 		case !isDead && len(tickets[0].Files) != len(e.Attached):
 			w.Errorf("delivery %s has %d files, the ledger knows %d", id, len(tickets[0].Files), len(e.Attached))
 		}
-		if e.HeldAt(w.clock.Now().Add(ledger.DefaultLease)) {
+		if e.HeldAt(w.clock.Now().Add(ledger.Lease)) {
 			w.Errorf("delivery %s is held for longer than a lease: %+v", id, e)
 		}
 		if doc, _ := json.Marshal(e); secret(string(doc)) != "" {

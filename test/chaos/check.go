@@ -48,7 +48,7 @@ func (c *checker) check(ctx context.Context, cases []deadletter.Case) error {
 		case e.State != ledger.Completed:
 			c.report.violate("delivery %s has its ticket, no dead letter, and the ledger has %s", d.id, shown(e))
 		}
-		if e.HeldAt(time.Now().Add(ledger.DefaultLease)) {
+		if e.HeldAt(time.Now().Add(ledger.Lease)) {
 			c.report.violate("a lease does not end: %s", shown(e))
 		}
 		delete(tickets, d.id)

@@ -146,7 +146,7 @@ func TestPutFaults(t *testing.T) {
 
 func TestLedgerSurvivesLostReplies(t *testing.T) {
 	srv := dynamotest.Start(t, table)
-	l := ledgertest.New(t, ledger.Config{Store: dynamotest.NewStore(t, srv.Client(), table), Lease: time.Minute})
+	l := ledgertest.New(t, ledger.Config{Store: dynamotest.NewStore(t, srv.Client(), table)})
 	lost := dynamotest.Fault{CarriedOut: true}
 	srv.Fail(lost)
 	claim, err := l.Claim(t.Context(), "0a1b", ledger.Message{})

@@ -13,7 +13,7 @@ import (
 // lettersEnd completes deliveries that have a letter in every way, including that the
 // process dies before the letter is removed.
 func lettersEnd(t *testing.T, s ledger.Store) {
-	l := New(t, ledger.Config{Store: s, Lease: time.Minute})
+	l := New(t, ledger.Config{Store: s})
 	died := func(id string) ledger.Entry {
 		c, err := l.Claim(t.Context(), id, ledger.Message{})
 		if err == nil {
@@ -42,7 +42,7 @@ func lettersEnd(t *testing.T, s ledger.Store) {
 			replayed(l, id, func(c *ledger.Claim) error { return c.CreatedAndCompleted(t.Context(), "7") })
 		},
 		"killed before the letter goes": func(id string, _ ledger.Entry) {
-			replayed(New(t, ledger.Config{Store: deaf{s}, Lease: time.Minute}), id, func(c *ledger.Claim) error { return c.Completed(t.Context()) })
+			replayed(New(t, ledger.Config{Store: deaf{s}}), id, func(c *ledger.Claim) error { return c.Completed(t.Context()) })
 			if _, err := s.Get(t.Context(), partOf(id, 1)); err != nil {
 				t.Errorf("the letter went: %v", err)
 			}
@@ -94,11 +94,11 @@ func lettersEnd(t *testing.T, s ledger.Store) {
 // finishes the work.
 func dropKilled(t *testing.T, s ledger.Store, died func(id string) ledger.Entry) {
 	t.Run("dropped, killed after each write", func(t *testing.T) {
-		whole := New(t, ledger.Config{Store: s, Lease: time.Minute})
+		whole := New(t, ledger.Config{Store: s})
 		for writes := 0; ; writes++ {
 			id := newID()
 			died(id)
-			dying := New(t, ledger.Config{Store: &mortal{Store: s, left: writes}, Lease: time.Minute})
+			dying := New(t, ledger.Config{Store: &mortal{Store: s, left: writes}})
 			killed := dying.Drop(t.Context(), id, 1, "enough")
 			for _, last := range []bool{killed == nil, true} {
 				e, err := whole.Entry(t.Context(), id)

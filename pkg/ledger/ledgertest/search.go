@@ -24,7 +24,7 @@ type Searcher interface {
 func RunSearch(t *testing.T, s ledger.Store, search Searcher, sorted bool) {
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	at := noon
-	l := New(t, ledger.Config{Store: s, Now: func() time.Time { return at }, Lease: time.Minute})
+	l := New(t, ledger.Config{Store: s, Now: func() time.Time { return at }})
 	id := func(digit string) string { return strings.Repeat(digit, 64) }
 	claim := func(digit string, about ledger.About) *ledger.Claim {
 		d, err := l.Look(t.Context(), id(digit), ledger.Message{SentAt: at})

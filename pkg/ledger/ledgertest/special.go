@@ -111,7 +111,7 @@ func wantWaiting(t *testing.T, index Index, want []ledger.Record, known ...ledge
 // RunLetters has deliveries with messages of all sizes die and come back.
 func RunLetters(t *testing.T, s ledger.Store) {
 	now := time.Now()
-	l := New(t, ledger.Config{Store: s, Now: func() time.Time { return now }, Lease: time.Minute})
+	l := New(t, ledger.Config{Store: s, Now: func() time.Time { return now }})
 	hard := make([]byte, 750_000) // a million characters that do not compress further
 	_, _ = rand.Read(hard)
 	large := []byte(base64.StdEncoding.EncodeToString(hard))

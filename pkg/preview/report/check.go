@@ -79,7 +79,12 @@ func (r Check) Write(out, errs io.Writer, verbose bool) error {
 		}
 	default:
 		r.writeTable(&b)
-		r.writeRemarks(&b)
+		for _, p := range r.Payloads {
+			if len(p.Problems)+len(p.Warnings) > 0 {
+				fmt.Fprintf(&b, "\n%s\n", terminal.Printable(p.Payload))
+				writeRemarks(&b, p, r.Config)
+			}
+		}
 		fmt.Fprintf(&b, "\n%s\n", r.summary())
 	}
 	_, err := out.Write(b.Bytes())
@@ -105,16 +110,6 @@ func (r Check) writeTable(b *bytes.Buffer) {
 			terminal.Dash(route), terminal.Dash(terminal.Printable(where)), terminal.Dash(fields), terminal.Dash(terminal.Printable(strings.Join(elements, ", "))))
 	}
 	_ = w.Flush() // to a buffer, which takes it
-}
-
-// writeRemarks lists the problems and warnings, each below its payload.
-func (r Check) writeRemarks(b *bytes.Buffer) {
-	for _, p := range r.Payloads {
-		if len(p.Problems)+len(p.Warnings) > 0 {
-			fmt.Fprintf(b, "\n%s\n", terminal.Printable(p.Payload))
-			writeRemarks(b, p, r.Config)
-		}
-	}
 }
 
 // summary returns counts: "3 payloads: 2 tickets, 1 ignored; 1 warning".
