@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -22,11 +21,12 @@ var documented = map[testfairy.Kind][]string{
 // ownFields returns the event's fields that are not documented for its kind: those from the
 // app's own feedback form.
 func ownFields(e testfairy.Event) map[string]any {
-	own := maps.Clone(e.Fields)
-	for _, name := range documented[e.Kind] {
-		delete(own, name)
+	own := map[string]any{}
+	for name, value := range e.Fields {
+		if name != testfairy.FieldReconciled && !slices.Contains(documented[e.Kind], name) {
+			own[name] = value
+		}
 	}
-	delete(own, testfairy.FieldReconciled)
 	return own
 }
 

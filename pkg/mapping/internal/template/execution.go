@@ -77,23 +77,25 @@ func (e *Execution) With(field, value string, run func() string) string {
 	return run()
 }
 
-// field implements every field access in a template: `.a.b` is field $ . "a" "b". Accessing
-// something that is missing, null, or has no fields gives "".
-func (e *Execution) field(v any, path ...string) (any, error) {
-	if err := e.spend(1+len(path), 0); err != nil {
-		return nil, err
+// value implements a dot or a variable in a template. Null is "".
+func (e *Execution) value(v any) (any, error) {
+	switch v {
+	case any(e):
+		v = e.fields
+	case nil:
+		v = ""
 	}
+	return v, e.spend(1, 0)
+}
+
+// field implements every field access in a template: `.a.b` is field $ (field $ . "a") "b".
+// Accessing something that is missing, null, or has no fields gives "".
+func (e *Execution) field(v any, name string) (any, error) {
 	if v == any(e) {
 		v = e.fields
 	}
-	for _, name := range path {
-		fields, _ := v.(map[string]any)
-		v = fields[name]
-	}
-	if v == nil {
-		return "", nil
-	}
-	return v, nil
+	fields, _ := v.(map[string]any)
+	return e.value(fields[name])
 }
 
 // each ends the pipeline of a range: it returns a list or an object to iterate over, and

@@ -47,6 +47,7 @@ func (f function) takes() string {
 // Functions that only rewriting inserts. They are not in the table, so templates cannot
 // call them.
 const (
+	nameValue = "value"
 	nameField = "field"
 	nameText  = "text"
 	nameEach  = "each"
@@ -68,7 +69,8 @@ var functions = table()
 // text/template needs it. Otherwise each template would convert the table again.
 var callable = sync.OnceValue(func() *template.Template {
 	m := template.FuncMap{
-		nameField: func(e *Execution, v any, path ...string) (any, error) { return e.field(v, path...) },
+		nameValue: func(e *Execution, v any) (any, error) { return e.value(v) },
+		nameField: func(e *Execution, v any, name string) (any, error) { return e.field(v, name) },
 		nameText:  func(e *Execution, v any) (string, error) { return e.text(v) },
 		nameEach:  func(e *Execution, weight int, v any) (any, error) { return e.each(weight, v) },
 	}

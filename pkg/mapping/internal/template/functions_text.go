@@ -157,7 +157,7 @@ func index(e *Execution, args []any) (any, error) {
 			v = nil
 		}
 	}
-	return e.field(v)
+	return e.value(v)
 }
 
 func ownFields(e *Execution, _ []any) (any, error) {

@@ -11,9 +11,9 @@ import (
 
 // compiler walks a parse tree, collects its faults, and rewrites it:
 //
-//   - `.a.b`, `$x.a` and `(f .x).a` become calls of field, so that what is
-//     missing or null is "" instead of "<no value>", and no Go method or field
-//     is ever within reach;
+//   - `.a.b`, `$x.a` and `(f .x).a` become calls of field, one for each name, so that what
+//     is missing or null is "" instead of "<no value>", and no Go method or field is ever
+//     within reach; a dot or a variable alone becomes a call of value, for the same reason;
 //   - every function gets $, the execution, as its first argument;
 //   - what an action prints goes through text, what a range goes through comes
 //     from each.
@@ -129,12 +129,19 @@ func (c *compiler) command(cmd *parse.CommandNode, piped bool) int {
 
 // argument rewrites cmd.Args[i].
 func (c *compiler) argument(cmd *parse.CommandNode, i int) int {
+	pos := cmd.Args[i].Position()
+	replace := func(call *parse.CommandNode) {
+		cmd.Args[i] = &parse.PipeNode{NodeType: parse.NodePipe, Pos: pos, Cmds: []*parse.CommandNode{call}}
+	}
 	access := func(value parse.Node, path []string) {
-		call := c.call(cmd.Args[i].Position(), nameField, value)
-		for _, name := range path {
-			call.Args = append(call.Args, c.text(call.Pos, name))
+		if len(path) == 0 {
+			replace(c.call(pos, nameValue, value))
+			return
 		}
-		cmd.Args[i] = &parse.PipeNode{NodeType: parse.NodePipe, Pos: call.Pos, Cmds: []*parse.CommandNode{call}}
+		for _, name := range path {
+			replace(c.call(pos, nameField, value, c.text(pos, name)))
+			value = cmd.Args[i]
+		}
 	}
 	switch n := cmd.Args[i].(type) {
 	case *parse.DotNode:
