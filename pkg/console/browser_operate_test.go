@@ -122,7 +122,7 @@ func operating(b *tab, rejected []string) map[string]func() {
 			b.clicks("Correct and replay")
 			b.run(chromedp.SetValue(`input[name="field email"]`, tester, chromedp.ByQuery))
 			b.clicks("Preview the request")
-			b.sees("What is changed")
+			b.sees("Changes")
 			b.sees(`"submitter": "` + tester + `"`)
 			b.clicks("Replay with these changes")
 			b.sees("corrected email")
