@@ -41,7 +41,7 @@ func TestReadme(t *testing.T) {
 		}
 	}
 	said := newMachine(t).run(t, script.String())
-	for _, want := range []string{"fairbridge 0.", "feedback-unicode.json", "POST http"} {
+	for _, want := range []string{"fairbridge 0.", "feedback-unicode.json", "POST /api/v1/projects/"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("nothing was said of %q:\n%s", want, said)
 		}
