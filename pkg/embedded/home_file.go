@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -108,16 +107,4 @@ docs/operations.md says how to get back what can still be read without one`, fol
 }
 
 // Size returns the size of a home's database and its write-ahead log in bytes.
-func Size(dir string) (bytes int64, err error) {
-	for _, name := range []string{databaseFile, databaseFile + "-wal"} {
-		info, err := os.Stat(filepath.Join(dir, name))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // SQLite removes its log when the last connection closes
-		}
-		if err != nil {
-			return 0, fmt.Errorf("read the size of the database: %w", err)
-		}
-		bytes += info.Size()
-	}
-	return bytes, nil
-}
+func Size(dir string) (int64, error) { return sqlitedb.Size(filepath.Join(dir, databaseFile)) }

@@ -134,10 +134,10 @@ func (e *exchange) serve() error {
 		InvokedFunctionArn: "arn:aws:lambda:" + Region + ":" + AccountID + ":function:" + l.config.Function,
 	})
 	var admitted bool
-	refusal, err := call(ctx, func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (answer events.APIGatewayV2HTTPResponse, err error) {
-		answer, admitted = l.config.Handler.Admit(ctx, event)
+	refusal, err := call(func() (answer events.APIGatewayV2HTTPResponse, err error) {
+		answer, admitted = l.config.Handler.Admit(ctx, e.event)
 		return answer, nil
-	}, e.event)
+	})
 	if err != nil {
 		return e.fail(err)
 	}
@@ -182,21 +182,19 @@ func (e *exchange) leaveBody() {
 var errIntegrationTimeout = errors.New("the handler did not answer in time")
 
 // invoke calls the handler. If ctx ends first, it returns and leaves the handler running.
-func invoke[T any](ctx context.Context, handler func() (T, error)) (T, error) {
-	type result struct {
-		response T
-		err      error
-	}
-	results := make(chan result, 1)
+func invoke(ctx context.Context, handler func() (events.APIGatewayV2HTTPResponse, error)) (events.APIGatewayV2HTTPResponse, error) {
+	var response events.APIGatewayV2HTTPResponse
+	ended := make(chan error, 1)
 	go func() {
-		response, err := call(ctx, func(context.Context, struct{}) (T, error) { return handler() }, struct{}{})
-		results <- result{response, err}
+		var err error
+		response, err = call(handler)
+		ended <- err
 	}()
 	select {
-	case r := <-results:
-		return r.response, r.err
+	case err := <-ended:
+		return response, err
 	case <-ctx.Done():
-		return *new(T), errIntegrationTimeout
+		return events.APIGatewayV2HTTPResponse{}, errIntegrationTimeout
 	}
 }
 

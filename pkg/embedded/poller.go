@@ -231,7 +231,11 @@ func (r *run) invoke(messages []types.Message) {
 		InvokedFunctionArn: "arn:aws:lambda:" + r.region + ":" + AccountID + ":function:" + r.Function,
 	})
 	var failed map[string]bool
-	failed, i.Err = r.outcome(ctx, r.event(messages))
+	event := r.event(messages)
+	response, err := call(func() (events.SQSEventResponse, error) { return r.Handler(ctx, event) })
+	if i.Err = err; err == nil {
+		failed, i.Err = failures(event, response)
+	}
 
 	var done, left []types.Message
 	for _, m := range messages {
@@ -258,15 +262,6 @@ func (r *run) invoke(messages []types.Message) {
 	}
 }
 
-// outcome calls the handler and evaluates its response.
-func (r *run) outcome(ctx context.Context, event events.SQSEvent) (failed map[string]bool, err error) {
-	response, err := call(ctx, r.Handler, event)
-	if err != nil {
-		return nil, err
-	}
-	return failures(event, response)
-}
-
 // panicError is a handler's panic. It fails the invocation and nothing else.
 type panicError struct {
 	value any
@@ -275,12 +270,12 @@ type panicError struct {
 
 func (e *panicError) Error() string { return fmt.Sprintf("the handler panicked: %v", e.value) }
 
-// call calls a handler of either kind.
-func call[In, Out any](ctx context.Context, handler func(context.Context, In) (Out, error), in In) (out Out, err error) {
+// call calls a handler.
+func call[T any](handler func() (T, error)) (response T, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &panicError{v, debug.Stack()}
 		}
 	}()
-	return handler(ctx, in)
+	return handler()
 }

@@ -62,27 +62,22 @@ type Queue struct {
 
 // queue is a row of the queues table.
 type queue struct {
-	id              int64
-	name            string
-	visibility      time.Duration
-	retention       time.Duration
-	maxReceives     int64
-	deadLetters     sql.NullInt64 // id
-	deadLettersName string
-	createdAt       int64
-	modifiedAt      int64
+	Queue
+	id                    int64
+	deadLetters           sql.NullInt64 // the id of DeadLetterQueue
+	createdAt, modifiedAt int64
 }
 
 // cutoff returns the sent time up to which messages are past their retention period, in
 // milliseconds since 1970.
 func (q queue) cutoff(now time.Time) int64 {
-	if q.retention == 0 {
+	if q.Retention == 0 {
 		return math.MinInt64
 	}
-	return now.Add(-q.retention).UnixMilli()
+	return now.Add(-q.Retention).UnixMilli()
 }
 
-func (q queue) arn() string { return queueARNPrefix + q.name }
+func (q Queue) arn() string { return queueARNPrefix + q.Name }
 
 // SQSConfig configures [NewSQS].
 type SQSConfig struct {
@@ -178,20 +173,20 @@ func (s *SQS) queue(ctx context.Context, url *string) (queue, error) {
 	if q, ok := s.queues[name]; ok {
 		return q, nil
 	}
-	q := queue{name: name}
+	q := queue{Queue: Queue{Name: name}}
 	var visibility, retention int64
 	err := s.db.Read().QueryRowContext(ctx, `SELECT q.id, q.visibility_ms, q.retention_ms, q.max_receives,
 			q.dead_letter_queue, coalesce(d.name, ''), q.created_at, q.modified_at
 		FROM queues q LEFT JOIN queues d ON d.id = q.dead_letter_queue WHERE q.name = ?`, name).
-		Scan(&q.id, &visibility, &retention, &q.maxReceives, &q.deadLetters, &q.deadLettersName, &q.createdAt, &q.modifiedAt)
+		Scan(&q.id, &visibility, &retention, &q.MaxReceiveCount, &q.deadLetters, &q.DeadLetterQueue, &q.createdAt, &q.modifiedAt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return queue{}, errNoQueue
 	}
 	if err != nil {
 		return queue{}, err
 	}
-	q.visibility = time.Duration(visibility) * time.Millisecond
-	q.retention = time.Duration(retention) * time.Millisecond
+	q.VisibilityTimeout = time.Duration(visibility) * time.Millisecond
+	q.Retention = time.Duration(retention) * time.Millisecond
 	s.queues[name] = q
 	return q, nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
@@ -79,16 +78,11 @@ func (s *SQS) Peek(ctx context.Context, queueURL string, visit func(types.Messag
 		if err != nil {
 			return err
 		}
-		attributes, err := decodeAttributes(m.attributes, []string{"All"})
+		message, err := m.message([]string{"All"}, []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll})
 		if err != nil {
 			return err
 		}
-		if !visit(types.Message{
-			MessageId:         aws.String(m.id),
-			Body:              aws.String(m.body),
-			Attributes:        systemAttributes(m, []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll}),
-			MessageAttributes: attributes,
-		}) {
+		if !visit(message) {
 			return nil
 		}
 	}

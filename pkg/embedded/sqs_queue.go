@@ -82,13 +82,18 @@ func (s *SQS) GetQueueAttributes(ctx context.Context, in *sqs.GetQueueAttributes
 	if err != nil {
 		return nil, err
 	}
-	out := &sqs.GetQueueAttributesOutput{Attributes: map[string]string{}}
+	return &sqs.GetQueueAttributesOutput{Attributes: requested(all, in.AttributeNames, types.QueueAttributeNameAll)}, nil
+}
+
+// requested returns the wanted attributes, or all of them if everything is.
+func requested[N ~string](all map[N]string, wanted []N, everything N) map[string]string {
+	some := map[string]string{}
 	for name, value := range all {
-		if slices.Contains(in.AttributeNames, name) || slices.Contains(in.AttributeNames, types.QueueAttributeNameAll) {
-			out.Attributes[string(name)] = value
+		if slices.Contains(wanted, name) || slices.Contains(wanted, everything) {
+			some[string(name)] = value
 		}
 	}
-	return out, nil
+	return some
 }
 
 func (s *SQS) attributes(ctx context.Context, q queue) (map[types.QueueAttributeName]string, error) {
@@ -102,8 +107,8 @@ func (s *SQS) attributes(ctx context.Context, q queue) (map[types.QueueAttribute
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	all := map[types.QueueAttributeName]string{
 		types.QueueAttributeNameQueueArn:                              q.arn(),
-		types.QueueAttributeNameVisibilityTimeout:                     number(int64(q.visibility.Seconds())),
-		types.QueueAttributeNameMessageRetentionPeriod:                number(int64(q.retention.Seconds())),
+		types.QueueAttributeNameVisibilityTimeout:                     number(int64(q.VisibilityTimeout.Seconds())),
+		types.QueueAttributeNameMessageRetentionPeriod:                number(int64(q.Retention.Seconds())),
 		types.QueueAttributeNameMaximumMessageSize:                    number(maxMessageBytes),
 		types.QueueAttributeNameDelaySeconds:                          "0",
 		types.QueueAttributeNameReceiveMessageWaitTimeSeconds:         "0",
@@ -116,8 +121,8 @@ func (s *SQS) attributes(ctx context.Context, q queue) (map[types.QueueAttribute
 	if q.deadLetters.Valid {
 		policy, err := json.Marshal(struct {
 			Target      string `json:"deadLetterTargetArn"`
-			MaxReceives int64  `json:"maxReceiveCount"`
-		}{queue{name: q.deadLettersName}.arn(), q.maxReceives})
+			MaxReceives int    `json:"maxReceiveCount"`
+		}{Queue{Name: q.DeadLetterQueue}.arn(), q.MaxReceiveCount})
 		if err != nil {
 			return nil, err
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -40,7 +39,7 @@ func (s *SQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _
 	if err != nil {
 		return nil, err
 	}
-	r := receive{queue: q, limit: int(in.MaxNumberOfMessages), visibility: q.visibility, in: in}
+	r := receive{queue: q, limit: int(in.MaxNumberOfMessages), visibility: q.VisibilityTimeout, in: in}
 	if r.limit == 0 {
 		r.limit = 1
 	}
@@ -114,7 +113,7 @@ func (s *SQS) receive(ctx context.Context, r receive) ([]types.Message, error) {
 				switch {
 				case row.sentAt <= r.queue.cutoff(now):
 					err = discard(tx, row)
-				case r.queue.deadLetters.Valid && row.receives >= r.queue.maxReceives:
+				case r.queue.deadLetters.Valid && row.receives >= int64(r.queue.MaxReceiveCount):
 					var delivery string
 					delivery, err = redrive(tx, r.queue, row, now)
 					moved = append(moved, move{delivery, row.receives})
@@ -216,19 +215,18 @@ func hand(tx *sqlitedb.Tx, r receive, m row, now time.Time) (types.Message, erro
 	if !m.firstReceivedAt.Valid {
 		m.firstReceivedAt = sql.NullInt64{Int64: millis, Valid: true}
 	}
-	attributes, err := decodeAttributes(m.attributes, r.in.MessageAttributeNames)
-	if err != nil {
-		return types.Message{}, err
-	}
+	message, err := m.message(r.in.MessageAttributeNames, r.in.MessageSystemAttributeNames)
+	message.ReceiptHandle = aws.String(receipt.String())
+	message.MD5OfBody, message.MD5OfMessageAttributes = md5Hex(m.body), attributesMD5(message.MessageAttributes)
+	return message, err
+}
+
+// message returns the row as a message, without what comes from a receive.
+func (m row) message(attributes []string, system []types.MessageSystemAttributeName) (types.Message, error) {
+	wanted, err := decodeAttributes(m.attributes, attributes)
 	return types.Message{
-		MessageId:              aws.String(m.id),
-		ReceiptHandle:          aws.String(receipt.String()),
-		Body:                   aws.String(m.body),
-		MD5OfBody:              md5Hex(m.body),
-		Attributes:             systemAttributes(m, r.in.MessageSystemAttributeNames),
-		MessageAttributes:      attributes,
-		MD5OfMessageAttributes: attributesMD5(attributes),
-	}, nil
+		MessageId: aws.String(m.id), Body: aws.String(m.body), MessageAttributes: wanted, Attributes: systemAttributes(m, system),
+	}, err
 }
 
 // systemAttributes returns the requested ones.
@@ -240,16 +238,7 @@ func systemAttributes(m row, wanted []types.MessageSystemAttributeName) map[stri
 		types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp: strconv.FormatInt(m.firstReceivedAt.Int64, 10),
 	}
 	if m.source.Valid {
-		all[types.MessageSystemAttributeNameDeadLetterQueueSourceArn] = queue{name: m.source.String}.arn()
+		all[types.MessageSystemAttributeNameDeadLetterQueueSourceArn] = Queue{Name: m.source.String}.arn()
 	}
-	var selected map[string]string
-	for name, value := range all {
-		if slices.Contains(wanted, name) || slices.Contains(wanted, types.MessageSystemAttributeNameAll) {
-			if selected == nil {
-				selected = map[string]string{}
-			}
-			selected[string(name)] = value
-		}
-	}
-	return selected
+	return requested(all, wanted, types.MessageSystemAttributeNameAll)
 }

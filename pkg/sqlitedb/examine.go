@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 )
@@ -32,10 +31,8 @@ func Examine(ctx context.Context, path string) (x Examination, err error) {
 		return x, fmt.Errorf("examine database: %w", err)
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	for _, suffix := range []string{"", sideFiles[0]} {
-		if info, err := os.Stat(path + suffix); err == nil {
-			x.Bytes += info.Size()
-		}
+	if x.Bytes, err = Size(path); err != nil {
+		return x, fmt.Errorf("examine database: %w", err)
 	}
 	if x.Version, err = fileVersion(ctx, pool); err != nil {
 		return x, fmt.Errorf("examine database %s: %w", path, err)

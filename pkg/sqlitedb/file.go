@@ -9,8 +9,26 @@ import (
 	"path/filepath"
 )
 
-// sideFiles are the suffixes of the write-ahead log and its index.
-var sideFiles = []string{"-wal", "-shm"}
+// suffixes are those of the database, its write-ahead log and that log's index; sideFiles
+// are the last two.
+var (
+	suffixes  = []string{"", "-wal", "-shm"}
+	sideFiles = suffixes[1:]
+)
+
+// Size returns the size of a database and its write-ahead log in bytes.
+func Size(path string) (bytes int64, err error) {
+	for _, suffix := range suffixes[:2] {
+		info, err := os.Stat(path + suffix)
+		switch {
+		case err == nil:
+			bytes += info.Size()
+		case !errors.Is(err, os.ErrNotExist): // SQLite removes its log when the last connection closes
+			return 0, fmt.Errorf("read the size of the database: %w", err)
+		}
+	}
+	return bytes, nil
+}
 
 // ensureFile creates the database at path if there is none, and returns its path without
 // symbolic links, since the side files are beside that one. It never opens an existing
@@ -89,7 +107,7 @@ func create(ctx context.Context, path string) error {
 func publish(path string, fill func(temporary string) error) (err error) {
 	temporary := path + ".new-" + rand.Text()
 	defer func() {
-		for _, name := range append([]string{""}, sideFiles...) {
+		for _, name := range suffixes {
 			if e := os.Remove(temporary + name); !errors.Is(e, os.ErrNotExist) {
 				err = errors.Join(err, e)
 			}
@@ -133,7 +151,7 @@ func folded(path string) error {
 // restrictModes removes the permissions of group and others from the database and its side
 // files.
 func restrictModes(path string) error {
-	for _, name := range append([]string{""}, sideFiles...) {
+	for _, name := range suffixes {
 		if err := RestrictMode(path + name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}

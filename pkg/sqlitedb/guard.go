@@ -40,8 +40,8 @@ func newGuard(ctx context.Context, path string, pool *sql.DB) (*guard, error) {
 // look returns the current state of the three files, which must still be the ones that were
 // opened.
 func (g *guard) look() ([]os.FileInfo, error) {
-	now := make([]os.FileInfo, 0, 1+len(sideFiles))
-	for i, suffix := range append([]string{""}, sideFiles...) {
+	now := make([]os.FileInfo, 0, len(suffixes))
+	for i, suffix := range suffixes {
 		info, err := os.Stat(g.path + suffix)
 		switch name := filepath.Base(g.path) + suffix; {
 		case errors.Is(err, os.ErrNotExist):
