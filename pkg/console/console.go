@@ -60,8 +60,8 @@ type Console struct {
 	manager   *deadletter.Manager
 	jobs      *jobs
 	news      *news
-	snapshots snapshots
-	counting  counting
+	snapshots *cache[snapshot]
+	counted   map[string]*cache[figures] // by span
 	server    *http.Server
 	// running ends with the console, and with it work outside of requests.
 	running context.Context
@@ -123,6 +123,11 @@ func (s *Console) wire(ctx context.Context) (err error) {
 	}
 	s.news = newNews(s)
 	s.jobs = newJobs(s)
+	s.snapshots = &cache[snapshot]{now: s.Now, read: s.readSnapshot, told: s.news.tell}
+	s.counted = map[string]*cache[figures]{}
+	for _, of := range spans {
+		s.counted[of.Name] = &cache[figures]{now: s.Now, read: func() (*figures, time.Duration) { return s.count(of) }, told: s.news.tell}
+	}
 	s.server = &http.Server{
 		Handler: s.handler(), ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,

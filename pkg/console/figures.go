@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"fairbridge/pkg/deliveries"
@@ -28,17 +27,6 @@ type figures struct {
 	Charts  []chart
 	Apps    []deliveries.StatsRow
 	Problem string // why there are no charts
-	at      time.Time
-	// fresh is how long they are used: longer if they took long to count.
-	fresh time.Duration
-}
-
-// counting caches the figures of each span. They are counted again while somebody looks,
-// and a page waits only a moment for them, since a whole week is read.
-type counting struct {
-	mu   sync.Mutex
-	last map[string]*figures
-	next map[string]chan struct{} // closed when whoever counts is done
 }
 
 const (
@@ -52,21 +40,11 @@ const (
 	appsShown   = 8
 )
 
-// figures returns what has been counted; nil if nothing has been yet. Open pages are
-// notified later.
+// figures returns what has been counted; nil if nothing has been yet. A page waits only a
+// moment, since a whole week is read, and is notified later.
 func (s *Console) figures(ctx context.Context, of span) *figures {
-	c := &s.counting
-	c.mu.Lock()
-	if c.last == nil {
-		c.last, c.next = map[string]*figures{}, map[string]chan struct{}{}
-	}
-	last, next := c.last[of.Name], c.next[of.Name]
-	if next == nil && (last == nil || s.Now().Sub(last.at) >= last.fresh) {
-		next = make(chan struct{})
-		c.next[of.Name] = next
-		go s.count(of, next)
-	}
-	c.mu.Unlock()
+	counted := s.counted[of.Name]
+	last, _, next := counted.get()
 	if last != nil {
 		return last
 	}
@@ -75,33 +53,28 @@ func (s *Console) figures(ctx context.Context, of span) *figures {
 	case <-time.After(figuresWait):
 	case <-ctx.Done():
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.last[of.Name]
+	return counted.known()
 }
 
-func (s *Console) count(of span, done chan struct{}) {
-	began := time.Now()
-	f := &figures{at: s.Now()}
-	if err := s.fill(f, deliveries.StatsQuery{Since: f.at.Add(-of.lasts), Until: f.at, By: of.by}); err != nil && s.running.Err() == nil {
+// count counts the figures of a span. They are fresh for longer if that takes long.
+func (s *Console) count(of span) (*figures, time.Duration) {
+	began, now := time.Now(), s.Now()
+	f := &figures{}
+	if err := s.fill(f, deliveries.StatsQuery{Since: now.Add(-of.lasts), Until: now, By: of.by}); err != nil && s.running.Err() == nil {
 		f.Problem = err.Error()
 		s.Log.Warn("the console could not count deliveries", "err", err)
 	}
-	f.fresh = max(f.fresh, freshFor, figuresShare*time.Since(began))
-	c := &s.counting
-	c.mu.Lock()
-	delete(c.next, of.Name)
-	c.last[of.Name] = f
-	c.mu.Unlock()
-	close(done)
-	s.news.tell()
+	fresh := max(freshFor, figuresShare*time.Since(began))
+	if s.Home.OnAWS() {
+		fresh = max(fresh, figuresOnStack)
+	}
+	return f, fresh
 }
 
 // fill counts deliveries: a folder's in its ledger, a stack's by its metrics, which saves
 // reading the whole table.
 func (s *Console) fill(f *figures, q deliveries.StatsQuery) error {
 	if s.Home.OnAWS() {
-		f.fresh = figuresOnStack
 		stats, err := s.finder.Measured(s.running, q)
 		if err == nil {
 			f.Charts = chartsOf(stats)

@@ -123,7 +123,7 @@ func (js *jobs) start(v jobView, work func(ctx context.Context, j *job) error) *
 	js.going.Go(func() {
 		defer cancel()
 		err := work(ctx, j)
-		js.console.snapshots.age(true) // before anybody sees that it has ended
+		js.console.snapshots.expire(true) // before anybody sees that it has ended
 		j.update(func(v *jobView) {
 			v.Ended = js.console.Now()
 			v.Cancelled = ctx.Err() != nil

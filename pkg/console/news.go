@@ -73,7 +73,7 @@ func (n *news) run(ctx context.Context) {
 		if !nobody {
 			if now := n.console.fingerprint(ctx); now != last {
 				last = now
-				n.console.snapshots.age(false)
+				n.console.snapshots.expire(false)
 				n.tell()
 			}
 			later = time.After(every)

@@ -299,7 +299,7 @@ func (s *Console) resume(w http.ResponseWriter, r *http.Request) error {
 
 // done redirects to the page that shows the change.
 func (s *Console) done(w http.ResponseWriter, r *http.Request, err error, notice, to string) error {
-	s.snapshots.age(true)
+	s.snapshots.expire(true)
 	s.news.tell()
 	if err != nil {
 		return err

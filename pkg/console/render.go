@@ -163,7 +163,7 @@ type view struct {
 
 func (s *Console) view(r *http.Request, title string, data any) view {
 	v := view{
-		Title: title, Place: s.Home.Folder, ReadOnly: s.ReadOnly, Version: s.Version, Now: s.Now(), Data: data, Dead: s.snapshots.dead(),
+		Title: title, Place: s.Home.Folder, ReadOnly: s.ReadOnly, Version: s.Version, Now: s.Now(), Data: data, Dead: s.dead(),
 	}
 	if s.Home.OnAWS() {
 		v.Place = s.Home.Stack

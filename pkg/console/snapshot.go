@@ -28,17 +28,6 @@ type group struct {
 	Cases  []deadletter.Case
 }
 
-// snapshots caches the last snapshot: all open pages refresh at the same time, and the
-// bridge must not be read for each of them.
-type snapshots struct {
-	mu   sync.Mutex
-	last *snapshot
-	old  bool          // it is shown, but asked for again
-	next chan struct{} // closed when whoever asks is done; nil if nobody does
-	// changes counts this console's changes: what was read before one is outdated.
-	changes int
-}
-
 const (
 	// freshFor is how long a snapshot is current, staleFor how long it is shown while it is
 	// read again.
@@ -46,43 +35,10 @@ const (
 	staleFor = time.Minute
 )
 
-// age marks the snapshot as outdated. After a change of our own it is not shown any more.
-func (c *snapshots) age(ourselves bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.old = true
-	if ourselves {
-		c.last = nil
-		c.changes++
-	}
-}
-
-// dead returns the last known number of letters.
-func (c *snapshots) dead() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.last == nil || c.last.Status.DeadLetters == nil {
-		return 0
-	}
-	return c.last.Status.DeadLetters.Total()
-}
-
 // now returns a snapshot. It waits only if there is no recent one.
 func (s *Console) now(ctx context.Context) (*snapshot, error) {
-	c := &s.snapshots
 	for {
-		c.mu.Lock()
-		last := c.last
-		age := staleFor
-		if last != nil {
-			age = s.Now().Sub(last.At)
-		}
-		if c.next == nil && (c.old || age >= freshFor) {
-			c.next, c.old = make(chan struct{}), false
-			go s.ask(c.next, c.changes)
-		}
-		next := c.next
-		c.mu.Unlock()
+		last, age, next := s.snapshots.get()
 		if last != nil && age < staleFor {
 			return last, nil
 		}
@@ -96,20 +52,21 @@ func (s *Console) now(ctx context.Context) (*snapshot, error) {
 	}
 }
 
-func (s *Console) ask(done chan struct{}, changes int) {
+func (s *Console) readSnapshot() (*snapshot, time.Duration) {
 	n := &snapshot{At: s.Now()}
 	var both sync.WaitGroup
 	both.Go(func() { n.Status = s.Home.Status(s.running, home.StatusOptions{Config: s.Config.Config}) })
 	both.Go(func() { n.Groups, n.Absent, n.GroupsErr = s.groups(s.running) })
 	both.Wait()
-	c := &s.snapshots
-	c.mu.Lock()
-	if c.next = nil; c.changes == changes {
-		c.last = n
+	return n, freshFor
+}
+
+// dead returns the last known number of letters.
+func (s *Console) dead() int {
+	if n := s.snapshots.known(); n != nil && n.Status.DeadLetters != nil {
+		return n.Status.DeadLetters.Total()
 	}
-	c.mu.Unlock()
-	close(done)
-	s.news.tell()
+	return 0
 }
 
 // groups returns the current dead letters. None is received.
