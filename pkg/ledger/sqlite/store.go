@@ -36,15 +36,9 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	now := s.now()
-	err := c.DB.Write(ctx, func(tx *sqlitedb.Tx) error {
-		if err := keepExpiry(tx, now); err != nil {
-			return err
-		}
-		return s.prune.run(tx, now, "")
-	})
+	err := s.write(ctx, "open the ledger", func(tx *sqlitedb.Tx, now time.Time) error { return s.prune.run(tx, now, "") })
 	if err != nil {
-		return nil, fmt.Errorf("open the ledger: %w", err)
+		return nil, err
 	}
 	return s, nil
 }
@@ -57,13 +51,13 @@ func New(ctx context.Context, c Config) (*Store, error) {
 // queue of the file expire, so that a late copy is still recognised. Setting the clock
 // makes nothing expire.
 func (s *Store) Put(ctx context.Context, r ledger.Record) error {
-	now := s.now()
-	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
-		written, err := write(tx, r, now)
+	doing := fmt.Sprintf("put version %d of delivery %s", r.Version, r.ID)
+	return s.write(ctx, doing, func(tx *sqlitedb.Tx, now time.Time) error {
+		allowed, err := upsert(tx, r, now)
 		if err != nil {
 			return err
 		}
-		if written {
+		if allowed {
 			return s.prune.runIfDue(tx, now, r.ID)
 		}
 		current, err := get(context.WithoutCancel(ctx), tx, r.ID)
@@ -72,17 +66,25 @@ func (s *Store) Put(ctx context.Context, r ledger.Record) error {
 		}
 		return &ledger.ConflictError{Current: current}
 	})
+}
+
+// write runs do in a transaction, after the expiry clock. doing is for errors.
+func (s *Store) write(ctx context.Context, doing string, do func(*sqlitedb.Tx, time.Time) error) error {
+	now := s.now()
+	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
+		if err := keepExpiry(tx, now); err != nil {
+			return err
+		}
+		return do(tx, now)
+	})
 	if err != nil {
-		return fmt.Errorf("put version %d of delivery %s: %w", r.Version, r.ID, err)
+		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return nil
 }
 
-// write reports whether the stored version allowed r.
-func write(tx *sqlitedb.Tx, r ledger.Record, now time.Time) (bool, error) {
-	if err := keepExpiry(tx, now); err != nil {
-		return false, err
-	}
+// upsert writes r if the stored version allows it, and reports whether it does.
+func upsert(tx *sqlitedb.Tx, r ledger.Record, now time.Time) (bool, error) {
 	var result sql.Result
 	var err error
 	all := values(r, now)
@@ -119,30 +121,18 @@ func values(r ledger.Record, now time.Time) []any {
 
 // Set writes r over whatever is stored.
 func (s *Store) Set(ctx context.Context, r ledger.Record) error {
-	now := s.now()
-	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
-		if err := keepExpiry(tx, now); err != nil {
-			return err
-		}
+	return s.write(ctx, "write "+r.ID, func(tx *sqlitedb.Tx, now time.Time) error {
 		_, err := tx.Exec(`INSERT OR REPLACE`+insert[len("INSERT"):], values(r, now)...)
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("write %s: %w", r.ID, err)
-	}
-	return nil
 }
 
 // Delete removes a record, if there is one.
 func (s *Store) Delete(ctx context.Context, id string) error {
-	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
+	return s.write(ctx, "remove "+id, func(tx *sqlitedb.Tx, _ time.Time) error {
 		_, err := tx.Exec(`DELETE FROM ledger WHERE id = ?`, id)
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("remove %s: %w", id, err)
-	}
-	return nil
 }
 
 // Get returns the newest record, or [ledger.ErrNotFound].
