@@ -202,9 +202,9 @@ func TestLimitsOfRun(t *testing.T) {
 		flags []string
 		want  string
 	}{
-		{nil, "512 connections (each idle for 1m0s), 16 webhooks of 1 MB in memory, 40 deliveries, 40 uploads."},
+		{nil, "512 connections (closed when idle for 1m0s), 16 webhooks of 1 MB in memory, 40 deliveries and 40 uploads at once."},
 		{[]string{"--connections=9", "--idle=5s", "--bodies=2", "--concurrency=3", "--uploads=7"},
-			"9 connections (each idle for 5s), 2 webhooks of 1 MB in memory, 30 deliveries, 7 uploads."},
+			"9 connections (closed when idle for 5s), 2 webhooks of 1 MB in memory, 30 deliveries and 7 uploads at once."},
 		{[]string{"--json", "--idle=5s", "--uploads=7"}, `"limits":{"bodies":16,"connections":512,"deliveries":40,"idleMs":5000,"uploads":7}`},
 	} {
 		var out stopper
@@ -264,7 +264,7 @@ func TestTokenIsShownToNoJournal(t *testing.T) {
 		if tc.flags != nil {
 			continue
 		}
-		_, command, _ := strings.Cut(out.String(), "to see it: fairbridge ")
+		_, command, _ := strings.Cut(out.String(), "To see it: fairbridge ")
 		command, _, _ = strings.Cut(command, "\n")
 		if got := runCommand(t, "", strings.Fields(command)...); got.code != exitDone || !strings.Contains(got.out, value) {
 			t.Errorf("%s: exit code %d, %s%s", command, got.code, got.out, got.err)
