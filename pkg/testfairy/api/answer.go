@@ -5,9 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
+
+	"fairbridge/pkg/internal/lazyregexp"
 )
 
 // decodeAnswer decodes an answer: a JSON object with "status": "ok" or "fail". message is
@@ -91,7 +92,7 @@ func entriesOf(list json.RawMessage) (entries []json.RawMessage, ids []string, e
 }
 
 // validID matches ids that need no escaping in a path.
-var validID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var validID = lazyregexp.New(`^[A-Za-z0-9_-]{1,64}$`)
 
 // decodeWebhook decodes one entry. Its id may be a number or a string, its lists arrays or
 // comma-separated strings.
@@ -107,7 +108,7 @@ func decodeWebhook(raw json.RawMessage, id string) (Webhook, error) {
 		ID: id, Name: text(fields["name"]), URL: text(fields["url"]), Enabled: isEnabled(text(fields["status"])),
 		Actions: texts(fields["actions"]), ProjectIDs: texts(fields["projectIds"]),
 	}
-	if !validID.MatchString(w.ID) || w.URL == "" {
+	if !validID().MatchString(w.ID) || w.URL == "" {
 		return Webhook{}, errShape
 	}
 	return w, nil

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"fairbridge/pkg/internal/clip"
+	"fairbridge/pkg/internal/lazyregexp"
 	"fairbridge/pkg/internal/printable"
 )
 
@@ -67,7 +67,7 @@ func (e *Error) Is(target error) bool {
 // maxMessage bounds what an error quotes from an answer, in characters.
 const maxMessage = 200
 
-var anyQuery = regexp.MustCompile(`\?[^\s"'<>]+`)
+var anyQuery = lazyregexp.New(`\?[^\s"'<>]+`)
 
 // clean makes a message from an answer fit for an error: short, on one line, and without
 // the secrets of the request.
@@ -76,7 +76,7 @@ func (c *Client) clean(message string, form url.Values) string {
 	for _, secret := range c.secrets(form) {
 		message = strings.ReplaceAll(message, secret, "...")
 	}
-	message = anyQuery.ReplaceAllString(message, "?...")
+	message = anyQuery().ReplaceAllString(message, "?...")
 	return clip.Text(strings.Join(strings.Fields(message), " "), maxMessage, "…")
 }
 

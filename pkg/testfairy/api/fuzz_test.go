@@ -38,7 +38,7 @@ func FuzzAnswer(f *testing.F) {
 			t.Errorf("%d webhooks and %v", len(webhooks), err)
 		}
 		for _, w := range webhooks {
-			if !validID.MatchString(w.ID) || w.URL == "" {
+			if !validID().MatchString(w.ID) || w.URL == "" {
 				t.Errorf("webhook with id %q, URL %q", w.ID, w.URL)
 			}
 		}

@@ -106,7 +106,7 @@ func (c *Client) AddWebhook(ctx context.Context, w Webhook) error {
 
 // DeleteWebhook deletes the webhook with that id.
 func (c *Client) DeleteWebhook(ctx context.Context, id string) error {
-	if !validID.MatchString(id) {
+	if !validID().MatchString(id) {
 		return &Error{Op: "delete webhook", Err: errShape}
 	}
 	_, err := c.call(ctx, request{op: "delete webhook " + id, method: http.MethodDelete, path: "webhook/" + id + "/", most: maxAnswer})
@@ -116,7 +116,7 @@ func (c *Client) DeleteWebhook(ctx context.Context, id string) error {
 // ChangeWebhook changes the webhook with w's ID to w. Empty ProjectIDs are not sent, so
 // that a webhook keeps the projects it has.
 func (c *Client) ChangeWebhook(ctx context.Context, w Webhook) error {
-	if !validID.MatchString(w.ID) {
+	if !validID().MatchString(w.ID) {
 		return &Error{Op: "change webhook", Err: errShape}
 	}
 	_, err := c.call(ctx, request{op: "change webhook " + w.ID, method: http.MethodPost, path: "webhook/" + w.ID + "/", form: w.form(), most: maxAnswer})

@@ -1,11 +1,11 @@
 package strictyaml
 
 import (
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 
+	"fairbridge/pkg/internal/lazyregexp"
 	"fairbridge/pkg/internal/suggest"
 )
 
@@ -33,11 +33,11 @@ var Text = Kind[string]{
 }
 
 // curlyQuoted matches a text that a word processor has quoted.
-var curlyQuoted = regexp.MustCompile(`^[“”„‘’].*[“”‘’]$`)
+var curlyQuoted = lazyregexp.New(`^[“”„‘’].*[“”‘’]$`)
 
 // Straight records a text whose quotes are curly, and so part of the text.
 func (d *Decoder) Straight(n *yaml.Node) bool {
-	if n.Style != 0 || !curlyQuoted.MatchString(n.Value) {
+	if n.Style != 0 || !curlyQuoted().MatchString(n.Value) {
 		return true
 	}
 	d.Problem(n, "YAML takes curly quotes as part of the text", `write straight ones: "..."; to send curly ones, put straight ones around them`)
