@@ -34,7 +34,7 @@ func TestCompletionOnAStack(t *testing.T) {
 		return runCommand(t, "", append([]string{"__complete", "dlq"}, args...)...)
 	}
 	first := shortID(idOf(1)) + "\tambiguous: the answer was lost\n"
-	second := shortID(idOf(2)) + "\trejected: status 400: The submitter is no user of the project.\n"
+	second := shortID(idOf(2)) + "\trejected: status 400: The submitter is not a user of the project.\n"
 	complete("replay", "--stack", stackName, "").want(t, exitDone, first+second+":36\n", ended)
 	complete("drop", "--stack", stackName, shortID(idOf(1)), "").want(t, exitDone, second+":36\n", ended)
 	complete("replay", "--stack", stackName, "--all", "").want(t, exitDone, ":36\n", ended)

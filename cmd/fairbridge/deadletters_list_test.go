@@ -18,7 +18,7 @@ func TestListTellsTheLastErrorOfWhatSQSMoved(t *testing.T) {
 
 	list := h.dlq("list", "--each").out
 	for _, want := range []string{
-		"  1         6b86b273ff34  status 400: The submitter is no user of the project.\n",
+		"  1         6b86b273ff34  status 400: The submitter is not a user of the project.\n",
 		"  worker_died   create  503     Demo App  alice@corporation.com  feedback 2  1         d4735e3a265e  create ticket: status 503: busy\n",
 		"  done already  -       -       Demo App  alice@corporation.com  feedback 3  1         4e07408562be  done already, as ticket 77\n",
 		"  0         4b227777d4dd  -\n",
@@ -53,7 +53,7 @@ func TestListAsJSON(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), rejected(t, 1, ""))
 	got := h.dlq("list", "--json")
 	want := `{"deliveryId":"` + idOf(1) + `","reason":"rejected","stage":"create","status":400,` +
-		`"description":"status 400: The submitter is no user of the project.","event":"feedback","app":"Demo App",` +
+		`"description":"status 400: The submitter is not a user of the project.","event":"feedback","app":"Demo App",` +
 		`"submitter":"alice@corporation.com","text":"feedback 1","attempts":1,"replays":0,"generation":1,"copies":2,` +
 		dated(`"diedAt":"2026-01-02T03:04:06Z","sentAt":"`)
 	if got.code != exitDone || !strings.HasPrefix(got.out, want) || strings.Count(got.out, "\n") != 1 {
@@ -77,7 +77,7 @@ func TestListByCause(t *testing.T) {
 		since = since[11:]
 	}
 	want := "2 x rejected 400 at DEMO/testfairy, since " + since + `
-    status 400: The submitter is no user of the project.
+    status 400: The submitter is not a user of the project.
     newest d4735e3a265e, AGE ago, --group a4fc8d544942
 
 1 x done already

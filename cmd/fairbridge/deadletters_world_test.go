@@ -184,7 +184,7 @@ func rejected(t *testing.T, n int, fields string) deadletter.Letter {
 	return deadletter.Letter{
 		DeadLetter: queue.DeadLetter{
 			DeliveryID: e.DeliveryID, Event: "feedback", Reason: queue.ReasonRejected, Stage: "create", Status: 400,
-			Description: "status 400: The submitter is no user of the project.", Attempts: 1, Generation: 1,
+			Description: "status 400: The submitter is not a user of the project.", Attempts: 1, Generation: 1,
 			FailedAt: letterTime.Add(time.Duration(n) * time.Second),
 		},
 		SentAt: letterTime.Add(time.Duration(n) * time.Second), MessageID: fmt.Sprintf("message-%d", n), Body: body,

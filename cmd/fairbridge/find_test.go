@@ -111,7 +111,7 @@ state      completed 5s after the webhook
 ticket     BUG-17  https://beta.example.com/DEMO/BUG-17
 sent to    https://beta.example.com, project DEMO, source testfairy
 
-`+at(0)+`  the webhook came
+`+at(0)+`  the webhook arrived
 `+at(2*time.Second)+`  the ticket was requested at https://beta.example.com, project DEMO, source testfairy
 `+at(5*time.Second)+`  an attempt completed it (3000 ms)
 `, "")

@@ -77,7 +77,7 @@ func operating(b *tab, rejected []string) map[string]func() {
 		},
 		"show ID": func() {
 			b.run(chromedp.Click("main tbody a[href^='/deliveries/']", chromedp.ByQuery))
-			b.sees("the webhook came")
+			b.sees("the webhook arrived")
 			b.sees("an attempt completed it")
 			b.finds(`a[href="https://app.testfairy.com/projects/1/builds/2/sessions/77"]`)
 		},
@@ -160,7 +160,7 @@ func TestBrowserOperate(t *testing.T) {
 	w.until("/", has("All is well."))
 	var rejected []string
 	for i := range 2 {
-		w.center.Inject(simulator.Fault{Op: simulator.OpCreate, Status: http.StatusBadRequest, Answer: `{"status":400,"description":"The submitter is no user of this project."}`})
+		w.center.Inject(simulator.Fault{Op: simulator.OpCreate, Status: http.StatusBadRequest, Answer: `{"status":400,"description":"The submitter is not a user of this project."}`})
 		rejected = append(rejected, w.send(map[string]any{"text": fmt.Sprintf("rejected %d", i), "email": "nobody@example.com"}))
 		w.until("/", has(fmt.Sprintf("%d feedback", i+1), "rejected at DEMO"))
 	}

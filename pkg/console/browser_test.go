@@ -158,7 +158,7 @@ func scene(t *testing.T) (w *world, paths map[string]string) {
 		w.send(map[string]any{"text": fmt.Sprintf("The list of orders is empty after a refresh, %d times in a row", i+2)})
 	}
 	w.until("/", has("40 feedbacks need a person"))
-	w.center.Inject(simulator.Fault{Op: simulator.OpCreate, Status: http.StatusBadRequest, Answer: `{"status":400,"description":"The submitter is no user of this project."}`})
+	w.center.Inject(simulator.Fault{Op: simulator.OpCreate, Status: http.StatusBadRequest, Answer: `{"status":400,"description":"The submitter is not a user of this project."}`})
 	rejected := w.send(map[string]any{"text": "<script>alert(3)</script>", "email": "nobody@example.com"})
 	w.until("/", has("41 feedbacks need a person, for 2 causes"))
 	w.center.Inject(simulator.Fault{Op: simulator.OpCreate, After: true, Drop: true})

@@ -111,7 +111,7 @@ func heading(n *snapshot, now time.Time) (sentence, detail string) {
 	case n.Status.Runs != nil && !*n.Status.Runs:
 		return fmt.Sprintf("No bridge runs in this folder. %s.", capital(wait)), "Webhooks are refused until it is started."
 	case people > 0:
-		return fmt.Sprintf("%s %s a person, for %s.", english.Plural(people, "feedback", ""), english.PluralWord(people, "needs", "need"), english.Plural(causes, "cause", "")), "Everything else needs nobody."
+		return fmt.Sprintf("%s %s a person, for %s.", english.Plural(people, "feedback", ""), english.PluralWord(people, "needs", "need"), english.Plural(causes, "cause", "")), "Everything else is delivered without you."
 	case len(n.Status.Problems) > 0:
 		return english.Plural(len(n.Status.Problems), "thing needs a person.", "things need a person."), ""
 	}

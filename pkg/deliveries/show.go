@@ -92,9 +92,9 @@ func Timeline(e ledger.Entry) []Event {
 		}
 	}
 	if e.About != nil && e.About.Reconciled {
-		add(e.Received(), "'fairbridge reconcile' sent it: its webhook had not come")
+		add(e.Received(), "'fairbridge reconcile' sent it: its webhook had not arrived")
 	} else {
-		add(e.Received(), "the webhook came")
+		add(e.Received(), "the webhook arrived")
 	}
 	for _, a := range e.Tried {
 		add(a.At.Add(time.Duration(a.Took)*time.Millisecond), "%s", attemptText(a))

@@ -175,7 +175,7 @@ func TestConsole(t *testing.T) {
 			t.Errorf("the list does not have %s:\n%s", id, list)
 		}
 	}
-	c.until("/deliveries/"+done, "Ticket", ticket.ID, "the webhook came", "an attempt completed it")
+	c.until("/deliveries/"+done, "Ticket", ticket.ID, "the webhook arrived", "an attempt completed it")
 
 	// One is corrected, the other retried as one of its group.
 	form := url.Values{"field severity": {"High"}}
