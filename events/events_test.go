@@ -122,7 +122,7 @@ func TestPayloads(t *testing.T) {
 			t.Errorf("%s: screenshotUrl %s is not one that the simulator serves", name, url)
 		}
 		if twin, taken := ids[event.DeliveryID()]; taken {
-			t.Errorf("%s and %s are one delivery", name, twin)
+			t.Errorf("%s and %s have the same delivery id", name, twin)
 		}
 		ids[event.DeliveryID()] = name
 	}
@@ -150,7 +150,7 @@ func TestOddPayloads(t *testing.T) {
 	for _, name := range files {
 		want, known := wantFields[name]
 		if !known {
-			t.Errorf("%s: what is odd about it?", name)
+			t.Errorf("%s: nothing is wrong with it", name)
 		}
 		event, err := testfairy.Decode(read(t, name))
 		if err != nil {

@@ -1,5 +1,5 @@
-// Package functions_test builds both functions as for a deployment and drives
-// the binaries as Lambda does, between simulated neighbours.
+// Package functions_test builds both functions as for a deployment and drives the binaries
+// as Lambda does, between simulated neighbours.
 package functions_test
 
 import (
@@ -48,7 +48,7 @@ func testWebhookToTicket(t *testing.T, ingestBinary, workerBinary string) {
 	}
 	received, failed := w.deliver(t, worker)
 	if received != 1 || len(failed) != 0 {
-		t.Fatalf("%d records, of which %v failed\n%s", received, failed, worker.Output())
+		t.Fatalf("%d records, %v failed\n%s", received, failed, worker.Output())
 	}
 
 	tickets := w.centercode.Tickets()
@@ -63,9 +63,9 @@ func testWebhookToTicket(t *testing.T, ingestBinary, workerBinary string) {
 		t.Errorf("the attachment's SHA-256 is %s, the source's %s", got, want)
 	}
 
-	// The same webhook again makes nothing more.
+	// A duplicate webhook creates nothing.
 	if res := webhook(t, ingest, payload); res.StatusCode != 202 {
-		t.Errorf("answer %d to the same webhook again", res.StatusCode)
+		t.Errorf("answer %d to a duplicate webhook", res.StatusCode)
 	}
 	if received, failed := w.deliver(t, worker); received != 1 || len(failed) != 0 || len(w.centercode.Tickets()) != 1 {
 		t.Errorf("%d records, of which %v failed; %d tickets, want 1", received, failed, len(w.centercode.Tickets()))
@@ -75,8 +75,8 @@ func testWebhookToTicket(t *testing.T, ingestBinary, workerBinary string) {
 	checkOutput(t, worker, "created", "duplicate")
 }
 
-// testPartialBatch delivers a batch in which one record is fine, two never will
-// be, and one meets a passing fault and is to come again.
+// testPartialBatch delivers a batch in which one record succeeds, two can never succeed,
+// and one meets a transient fault and must be redelivered.
 func testPartialBatch(t *testing.T, ingestBinary, workerBinary string) {
 	w := newWorld(t)
 	ingest := lambdatest.Start(t, ingestBinary, w.env)
@@ -100,7 +100,7 @@ func testPartialBatch(t *testing.T, ingestBinary, workerBinary string) {
 
 	received, failed := w.deliver(t, worker)
 	if received != 4 || len(failed) != 1 {
-		t.Errorf("%d records, of which %v failed; want 4 and 1\n%s", received, failed, worker.Output())
+		t.Errorf("%d records, %v failed; want 4 and 1\n%s", received, failed, worker.Output())
 	}
 	if tickets := w.centercode.Tickets(); len(tickets) != 1 {
 		t.Errorf("tickets %+v, want one", tickets)
@@ -159,8 +159,8 @@ func testInit(t *testing.T, ingest, worker string) {
 	}
 }
 
-// testInitWithoutSSM holds that a start which cannot read the secret ahead is
-// none the worse: the webhook is answered that it should come again.
+// testInitWithoutSSM checks that init survives a failure to prefetch the secret: the
+// webhook gets a response that makes TestFairy retry it.
 func testInitWithoutSSM(t *testing.T, binary string) {
 	w := newWorld(t)
 	closed := httptest.NewServer(http.NotFoundHandler())
@@ -175,7 +175,7 @@ func testInitWithoutSSM(t *testing.T, binary string) {
 	}
 }
 
-// logLines are what the function printed, which must all be JSON.
+// logLines returns what the function printed, which must be JSON throughout.
 func logLines(t *testing.T, f *lambdatest.Function) []map[string]any {
 	t.Helper()
 	var lines []map[string]any
@@ -189,8 +189,8 @@ func logLines(t *testing.T, f *lambdatest.Function) []map[string]any {
 	return lines
 }
 
-// checkOutput holds that the function logged these decisions, in any order, each
-// with its metrics, and nothing of a secret or a payload.
+// checkOutput checks that the function logged these decisions, in any order, each with its
+// metrics, and no secret or payload.
 func checkOutput(t *testing.T, f *lambdatest.Function, want ...string) {
 	t.Helper()
 	var decisions []string

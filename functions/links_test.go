@@ -9,14 +9,14 @@ import (
 	"fairbridge/functions/lambdatest"
 )
 
-// TestLinks holds what the binaries must not link: it would be paid for in each
-// cold start, and a function has no use for it.
+// TestLinks checks that the binaries do not link what a function never uses: every cold
+// start would pay for it.
 func TestLinks(t *testing.T) {
 	both := []string{
 		"modernc.org", "database/sql", "fairbridge/pkg/embedded", "fairbridge/pkg/sqlitedb", "fairbridge/pkg/ledger/sqlite", "github.com/gofrs/flock", // the embedded home
 		"github.com/spf13", "golang.org/x/term", "fairbridge/cmd", // the command
 		"testing", "net/http/httptest", "fairbridge/pkg/awstest", "fairbridge/pkg/centercode/simulator", "fairbridge/pkg/testfairy/simulator", // tests
-		"github.com/prometheus", "google.golang.org/protobuf", "fairbridge/pkg/metrics", // for the embedded home: here it is CloudWatch
+		"github.com/prometheus", "google.golang.org/protobuf", "fairbridge/pkg/metrics", // metrics of the embedded bridge: on AWS they are CloudWatch's
 		"net/rpc", // lambda.norpc
 		"github.com/aws/aws-sdk-go-v2/service/ssm",                                                                                    // see package parameters
 		"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/service/sso", "github.com/aws/aws-sdk-go-v2/service/sts", // see package env
@@ -34,7 +34,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// deps are the packages in a function's binary.
+// deps returns the packages in a function's binary.
 func deps(t *testing.T, importPath string) []string {
 	t.Helper()
 	args := append([]string{"list", "-deps"}, lambdatest.BuildFlags...)

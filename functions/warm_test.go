@@ -12,11 +12,11 @@ import (
 	"fairbridge/functions/lambdatest"
 )
 
-// connections counts those that a server has.
+// connections counts a server's open connections.
 type connections struct {
 	mu   sync.Mutex
 	open map[net.Conn]bool
-	none chan struct{} // gets one whenever the last is closed
+	none chan struct{} // receives a value whenever the last one closes
 }
 
 func (c *connections) changed(conn net.Conn, state http.ConnState) {
@@ -37,10 +37,10 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// testWarm takes ten feedbacks through one process of each function, as Lambda
-// does: frozen in between, and AWS's connections closed at the other end. At last
-// it lasts so long that Centercode, too, has closed what was idle. None of that may
-// look like a lost answer, or cost an attempt.
+// testWarm takes ten feedbacks through one process of each function, as Lambda does: frozen
+// in between, with AWS's connections closed by the server. The last freeze is long enough
+// that Centercode has closed its idle connections too. None of that may look like a lost
+// response or count as an attempt.
 func testWarm(t *testing.T, ingestBinary, workerBinary string) {
 	w := newWorld(t)
 	kept := &connections{open: map[net.Conn]bool{}, none: make(chan struct{}, 1)}
@@ -70,7 +70,7 @@ func testWarm(t *testing.T, ingestBinary, workerBinary string) {
 			t.Fatalf("answer %d %s\n%s", res.StatusCode, res.Body, ingest.Output())
 		}
 		if received, failed := w.deliver(t, worker); received != 1 || len(failed) != 0 {
-			t.Fatalf("%d records, of which %v failed\n%s", received, failed, worker.Output())
+			t.Fatalf("%d records, %v failed\n%s", received, failed, worker.Output())
 		}
 	}
 	if n := len(w.centercode.Tickets()); n != times {

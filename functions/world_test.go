@@ -29,21 +29,21 @@ import (
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
-// The secrets, which must be in no output.
+// The secrets, which must never appear in output.
 const (
 	webhookToken = "sample-token" // that of events/apigateway
 	apiKey       = "sample-api-key"
 )
 
-// world is all that the functions talk to, on loopback.
+// world is everything that the functions connect to, on loopback.
 type world struct {
 	queues     *embedded.SQS
 	work, dead string // queue URLs
-	files      string // of the files queue
+	files      string // URL of the files queue
 	centercode *centercodesim.Simulator
 	testfairy  *testfairysim.Server
 	env        map[string]string // of both functions
-	// closeConnections closes those to what plays AWS.
+	// closeConnections closes the connections to the AWS stand-ins.
 	closeConnections func()
 }
 
@@ -140,7 +140,7 @@ func (w *world) createQueue(t *testing.T, q embedded.Queue) string {
 	return url
 }
 
-// webhook hands a payload of events/ to ingest, as an HTTP API does.
+// webhook sends a payload of events/ to ingest, as an HTTP API does.
 func webhook(t *testing.T, ingest *lambdatest.Function, payload []byte) events.APIGatewayV2HTTPResponse {
 	t.Helper()
 	var req events.APIGatewayV2HTTPRequest
@@ -166,9 +166,9 @@ func invoke(t *testing.T, f *lambdatest.Function, timeout time.Duration, event, 
 	}
 }
 
-// deliver receives what is in the work queue and hands it to the worker as one
-// batch, as an event source mapping does. It deletes what succeeded, and
-// returns how many were received and which must be delivered again.
+// deliver receives the messages of the work queue and invokes the worker with them as one
+// batch, as an event source mapping does. It deletes those that succeeded, and returns how
+// many were received and which must be redelivered.
 func (w *world) deliver(t *testing.T, worker *lambdatest.Function) (received int, failed []string) {
 	t.Helper()
 	var batch events.SQSEvent
@@ -203,7 +203,7 @@ func (w *world) receive(t *testing.T, url string) []types.Message {
 	return out.Messages
 }
 
-// deadLetters are what is in the dead-letter queue.
+// deadLetters returns the contents of the dead-letter queue.
 func (w *world) deadLetters(t *testing.T) []queue.DeadLetter {
 	t.Helper()
 	var letters []queue.DeadLetter

@@ -31,7 +31,7 @@ func Build(tb testing.TB, importPath string) string {
 	return bootstrap
 }
 
-// BuildFlags are those of a deployment.
+// BuildFlags are the flags of a deployment's build.
 var BuildFlags = []string{"-tags=lambda.norpc,nethttpomithttp2", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="}
 
 // Function is the process of a function.
@@ -45,14 +45,14 @@ type Function struct {
 }
 
 // Start starts bootstrap with the environment that Lambda sets, overridden by env. It does
-// not wait for the end of init; the process ends with the test.
+// not wait for init to finish. The process is killed when the test ends.
 func Start(tb testing.TB, bootstrap string, env map[string]string) *Function {
 	tb.Helper()
 	output, err := os.Create(filepath.Join(tb.TempDir(), "output"))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer output.Close() // the process has its own
+	defer output.Close() // the process has its own descriptor
 	f := &Function{runtime: newRuntime(), output: output.Name(), exited: make(chan struct{})}
 	f.server = httptest.NewServer(f.runtime.mux)
 	f.cmd = exec.Command(bootstrap)
@@ -68,7 +68,7 @@ func Start(tb testing.TB, bootstrap string, env map[string]string) *Function {
 		"LAMBDA_TASK_ROOT":         f.cmd.Dir,
 	}
 	maps.Copy(all, env)
-	f.cmd.Env = []string{} // not nil, to inherit nothing
+	f.cmd.Env = []string{} // not nil, so that nothing is inherited
 	for name, value := range all {
 		f.cmd.Env = append(f.cmd.Env, name+"="+value)
 	}
@@ -78,7 +78,7 @@ func Start(tb testing.TB, bootstrap string, env map[string]string) *Function {
 		tb.Fatalf("start %s: %v", bootstrap, err)
 	}
 	go func() {
-		_ = f.cmd.Wait() // the exit code has all the information
+		_ = f.cmd.Wait() // the exit code is enough
 		close(f.exited)
 	}()
 	tb.Cleanup(f.stop)
@@ -87,13 +87,13 @@ func Start(tb testing.TB, bootstrap string, env map[string]string) *Function {
 
 // stop kills the process, as Lambda does.
 func (f *Function) stop() {
-	_ = f.cmd.Process.Kill() // an error means that it has ended
+	_ = f.cmd.Process.Kill() // an error means that it has already exited
 	<-f.exited
 	f.server.Close()
 }
 
-// ColdStart waits for the end of init and returns how long it took, from exec
-// to the first poll for an event.
+// ColdStart waits for init to finish and returns how long it took, from exec to the first
+// poll for an event.
 func (f *Function) ColdStart(ctx context.Context) (time.Duration, error) {
 	select {
 	case <-f.runtime.polled:
@@ -107,7 +107,7 @@ func (f *Function) ColdStart(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// Invoke sends the function an event, as JSON, and decodes its answer into response. The
+// Invoke sends the function an event, as JSON, and decodes its response into response. The
 // context's deadline becomes that of the invocation. If the function fails, the error is a
 // [*FunctionError].
 func (f *Function) Invoke(ctx context.Context, event, response any) error {
@@ -125,7 +125,7 @@ func (f *Function) Invoke(ctx context.Context, event, response any) error {
 	return nil
 }
 
-// Wait waits for the process to end on its own and returns its exit code.
+// Wait waits for the process to exit on its own and returns its exit code.
 func (f *Function) Wait(ctx context.Context) (int, error) {
 	select {
 	case <-f.exited:
@@ -136,7 +136,7 @@ func (f *Function) Wait(ctx context.Context) (int, error) {
 }
 
 // Output returns what the function has printed so far, including everything before its last
-// answer.
+// response.
 func (f *Function) Output() string {
 	text, err := os.ReadFile(f.output)
 	if err != nil {

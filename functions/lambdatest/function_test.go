@@ -15,8 +15,8 @@ import (
 	"fairbridge/functions/lambdatest"
 )
 
-// TestMain is also the function under test: this binary, started again with a
-// runtime API to poll.
+// TestMain doubles as the function under test: this binary, started again with a runtime
+// API to poll.
 func TestMain(m *testing.M) {
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
 		os.Exit(m.Run())
@@ -65,7 +65,7 @@ func TestInvoke(t *testing.T) {
 		t.Errorf("error %v, want the function's own", err)
 	}
 	if err := f.Invoke(t.Context(), "", nil); err == nil {
-		t.Error("an invocation without a deadline was made")
+		t.Error("an invocation without a deadline was sent")
 	}
 	if !strings.Contains(f.Output(), "init of echo") {
 		t.Errorf("output %q", f.Output())
@@ -78,9 +78,9 @@ func TestInitThatFails(t *testing.T) {
 		t.Errorf("exit code %d, %v; want 3", code, err)
 	}
 	if _, err := f.ColdStart(ctx); err == nil {
-		t.Error("a function that never polled has started")
+		t.Error("ColdStart succeeds for a function that never polled")
 	}
 	if err := f.Invoke(ctx, "", nil); err == nil {
-		t.Error("a function that is gone was invoked")
+		t.Error("Invoke succeeds after the function has exited")
 	}
 }

@@ -28,7 +28,7 @@ type FunctionError struct {
 // Error implements error.
 func (e *FunctionError) Error() string { return "function error " + e.Type + ": " + e.Message }
 
-// invocation is one event and its answer.
+// invocation is one event and its response.
 type invocation struct {
 	id       string
 	event    []byte
@@ -70,7 +70,7 @@ func newRuntime() *runtime {
 	return r
 }
 
-// serveNext hands out an event, or waits for one.
+// serveNext serves the next event, and blocks until there is one.
 func (r *runtime) serveNext(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	if r.firstPoll.IsZero() {
@@ -79,7 +79,7 @@ func (r *runtime) serveNext(w http.ResponseWriter, req *http.Request) {
 	}
 	r.mu.Unlock()
 	select {
-	case <-req.Context().Done(): // the process has gone
+	case <-req.Context().Done(): // the process has exited
 	case i := <-r.waiting:
 		header := w.Header()
 		header.Set("Content-Type", "application/json")
@@ -87,11 +87,11 @@ func (r *runtime) serveNext(w http.ResponseWriter, req *http.Request) {
 		header.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(i.deadline.UnixMilli(), 10))
 		header.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:test")
 		header.Set("Lambda-Runtime-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793")
-		_, _ = w.Write(i.event) // if the process has gone, Invoke notices
+		_, _ = w.Write(i.event) // if the process has exited, Invoke notices
 	}
 }
 
-// serveAnswer receives the answer to an event, success or failure.
+// serveAnswer receives the response to an event, success or failure.
 func (r *runtime) serveAnswer(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxAnswer))
 	if err != nil {
@@ -130,7 +130,7 @@ func functionError(body []byte) error {
 	return &e
 }
 
-// invoke sends an event to the process and waits for its answer.
+// invoke sends an event to the process and waits for its response.
 func (r *runtime) invoke(ctx context.Context, event []byte, exited <-chan struct{}) ([]byte, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {

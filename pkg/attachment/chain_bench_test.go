@@ -18,10 +18,10 @@ import (
 	"fairbridge/pkg/centercode"
 )
 
-// BenchmarkChain moves a file from a source to Centercode as the worker does,
-// with Open and AddFile, by turns with a bare net/http copy from a GET into a
-// POST, so that both meet the same other work on the machine. Processor time is
-// the whole process's: both ends and what is between.
+// BenchmarkChain moves a file from a source to Centercode as the worker does, with Open and
+// AddFile, alternating with a bare net/http copy from a GET into a POST, so that other load
+// on the machine affects both alike. Processor time is that of the whole process: both ends
+// and everything between them.
 //
 //	go test -run '^$' -bench Chain -benchtime 5x ./pkg/attachment
 func BenchmarkChain(b *testing.B) {
@@ -53,7 +53,7 @@ func BenchmarkChain(b *testing.B) {
 	}
 }
 
-// tally adds up what one of the two ways takes.
+// tally sums up the cost of one of the two ways.
 type tally struct {
 	took time.Duration
 	cpu  float64 // seconds
@@ -68,7 +68,7 @@ func (t *tally) measure(b *testing.B, haul func() error) {
 	t.cpu += cpuSeconds() - cpu
 }
 
-// newChain returns what moves the source's file to the sink with this module.
+// newChain returns a function that moves the source's file to the sink with this module.
 func newChain(b *testing.B, source, sink *httptest.Server) func(size int64) error {
 	options := attachment.Config{AllowLoopback: true}
 	transport := centercode.NewTransport()
@@ -101,7 +101,7 @@ func newChain(b *testing.B, source, sink *httptest.Server) func(size int64) erro
 	}
 }
 
-// bareCopy is the floor: what net/http does on its own.
+// bareCopy is the lower bound: what net/http costs on its own.
 func bareCopy(b *testing.B, source, sink *httptest.Server, size int64) error {
 	resp, err := source.Client().Get(source.URL)
 	if err != nil {
@@ -136,7 +136,7 @@ func serve(size int64) http.HandlerFunc {
 
 // drain reads a request to its end in pieces of 1 MiB.
 func drain(_ http.ResponseWriter, r *http.Request) {
-	// A request that breaks off fails at the other end.
+	// A request that breaks off fails at the sender.
 	_, _ = io.CopyBuffer(struct{ io.Writer }{io.Discard}, r.Body, make([]byte, 1<<20))
 }
 

@@ -11,8 +11,8 @@ import (
 	"fairbridge/pkg/version"
 )
 
-// TestCredentials follows them over hosts: to TestFairy's own only, and never
-// back once they were dropped.
+// TestCredentials follows them across redirects: only TestFairy's own hosts receive them,
+// and once dropped they are never sent again.
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -61,9 +61,8 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-// TestCredentialsAndREST: a payload's URL must not read with the account's
-// credentials what only the account may, however its path is spelt; a session's
-// may.
+// TestCredentialsAndREST: a payload's URL must not be able to read the account's REST API
+// with the account's credentials, however its path is spelled. A session's URL may.
 func TestCredentialsAndREST(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{
@@ -85,7 +84,7 @@ func TestCredentialsAndREST(t *testing.T) {
 			_, _, err := fetch(t, f, request)
 			failure(t, err, true, reasonForbidden)
 			if (f.Check(request) == nil) != (path == "/moved.png") {
-				t.Errorf("%s: checked as %v", path, f.Check(request))
+				t.Errorf("%s: Check returned %v", path, f.Check(request))
 			}
 			for _, r := range source.seen()[before:] {
 				if r.URL.Path != "/moved.png" {
@@ -107,8 +106,8 @@ func TestCredentialsAndREST(t *testing.T) {
 	}
 }
 
-// TestSignIn tells apart the failures that other credentials may fix. A wrong key is
-// no reason to give a file up for good.
+// TestSignIn singles out the failures that new credentials may fix. A wrong key must not
+// make a file fail for good.
 func TestSignIn(t *testing.T) {
 	t.Parallel()
 	auth := &BasicAuth{User: "u", Password: "p"}
@@ -149,7 +148,7 @@ func TestRESTOption(t *testing.T) {
 	t.Parallel()
 	for _, base := range []string{"http://testfairy.example.com", "https://10.0.0.1", "https://", "testfairy.example.com", "https://u@testfairy.example.com"} {
 		if _, err := New(Config{REST: base}); err == nil {
-			t.Errorf("%s is taken", base)
+			t.Errorf("%s is accepted", base)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func TestContentEncoding(t *testing.T) {
 		name, encoding, media string
 		body                  []byte
 		want                  []byte // what arrives, or
-		reason                string // why nothing does
+		reason                string // why the file is refused
 	}{
 		{"none", "", "text/plain", log, log, ""},
 		{"identity", "identity", "text/plain", log, log, ""},
@@ -42,7 +42,7 @@ func TestContentEncoding(t *testing.T) {
 		{"binary", "binary", "text/plain", log, log, ""},
 		{"base64, as uploaders write it", "base64", "text/plain", log, log, ""},
 		{"a media type", "text/plain", "text/plain", log, log, ""},
-		{"nothing in many words", " , identity,, aws-chunked", "text/plain", log, log, ""},
+		{"identity several times", " , identity,, aws-chunked", "text/plain", log, log, ""},
 		{"gzip", "gzip", "text/plain", zipped, log, ""},
 		{"gzip by its old name", "X-GZip", "text/plain", zipped, log, ""},
 		{"gzip through an upload in chunks", "gzip, aws-chunked", "text/plain", zipped, log, ""},
@@ -80,13 +80,14 @@ func TestContentEncoding(t *testing.T) {
 				t.Errorf("named %s, want %s", file.Name, name)
 			}
 			if decoded && file.Size != -1 {
-				t.Errorf("the compressed size %d is given for the file's", file.Size)
+				t.Errorf("Size is %d, the compressed size", file.Size)
 			}
 		})
 	}
 }
 
-// TestGzipIsLimited: what counts is the file, not how small it is on the wire.
+// TestGzipIsLimited: the limit applies to the decoded file, however small it is on the
+// wire.
 func TestGzipIsLimited(t *testing.T) {
 	t.Parallel()
 	bomb := zip(t, make([]byte, 10<<20))
@@ -107,7 +108,7 @@ func TestGzipIsLimited(t *testing.T) {
 	}
 }
 
-// TestGzipPicture: a file is judged by what it is once it is decoded.
+// TestGzipPicture: the kind of a file is that of its decoded content.
 func TestGzipPicture(t *testing.T) {
 	t.Parallel()
 	for body, reason := range map[string]string{picture: "", page: reasonWebPage, "abc": reasonNotImage} {
@@ -124,8 +125,8 @@ func TestGzipPicture(t *testing.T) {
 	}
 }
 
-// TestGzipResumes: a source that breaks off within compressed data is gone on
-// with, and one that answers the rest in another encoding is not.
+// TestGzipResumes: a break within compressed data is resumed, unless the source sends the
+// rest in another encoding.
 func TestGzipResumes(t *testing.T) {
 	t.Parallel()
 	plain := content(size)
@@ -155,8 +156,8 @@ func (w *withoutEncoding) WriteHeader(status int) {
 
 func (w *withoutEncoding) Flush() { w.ResponseWriter.(http.Flusher).Flush() }
 
-// FuzzContentEncoding: whatever the label and the body, what is read without an
-// error is the body or, where it is labelled gzip, what gzip makes of it.
+// FuzzContentEncoding: whatever the header and the body, a read without an error yields the
+// body or, if it is labelled gzip, its decompressed content.
 func FuzzContentEncoding(f *testing.F) {
 	f.Add("gzip", zip(f, []byte("abc")))
 	f.Add("gzip, aws-chunked", zip(f, make([]byte, 10_000)))
@@ -195,7 +196,7 @@ func FuzzContentEncoding(f *testing.F) {
 	})
 }
 
-// answering is a network that has one answer.
+// answering is a transport that always gives the same response.
 type answering func() *http.Response
 
 func (a answering) RoundTrip(*http.Request) (*http.Response, error) { return a(), nil }

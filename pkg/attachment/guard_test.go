@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// addresses are what a host on the allow list may resolve to, and what not.
+// addresses are those that a host on the allow list may and may not resolve to.
 var addresses = []struct {
 	name, addr string
 	allowed    bool
@@ -88,7 +88,7 @@ var addresses = []struct {
 	{"multicast v6, global", "ff0e::1", false},
 }
 
-// TestAddresses drives each address through a whole fetch: name, DNS, dial.
+// TestAddresses takes each address through a complete fetch: URL, DNS, dial.
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range addresses {
@@ -112,8 +112,8 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// TestMappedAddressItself holds the guard against mapped addresses that were
-// not made plain first.
+// TestMappedAddressItself checks the guard with mapped addresses that were not unmapped
+// first.
 func TestMappedAddressItself(t *testing.T) {
 	t.Parallel()
 	for _, addr := range []string{"[::ffff:127.0.0.1]:443", "[::ffff:93.184.215.14]:443"} {
@@ -141,7 +141,8 @@ func TestDNS(t *testing.T) {
 		{"public v4, private v6", [][]string{{publicIP, "fd00::1"}}, reasonForbidden, nil},
 		{"no such host", [][]string{}, reasonUnreachable, nil},
 		{"no address", [][]string{{}}, reasonUnreachable, nil},
-		// Were there a second lookup between check and dial, it would win.
+		// If there were a second lookup between check and dial, it would get the other
+		// address.
 		{"rebinding", [][]string{{publicIP}, {"127.0.0.1"}}, "", []string{publicIP + ":443"}},
 	}
 	for _, tt := range tests {
@@ -176,7 +177,7 @@ func TestNextAddress(t *testing.T) {
 	failure(t, err, false, reasonUnreachable)
 }
 
-// TestRebindingBetweenAnswers: the resume of a broken answer looks up again.
+// TestRebindingBetweenAnswers: resuming a broken download resolves the host again.
 func TestRebindingBetweenAnswers(t *testing.T) {
 	t.Parallel()
 	source := &flaky{content: content(5000), header: http.Header{"Etag": {`"v1"`}}, drops: []int{1000}}
@@ -189,8 +190,8 @@ func TestRebindingBetweenAnswers(t *testing.T) {
 	}
 }
 
-// TestSocketGuard proves the second check, on the socket itself: here a first
-// check that lets everything through.
+// TestSocketGuard exercises the second check, on the socket itself, behind a first one that
+// lets everything through.
 func TestSocketGuard(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -213,7 +214,7 @@ func TestSocketGuard(t *testing.T) {
 	conn.Close()
 }
 
-// TestOtherPort: only 443, whatever a URL check may have let through.
+// TestOtherPort: only port 443 is dialed, whatever the URL check let through.
 func TestOtherPort(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -13,8 +13,8 @@ func TestKind(t *testing.T) {
 	tests := []struct {
 		name, path, declared, body string
 		want                       Want
-		kind                       string // the type, or
-		reason                     string // why it is refused
+		kind                       string // the content type, or
+		reason                     string // why the file is refused
 	}{
 		{"declared picture", "/a.png", "image/png", picture, WantImage, "image/png", ""},
 		{"parameters", "/a.txt", "Text/Plain;charset=UTF-8", "abc", "", "text/plain; charset=UTF-8", ""},

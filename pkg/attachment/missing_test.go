@@ -12,8 +12,8 @@ import (
 
 var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 
-// TestLate: a file that its webhook has announced a moment ago may not be there
-// yet; the same later is final.
+// TestLate: a file may appear shortly after the webhook that announces it, so a 404 is
+// final only later.
 func TestLate(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -49,8 +49,8 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// TestExpired: a signed URL whose time is over is called so. One out of the payload
-// stays as it is; a redirect is signed again for the next attempt.
+// TestExpired: an expired signed URL is reported as such. For a URL of the payload that is
+// final; a redirect gets a new signature at the next attempt.
 func TestExpired(t *testing.T) {
 	t.Parallel()
 	amz := func(signed time.Time) string {
@@ -95,17 +95,17 @@ func TestExpired(t *testing.T) {
 					failure(t, err, true, fmt.Sprintf("the source answered HTTP %d", tt.status))
 				}
 			}
-			// Nothing is gained by waiting for it, however young the webhook is.
+			// Waiting does not help, however recent the webhook.
 			if _, err := f.Open(t.Context(), OpenRequest{URL: base + "/shot.png?" + tt.query, Announced: noon}); tt.expired {
 				failure(t, err, true, reasonExpired)
 			} else if strings.Contains(err.Error(), "Signature") {
-				t.Errorf("shows the signature: %v", err)
+				t.Errorf("the error contains the signature: %v", err)
 			}
 		})
 	}
 }
 
-// TestIsSourceFault: an attempt that ended says nothing of the source.
+// TestIsSourceFault: a cancelled attempt is not the source's fault.
 func TestIsSourceFault(t *testing.T) {
 	t.Parallel()
 	f, base := local(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, Config{})
@@ -126,8 +126,8 @@ func TestIsSourceFault(t *testing.T) {
 	}
 }
 
-// TestReasonsNameNoURL: a reason goes into dead letters, and says of a URL its host
-// at most.
+// TestReasonsNameNoURL: reasons are stored in dead letters, so they name at most a URL's
+// host.
 func TestReasonsNameNoURL(t *testing.T) {
 	t.Parallel()
 	f, err := New(Config{})

@@ -73,7 +73,7 @@ func TestFileName(t *testing.T) {
 		{"disposition, RFC 2047 Q", "https://h/a.png", `attachment; filename="=?iso-8859-1?Q?Gr=F6=DFe_1.png?="`, "image/png", "Größe 1.png"},
 		{"disposition, RFC 2047 without quotes", "https://h/a.png", `attachment; filename==?UTF-8?B?R3LDtsOfZS5wbmc=?=`, "image/png", "Größe.png"},
 		{"disposition, RFC 2047 in two words", "https://h/a.png", `attachment; filename="=?UTF-8?Q?Gr=C3=B6?= =?UTF-8?Q?=C3=9Fe.png?="`, "image/png", "Größe.png"},
-		{"disposition, RFC 2047 in a charset that is not known", "https://h/a.png", `attachment; filename="=?x-none?B?R3I=?="`, "image/png", "a.png"},
+		{"disposition, RFC 2047 in an unknown charset", "https://h/a.png", `attachment; filename="=?x-none?B?R3I=?="`, "image/png", "a.png"},
 		{"disposition, spaces without quotes", "https://h/a.png", `attachment; filename=my shot.png; size=7`, "image/png", "my shot.png"},
 		{"disposition, a quote and a semicolon within", "https://h/a.png", `attachment; filename="a\";b.png` + "\xdf" + `"; x y`, "image/png", "a__b.pngß"},
 		{"disposition, twice", "https://h/a.png", `attachment; filename=b.png; filename=c.png`, "image/png", "b.png"},
@@ -121,8 +121,8 @@ func FuzzCleanName(f *testing.F) {
 	})
 }
 
-// FuzzContentDisposition: whatever a source calls its file, the name is clean, and
-// a name that is well said survives.
+// FuzzContentDisposition: whatever name a source sends, the result is clean, and a
+// well-formed name survives.
 func FuzzContentDisposition(f *testing.F) {
 	for _, seed := range []string{
 		`attachment; filename="b.png"`, "attachment; filename=Gr\xf6\xdfe.png", `filename*=UTF-8''%E2%82%AC.png`,

@@ -139,7 +139,7 @@ func TestURLs(t *testing.T) {
 			if !tt.allowed {
 				failure(t, err, true, reasonForbidden)
 			}
-			// Loopback opens nothing but loopback's own plain names.
+			// AllowLoopback allows only the plain names of loopback.
 			plain := slices.Contains([]string{
 				"address", "v6", "localhost", "query before host", "fragment before host",
 				"fragment between host and suffix", "tab in an address"}, tt.name)

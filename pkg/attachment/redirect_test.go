@@ -17,7 +17,7 @@ func servePicture(w http.ResponseWriter) {
 	fmt.Fprint(w, picture)
 }
 
-// recorder notes each request before it answers.
+// recorder records each request before it answers.
 type recorder struct {
 	answer http.HandlerFunc
 
@@ -126,8 +126,8 @@ func TestRedirectCount(t *testing.T) {
 	}
 }
 
-// TestRedirectIntoLoopback: AllowLoopback is for what the user names, not for
-// where an answer from outside leads.
+// TestRedirectIntoLoopback: AllowLoopback applies to URLs that the user gives, not to
+// redirects from outside.
 func TestRedirectIntoLoopback(t *testing.T) {
 	t.Parallel()
 	inside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { servePicture(w) }))

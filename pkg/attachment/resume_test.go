@@ -25,7 +25,7 @@ func TestResume(t *testing.T) {
 		name    string
 		header  http.Header
 		drops   []int
-		ifRange string // of each further request
+		ifRange string // of each subsequent request
 		failed  bool
 	}{
 		{"three times", http.Header{"Etag": {`"v1"`}}, []int{10_000, 1, 40_000}, `"v1"`, false},
@@ -72,8 +72,8 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestResumeMismatch: what comes back to a range must be the rest of the same
-// version, or nothing of it is used.
+// TestResumeMismatch: the response to a range must be the rest of the same version;
+// otherwise none of it is used.
 func TestResumeMismatch(t *testing.T) {
 	t.Parallel()
 	const broken = 10_000
@@ -130,7 +130,7 @@ func TestResumeMismatch(t *testing.T) {
 	}
 }
 
-// TestResumeUnknownSize: the first answer is chunked, the second has the size.
+// TestResumeUnknownSize: the first response is chunked, the second has the size.
 func TestResumeUnknownSize(t *testing.T) {
 	t.Parallel()
 	all := content(size)
@@ -155,14 +155,14 @@ func TestResumeUnknownSize(t *testing.T) {
 	f, url = local(t, serve("bytes 10000-99999/100000"), Config{MaxBytes: size - 1})
 	_, _, err = fetch(t, f, OpenRequest{URL: url})
 	failure(t, err, true, reasonTooLarge)
-	// The whole is not told: the end of this answer may not be the file's.
+	// Without a total, the end of this response may not be the end of the file.
 	f, url = local(t, serve("bytes 10000-99999/*"), Config{})
 	_, _, err = fetch(t, f, OpenRequest{URL: url})
 	failure(t, err, false, reasonChanged)
 }
 
-// TestResumeEndsEarly: an answer without a length that ends well, but before
-// what its range announced, is one more break.
+// TestResumeEndsEarly: a response without a length that ends cleanly but short of its
+// announced range counts as another break.
 func TestResumeEndsEarly(t *testing.T) {
 	t.Parallel()
 	source := &flaky{content: content(size), header: http.Header{"Etag": {`"v1"`}}, drops: []int{10_000}}
@@ -188,7 +188,7 @@ func TestResumeEndsEarly(t *testing.T) {
 	}
 }
 
-// TestResumeWhileDown: a source that is away for a moment uses up resumes.
+// TestResumeWhileDown: a source that is briefly unreachable uses up resumes.
 func TestResumeWhileDown(t *testing.T) {
 	t.Parallel()
 	for _, down := range []int{1, 4, 5} {
@@ -255,7 +255,7 @@ func TestResumeRetryAfter(t *testing.T) {
 	}
 }
 
-// TestResumeDeadline: no wait is begun that the context would cut short.
+// TestResumeDeadline: no wait starts that would outlast the context.
 func TestResumeDeadline(t *testing.T) {
 	t.Parallel()
 	source := &flaky{content: content(size), header: http.Header{"Etag": {`"v1"`}}, drops: []int{10_000}}

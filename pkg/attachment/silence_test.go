@@ -35,13 +35,13 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// body is a source's body in virtual time: a piece after each pause.
+// body is a source's body in virtual time: one piece after each pause.
 type body struct {
 	ctx    context.Context
 	pieces int
 	size   int
 	pause  time.Duration
-	ready  int // of the piece that has arrived
+	ready  int // unread bytes of the current piece
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -67,8 +67,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestDrip: what counts is progress, so a byte now and then is silence, and a
-// slow source or a slow reader is none.
+// TestDrip: what counts is progress. A byte now and then is silence; a slow source or a
+// slow reader is not.
 func TestDrip(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

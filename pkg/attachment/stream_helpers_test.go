@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// local starts an HTTP server on loopback and a Fetcher that may go there. Its
+// local starts an HTTP server on loopback and a Fetcher that may connect to it and whose
 // waits take no time.
 func local(t testing.TB, h http.HandlerFunc, o Config) (*Fetcher, string) {
 	t.Helper()
@@ -32,18 +32,18 @@ func local(t testing.TB, h http.HandlerFunc, o Config) (*Fetcher, string) {
 
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// content returns n bytes that do not repeat.
+// content returns n bytes without a repeating pattern.
 func content(n int) []byte {
 	b := make([]byte, n)
 	rand.NewChaCha8([32]byte{1}).Read(b)
 	return b
 }
 
-// flaky serves content with ranges and breaks the first answers off.
+// flaky serves content with ranges and breaks off the first responses.
 type flaky struct {
 	content []byte
-	header  http.Header // set on each answer
-	drops   []int       // how many bytes of each answer to send before breaking off
+	header  http.Header // set on each response
+	drops   []int       // how many bytes of each response to send before breaking off
 
 	mu       sync.Mutex
 	requests []*http.Request
@@ -63,7 +63,7 @@ func (s *flaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if left >= 0 {
 		w = &breaking{ResponseWriter: w, left: left}
 	}
-	modified, _ := http.ParseTime(w.Header().Get("Last-Modified")) // zero: not known
+	modified, _ := http.ParseTime(w.Header().Get("Last-Modified")) // zero: unknown
 	http.ServeContent(w, r, "file.bin", modified, bytes.NewReader(s.content))
 }
 
@@ -73,7 +73,7 @@ func (s *flaky) seen() []*http.Request {
 	return s.requests
 }
 
-// breaking cuts the connection after so many bytes.
+// breaking cuts the connection after n bytes.
 type breaking struct {
 	http.ResponseWriter
 	left int

@@ -88,7 +88,7 @@ func TestEndless(t *testing.T) {
 	}
 }
 
-// TestDeclared writes the answers by hand, since net/http would not send them.
+// TestDeclared writes raw responses, since net/http refuses to send them.
 func TestDeclared(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -98,7 +98,7 @@ func TestDeclared(t *testing.T) {
 		{"right", "Content-Length: 5\r\n\r\n12345", ""},
 		{"less than declared", "Content-Length: 6\r\n\r\n12345", reasonBroken},
 		{"nothing of what was declared", "Content-Length: 6\r\n\r\n", reasonBroken},
-		// HTTP ends the file there; what follows is no part of it.
+		// In HTTP the file ends there; what follows is not part of it.
 		{"more than declared", "Content-Length: 5\r\n\r\n123456789", ""},
 		{"two lengths", "Content-Length: 5\r\nContent-Length: 6\r\n\r\n12345", reasonUnreachable},
 		{"negative length", "Content-Length: -5\r\n\r\n12345", reasonUnreachable},
@@ -135,8 +135,8 @@ func TestDeclared(t *testing.T) {
 	}
 }
 
-// TestClosedAfterHeaders: a source that breaks off is judged by nothing: what it
-// has not sent yet may be all right.
+// TestClosedAfterHeaders: a source that breaks off gets no verdict, since the rest may be
+// valid.
 func TestClosedAfterHeaders(t *testing.T) {
 	t.Parallel()
 	for _, want := range []Want{WantAny, WantImage, WantREST} {
@@ -165,7 +165,8 @@ func TestClosedAfterHeaders(t *testing.T) {
 	}
 }
 
-// TestGzipStaysGzip: a bomb is as small here as on the wire.
+// TestGzipStaysGzip: a gzip file is passed on compressed, so a bomb stays as small as on
+// the wire.
 func TestGzipStaysGzip(t *testing.T) {
 	t.Parallel()
 	var bomb bytes.Buffer

@@ -38,7 +38,7 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
-// TestPlainBehindTLS: a source that speaks http on port 443 is no source.
+// TestPlainBehindTLS: plain HTTP on port 443 is refused.
 func TestPlainBehindTLS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { servePicture(w) }))
@@ -55,21 +55,20 @@ func TestPlainBehindTLS(t *testing.T) {
 	failure(t, err, false, reasonUnreachable)
 }
 
-// TestProxyEnvironment: a proxy in the environment would dial in our place, and
-// check nothing.
+// TestProxyEnvironment: a proxy set in the environment would dial unchecked addresses.
 func TestProxyEnvironment(t *testing.T) {
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
 		t.Setenv(name, "http://127.0.0.1:1")
 	}
 	w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Proto != "HTTP/1.1" {
-			t.Errorf("came by %s", r.Proto)
+			t.Errorf("arrived over %s", r.Proto)
 		}
 		servePicture(w)
 	}))
 	f := w.fetcher(t, Config{})
 	if f.public.(*http.Transport).Proxy != nil || f.loopback.(*http.Transport).Proxy != nil {
-		t.Error("a transport asks for a proxy")
+		t.Error("a transport uses a proxy")
 	}
 	_, got, err := fetch(t, f, OpenRequest{URL: "https://app.testfairy.com/a.png"})
 	if err != nil || string(got) != picture || len(w.dials()) != 1 || w.dials()[0] != publicIP+":443" {

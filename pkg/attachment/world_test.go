@@ -24,15 +24,14 @@ import (
 
 const publicIP = "93.184.215.14"
 
-// world is an Internet on loopback: a resolver that answers as told, and a
-// network on which every address leads to one TLS server. The guard between
-// the two is the real one.
+// world is an Internet on loopback: a scripted resolver, and a network on which every
+// address leads to one TLS server. The guard between the two is the real one.
 type world struct {
 	ca     *authority
 	server *httptest.Server
 
 	mu      sync.Mutex
-	dns     map[string][][]string // per host: one answer a lookup, the last one again and again
+	dns     map[string][][]string // per host: one answer for each lookup; the last one is repeated
 	down    []string              // addresses that do not answer
 	dialled []string
 }
@@ -52,7 +51,7 @@ func serveTLS(t testing.TB, h http.Handler, cert tls.Certificate) *httptest.Serv
 	server := httptest.NewUnstartedServer(h)
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
 	server.Config.ErrorLog = quiet()
-	server.EnableHTTP2 = true // offered, and not taken
+	server.EnableHTTP2 = true // offered, and not used
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return server
@@ -95,7 +94,7 @@ func (w *world) dials() []string {
 	return slices.Clone(w.dialled)
 }
 
-// fetcher returns a Fetcher that lives in w. Its waits take no time.
+// fetcher returns a Fetcher on w whose waits take no time.
 func (w *world) fetcher(t testing.TB, o Config) *Fetcher {
 	t.Helper()
 	o.RootCAs = w.ca.pool
@@ -114,7 +113,7 @@ func (w *world) fetcher(t testing.TB, o Config) *Fetcher {
 	return f
 }
 
-// authority is a certificate authority of the test's own.
+// authority is the test's certificate authority.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
@@ -166,19 +165,19 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-// failure takes the *Error out of err and checks its verdict. Of an address that is
-// not allowed the reason continues with why.
+// failure returns err as an *Error after checking its verdict. A reason about a forbidden
+// address may continue with the address's kind.
 func failure(t testing.TB, err error, permanent bool, reason string) *Error {
 	t.Helper()
 	var e *Error
 	if !errors.As(err, &e) {
 		t.Fatalf("error is %T (%v), want *Error", err, err)
 	}
-	told := e.Reason == reason
+	ok := e.Reason == reason
 	if reason == reasonForbidden || reason == reasonMoved {
-		told = strings.HasPrefix(e.Reason, reason+": ")
+		ok = strings.HasPrefix(e.Reason, reason+": ")
 	}
-	if e.Permanent != permanent || !told {
+	if e.Permanent != permanent || !ok {
 		t.Errorf("got permanent %v, reason %q; want %v, %q (%v)", e.Permanent, e.Reason, permanent, reason, e)
 	}
 	return e

@@ -1,6 +1,6 @@
 // Package awstest serves AWS calls over HTTP with functions that use the SDK's types, such
-// as those of pkg/embedded, so that a test can use a real SDK client, or a real binary with
-// one.
+// as those of pkg/embedded, so that tests can use a real SDK client, or a real binary that
+// contains one.
 //
 // It implements the parts of AWS's JSON protocols that the bridge's calls need. See
 // https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
@@ -18,10 +18,10 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// maxRequest is above an SQS message of 1 MiB with everything escaped.
+// maxRequest has room for an SQS message of 1 MiB in which every character is escaped.
 const maxRequest = 8 << 20
 
-// Server answers calls, one handler a target such as AmazonSQS.SendMessage.
+// Server maps each target, such as AmazonSQS.SendMessage, to its handler.
 type Server map[string]http.Handler
 
 // ServeHTTP answers one call.
@@ -35,8 +35,9 @@ func (s Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	serve.ServeHTTP(w, r)
 }
 
-// Call answers with call, and with the code of its error. The members of the JSON protocol
-// have the names of the SDK's fields, so encoding/json can translate them.
+// Call returns a handler that answers with call's output, or with the code of its error.
+// The members of the JSON protocol are named like the SDK's fields, so encoding/json can
+// translate them.
 func Call[In, Out, Option any](call func(context.Context, *In, ...Option) (*Out, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		in := new(In)
@@ -57,7 +58,7 @@ func Call[In, Out, Option any](call func(context.Context, *In, ...Option) (*Out,
 	})
 }
 
-// Refuse answers that the call was invalid.
+// Refuse answers with a client error.
 func Refuse(w http.ResponseWriter, code, message string) {
 	fail(w, http.StatusBadRequest, code, message)
 }
@@ -69,10 +70,10 @@ func fail(w http.ResponseWriter, status int, code, message string) {
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the caller has gone
+	_ = json.NewEncoder(w).Encode(body) // an error means that the client is gone
 }
 
-// onTheWire converts times to numbers, for the one answer that has a time.
+// onTheWire converts times to numbers, for the one response that contains a time.
 func onTheWire(out any) any {
 	parameter, ok := out.(*ssm.GetParameterOutput)
 	if !ok {

@@ -21,7 +21,7 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// changed is when the one parameter was.
+// changed is when the only parameter last changed.
 var changed = time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
 
 func getParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
@@ -33,7 +33,7 @@ func getParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.O
 	}}, nil
 }
 
-// start returns the configuration of the server's clients, and a queue's URL.
+// start returns the configuration for clients of the server, and a queue's URL.
 func start(t *testing.T) (aws.Config, string) {
 	t.Helper()
 	file, err := sqlitedb.Open(t.Context(), filepath.Join(t.TempDir(), "queues.db"))
@@ -64,8 +64,8 @@ func start(t *testing.T) (aws.Config, string) {
 	}, url
 }
 
-// TestQueue takes a message there and back through the SDK's own client, which
-// checks the MD5 sums.
+// TestQueue sends and receives a message with the SDK's own client, which checks the MD5
+// sums.
 func TestQueue(t *testing.T) {
 	config, url := start(t)
 	client := sqs.NewFromConfig(config)

@@ -13,8 +13,8 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// shelf is a store that is slow, and loses calls and replies.
-type shelf struct {
+// flakyStore is slow, and loses calls and replies.
+type flakyStore struct {
 	mu      sync.Mutex
 	records map[string]ledger.Record
 	slow    time.Duration
@@ -23,19 +23,19 @@ type shelf struct {
 	puts    int
 }
 
-func newShelf() *shelf { return &shelf{records: map[string]ledger.Record{}} }
+func newFlakyStore() *flakyStore { return &flakyStore{records: map[string]ledger.Record{}} }
 
 var errLost = errors.New("the store did not answer")
 
-func (s *shelf) wait() {
+func (s *flakyStore) wait() {
 	if s.slow > 0 {
 		time.Sleep(rand.N(s.slow))
 	}
 }
 
-func (s *shelf) lost() bool { return s.down || rand.Float64() < s.lose }
+func (s *flakyStore) lost() bool { return s.down || rand.Float64() < s.lose }
 
-func (s *shelf) Get(_ context.Context, id string) (ledger.Record, error) {
+func (s *flakyStore) Get(_ context.Context, id string) (ledger.Record, error) {
 	s.wait()
 	defer s.wait()
 	s.mu.Lock()
@@ -50,7 +50,7 @@ func (s *shelf) Get(_ context.Context, id string) (ledger.Record, error) {
 	return r, nil
 }
 
-func (s *shelf) Put(_ context.Context, r ledger.Record) error {
+func (s *flakyStore) Put(_ context.Context, r ledger.Record) error {
 	s.wait()
 	defer s.wait()
 	s.mu.Lock()
@@ -78,10 +78,10 @@ func newBreaker(t *testing.T, s Store, now func() time.Time) *Breaker {
 	return b
 }
 
-// ask asks for a delivery; its probe returns unwell.
-func ask(t *testing.T, b *Breaker, delivery string, unwell *Fault) (*Pass, Hold) {
+// ask asks for a delivery's pass; its probe returns fault.
+func ask(t *testing.T, b *Breaker, delivery string, fault *Fault) (*Pass, Hold) {
 	t.Helper()
-	pass, hold, err := b.Ask(t.Context(), Subject{Project: "P", Delivery: delivery, Probe: func(context.Context) *Fault { return unwell }})
+	pass, hold, err := b.Ask(t.Context(), Subject{Project: "P", Delivery: delivery, Probe: func(context.Context) *Fault { return fault }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,13 +113,13 @@ func well(t *testing.T, p *Pass) {
 	}
 }
 
-// TestFiveFailuresInARowOfThreeDeliveries open a project; anything less does not, and
-// writes nothing.
+// TestFiveFailuresInARowOfThreeDeliveries checks that they open a project, and that
+// anything less does not, and writes nothing.
 func TestFiveFailuresInARowOfThreeDeliveries(t *testing.T) {
 	for _, tc := range []struct {
-		name  string
-		heard string // a letter is a failure of that delivery, a dot is a success
-		want  bool
+		name     string
+		outcomes string // a letter is a failure of that delivery, a dot is a success
+		want     bool
 	}{
 		{"four", "abcd", false},
 		{"five", "abcde", true},
@@ -129,9 +129,9 @@ func TestFiveFailuresInARowOfThreeDeliveries(t *testing.T) {
 		{"a success before", ".abcde", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := newShelf()
+			s := newFlakyStore()
 			b := newBreaker(t, s, func() time.Time { return noon })
-			for _, c := range tc.heard {
+			for _, c := range tc.outcomes {
 				pass, _ := ask(t, b, string(c), nil)
 				if c == '.' {
 					well(t, pass)
@@ -146,39 +146,39 @@ func TestFiveFailuresInARowOfThreeDeliveries(t *testing.T) {
 	}
 }
 
-// TestALostAnswerIsProbedAtOnce: a beta with few feedbacks starts a new worker process for
-// each.
+// TestALostAnswerIsProbedAtOnce checks that a single lost answer is enough to probe: a beta
+// with few feedbacks starts a new worker process for each.
 func TestALostAnswerIsProbedAtOnce(t *testing.T) {
 	lost := Fault{Status: 502, Lost: true}
-	s, now := newShelf(), noon
+	s, now := newFlakyStore(), noon
 	clock := func() time.Time { return now }
 	one := newBreaker(t, s, clock)
 	pass, _ := ask(t, one, "a", &bad)
 	fail(t, pass, lost)
 	if !open(t, one) {
-		t.Fatal("the probe was not well, and nothing opened")
+		t.Fatal("the probe failed, but the breaker did not open")
 	}
 	another := newBreaker(t, s, clock)
 	if pass, hold := ask(t, another, "b", nil); pass != nil || hold.Why == "" {
-		t.Fatal("another process goes on")
+		t.Fatal("another process continues")
 	}
 	now = now.Add(5 * time.Second)
 	if pass, _ := ask(t, newBreaker(t, s, clock), "b", &bad); pass != nil {
-		t.Fatal("a probe that is not well lets one go")
+		t.Fatal("a failed probe lets a delivery through")
 	}
 	now = now.Add(15 * time.Second)
 	first, _ := ask(t, newBreaker(t, s, clock), "b", nil)
 	if !first.First() {
-		t.Fatal("a good probe lets nobody go first")
+		t.Fatal("a successful probe lets no delivery through")
 	}
 	if pass, _ := ask(t, newBreaker(t, s, clock), "c", nil); pass != nil {
-		t.Fatal("a second one goes beside the first")
+		t.Fatal("a second delivery is let through beside the first")
 	}
 	well(t, first)
 	if open(t, one) {
 		t.Fatal("a ticket does not close it")
 	}
-	// If probes succeed and tickets do not, the second lost answer in a row opens the
+	// If probes succeed but tickets fail, the second lost answer in a row opens the
 	// breaker, whichever process sees it.
 	for i, want := range []bool{false, true} {
 		b := newBreaker(t, s, clock)
@@ -190,10 +190,10 @@ func TestALostAnswerIsProbedAtOnce(t *testing.T) {
 	}
 }
 
-// TestALostAnswerAmongTickets does not count as an outage; with much traffic, it takes five
-// in a row.
+// TestALostAnswerAmongTickets checks that it does not count as an outage: in busy traffic
+// it takes five in a row.
 func TestALostAnswerAmongTickets(t *testing.T) {
-	s, now := newShelf(), noon
+	s, now := newFlakyStore(), noon
 	b := newBreaker(t, s, func() time.Time { return now })
 	lost := func(delivery string) {
 		t.Helper()
@@ -213,28 +213,28 @@ func TestALostAnswerAmongTickets(t *testing.T) {
 		lost(fmt.Sprint("lost too ", i))
 	}
 	if !open(t, b) {
-		t.Error("five in a row do not open it")
+		t.Error("five in a row do not open the breaker")
 	}
 
-	b = newBreaker(t, newShelf(), func() time.Time { return now })
+	b = newBreaker(t, newFlakyStore(), func() time.Time { return now })
 	pass, _ := ask(t, b, "made", nil)
 	well(t, pass)
 	now = now.Add(11 * time.Second)
 	lost("lost")
 	if !open(t, b) {
-		t.Error("a success long ago keeps it from probing")
+		t.Error("an old success prevents the probe")
 	}
 }
 
-// TestAFailingDelivery: with little traffic, what opens the breaker is that a delivery has
-// failed often, and a probe fails as well.
+// TestAFailingDelivery checks that with little traffic the breaker opens once a delivery
+// has failed often and a probe fails too.
 func TestAFailingDelivery(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		failing bool
 		fault   Fault
 		probe   *Fault
-		madeAgo time.Duration // when another became a ticket
+		madeAgo time.Duration // when another delivery became a ticket
 		want    bool
 	}{
 		{"the first failure", false, bad, &bad, time.Hour, false},
@@ -247,7 +247,7 @@ func TestAFailingDelivery(t *testing.T) {
 		{"a firewall and a good probe", true, Fault{Status: 403}, nil, time.Hour, false},
 	} {
 		now := noon
-		b := newBreaker(t, newShelf(), func() time.Time { return now })
+		b := newBreaker(t, newFlakyStore(), func() time.Time { return now })
 		made, _ := ask(t, b, "made", nil)
 		well(t, made)
 		now = now.Add(tc.madeAgo)
@@ -264,9 +264,10 @@ func TestAFailingDelivery(t *testing.T) {
 	}
 }
 
-// TestATurnIsGivenBack by a delivery that sent Centercode nothing.
+// TestATurnIsGivenBack checks that a delivery which sent Centercode nothing returns its
+// turn.
 func TestATurnIsGivenBack(t *testing.T) {
-	s, now := newShelf(), noon
+	s, now := newFlakyStore(), noon
 	b := newBreaker(t, s, func() time.Time { return now })
 	for _, delivery := range []string{"a", "b", "c", "d", "e"} {
 		pass, _ := ask(t, b, delivery, nil)
@@ -275,20 +276,21 @@ func TestATurnIsGivenBack(t *testing.T) {
 	now = now.Add(5 * time.Second)
 	first, _ := ask(t, b, "a", nil)
 	if !first.First() {
-		t.Fatal("nobody goes first")
+		t.Fatal("no delivery goes first")
 	}
 	if err := first.Done(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	now = now.Add(5 * time.Second)
 	if next, _ := ask(t, b, "b", nil); !next.First() {
-		t.Error("the next one does not")
+		t.Error("the next delivery does not go first")
 	}
 }
 
-// TestATurnOfAProcessThatDied is given back by its successor, if no other process runs.
+// TestATurnOfAProcessThatDied checks that its successor returns the turn, if no other
+// process runs.
 func TestATurnOfAProcessThatDied(t *testing.T) {
-	s, now := newShelf(), noon
+	s, now := newFlakyStore(), noon
 	clock := func() time.Time { return now }
 	b := newBreaker(t, s, clock)
 	for _, delivery := range []string{"a", "b", "c", "d", "e"} {
@@ -298,7 +300,7 @@ func TestATurnOfAProcessThatDied(t *testing.T) {
 	_, _ = ask(t, b, "f", nil) // a project is registered when its first delivery is held
 	now = now.Add(5 * time.Second)
 	if first, _ := ask(t, b, "a", nil); !first.First() {
-		t.Fatal("nobody goes first")
+		t.Fatal("no delivery goes first")
 	}
 	next := newBreaker(t, s, clock)
 	if err := next.Alone(t.Context()); err != nil {
@@ -306,13 +308,13 @@ func TestATurnOfAProcessThatDied(t *testing.T) {
 	}
 	now = now.Add(5 * time.Second)
 	if first, _ := ask(t, next, "b", nil); !first.First() {
-		t.Error("the next process waits for a turn of the dead")
+		t.Error("the next process waits for a dead process's turn")
 	}
 }
 
-// TestResumeMeansWhatIsStored, whatever the resuming process has cached.
+// TestResumeMeansWhatIsStored checks that resuming ignores what the process has cached.
 func TestResumeMeansWhatIsStored(t *testing.T) {
-	s := newShelf()
+	s := newFlakyStore()
 	clock := func() time.Time { return noon }
 	person, b := newBreaker(t, s, clock), newBreaker(t, s, clock)
 	if _, err := person.Resume(t.Context(), "P"); err != nil {
@@ -327,9 +329,10 @@ func TestResumeMeansWhatIsStored(t *testing.T) {
 	}
 }
 
-// TestAStoreThatIsDown does not stop deliveries; the error is returned.
+// TestAStoreThatIsDown checks that a failing store does not stop deliveries; its error is
+// returned.
 func TestAStoreThatIsDown(t *testing.T) {
-	s := newShelf()
+	s := newFlakyStore()
 	s.down = true
 	b := newBreaker(t, s, func() time.Time { return noon })
 	pass, _, err := b.Ask(t.Context(), Subject{Project: "P", Delivery: "a"})
@@ -340,17 +343,17 @@ func TestAStoreThatIsDown(t *testing.T) {
 		_ = pass.Unwell(t.Context(), bad)
 	}
 	if _, held := pass.Still(t.Context()); held {
-		t.Error("held by a record that nobody can read")
+		t.Error("held by a record that cannot be read")
 	}
 	var none *Pass
 	if errors.Join(none.Well(t.Context()), none.Unwell(t.Context(), bad), none.Done(t.Context())) != nil || none.First() {
-		t.Error("without a pass something happens")
+		t.Error("a nil pass does something")
 	}
 }
 
-// TestBatchReadsOnce: ten deliveries of a batch share one read.
+// TestBatchReadsOnce checks that the ten deliveries of a batch share one read.
 func TestBatchReadsOnce(t *testing.T) {
-	s := &countingStore{Store: newShelf()}
+	s := &countingStore{Store: newFlakyStore()}
 	b := newBreaker(t, s, func() time.Time { return noon })
 	var asks sync.WaitGroup
 	for i := range 10 {
@@ -380,14 +383,14 @@ func (c *countingStore) Get(ctx context.Context, id string) (ledger.Record, erro
 	return c.Store.Get(ctx, id)
 }
 
-// centercode is up or down, and records who sends it what.
+// centercode is up or down, and records when it receives requests.
 type centercode struct {
 	mu       sync.Mutex
 	down     bool
 	requests []time.Time
 	probing  int
 	most     int
-	// known is when every worker knows that it is down: until then, one whose delivery is
+	// By known, every worker knows that it is down. Before that, a worker whose delivery is
 	// failing probes without a turn.
 	known time.Time
 }
@@ -417,7 +420,7 @@ func (c *centercode) request(probe bool) *Fault {
 // TestAnyInterleaving runs workers whose clocks differ by up to a minute through an outage,
 // over a store that is slow and loses calls and replies. Only one worker at a time tries
 // the project, at most twice a minute, and in the end the breaker is closed for all. In
-// every other run the deliveries have failed before.
+// every second run the deliveries have failed before.
 func TestAnyInterleaving(t *testing.T) {
 	for seed := range 30 {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -427,7 +430,7 @@ func TestAnyInterleaving(t *testing.T) {
 }
 
 func interleave(t *testing.T, failing bool) {
-	s := newShelf()
+	s := newFlakyStore()
 	s.slow, s.lose = 2*time.Second, 0.1
 	c := &centercode{down: true}
 	if failing {
@@ -448,7 +451,8 @@ func interleave(t *testing.T, failing bool) {
 					continue
 				}
 				if err != nil {
-					// The delivery runs without the record; this test does not count those.
+					// The store failed, so the delivery runs without a record; this test
+					// does not count those.
 					continue
 				}
 				if f := c.request(false); f != nil {

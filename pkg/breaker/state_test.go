@@ -7,27 +7,28 @@ import (
 
 var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
-// must makes a transition that has to succeed, at the time of a clock.
+// must returns a function that fails the test unless a transition succeeded, and dates the
+// state by the clock.
 func must(t *testing.T, now *time.Time) func(State, bool) State {
 	return func(s State, ok bool) State {
 		t.Helper()
 		if !ok {
-			t.Fatalf("nothing to do in %+v", s)
+			t.Fatalf("no transition from %+v", s)
 		}
 		s.UpdatedAt = *now
 		return s
 	}
 }
 
-// TestSchedules goes through an outage: first probes fail, then they succeed and deliveries
-// fail.
+// TestSchedules runs through an outage in which first the probes fail, and then they
+// succeed and deliveries fail.
 func TestSchedules(t *testing.T) {
 	now := noon
 	m := must(t, &now)
 	s := m(State{Project: "P"}.AsOpened(Fault{Status: 503}, now))
 	for i, want := range []time.Duration{5, 15, 30, 60, 60} {
 		if got := s.TryIn(now); got != want*time.Second {
-			t.Fatalf("probe %d comes after %s, want %d s", i+1, got, want)
+			t.Fatalf("probe %d is due after %s, want %d s", i+1, got, want)
 		}
 		if _, ok := s.AsTaken("early", now.Add(want*time.Second-1)); ok {
 			t.Fatalf("probe %d is too early", i+1)
@@ -35,7 +36,7 @@ func TestSchedules(t *testing.T) {
 		now = now.Add(want * time.Second)
 		s = m(s.AsTaken("one", now))
 		if _, ok := s.AsTaken("two", now.Add(turn-1)); ok {
-			t.Fatal("two have the turn")
+			t.Fatal("two workers have the turn")
 		}
 		s = m(s.AsUnwell("one", Fault{Status: 503}, now))
 	}
@@ -54,7 +55,7 @@ func TestSchedules(t *testing.T) {
 			s = m(s.AsTaken("one", now))
 			s = m(s.AsFailed("one", tc.f, now))
 			if got := s.TryIn(now); got != want*time.Minute {
-				t.Fatalf("%s: after failure %d the next goes after %s, want %d min", tc.name, i+1, got, want)
+				t.Fatalf("%s: after failure %d the next try is due after %s, want %d min", tc.name, i+1, got, want)
 			}
 		}
 		s = m(s.AsClosed())
@@ -79,18 +80,18 @@ func TestTurnsOfOthersAreLeftAlone(t *testing.T) {
 			t.Errorf("%s: %+v", name, next)
 		}
 	}
-	// The turn of a worker that died runs out.
+	// The turn of a dead worker expires.
 	if _, ok := s.AsTaken("two", noon.Add(time.Minute+turn)); !ok {
-		t.Error("the turn of a dead worker never ends")
+		t.Error("the turn of a dead worker never expires")
 	}
 }
 
-// TestAClockThatIsSetBack must not make anyone wait longer than intended.
+// TestAClockThatIsSetBack checks that no delivery waits longer than intended.
 func TestAClockThatIsSetBack(t *testing.T) {
 	m := must(t, &noon)
 	s := m(State{}.AsOpened(Fault{RetryAfter: time.Hour}, noon))
 	if got := s.TryIn(noon); got != time.Hour {
-		t.Fatalf("asked for an hour: %s", got)
+		t.Fatalf("Retry-After of an hour: waits for %s", got)
 	}
 	if got := s.TryIn(noon.Add(-time.Minute)); got != time.Hour+time.Minute {
 		t.Errorf("a clock that is a minute behind: %s", got)
@@ -113,13 +114,13 @@ func TestRetryAfterIsTheProjects(t *testing.T) {
 		}
 	}
 	if _, ok := s.AsAsked(20*time.Second, noon); ok {
-		t.Error("less than was granted is written")
+		t.Error("a shorter wait than the granted one is written")
 	}
 	if s := m(s.AsAsked(48*time.Hour, noon)); !s.Asked.Equal(noon.Add(time.Hour)) {
 		t.Errorf("two days are granted: %s", s.Asked)
 	}
 	if _, held := s.hold(State{}, noon.Add(30*time.Second)); held {
-		t.Error("held for longer than was asked for")
+		t.Error("held for longer than requested")
 	}
 }
 
@@ -134,31 +135,32 @@ func TestPause(t *testing.T) {
 	}
 	again := first.AsPaused(Pause{Why: "still", At: noon.Add(time.Hour)}, noon.Add(time.Hour))
 	if !again.Pause.At.Equal(noon) {
-		t.Errorf("a pause that goes on began at %s", again.Pause.At)
+		t.Errorf("a renewed pause began at %s", again.Pause.At)
 	}
 	if _, held := (State{Project: "Q"}).hold(again, noon); !held {
 		t.Error("a pause of all does not hold Q")
 	}
 	if s := m(again.AsResumed(noon)); s.Paused(noon) {
-		t.Error("resumed, and paused")
+		t.Error("still paused after resume")
 	}
 	open := m(State{}.AsOpened(Fault{Lost: true}, noon)).AsPaused(Pause{Why: "x"}, noon)
 	if _, ok := open.AsTaken("one", noon.Add(time.Hour)); ok {
-		t.Error("a paused project is tried")
+		t.Error("a delivery of a paused project is let through")
 	}
 	if s := m(open.AsResumed(noon)); !s.Open() || s.TryIn(noon) != 0 {
 		t.Error("resume does not try at once")
 	}
 	taken := m(m(State{}.AsOpened(Fault{Status: 503}, noon.Add(-time.Hour))).AsTaken("one that died", noon))
 	if s := m(taken.AsResumed(noon)); s.TryIn(noon) != 0 {
-		t.Error("resume waits for whoever has the turn")
+		t.Error("resume waits for the turn's owner")
 	}
 	if _, ok := (State{}).AsResumed(noon); ok {
-		t.Error("there was nothing to resume")
+		t.Error("resumed a state that was neither open nor paused")
 	}
 }
 
-// TestHolds: each wait is in the upper quarter of a bound, a quarter of the outage so far.
+// TestHolds checks that each wait is in the upper quarter of its bound, which is a quarter
+// of the outage so far.
 func TestHolds(t *testing.T) {
 	for _, tc := range []struct {
 		outage   time.Duration
@@ -182,16 +184,16 @@ func TestHolds(t *testing.T) {
 	}
 }
 
-// TestDoubt: with little traffic no process sees five failures in a row, and probes can
-// succeed while tickets fail.
+// TestDoubt checks the state between closed and open: with little traffic no process sees
+// five failures in a row, and probes can succeed while tickets fail.
 func TestDoubt(t *testing.T) {
 	m := must(t, &noon)
 	s := m(State{}.AsDoubted(Fault{Status: 502, Lost: true}, noon))
 	if s.Open() {
-		t.Fatal("one lost answer opens")
+		t.Fatal("one lost answer opens the breaker")
 	}
 	if again := m(s.AsClosed()); again.Lost != 0 {
-		t.Error("a ticket does not end the doubt")
+		t.Error("a ticket does not clear the lost answer")
 	}
 	if s = m(s.AsDoubted(Fault{Status: 502, Lost: true}, noon)); !s.Open() || s.Lost != 0 {
 		t.Errorf("the second in a row leaves %+v", s)

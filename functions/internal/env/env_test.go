@@ -31,7 +31,7 @@ routes:
     fields: {summary: "{{ .text }}"}
 `
 
-// lookup is a whole environment, with the mapping file at config.
+// lookup is a complete environment, with the mapping file at config.
 func lookup(config string) map[string]string {
 	return map[string]string{
 		"LAMBDA_TASK_ROOT":                 filepath.Dir(config),
@@ -81,7 +81,7 @@ func TestSettings(t *testing.T) {
 	}
 	vars[env.CentercodeBaseURL] = "https://stage.example.com/api/v1"
 	if err := workerError(from(vars)); named(err, env.CentercodeBaseURL) == nil || named(err, "write https://stage.example.com") == nil {
-		t.Errorf("the API's address for the site's: %v", err)
+		t.Errorf("the API's address as the site's: %v", err)
 	}
 	ingest, err := env.ReadIngest(from(vars))
 	if err != nil || ingest.QueueURL != vars[env.QueueURL] {
@@ -139,7 +139,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	}
 }
 
-// ingestError and workerError are what keeps a function from starting.
+// ingestError and workerError return the error that keeps a function from starting.
 func ingestError(get env.Lookup) error {
 	s, err := env.ReadIngest(get)
 	if err == nil {
@@ -156,7 +156,7 @@ func workerError(get env.Lookup) error {
 	return err
 }
 
-// named passes on an error that has name in it.
+// named returns err if it mentions name.
 func named(err error, name string) error {
 	if err != nil && strings.Contains(err.Error(), name) {
 		return err
@@ -165,7 +165,7 @@ func named(err error, name string) error {
 }
 
 func TestEndpoints(t *testing.T) {
-	// The SDK looks at this one itself, too. Setenv puts it back after the test.
+	// The SDK reads this variable too. Setenv restores it after the test.
 	t.Setenv("AWS_ENDPOINT_URL", "")
 	if err := os.Unsetenv("AWS_ENDPOINT_URL"); err != nil {
 		t.Fatal(err)
@@ -211,12 +211,12 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-// TestSilentConnection has a service that takes a call and never answers it on
-// the first connection, as after a freeze.
+// TestSilentConnection has a service that accepts a call on the first connection and never
+// answers it, as after a freeze.
 func TestSilentConnection(t *testing.T) {
 	var calls atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // only then the server sees the client hang up
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client hung up
 		if calls.Add(1) == 1 {
 			<-r.Context().Done()
 			return

@@ -14,9 +14,9 @@ import (
 	"fairbridge/pkg/mapping"
 )
 
-// TestTemplateSetsWhatIsRead holds template.yaml's variables against those that
-// each function reads, both ways: one that is missing breaks a deployment, and
-// one that nobody reads deceives whoever sets it.
+// TestTemplateSetsWhatIsRead compares the variables in template.yaml with those that each
+// function reads, both ways: a missing one breaks a deployment, and one that no function
+// reads misleads the operator who sets it.
 func TestTemplateSetsWhatIsRead(t *testing.T) {
 	text, err := os.ReadFile("../../../template.yaml")
 	if err != nil {
@@ -53,8 +53,8 @@ func TestTemplateSetsWhatIsRead(t *testing.T) {
 	}
 }
 
-// TestTemplateTakesTheSameBaseURL: a stack must not be deployed with an address that
-// its functions refuse.
+// TestTemplateTakesTheSameBaseURL: the template must reject an address that the functions
+// would reject.
 func TestTemplateTakesTheSameBaseURL(t *testing.T) {
 	text, err := os.ReadFile("../../../template.yaml")
 	if err != nil {
@@ -85,7 +85,7 @@ func TestTemplateTakesTheSameBaseURL(t *testing.T) {
 	} {
 		_, err := config.WithBaseURL(url)
 		if got := pattern.MatchString(url); got != taken || (err == nil) != taken {
-			t.Errorf("%s: the template takes it: %t, the functions: %v", url, got, err)
+			t.Errorf("%s: accepted by the template: %t, by the functions: %v", url, got, err)
 		}
 	}
 }

@@ -31,20 +31,19 @@ var role = credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret-examp
 func config(url string) aws.Config {
 	return aws.Config{
 		Region: "eu-central-1", Credentials: role, HTTPClient: http.DefaultClient, BaseEndpoint: &url,
-		Retryer: func() aws.Retryer { // the standard one, without its pauses
+		Retryer: func() aws.Retryer { // the standard one, without its delays
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Microsecond })
 		},
 	}
 }
 
-// answer is the server's answer to one request; the zero value breaks the
-// connection.
+// answer is the server's response to one request; the zero value drops the connection.
 type answer struct {
 	status int
 	body   string
 }
 
-// start starts a server that gives the answers in turn, the last one for ever.
+// start starts a server that gives the answers in turn and repeats the last one.
 func start(t *testing.T, answers ...answer) (url string, requests *atomic.Int32) {
 	t.Helper()
 	requests = new(atomic.Int32)
@@ -104,7 +103,7 @@ func TestGetParameter(t *testing.T) {
 	}
 }
 
-// TestContext: a caller that has no time left gets no further try.
+// TestContext: once the caller's deadline has passed there are no more retries.
 func TestContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var requests atomic.Int32
@@ -119,7 +118,7 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// TestRequest holds the request against the one that the SDK's client sends.
+// TestRequest compares the request with the one that the SDK's client sends.
 func TestRequest(t *testing.T) {
 	type request struct {
 		header http.Header
@@ -163,7 +162,7 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// checkSignature signs the request again and compares.
+// checkSignature signs the request again and compares the signatures.
 func checkSignature(t *testing.T, r *http.Request, body []byte) {
 	t.Helper()
 	_, names, _ := strings.Cut(r.Header.Get("Authorization"), "SignedHeaders=")
@@ -203,8 +202,7 @@ func (s source) GetServiceBaseEndpoint(_ context.Context, id string) (string, bo
 	return url, ok, nil
 }
 
-// TestEndpoint holds where a request goes against where the SDK's client sends
-// it.
+// TestEndpoint compares the endpoint with the one that the SDK's client resolves.
 func TestEndpoint(t *testing.T) {
 	tests := map[string]struct {
 		region  string
@@ -237,7 +235,7 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
-// recorder is an HTTP client that answers on its own.
+// recorder is an HTTP client that never dials.
 type recorder func(*http.Request)
 
 func (f recorder) Do(r *http.Request) (*http.Response, error) {
