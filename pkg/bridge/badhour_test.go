@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// TestABadHour: of 30 % or 60 % of all requests something passing becomes. Nothing
-// is given up, and at 30 % the breaker is hardly ever open.
+// TestABadHour checks an hour in which 30 % or 60 % of all requests meet a transient fault:
+// nothing becomes a dead letter, and at 30 % the breaker is rarely open.
 func TestABadHour(t *testing.T) {
 	passing := oneOf("429", "500", "refused", "connect timeout")
 	for home, at := range homes {
 		for _, share := range []float64{0.3, 0.6} {
 			t.Run(fmt.Sprint(home, ", ", share), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					s := newStation(t, at)
+					s := newTestBridge(t, at)
 					defer s.stop()
-					s.sky.set(changeable(share, passing))
+					s.upstream.set(intermittent(share, passing))
 					open := s.openIn(scaled(120, 1000), time.Hour)
 					t.Logf("open for %.1f %% of the hour", open*100)
 					if share < 0.5 && open > 0.1 {
 						t.Errorf("the breaker is open for %.1f %% of the hour", open*100)
 					}
-					s.sky.set(nil)
+					s.upstream.set(nil)
 					time.Sleep(time.Hour)
 					s.check(0)
 				})
@@ -34,9 +34,9 @@ func TestABadHour(t *testing.T) {
 	}
 }
 
-// openIn sends webhooks over a time, and returns for how much of it the breaker is
-// open.
-func (s *station) openIn(webhooks int, over time.Duration) (share float64) {
+// openIn sends webhooks over a period, and returns the share of it during which the breaker
+// was open.
+func (s *testBridge) openIn(webhooks int, over time.Duration) (share float64) {
 	s.Helper()
 	const looksEach = 4
 	open := 0
@@ -52,16 +52,16 @@ func (s *station) openIn(webhooks int, over time.Duration) (share float64) {
 	return float64(open) / float64(webhooks*looksEach)
 }
 
-// TestShortOutage: what waits does not come back over a longer time than
-// Centercode was away.
+// TestShortOutage checks that held deliveries are not spread over a longer time than the
+// outage lasted.
 func TestShortOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStation(t, site{})
+		s := newTestBridge(t, site{})
 		defer s.stop()
-		s.sky.set(weathers["503"])
+		s.upstream.set(faults["503"])
 		s.send(2 * underWay)
 		time.Sleep(15 * time.Second)
-		s.sky.set(nil)
+		s.upstream.set(nil)
 		back := time.Now()
 		time.Sleep(3 * time.Minute)
 		s.returned(back, 5*time.Second+2*tick, 25*time.Second+3*tick)
@@ -69,28 +69,28 @@ func TestShortOutage(t *testing.T) {
 	})
 }
 
-// TestRetryAfterIsWaitedForByAll: one delivery is asked to wait, and no other goes
-// either.
+// TestRetryAfterIsWaitedForByAll checks that a Retry-After in one delivery's response holds
+// all the others too.
 func TestRetryAfterIsWaitedForByAll(t *testing.T) {
 	for home, at := range homes {
 		t.Run(home, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStation(t, at)
+				s := newTestBridge(t, at)
 				defer s.stop()
 				const asked = 10 * time.Minute
-				s.sky.set(func(sky *sky, r *http.Request) (*http.Response, error) {
-					resp, err := weathers["429"](sky, r)
+				s.upstream.set(func(upstream *upstream, r *http.Request) (*http.Response, error) {
+					resp, err := faults["429"](upstream, r)
 					resp.Header.Set("Retry-After", fmt.Sprint(asked.Seconds()))
 					return resp, err
 				})
 				s.send(1)
 				time.Sleep(time.Second)
-				s.sky.set(nil)
+				s.upstream.set(nil)
 				began := time.Now()
 				s.send(30)
 				time.Sleep(asked - 2*time.Second)
-				if n := s.sky.between(began, time.Now()); n > 0 {
-					t.Errorf("%d requests while Centercode has asked for time", n)
+				if n := s.upstream.between(began, time.Now()); n > 0 {
+					t.Errorf("%d requests before the Retry-After elapsed", n)
 				}
 				time.Sleep(5 * time.Minute)
 				s.check(0)
@@ -99,21 +99,21 @@ func TestRetryAfterIsWaitedForByAll(t *testing.T) {
 	}
 }
 
-// TestOneProjectDoesNotHoldAnother: one answers 500, and the others' tickets are as
-// quick as while it is well: one by one, and many at once.
+// TestOneProjectDoesNotHoldAnother checks that while one project answers 500, the tickets
+// of the others are as quick as usual, sent one at a time or all at once.
 func TestOneProjectDoesNotHoldAnother(t *testing.T) {
 	for home, at := range homes {
 		t.Run(home, func(t *testing.T) {
-			measure := func(broken weather) (each, all time.Duration) {
+			measure := func(broken fault) (each, all time.Duration) {
 				synctest.Test(t, func(t *testing.T) {
-					s := newStation(t, at)
+					s := newTestBridge(t, at)
 					defer s.stop()
-					s.sky.even = true
-					s.sky.set(func(sky *sky, r *http.Request) (*http.Response, error) {
+					s.upstream.even = true
+					s.upstream.set(func(upstream *upstream, r *http.Request) (*http.Response, error) {
 						if broken != nil && strings.Contains(r.URL.Path, "/BROKEN/") {
-							return broken(sky, r)
+							return broken(upstream, r)
 						}
-						return sky.fine(r)
+						return upstream.forward(r)
 					})
 					const feedbacks = 30
 					for range feedbacks {
@@ -126,7 +126,7 @@ func TestOneProjectDoesNotHoldAnother(t *testing.T) {
 					}
 					n := len(s.times("feedback"))
 					if n != feedbacks {
-						t.Errorf("%d of %d tickets of the project that is well", n, feedbacks)
+						t.Errorf("%d of %d tickets of the healthy project", n, feedbacks)
 					}
 					began := time.Now()
 					for range feedbacks {
@@ -137,17 +137,17 @@ func TestOneProjectDoesNotHoldAnother(t *testing.T) {
 						time.Sleep(10 * time.Millisecond)
 						n = len(s.times("feedback"))
 					}
-					s.sky.set(nil)
+					s.upstream.set(nil)
 					time.Sleep(time.Hour)
 					s.check(0)
 				})
 				return each, all
 			}
 			eachWell, allWell := measure(nil)
-			each, all := measure(weathers["500"])
-			t.Logf("beside one that is well: %s each, %s all; beside one that is not: %s, %s", eachWell, allWell, each, all)
+			each, all := measure(faults["500"])
+			t.Logf("next to a healthy project: %s each, %s all; next to a failing one: %s, %s", eachWell, allWell, each, all)
 			if each > eachWell*11/10 || all > allWell*11/10 {
-				t.Errorf("a project waits for another: %s and %s instead of %s and %s", each, all, eachWell, allWell)
+				t.Errorf("a project waits for another: %s and %s, want %s and %s", each, all, eachWell, allWell)
 			}
 		})
 	}

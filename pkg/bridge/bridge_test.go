@@ -22,7 +22,7 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// outcomes notes what became of webhooks and messages.
+// outcomes records the outcomes of webhooks and messages.
 type outcomes struct {
 	ingested chan ingest.Outcome
 	worked   chan worker.Outcome
@@ -74,7 +74,7 @@ func TestServe(t *testing.T) {
 	go func() { served <- b.Serve(ctx) }()
 
 	if b.Simulator() == "" {
-		t.Error("there is no simulator")
+		t.Error("no simulator is running")
 	}
 	if status, _, err := home.Send(ctx, b.Webhook(), []byte(`{"event":"feedback","text":"a"}`)); err != nil || status != http.StatusAccepted {
 		t.Errorf("got %d, %v", status, err)
@@ -91,7 +91,8 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestLimits: an idle connection ends when it is to, and what works at once is said.
+// TestLimits checks that an idle connection is closed on time, and that the limits of
+// concurrency are reported.
 func TestLimits(t *testing.T) {
 	c, _ := config(t, routes)
 	c.Idle, c.Uploads, c.Concurrency = 50*time.Millisecond, 3, 2
@@ -114,7 +115,7 @@ func TestLimits(t *testing.T) {
 	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	// The default would keep it for a minute.
+	// The default would keep the connection for a minute.
 	if err := conn.SetReadDeadline(time.Now().Add(embedded.DefaultIdle / 2)); err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +138,7 @@ func TestRunningIsNoted(t *testing.T) {
 	if _, err := home.ListenAddress(c.Folder); err != nil {
 		t.Error(err)
 	}
-	// A second one is refused, and leaves the first one's note.
+	// A second bridge is refused, and leaves the first one's recorded address alone.
 	if _, err := bridge.Open(t.Context(), c); !errors.Is(err, embedded.ErrLocked) {
 		t.Errorf("got %v", err)
 	}
@@ -152,7 +153,7 @@ func TestRunningIsNoted(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if again := open(t, c).Webhook(); tokenOf(t, again) != tokenOf(t, webhook) {
-		t.Error("the token did not stay")
+		t.Error("the token has changed")
 	}
 }
 
@@ -160,7 +161,7 @@ func tokenOf(t *testing.T, webhook string) string {
 	t.Helper()
 	u, err := home.ParseWebhook(webhook)
 	if err != nil || u.Query().Get("token") == "" {
-		t.Fatalf("no token: %v", err)
+		t.Fatalf("no token in %v", err)
 	}
 	return u.Query().Get("token")
 }
@@ -199,7 +200,7 @@ func TestWhatKeepsABridgeFromStarting(t *testing.T) {
 			if _, err := bridge.Open(t.Context(), c); !test.is(err) {
 				t.Errorf("got %v", err)
 			}
-			// What was received has been let go.
+			// Everything that the failed start acquired has been released.
 			again, _ := config(t, routes)
 			again.Folder = c.Folder
 			open(t, again)

@@ -11,7 +11,7 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// write puts a file into a folder of the test's and returns its name.
+// write writes a file to a temporary folder and returns its name.
 func write(t *testing.T, name, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name)
@@ -34,7 +34,8 @@ func demo(t *testing.T, yaml string, files ...string) []bridge.DemoResult {
 	return results
 }
 
-// What TestFairy's REST API has of a session is compared like any other file.
+// TestDemoOfASession checks that session files from TestFairy's REST API are compared like
+// any other file.
 func TestDemoOfASession(t *testing.T) {
 	files, err := filepath.Glob("../../events/*.json")
 	if err != nil || len(files) == 0 {
@@ -68,7 +69,7 @@ routes:
 	}
 }
 
-// A result that is not as expected is reported.
+// TestDemoThatGoesWrong checks that an unexpected result is reported.
 func TestDemoThatGoesWrong(t *testing.T) {
 	for _, tc := range []struct{ name, payload, yaml, says string }{
 		{"no such payload", `not JSON`, ``, "not a payload"},

@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// TestMoreThanCanBeInFlight: SQS hands out 120,000 messages at most, and what waits
-// for Centercode is in flight. Newer ones wait unreceived, and nothing is lost.
+// TestMoreThanCanBeInFlight checks an outage with more deliveries than SQS allows in flight
+// (120,000), where every held delivery is in flight. Newer ones wait unreceived, and
+// nothing is lost.
 func TestMoreThanCanBeInFlight(t *testing.T) {
 	limit := scaled(120, 120_000)
 	synctest.Test(t, func(t *testing.T) {
-		s := newStation(t, site{stack: true, inFlight: limit})
+		s := newTestBridge(t, site{stack: true, inFlight: limit})
 		defer s.stop()
-		s.sky.set(weathers["503"])
+		s.upstream.set(faults["503"])
 		s.send(limit + limit/12)
 		time.Sleep(time.Hour) // until waits are long
 		waited := 0
@@ -30,11 +31,11 @@ func TestMoreThanCanBeInFlight(t *testing.T) {
 				waited++
 			}
 		}
-		t.Logf("at %d of 20 looks others wait until one may be in flight", waited)
+		t.Logf("at %d of 20 checks messages wait for the limit", waited)
 		if waited < 5 {
-			t.Error("hardly anything ever waits for that")
+			t.Error("the limit is hardly ever reached")
 		}
-		s.clears(func() { s.sky.set(nil) })
+		s.clears(func() { s.upstream.set(nil) })
 		s.check(0)
 	})
 }

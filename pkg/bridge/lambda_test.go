@@ -21,30 +21,30 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// dueQueue is the queue as a poller of days has it: it sleeps until a message is
-// due. It can hold as few messages in flight as SQS does.
+// dueQueue is a queue for tests that run for days: a receive sleeps until a message is due
+// instead of polling. Like SQS, it limits the number of messages in flight.
 type dueQueue struct {
 	*embedded.SQS
-	home *embedded.Home
-	url  string
-	rung chan struct{}
-	// atMost is how long it sleeps at most, since nobody rings when the waker wakes.
+	home     *embedded.Home
+	url      string
+	notified chan struct{}
+	// atMost bounds the sleep, since the waker does not call notify.
 	atMost time.Duration
-	// atLeast is how long it sleeps at least, so that what is due comes in batches.
+	// atLeast is the minimum sleep, so that due messages are received in batches.
 	atLeast time.Duration
-	// inFlight is how many messages may be, 0 for any number; left is how many can
-	// be handed out before they have to be counted again.
+	// inFlight is the limit of messages in flight, 0 for none; left is how many more can be
+	// received before they must be counted again.
 	inFlight, left int
 }
 
 func newDueQueue(h *embedded.Home, url string, inFlight int) *dueQueue {
-	return &dueQueue{SQS: h.SQS, home: h, url: url, rung: make(chan struct{}, 1), atMost: time.Hour, atLeast: scaled(time.Second, 5*time.Second), inFlight: inFlight}
+	return &dueQueue{SQS: h.SQS, home: h, url: url, notified: make(chan struct{}, 1), atMost: time.Hour, atLeast: scaled(time.Second, 5*time.Second), inFlight: inFlight}
 }
 
-// ring has it look again.
-func (q *dueQueue) ring() {
+// notify ends a sleep.
+func (q *dueQueue) notify() {
 	select {
-	case q.rung <- struct{}{}:
+	case q.notified <- struct{}{}:
 	default:
 	}
 }
@@ -57,7 +57,7 @@ func (q *dueQueue) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInp
 			return nil, err
 		}
 		if q.left = q.inFlight - held; q.left <= 0 {
-			return &sqs.ReceiveMessageOutput{}, q.wait(ctx, 20*time.Second) // a long poll's end
+			return &sqs.ReceiveMessageOutput{}, q.wait(ctx, 20*time.Second) // the end of a long poll
 		}
 	}
 	now := *in
@@ -86,7 +86,7 @@ func (q *dueQueue) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInp
 func (q *dueQueue) wait(ctx context.Context, long time.Duration) error {
 	select {
 	case <-time.After(long):
-	case <-q.rung:
+	case <-q.notified:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -102,18 +102,18 @@ func (q *dueQueue) count(ctx context.Context, where string) (n int, err error) {
 	return n, errors.Join(q.row(ctx, "count(*)", where, time.Now().UnixMilli()).Scan(&n))
 }
 
-// depth is how many messages there are.
+// depth returns the number of messages.
 func (q *dueQueue) depth(ctx context.Context) (n int) {
 	_ = q.row(ctx, "count(*)", "1").Scan(&n)
 	return n
 }
 
-// lambda plays the worker function of a stack: each batch is an invocation, and a
-// process has one at a time. The processes share the ledger and the queue, and each
-// has its own secrets, and its own counters of the breaker. What is held comes by
-// itself, nobody wakes it.
+// lambda plays the worker function of a stack: each batch is an invocation, and a process
+// runs one at a time. The processes share the ledger and the queue; each has its own
+// secrets and its own counters of the breaker. There is no waker: held messages return when
+// their visibility timeout expires.
 type lambda struct {
-	*station
+	*testBridge
 	config *mapping.Config
 
 	mu   sync.Mutex
@@ -121,17 +121,17 @@ type lambda struct {
 	all  []*process
 }
 
-// The queue is as the template's.
-func newLambda(s *station, config *mapping.Config) *lambda {
+// The queue is configured as in the template.
+func newLambda(s *testBridge, config *mapping.Config) *lambda {
 	_, err := s.home.SQS.CreateQueue(s.Context(), embedded.Queue{
 		Name: path.Base(s.home.WorkQueueURL), VisibilityTimeout: functionTimeout + 30*time.Second, Retention: 14 * 24 * time.Hour,
 		MaxReceiveCount: 1000, DeadLetterQueue: path.Base(s.home.DeadLetterQueueURL),
 	})
 	s.must(err)
-	return &lambda{station: s, config: config}
+	return &lambda{testBridge: s, config: config}
 }
 
-// handle is an invocation.
+// handle runs an invocation.
 func (l *lambda) handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
 	p := l.take()
 	response, err := p.handler.Handle(ctx, batch)
@@ -146,7 +146,7 @@ func (l *lambda) handle(ctx context.Context, batch events.SQSEvent) (events.SQSE
 	return response, err
 }
 
-// take returns the process that has been idle for the shortest time, otherwise a new one.
+// take returns the most recently used idle process, or a new one.
 func (l *lambda) take() *process {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -160,7 +160,7 @@ func (l *lambda) take() *process {
 	return p
 }
 
-// cut ends every process, in the midst of whatever it does.
+// cut kills every process, whatever it is doing.
 func (l *lambda) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -170,8 +170,8 @@ func (l *lambda) cut() {
 	l.idle, l.all = nil, nil
 }
 
-// process is a worker process. Once it has ended, none of its calls does anything,
-// nor is anything heard of it.
+// process is a worker process. Once it has been killed, its calls have no effect and report
+// nothing.
 type process struct {
 	*lambda
 	handler *worker.Handler
@@ -203,8 +203,8 @@ func (l *lambda) process() *process {
 	return p
 }
 
-// RoundTrip implements [http.RoundTripper]: what was on its way when the process
-// ended may have been carried out.
+// RoundTrip implements [http.RoundTripper]. A request that was in flight when the process
+// was killed may have been carried out.
 func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 	if p.ctx.Err() != nil {
 		return nil, errCut
@@ -212,7 +212,7 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(p.ctx, cancel)()
-	resp, err := p.sky.RoundTrip(r.WithContext(ctx))
+	resp, err := p.upstream.RoundTrip(r.WithContext(ctx))
 	if p.ctx.Err() != nil {
 		return nil, errCut
 	}
@@ -222,11 +222,11 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 // Report implements [worker.Reporter].
 func (p *process) Report(ctx context.Context, o worker.Outcome) {
 	if p.ctx.Err() == nil {
-		p.station.Report(ctx, o)
+		p.testBridge.Report(ctx, o)
 	}
 }
 
-// alive makes a call, unless the process has ended.
+// alive makes a call unless the process has been killed.
 func alive[In, Out any](ctx context.Context, p *process, call func(context.Context, In) (Out, error), in In) (out Out, err error) {
 	if p.ctx.Err() != nil {
 		return out, errCut
@@ -234,12 +234,12 @@ func alive[In, Out any](ctx context.Context, p *process, call func(context.Conte
 	return call(ctx, in)
 }
 
-// done makes an error of a call's end a result, for alive.
+// done adapts a call that returns only an error, for alive.
 func done[In any](call func(context.Context, In) error) func(context.Context, In) (struct{}, error) {
 	return func(ctx context.Context, in In) (struct{}, error) { return struct{}{}, call(ctx, in) }
 }
 
-// Get implements [ledger.Store], as Put, Set and Delete do.
+// Get implements [ledger.Store], as do Put, Set and Delete.
 func (p *process) Get(ctx context.Context, id string) (ledger.Record, error) {
 	return alive(ctx, p, p.home.Ledger.Get, id)
 }
@@ -250,7 +250,7 @@ func (p *process) Put(ctx context.Context, r ledger.Record) error {
 	return err
 }
 
-// Set writes a record whatever is there.
+// Set writes a record unconditionally.
 func (p *process) Set(ctx context.Context, r ledger.Record) error {
 	_, err := alive(ctx, p, done(p.home.Ledger.Set), r)
 	return err
@@ -262,14 +262,14 @@ func (p *process) Delete(ctx context.Context, id string) error {
 	return err
 }
 
-// SendMessage implements [worker.Queue], as ChangeMessageVisibility does.
+// SendMessage implements [worker.Queue], as does ChangeMessageVisibility.
 func (p *process) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
 	return alive(ctx, p, func(ctx context.Context, in *sqs.SendMessageInput) (*sqs.SendMessageOutput, error) {
 		return p.home.SQS.SendMessage(ctx, in)
 	}, in)
 }
 
-// ChangeMessageVisibility hides a message.
+// ChangeMessageVisibility changes a message's visibility timeout.
 func (p *process) ChangeMessageVisibility(ctx context.Context, in *sqs.ChangeMessageVisibilityInput, _ ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error) {
 	return alive(ctx, p, func(ctx context.Context, in *sqs.ChangeMessageVisibilityInput) (*sqs.ChangeMessageVisibilityOutput, error) {
 		return p.home.SQS.ChangeMessageVisibility(ctx, in)

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// TestPowerCuts: three times the power goes while every worker process has all in
-// hand that it can have, and what an earlier cut has interrupted as well. None of the
-// deliveries is blamed for it; without a look-up, those whose ticket was under way
-// are in doubt.
+// TestPowerCuts kills every worker process three times, each while it has as many
+// deliveries in flight as possible, including those that an earlier cut interrupted. No
+// delivery is charged for it. Without a look-up, those whose ticket was being created are
+// ambiguous.
 func TestPowerCuts(t *testing.T) {
 	const cuts = 3
 	for _, tc := range []struct {
@@ -22,20 +22,20 @@ func TestPowerCuts(t *testing.T) {
 	}{{"looked up", true, 0}, {"parked", false, cuts * underWay}} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStation(t, site{stack: true, lookedUp: tc.lookedUp})
+				s := newTestBridge(t, site{stack: true, lookedUp: tc.lookedUp})
 				defer s.stop()
 				var hanging atomic.Int32
-				hang := func(sky *sky, r *http.Request) (*http.Response, error) {
+				hang := func(upstream *upstream, r *http.Request) (*http.Response, error) {
 					if rand.N(2) == 0 {
-						_, _ = sky.fine(r) // carried out, and nobody hears of it
+						_, _ = upstream.forward(r) // carried out, but the response is lost
 					}
-					sky.wrote(r)
+					upstream.wrote(r)
 					hanging.Add(1)
 					defer hanging.Add(-1)
 					<-r.Context().Done()
 					return nil, r.Context().Err()
 				}
-				s.sky.set(hang)
+				s.upstream.set(hang)
 				for range cuts {
 					time.Sleep(time.Second)
 					s.send(underWay)
@@ -45,17 +45,17 @@ func TestPowerCuts(t *testing.T) {
 					}
 					s.lambda.cut()
 				}
-				// What was interrupted comes back, each alone in its process, and is
+				// Each interrupted delivery returns alone in its process, and is
 				// interrupted again.
 				for range cuts {
 					for hanging.Load() == 0 {
 						time.Sleep(5 * time.Second)
 					}
-					t.Logf("%d requests of what came back are under way at a cut", hanging.Load())
+					t.Logf("%d requests of returned messages are in flight at a cut", hanging.Load())
 					s.lambda.cut()
 				}
-				s.sky.set(nil)
-				time.Sleep(6 * time.Hour) // until the next goes first, and its longest wait
+				s.upstream.set(nil)
+				time.Sleep(6 * time.Hour) // until the next one goes first, plus its longest wait
 				s.check(tc.doubtful)
 			})
 		})

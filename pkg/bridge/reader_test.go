@@ -19,7 +19,7 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// rereading is a bridge that serves a file.
+// rereading is a bridge whose mapping file changes.
 type rereading struct {
 	*testing.T
 	file, folder string
@@ -49,7 +49,7 @@ func newRereading(t *testing.T, file, yaml string) *rereading {
 	return r
 }
 
-// replace puts another file in the place of the one that is there, as editors do.
+// replace renames a new file over the existing one, as editors do.
 func (r *rereading) replace(yaml string) {
 	r.Helper()
 	other := r.file + "~"
@@ -61,7 +61,7 @@ func (r *rereading) replace(yaml string) {
 	}
 }
 
-// runs is the running mapping according to the ledger.
+// runs returns the running mapping according to the ledger.
 func (r *rereading) runs() ledger.Running {
 	r.Helper()
 	h, err := home.Open(r.Context(), home.Config{Place: home.Place{Folder: r.folder}})
@@ -109,33 +109,34 @@ func (r *rereading) project(kind string) string {
 	return e.Where.Project
 }
 
-// A bridge takes its file as it is now, once it is right, and says why it does not.
+// TestFileIsReadAgain checks that a bridge uses its file as soon as it is valid, and
+// otherwise reports why it does not.
 func TestFileIsReadAgain(t *testing.T) {
 	r := newRereading(t, filepath.Join(t.TempDir(), "fairbridge.yaml"), routes)
 	if got := r.project("feedback"); got != "DEMO" {
-		t.Errorf("the first ticket is in %s", got)
+		t.Errorf("the first ticket is in project %s", got)
 	}
 	first := r.runs()
 	want, _ := mapping.Parse("", []byte(routes))
 	if first.Hash != want.Hash() || first.File != r.file || first.Problem != "" {
-		t.Errorf("what runs is %+v", first)
+		t.Errorf("running mapping is %+v", first)
 	}
 	if got := r.project("crash"); got != "ignored" {
-		t.Errorf("a crash went to %s", got)
+		t.Errorf("the crash became a ticket in %s", got)
 	}
 
-	// The route, and the kinds that are taken.
+	// Both the route and the accepted kinds change.
 	r.replace(strings.NewReplacer("DEMO", "OTHER", "feedback", "[feedback, crash]").Replace(routes))
 	got := <-r.reread
 	if got.Err != nil || got.File != r.file || got.Routes != 1 || got.Hash == first.Hash {
 		t.Errorf("told %+v", got)
 	}
 	if got := r.project("crash"); got != "OTHER" {
-		t.Errorf("a crash went to %s", got)
+		t.Errorf("the crash became a ticket in %s", got)
 	}
 	second := r.runs()
 	if second.Hash != got.Hash || second.Problem != "" {
-		t.Errorf("what runs is %+v", second)
+		t.Errorf("running mapping is %+v", second)
 	}
 
 	for name, refused := range map[string]struct{ yaml, why string }{
@@ -149,24 +150,24 @@ func TestFileIsReadAgain(t *testing.T) {
 		}
 		now := r.runs()
 		if now.Hash != second.Hash || now.Problem != got.Err.Error() || !now.Since.Equal(second.Since) {
-			t.Errorf("%s: what runs is %+v", name, now)
+			t.Errorf("%s: running mapping is %+v", name, now)
 		}
 	}
 	if got := r.project("feedback"); got != "OTHER" {
-		t.Errorf("a feedback went to %s, though the new file was refused", got)
+		t.Errorf("the feedback became a ticket in %s, although the new file was rejected", got)
 	}
 
-	// Written in place, and back to what ran first.
+	// Written in place, back to the first version.
 	if err := os.WriteFile(r.file, []byte(routes), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got := <-r.reread; got.Err != nil || got.Hash != first.Hash || r.runs().Problem != "" {
-		t.Errorf("told %+v; what runs is %+v", got, r.runs())
+		t.Errorf("reported %+v; running mapping is %+v", got, r.runs())
 	}
 }
 
-// The file may be a link, to a file or, as in Kubernetes, through a folder that is
-// exchanged.
+// TestLinksAreFollowed: the file may be a link, either to a file or, as in Kubernetes,
+// through a folder that is swapped.
 func TestLinksAreFollowed(t *testing.T) {
 	dir := t.TempDir()
 	must := func(err error) {
@@ -198,7 +199,7 @@ func TestLinksAreFollowed(t *testing.T) {
 	if got := <-told; got.Err != nil {
 		t.Errorf("told %+v", got)
 	}
-	// What the link means now is edited in its own folder.
+	// The link's current target is edited in its own folder.
 	must(os.WriteFile(filepath.Join(dir, "2", "fairbridge.yaml"), []byte("routes: [\n"), 0o600))
 	if got := <-told; got.Err == nil {
 		t.Errorf("told %+v", got)
@@ -211,7 +212,8 @@ func TestLinksAreFollowed(t *testing.T) {
 	must(<-served)
 }
 
-// A route with another attachment finds a simulated form that takes it.
+// TestSimulatorFollowsTheFile checks that a route with a new attachment finds it in the
+// simulated form.
 func TestSimulatorFollowsTheFile(t *testing.T) {
 	r := newRereading(t, filepath.Join(t.TempDir(), "fairbridge.yaml"), routes)
 	r.replace(strings.Replace(routes, "}}]", `}, attachments: [{from: "{{ .screenshotUrl }}", element: picture}]}]`, 1))
@@ -227,7 +229,8 @@ func TestSimulatorFollowsTheFile(t *testing.T) {
 	}
 }
 
-// A mapping whose secret is missing is not taken, until the secret is there.
+// TestWhatANewMappingNeeds checks that a mapping whose secret is missing is not used until
+// the secret is set.
 func TestWhatANewMappingNeeds(t *testing.T) {
 	const site = "centercode: {baseUrl: https://centercode.invalid}\n" + routes
 	file := filepath.Join(t.TempDir(), "fairbridge.yaml")
@@ -268,7 +271,7 @@ func TestWhatANewMappingNeeds(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := <-told; errors.Is(got.Err, secrets.ErrNotFound) != missing || missing != (got.Err != nil) {
-			t.Errorf("missing %t: told %+v", missing, got)
+			t.Errorf("missing %t: reported %+v", missing, got)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// dripping are sources at a speed in bytes a second: those of /slow.jpg.
+// dripping is a source with a speed in bytes a second, for /slow.jpg.
 type dripping struct{ size, speed int }
 
 // Open implements [worker.Sources].
@@ -46,17 +46,17 @@ func (d *drip) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestSlowFiles: every slot is taken by feedbacks whose files drip. The others wait
-// no more than 25 s longer, those that come once the files are handed over no longer
-// at all, and small screenshots go with their tickets.
+// TestSlowFiles fills every slot with feedbacks whose files drip. Other feedbacks wait at
+// most 25 s longer, those that arrive after the files are handed over wait no longer at
+// all, and small screenshots are attached with their tickets.
 func TestSlowFiles(t *testing.T) {
 	for home, at := range homes {
 		t.Run(home, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				at.sources = dripping{size: 100_000, speed: 2000}
-				s := newStation(t, at)
+				s := newTestBridge(t, at)
 				defer s.stop()
-				s.sky.even = true
+				s.upstream.even = true
 				ticketsOf := func(n int) time.Duration {
 					before := len(s.times("feedback"))
 					s.more = `,"screenshotUrl":"https://app.testfairy.com/small.jpg"`
@@ -75,13 +75,13 @@ func TestSlowFiles(t *testing.T) {
 				s.sendEvent("crash", concurrency*batchSize)
 				time.Sleep(2 * time.Second)
 				if longest := ticketsOf(20); longest > usual+25*time.Second {
-					t.Errorf("with all slots taken the longest took %s, usually %s", longest, usual)
+					t.Errorf("with all slots taken the slowest took %s, normally %s", longest, usual)
 				}
 				if got := s.counts(); got[worker.HandedOver] != concurrency*batchSize {
 					t.Errorf("results %v", got)
 				}
 				if longest := ticketsOf(20); longest > usual*11/10 {
-					t.Errorf("after the hand-over the longest took %s, usually %s", longest, usual)
+					t.Errorf("after the hand-over the slowest took %s, normally %s", longest, usual)
 				}
 				time.Sleep(time.Hour)
 				if got := s.counts(); got[worker.Created] != s.sent || got[worker.HandedOver] != concurrency*batchSize {

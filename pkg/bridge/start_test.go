@@ -8,24 +8,25 @@ import (
 	"fairbridge/pkg/home"
 )
 
-// TestStartWakesWhatIsHeld: what a bridge held when it was stopped goes on soon after the
-// next start, if the reason has gone meanwhile, and nothing but a start tells.
+// TestStartWakesWhatIsHeld checks that messages held when the bridge stopped become visible
+// soon after the next start, if the reason ended in between. Only the start can find that
+// out.
 func TestStartWakesWhatIsHeld(t *testing.T) {
-	paused := func(s *station) {
+	paused := func(s *testBridge) {
 		_, err := home.Folder(s.home).Pause(s.Context(), home.PauseRequest{Because: "the form is changed"}, time.Now())
 		s.must(err)
 	}
-	away := func(s *station) { s.sky.set(weathers["503"]) }
-	for name, tc := range map[string]struct{ begin, end func(*station) }{
-		"resumed": {paused, func(s *station) {
+	away := func(s *testBridge) { s.upstream.set(faults["503"]) }
+	for name, tc := range map[string]struct{ begin, end func(*testBridge) }{
+		"resumed": {paused, func(s *testBridge) {
 			s.inFolder(func(h *home.Home) error { return h.Resume(s.Context(), "") })
 		}},
-		"Centercode is back": {away, func(s *station) { s.sky.set(nil) }},
-		"the breaker's record is from before the outage": {away, func(s *station) {
-			s.sky.set(nil)
+		"Centercode is back": {away, func(s *testBridge) { s.upstream.set(nil) }},
+		"the breaker's record is from before the outage": {away, func(s *testBridge) {
+			s.upstream.set(nil)
 			s.inFolder(func(h *home.Home) error { return h.Ledger.Delete(s.Context(), "#breaker/DEMO") })
 		}},
-		"it is resumed later": {paused, func(s *station) {
+		"it is resumed later": {paused, func(s *testBridge) {
 			s.start()
 			time.Sleep(2 * time.Minute)
 			s.must(home.Folder(s.home).Resume(s.Context(), ""))
@@ -34,7 +35,7 @@ func TestStartWakesWhatIsHeld(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStation(t, site{})
+				s := newTestBridge(t, site{})
 				defer func() { s.stop() }()
 				tc.begin(s)
 				s.send(10)
@@ -59,8 +60,8 @@ func TestStartWakesWhatIsHeld(t *testing.T) {
 	}
 }
 
-// receives returns how often a message has been received at most.
-func (s *station) receives() (most int) {
+// receives returns the highest receive count of any message.
+func (s *testBridge) receives() (most int) {
 	s.Helper()
 	s.must(s.queue.row(s.Context(), "max(receives)", "1").Scan(&most))
 	return most

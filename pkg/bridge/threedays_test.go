@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// underWay is how many deliveries are worked on at once.
+// underWay is the number of deliveries processed at once.
 const underWay = concurrency * batchSize
 
-// away are the ways in which Centercode is not there, and all of them at once.
-var away = []weather{
-	weathers["refused"], weathers["503"], weathers["502 in HTML"], weathers["timeouts"], weathers["401"],
+// away lists the ways in which Centercode can be unavailable; the last one mixes them all.
+var away = []fault{
+	faults["refused"], faults["503"], faults["502 in HTML"], faults["timeouts"], faults["401"],
 	oneOf("refused", "503", "502 in HTML", "timeouts", "401"),
 }
 
-// canaries is how many deliveries go first in so long an outage without a look-up,
-// where probes are well and tickets are not: after 15 minutes, an hour, then every
-// four. Before that, the second answer that is lost opens the breaker.
+// canaries is the number of deliveries that go first during an outage without a look-up,
+// where probes succeed and tickets fail: after 15 minutes, after an hour, then every four
+// hours. Before that, the second lost response opens the breaker.
 func canaries(outage time.Duration) int { return 2 + 2 + int(outage/(4*time.Hour)) }
 
-// TestThreeDays is Centercode being away in every way, one after the other: nobody
-// is needed for anything but what was in doubt. It is three days, and ten thousand
-// feedbacks, if FAIRBRIDGE_WEATHER is full.
+// TestThreeDays runs through every kind of outage, one after the other: only ambiguous
+// deliveries need a person. With FAIRBRIDGE_WEATHER=full it lasts three days, with ten
+// thousand feedbacks.
 func TestThreeDays(t *testing.T) {
 	for _, tc := range []struct {
 		name      string
@@ -39,31 +39,31 @@ func TestThreeDays(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStation(t, tc.at)
+				s := newTestBridge(t, tc.at)
 				defer s.stop()
 				s.send(3)
 				time.Sleep(time.Minute)
 				began := time.Now()
 				outage := time.Duration(scaled(tc.hours, 72)) * time.Hour
 				for _, way := range away {
-					s.sky.set(way)
+					s.upstream.set(way)
 					s.sendOver(scaled(tc.feedbacks, 10_000)/len(away), outage/time.Duration(len(away)))
 				}
 				s.left(began, outage)
-				s.clears(func() { s.sky.set(nil) })
+				s.clears(func() { s.upstream.set(nil) })
 				s.check(tc.doubtful)
 			})
 		})
 	}
 }
 
-// TestEachWay is each way alone, and it begins while all that can be worked on at
-// once is.
+// TestEachWay runs each kind of outage alone, starting while as many deliveries as possible
+// are in progress.
 func TestEachWay(t *testing.T) {
 	outage := scaled(20*time.Minute, 72*time.Hour)
 	for _, tc := range []struct {
 		way string
-		// known is how long it takes until it is known.
+		// known is how long it takes to notice the outage.
 		known    time.Duration
 		doubtful int
 	}{
@@ -75,27 +75,27 @@ func TestEachWay(t *testing.T) {
 	} {
 		for home, at := range homes {
 			if home == "folder" && !full() && tc.way != "timeouts" {
-				continue // it has the same worker, and knows at once what all of it knows
+				continue // it has a single worker, which notices it at once
 			}
 			t.Run(tc.way+", "+home, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					s := newStation(t, at)
+					s := newTestBridge(t, at)
 					defer s.stop()
 					s.send(3)
 					time.Sleep(time.Minute)
 					began := time.Now()
-					s.sky.set(weathers[tc.way])
+					s.upstream.set(faults[tc.way])
 					s.send(underWay + 20)
 					time.Sleep(tc.known)
-					// Each process that has lost an answer probes.
-					n := s.sky.between(began, time.Now())
-					t.Logf("%d requests before it is known", n)
+					// Each process that lost a response probes.
+					n := s.upstream.between(began, time.Now())
+					t.Logf("%d requests before the outage was noticed", n)
 					if n > underWay+concurrency || n < underWay {
 						t.Errorf("%d requests before it is known, want %d and a probe of each process", n, underWay)
 					}
 					s.sendOver(scaled(5, 1000), outage)
 					s.left(began, outage)
-					s.clears(func() { s.sky.set(nil) })
+					s.clears(func() { s.upstream.set(nil) })
 					s.check(tc.doubtful)
 				})
 			})
@@ -103,46 +103,45 @@ func TestEachWay(t *testing.T) {
 	}
 }
 
-// left reports how far Centercode was left alone from the fifth minute of an outage.
-func (s *station) left(began time.Time, outage time.Duration) {
+// left checks the number of requests after the fifth minute of an outage.
+func (s *testBridge) left(began time.Time, outage time.Duration) {
 	s.Helper()
-	from := began.Add(6 * time.Minute) // the fifth, of when it is known
-	during := s.sky.between(from, time.Now())
+	from := began.Add(6 * time.Minute) // the fifth minute since the outage was noticed
+	during := s.upstream.between(from, time.Now())
 	s.Logf("%d requests from the fifth minute", during)
 	if during < int(outage/time.Minute)/2 {
-		s.Errorf("%d requests from the fifth minute: nobody tries", during)
+		s.Errorf("%d requests from the fifth minute: no more probes", during)
 	}
 	s.quiet(began)
 }
 
-// TestFeedbackAnHour: where little happens, each feedback meets a worker process
-// that knows nothing. Without a look-up, one answer is in doubt before all know that
-// Centercode is away. Where probes are well and tickets are not, there is one more,
-// and one each time a delivery goes first.
+// TestFeedbackAnHour: with little traffic each feedback meets a new worker process. Without
+// a look-up, one response is ambiguous before the outage is noticed. Where probes succeed
+// and tickets fail, there is a second one, and one more each time a delivery goes first.
 func TestFeedbackAnHour(t *testing.T) {
 	hours := scaled(12, 72)
 	for way, doubtful := range map[string]int{"502 in HTML": 1, "502 to tickets": canaries(time.Duration(hours) * time.Hour)} {
 		t.Run(way, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStation(t, site{stack: true, fresh: true})
+				s := newTestBridge(t, site{stack: true, fresh: true})
 				defer s.stop()
-				s.sky.set(weathers[way])
+				s.upstream.set(faults[way])
 				s.sendOver(hours, time.Duration(hours)*time.Hour)
-				s.sky.set(nil)
-				time.Sleep(5 * time.Hour) // until the next goes first
+				s.upstream.set(nil)
+				time.Sleep(5 * time.Hour) // until the next one goes first
 				s.check(doubtful)
 			})
 		})
 	}
 }
 
-// TestKeyIsPutRight: Centercode takes another key than the bridge has, until a
-// person puts it right. That is the same as if it had been away.
+// TestKeyIsPutRight checks that a wrong API key has the same effect as an outage, until a
+// person sets the right one.
 func TestKeyIsPutRight(t *testing.T) {
 	for home, at := range homes {
 		t.Run(home, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStation(t, at)
+				s := newTestBridge(t, at)
 				defer s.stop()
 				s.center.SetAPIKeys("another")
 				began := time.Now()
@@ -155,15 +154,15 @@ func TestKeyIsPutRight(t *testing.T) {
 	}
 }
 
-// TestFailedTryAgain has nothing but deliveries that have failed: with a key that is refused
-// where probes are well, each attempt is a delivery's own. In a folder one is woken each
-// time that the project may be tried, and charged for no more than it has waited.
+// TestFailedTryAgain has only deliveries that have failed: with a key that is refused while
+// probes succeed, each attempt counts. In a folder one is woken each time the project may
+// be tried, and is charged only for the time it has waited.
 func TestFailedTryAgain(t *testing.T) {
 	for _, feedbacks := range []int{1, 3} {
 		for home, at := range homes {
 			t.Run(fmt.Sprint(feedbacks, ", ", home), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					s := newStation(t, at)
+					s := newTestBridge(t, at)
 					defer s.stop()
 					s.center.SetAPIKeys("another")
 					began := time.Now()
@@ -171,7 +170,7 @@ func TestFailedTryAgain(t *testing.T) {
 					time.Sleep(overnight)
 					s.quiet(began)
 					for _, e := range s.entries() {
-						// The delay after the last attempt has not passed yet.
+						// The delay after the last attempt has not elapsed yet.
 						passed := e.Waited - time.Duration(e.Tried[len(e.Tried)-1].Wait)*time.Millisecond
 						if passed > overnight || passed < overnight/4 {
 							t.Errorf("%d attempts in %s count as %s of waiting", e.Attempts, overnight, passed)
@@ -185,23 +184,23 @@ func TestFailedTryAgain(t *testing.T) {
 	}
 }
 
-// TestOneFeedback: an outage overnight that a single feedback meets, and no other.
+// TestOneFeedback is an outage overnight during which a single feedback arrives.
 func TestOneFeedback(t *testing.T) {
 	for _, way := range []string{"refused", "401"} {
 		for home, at := range homes {
 			t.Run(way+", "+home, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					s := newStation(t, at)
+					s := newTestBridge(t, at)
 					defer s.stop()
 					began := time.Now()
-					s.sky.set(weathers[way])
+					s.upstream.set(faults[way])
 					s.send(1)
 					time.Sleep(overnight)
 					s.quiet(began)
 					if e := s.entries()[0]; e.Attempts > 7 {
-						t.Errorf("%d attempts: it is not known that Centercode is away", e.Attempts)
+						t.Errorf("%d attempts: the outage was not noticed", e.Attempts)
 					}
-					s.clears(func() { s.sky.set(nil) })
+					s.clears(func() { s.upstream.set(nil) })
 					s.check(0)
 				})
 			})
@@ -209,13 +208,13 @@ func TestOneFeedback(t *testing.T) {
 	}
 }
 
-// overnight is long enough for every wait to be as long as it gets.
+// overnight is long enough for every wait to reach its maximum.
 const overnight = 3 * time.Hour
 
-// quiet checks how many requests there were from the fifth minute of an outage.
-func (s *station) quiet(began time.Time) {
+// quiet checks the number of requests after the fifth minute of an outage.
+func (s *testBridge) quiet(began time.Time) {
 	s.Helper()
-	if most := s.sky.most(began.Add(6*time.Minute), 10*time.Minute); most > 20 {
+	if most := s.upstream.most(began.Add(6*time.Minute), 10*time.Minute); most > 20 {
 		s.Errorf("%d requests in ten minutes, want at most 20", most)
 	}
 }

@@ -17,7 +17,7 @@ func TestReplayIsOnTheTimeline(t *testing.T) {
 	w, id := withLetter(t, console.Config{}, nil)
 	page := "/deliveries/" + id
 	if to := w.post(page+"/replay", nil); to != page+"?done=replayed" {
-		t.Errorf("it leads to %s", to)
+		t.Errorf("redirects to %s", to)
 	}
 	body := w.until(page+"?done=replayed", has("an attempt completed it"))
 	if !has("Replayed.", w.home.Operator(t.Context())+" replayed it")(body) {
@@ -75,7 +75,7 @@ func TestADoubtIsSettled(t *testing.T) {
 			w.post(page+"/settle", test.form)
 			w.until(page, has(test.want, "an attempt completed it"))
 			if n := len(w.center.Tickets()); n != test.tickets {
-				t.Errorf("there are %d tickets", n)
+				t.Errorf("got %d tickets", n)
 			}
 		})
 	}
@@ -92,7 +92,7 @@ func TestALetterIsDropped(t *testing.T) {
 		t.Errorf("got\n%s", body)
 	}
 	w.until("/", has("All is well."))
-	// Another who has the page still open is told.
+	// Another operator who still has the page open gets an error.
 	if status, _, body := w.do(http.MethodPost, page+"/replay", nil); status != http.StatusConflict || !strings.Contains(body, "dropped") {
 		t.Errorf("got %d\n%s", status, body)
 	}
@@ -102,7 +102,7 @@ func TestAGroupIsDropped(t *testing.T) {
 	w, _ := withLetter(t, console.Config{}, nil)
 	group := w.group()
 	if status, _, _ := w.do(http.MethodPost, group+"/drop", url.Values{"because": {"a"}, "sure": {"2"}}); status != http.StatusConflict {
-		t.Errorf("another number than there are: got %d", status)
+		t.Errorf("a wrong number of letters: got %d", status)
 	}
 	if status, _, _ := w.do(http.MethodPost, group+"/drop", url.Values{"because": {" "}, "sure": {"1"}}); status != http.StatusUnprocessableEntity {
 		t.Errorf("without a reason: got %d", status)
@@ -128,7 +128,7 @@ func TestPauseAndResume(t *testing.T) {
 	}
 }
 
-// manyLetters is a world with so many dead letters with one cause.
+// manyLetters returns a world with many dead letters of one cause.
 func manyLetters(t *testing.T, many int) *world {
 	t.Helper()
 	w := newWorld(t, console.Config{})
@@ -140,8 +140,8 @@ func manyLetters(t *testing.T, many int) *world {
 	return w
 }
 
-// What a replay that is cut short has not sent stays a dead letter, at once to be
-// replayed by others.
+// TestAReplayIsCancelled checks that the letters which a cancelled replay has not sent
+// remain dead letters, and can be replayed at once.
 func TestAReplayIsCancelled(t *testing.T) {
 	w := manyLetters(t, 30)
 	job := w.post(w.group()+"/replay", url.Values{"rate": {"2"}})
@@ -165,22 +165,22 @@ func TestAReplayEndsWithTheConsole(t *testing.T) {
 	w.until(job, has("replaying"))
 	began := time.Now()
 	stop()
-	if took := time.Since(began); took > 10*time.Second { // at 2 a second the rest takes longer
-		t.Errorf("it took %s to end", took)
+	if took := time.Since(began); took > 10*time.Second { // at 2 a second the rest would take longer
+		t.Errorf("cancelling took %s", took)
 	}
 	w.console, w.client = first, browser(t)
 	w.page(strings.TrimPrefix(first.Link(), first.URL()))
 	w.replaysTheRest()
 }
 
-// replaysTheRest holds that all that is left is available, and ends as tickets.
+// replaysTheRest checks that all remaining letters are available, and become tickets.
 func (w *world) replaysTheRest() {
 	w.t.Helper()
 	job := w.post(w.group()+"/replay", url.Values{"rate": {"1000"}})
 	w.until(job, has("completed", "Back to the others"))
 	w.until("/", has("All is well."))
 	if n := len(w.center.Tickets()); n != 30 {
-		w.t.Errorf("there are %d tickets", n)
+		w.t.Errorf("got %d tickets", n)
 	}
 	if q, err := w.home.Depth(w.t.Context(), w.home.DeadLetterQueueURL); err != nil || q.Total() != 0 {
 		w.t.Errorf("the dead-letter queue has %+v, %v", q, err)
@@ -199,11 +199,11 @@ func TestTwoOperatorsReplayTheSame(t *testing.T) {
 		t.Errorf("got %d", status)
 	}
 	if n := len(w.center.Tickets()); n != 5 {
-		t.Errorf("there are %d tickets", n)
+		t.Errorf("got %d tickets", n)
 	}
 }
 
-// The bridge may end while somebody looks.
+// TestTheBridgeDiesMeanwhile checks that the console outlives the bridge.
 func TestTheBridgeDiesMeanwhile(t *testing.T) {
 	w, id := withLetter(t, console.Config{}, nil)
 	w.stop()
@@ -211,7 +211,7 @@ func TestTheBridgeDiesMeanwhile(t *testing.T) {
 	w.until("/", has("No bridge runs in this folder. 1 feedback waits."))
 	w.start()
 	w.until("/deliveries/"+id, has("an attempt completed it"))
-	w.until("/", has("All is well.")) // though it listens at another address
+	w.until("/", has("All is well.")) // although it now listens on another address
 }
 
 func TestRefusedWebhooksAreShown(t *testing.T) {
@@ -238,6 +238,6 @@ func TestTryShowsWhatBecomesOfAPayload(t *testing.T) {
 		}
 	}
 	if len(w.center.Tickets()) != 0 {
-		t.Error("something was sent")
+		t.Error("a preview sent something")
 	}
 }

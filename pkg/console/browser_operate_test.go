@@ -19,21 +19,20 @@ import (
 	"fairbridge/pkg/mapping"
 )
 
-// goes loads one of the console's pages.
-func (b *tab) goes(path string) {
+// opens loads one of the console's pages.
+func (b *tab) opens(path string) {
 	b.t.Helper()
 	b.run(chromedp.Navigate(b.w.console.URL()+path), chromedp.WaitVisible("footer"))
 }
 
-// clicks clicks a link or a button by its words.
+// clicks clicks a link or a button by its text.
 func (b *tab) clicks(words string) {
 	b.t.Helper()
 	b.run(chromedp.Click(fmt.Sprintf("//main//*[self::a or self::button][normalize-space()='%s']", words)))
 }
 
-// operating are the journeys in the console to what the README's table has commands
-// for, by the beginning of the command; nil for those that docs/console.md leaves to
-// the command.
+// operating maps the commands of the README's table, by their beginning, to the same task
+// in the console; nil for those that docs/console.md leaves to the command.
 func operating(b *tab, rejected []string) map[string]func() {
 	w := b.w
 	const text, tester = "It crashes on login", "tester@example.com"
@@ -44,7 +43,7 @@ func operating(b *tab, rejected []string) map[string]func() {
 			if err != nil {
 				b.t.Fatal(err)
 			}
-			b.goes("/")
+			b.opens("/")
 			b.sees("5 feedbacks need a person, for 2 causes.")
 			b.sees(m.Hash()[:8])
 			b.sees("same as the file")
@@ -57,7 +56,7 @@ func operating(b *tab, rejected []string) map[string]func() {
 			b.run(chromedp.Navigate(link), chromedp.WaitVisible("nav"))
 		},
 		"find tester": func() {
-			b.goes("/deliveries")
+			b.opens("/deliveries")
 			at := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339) }
 			b.run(chromedp.SetValue("main input[name=q]", tester), chromedp.SetValue("input[name=since]", at(-time.Hour)), chromedp.SetValue("input[name=until]", at(time.Hour)))
 			b.clicks("Find")
@@ -72,7 +71,7 @@ func operating(b *tab, rejected []string) map[string]func() {
 				b.sees("fairbridge find ")
 				b.sees(text)
 			}
-			b.goes("/deliveries?ticket=1")
+			b.opens("/deliveries?ticket=1")
 			b.sees(text)
 		},
 		"show ID": func() {
@@ -82,7 +81,7 @@ func operating(b *tab, rejected []string) map[string]func() {
 			b.finds(`a[href="https://app.testfairy.com/projects/1/builds/2/sessions/77"]`)
 		},
 		"stats": func() {
-			b.goes("/")
+			b.opens("/")
 			b.clicks("7 d")
 			b.sees("Last 7 days")
 			b.sees("Received\n6")
@@ -95,7 +94,7 @@ func operating(b *tab, rejected []string) map[string]func() {
 			b.sees("2 feedbacks: rejected at DEMO/testfairy (HTTP 400)")
 		},
 		"dlq show": func() {
-			b.goes(letter(0))
+			b.opens(letter(0))
 			b.sees("What is wrong")
 			b.sees(deadletter.AdviceRejected.What)
 			b.sees("fairbridge dlq replay " + rejected[0][:12])
@@ -109,7 +108,7 @@ func operating(b *tab, rejected []string) map[string]func() {
 			b.sees("an attempt completed it")
 		},
 		"dlq replay --reason": func() {
-			b.goes("/letters")
+			b.opens("/letters")
 			b.clicks("Try on one")
 			b.sees("1 completed")
 			b.clicks("Back to the others")
@@ -118,7 +117,7 @@ func operating(b *tab, rejected []string) map[string]func() {
 			b.sees("2 completed")
 		},
 		"dlq edit": func() {
-			b.goes(letter(1))
+			b.opens(letter(1))
 			b.clicks("Correct and replay")
 			b.run(chromedp.SetValue(`input[name="field email"]`, tester, chromedp.ByQuery))
 			b.clicks("Preview the request")
@@ -129,7 +128,7 @@ func operating(b *tab, rejected []string) map[string]func() {
 			b.sees("an attempt completed it")
 		},
 		"status --json": func() {
-			b.goes("/deliveries?state=completed")
+			b.opens("/deliveries?state=completed")
 			var csv string
 			b.value(`document.querySelector("a[href^='/deliveries.csv']").href`, &csv)
 			if rows := w.page(strings.TrimPrefix(csv, w.console.URL())); strings.Count(rows, "\n") != 7 || !strings.HasPrefix(rows, "deliveryId,") {
@@ -140,8 +139,8 @@ func operating(b *tab, rejected []string) map[string]func() {
 	}
 }
 
-// What the README says that one types one can do in the console, or its page says that
-// one cannot.
+// TestBrowserOperate checks that each command of the README's table can be done in the
+// console, unless docs/console.md excludes it.
 func TestBrowserOperate(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
@@ -182,19 +181,19 @@ func TestBrowserOperate(t *testing.T) {
 		journey, known := journeys[name]
 		switch {
 		case !known:
-			t.Fatalf("the README has %q, of which the console's test knows nothing", row[1])
+			t.Fatalf("no journey for the README's %q", row[1])
 		case journey != nil:
 			t.Log(row[1])
 			journey()
-			b.calm(row[1])
+			b.noComplaints(row[1])
 		case !strings.Contains(string(doc), "`"+strings.Fields(name)[0]+"`"):
 			t.Errorf("docs/console.md does not say that %q is left to the command", row[1])
 		}
 		delete(journeys, name)
 	}
 	if len(journeys) > 0 {
-		t.Errorf("the README's table does not have %v", journeys)
+		t.Errorf("the README's table lacks %v", journeys)
 	}
-	b.goes("/")
+	b.opens("/")
 	b.sees("All is well.")
 }

@@ -28,7 +28,7 @@ import (
 	"fairbridge/pkg/mapping"
 )
 
-// tab is a page of a Chromium of its own, which notes all that it complains of.
+// tab is a page in a Chromium of its own; it collects the browser's complaints.
 type tab struct {
 	t   *testing.T
 	w   *world
@@ -38,7 +38,7 @@ type tab struct {
 	complaints []string
 }
 
-// newTab comes in by a link.
+// newTab signs in through a link.
 func newTab(t *testing.T, w *world) *tab {
 	t.Helper()
 	allocated, end := chromedp.NewExecAllocator(t.Context(),
@@ -73,8 +73,8 @@ func (b *tab) complain(text string) {
 	b.complaints = append(b.complaints, text)
 }
 
-// calm holds that the browser had nothing to complain of since it was asked last.
-func (b *tab) calm(where string) {
+// noComplaints checks that the browser has complained about nothing since the last call.
+func (b *tab) noComplaints(where string) {
 	b.t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -91,15 +91,15 @@ func (b *tab) run(actions ...chromedp.Action) {
 	}
 }
 
-// sees waits until the page has a text, whether it is loaded again meanwhile or not.
+// sees waits until the page contains a text, even if it reloads meanwhile.
 func (b *tab) sees(text string) {
 	b.t.Helper()
 	quoted, _ := json.Marshal(text)
 	b.waits(fmt.Sprintf(`document.querySelector("main").innerText.includes(%s)`, quoted))
 }
 
-// finds waits until the page shows an element. chromedp's own wait may never end if the
-// page is left meanwhile.
+// finds waits until the page shows an element. chromedp's own wait may hang if the browser
+// leaves the page meanwhile.
 func (b *tab) finds(selector string) {
 	b.t.Helper()
 	quoted, _ := json.Marshal(selector)
@@ -118,7 +118,7 @@ func (b *tab) waits(expression string) {
 		if time.Now().After(deadline) {
 			var shown string
 			_ = chromedp.Run(b.ctx, chromedp.Evaluate(`location.href + "\n" + document.querySelector("main").innerText`, &shown))
-			b.t.Fatalf("waited in vain for %s (%v):\n%s", expression, err, shown)
+			b.t.Fatalf("timed out waiting for %s (%v):\n%s", expression, err, shown)
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):
@@ -133,7 +133,7 @@ func (b *tab) value(expression string, into any) {
 	b.run(chromedp.Evaluate(expression, into))
 }
 
-// looks sets the width of the window, and whether its system is dark.
+// looks sets the width of the window, and the system's color scheme.
 func (b *tab) looks(width int64, dark bool) {
 	scheme := "light"
 	if dark {
@@ -142,7 +142,7 @@ func (b *tab) looks(width int64, dark bool) {
 	b.run(chromedp.EmulateViewport(width, 800), emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
 }
 
-// scene has something of all there is to see.
+// scene returns a world with at least one of everything that the console shows.
 func scene(t *testing.T) (w *world, paths map[string]string) {
 	t.Chdir(t.TempDir())
 	w = newWorldIn(t, home.DefaultFolder, console.Config{Version: "v0.1.0"})
@@ -175,12 +175,13 @@ func scene(t *testing.T) (w *world, paths map[string]string) {
 	}
 }
 
-// Each page can be used by everybody at every width, is small, and runs nothing that
-// a tester wrote. With CONSOLE_SCREENSHOTS set to a folder, pictures are put there.
+// TestBrowserPages checks that each page is accessible at every width, is small, and runs
+// nothing that a tester wrote. It saves screenshots to the folder CONSOLE_SCREENSHOTS, if
+// set.
 func TestBrowserPages(t *testing.T) {
 	axe, err := os.ReadFile(os.Getenv("AXE"))
 	if err != nil {
-		t.Fatal("AXE must name axe-core's script, as make browser does: ", err)
+		t.Fatal("AXE must be the path of axe-core's script, as in make browser: ", err)
 	}
 	pictures := os.Getenv("CONSOLE_SCREENSHOTS")
 	w, paths := scene(t)
@@ -198,7 +199,7 @@ func TestBrowserPages(t *testing.T) {
 			b.value(`document.documentElement.scrollWidth - innerWidth`, &overflow)
 			b.value(`performance.getEntriesByType("navigation")[0].transferSize`, &bytes)
 			if overflow > 0 || bytes > 100<<10 {
-				t.Errorf("%s: %d pixels are beyond the edge; it has %d bytes", where, overflow, bytes)
+				t.Errorf("%s: overflows by %d pixels; has %d bytes", where, overflow, bytes)
 			}
 			if pictures != "" {
 				var picture []byte
@@ -207,7 +208,7 @@ func TestBrowserPages(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			b.calm(where)
+			b.noComplaints(where)
 			var violations []struct {
 				ID    string `json:"id"`
 				Help  string `json:"help"`
@@ -222,8 +223,9 @@ func TestBrowserPages(t *testing.T) {
 	}
 }
 
-// The journey of whoever is woken: what is wrong, the remedy in fairbridge.yaml, which
-// a bridge in a folder reads on its own, then a trial, and all the others.
+// TestBrowserJourney is what an operator on call does: find out what is wrong, fix
+// fairbridge.yaml, which a bridge in a folder reloads, replay one letter, then all the
+// others.
 func TestBrowserJourney(t *testing.T) {
 	w := newWorld(t, console.Config{})
 	const many = 300
@@ -259,12 +261,13 @@ func TestBrowserJourney(t *testing.T) {
 	b.run(chromedp.Click("nav a"))
 	b.sees("All is well.")
 	if n := len(w.center.Tickets()); n != many {
-		t.Errorf("there are %d tickets", n)
+		t.Errorf("got %d tickets", n)
 	}
-	b.calm("the journey")
+	b.noComplaints("the journey")
 }
 
-// An open page follows what happens, but not under the hands of who types.
+// TestBrowserLive checks that an open page updates itself, but not while the operator is
+// typing.
 func TestBrowserLive(t *testing.T) {
 	w := newWorld(t, console.Config{})
 	b := newTab(t, w)
@@ -284,15 +287,16 @@ func TestBrowserLive(t *testing.T) {
 	b.value(`document.querySelector("time").title`, &utc)
 	b.value(`document.querySelector("time").textContent`, &shown)
 	if typed != "half a sen" || !same || !open {
-		t.Errorf("the form has %q, open: %t, same page: %t", typed, open, same)
+		t.Errorf("the form contains %q, open: %t, same page: %t", typed, open, same)
 	}
 	if !strings.HasSuffix(utc, " UTC") || strings.HasSuffix(shown, "UTC") {
-		t.Errorf("a time is shown as %q, with %q", shown, utc)
+		t.Errorf("time shown as %q, with %q", shown, utc)
 	}
-	b.calm("the live page")
+	b.noComplaints("the live page")
 }
 
-// Another site's page that the operator has open cannot act, and cannot look.
+// TestBrowserForeignPage checks that another site's page in the operator's browser can
+// neither act nor read.
 func TestBrowserForeignPage(t *testing.T) {
 	w, id := withLetter(t, console.Config{}, nil)
 	b := newTab(t, w)

@@ -13,12 +13,12 @@ import (
 	"fairbridge/pkg/console"
 )
 
-// figuresOld is when the charts are drawn again.
+// figuresOld is when the charts are redrawn.
 const figuresOld = 2 * time.Minute
 
 var groupLink = regexp.MustCompile(`href="(/letters/[0-9a-f]+)"`)
 
-// group is the address of the one group of dead letters.
+// group returns the path of the only group of dead letters.
 func (w *world) group() string {
 	w.t.Helper()
 	body := w.until("/letters", func(body string) bool { return groupLink.MatchString(body) })
@@ -46,7 +46,7 @@ func TestAGroupIsMendedTriedAndReplayed(t *testing.T) {
 	w.until(job, has(fmt.Sprintf("%d completed", many-1)))
 	w.until("/", has("All is well."))
 	if n := len(w.center.Tickets()); n != many {
-		t.Errorf("there are %d tickets", n)
+		t.Errorf("got %d tickets", n)
 	}
 	if status, _, _ := w.do(http.MethodGet, group, nil); status != http.StatusNotFound {
 		t.Errorf("the group is still there: %d", status)
@@ -61,7 +61,7 @@ func TestPagesShowWhatIsThere(t *testing.T) {
 		"/try?sample=crash": "&#34;event&#34;",
 	} {
 		if body := w.page(path); !strings.Contains(body, want) {
-			t.Errorf("%s has no %q:\n%s", path, want, body)
+			t.Errorf("%s lacks %q:\n%s", path, want, body)
 		}
 	}
 	id := w.send(map[string]any{"text": "It does not start"})

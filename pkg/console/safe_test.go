@@ -16,12 +16,12 @@ import (
 	"fairbridge/pkg/secrets"
 )
 
-// everyPage is an address of each page, of a world with one dead letter.
+// everyPage returns the path of each page, in a world with one dead letter.
 func (w *world) everyPage(id string) []string {
 	return []string{"/", "/letters", w.group(), "/deliveries", "/deliveries.csv", "/deliveries/" + id, "/deliveries/" + id + "/edit", "/refused", "/try", "/try?delivery=" + id, "/jobs/1", "/nothing"}
 }
 
-// everyChange posts each form that changes something.
+// everyChange returns each form that changes something.
 func (w *world) everyChange(id string) map[string]url.Values {
 	group := w.group()
 	return map[string]url.Values{
@@ -30,7 +30,7 @@ func (w *world) everyChange(id string) map[string]url.Values {
 	}
 }
 
-// withLetter is a world with one dead letter.
+// withLetter returns a world with one dead letter.
 func withLetter(t *testing.T, c console.Config, fields map[string]any) (*world, string) {
 	t.Helper()
 	w := newWorld(t, c)
@@ -54,7 +54,7 @@ func TestNobodyComesInWithoutALinkOrThePassword(t *testing.T) {
 			t.Errorf("%s: got %d", path, status)
 		}
 	}
-	// There is no password, so none is right.
+	// No password is set, so none is accepted.
 	if status, _, _ := w.do(http.MethodPost, "/enter", url.Values{"password": {""}}); status != http.StatusUnauthorized {
 		t.Errorf("the empty password: got %d", status)
 	}
@@ -88,7 +88,7 @@ func TestLinksAndSessionsEnd(t *testing.T) {
 	w.client = old
 	w.page("/refused")
 	ahead.Add(int64(11 * time.Hour))
-	w.page("/refused") // which begins the twelve hours again
+	w.page("/refused") // which restarts the twelve hours
 	ahead.Add(int64(11 * time.Hour))
 	w.page("/refused")
 	ahead.Add(int64(13 * time.Hour))
@@ -102,7 +102,7 @@ func TestWhoLeavesIsOut(t *testing.T) {
 	u, _ := url.Parse(w.console.URL())
 	cookies := w.client.Jar.Cookies(u)
 	w.post("/leave", nil)
-	w.client.Jar.SetCookies(u, cookies) // somebody has kept them
+	w.client.Jar.SetCookies(u, cookies) // a thief has kept them
 	if status, _, _ := w.do(http.MethodGet, "/", nil); status != http.StatusUnauthorized {
 		t.Errorf("got %d", status)
 	}
@@ -160,21 +160,21 @@ func TestOtherSitesCannotAct(t *testing.T) {
 			}
 			resp.Body.Close()
 			if resp.StatusCode != http.StatusForbidden {
-				t.Errorf("%s with %v: got %d", path, r.Header, resp.StatusCode)
+				t.Errorf("%s with headers %v: got %d", path, r.Header, resp.StatusCode)
 			}
 		}
 	}
 	w.nothingHappened(id)
 }
 
-// nothingHappened holds that the one dead letter is where it was.
+// nothingHappened checks that the dead letter is still there.
 func (w *world) nothingHappened(id string) {
 	w.t.Helper()
 	if body := w.page("/deliveries/" + id); !has("What is wrong")(body) || strings.Contains(body, "replayed it") || strings.Contains(body, "dropped") {
 		w.t.Errorf("something happened:\n%s", body)
 	}
 	if s := w.home.Status(w.t.Context(), home.StatusOptions{Config: w.config}); len(s.Health) > 0 && s.Health[0].Paused(time.Now()) {
-		w.t.Error("it is paused")
+		w.t.Error("deliveries are paused")
 	}
 }
 
@@ -224,8 +224,8 @@ func TestReadOnlyRefusesEveryChange(t *testing.T) {
 	}
 }
 
-// Whatever a tester writes is text, on each page, and no page has anything inline or
-// a key.
+// TestHostileTextIsInert checks that everything a tester writes is shown as text on every
+// page, and that no page contains inline code or the key.
 func TestHostileTextIsInert(t *testing.T) {
 	hostile := `<script>alert(1)</script><img src=x onerror=alert(2)>" onmouseover="alert(3)' {{ .Home }} ` + "\u202ereversed\u2066 \x1b[31m =cmd()"
 	w, id := withLetter(t, console.Config{}, map[string]any{
@@ -243,15 +243,15 @@ func TestHostileTextIsInert(t *testing.T) {
 		if found := inline.FindString(body); found != "" {
 			t.Errorf("%s (%d) has %q:\n%s", path, status, found, body)
 		}
-		if strings.ContainsAny(body, "\u202e\u2066\x1b") && !strings.HasSuffix(path, "/edit") { // a form gives back what it was given
-			t.Errorf("%s (%d) has what reverses or hides text", path, status)
+		if strings.ContainsAny(body, "\u202e\u2066\x1b") && !strings.HasSuffix(path, "/edit") { // a form returns its input unchanged
+			t.Errorf("%s (%d) contains characters that reverse or hide text", path, status)
 		}
 		if strings.Contains(body, key) {
-			t.Errorf("%s (%d) has the key", path, status)
+			t.Errorf("%s (%d) contains the key", path, status)
 		}
 	}
 	if body := w.page("/deliveries/" + id); !strings.Contains(body, "&lt;script&gt;alert(1)") {
-		t.Errorf("the text is not there:\n%s", body)
+		t.Errorf("the text is missing:\n%s", body)
 	}
 }
 
@@ -282,7 +282,7 @@ func TestWhoIsFarAwayNeedsAPassword(t *testing.T) {
 	}
 	for _, bad := range []string{"", "short", strings.Repeat("x", 73)} {
 		if _, err := console.HashPassword(bad); err == nil {
-			t.Errorf("%q is a password", bad)
+			t.Errorf("%q is accepted as a password", bad)
 		}
 	}
 	const password = "correct horse battery"
@@ -308,7 +308,7 @@ func TestWhoIsFarAwayNeedsAPassword(t *testing.T) {
 		}
 	}
 	if status, _, body := w.do(http.MethodPost, "/enter", url.Values{"password": {password}}); status != http.StatusUnauthorized || !strings.Contains(body, "Too many") {
-		t.Errorf("the eleventh: got %d\n%s", status, body)
+		t.Errorf("the eleventh attempt: got %d\n%s", status, body)
 	}
 	again, err := console.Listen(t.Context(), "0.0.0.0:0", c)
 	if err != nil {
@@ -317,7 +317,7 @@ func TestWhoIsFarAwayNeedsAPassword(t *testing.T) {
 	serve(t, again)
 	w.console = again
 	if status, _, _ := w.do(http.MethodPost, "/enter", url.Values{"password": {password}}); status != http.StatusOK {
-		t.Errorf("the password: got %d", status)
+		t.Errorf("the right password: got %d", status)
 	}
 	w.page("/")
 }

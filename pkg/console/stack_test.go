@@ -18,8 +18,8 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// slowTable finds another delivery every few milliseconds until somebody has seen what
-// was found before.
+// slowTable finds another delivery every few milliseconds until the test has seen an
+// earlier one.
 type slowTable struct {
 	home.History
 	begun, seen chan struct{}
@@ -45,8 +45,8 @@ func (s slowTable) Search(ctx context.Context, _ ledger.Query, visit func(ledger
 	}
 }
 
-// figures is CloudWatch with one number for each metric, in its last hour; without any
-// it refuses.
+// figures is a CloudWatch with one value for each metric, in the last hour; without any it
+// denies access.
 type figures map[string]float64
 
 func (f figures) GetMetricData(_ context.Context, in *cloudwatch.GetMetricDataInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.GetMetricDataOutput, error) {
@@ -62,8 +62,8 @@ func (f figures) GetMetricData(_ context.Context, in *cloudwatch.GetMetricDataIn
 	return out, nil
 }
 
-// newStack is a console of a stack, as far as that is not all there is to AWS: what it
-// reads is a folder's but for what the tests replace.
+// newStack returns a console that takes its home for a stack's. It reads a folder, except
+// for the parts that the test replaces.
 func newStack(t *testing.T, replace func(*home.Home)) *world {
 	t.Helper()
 	t.Parallel()
@@ -87,8 +87,8 @@ func newStack(t *testing.T, replace func(*home.Home)) *world {
 	return w
 }
 
-// The page of a stack's deliveries is there before the first is found, and each is
-// shown while others are still looked for.
+// TestAStacksListFillsAsItIsRead checks that the page of a stack's deliveries is sent
+// before the first one is found, and shows each while the search continues.
 func TestAStacksListFillsAsItIsRead(t *testing.T) {
 	table := slowTable{begun: make(chan struct{}), seen: make(chan struct{})}
 	w := newStack(t, func(h *home.Home) { table.History, h.History = h.History, table })

@@ -18,8 +18,8 @@ import (
 	"fairbridge/pkg/home"
 )
 
-// pipes is a listener whose connections are in memory, so that a bubble's clock runs
-// their deadlines.
+// pipes is a listener with in-memory connections, so that a bubble's clock controls their
+// deadlines.
 type pipes struct {
 	dialled chan net.Conn
 	closed  context.Context
@@ -53,8 +53,9 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 func (p *pipes) Close() error   { p.close(); return nil }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8082} }
 
-// An open page gets news for as long as it is open: none of the server's limits
-// ends its stream, not even one that an earlier form has set on the same connection.
+// TestAStreamOutlivesEveryLimit checks that an open page receives updates for as long as it
+// is open: none of the server's timeouts ends its stream, not even one that an earlier form
+// set on the same connection.
 func TestAStreamOutlivesEveryLimit(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "home")
 	synctest.Test(t, func(t *testing.T) {
@@ -106,7 +107,7 @@ func TestAStreamOutlivesEveryLimit(t *testing.T) {
 				t.Fatalf("the stream ended after %s: %v", time.Since(began), lines.Err())
 			}
 			if silent := time.Since(last); silent > refreshed {
-				t.Fatalf("nothing came for %s", silent)
+				t.Fatalf("no event for %s", silent)
 			}
 			last = time.Now()
 		}

@@ -29,17 +29,17 @@ import (
 
 const key = "k3y-that-nobody-may-see"
 
-// world is a bridge in a folder, with a Centercode in front of it, and a console for
-// it in another process, as it were.
+// world is a bridge in a folder, with a simulated Centercode, and a console that opens the
+// folder as another process would.
 type world struct {
 	t      *testing.T
 	folder string
 	config string // fairbridge.yaml
 	center *simulator.Simulator
-	base   string // of Centercode
+	base   string // the URL of Centercode
 	bridge *bridge.Bridge
 	worked chan worker.Outcome
-	stop   func() // the bridge
+	stop   func() // stops the bridge
 
 	home    *home.Home
 	console *console.Console
@@ -50,12 +50,12 @@ type quiet struct{}
 
 func (quiet) Report(context.Context, ingest.Outcome) {}
 
-type told chan worker.Outcome
+type outcomes chan worker.Outcome
 
-func (c told) Report(_ context.Context, o worker.Outcome) {
+func (c outcomes) Report(_ context.Context, o worker.Outcome) {
 	select {
 	case c <- o:
-	default: // nobody waits for so many
+	default: // no test waits for that many
 	}
 }
 
@@ -87,7 +87,7 @@ func newWorldIn(t *testing.T, folder string, c console.Config) *world {
 	return w
 }
 
-// writeConfig writes a fairbridge.yaml whose route goes to a project.
+// writeConfig writes a fairbridge.yaml with one route, to project.
 func (w *world) writeConfig(project string) {
 	w.t.Helper()
 	yaml := fmt.Sprintf(`centercode: {baseUrl: %q, ticketUrl: "%s/tickets/{{ .ticketId }}"}
@@ -112,7 +112,7 @@ func (w *world) start() {
 	w.worked = make(chan worker.Outcome, 1000)
 	w.bridge, err = bridge.Open(w.t.Context(), bridge.Config{
 		Mapping: m, File: w.config, Folder: w.folder, Listen: "127.0.0.1:0", Simulator: "127.0.0.1:0", Concurrency: 4,
-		Ingested: quiet{}, Worked: told(w.worked), Log: slog.New(slog.DiscardHandler),
+		Ingested: quiet{}, Worked: outcomes(w.worked), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -137,7 +137,7 @@ func (w *world) start() {
 	w.t.Cleanup(w.stop)
 }
 
-// open starts the console, and comes in by its link.
+// open starts the console, and signs in through its link.
 func (w *world) open(c console.Config) {
 	w.t.Helper()
 	var err error
@@ -156,7 +156,7 @@ func (w *world) open(c console.Config) {
 	})
 	w.client = browser(w.t)
 	if status, _, body := w.do(http.MethodGet, w.console.Link(), nil); status != http.StatusOK || strings.Contains(body, "let") {
-		w.t.Fatalf("the link does not let in: %d\n%s", status, body)
+		w.t.Fatalf("the link does not sign in: %d\n%s", status, body)
 	}
 }
 
@@ -183,7 +183,7 @@ func serve(t *testing.T, c *console.Console) (stop func()) {
 	return stop
 }
 
-// browser keeps cookies, and shows redirects.
+// browser returns a client that keeps cookies and does not follow redirects.
 func browser(t *testing.T) *http.Client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -193,7 +193,7 @@ func browser(t *testing.T) *http.Client {
 	return &http.Client{Jar: jar, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// do asks for a page, or posts a form, as a browser does that is on the console.
+// do requests a page, or posts a form, as a browser on the console's own page does.
 func (w *world) do(method, address string, form url.Values) (status int, location, body string) {
 	w.t.Helper()
 	if strings.HasPrefix(address, "/") {
@@ -219,7 +219,7 @@ func (w *world) do(method, address string, form url.Values) (status int, locatio
 	return resp.StatusCode, resp.Header.Get("Location"), string(text)
 }
 
-// page returns a page that must be there.
+// page returns a page, which must exist.
 func (w *world) page(path string) string {
 	w.t.Helper()
 	status, _, body := w.do(http.MethodGet, path, nil)
@@ -229,7 +229,7 @@ func (w *world) page(path string) string {
 	return body
 }
 
-// post posts a form that must be taken, and returns where it leads.
+// post posts a form, which must be accepted, and returns the redirect's target.
 func (w *world) post(path string, form url.Values) string {
 	w.t.Helper()
 	status, location, body := w.do(http.MethodPost, path, form)
@@ -261,7 +261,7 @@ func (w *world) send(fields map[string]any) string {
 	return accepted.DeliveryID
 }
 
-// until waits for a condition on a page, which it returns.
+// until waits until a page meets a condition, and returns it.
 func (w *world) until(path string, ok func(body string) bool) string {
 	w.t.Helper()
 	deadline := time.Now().Add(time.Minute)
@@ -271,7 +271,7 @@ func (w *world) until(path string, ok func(body string) bool) string {
 			return body
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatalf("%s does not become what it should:\n%s", path, body)
+			w.t.Fatalf("%s does not meet the condition:\n%s", path, body)
 		}
 		select {
 		case <-w.worked:
@@ -291,7 +291,7 @@ func has(texts ...string) func(string) bool {
 	}
 }
 
-// refuse has Centercode refuse tickets for good, until it is healed.
+// refuse makes Centercode refuse tickets, as often as times.
 func (w *world) refuse(status, times int) {
 	w.center.Inject(simulator.Fault{Op: simulator.OpCreate, Status: status, Times: times})
 }

@@ -69,7 +69,8 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// An outage is one line a minute for each project, not one for each batch that waits.
+// TestHeldLines checks that an outage prints one line a minute for each project, not one
+// for each held batch.
 func TestHeldLines(t *testing.T) {
 	now := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
 	var out bytes.Buffer

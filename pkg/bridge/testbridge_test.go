@@ -26,11 +26,11 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// full reports whether the weather is to be that of the whole three days, with ten
-// thousand feedbacks: some minutes instead of some seconds.
+// full reports whether to run all three days with ten thousand feedbacks, which takes
+// minutes instead of seconds.
 func full() bool { return os.Getenv("FAIRBRIDGE_WEATHER") == "full" }
 
-// scaled is a number in the usual form, or in the full one.
+// scaled returns usual, or whole for a full run.
 func scaled[N any](usual, whole N) N {
 	if full() {
 		return whole
@@ -39,16 +39,16 @@ func scaled[N any](usual, whole N) N {
 }
 
 const (
-	// concurrency is how many batches are worked on at once.
+	// concurrency is the number of batches processed at once.
 	concurrency = 5
-	// tick is how often a folder's queue and waker look for what is due: not ten
-	// times a second, so that days pass quickly.
+	// tick is how often an embedded queue and its waker poll: not ten times a second, so
+	// that days pass quickly.
 	tick = 10 * time.Second
-	// longestHold is for how long a message is held at most.
+	// longestHold is the longest time that a message is held.
 	longestHold = 15 * time.Minute
 )
 
-const weatherRoutes = `centercode: {baseUrl: "http://127.0.0.1:9"}
+const testRoutes = `centercode: {baseUrl: "http://127.0.0.1:9"}
 routes:
   - match: {event: feedback}
     project: DEMO
@@ -64,58 +64,59 @@ const screenshots = "    attachments: [{from: \"{{ .screenshotUrl }}\", element:
 
 const lookUp = "    lookup: {package: deliveries, column: Delivery ID, ticketColumn: Ticket ID, settle: 1m}\n"
 
-// site is where a station is.
+// site configures a testBridge.
 type site struct {
-	// stack is a home like AWS's: see lambda. Without it, it is a folder.
+	// stack selects a home like that of AWS, see lambda, instead of a folder.
 	stack bool
-	// lookedUp has a look-up configured.
+	// lookedUp configures a look-up.
 	lookedUp bool
-	// fresh gives each batch a worker process of its own.
+	// fresh starts a new worker process for each batch.
 	fresh bool
-	// inFlight is how many messages the queue hands out at most; 0 is any number.
+	// inFlight is the queue's limit of messages in flight; 0 is none.
 	inFlight int
-	// sources are where the screenshots come from; nil if there are none.
+	// sources serves the screenshots; nil if there are none.
 	sources worker.Sources
 }
 
-// homes are the two that a bridge lives in.
+// homes are the two kinds of home that a bridge has.
 var homes = map[string]site{"folder": {}, "stack": {stack: true}}
 
-// station is a whole bridge under a sky: listener, queue, worker and simulator.
-type station struct {
+// testBridge is a complete bridge in front of an upstream: listener, queue, worker and
+// simulator.
+type testBridge struct {
 	*testing.T
 	site
-	sky    *sky
-	center *centercodesim.Simulator
-	config *mapping.Config
-	folder string
-	home   *embedded.Home
-	bridge *Bridge
-	queue  *dueQueue
-	files  *dueQueue // the files queue; nil without screenshots
-	lambda *lambda
-	token  string
-	more   string // of a webhook's fields
-	stop   func()
-	sent   int
+	upstream *upstream
+	center   *centercodesim.Simulator
+	config   *mapping.Config
+	folder   string
+	home     *embedded.Home
+	bridge   *Bridge
+	queue    *dueQueue
+	files    *dueQueue // the files queue; nil without screenshots
+	lambda   *lambda
+	token    string
+	more     string // more fields of each webhook
+	stop     func()
+	sent     int
 
 	mu      sync.Mutex
 	results map[worker.Result]int
 	tickets []time.Time
-	// took is how long each feedback took to become a ticket, by the project.
+	// took holds how long each feedback took to become a ticket, by project.
 	took   map[string][]time.Duration
 	warned map[string]int
 }
 
-func newStation(t *testing.T, at site) *station {
+func newTestBridge(t *testing.T, at site) *testBridge {
 	t.Helper()
 	center, err := centercodesim.New(centercodesim.Config{APIKeys: []string{"key"}, PageRows: 1000})
-	s := &station{
-		T: t, site: at, sky: &sky{}, center: center, folder: t.TempDir(),
+	s := &testBridge{
+		T: t, site: at, upstream: &upstream{}, center: center, folder: t.TempDir(),
 		results: map[worker.Result]int{}, warned: map[string]int{}, took: map[string][]time.Duration{},
 	}
 	s.must(err)
-	s.sky.center = center.Handler()
+	s.upstream.center = center.Handler()
 	route := ""
 	if at.lookedUp {
 		route = lookUp
@@ -123,7 +124,7 @@ func newStation(t *testing.T, at site) *station {
 	if at.sources != nil {
 		route += screenshots
 	}
-	s.config, err = mapping.Parse("fairbridge.yaml", fmt.Appendf(nil, weatherRoutes, route))
+	s.config, err = mapping.Parse("fairbridge.yaml", fmt.Appendf(nil, testRoutes, route))
 	s.must(err)
 	s.inFolder(func(h *home.Home) error {
 		s.token, err = h.GenerateToken(t.Context())
@@ -133,8 +134,8 @@ func newStation(t *testing.T, at site) *station {
 	return s
 }
 
-// inFolder does something in the folder while no bridge runs there.
-func (s *station) inFolder(do func(*home.Home) error) {
+// inFolder opens the folder's home while no bridge runs there.
+func (s *testBridge) inFolder(do func(*home.Home) error) {
 	s.Helper()
 	folder, err := embedded.Open(s.Context(), embedded.Config{Folder: s.folder})
 	s.must(err)
@@ -142,7 +143,7 @@ func (s *station) inFolder(do func(*home.Home) error) {
 }
 
 // start starts the bridge.
-func (s *station) start() {
+func (s *testBridge) start() {
 	s.Helper()
 	at, config := s.site, s.config
 	ctx, cancel := context.WithCancel(s.Context())
@@ -152,7 +153,7 @@ func (s *station) start() {
 	s.must(err)
 	s.bridge = &Bridge{log: log, home: s.home}
 	s.must(s.bridge.wire(ctx, Config{
-		Mapping: config, Concurrency: concurrency, Ingested: unheard{}, Worked: s, Log: log, centercode: &http.Client{Transport: s.sky}, sources: at.sources,
+		Mapping: config, Concurrency: concurrency, Ingested: discard{}, Worked: s, Log: log, centercode: &http.Client{Transport: s.upstream}, sources: at.sources,
 	}))
 	s.home.SQS.Moved = func(id string, receives int64) { s.Errorf("the queue gave %s up after %d receives", id, receives) }
 	s.queue = newDueQueue(s.home, s.home.WorkQueueURL, at.inFlight)
@@ -179,7 +180,7 @@ func (s *station) start() {
 	}
 }
 
-func (s *station) must(err error) {
+func (s *testBridge) must(err error) {
 	s.Helper()
 	if err != nil {
 		s.Fatal(err)
@@ -187,10 +188,10 @@ func (s *station) must(err error) {
 }
 
 // Report implements [worker.Reporter].
-func (s *station) Report(_ context.Context, o worker.Outcome) {
-	s.queue.ring()
+func (s *testBridge) Report(_ context.Context, o worker.Outcome) {
+	s.queue.notify()
 	if s.files != nil {
-		s.files.ring()
+		s.files.notify()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,31 +205,31 @@ func (s *station) Report(_ context.Context, o worker.Outcome) {
 	}
 }
 
-// counts returns how often there was each result so far.
-func (s *station) counts() map[worker.Result]int {
+// counts returns the number of outcomes so far, by result.
+func (s *testBridge) counts() map[worker.Result]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.results)
 }
 
 // times returns how long each event of a kind took to become a ticket, so far.
-func (s *station) times(kind string) []time.Duration {
+func (s *testBridge) times(kind string) []time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.took[kind])
 }
 
-type unheard struct{}
+type discard struct{}
 
-func (unheard) Report(context.Context, ingest.Outcome) {}
+func (discard) Report(context.Context, ingest.Outcome) {}
 
 // send sends webhooks through the listener.
-func (s *station) send(n int) {
+func (s *testBridge) send(n int) {
 	s.Helper()
 	s.sendEvent("feedback", n)
 }
 
-func (s *station) sendEvent(event string, n int) {
+func (s *testBridge) sendEvent(event string, n int) {
 	s.Helper()
 	for range n {
 		s.sent++
@@ -241,11 +242,11 @@ func (s *station) sendEvent(event string, n int) {
 			s.Fatalf("webhook %d: %d %s", s.sent, rec.Code, rec.Body)
 		}
 	}
-	s.queue.ring()
+	s.queue.notify()
 }
 
-// sendOver sends webhooks, evenly spread over a time.
-func (s *station) sendOver(n int, over time.Duration) {
+// sendOver sends webhooks evenly spread over a period.
+func (s *testBridge) sendOver(n int, over time.Duration) {
 	s.Helper()
 	for range n {
 		s.send(1)
@@ -253,8 +254,8 @@ func (s *station) sendOver(n int, over time.Duration) {
 	}
 }
 
-// entries returns what the ledger has of each delivery.
-func (s *station) entries() (all []ledger.Entry) {
+// entries returns the ledger entry of each delivery.
+func (s *testBridge) entries() (all []ledger.Entry) {
 	s.Helper()
 	records, err := s.home.Ledger.Recent(s.Context(), -1)
 	s.must(err)
@@ -268,9 +269,9 @@ func (s *station) entries() (all []ledger.Entry) {
 	return all
 }
 
-// check holds what came of it all against the promise: each feedback is one
-// ticket, or one of at most so many dead letters of answers that were lost.
-func (s *station) check(ambiguous int) {
+// check checks the promise: each feedback became one ticket, or one of at most so many dead
+// letters because a response was lost.
+func (s *testBridge) check(ambiguous int) {
 	s.Helper()
 	made := map[string]int{}
 	for _, t := range s.center.Tickets() {
@@ -300,12 +301,12 @@ func (s *station) check(ambiguous int) {
 	for warning, n := range s.warned {
 		s.Errorf("%d times: %s", n, warning)
 	}
-	s.Logf("%d feedbacks: %d tickets, %d ambiguous; %v; %d requests", s.sent, ended, dead, s.results, s.sky.between(time.Time{}, time.Now()))
+	s.Logf("%d feedbacks: %d tickets, %d ambiguous; %v; %d requests", s.sent, ended, dead, s.results, s.upstream.between(time.Time{}, time.Now()))
 }
 
-// returned reports how soon tickets were made when Centercode was back, and holds the
+// returned reports how soon tickets were created once Centercode was back, and checks the
 // first and the last against these bounds.
-func (s *station) returned(back time.Time, firstWithin, lastWithin time.Duration) {
+func (s *testBridge) returned(back time.Time, firstWithin, lastWithin time.Duration) {
 	s.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -324,21 +325,21 @@ func (s *station) returned(back time.Time, firstWithin, lastWithin time.Duration
 	}
 }
 
-// clears makes Centercode work again, waits until what waits has become tickets, and holds
-// how soon against the promise. A probe can be under way for ten seconds, and the next
-// one comes a minute later. In a folder the first is made then, and the others are
-// spread over a minute. On a stack whatever comes on its own does the probe, and the
-// last comes after its longest wait; a minute is for what is worked on.
-func (s *station) clears(fair func()) {
+// clears makes Centercode work again, waits until everything held has become tickets, and
+// checks how soon against the promise. A probe can take ten seconds, and the next one
+// follows a minute later. In a folder the first ticket is created then, and the others are
+// spread over a minute. On a stack the next message to return does the probe, and the last
+// one returns after its longest wait; a minute is left for processing.
+func (s *testBridge) clears(repair func()) {
 	s.Helper()
 	waiting := s.queue.depth(s.Context())
-	fair()
+	repair()
 	back := time.Now()
 	probe := 70 * time.Second
 	first, last := probe+2*tick, probe+time.Minute+4*tick
 	if s.stack {
-		// Waits end at random, so that the gap until the next one is longer than the
-		// mean gap, at times: five times so long, with one in a hundred.
+		// Waits end at random, so the gap until the next one is sometimes longer than the
+		// mean: five times as long in one of a hundred cases.
 		first = probe + 5*longestHold/time.Duration(max(waiting, 1)) + s.queue.atLeast
 		last = first + longestHold + time.Minute
 	}

@@ -13,19 +13,19 @@ import (
 	"time"
 )
 
-// weather is what a request to Centercode meets; nil is a fine day. It may let the
-// request through to the simulator, and lose the answer.
-type weather func(*sky, *http.Request) (*http.Response, error)
+// fault decides the fate of a request to Centercode; nil passes it on. It may pass the
+// request on to the simulator and lose the response.
+type fault func(*upstream, *http.Request) (*http.Response, error)
 
-var weathers = map[string]weather{
-	"refused": func(*sky, *http.Request) (*http.Response, error) { return nil, errors.New("connection refused") },
-	"connect timeout": func(*sky, *http.Request) (*http.Response, error) {
+var faults = map[string]fault{
+	"refused": func(*upstream, *http.Request) (*http.Response, error) { return nil, errors.New("connection refused") },
+	"connect timeout": func(*upstream, *http.Request) (*http.Response, error) {
 		time.Sleep(10 * time.Second)
 		return nil, errors.New("dial tcp: i/o timeout")
 	},
 	"503":         answers(503, "application/json", `{"status": 503, "description": "maintenance"}`),
 	"502 in HTML": answers(502, "text/html", "<html>Bad Gateway</html>"),
-	"timeouts": func(s *sky, r *http.Request) (*http.Response, error) {
+	"timeouts": func(s *upstream, r *http.Request) (*http.Response, error) {
 		_ = s.wrote(r)
 		<-r.Context().Done()
 		return nil, r.Context().Err()
@@ -33,18 +33,18 @@ var weathers = map[string]weather{
 	"401": answers(401, "application/json", `{"status": 401, "description": "The API key is invalid."}`),
 	"429": answers(429, "application/json", `{"status": 429, "description": "slow down"}`),
 	"500": answers(500, "application/json", `{"status": 500, "description": "a bug"}`),
-	// A gateway that has lost what makes tickets, and not what is read.
-	"502 to tickets": func(s *sky, r *http.Request) (*http.Response, error) {
+	// A gateway that drops ticket creations but not reads.
+	"502 to tickets": func(s *upstream, r *http.Request) (*http.Response, error) {
 		if r.Method == http.MethodGet {
-			return s.fine(r)
+			return s.forward(r)
 		}
 		return answers(502, "text/html", "<html>Bad Gateway</html>")(s, r)
 	},
 }
 
-// answers is a weather in which nothing but this is answered.
-func answers(status int, contentType, body string) weather {
-	return func(s *sky, r *http.Request) (*http.Response, error) {
+// answers is a fault in which every request gets the same response.
+func answers(status int, contentType, body string) fault {
+	return func(s *upstream, r *http.Request) (*http.Response, error) {
 		_ = s.wrote(r)
 		return &http.Response{
 			StatusCode: status, Header: http.Header{"Content-Type": {contentType}},
@@ -53,46 +53,46 @@ func answers(status int, contentType, body string) weather {
 	}
 }
 
-// oneOf is another of these weathers for each request.
-func oneOf(names ...string) weather {
-	return func(s *sky, r *http.Request) (*http.Response, error) {
-		return weathers[names[rand.N(len(names))]](s, r)
+// oneOf picks one of these faults at random for each request.
+func oneOf(names ...string) fault {
+	return func(s *upstream, r *http.Request) (*http.Response, error) {
+		return faults[names[rand.N(len(names))]](s, r)
 	}
 }
 
-// changeable is such a weather for a share of the requests; the others get through.
-func changeable(share float64, bad weather) weather {
-	return func(s *sky, r *http.Request) (*http.Response, error) {
+// intermittent applies a fault to a share of the requests; the others pass.
+func intermittent(share float64, broken fault) fault {
+	return func(s *upstream, r *http.Request) (*http.Response, error) {
 		if rand.Float64() >= share {
-			return s.fine(r)
+			return s.forward(r)
 		}
-		return bad(s, r)
+		return broken(s, r)
 	}
 }
 
-// sky is between the bridge and the simulator, without a network: in a bubble of
-// synctest its hours pass at once.
-type sky struct {
-	// even has every request take as long as every other.
+// upstream connects the bridge to the simulator without a network: in a synctest bubble its
+// hours pass at once.
+type upstream struct {
+	// even makes all requests take equally long.
 	even bool
 
 	mu       sync.Mutex
-	weather  weather
+	fault    fault
 	center   http.Handler
 	requests []time.Time
 }
 
-func (s *sky) set(w weather) {
+func (s *upstream) set(w fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.weather = w
+	s.fault = w
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (s *sky) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s *upstream) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.mu.Lock()
 	s.requests = append(s.requests, time.Now())
-	weather := s.weather
+	fault := s.fault
 	s.mu.Unlock()
 	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.GetConn != nil {
 		trace.GetConn(r.URL.Host)
@@ -102,14 +102,14 @@ func (s *sky) RoundTrip(r *http.Request) (*http.Response, error) {
 		took = 100 * time.Millisecond
 	}
 	time.Sleep(took)
-	if weather != nil {
-		return weather(s, r)
+	if fault != nil {
+		return fault(s, r)
 	}
-	return s.fine(r)
+	return s.forward(r)
 }
 
-// fine passes a request on.
-func (s *sky) fine(r *http.Request) (*http.Response, error) {
+// forward passes a request on.
+func (s *upstream) forward(r *http.Request) (*http.Response, error) {
 	if err := s.wrote(r); err != nil {
 		return nil, err
 	}
@@ -124,8 +124,8 @@ func (s *sky) fine(r *http.Request) (*http.Response, error) {
 	return rec.Result(), nil
 }
 
-// wrote is the end of a request's way out.
-func (s *sky) wrote(r *http.Request) (err error) {
+// wrote consumes a request's body, as writing it to a connection does.
+func (s *upstream) wrote(r *http.Request) (err error) {
 	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.WroteHeaders != nil {
 		trace.WroteHeaders()
 	}
@@ -137,8 +137,8 @@ func (s *sky) wrote(r *http.Request) (err error) {
 	return err
 }
 
-// between is how many requests there were from one time to another.
-func (s *sky) between(from, to time.Time) (n int) {
+// between returns the number of requests between two times.
+func (s *upstream) between(from, to time.Time) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, at := range s.requests {
@@ -149,8 +149,8 @@ func (s *sky) between(from, to time.Time) (n int) {
 	return n
 }
 
-// most is the largest number of requests after a time in any window so long.
-func (s *sky) most(from time.Time, window time.Duration) (most int) {
+// most returns the maximum number of requests in any such window after a time.
+func (s *upstream) most(from time.Time, window time.Duration) (most int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := 0
