@@ -87,7 +87,7 @@ func TestCompleteEndpoint(t *testing.T) {
 		"https://beta.example.com/api/v1/projects/{0}/feedback/7/files/a%20b",
 		"https://beta.example.com/api/v1/projects/null/feedback/7/files/a%20b",
 		"https://beta.example.com/api/v1/feedback/7/files/a%20b",
-		"http://beta.example.com/api/v1/feedback/7/files/a%20b", // behind a proxy that ends TLS
+		"http://beta.example.com/api/v1/feedback/7/files/a%20b", // behind a proxy that terminates TLS
 		"https://BETA.example.com:443/api/v1/feedback/7/files/a%20b",
 		"//beta.example.com/api/v1/feedback/7/files/a%20b",
 		"/api/v1/projects//feedback/7/files/a%20b",
@@ -126,8 +126,8 @@ func TestCompleteEndpoint(t *testing.T) {
 			t.Errorf("%s became %s, %v; want %s", tt.raw, got, err, tt.want)
 		}
 	}
-	// What is elsewhere is kept, since it may be said to be Centercode's; but no
-	// file is sent there.
+	// Endpoints on other hosts are kept, since centercode.hosts may list those later, but
+	// no file is sent there.
 	for _, raw := range []string{
 		"https://evil.example/api/v1/feedback/7", "//evil.example/api/v1/feedback/7", "http://localhost/x", "http://127.0.0.1/x",
 		"https://beta.example.com.evil.example/x", "https://beta.example.com:8443/x",
@@ -148,13 +148,13 @@ func TestCompleteEndpoint(t *testing.T) {
 		"ftp://beta.example.com/x", "javascript:alert(1)", "https:beta.example.com/x", "https:///x", "%zz",
 	} {
 		if got, err := client("https://beta.example.com").completeEndpoint("DEMO", raw); err == nil {
-			t.Errorf("%s became %s; it is no endpoint", raw, got)
+			t.Errorf("%s became %s, but is not an endpoint", raw, got)
 		}
 	}
 }
 
-// TestFurtherHosts: the API key goes to the hosts that are listed, never less
-// safely than to the base URL, and nowhere else.
+// TestFurtherHosts checks that the API key is sent to the listed hosts, never less securely
+// than to the base URL, and nowhere else.
 func TestFurtherHosts(t *testing.T) {
 	tests := []struct {
 		base, host, raw, want string // want "": refused
@@ -246,7 +246,7 @@ func FuzzReadTicket(f *testing.F) {
 			}
 			checkTicket(t, c, ticket, key)
 			if _, refused := findRefusal(r.body); refused {
-				t.Errorf("both a refusal and a ticket: %q", body)
+				t.Errorf("both refused and a ticket: %q", body)
 			}
 			again, err := c.readTicket(x, project, r)
 			if err != nil || !maps.Equal(again.Files, ticket.Files) || again.ID != ticket.ID {
@@ -272,10 +272,10 @@ func checkTicket(t *testing.T, c *Client, ticket Ticket, key string) {
 	for element, endpoint := range ticket.Files {
 		size += len(element) + len(endpoint)
 		if strings.Contains(element+endpoint, key) {
-			t.Errorf("%q shows the key: %q", element, endpoint)
+			t.Errorf("%q contains the key: %q", element, endpoint)
 		}
 		if u, err := c.ownURL(endpoint); err == nil && (u.Scheme != "https" || u.Host != "beta.example.com") {
-			t.Errorf("%q goes to %q", element, endpoint)
+			t.Errorf("%q is sent to %q", element, endpoint)
 		}
 	}
 	if size > 32<<10 || len(ticket.ID) > maxID || len(ticket.AnswerKeys) > maxAnswerKeys || strings.Contains(ticket.ID, key) {

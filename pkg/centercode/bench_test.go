@@ -15,9 +15,9 @@ import (
 	"fairbridge/pkg/centercode"
 )
 
-// BenchmarkAddFile moves a file from one server to another: as a bare net/http
-// copy from a GET into a POST does, which is the floor to hold it against; through
-// io.Pipe, as most multipart uploads are written; and with AddFile.
+// BenchmarkAddFile moves a file from one server to another: with a bare net/http copy from
+// a GET into a POST, which is the lower bound; through io.Pipe, as most multipart uploads
+// are written; and with AddFile.
 //
 //	go test -run '^$' -bench AddFile -benchtime 3x ./pkg/centercode
 func BenchmarkAddFile(b *testing.B) {
@@ -107,7 +107,7 @@ func BenchmarkAddFile(b *testing.B) {
 	}
 }
 
-// BenchmarkCreateTicket is a small ticket on a connection that is kept open.
+// BenchmarkCreateTicket creates a small ticket over a kept-alive connection.
 func BenchmarkCreateTicket(b *testing.B) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -127,7 +127,7 @@ func BenchmarkCreateTicket(b *testing.B) {
 	}
 }
 
-// cpuSeconds is what the whole process has used: both servers and the client.
+// cpuSeconds returns the processor time of the whole process: both servers and the client.
 func cpuSeconds() float64 {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -23,7 +23,7 @@ func TestDescribe(t *testing.T) {
 		{"a list", `{"errors":[{"description":"one"},{"detail":"two"}]}`, "one; two"},
 		{"a list of texts", `{"errors":["one","two"]}`, "one; two"},
 		{"errmsg", `{"errcode":310000,"errmsg":"no such source"}`, "no such source"},
-		{"JSON that says nothing", `{"code":3,"b":[{"c":"a tester's words"}]}`, "an answer with the keys b[].c, code"},
+		{"JSON without a message", `{"code":3,"b":[{"c":"a tester's words"}]}`, "an answer with the keys b[].c, code"},
 		{"an echo of the request", `{"status":400,"request":{"submitter":"a@b.example","description":"a tester's words"}}`, "an answer with the keys request.description, request.submitter, status"},
 		{"JSON cut off", `{"request":{"submitter":"a@b.example","desc`, "an answer that starts like JSON but cannot be parsed"},
 		{"a long text", strings.Repeat("a ", 300), strings.Repeat("a ", 99) + "a…"},
@@ -68,12 +68,12 @@ func TestErrorText(t *testing.T) {
 		}
 	}
 	if err := newSecret("sesame-sesame").redactError(refused); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("%v is not what it was", err)
+		t.Errorf("%v has changed", err)
 	}
 	cause := &url.Error{Op: "Post", URL: "https://h.example/", Err: errors.Join(context.Canceled, errors.New(`bad Location "https://h.example/?apiKey=sesame-sesame"`))}
 	err := newSecret("sesame-sesame").redactError(cause)
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("%v is not what it was", err)
+		t.Errorf("%v has changed", err)
 	}
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		if strings.Contains(e.Error(), "?a") || strings.Contains(e.Error(), "sesame") {
@@ -131,7 +131,7 @@ func FuzzRedact(f *testing.F) {
 	secret, spellings := newSecret(key), echoes(key)
 	f.Fuzz(func(t *testing.T, before, after string, form int) {
 		if strings.Contains(before+after, "S3cret") {
-			t.Skip("the text holds the key by itself")
+			t.Skip("the text itself contains the key")
 		}
 		text := before + forms[max(form, -form-1)%len(forms)](key) + after
 		got := Redact(text)
@@ -141,7 +141,7 @@ func FuzzRedact(f *testing.F) {
 		if again := Redact(got); again != got {
 			t.Errorf("%q became %q the second time", got, again)
 		}
-		// The key alone, however it is spelled.
+		// The bare key, in every spelling.
 		for _, spelling := range spellings {
 			if got := secret.redact(before + spelling + after); strings.Contains(got, "S3cret") || strings.Contains(got, spelling) {
 				t.Errorf("%q became %q", before+spelling+after, got)
@@ -150,7 +150,7 @@ func FuzzRedact(f *testing.F) {
 	})
 }
 
-// echoes are ways in which servers write a key down.
+// echoes returns the key as servers may spell it in a response.
 func echoes(key string) []string {
 	quoted, _ := json.Marshal(key)
 	all := []string{
@@ -174,7 +174,7 @@ func TestEchoesAreRedacted(t *testing.T) {
 				t.Errorf("%q became %q", echo, got)
 			}
 			if !secret.in("x" + echo) {
-				t.Errorf("%q is not seen", echo)
+				t.Errorf("%q is not detected", echo)
 			}
 		}
 		if text := "the key that was sent is wrong"; secret.redact(text) != text {
@@ -183,9 +183,7 @@ func TestEchoesAreRedacted(t *testing.T) {
 	}
 }
 
-// TestCutKey: wherever a text is cut, no part of the key is left, however it is
-// spelt.
-// FuzzPlain holds the short cut for plain text against the regular expressions.
+// FuzzPlain compares the fast path for plain text with the regular expressions.
 func FuzzPlain(f *testing.F) {
 	for _, text := range []string{"BUG-12345", "files.screenshot", "x/SESAME-sesame/y", "ticket.files[].url", "api-key:sesame", "https://sesame-sesame", "\u212aey-\u017fesame"} {
 		f.Add("sesame-sesame", text)
@@ -207,6 +205,7 @@ func FuzzPlain(f *testing.F) {
 	})
 }
 
+// TestCutKey checks that wherever a text is cut, no part of the key is left, in any spelling.
 func TestCutKey(t *testing.T) {
 	x := &call{key: newSecret("sesame/opens-it")}
 	for _, spelt := range []string{"sesame/opens-it", "SESAME/OPENS-IT", "sesame%2Fopens-it", "s e s a m e / o p e n s - i t",

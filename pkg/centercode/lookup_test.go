@@ -47,7 +47,7 @@ func TestFindTicket(t *testing.T) {
 		}
 	}
 	l := lookup("id-1")
-	l.Column = " delivery id" // a column's case and surrounding space do not matter
+	l.Column = " delivery id" // the case of a column and the space around it do not matter
 	if _, found, err := c.FindTicket(t.Context(), l); !found || err != nil {
 		t.Errorf("found %v, %v", found, err)
 	}
@@ -65,7 +65,7 @@ func TestFindTicketFaults(t *testing.T) {
 	tests := []struct {
 		fault     centercodesim.Fault
 		status    int
-		permanent bool // the look-up cannot work
+		permanent bool // the look-up can never work
 	}{
 		{centercodesim.Fault{Status: 401}, 401, false},
 		{centercodesim.Fault{Status: 404}, 404, true},
@@ -89,7 +89,7 @@ func TestFindTicketFaults(t *testing.T) {
 	}
 }
 
-// TestFindTicketPages serves pages that the simulator would not.
+// TestFindTicketPages serves pages that the simulator never sends.
 func TestFindTicketPages(t *testing.T) {
 	const fields = `"fields":[{"dataType":"Text","name":"Ticket"},{"dataType":"Text","name":"Delivery ID"}]`
 	row := func(ticket, id string) string {
@@ -100,7 +100,7 @@ func TestFindTicketPages(t *testing.T) {
 		name  string
 		page  func(n string) string
 		id    string
-		says  string // "": no error
+		text  string // "": no error
 		pages int
 	}{
 		{"value in values", func(string) string {
@@ -142,11 +142,11 @@ func TestFindTicketPages(t *testing.T) {
 			id, found, err := newClient(t, s.URL).FindTicket(t.Context(), centercode.Lookup{
 				Project: "A/B", Package: "p q", Column: "Delivery ID", TicketColumn: "Ticket", Value: "id-1", APIKey: apiKey,
 			})
-			if tt.says == "" && err != nil {
+			if tt.text == "" && err != nil {
 				t.Fatal(err)
 			}
-			if tt.says != "" {
-				if e := apiError(t, err); !strings.Contains(e.Description, tt.says) || e.Status != 200 || e.Lost || !e.Permanent() {
+			if tt.text != "" {
+				if e := apiError(t, err); !strings.Contains(e.Description, tt.text) || e.Status != 200 || e.Lost || !e.Permanent() {
 					t.Errorf("got %+v", *e)
 				}
 			}
@@ -157,7 +157,7 @@ func TestFindTicketPages(t *testing.T) {
 	}
 }
 
-// TestEveryCallHidesTheKey: a dial error quotes the URL.
+// TestEveryCallHidesTheKey: a dial error quotes the URL, and with it the key.
 func TestEveryCallHidesTheKey(t *testing.T) {
 	c := newClient(t, "http://127.0.0.1:1")
 	_, err := c.CreateTicket(t.Context(), ticketRequest(`{}`))
@@ -168,6 +168,6 @@ func TestEveryCallHidesTheKey(t *testing.T) {
 	apiError(t, err)
 	var ue *url.Error
 	if errors.As(err, &ue) {
-		t.Errorf("%v can be reached, with its URL", ue)
+		t.Errorf("%v is in the chain, and contains the URL", ue)
 	}
 }

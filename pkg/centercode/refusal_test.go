@@ -8,13 +8,13 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
-// TestRefusalWithinSuccess: in whatever form a success refuses, it is no ticket,
-// no file and no page of a data package.
+// TestRefusalWithinSuccess checks that a refusal with a success status, in whatever form,
+// is not a ticket, a file or a page of a data package.
 func TestRefusalWithinSuccess(t *testing.T) {
 	tests := []struct {
 		answer string
 		status int
-		says   string
+		text   string
 	}{
 		{`{"status": 400, "description": "The submitter is unknown."}`, 400, "The submitter is unknown."},
 		{`{"Status":400,"Description":"Invalid submitter."}`, 400, "Invalid submitter."},
@@ -54,10 +54,10 @@ func TestRefusalWithinSuccess(t *testing.T) {
 			check := func(op string, err error) {
 				t.Helper()
 				if err == nil {
-					t.Fatalf("%s: is a success", op)
+					t.Fatalf("%s: reported as a success", op)
 				}
 				e := apiError(t, err)
-				if e.Op != op || e.Status != tt.status || e.Lost || !e.Permanent() || !strings.Contains(e.Description, tt.says) {
+				if e.Op != op || e.Status != tt.status || e.Lost || !e.Permanent() || !strings.Contains(e.Description, tt.text) {
 					t.Errorf("%s: got %+v", op, *e)
 				}
 			}
@@ -71,7 +71,8 @@ func TestRefusalWithinSuccess(t *testing.T) {
 	}
 }
 
-// TestStatusWithinSuccess: a refusal's own status says what to do about it.
+// TestStatusWithinSuccess checks that the status inside the refusal decides how it is
+// handled.
 func TestStatusWithinSuccess(t *testing.T) {
 	sim := start(t, centercodesim.Config{})
 	for _, tt := range []struct {
@@ -88,7 +89,7 @@ func TestStatusWithinSuccess(t *testing.T) {
 		sim.Inject(centercodesim.Fault{Answer: tt.answer})
 		_, err := newClient(t, sim.URL).CreateTicket(t.Context(), ticketRequest(`{}`))
 		if err == nil {
-			t.Fatalf("%s: is a ticket", tt.answer)
+			t.Fatalf("%s: reported as a ticket", tt.answer)
 		}
 		if e := apiError(t, err); e.Status != tt.status || e.Lost != tt.lost || e.OwnFault != tt.ownFault || e.Permanent() {
 			t.Errorf("%s: got %+v", tt.answer, *e)
@@ -96,7 +97,7 @@ func TestStatusWithinSuccess(t *testing.T) {
 	}
 }
 
-// TestNoRefusal: what looks like a refusal and is none.
+// TestNoRefusal has successes that look like refusals.
 func TestNoRefusal(t *testing.T) {
 	sim := start(t, centercodesim.Config{})
 	for _, answer := range []string{

@@ -20,8 +20,7 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
-// reopening is a file that can be read again; closed counts how often what was
-// reopened was closed.
+// reopening makes a file rereadable, and counts how often it was reopened and closed.
 func reopening(r centercode.FileRequest, size int64, opened, closed *int) centercode.FileRequest {
 	known := r.Size
 	r.Reopen = func(context.Context) (io.ReadCloser, int64, error) {
@@ -41,8 +40,8 @@ func (c closer) Close() error {
 	return nil
 }
 
-// TestAddFileSentAgain: a file that is wanted in another way is sent in that way
-// at once, and arrives whole.
+// TestAddFileSentAgain checks that when the server asks for another form of upload, the
+// file is sent that way at once and arrives complete.
 func TestAddFileSentAgain(t *testing.T) {
 	const mib = 1 << 20
 	for _, size := range []int64{0, 1000, 64 << 10, mib, mib + 1, 3*mib + 7} {
@@ -82,8 +81,8 @@ func TestAddFileSentAgain(t *testing.T) {
 	}
 }
 
-// TestAddFileWithoutALength: a length that is wanted and cannot be found out is a
-// refusal, and a source that breaks on the way to it is the source's fault.
+// TestAddFileWithoutALength checks that a required length that cannot be determined is a
+// refusal, and that a source that breaks meanwhile is the source's fault.
 func TestAddFileWithoutALength(t *testing.T) {
 	sim, _, endpoint := withTicket(t, centercodesim.Config{RefuseChunked: true})
 	c, err := centercode.New(centercode.Config{BaseURL: sim.URL, TempDir: filepath.Join(t.TempDir(), "is not there")})
@@ -108,8 +107,8 @@ func TestAddFileWithoutALength(t *testing.T) {
 	}
 }
 
-// TestAddFileMoved: an upload that is answered 307 or 308 goes where it says,
-// whole, and with the API key only if that is Centercode's.
+// TestAddFileMoved checks that an upload follows a 307 or 308, complete, and keeps the API
+// key only if the target is Centercode's.
 func TestAddFileMoved(t *testing.T) {
 	for _, status := range []int{307, 308} {
 		for _, size := range []int64{1000, 300_000} { // without and with Expect
@@ -150,9 +149,9 @@ func TestAddFileMoved(t *testing.T) {
 	}
 }
 
-// TestAddFileMovedElsewhere: from a Centercode that is out in the world, a file is
-// sent on to another host only where that may be, after DNS and at each move, and
-// without the key; its own hosts are not asked about.
+// TestAddFileMovedElsewhere checks that a public Centercode can redirect a file only to
+// allowed addresses, checked after DNS and at every redirect, and that the key is not sent
+// along. Listed hosts are exempt from the check.
 func TestAddFileMovedElsewhere(t *testing.T) {
 	var arrived, key string
 	store := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -177,7 +176,7 @@ func TestAddFileMovedElsewhere(t *testing.T) {
 		name, location string
 		allow          func(netip.AddrPort) error
 		hosts          []string
-		key, fault     string // with which it arrives, or why it does not
+		key, fault     string // the key on arrival, or why the file does not arrive
 	}{
 		{"allowed", store.URL + "/x", onlyStore, nil, "", ""},
 		{"Centercode's own", store.URL + "/x", public, []string{store.Listener.Addr().String()}, apiKey, ""},
@@ -196,7 +195,7 @@ func TestAddFileMovedElsewhere(t *testing.T) {
 				w.WriteHeader(http.StatusTemporaryRedirect)
 			}))
 			defer beta.Close()
-			// Centercode has a name and an address that are public, as it seems.
+			// To the client, Centercode has a public name and address.
 			transport := store.Client().Transport.(*http.Transport).Clone()
 			transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 				if addr == "example.com:443" {
@@ -221,7 +220,8 @@ func TestAddFileMovedElsewhere(t *testing.T) {
 			if e.Lost && forbidden || arrived != "" || !strings.Contains(e.Error(), tc.fault) || opened != closed {
 				t.Errorf("got %v", e)
 			}
-			// Where an address is forbidden, it stays so, and Centercode is well.
+			// A forbidden address is permanent, and does not count against Centercode's
+			// health.
 			if e.Permanent() != forbidden || e.NotWell() == forbidden {
 				t.Errorf("permanent %t, not well %t: %v", e.Permanent(), e.NotWell(), e)
 			}
@@ -229,10 +229,10 @@ func TestAddFileMovedElsewhere(t *testing.T) {
 	}
 }
 
-// TestAddFileMovedNowhere: a redirect that cannot be followed is no upload.
+// TestAddFileMovedNowhere checks that a redirect that cannot be followed fails the upload.
 func TestAddFileMovedNowhere(t *testing.T) {
 	for name, location := range map[string]string{
-		"not encrypted": "http://beta.example.com/x", "no location": "", "with a password": "https://a:b@beta.example.com/x", "around and around": "self",
+		"not encrypted": "http://beta.example.com/x", "no location": "", "with a password": "https://a:b@beta.example.com/x", "a loop": "self",
 	} {
 		t.Run(name, func(t *testing.T) {
 			sim, c, endpoint := withTicket(t, centercodesim.Config{})

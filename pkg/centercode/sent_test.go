@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// TestLostOnlyIfSent: a connection that ends without an answer leaves a doubt
-// only if all of the form was written, whatever of it had been read by then. On a
-// pipe, what is written has been read at the other end.
+// TestLostOnlyIfSent checks that a connection that ends without a response is ambiguous
+// only if the whole form was written, however much of it the server had read. On a pipe,
+// everything written has been read by the other end.
 func TestLostOnlyIfSent(t *testing.T) {
 	for _, size := range []int64{1000, pieceSize + 1000, 2*pieceSize + 1000, 5 * pieceSize} {
 		for _, tt := range []struct {

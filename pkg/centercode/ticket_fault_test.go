@@ -17,8 +17,8 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
-// TestCreateTicketFaults holds each fault against what it means: whether there
-// may be a ticket, and whether there is one.
+// TestCreateTicketFaults checks for each fault whether the client reports that there may be
+// a ticket, and whether there is one.
 func TestCreateTicketFaults(t *testing.T) {
 	date := time.Now().Add(2 * time.Minute).UTC().Format(http.TimeFormat)
 	tests := []struct {
@@ -27,7 +27,7 @@ func TestCreateTicketFaults(t *testing.T) {
 		status  int
 		lost    bool
 		made    int
-		says    string
+		text    string
 		retryIn time.Duration
 	}{
 		{"400", centercodesim.Fault{Status: 400}, 400, false, 0, "asked to fail", 0},
@@ -72,10 +72,10 @@ func TestCreateTicketFaults(t *testing.T) {
 				t.Fatalf("no error, but %+v", ticket)
 			}
 			e := apiError(t, err)
-			if e.Op != centercode.OpCreateTicket || e.Status != tt.status || e.Lost != tt.lost || e.OwnFault != (tt.name == "500 in its own form") || !strings.Contains(e.Error(), tt.says) {
+			if e.Op != centercode.OpCreateTicket || e.Status != tt.status || e.Lost != tt.lost || e.OwnFault != (tt.name == "500 in its own form") || !strings.Contains(e.Error(), tt.text) {
 				t.Errorf("got %+v: %v", *e, e)
 			}
-			// A date has a second's grain.
+			// An HTTP date has a resolution of one second.
 			if d := tt.retryIn - e.RetryAfter; d < 0 || d > 2*time.Second {
 				t.Errorf("retry in %v, want %v", e.RetryAfter, tt.retryIn)
 			}
@@ -89,7 +89,7 @@ func TestCreateTicketFaults(t *testing.T) {
 	}
 }
 
-// TestRedirectIsNotFollowed holds for a client that would follow them, too.
+// TestRedirectIsNotFollowed uses an HTTP client that would follow redirects.
 func TestRedirectIsNotFollowed(t *testing.T) {
 	var elsewhere atomic.Int32
 	other := answering(t, func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) })
@@ -106,7 +106,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	}
 }
 
-// TestEchoedKey: whatever a server does with the key, no error shows it.
+// TestEchoedKey checks that however a server echoes the key, no error contains it.
 func TestEchoedKey(t *testing.T) {
 	for _, echo := range []string{
 		apiKey, url.QueryEscape(apiKey), strings.ToUpper(apiKey), "<p>S3cret&#x2b;/\nKey=&amp;x", `{"message":"S3cret+\\/Key=&x"}`, strings.ToLower(url.QueryEscape("&/")) + apiKey,
@@ -135,7 +135,7 @@ func TestCreateTicketNotSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Close() // so that nobody listens there
+	l.Close() // so that nothing listens there
 	_, err = newClient(t, "http://"+l.Addr().String()).CreateTicket(t.Context(), ticketRequest(`{}`))
 	if e := apiError(t, err); e.Status != 0 || e.Lost {
 		t.Errorf("refused connection: got %+v", *e)
@@ -171,8 +171,8 @@ func TestCreateTicketCancelledWhileWaiting(t *testing.T) {
 	}
 }
 
-// TestStaleConnection: a server that closed an idle connection has not got the
-// ticket, and it is sent on a new one.
+// TestStaleConnection checks that when the server has closed an idle connection, so that it
+// cannot have received the ticket, the ticket is sent on a new one.
 func TestStaleConnection(t *testing.T) {
 	sim := start(t, centercodesim.Config{})
 	c := newClient(t, sim.URL)
@@ -181,7 +181,7 @@ func TestStaleConnection(t *testing.T) {
 		if _, err := c.CreateTicket(t.Context(), ticketRequest(`{}`)); err != nil {
 			t.Fatal(err)
 		}
-		// The drop ends the connection that the ticket went over.
+		// The drop ends the connection that the ticket used.
 		_, _, err := c.FindTicket(t.Context(), centercode.Lookup{
 			Project: "DEMO", Package: "p", Column: "a", TicketColumn: "b", APIKey: apiKey})
 		if e := apiError(t, err); e.Lost {

@@ -57,7 +57,7 @@ type stuck struct{}
 
 func (stuck) Read([]byte) (int, error) { return 0, nil }
 
-// TestAddFileFaults: as for tickets, each fault and what it means.
+// TestAddFileFaults is TestCreateTicketFaults for files.
 func TestAddFileFaults(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -65,7 +65,7 @@ func TestAddFileFaults(t *testing.T) {
 		status int // -1: no error
 		lost   bool
 		kept   int
-		says   string
+		text   string
 	}{
 		{"400", centercodesim.Fault{Status: 400}, 400, false, 0, "asked to fail"},
 		{"413 midway", centercodesim.Fault{Status: 413, ReadFirst: 1 << 20}, 413, false, 0, "asked to fail"},
@@ -95,13 +95,13 @@ func TestAddFileFaults(t *testing.T) {
 			sim, c, endpoint := withTicket(t, centercodesim.Config{})
 			tt.fault.Op = centercodesim.OpFile
 			sim.Inject(tt.fault)
-			const size = 64 << 20 // more than the buffers on the way hold
+			const size = 64 << 20 // more than the buffers in between hold
 			_, err := c.AddFile(t.Context(), file(endpoint, size, pattern(size)))
 			if tt.status < 0 {
 				if err != nil {
 					t.Errorf("got %v", err)
 				}
-			} else if e := apiError(t, err); e.Op != centercode.OpAddFile || e.Status != tt.status || e.Lost != tt.lost || !strings.Contains(e.Error(), tt.says) {
+			} else if e := apiError(t, err); e.Op != centercode.OpAddFile || e.Status != tt.status || e.Lost != tt.lost || !strings.Contains(e.Error(), tt.text) {
 				t.Errorf("got %+v: %v", *e, e)
 			}
 			if kept := len(sim.Tickets()[0].Files); kept != tt.kept {
@@ -111,7 +111,7 @@ func TestAddFileFaults(t *testing.T) {
 	}
 }
 
-// TestAddFileRefusedBeforeItIsSent: with Expect: 100-continue a refusal costs no
+// TestAddFileRefusedBeforeItIsSent checks that with Expect: 100-continue a refusal costs no
 // upload.
 func TestAddFileRefusedBeforeItIsSent(t *testing.T) {
 	_, c, endpoint := withTicket(t, centercodesim.Config{MaxFileBytes: 1 << 20})
@@ -122,8 +122,8 @@ func TestAddFileRefusedBeforeItIsSent(t *testing.T) {
 	}
 }
 
-// TestAddFileRefusedAndHungUp: a server that answers and hangs up while the body
-// is on its way is reported with its answer, not as a broken pipe.
+// TestAddFileRefusedAndHungUp checks that when a server responds and hangs up during the
+// upload, its response is reported, not a broken pipe.
 func TestAddFileRefusedAndHungUp(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -137,7 +137,7 @@ func TestAddFileRefusedAndHungUp(t *testing.T) {
 				return
 			}
 			go func() {
-				defer conn.Close() // with unread data in its buffers: a reset
+				defer conn.Close() // with unread data in its buffers, so that it sends a reset
 				if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
 					return
 				}
@@ -165,7 +165,7 @@ func TestAddFileCancelled(t *testing.T) {
 	source := io.MultiReader(pattern(2<<20), readerFunc(func([]byte) (int, error) {
 		cancel()
 		<-ctx.Done()
-		return 0, ctx.Err() // as a source under the same context does
+		return 0, ctx.Err() // as a source with the same context does
 	}))
 	_, err := c.AddFile(ctx, file(endpoint, 4<<20, source))
 	var sourceErr *centercode.SourceError
@@ -174,14 +174,14 @@ func TestAddFileCancelled(t *testing.T) {
 	}
 }
 
-// TestAddFileAnsweredTooEarly: whatever cuts an upload off after it was answered
-// with success, the file is not there.
+// TestAddFileAnsweredTooEarly checks that an upload that is cut off after a successful
+// response has failed, whatever cut it off.
 func TestAddFileAnsweredTooEarly(t *testing.T) {
-	const size, arrives = 1 << 30, 3 << 20 // more than is read ahead of a file of unknown size
+	const size, arrives = 1 << 30, 3 << 20 // more than the read-ahead for a file of unknown size
 	broken := errors.New("the source broke")
 	for _, tt := range []struct {
 		name string
-		end  func(cancel func()) error // of the source, once the answer is there
+		end  func(cancel func()) error // how the source ends after the response
 		is   error
 	}{
 		{"source broken", func(func()) error { return broken }, broken},
@@ -190,7 +190,7 @@ func TestAddFileAnsweredTooEarly(t *testing.T) {
 	} {
 		for _, known := range []bool{true, false} {
 			if !known && tt.is == io.ErrUnexpectedEOF {
-				continue // the end of a file whose size nobody said
+				continue // without a length this is a regular end
 			}
 			t.Run(fmt.Sprintf("%s, length known %v", tt.name, known), func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
@@ -210,7 +210,7 @@ func TestAddFileAnsweredTooEarly(t *testing.T) {
 				if !known {
 					r.Size = -1
 				}
-				// The upload may be over before the source has its say.
+				// The upload may end before the source returns its error.
 				_, err := newClient(t, s.URL).AddFile(ctx, r)
 				if err == nil || !errors.Is(err, tt.is) && !strings.Contains(err.Error(), "before it had the whole file") {
 					t.Errorf("got %v, want %v", err, tt.is)
@@ -224,13 +224,13 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// TestAddFileDoesNotReadAfterwards: when AddFile has returned, the source is the
-// caller's again.
+// TestAddFileDoesNotReadAfterwards checks that the source is not read after AddFile has
+// returned.
 func TestAddFileDoesNotReadAfterwards(t *testing.T) {
 	sim, c, endpoint := withTicket(t, centercodesim.Config{})
 	for range 20 {
 		sim.Inject(centercodesim.Fault{Op: centercodesim.OpFile, Status: 500, ReadFirst: 1 << 20})
-		over := false // unguarded: the race detector watches it
+		over := false // unguarded, so that the race detector reports a late read
 		source := readerFunc(func(p []byte) (int, error) {
 			if over {
 				t.Error("read after AddFile had returned")
@@ -278,7 +278,7 @@ func TestAddFileOverTLS(t *testing.T) {
 	if e := apiError(t, err); e.Status != 413 {
 		t.Errorf("got %+v", *e)
 	}
-	// Without the server's certificate there is no connection.
+	// A client that does not trust the server's certificate cannot connect.
 	_, err = newClient(t, s.URL).AddFile(t.Context(), file("/x", 1, pattern(1)))
 	if e := apiError(t, err); e.Status != 0 || e.Lost {
 		t.Errorf("got %+v", *e)

@@ -17,10 +17,10 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
-// pattern is a file of a size that is made while it is read.
+// pattern returns a file of this size, generated as it is read.
 func pattern(size int64) io.Reader { return io.LimitReader(&repeat{}, size) }
 
-// block has a length that no buffer's divides.
+// block has a length that divides no buffer's.
 var block = func() []byte {
 	b := make([]byte, 65521)
 	for i := range b {
@@ -46,7 +46,7 @@ func sha(r io.Reader) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// withTicket starts a simulator that has a ticket, and returns its file endpoint.
+// withTicket starts a simulator that has a ticket, and returns the endpoint for its file.
 func withTicket(t *testing.T, o centercodesim.Config) (*centercodesim.Server, *centercode.Client, string) {
 	t.Helper()
 	sim := start(t, o)

@@ -15,7 +15,7 @@ import (
 	"fairbridge/pkg/version"
 )
 
-// apiKey is one that has to be escaped in a URL.
+// apiKey needs escaping in a URL.
 const apiKey = "S3cret+/Key=&x"
 
 func start(t *testing.T, o centercodesim.Config) *centercodesim.Server {
@@ -29,7 +29,7 @@ func start(t *testing.T, o centercodesim.Config) *centercodesim.Server {
 	return s
 }
 
-// newClient returns a client whose connections are its own.
+// newClient returns a client with its own connections.
 func newClient(t *testing.T, baseURL string) *centercode.Client {
 	t.Helper()
 	transport := centercode.NewTransport()
@@ -45,8 +45,8 @@ func ticketRequest(body string) centercode.CreateRequest {
 	return centercode.CreateRequest{Project: "DEMO", Source: "testfairy", APIKey: apiKey, Body: []byte(body)}
 }
 
-// apiError takes the *Error out of err and makes sure that nothing in its chain
-// shows the key or a query.
+// apiError returns err as an *Error after checking that nothing in its chain contains the
+// key or a query.
 func apiError(t *testing.T, err error) *centercode.Error {
 	t.Helper()
 	var e *centercode.Error
@@ -80,9 +80,9 @@ func TestNew(t *testing.T) {
 	} {
 		_, err := centercode.New(centercode.Config{BaseURL: bad})
 		if err == nil {
-			t.Errorf("%s was taken", bad)
+			t.Errorf("%s was accepted", bad)
 		} else if strings.Contains(err.Error(), "S3cretpass") {
-			t.Errorf("%s: %v shows a secret", bad, err)
+			t.Errorf("%s: %v contains a secret", bad, err)
 		}
 	}
 }
@@ -153,8 +153,8 @@ func TestCreateTicketEscapesItsPath(t *testing.T) {
 	}
 }
 
-// TestCreateTicketWithoutAName: 201 and 204 say that there is a ticket, whatever
-// the body is, and so does JSON under any success.
+// TestCreateTicketWithoutAName checks that 201 and 204 mean that there is a ticket,
+// whatever the body, and so does JSON with any success.
 func TestCreateTicketWithoutAName(t *testing.T) {
 	for name, fault := range map[string]centercodesim.Fault{
 		"nothing":           {Body: centercodesim.BodyEmpty},
@@ -179,7 +179,7 @@ func TestCreateTicketWithoutAName(t *testing.T) {
 	}
 }
 
-// answering is a server that gives one answer to everything.
+// answering returns a server that gives every request the same response.
 func answering(t *testing.T, answer http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(answer)

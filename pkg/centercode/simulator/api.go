@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// notFound is Centercode's answer to an unknown endpoint, verbatim.
+// notFound is Centercode's response to an unknown endpoint, verbatim.
 const notFound = `{"status": 404, "description": "The requested resource could not be found."}`
 
 func (s *Simulator) routes() http.Handler {
@@ -95,7 +95,7 @@ func (s *Simulator) serveTickets(w http.ResponseWriter, _ *http.Request) {
 	jsonReply(http.StatusOK, map[string]any{"tickets": s.Tickets(), "requests": s.Requests()}).write(w)
 }
 
-// reply is an answer that is ready to be sent, or to be damaged by a fault.
+// reply is a response before it is sent, which a fault may still damage.
 type reply struct {
 	status      int
 	header      http.Header
@@ -143,12 +143,12 @@ func (a reply) writeHead(w http.ResponseWriter, length int) {
 const maxReadOn = 64 << 20
 
 // readOn reads the rest of a refused request, as servers do before they close a connection
-// (nginx calls it lingering close). Otherwise a client that is still sending would meet a
-// reset and miss the answer. A client that asked first (100-continue) sends nothing until
-// it has the answer.
+// (nginx calls it lingering close). Otherwise a client that is still sending would get a
+// reset and miss the response. A client that asked first (100-continue) sends nothing until
+// it has the response.
 func readOn(r *http.Request) {
 	if r.Header.Get("Expect") == "" {
-		_, _ = io.CopyN(io.Discard, r.Body, maxReadOn) // reading less does no harm
+		_, _ = io.CopyN(io.Discard, r.Body, maxReadOn) // an error is harmless
 	}
 }
 

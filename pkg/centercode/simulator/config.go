@@ -33,16 +33,16 @@ type Config struct {
 	// other value is answered 400. The comparison is case-sensitive.
 	Choices map[string][]string
 
-	// FileElements are the form's file elements that the answer names. The default is
+	// FileElements are the form's file elements that the response names. The default is
 	// screenshot and log. Files are accepted for any other element too.
 	FileElements []string
-	// Shape is the form of the answer to a created ticket; "" is [ShapeObject].
+	// Shape is the form of the response to a created ticket; "" is [ShapeObject].
 	Shape Shape
 	// FileField is the form field that must hold the file; "" accepts any.
 	FileField string
 	// MaxFileBytes is the limit for one file; 0 is [DefaultMaxFileBytes].
 	MaxFileBytes int64
-	// Origin replaces scheme and host of the endpoints in an answer: the site's canonical
+	// Origin replaces scheme and host of the endpoints in a response: the site's canonical
 	// address, "https://host". The default is the address that the request was sent to.
 	Origin string
 	// RefuseExpect answers 417 to a request with an Expect header.
@@ -53,7 +53,7 @@ type Config struct {
 	PageRows int
 
 	// Dir keeps tickets and complete files on disk. Without it only pictures of at most 1
-	// MiB are kept; of other files only the size and SHA-256.
+	// MiB are kept; of other files, only the size and SHA-256.
 	Dir string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
@@ -71,7 +71,7 @@ func (o Config) withDefaults() Config {
 	return o
 }
 
-// fileElements are the elements that an answer names.
+// fileElements returns the elements that a response names.
 func (o Config) fileElements() []string {
 	if o.FileElements == nil {
 		return []string{"screenshot", "log"}

@@ -49,7 +49,7 @@ func readFields(body []byte) (map[string]any, bool) {
 	return fields, err == io.EOF
 }
 
-// create makes a ticket from a request whose body is an object for a known source.
+// create creates a ticket from a request whose body is an object for a known source.
 func (s *Simulator) create(c Call, body []byte) reply {
 	submitter, ok := s.submitter(c.Fields)
 	if !ok {

@@ -2,8 +2,8 @@
 // tests, and for a bridge that runs before anyone has an API key.
 //
 // It accepts tickets and files as Centercode's help article "Send TestFairy feedback to
-// Centercode" describes, answers in any of the shapes that the real API might use, and
-// fails on request. Beside the API it serves:
+// Centercode" describes, responds in any of the shapes that the real API might use, and
+// fails on request. Besides the API it serves:
 //
 //   - / is a page with the tickets and their files.
 //   - /simulator/tickets is the same as JSON, for a test in another process.

@@ -30,40 +30,40 @@ type Call struct {
 	Request  *http.Request  // its body must not be read
 }
 
-// Body is a kind of body that replaces the right one.
+// Body is a kind of body that replaces the real one.
 type Body string
 
 // The bodies.
 const (
 	BodyHTML      Body = "html"      // a web page
 	BodyEmpty     Body = "empty"     // nothing
-	BodyTruncated Body = "truncated" // half of what was declared, then the connection ends
+	BodyTruncated Body = "truncated" // half of the declared length, then the connection is closed
 	BodyEndless   Body = "endless"   // JSON that does not end before the client closes the connection
 )
 
-// Fault is a way in which a request goes wrong. There are two forms: the request fails, or,
-// with After, it is carried out and only its answer is damaged. Without Drop, Status, Body
-// and Answer a fault only delays.
+// Fault makes a request fail. There are two forms: the request is not carried out, or, with
+// After, it is carried out and only its response is damaged. Without Drop, Status, Body and
+// Answer a fault only delays.
 type Fault struct {
 	Op Op // the operation; "" is any
-	// Project and Source are the keys of the requests that it strikes; "" is any.
+	// Project and Source restrict the fault to their requests; "" is any.
 	Project, Source string
-	Match           func(Call) bool // selects among its requests; nil is all
+	Match           func(Call) bool // selects among those requests; nil is all
 	Skip            int             // how many matching requests pass first
 	Times           int             // how many requests fail; 0 is one, or, with For, all; below 0 is all
-	For             time.Duration   // how long the fault lasts from its first use on; 0 is no limit
+	For             time.Duration   // how long the fault lasts from its first use; 0 is no limit
 
 	After bool // the request is carried out first
 
-	Delay      time.Duration // before the answer, or the end of the connection
-	ReadFirst  int64         // bytes of the request's body that are read first; not with After
-	Drop       bool          // the connection ends without an answer
-	Status     int           // the answer's status
-	RetryAfter string        // the answer's Retry-After: seconds or an HTTP date
-	Location   string        // the answer's Location: the target of a redirect
-	Body       Body          // the answer's body; "" is an error in Centercode's form
-	Answer     string        // the answer's body, verbatim, in place of Body; its status is 200 unless Status is set
-	HangUp     bool          // the connection is closed after the answer, even if the request was not read to its end
+	Delay      time.Duration // before the response, or before the connection is closed
+	ReadFirst  int64         // how much of the request's body is read first, in bytes; not with After
+	Drop       bool          // close the connection without a response
+	Status     int           // of the response
+	RetryAfter string        // the response's Retry-After: seconds or an HTTP date
+	Location   string        // the response's Location: the target of a redirect
+	Body       Body          // the response's body; "" is an error in Centercode's form
+	Answer     string        // the response's body, verbatim, in place of Body; its status is 200 unless Status is set
+	HangUp     bool          // close the connection after the response, even if the request was not read completely
 }
 
 type plannedFault struct {
@@ -93,7 +93,7 @@ func (s *Simulator) Heal() {
 	s.faults = nil
 }
 
-// Faults returns the faults that are not used up.
+// Faults returns the faults that are not yet used up.
 func (s *Simulator) Faults() []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +105,7 @@ func (s *Simulator) Faults() []Fault {
 	return faults
 }
 
-// expireFaults removes faults that are over. s.mu must be held.
+// expireFaults removes expired faults. s.mu must be held.
 func (s *Simulator) expireFaults() {
 	now := s.config.Now()
 	left := s.faults[:0]
@@ -119,7 +119,7 @@ func (s *Simulator) expireFaults() {
 }
 
 // nextFault returns the fault for a call. Match is called under the lock, so that two
-// concurrent requests cannot both use a fault's last time.
+// concurrent requests cannot both take a fault's last use.
 func (s *Simulator) nextFault(c Call) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,7 +144,7 @@ func (s *Simulator) nextFault(c Call) (Fault, bool) {
 	return Fault{}, false
 }
 
-// carryOut answers a request with the result of do, or as the next fault demands.
+// carryOut responds with the result of do, or as the next fault demands.
 func (s *Simulator) carryOut(w http.ResponseWriter, c Call, do func() reply) {
 	f, struck := s.nextFault(c)
 	if !struck {
@@ -158,7 +158,7 @@ func (s *Simulator) carryOut(w http.ResponseWriter, c Call, do func() reply) {
 		a = do()
 		s.wait(c.Request, f.Delay)
 	default:
-		_, _ = io.CopyN(io.Discard, c.Request.Body, f.ReadFirst) // reading less does no harm
+		_, _ = io.CopyN(io.Discard, c.Request.Body, f.ReadFirst) // an error is harmless
 		s.wait(c.Request, f.Delay)
 		if !answers {
 			a = do()
@@ -181,7 +181,7 @@ func (s *Simulator) carryOut(w http.ResponseWriter, c Call, do func() reply) {
 	}
 }
 
-// wait waits for delay. It ends early when the client leaves or the simulator is closed.
+// wait waits for delay. It returns early when the client leaves or the simulator is closed.
 func (s *Simulator) wait(r *http.Request, delay time.Duration) {
 	if delay <= 0 {
 		return
@@ -195,7 +195,7 @@ func (s *Simulator) wait(r *http.Request, delay time.Duration) {
 	}
 }
 
-// drop ends the connection without an answer.
+// drop closes the connection without a response.
 func drop(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -210,7 +210,7 @@ const errorPage = `<!DOCTYPE html>
 <body><h1>Service error</h1><p>The gateway could not complete your request.</p></body></html>
 `
 
-// writeFault sends a damaged answer. a is the right answer if the request was carried out,
+// writeFault sends a damaged response. a is the real one if the request was carried out,
 // otherwise empty.
 func (s *Simulator) writeFault(w http.ResponseWriter, r *http.Request, f Fault, a reply) {
 	if f.Status != 0 {

@@ -10,8 +10,8 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
-// send creates a ticket and returns the status, 0 if there was no answer, and
-// the body as far as it came.
+// send creates a ticket and returns the status, 0 if there was no response, and as much of
+// the body as arrived.
 func send(t *testing.T, s *centercodesim.Server, body string) (status int, got string, header http.Header) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -33,7 +33,7 @@ func TestFaults(t *testing.T) {
 		name   string
 		fault  centercodesim.Fault
 		status int
-		body   string // its beginning
+		body   string // prefix
 		end    string
 		kept   int
 	}{
@@ -68,7 +68,7 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%d tickets", kept)
 			}
 			if status, _, _ := send(t, s, `{}`); status != 201 || s.Requests().Faults != 1 {
-				t.Errorf("the next was answered %d", status)
+				t.Errorf("the next request got %d", status)
 			}
 		})
 	}
@@ -105,7 +105,7 @@ func TestFaultQueue(t *testing.T) {
 	}
 	s.Heal()
 
-	// A rate limit for a while, counted from the first request that it meets.
+	// A rate limit for a minute, counted from the first request that it affects.
 	s.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, For: time.Minute, Status: 429, RetryAfter: "60"})
 	now = now.Add(time.Hour)
 	if got := statuses(`{}`, `{}`, `{}`); !equal(got, 429, 429, 429) {
@@ -162,7 +162,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 		t.Errorf("answered %s", a.body)
 	}
 	if status, _, _ := send(t, s, `{}`); status != 201 {
-		t.Errorf("another project's fault struck: %d", status)
+		t.Errorf("a fault for another project was applied: %d", status)
 	}
 	for _, bad := range []string{``, `{`, `7`, `{"stauts":500}`, `{"for":"long"}`, `{"delay":1}`} {
 		if a := do(t, "POST", url, "application/json", strings.NewReader(bad)); a.status != 400 {
@@ -170,14 +170,14 @@ func TestFaultsOverHTTP(t *testing.T) {
 		}
 	}
 	if a := do(t, "POST", url, "text/plain", strings.NewReader(`{"drop":true}`)); a.status != 415 {
-		t.Errorf("a page elsewhere could inject faults: %d", a.status)
+		t.Errorf("a page of another site could inject faults: %d", a.status)
 	}
 	if a := do(t, "PUT", url, "", nil); a.status != 405 {
 		t.Errorf("PUT answered %d", a.status)
 	}
 }
 
-// TestCloseEndsADelay: a closed simulator leaves nobody hanging.
+// TestCloseEndsADelay checks that closing the simulator ends delayed requests.
 func TestCloseEndsADelay(t *testing.T) {
 	s := start(t, centercodesim.Config{})
 	s.Inject(centercodesim.Fault{Delay: time.Hour, Status: 500, Match: func(centercodesim.Call) bool {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// wireFault is a Fault as JSON, without a Match.
+// wireFault is the JSON form of a Fault, without Match.
 type wireFault struct {
 	Op         Op     `json:"op,omitempty"`
 	Project    string `json:"project,omitempty"`

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	maxPictureBytes = 1 << 20   // limit for a picture that is kept in memory
+	maxPictureBytes = 1 << 20   // limit for a picture kept in memory
 	maxFormBytes    = 64 << 10  // limit for the form around the file
-	readSize        = 512 << 10 // multipart reads 4 KiB at a time on its own
+	readSize        = 512 << 10 // multipart alone reads 4 KiB at a time
 )
 
 func (s *Simulator) serveFile(w http.ResponseWriter, r *http.Request) {
@@ -90,12 +90,12 @@ var errTooLarge = errors.New("file is too large")
 // incoming is a file that is being received.
 type incoming struct {
 	File
-	temp *os.File      // the content, with a Dir
-	data *bytes.Buffer // the content's beginning, without
+	temp *os.File      // the content, if there is a Dir
+	data *bytes.Buffer // the beginning of the content, if there is none
 }
 
 // receive reads a file to its end, in no more memory than a small picture needs. The caller
-// discards the result, even if there is an error.
+// must discard the result, even after an error.
 func (s *Simulator) receive(from io.Reader) (*incoming, error) {
 	in := &incoming{data: new(bytes.Buffer)}
 	sum := sha256.New()
@@ -137,7 +137,7 @@ func (h *headWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// discard removes the file unless it was kept, which cleared its temporary name.
+// discard removes the temporary file, unless the file was kept.
 func (in *incoming) discard() {
 	if in.temp == nil {
 		return
@@ -150,8 +150,8 @@ func (in *incoming) discard() {
 // hold scripts.
 var pictureTypes = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
 
-// pictureType returns the type of a picture by its content, or "". What the sender declares
-// must not decide how a browser treats it.
+// pictureType returns the media type of a picture by its content, or "". The declared type
+// must not decide how a browser treats the file.
 func pictureType(data []byte) string {
 	if t := http.DetectContentType(data); slices.Contains(pictureTypes, t) {
 		return t

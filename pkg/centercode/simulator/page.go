@@ -17,7 +17,7 @@ import (
 	"fairbridge/pkg/internal/clip"
 )
 
-// maxPageTickets is the number of tickets on the page.
+// maxPageTickets is the maximum number of tickets on the page.
 const maxPageTickets = 100
 
 //go:embed page.html style.css
@@ -44,7 +44,7 @@ type pageTicket struct {
 
 type pageField struct {
 	Name, Value string
-	Long        bool // more than a line
+	Long        bool // more than one line
 }
 
 type pageFile struct {

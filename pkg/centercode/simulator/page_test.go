@@ -37,8 +37,8 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// TestServedFilesCannotRun: nothing that was uploaded becomes a page or a script
-// of the simulator's origin.
+// TestServedFilesCannotRun checks that an uploaded file never becomes a page or a script of
+// the simulator's origin.
 func TestServedFilesCannotRun(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
 		s := start(t, centercodesim.Config{Dir: dir})

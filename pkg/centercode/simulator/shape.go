@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// Shape is a form of the answer to a created ticket. The real one is not public. It is
-// known to be JSON that names the file elements' endpoints, without the project's key.
+// Shape is a form of the response to a created ticket. The real one is not public, but
+// known to be JSON that contains the file elements' endpoints, without the project's key.
 type Shape string
 
 // The shapes, and how each omits the project's key.
@@ -48,7 +48,7 @@ func (s Shape) answer(c Call, id string, o Config) reply {
 	if err != nil {
 		return refusal(http.StatusInternalServerError, "The ticket has no number.")
 	}
-	// below is the part after the project's key in an element's endpoint.
+	// below returns the part after the project's key in an element's endpoint.
 	below := func(element string) string { return "feedback/" + id + "/files/" + url.PathEscape(element) }
 	list := func(key, name, endpoint, prefix string) []map[string]any {
 		all := []map[string]any{}

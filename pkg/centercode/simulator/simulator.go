@@ -14,7 +14,7 @@ import (
 type Simulator struct {
 	config  Config
 	handler http.Handler
-	closed  chan struct{} // ends delays and endless answers
+	closed  chan struct{} // ends delays and endless responses
 	close   sync.Once
 
 	mu       sync.Mutex
@@ -31,18 +31,18 @@ type record struct {
 	Ticket // guarded by Simulator.mu; the values of the fields never change
 
 	saving sync.Mutex     // held while the ticket changes, on disk and in memory
-	kept   map[int][]byte // files kept in memory, by their index; guarded by Simulator.mu
+	kept   map[int][]byte // contents kept in memory, by the file's index; guarded by Simulator.mu
 }
 
-// Ticket is a ticket that the simulator holds.
+// Ticket is a stored ticket.
 type Ticket struct {
 	ID        string          `json:"id"` // counts from 1
 	Project   string          `json:"project"`
 	Source    string          `json:"source"`
-	Submitter string          `json:"submitter"` // the user who got it
+	Submitter string          `json:"submitter"` // the user it was submitted for
 	Fields    map[string]any  `json:"-"`         // Body, decoded: numbers are json.Number
-	Body      json.RawMessage `json:"body"`      // as it was received
-	Files     []File          `json:"files"`     // in the order of their arrival
+	Body      json.RawMessage `json:"body"`      // as received
+	Files     []File          `json:"files"`     // in order of arrival
 	CreatedAt time.Time       `json:"createdAt"`
 }
 
@@ -51,13 +51,13 @@ type File struct {
 	Element     string `json:"element"`
 	Field       string `json:"field"` // of the form
 	Name        string `json:"name"`
-	ContentType string `json:"contentType"` // as it was sent
+	ContentType string `json:"contentType"` // as sent
 	Size        int64  `json:"size"`        // in bytes
 	SHA256      string `json:"sha256"`      // hex
-	Picture     string `json:"picture"`     // its type if its content is a picture that a browser may show, otherwise ""
+	Picture     string `json:"picture"`     // the media type, if the content is a picture that a browser may show, otherwise ""
 }
 
-// Requests counts the requests, by operation.
+// Requests counts requests by operation.
 type Requests struct {
 	Create  int `json:"create"`
 	File    int `json:"file"`
@@ -66,8 +66,7 @@ type Requests struct {
 	Faults  int `json:"faults"`
 }
 
-// New returns a Simulator. With a Dir it loads what is stored there, which is the only
-// source of an error.
+// New returns a Simulator. With a Dir it loads the stored tickets, and only that can fail.
 func New(config Config) (*Simulator, error) {
 	s := &Simulator{
 		config: config.withDefaults(),
@@ -85,7 +84,7 @@ func New(config Config) (*Simulator, error) {
 // Handler returns the handler of the API, the page and the controls.
 func (s *Simulator) Handler() http.Handler { return s.handler }
 
-// Close ends delayed and endless answers. What is on disk needs no closing.
+// Close ends delayed and endless responses. Stored tickets need no closing.
 func (s *Simulator) Close() error {
 	s.close.Do(func() { close(s.closed) })
 	return nil
@@ -98,14 +97,14 @@ func (s *Simulator) SetAPIKeys(keys ...string) {
 	s.keys = slices.Clone(keys)
 }
 
-// SetFileElements changes the form's file elements, as somebody who edits the form does.
+// SetFileElements changes the form's file elements, as if the form had been edited.
 func (s *Simulator) SetFileElements(elements []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.elements = slices.Clone(elements)
 }
 
-// form returns the configuration with the form's present file elements.
+// form returns the configuration with the form's current file elements.
 func (s *Simulator) form() Config {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +133,7 @@ func (s *Simulator) Requests() Requests {
 	return s.requests
 }
 
-// copy returns the ticket as it is now. s.mu must be held.
+// copy returns a snapshot of the ticket. s.mu must be held.
 func (r *record) copy() Ticket {
 	t := r.Ticket
 	t.Files = slices.Clone(t.Files)

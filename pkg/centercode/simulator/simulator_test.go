@@ -24,7 +24,7 @@ func start(t *testing.T, o centercodesim.Config) *centercodesim.Server {
 	return s
 }
 
-// answer is what a request was answered.
+// answer is the response to a request.
 type answer struct {
 	status int
 	header http.Header
@@ -104,7 +104,7 @@ func TestCreate(t *testing.T) {
 	tests := []struct {
 		name, path, body string
 		status           int
-		says             string
+		text             string
 	}{
 		{"good", path + "?apiKey=k", good, 201, ""},
 		{"choice as a number", path + "?apiKey=k", `{"submitter":"alice@corporation.com","status":"New","severity":1}`, 201, ""},
@@ -130,7 +130,7 @@ func TestCreate(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := start(t, strict)
 			a := do(t, "POST", s.URL+tt.path, "application/json; charset=utf-8", strings.NewReader(tt.body))
-			if a.status != tt.status || !strings.Contains(a.description(), tt.says) {
+			if a.status != tt.status || !strings.Contains(a.description(), tt.text) {
 				t.Errorf("answered %d %s", a.status, a.body)
 			}
 			if made := len(s.Tickets()) == 1; made != (tt.status == 201) {
@@ -164,7 +164,7 @@ func TestDefaultSubmitter(t *testing.T) {
 		got = append(got, ticket.Submitter)
 	}
 	if want := []string{"alice@corporation.com", "qa@corporation.com", "qa@corporation.com", "qa@corporation.com", "qa@corporation.com"}; !reflect.DeepEqual(got, want) {
-		t.Errorf("went to %q", got)
+		t.Errorf("submitted for %q", got)
 	}
 	if a := do(t, "POST", s.URL+"/api/v1/projects/DEMO/feedback/x?apiKey=no", "", nil); a.status != 403 {
 		t.Errorf("wrong key answered %d", a.status)

@@ -20,7 +20,8 @@ const (
 	temporary  = ".part-"
 )
 
-// load reads what an earlier process has stored, and removes what it did not finish.
+// load reads the tickets that an earlier process stored, and removes those that it did not
+// finish.
 func (s *Simulator) load() error {
 	if s.config.Dir == "" {
 		return nil
@@ -79,7 +80,7 @@ func (s *Simulator) saveTicket(t Ticket) error {
 	}
 	var data bytes.Buffer
 	e := json.NewEncoder(&data)
-	e.SetEscapeHTML(false) // leave the body as it is
+	e.SetEscapeHTML(false) // keep the body as it is
 	if err := e.Encode(t); err != nil {
 		return fmt.Errorf("write ticket %s: %w", t.ID, err)
 	}
@@ -148,7 +149,7 @@ func settle(temp *os.File, path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// abandon removes a temporary file if it is still there. If that fails, load removes it at
+// abandon removes a temporary file if it still exists. If that fails, load removes it at
 // the next start.
 func abandon(temp *os.File) {
 	temp.Close()

@@ -13,7 +13,7 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
-// TestSurvivesACrash: what was answered is there again, without any Close.
+// TestSurvivesACrash checks that everything acknowledged survives without a Close.
 func TestSurvivesACrash(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "simulator")
 	s := start(t, centercodesim.Config{Dir: dir})
@@ -23,7 +23,7 @@ func TestSurvivesACrash(t *testing.T) {
 	big := bytes.Repeat([]byte("0123456789"), 300_000)
 	upload(t, s, "1", "log", "big.txt", "text/plain", big)
 	before := s.Tickets()
-	// What a crash leaves of a request that was under way.
+	// Leftovers of a request that was interrupted by a crash.
 	for _, left := range []string{"tickets/.part-1", "files/.part-2"} {
 		if err := os.WriteFile(filepath.Join(dir, left), []byte("half"), 0o600); err != nil {
 			t.Fatal(err)
@@ -36,7 +36,7 @@ func TestSurvivesACrash(t *testing.T) {
 		t.Errorf("before %+v\nafter  %+v", before, after)
 	}
 	if got := do(t, "GET", again.URL+"/simulator/files/1/1", "", nil); got.body != string(big) {
-		t.Errorf("the file came back with %d bytes", len(got.body))
+		t.Errorf("the file has %d bytes after the restart", len(got.body))
 	}
 	create(t, again, `{}`)
 	if tickets := again.Tickets(); len(tickets) != 3 || tickets[2].ID != "3" {
@@ -49,7 +49,7 @@ func TestSurvivesACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := centercodesim.New(centercodesim.Config{Dir: dir}); err == nil {
-		t.Error("a damaged ticket was not noticed")
+		t.Error("a damaged ticket was not reported")
 	}
 }
 
