@@ -52,7 +52,7 @@ func TestCompletionOnAStack(t *testing.T) {
 
 // A letter that another command holds is completed as well, and stays in
 // its hands.
-func TestCompletionLeavesLettersInHand(t *testing.T) {
+func TestCompletionLeavesHeldLetters(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), moved(t, 2))
 	hold, err := h.queue().Take(t.Context(), func(deadletter.Letter) {})
 	h.must(err)

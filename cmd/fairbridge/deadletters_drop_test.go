@@ -24,7 +24,7 @@ func TestDropKeepsTheReason(t *testing.T) {
 		"; in the ledger: dead: dropped at drop (HTTP 400): a tester's  joke (it had failed at create: Invalid submitter.)\n")
 }
 
-func TestDropLeavesWhatAWorkerHasInHand(t *testing.T) {
+func TestDropLeavesWhatAWorkerHolds(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), rejected(t, 2, ""))
 	h.claim(idOf(1), 1)
 	got := h.dlq("drop", "--all", "--because", "enough", "--yes")

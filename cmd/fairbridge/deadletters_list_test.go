@@ -9,7 +9,7 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-func TestListTellsTheLastErrorOfWhatSQSMoved(t *testing.T) {
+func TestListShowsTheLastErrorOfWhatSQSMoved(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), moved(t, 2), moved(t, 3), moved(t, 4))
 	h.must(h.claim(idOf(2), 0).Release(t.Context(), faultOf("create", 503, "create ticket: status 503: busy"), true, 0))
 	done := h.claim(idOf(3), 0)

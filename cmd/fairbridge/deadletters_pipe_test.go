@@ -36,7 +36,7 @@ func several(t *testing.T, n int) (letters []deadletter.Letter) {
 
 // Whoever reads the output of a command that acts may go away, as head does: what it
 // holds is visible at once, and it does not go on unseen.
-func TestNobodyReadsWhatActs(t *testing.T) {
+func TestClosedPipeReleasesWhatIsHeld(t *testing.T) {
 	h := newLetterHome(t, several(t, 20)...)
 	read, write, err := os.Pipe()
 	h.must(err)
@@ -53,7 +53,7 @@ func TestNobodyReadsWhatActs(t *testing.T) {
 }
 
 // A signal ends a command that acts, and what it holds is visible at once.
-func TestSignalsReleaseWhatIsInHand(t *testing.T) {
+func TestSignalsReleaseWhatIsHeld(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		h := newLetterHome(t, several(t, 20)...)
 		cmd := h.acting(nil, "replay", "--all", "--yes", "--rate", "1/s")

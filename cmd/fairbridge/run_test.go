@@ -93,8 +93,8 @@ func TestKillNine(t *testing.T) {
 	}
 }
 
-// TestInterruptFinishesWhatIsInHand: Ctrl-C during slow tickets waits for them.
-func TestInterruptFinishesWhatIsInHand(t *testing.T) {
+// TestInterruptFinishesWhatIsInProgress: Ctrl-C during slow tickets waits for them.
+func TestInterruptFinishesWhatIsInProgress(t *testing.T) {
 	t.Parallel()
 	f, data := newFarEnd(t, ""), t.TempDir()
 	f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Times: -1, Delay: time.Second, After: true})

@@ -25,7 +25,7 @@ func (w *world) group() string {
 	return groupLink.FindStringSubmatch(body)[1]
 }
 
-func TestAGroupIsMendedTriedAndReplayed(t *testing.T) {
+func TestAGroupIsFixedTriedAndReplayed(t *testing.T) {
 	w := newWorld(t, console.Config{})
 	const many = 12
 	w.refuse(http.StatusNotFound, many)

@@ -40,7 +40,7 @@ func withLetter(t *testing.T, c console.Config, fields map[string]any) (*world, 
 	return w, id
 }
 
-func TestNobodyComesInWithoutALinkOrThePassword(t *testing.T) {
+func TestNoAccessWithoutALinkOrThePassword(t *testing.T) {
 	w, id := withLetter(t, console.Config{}, map[string]any{"text": "a secret of the tester's"})
 	pages, changes := w.everyPage(id), w.everyChange(id)
 	w.client = browser(t)

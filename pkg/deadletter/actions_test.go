@@ -10,11 +10,11 @@ import (
 	"fairbridge/pkg/ledger/dynamo/dynamotest"
 )
 
-// inBothHomes runs a test in a folder, and over the ledger of a stack.
-func inBothHomes(t *testing.T, test func(*testing.T, *office)) {
-	t.Run("folder", func(t *testing.T) { test(t, newOffice(t)) })
+// inBothHomes runs a test in a folder, and with a stack's ledger.
+func inBothHomes(t *testing.T, test func(*testing.T, *fixture)) {
+	t.Run("folder", func(t *testing.T) { test(t, newFixture(t)) })
 	t.Run("stack", func(t *testing.T) {
-		o := newOffice(t)
+		o := newFixture(t)
 		client := dynamotest.Start(t, "ledger").Client()
 		o.home = &home.Home{
 			SQS: o.home.SQS, WorkQueueURL: o.home.WorkQueueURL, DeadLetterQueueURL: o.home.DeadLetterQueueURL,
@@ -24,10 +24,10 @@ func inBothHomes(t *testing.T, test func(*testing.T, *office)) {
 	})
 }
 
-// What people do to a delivery is in its entry: when, who and what. What they only
-// try out is not.
+// TestActions checks that a delivery's entry records what people did to it: when, who and
+// what. Dry runs are not recorded.
 func TestActions(t *testing.T) {
-	inBothHomes(t, func(t *testing.T, o *office) {
+	inBothHomes(t, func(t *testing.T, o *fixture) {
 		for n := 1; n <= 3; n++ {
 			o.die(rejected(t, n))
 		}
@@ -49,7 +49,7 @@ func TestActions(t *testing.T) {
 		}
 		for n := 1; n <= 4; n++ {
 			if did := o.did(n); len(did) != 0 {
-				t.Errorf("after a dry run: %d was %q", n, did)
+				t.Errorf("actions on %d after a dry run: %q", n, did)
 			}
 		}
 		for _, options := range replays {
@@ -74,14 +74,15 @@ func TestActions(t *testing.T) {
 	})
 }
 
-// A letter stays where nobody could be told of its replay.
+// TestReplayThatCannotBeWrittenDown checks that a letter stays if its replay cannot be
+// recorded.
 func TestReplayThatCannotBeWrittenDown(t *testing.T) {
-	o := newOffice(t, rejected(t, 1))
-	o.home.Ledger = silent{o.home.Ledger}
+	o := newFixture(t, rejected(t, 1))
+	o.home.Ledger = unavailable{o.home.Ledger}
 	o.reopen(deadletter.Config{})
 	var why error
 	done, err := o.Replay(t.Context(), deadletter.ReplayOptions{Stays: func(_ deadletter.Case, err error) { why = err }})
 	if err != nil || done.Failed != 1 || len(done.Cases) != 0 || why == nil || len(o.ids()) != 1 {
-		t.Errorf("got %+v, %v; stays since %v; left %q", done, err, why, o.ids())
+		t.Errorf("got %+v, %v; stays because of %v; left %q", done, err, why, o.ids())
 	}
 }

@@ -15,12 +15,13 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// Of several letters the newest is adopted, what is on its way back or done is left
-// alone, and every letter stays, visible to all.
+// TestAdoptUnknown checks that the newest of several letters is adopted, that deliveries
+// being replayed or completed are left alone, and that every letter stays visible in the
+// queue.
 func TestAdoptUnknown(t *testing.T) {
 	newer := rejected(t, 2)
 	newer.Generation, newer.Body = newer.Generation+1, strings.Replace(newer.Body, "feedback 2", "corrected", 1)
-	o := newOffice(t, rejected(t, 1), rejected(t, 2), newer, rejected(t, 2), rejected(t, 3), rejected(t, 4))
+	o := newFixture(t, rejected(t, 1), rejected(t, 2), newer, rejected(t, 2), rejected(t, 3), rejected(t, 4))
 	work := &deadletter.Queue{API: o.home.SQS, URL: o.home.WorkQueueURL}
 	work.Add(t.Context(), []deadletter.Letter{rejected(t, 3)}, func(_ deadletter.Letter, err error) { o.must(err) })
 	o.must(o.claim(idOf(4)).Completed(t.Context()))
@@ -48,15 +49,16 @@ func TestAdoptUnknown(t *testing.T) {
 	}
 }
 
-// Somebody else's message has one id for all: whoever lists, adopts, replays or asks
-// for the status means the same.
+// TestForeignMessageIsOneDelivery checks that a foreign message has the same id everywhere:
+// for list, adoption, replay and status.
 func TestForeignMessageIsOneDelivery(t *testing.T) {
-	o := newOffice(t)
+	o := newFixture(t)
 	_, err := o.home.SQS.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: &o.home.DeadLetterQueueURL,
 		Entries: []types.SendMessageBatchRequestEntry{{Id: aws.String("1"), MessageBody: aws.String("hello")}}})
 	o.must(err)
 	id := queue.DeliveryID("hello")
-	// An hour ago: a difference between queue and ledger has lasted.
+	// A difference between queue and ledger counts only once it has lasted, so this
+	// manager's clock is an hour behind.
 	o.reopen(deadletter.Config{Now: func() time.Time { return time.Now().Add(-time.Hour) }})
 	if n, err := o.AdoptUnknown(t.Context(), func(_ deadletter.Letter, err error) { t.Error(err) }); err != nil || n != 1 {
 		t.Errorf("%d adopted, %v", n, err)
@@ -68,7 +70,7 @@ func TestForeignMessageIsOneDelivery(t *testing.T) {
 		}
 		for _, p := range o.home.Status(t.Context(), home.StatusOptions{}).Problems {
 			if strings.Contains(p, "without a letter") || strings.Contains(p, "does not know") {
-				t.Errorf("the status says %q", p)
+				t.Errorf("status reports %q", p)
 			}
 		}
 	}

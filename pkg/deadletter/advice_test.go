@@ -50,7 +50,7 @@ func TestAdviceIsForTheCase(t *testing.T) {
 	}
 }
 
-// The runbook says what the command says.
+// TestAdviceIsInTheRunbook checks that the runbook gives the same advice as the command.
 func TestAdviceIsInTheRunbook(t *testing.T) {
 	b, err := os.ReadFile("../../docs/dead-letters.md")
 	if err != nil {
@@ -68,7 +68,7 @@ func TestAdviceIsInTheRunbook(t *testing.T) {
 		}
 		for _, text := range texts {
 			if !strings.Contains(runbook, words(text)) {
-				t.Errorf("docs/dead-letters.md does not say %q", text)
+				t.Errorf("docs/dead-letters.md lacks %q", text)
 			}
 		}
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 func TestDraft(t *testing.T) {
-	o := newOffice(t, rejected(t, 1))
+	o := newFixture(t, rejected(t, 1))
 	draft, err := o.Draft(t.Context(), idOf(1)[:8])
 	o.must(err)
 	want := `{
@@ -26,7 +26,7 @@ func TestDraft(t *testing.T) {
 		t.Errorf("of none: %v", err)
 	}
 	if got := o.ids(); len(got) != 1 {
-		t.Errorf("after that %q are visible", got)
+		t.Errorf("%q are visible afterwards", got)
 	}
 }
 
@@ -56,7 +56,8 @@ func TestCorrections(t *testing.T) {
 	}
 }
 
-// What an editor changed is noted beside the event, with the old value.
+// TestEditKeepsTheOldValue checks that an edit is recorded with the event, including the
+// old value.
 func TestEditKeepsTheOldValue(t *testing.T) {
 	l := rejected(t, 1)
 	changes, err := deadletter.Edit(&l, []deadletter.Assignment{{Field: "text", JSON: []byte(`"b"`)}, {Field: "email", JSON: []byte("null")}}, nil, died)

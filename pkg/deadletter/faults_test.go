@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// The scene of the faults: deliveries with one letter and with two, of which
-// some are replayed and some are not.
+// The scene of the fault tests: deliveries with one or two letters, most of which are
+// replayed.
 const (
 	sceneDeliveries = 15
-	sceneStays      = 3 // the last of them
-	sceneCopied     = 2 // the first of them have two letters
+	sceneStays      = 3 // how many of them, the last ones, are not replayed
+	sceneCopied     = 2 // how many of them, the first ones, have two letters
 )
 
 func wanted(l Letter) bool {
@@ -40,21 +40,20 @@ func newScene(t *testing.T) *world {
 	return w
 }
 
-// replayLate is a replay that takes so long that its letters have to be renewed
-// on the way.
+// replayLate is a replay so slow that its letters must be renewed meanwhile.
 func replayLate(ctx context.Context, q *Queue) (map[string]error, error) {
 	h, letters, err := take(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	time.Sleep(firstHold - sendMargin)
-	said := map[string]error{}
+	results := map[string]error{}
 	cases := slices.DeleteFunc(Cases(letters), func(c Case) bool { return !wanted(c.Letter) })
-	h.Replay(ctx, cases, 0, func(c Case, err error) { said[c.DeliveryID] = err })
-	return said, h.Release(ctx)
+	h.Replay(ctx, cases, 0, func(c Case, err error) { results[c.DeliveryID] = err })
+	return results, h.Release(ctx)
 }
 
-// deliveries counts the messages of each delivery in a queue.
+// deliveries returns the number of messages of each delivery in a queue.
 func (w *world) deliveries(url string) map[string]int {
 	n := map[string]int{}
 	for _, m := range w.all(url) {
@@ -63,18 +62,18 @@ func (w *world) deliveries(url string) map[string]int {
 	return n
 }
 
-// Every call of a replay goes wrong in every form. Whatever happens: what is not
-// to be replayed stays, what was said to be replayed is, nothing is lost, and
-// the next run finishes the work. A message is in the work queue twice only if
-// a reply to a send was lost, or the process died before the delete.
+// TestReplayWithAFaultAtEveryCall makes every call of a replay fail in every form. Whatever
+// fails, letters that are not replayed stay, those reported as replayed are, nothing is
+// lost, and the next run finishes the work. A message is in the work queue twice only if
+// the reply to a send was lost, or the process died before the delete.
 func TestReplayWithAFaultAtEveryCall(t *testing.T) {
 	calls := map[string]int{}
 	synctest.Test(t, func(t *testing.T) {
 		w := newScene(t)
 		f := &faulty{Queues: w.SQS}
-		said, err := replayLate(t.Context(), w.queue(f))
-		if err != nil || len(said) != sceneDeliveries-sceneStays {
-			t.Fatalf("without a fault: %d said, %v", len(said), err)
+		results, err := replayLate(t.Context(), w.queue(f))
+		if err != nil || len(results) != sceneDeliveries-sceneStays {
+			t.Fatalf("without a fault: %d results, %v", len(results), err)
 		}
 		maps.Copy(calls, f.count)
 	})
@@ -89,28 +88,28 @@ func TestReplayWithAFaultAtEveryCall(t *testing.T) {
 		}
 	}
 	if len(calls) != 5 {
-		t.Errorf("a replay makes the calls %v; the interface has five", calls)
+		t.Errorf("replay makes the calls %v, want all five of the interface", calls)
 	}
 }
 
 func replayWithFault(t *testing.T, f *faulty) {
 	w := newScene(t)
 	f.Queues = w.SQS
-	said, err := replayLate(t.Context(), w.queue(f))
-	time.Sleep(longHold) // whatever a dead process held is visible
+	results, err := replayLate(t.Context(), w.queue(f))
+	time.Sleep(longHold) // letters held by a dead process are visible by now
 	dead, work := w.deliveries(w.dead), w.deliveries(w.work)
 	w.invariants(dead, work)
-	for id, err := range said {
+	for id, err := range results {
 		switch {
 		case err == nil && (work[id] == 0 || dead[id] > 0):
-			t.Errorf("said that %s was replayed: %d in the work queue, %d dead letters", id[:6], work[id], dead[id])
+			t.Errorf("%s reported as replayed: %d in the work queue, %d dead letters", id[:6], work[id], dead[id])
 		case err != nil && !errors.Is(err, ErrNotRemoved) && dead[id] == 0:
-			t.Errorf("said that %s stays (%v), but it is gone", id[:6], err)
+			t.Errorf("%s reported as left (%v), but it is gone", id[:6], err)
 		}
 	}
 	if f.form == failedCall || f.form == lostReply || f.form == partly {
-		if err != nil || len(said) != sceneDeliveries-sceneStays {
-			t.Errorf("one fault was not mended: %d said, %v", len(said), err)
+		if err != nil || len(results) != sceneDeliveries-sceneStays {
+			t.Errorf("one fault was not recovered from: %d results, %v", len(results), err)
 		}
 	}
 
@@ -137,7 +136,7 @@ func replayWithFault(t *testing.T, f *faulty) {
 	}
 }
 
-// invariants hold after every step.
+// invariants checks what must hold after every step.
 func (w *world) invariants(dead, work map[string]int) {
 	w.t.Helper()
 	for n := range sceneDeliveries {
@@ -146,13 +145,14 @@ func (w *world) invariants(dead, work map[string]int) {
 		case dead[id]+work[id] == 0:
 			w.t.Errorf("delivery %d is lost", n)
 		case stays && (dead[id] != 1 || work[id] != 0):
-			w.t.Errorf("delivery %d was to stay: %d dead letters, %d in the work queue", n, dead[id], work[id])
+			w.t.Errorf("delivery %d should have stayed: %d dead letters, %d in the work queue", n, dead[id], work[id])
 		}
 	}
 }
 
-// An answer with letters that never came is waited for.
-func TestALostAnswerComesBack(t *testing.T) {
+// TestALostResponseIsAwaited checks that a run waits for the letters of a lost receive to
+// become visible again.
+func TestALostResponseIsAwaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newScene(t)
 		h, letters, err := take(t.Context(), w.queue(&faulty{Queues: w.SQS, call: "ReceiveMessage", n: 1, form: lostReply}))
@@ -189,7 +189,7 @@ func TestPutBackIsTriedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := h.Release(t.Context()); err == nil || !strings.Contains(err.Error(), "put 17 dead letters back") {
-			t.Errorf("said %v", err)
+			t.Errorf("got %v", err)
 		}
 	})
 }

@@ -17,14 +17,14 @@ var (
 	errDied  = errors.New("the process is dead")
 )
 
-// form is how a call goes wrong.
+// form is a way in which a call fails.
 type form string
 
 const (
-	failedCall form = "failed"                       // it was not carried out
-	lostReply  form = "happened, reply lost"         // once; trying again is answered
-	lostAll    form = "happened, every reply lost"   // and so are those of its repetitions
-	downCall   form = "failed and goes on failing"   // this call and all of its kind
+	failedCall form = "failed"                       // not carried out
+	lostReply  form = "happened, reply lost"         // once; a retry gets a reply
+	lostAll    form = "happened, every reply lost"   // retries get none either
+	downCall   form = "failed and goes on failing"   // this call and all later ones of its kind
 	partly     form = "half of its entries failed"   // once
 	diedBefore form = "the process died before it"   // no later call is carried out
 	diedAfter  form = "the process died right after" // likewise
@@ -75,7 +75,7 @@ func through[I, O any](f *faulty, name string, in *I, carryOut func(*I) (*O, err
 	return carryOut(in)
 }
 
-// split takes every second entry out of a batch, but leaves one in.
+// split removes every second entry from a batch, but leaves at least one.
 func split[E any](entries []E) (kept, refused []E) {
 	for i, e := range entries {
 		if i%2 == 1 {

@@ -21,7 +21,7 @@ func conditions(t *testing.T, words ...string) (all []Condition) {
 	return all
 }
 
-// id is a delivery's.
+// id is a delivery id.
 var id = strings.Repeat("ab", 32)
 
 func TestFilter(t *testing.T) {
@@ -80,10 +80,10 @@ func TestFilter(t *testing.T) {
 	moved := Letter{DeadLetter: queue.DeadLetter{DeliveryID: id, Reason: queue.ReasonWorkerDied}, Webhook: l.Webhook}
 	f := Filter{Stages: []queue.Stage{"create"}, Statuses: []string{"503"}, Match: conditions(t, "@description~x", "build=7")}
 	if f.selects(moved) || !f.withoutFault().selects(moved) || len(f.Match) != 2 {
-		t.Error("what SQS moved is passed over before the ledger is asked")
+		t.Error("a letter that SQS moved is rejected before the ledger is read")
 	}
 	if !f.needsPayload() || (Filter{Match: conditions(t, "@stage=map")}).needsPayload() {
-		t.Error("the payload is decoded when it need not be, or not when it must")
+		t.Error("needsPayload is wrong")
 	}
 }
 

@@ -18,10 +18,10 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-const ann = "a@example.com" // whose letters those of rejected are
+const ann = "a@example.com" // the tester of every rejected letter
 
-// about claims a delivery that is somebody's.
-func (o *office) about(n int, email string) *ledger.Claim {
+// about claims a delivery of this tester.
+func (o *fixture) about(n int, email string) *ledger.Claim {
 	o.Helper()
 	d, err := o.ledger.Look(o.Context(), idOf(n), ledger.Message{})
 	o.must(err)
@@ -30,9 +30,9 @@ func (o *office) about(n int, email string) *ledger.Claim {
 	return c
 }
 
-// keep has a delivery die with its letter in the ledger and, unless it is lost, in
-// the queue.
-func (o *office) keep(c *ledger.Claim, l deadletter.Letter, lost bool) {
+// keep makes a delivery die with its letter in the ledger and, unless it is lost, in the
+// queue.
+func (o *fixture) keep(c *ledger.Claim, l deadletter.Letter, lost bool) {
 	o.Helper()
 	var kept bytes.Buffer
 	o.must(deadletter.WriteLetter(&kept, l))
@@ -43,9 +43,9 @@ func (o *office) keep(c *ledger.Claim, l deadletter.Letter, lost bool) {
 	o.must(c.Died(o.Context(), ledger.Fault{Reason: string(l.Reason), Stage: "create", Text: "no user " + ann, At: l.FailedAt}, true))
 }
 
-// peopled fills a home: what ann has in it is 1 to 7, of which 7 is on its way; 8 is
+// fill creates the deliveries. 1 to 7 are ann's, of which 7 is still in progress; 8 is
 // bob's letter, 9 a ticket of his.
-func (o *office) peopled() {
+func (o *fixture) fill() {
 	o.Helper()
 	where := ledger.Where{Project: "P"}
 	c := o.about(1, "Ann <A@Example.com>")
@@ -59,21 +59,20 @@ func (o *office) peopled() {
 	o.keep(o.about(4, ""), rejected(o.T, 4), false) // ledger.remember: ids
 	o.keep(o.about(5, ""), rejected(o.T, 5), true)
 	o.must(o.ledger.Drop(o.Context(), idOf(5), 1, "a test"))
-	o.must(o.about(6, ann).Died(o.Context(), ledger.Fault{Reason: "rejected", Text: "no"}, true)) // nobody has its message
+	o.must(o.about(6, ann).Died(o.Context(), ledger.Fault{Reason: "rejected", Text: "no"}, true)) // its message is in no queue and no ledger
 	o.about(7, ann)
 	bobs := rejected(o.T, 8)
 	bobs.Body = strings.Replace(strings.ReplaceAll(bobs.Body, ann, "bob@example.com"), "feedback 8", "ask "+ann, 1)
 	o.keep(o.about(8, "bob@example.com"), bobs, false)
 	o.must(o.about(9, "bob@example.com").Completed(o.Context()))
-	// What reconcile was about to send when it was killed: 10 is ann's, 11 bob's; of 1
-	// it had sent what it wrote down.
+	// What a killed reconcile was about to send: 10 is ann's, 11 is bob's. 1 had been sent
+	// already.
 	o.announce(ann, 10, 11)
 	o.announce("sent", 1)
 }
 
-// announce has reconcile write down under a likeness what it will send: of ann, but
-// for 11.
-func (o *office) announce(likeness string, ns ...int) {
+// announce records what reconcile will send for a likeness; all of it is ann's except 11.
+func (o *fixture) announce(likeness string, ns ...int) {
 	o.Helper()
 	r := ledger.Reconciled{At: died, Deliveries: map[string]string{}, Payloads: map[string]json.RawMessage{}}
 	for _, n := range ns {
@@ -87,8 +86,8 @@ func (o *office) announce(likeness string, ns ...int) {
 	o.must(o.ledger.Reconcile(o.Context(), likeness, r))
 }
 
-// traces are the deliveries that still tell of ann.
-func (o *office) traces() (all []string) {
+// traces returns the deliveries that still contain ann's data.
+func (o *fixture) traces() (all []string) {
 	o.Helper()
 	o.must(o.home.History.Search(o.Context(), ledger.Query{}, func(e ledger.Entry) bool {
 		if text := fmt.Sprintf("%+v %+v %+v", e.About, e.Last, e.Attached); strings.Contains(strings.ToLower(text), ann) {
@@ -130,8 +129,8 @@ func idsOf(all []deadletter.PersonsDelivery) (ids string) {
 }
 
 func TestForget(t *testing.T) {
-	inBothHomes(t, func(t *testing.T, o *office) {
-		o.peopled()
+	inBothHomes(t, func(t *testing.T, o *fixture) {
+		o.fill()
 		all := o.traces()
 		p, err := o.Person(t.Context(), strings.ToUpper(ann), nil)
 		o.must(err)
@@ -140,7 +139,7 @@ func TestForget(t *testing.T) {
 			t.Errorf("found %q, %q, %q", ended, dead, left)
 		}
 		if got := o.traces(); !slices.Equal(got, all) {
-			t.Errorf("to look has changed %v to %v", all, got)
+			t.Errorf("looking changed %v to %v", all, got)
 		}
 		stays := func(id string, err error) { t.Errorf("%s stays: %v", id, err) }
 		before, after, err := o.Forget(t.Context(), ann, nil, stays)
@@ -149,14 +148,14 @@ func TestForget(t *testing.T) {
 			t.Errorf("forgot %+v, left %+v", before, after)
 		}
 		o.forgotten()
-		// When what was on its way is done, it can be forgotten, too.
+		// A delivery in progress is left alone; it can be forgotten once it has ended.
 		e, err := o.ledger.Entry(t.Context(), idOf(7))
 		o.must(err)
 		if e.Forgotten || e.About.Email != ann {
 			t.Errorf("7 was touched: %+v", e)
 		}
 	})
-	o := newOffice(t)
+	o := newFixture(t)
 	for _, wrong := range []string{"", "ann", "Ann <a@example.com>"} {
 		if _, err := o.Person(t.Context(), wrong, nil); !errors.Is(err, deadletter.ErrNoAddress) {
 			t.Errorf("%q: %v", wrong, err)
@@ -164,12 +163,12 @@ func TestForget(t *testing.T) {
 	}
 }
 
-// forgotten holds a home to what stays when ann was forgotten: what is on its way,
-// what is bob's, and that hers is done.
-func (o *office) forgotten() {
+// forgotten checks what is left once ann is forgotten: her delivery in progress, everything
+// of bob's, and the fact that hers are done.
+func (o *fixture) forgotten() {
 	o.Helper()
 	if got, want := strings.Join(o.traces(), ", "), "07, 08, letter 08, queued 08, unsent 11 false"; got != want {
-		o.Errorf("what tells of her, or is a letter, is %s; want %s", got, want)
+		o.Errorf("traces are %s, want %s", got, want)
 	}
 	for n := 1; n <= 6; n++ {
 		e, err := o.ledger.Entry(o.Context(), idOf(n))
@@ -182,12 +181,12 @@ func (o *office) forgotten() {
 			o.Errorf("%d is %+v", n, e)
 		}
 		if _, err := o.ledger.Claim(o.Context(), idOf(n), ledger.Message{Generation: 1, Marked: true}); err == nil {
-			o.Errorf("a copy of %d is taken for new", n)
+			o.Errorf("a copy of %d is treated as new", n)
 		}
 	}
 	for id, likeness := range map[string]string{"10": ann, "1": "sent"} {
 		if r, err := o.ledger.Reconciled(o.Context(), likeness); err != nil || !r.Withdrawn(id) || r.Withdrawn("11") {
-			o.Errorf("of %s reconcile would send %+v, %v", id, r, err)
+			o.Errorf("for %s reconcile would send %+v, %v", id, r, err)
 		}
 	}
 	if e, err := o.ledger.Entry(o.Context(), idOf(1)); err != nil || e.TicketID != "T-1" {
@@ -195,17 +194,17 @@ func (o *office) forgotten() {
 	}
 }
 
-// mortal is a process that dies before one of its writes.
-type mortal struct {
+// killedAfter is a process that dies before one of its writes.
+type killedAfter struct {
 	ledger.Store
 	home.Queues
 	mu     sync.Mutex
-	writes int // until it dies
+	writes int // how many succeed
 }
 
 var errKilled = errors.New("killed")
 
-func (m *mortal) write() error {
+func (m *killedAfter) write() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.writes--; m.writes < 0 {
@@ -214,41 +213,42 @@ func (m *mortal) write() error {
 	return nil
 }
 
-func (m *mortal) Put(ctx context.Context, r ledger.Record) error {
+func (m *killedAfter) Put(ctx context.Context, r ledger.Record) error {
 	if err := m.write(); err != nil {
 		return err
 	}
 	return m.Store.Put(ctx, r)
 }
 
-func (m *mortal) Set(ctx context.Context, r ledger.Record) error {
+func (m *killedAfter) Set(ctx context.Context, r ledger.Record) error {
 	if err := m.write(); err != nil {
 		return err
 	}
 	return m.Store.Set(ctx, r)
 }
 
-func (m *mortal) Delete(ctx context.Context, id string) error {
+func (m *killedAfter) Delete(ctx context.Context, id string) error {
 	if err := m.write(); err != nil {
 		return err
 	}
 	return m.Store.Delete(ctx, id)
 }
 
-func (m *mortal) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, o ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error) {
+func (m *killedAfter) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, o ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error) {
 	if err := m.write(); err != nil {
 		return nil, err
 	}
 	return m.Queues.DeleteMessageBatch(ctx, in, o...)
 }
 
-// Killed before any of its writes, it can be run again.
+// TestForgetIsKilled checks that forget can be run again after being killed before any of
+// its writes.
 func TestForgetIsKilled(t *testing.T) {
-	inBothHomes(t, func(t *testing.T, o *office) {
+	inBothHomes(t, func(t *testing.T, o *fixture) {
 		whole, died := *o.home, true
 		for writes := 0; died; writes++ {
-			o.peopled()
-			m := &mortal{Store: whole.Ledger, Queues: whole.SQS, writes: writes}
+			o.fill()
+			m := &killedAfter{Store: whole.Ledger, Queues: whole.SQS, writes: writes}
 			h := whole
 			h.Ledger, h.SQS = m, m
 			manager, err := deadletter.New(deadletter.Config{Home: &h})
@@ -256,7 +256,7 @@ func TestForgetIsKilled(t *testing.T) {
 			died = false
 			_, _, err = manager.Forget(t.Context(), ann, nil, func(string, error) { died = true })
 			died = died || err != nil
-			_, err = o.embedded.SQS.ReleaseInFlight(t.Context(), whole.DeadLetterQueueURL) // as time does
+			_, err = o.embedded.SQS.ReleaseInFlight(t.Context(), whole.DeadLetterQueueURL) // as the visibility timeout does
 			o.must(err)
 			_, after, err := o.Forget(t.Context(), ann, nil, func(id string, err error) { t.Errorf("%s stays: %v", id, err) })
 			o.must(err)
@@ -268,15 +268,15 @@ func TestForgetIsKilled(t *testing.T) {
 				t.Fatalf("killed before write %d", writes+1)
 			}
 			if writes > 100 {
-				t.Fatal("it never ends")
+				t.Fatal("forget is never completed")
 			}
 			o.empty()
 		}
 	})
 }
 
-// empty removes all that peopled has put in.
-func (o *office) empty() {
+// empty removes everything that fill created.
+func (o *fixture) empty() {
 	o.Helper()
 	o.lose()
 	o.must(o.home.Ledger.Delete(o.Context(), "#reconciled/"+ann))

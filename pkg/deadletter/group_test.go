@@ -8,10 +8,10 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// A group's key selects its letters and no others, whether they are looked at or taken,
-// and whatever another group has in common with it.
+// TestAGroupIsSelected checks that a group's key selects its letters and no others, for
+// viewing and for replay, whatever they share with another group.
 func TestAGroupIsSelected(t *testing.T) {
-	inBothHomes(t, func(t *testing.T, o *office) {
+	inBothHomes(t, func(t *testing.T, o *fixture) {
 		die := func(n int, project string, change func(*deadletter.Letter)) {
 			l := rejected(t, n)
 			change(&l)
@@ -35,20 +35,20 @@ func TestAGroupIsSelected(t *testing.T) {
 		o.must(err)
 		groups := deadletter.Groups(all.Cases)
 		if len(groups) != 7 {
-			t.Fatalf("there are %d groups: %+v", len(groups), groups)
+			t.Fatalf("got %d groups: %+v", len(groups), groups)
 		}
 		for _, g := range groups {
 			f, err := deadletter.Words{Group: g.Key}.Filter(died)
 			o.must(err)
 			looked, selected := o.looked(f)
 			if !slices.Equal(looked, g.IDs) || !slices.Equal(selected, g.IDs) {
-				t.Errorf("group %+v: looked at are %v, selected %v", g, looked, selected)
+				t.Errorf("group %+v: listed %v, selected %v", g, looked, selected)
 			}
 		}
 	})
 	for _, bad := range []string{"x", "0123456789AB", "0123456789abc"} {
 		if _, err := (deadletter.Words{Group: bad}).Filter(died); err == nil {
-			t.Errorf("%q is taken as a group", bad)
+			t.Errorf("%q is accepted as a group", bad)
 		}
 	}
 }

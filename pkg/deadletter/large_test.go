@@ -11,8 +11,8 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// The largest body there is, of noise that hardly packs: it dies, is shown and
-// exported, and another home takes it over and replays it, byte for byte.
+// TestLargestBody takes an incompressible body of the maximum size through everything: it
+// dies, is shown, exported, imported into another home, and replayed byte for byte.
 func TestLargestBody(t *testing.T) {
 	noise := make([]byte, 740_000)
 	if _, err := rand.Read(noise); err != nil {
@@ -27,7 +27,7 @@ func TestLargestBody(t *testing.T) {
 	if l.Body, err = (queue.Envelope{DeliveryID: l.DeliveryID, ReceivedAt: died, Event: event}).Encode(); err != nil {
 		t.Fatal(err)
 	}
-	old := newOffice(t)
+	old := newFixture(t)
 	old.die(l)
 	id := deadletter.Filter{IDs: []string{l.DeliveryID}}
 	if shown, err := old.Show(t.Context(), id, nil); err != nil || len(shown.Payload) < 980_000 {
@@ -41,7 +41,7 @@ func TestLargestBody(t *testing.T) {
 	old.must(deadletter.WriteLetter(&file, whole[0].Letter))
 	old.must(in.Hold.Release(t.Context()))
 
-	inBothHomes(t, func(t *testing.T, o *office) {
+	inBothHomes(t, func(t *testing.T, o *fixture) {
 		letters, err := deadletter.ReadLetters(bytes.NewReader(file.Bytes()))
 		o.must(err)
 		if got := o.Import(t.Context(), letters, func(_ deadletter.Letter, err error) { t.Error(err) }); got.Letters != 1 {

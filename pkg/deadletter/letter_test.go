@@ -24,10 +24,10 @@ func TestWhatSQSMoved(t *testing.T) {
 		}
 		l := letterOf(w.all(w.dead)[0])
 		if l.Reason != queue.ReasonWorkerDied || l.DeliveryID != plain.DeliveryID || l.ReplayCount() != 0 || !l.DiedAt().Equal(l.SentAt) {
-			t.Errorf("moved on its first way: %+v", l)
+			t.Errorf("moved the first time: %+v", l)
 		}
-		// SQS's redrive keeps a letter's attributes. When it runs out of receives
-		// they are old news, but the generation stays.
+		// SQS's redrive keeps a letter's attributes. When the message then runs out of
+		// receives, the recorded fault is out of date, but the generation still counts.
 		l = letterOf(types.Message{
 			MessageAttributes: redriven.attributes(), Body: &redriven.Body,
 			Attributes: map[string]string{"DeadLetterQueueSourceArn": "arn:aws:sqs:x", "SentTimestamp": "1000"},
@@ -66,6 +66,6 @@ func TestCopiesAreOneCase(t *testing.T) {
 		t.Errorf("got %+v", cases)
 	}
 	if got := Cases([]Letter{old, second, first})[0].MessageID; got != "second" {
-		t.Errorf("of two copies %q goes on", got)
+		t.Errorf("of two copies %q continues", got)
 	}
 }

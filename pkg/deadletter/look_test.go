@@ -11,17 +11,17 @@ import (
 	"fairbridge/pkg/home"
 )
 
-// unreceived is a queue from which nobody may receive.
+// unreceived is a queue on which receives fail.
 type unreceived struct{ home.Queues }
 
 func (unreceived) ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
-	return nil, errors.New("somebody received")
+	return nil, errors.New("received")
 }
 
-// To look receives nothing. On a stack, what is looked at is what the ledger has; the
-// letters that it does not know are counted, and in a folder they are seen.
+// TestLook checks that looking receives nothing. On a stack it shows what the ledger knows
+// and only counts other letters; in a folder it shows those too.
 func TestLook(t *testing.T) {
-	inBothHomes(t, func(t *testing.T, o *office) {
+	inBothHomes(t, func(t *testing.T, o *fixture) {
 		o.die(rejected(t, 1))
 		o.die(rejected(t, 2))
 		o.put(rejected(t, 3))

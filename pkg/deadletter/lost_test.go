@@ -15,10 +15,10 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// A letter that somebody deleted, or whose time in the queue was over, is replayed
-// from what the ledger keeps, and continues from where its delivery died.
+// TestReplayOfALetterThatIsGone checks that a letter which was deleted or has expired is
+// replayed from the ledger's copy, and continues where its delivery died.
 func TestReplayOfALetterThatIsGone(t *testing.T) {
-	inBothHomes(t, func(t *testing.T, o *office) {
+	inBothHomes(t, func(t *testing.T, o *fixture) {
 		o.die(rejected(t, 1))
 		o.lose()
 		done, err := o.Replay(t.Context(), deadletter.ReplayOptions{Filter: deadletter.Filter{IDs: []string{idOf(1)[:8]}}})
@@ -36,13 +36,13 @@ func TestReplayOfALetterThatIsGone(t *testing.T) {
 		c, err := o.ledger.Claim(t.Context(), idOf(1), ledger.Message{Generation: sent[0].Generation, Marked: true})
 		o.must(err)
 		if e := c.Entry(); e.State != ledger.Claimed || e.Replays != 1 {
-			t.Errorf("goes on as %+v", e)
+			t.Errorf("continues as %+v", e)
 		}
 	})
 }
 
-// lose empties the dead-letter queue behind everybody's back.
-func (o *office) lose() {
+// lose empties the dead-letter queue without the ledger's knowledge.
+func (o *fixture) lose() {
 	o.Helper()
 	q := &deadletter.Queue{API: o.home.SQS, URL: o.home.DeadLetterQueueURL}
 	var all []deadletter.Letter
@@ -52,8 +52,8 @@ func (o *office) lose() {
 	o.must(hold.Release(o.Context()))
 }
 
-// looked are the deliveries of the letters that are found, to look at and to act on.
-func (o *office) looked(f deadletter.Filter) (looked, selected []string) {
+// looked returns the deliveries that a filter finds, to view and to act on.
+func (o *fixture) looked(f deadletter.Filter) (looked, selected []string) {
 	o.Helper()
 	in, err := o.Look(o.Context(), deadletter.Query{Filter: f, Payloads: true, Bodies: true})
 	o.must(err)
@@ -73,11 +73,11 @@ func (o *office) looked(f deadletter.Filter) (looked, selected []string) {
 	return looked, selected
 }
 
-// Letters that are gone from the queue are found by what they are about as those
-// that are there: listed, replayed and dropped. What is on its way back is not.
+// TestLettersThatAreGone checks that letters missing from the queue can be listed, replayed
+// and dropped like any other. A delivery being replayed is not selected.
 func TestLettersThatAreGone(t *testing.T) {
-	inBothHomes(t, func(t *testing.T, o *office) {
-		// A stack's queue and index have come together meanwhile.
+	inBothHomes(t, func(t *testing.T, o *fixture) {
+		// By then a stack's queue and index agree.
 		o.reopen(deadletter.Config{Now: func() time.Time { return time.Now().Add(time.Hour) }})
 		for n := 1; n <= 4; n++ {
 			o.die(rejected(t, n))
@@ -90,7 +90,7 @@ func TestLettersThatAreGone(t *testing.T) {
 		}
 		want := []string{idOf(1), idOf(2), idOf(3), idOf(5)}
 		looked, selected := o.looked(deadletter.Filter{})
-		if o.home.Peeks == nil { // a stack's queues cannot be asked without a receive
+		if o.home.Peeks == nil { // a stack's queues cannot be read without a receive
 			looked = slices.DeleteFunc(looked, func(id string) bool { return id == idOf(4) })
 		}
 		if !slices.Equal(looked, want) || !slices.Equal(selected, want) {
@@ -110,7 +110,7 @@ func TestLettersThatAreGone(t *testing.T) {
 		var stays []string
 		done, err := o.Replay(t.Context(), deadletter.ReplayOptions{
 			Confirm: func(context.Context, []deadletter.Case, int) (bool, error) {
-				// Meanwhile somebody has sent one by hand, and a worker has done it.
+				// Meanwhile someone has sent one by hand, and a worker has completed it.
 				c, err := o.ledger.Claim(t.Context(), idOf(2), ledger.Message{Generation: 1, Marked: true})
 				o.must(err)
 				o.must(c.Completed(t.Context()))
@@ -127,11 +127,11 @@ func TestLettersThatAreGone(t *testing.T) {
 	})
 }
 
-// However many are gone, they are replayed in turns, each once, and those that stay
-// do not keep the others from it.
+// TestManyLettersThatAreGone checks that any number of them is replayed in batches, each
+// once, and that letters which stay do not block the others.
 func TestManyLettersThatAreGone(t *testing.T) {
-	o := newOffice(t)
-	const many = 1050 // more than a turn
+	o := newFixture(t)
+	const many = 1050 // more than one batch
 	var dying errgroup.Group
 	dying.SetLimit(32)
 	for n := range many {

@@ -25,11 +25,12 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// died is when the letters did: not so long ago that the ledger may have forgotten.
+// died is when the letters died: recently enough that the ledger cannot have forgotten
+// them.
 var died = time.Now().UTC().Truncate(time.Second).Add(-time.Hour)
 
-// office is a folder with dead letters and a manager over it; no bridge runs there.
-type office struct {
+// fixture is a manager of a folder with dead letters, in which no bridge runs.
+type fixture struct {
 	*testing.T
 	*deadletter.Manager
 	home     *home.Home
@@ -37,7 +38,7 @@ type office struct {
 	ledger   *ledger.Ledger
 }
 
-func newOffice(t *testing.T, letters ...deadletter.Letter) *office {
+func newFixture(t *testing.T, letters ...deadletter.Letter) *fixture {
 	t.Helper()
 	e, err := embedded.Open(t.Context(), embedded.Config{Folder: t.TempDir()})
 	if err != nil {
@@ -49,13 +50,13 @@ func newOffice(t *testing.T, letters ...deadletter.Letter) *office {
 		}
 	})
 	h := home.Folder(e)
-	o := (&office{T: t, home: h, embedded: e}).reopen(deadletter.Config{})
+	o := (&fixture{T: t, home: h, embedded: e}).reopen(deadletter.Config{})
 	o.put(letters...)
 	return o
 }
 
-// reopen opens another manager in the same office.
-func (o *office) reopen(c deadletter.Config) *office {
+// reopen opens another manager of the same home.
+func (o *fixture) reopen(c deadletter.Config) *fixture {
 	c.Home = o.home
 	var err error
 	if o.Manager, err = deadletter.New(c); err != nil {
@@ -65,15 +66,15 @@ func (o *office) reopen(c deadletter.Config) *office {
 	return o
 }
 
-// put writes letters into the dead-letter queue, of which the ledger does not hear.
-func (o *office) put(letters ...deadletter.Letter) {
+// put writes letters to the dead-letter queue without the ledger's knowledge.
+func (o *fixture) put(letters ...deadletter.Letter) {
 	o.Helper()
 	q := &deadletter.Queue{API: o.home.SQS, URL: o.home.DeadLetterQueueURL, WorkURL: o.home.WorkQueueURL}
 	q.Add(o.Context(), letters, func(_ deadletter.Letter, err error) { o.must(err) })
 }
 
-// die has a delivery become a dead letter as a worker does it.
-func (o *office) die(l deadletter.Letter) {
+// die makes a delivery a dead letter as a worker does.
+func (o *fixture) die(l deadletter.Letter) {
 	o.Helper()
 	c := o.claim(l.DeliveryID)
 	var kept bytes.Buffer
@@ -83,8 +84,8 @@ func (o *office) die(l deadletter.Letter) {
 	o.must(c.Died(o.Context(), ledger.Fault{Reason: string(l.Reason), Stage: string(l.Stage), Status: l.Status, Text: "no", At: l.FailedAt}, true))
 }
 
-// did is what people did to the n-th delivery.
-func (o *office) did(n int) (all []string) {
+// did returns the recorded actions on the n-th delivery.
+func (o *fixture) did(n int) (all []string) {
 	o.Helper()
 	e, err := o.ledger.Entry(o.Context(), idOf(n))
 	o.must(err)
@@ -96,30 +97,30 @@ func (o *office) did(n int) (all []string) {
 	return all
 }
 
-// silent is a ledger that does not answer.
-type silent struct{ ledger.Store }
+// unavailable is a ledger that does not respond.
+type unavailable struct{ ledger.Store }
 
-func (silent) Get(context.Context, string) (ledger.Record, error) {
+func (unavailable) Get(context.Context, string) (ledger.Record, error) {
 	return ledger.Record{}, errors.New("no answer")
 }
 
-func (o *office) must(err error) {
+func (o *fixture) must(err error) {
 	o.Helper()
 	if err != nil {
 		o.Fatal(err)
 	}
 }
 
-// claim takes a delivery as a worker does.
-func (o *office) claim(id string) *ledger.Claim {
+// claim claims a delivery as a worker does.
+func (o *fixture) claim(id string) *ledger.Claim {
 	o.Helper()
 	c, err := o.ledger.Claim(o.Context(), id, ledger.Message{})
 	o.must(err)
 	return c
 }
 
-// ids are the deliveries that a glance shows.
-func (o *office) ids() []string {
+// ids returns the deliveries that Glance finds.
+func (o *fixture) ids() []string {
 	o.Helper()
 	var ids []string
 	o.must(deadletter.Glance(o.Context(), o.home, func(l deadletter.Letter) bool {
@@ -132,7 +133,7 @@ func (o *office) ids() []string {
 
 func idOf(n int) string { return strings.Repeat(fmt.Sprintf("%02x", n), 32) }
 
-// rejected is the n-th delivery's letter.
+// rejected returns the n-th delivery's letter.
 func rejected(t *testing.T, n int) deadletter.Letter {
 	t.Helper()
 	e := queue.Envelope{DeliveryID: idOf(n), ReceivedAt: died, Event: json.RawMessage(fmt.Sprintf(`{"event":"feedback","text":"feedback %d","email":"a@example.com"}`, n))}
@@ -158,10 +159,10 @@ func checker(t *testing.T) *preview.Checker {
 	return c
 }
 
-// Every letter that a glance shows has an id, whoever wrote the message; and it
-// stays where it is.
+// TestGlanceAtAForeignMessage checks that every letter found has an id, whoever wrote the
+// message, and stays in the queue.
 func TestGlanceAtAForeignMessage(t *testing.T) {
-	o := newOffice(t, rejected(t, 1))
+	o := newFixture(t, rejected(t, 1))
 	_, err := o.home.SQS.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: &o.home.DeadLetterQueueURL,
 		Entries: []types.SendMessageBatchRequestEntry{{Id: aws.String("1"), MessageBody: aws.String("hello")}}})
 	o.must(err)
@@ -175,7 +176,7 @@ func TestGlanceAtAForeignMessage(t *testing.T) {
 }
 
 func TestSelect(t *testing.T) {
-	o := newOffice(t, rejected(t, 1), rejected(t, 2), rejected(t, 2))
+	o := newFixture(t, rejected(t, 1), rejected(t, 2), rejected(t, 2))
 	in, err := o.Select(t.Context(), deadletter.Query{Filter: deadletter.Filter{IDs: []string{idOf(2)[:8], "abcdef"}}, Payloads: true})
 	o.must(err)
 	if len(in.Cases) != 1 || in.Cases[0].Count() != 2 || in.Cases[0].Saying() != "feedback 2" || in.Cases[0].Body != "" || in.Deliveries != 2 || in.More {
@@ -190,7 +191,7 @@ func TestSelect(t *testing.T) {
 func TestReplay(t *testing.T) {
 	often := rejected(t, 3)
 	often.Generation = deadletter.MostReplays + 1
-	o := newOffice(t, rejected(t, 1), rejected(t, 2), rejected(t, 2), often)
+	o := newFixture(t, rejected(t, 1), rejected(t, 2), rejected(t, 2), often)
 	var stays []string
 	var asked int
 	options := deadletter.ReplayOptions{
@@ -213,13 +214,14 @@ func TestReplay(t *testing.T) {
 		t.Errorf("got %+v, %v", done, err)
 	}
 	if got := o.ids(); !slices.Equal(got, []string{idOf(3)}) || !slices.Equal(stays, []string{idOf(3), idOf(3)}) {
-		t.Errorf("left are %q, told %q", got, stays)
+		t.Errorf("left %q, reported %q", got, stays)
 	}
 }
 
-// A correction that the mapping does not take leaves the letter as it is.
+// TestReplayCorrects checks that a correction which the mapping rejects leaves the letter
+// unchanged.
 func TestReplayCorrects(t *testing.T) {
-	o := newOffice(t, rejected(t, 1))
+	o := newFixture(t, rejected(t, 1))
 	var told []error
 	options := deadletter.ReplayOptions{
 		Sets: []deadletter.Assignment{{Field: "text", Value: "feedback 9"}}, Checker: checker(t),
@@ -243,10 +245,10 @@ func TestReplayCorrects(t *testing.T) {
 	}
 }
 
-// What a dry run says of a lost answer that is settled is what comes of it, and
-// nothing is written down.
+// TestDryRunOfASettlement checks that a dry run predicts how a lost response will be
+// settled, and records nothing.
 func TestDryRunOfASettlement(t *testing.T) {
-	o := newOffice(t, rejected(t, 1))
+	o := newFixture(t, rejected(t, 1))
 	c := o.claim(idOf(1))
 	o.must(c.Creating(t.Context(), ledger.Where{}))
 	o.must(c.Died(t.Context(), ledger.Fault{Reason: "ambiguous", Stage: "create", Text: "lost", At: died}, false))
@@ -272,7 +274,7 @@ func TestDryRunOfASettlement(t *testing.T) {
 }
 
 func TestSettlementOfWhatIsNotInDoubt(t *testing.T) {
-	o := newOffice(t, rejected(t, 1), rejected(t, 2))
+	o := newFixture(t, rejected(t, 1), rejected(t, 2))
 	o.must(o.claim(idOf(1)).Died(t.Context(), ledger.Fault{Reason: "rejected", Stage: "create", Text: "x", At: died}, true))
 	for n, notMade := range map[int]bool{1: true, 2: false} {
 		_, err := o.Replay(t.Context(), deadletter.ReplayOptions{
@@ -288,7 +290,7 @@ func TestSettlementOfWhatIsNotInDoubt(t *testing.T) {
 }
 
 func TestDrop(t *testing.T) {
-	o := newOffice(t, rejected(t, 1), rejected(t, 2))
+	o := newFixture(t, rejected(t, 1), rejected(t, 2))
 	o.claim(idOf(1)) // a worker holds it
 	in, err := o.Select(t.Context(), deadletter.Query{})
 	o.must(err)
@@ -304,7 +306,7 @@ func TestDrop(t *testing.T) {
 }
 
 func TestShow(t *testing.T) {
-	o := newOffice(t, rejected(t, 1))
+	o := newFixture(t, rejected(t, 1))
 	shown, err := o.Show(t.Context(), deadletter.Filter{IDs: []string{idOf(1)[:6]}}, checker(t))
 	o.must(err)
 	if shown.Letter.DeliveryID != idOf(1) || shown.Advice.What != deadletter.AdviceRejected.What || shown.Request == nil || shown.Request.URL == "" || shown.Ledger != nil {
@@ -315,9 +317,10 @@ func TestShow(t *testing.T) {
 	}
 }
 
-// The ends of replayed deliveries come in the order of the cases.
+// TestFollow checks that the outcomes of replayed deliveries are reported in the order of
+// the cases.
 func TestFollow(t *testing.T) {
-	o := newOffice(t, rejected(t, 1), rejected(t, 2))
+	o := newFixture(t, rejected(t, 1), rejected(t, 2))
 	done, err := o.Replay(t.Context(), deadletter.ReplayOptions{})
 	o.must(err)
 	c, err := o.ledger.Claim(t.Context(), idOf(2), ledger.Message{Generation: 1, Marked: true})
@@ -325,7 +328,7 @@ func TestFollow(t *testing.T) {
 	o.must(c.Created(t.Context(), "77", nil, nil))
 	o.must(c.Completed(t.Context()))
 	ctx, stop := context.WithCancel(t.Context())
-	stop() // one look, and then no more
+	stop() // look once, then stop
 	ends, err := o.Follow(ctx, done.Cases, time.Minute)
 	if err != nil || len(ends) != 2 || ends[0].Ended {
 		t.Errorf("got %+v, %v", ends, err)

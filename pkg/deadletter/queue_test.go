@@ -15,10 +15,10 @@ func TestListingLeavesEveryLetterVisible(t *testing.T) {
 		}
 		h, letters, err := take(t.Context(), w.queue(w.SQS))
 		if err != nil || len(letters) != n || h.Missing != 0 || h.Len() != n {
-			t.Fatalf("%d letters, %d missing, %d in hand: %v", len(letters), h.Missing, h.Len(), err)
+			t.Fatalf("%d letters, %d missing, %d held: %v", len(letters), h.Missing, h.Len(), err)
 		}
 		if got := w.all(w.dead); len(got) != 0 {
-			t.Errorf("while they are in hand another gets %d", len(got))
+			t.Errorf("while they are held another receives %d", len(got))
 		}
 		if err := h.Release(t.Context()); err != nil {
 			t.Error(err)
@@ -42,7 +42,7 @@ func TestAnEmptyQueue(t *testing.T) {
 	})
 }
 
-// Letters can be received and replayed a part at a time.
+// TestTakenInParts checks that letters can be received and replayed in parts.
 func TestTakenInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -60,7 +60,7 @@ func TestTakenInParts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(letters) > 30 { // they come by ten, to several at once
+			if len(letters) > 30 { // receives return up to ten, and several run at once
 				t.Errorf("%d letters at once", len(letters))
 			}
 			if parts == 0 {
@@ -77,7 +77,7 @@ func TestTakenInParts(t *testing.T) {
 			t.Errorf("%d counted, %d missing, %d replayed", h.Counted, h.Missing, replayed)
 		}
 		if took := time.Since(start); took > time.Second {
-			t.Errorf("waited %s for nothing", took)
+			t.Errorf("waited %s needlessly", took)
 		}
 		if err := h.Release(t.Context()); err != nil {
 			t.Error(err)
@@ -88,7 +88,7 @@ func TestTakenInParts(t *testing.T) {
 	})
 }
 
-// A queue that fills as fast as it is emptied is left at some point.
+// TestARunEnds checks that a run ends even if the queue fills as fast as it is emptied.
 func TestARunEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -97,7 +97,7 @@ func TestARunEnds(t *testing.T) {
 		next := 1
 		for more := true; more; {
 			if next > 1000 {
-				t.Fatal("it goes on and on")
+				t.Fatal("the run does not end")
 			}
 			var letters []Letter
 			var err error
@@ -105,7 +105,7 @@ func TestARunEnds(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.Replay(t.Context(), Cases(letters), 0, func(Case, error) {
-				for range 2 { // each that goes brings two
+				for range 2 { // each replayed letter is replaced by two
 					w.put(letter(t, next, 1))
 					next++
 				}
@@ -117,7 +117,7 @@ func TestARunEnds(t *testing.T) {
 	})
 }
 
-func TestInHandForHours(t *testing.T) {
+func TestHeldForHours(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		for i := range 25 {
@@ -128,7 +128,7 @@ func TestInHandForHours(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 3 * 12 {
-			time.Sleep(5 * time.Minute) // the bubble's time
+			time.Sleep(5 * time.Minute) // in the bubble's time
 			if got := w.all(w.dead); len(got) != 0 {
 				t.Fatalf("%d are visible", len(got))
 			}
@@ -147,8 +147,8 @@ func TestInHandForHours(t *testing.T) {
 	})
 }
 
-// Two commands at once share the letters: none is sent twice, and both know that
-// they have not seen all.
+// TestTwoCommandsAtOnce checks that two commands share the letters: none is sent twice, and
+// both know that they have not seen all.
 func TestTwoCommandsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -163,10 +163,10 @@ func TestTwoCommandsAtOnce(t *testing.T) {
 		start := time.Now()
 		second, letters, err := take(t.Context(), w.queue(w.SQS))
 		if err != nil || len(letters) != 1 || second.Missing != 30 {
-			t.Fatalf("the second sees %d and misses %d: %v", len(letters), second.Missing, err)
+			t.Fatalf("the second sees %d, missing %d: %v", len(letters), second.Missing, err)
 		}
 		if took := time.Since(start); took < briefly || took > briefly+5*time.Second {
-			t.Errorf("it waited %s", took)
+			t.Errorf("waited %s", took)
 		}
 		for _, h := range []*Hold{first, second} {
 			if err := h.Release(t.Context()); err != nil {

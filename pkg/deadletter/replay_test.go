@@ -20,9 +20,9 @@ func TestReplaySendsOneOfTheCopiesAndDeletesAll(t *testing.T) {
 		w := newWorld(t)
 		stays := letter(t, 99, 1)
 		w.put(letter(t, 1, 1), letter(t, 1, 2), letter(t, 1, 2), letter(t, 2, 1), stays)
-		said, err := replayAll(t.Context(), w.queue(w.SQS), func(l Letter) bool { return l.DeliveryID != stays.DeliveryID })
-		if err != nil || len(said) != 2 || said[deliveryOf(1)] != nil || said[deliveryOf(2)] != nil {
-			t.Errorf("said %v, %v", said, err)
+		results, err := replayAll(t.Context(), w.queue(w.SQS), func(l Letter) bool { return l.DeliveryID != stays.DeliveryID })
+		if err != nil || len(results) != 2 || results[deliveryOf(1)] != nil || results[deliveryOf(2)] != nil {
+			t.Errorf("results %v, %v", results, err)
 		}
 		if left := w.letters(); len(left) != 1 || left[0].DeliveryID != stays.DeliveryID {
 			t.Errorf("left are %+v", left)
@@ -42,19 +42,19 @@ func TestReplaySendsOneOfTheCopiesAndDeletesAll(t *testing.T) {
 			if got := aws.ToString(m.MessageAttributes["generation"].StringValue); got != generation {
 				t.Errorf("delivery %d has generation %s", n, got)
 			}
-			// Its first generation means none before, so this is replay number
-			// one; its second means one before.
+			// Generation 1 has no earlier replay, so this is replay number one; generation
+			// 2 has one.
 			if got := aws.ToString(m.MessageAttributes["replays"].StringValue); got != generation {
-				t.Errorf("delivery %d says it is replay number %s", n, got)
+				t.Errorf("delivery %d has replay number %s", n, got)
 			}
 			if _, ok := m.MessageAttributes["reason"]; ok {
-				t.Error("a replayed message has its old reason")
+				t.Error("a replayed message still has its reason")
 			}
 		}
 	})
 }
 
-func TestNotSentWhatIsNoLongerInHand(t *testing.T) {
+func TestNotSentOnceNoLongerHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.put(letter(t, 1, 1))
@@ -62,7 +62,7 @@ func TestNotSentWhatIsNoLongerInHand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.stop() // as if the machine slept
+		h.stop() // as if the machine were suspended
 		<-h.stopped
 		time.Sleep(time.Minute)
 		other, _, err := take(t.Context(), w.queue(w.SQS))
@@ -71,7 +71,7 @@ func TestNotSentWhatIsNoLongerInHand(t *testing.T) {
 		}
 		h.Replay(t.Context(), Cases(letters), 0, func(_ Case, err error) {
 			if !errors.Is(err, errLost) {
-				t.Errorf("said %v", err)
+				t.Errorf("got %v", err)
 			}
 		})
 		for _, h := range []*Hold{h, other} {
@@ -85,8 +85,8 @@ func TestNotSentWhatIsNoLongerInHand(t *testing.T) {
 	})
 }
 
-// TestRenewTellsWhichIsLost: the errors are in the order of the letters.
-func TestRenewTellsWhichIsLost(t *testing.T) {
+// TestRenewReturnsWhichIsLost checks that the errors are in the order of the letters.
+func TestRenewReturnsWhichIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		for i := range 45 {
@@ -123,7 +123,7 @@ func TestRate(t *testing.T) {
 	for _, tc := range []struct {
 		rate float64
 		n    int
-		want time.Duration // to the last one
+		want time.Duration // until the last send
 	}{{20, 100, 4500 * time.Millisecond}, {2, 6, 2 * time.Second}, {0.5, 3, 4 * time.Second}, {0, 100, 0}} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
@@ -180,12 +180,13 @@ func TestAnInterruptPutsBackWhatIsNotSent(t *testing.T) {
 			t.Errorf("%d sent, %d left", sent, left)
 		}
 		if dead, work := len(w.all(w.dead)), len(w.all(w.work)); dead != left || work != sent {
-			t.Errorf("said %d left, %d sent; there are %d dead letters and %d in the work queue", left, sent, dead, work)
+			t.Errorf("reported %d left, %d sent; got %d dead letters and %d in the work queue", left, sent, dead, work)
 		}
 	})
 }
 
-// Letters of the largest size do not fit together into one call.
+// TestLargeLetters checks that letters of the maximum size, which do not fit into one
+// batch, are replayed.
 func TestLargeLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -194,9 +195,9 @@ func TestLargeLetters(t *testing.T) {
 			l.Body = strings.Replace(l.Body, "Demo App", strings.Repeat("x", queue.MaxBodyBytes-len(l.Body)), 1)
 			w.put(l)
 		}
-		said, err := replayAll(t.Context(), w.queue(w.SQS), everything)
-		if err != nil || len(said) != 4 {
-			t.Errorf("said %v, %v", said, err)
+		results, err := replayAll(t.Context(), w.queue(w.SQS), everything)
+		if err != nil || len(results) != 4 {
+			t.Errorf("results %v, %v", results, err)
 		}
 		if got := len(w.all(w.work)); got != 4 {
 			t.Errorf("%d were sent", got)

@@ -24,12 +24,12 @@ func TestTally(t *testing.T) {
 	}
 }
 
-// The first to be tried is the longest dead of those that would go.
+// TestFirst checks that the first letter to try is the oldest one that would be replayed.
 func TestFirst(t *testing.T) {
 	often := rejected(t, 1)
 	often.Generation = deadletter.MostReplays + 1
 	done := rejected(t, 2)
-	o := newOffice(t, rejected(t, 5), often, done, rejected(t, 4), rejected(t, 3))
+	o := newFixture(t, rejected(t, 5), often, done, rejected(t, 4), rejected(t, 3))
 	o.must(o.claim(done.DeliveryID).Completed(t.Context()))
 	options, rest, err := o.First(t.Context(), 2, deadletter.ReplayOptions{PerSecond: 3})
 	o.must(err)
@@ -37,6 +37,6 @@ func TestFirst(t *testing.T) {
 		t.Errorf("tries %s, rest %d", got, rest)
 	}
 	if _, _, err := o.First(t.Context(), 1, deadletter.ReplayOptions{Filter: deadletter.Filter{IDs: []string{done.DeliveryID}}}); err == nil {
-		t.Error("what is done is tried")
+		t.Error("a completed delivery is tried")
 	}
 }

@@ -29,15 +29,15 @@ func TestExportIsReadBack(t *testing.T) {
 	if !strings.Contains(b.String(), `"description":"<Invalid> submitter"`) || strings.Count(b.String(), "\n") != 4 {
 		t.Errorf("exported as\n%s", b.String())
 	}
-	last := strings.LastIndex(b.String(), `"worker_died"`) // which an earlier version called so:
+	last := strings.LastIndex(b.String(), `"worker_died"`) // which an earlier version called:
 	earlier := b.String()[:last] + strings.Replace(b.String()[last:], "worker_died", "retries_exhausted", 1)
 	got, err := ReadLetters(strings.NewReader(earlier + "\n"))
 	if err != nil || len(got) != len(want) {
-		t.Fatalf("%d came back: %v", len(got), err)
+		t.Fatalf("imported %d: %v", len(got), err)
 	}
 	for i := range want {
 		if !reflect.DeepEqual(got[i], want[i]) {
-			t.Errorf("came back as %+v\nwas %+v", got[i], want[i])
+			t.Errorf("imported %+v\nwant %+v", got[i], want[i])
 		}
 	}
 }
@@ -56,7 +56,7 @@ func TestImportedLettersAreAsTheyWere(t *testing.T) {
 			}
 			l.MessageID, l.SentAt = "", time.Time{}
 			if !reflect.DeepEqual(l, want) {
-				t.Errorf("there is %+v\nwant %+v", l, want)
+				t.Errorf("got %+v\nwant %+v", l, want)
 			}
 		}
 	})
@@ -83,7 +83,7 @@ func TestReadLettersNamesTheLine(t *testing.T) {
 	} {
 		_, err := ReadLetters(strings.NewReader(good + "\n" + line))
 		if name == "another body" {
-			// The delivery id is the envelope's: an edited body keeps it.
+			// The delivery id is that of the envelope: an edited body keeps it.
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -111,7 +111,7 @@ func FuzzReadLetters(f *testing.F) {
 		}
 		again, err := ReadLetters(&b)
 		if err != nil || len(again) != len(letters) {
-			t.Fatalf("%d of %d came back: %v", len(again), len(letters), err)
+			t.Fatalf("imported %d of %d: %v", len(again), len(letters), err)
 		}
 	})
 }

@@ -19,7 +19,7 @@ import (
 	"fairbridge/pkg/home"
 )
 
-// onTheWire puts HTTP and the real client between the tool and the queues.
+// onTheWire connects the tool to the queues with HTTP and the real client.
 func (w *world) onTheWire() *sqs.Client {
 	w.t.Helper()
 	server := httptest.NewServer(awstest.Server{
@@ -36,8 +36,8 @@ func (w *world) onTheWire() *sqs.Client {
 	})
 }
 
-// The real client against a server that answers at once: no answer is lost, so
-// nothing has to be waited for.
+// TestOnTheWire checks that with a server that responds at once the real client loses no
+// response, so the run never waits.
 func TestOnTheWire(t *testing.T) {
 	w := newWorld(t)
 	const n = 300
@@ -53,7 +53,7 @@ func TestOnTheWire(t *testing.T) {
 			t.Fatalf("%d letters, %d missing: %v", len(letters), h.Missing, err)
 		}
 		if h.doubt.Load() {
-			t.Error("an answer was lost")
+			t.Error("a response counts as lost")
 		}
 		if err := h.Release(t.Context()); err != nil {
 			t.Fatal(err)
@@ -78,7 +78,8 @@ type clientFunc func(*http.Request) (*http.Response, error)
 
 func (f clientFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }
 
-// A body can be read after the SDK has closed it, and again for another try.
+// TestOwnBody checks that a body can be read after the SDK has closed it, and again for a
+// retry.
 func TestOwnBody(t *testing.T) {
 	var kept *http.Request
 	o := sqs.Options{HTTPClient: clientFunc(func(r *http.Request) (*http.Response, error) {
@@ -91,7 +92,7 @@ func TestOwnBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := o.HTTPClient.Do(r); err == nil {
-		t.Error("the client's error is gone")
+		t.Error("the client's error is not returned")
 	}
 	if err := r.Body.Close(); err != nil {
 		t.Error(err)
@@ -107,8 +108,8 @@ func TestOwnBody(t *testing.T) {
 	}
 }
 
-// A receive that took two tries may have lost an answer on the first: its
-// letters are waited for.
+// TestATryThatWasLostIsWaitedFor checks that the run waits for letters after a receive that
+// needed a second try, since the first may have received them.
 func TestATryThatWasLostIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -123,8 +124,7 @@ func TestATryThatWasLostIsWaitedFor(t *testing.T) {
 	})
 }
 
-// secondTry loses the answer to the first request, as the SDK's client does when
-// it tries again on its own.
+// secondTry loses the response to the first request, and retries as the SDK's client does.
 type secondTry struct {
 	home.Queues
 	lost atomic.Bool

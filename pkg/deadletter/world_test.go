@@ -25,7 +25,7 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// world is the two queues in a file, with time that a test's bubble runs.
+// world is the two queues in a file, in a bubble's time.
 type world struct {
 	t *testing.T
 	*embedded.SQS
@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// queue is the world's dead letters, with api between them and the tool.
+// queue returns the dead-letter queue, accessed through api.
 func (w *world) queue(api home.Queues) *Queue {
 	return &Queue{API: api, URL: w.dead, WorkURL: w.work}
 }
@@ -69,7 +69,7 @@ func deliveryOf(n int) string {
 
 var died = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when a bubble's time begins
 
-// letter is the n-th delivery's in some generation.
+// letter returns the n-th delivery's letter of a generation.
 func letter(t *testing.T, n, generation int) Letter {
 	t.Helper()
 	e := queue.Envelope{
@@ -89,7 +89,7 @@ func letter(t *testing.T, n, generation int) Letter {
 	}
 }
 
-// put writes letters into the dead-letter queue.
+// put writes letters to the dead-letter queue.
 func (w *world) put(letters ...Letter) {
 	w.t.Helper()
 	w.queue(w.SQS).Add(w.t.Context(), letters, func(_ Letter, err error) {
@@ -128,7 +128,7 @@ func (w *world) all(url string) []types.Message {
 	return slices.Collect(maps.Values(seen))
 }
 
-// letters are the dead letters, those of all in their order.
+// letters returns the dead letters, in the order of all.
 func (w *world) letters() []Letter {
 	w.t.Helper()
 	var all []Letter
@@ -139,7 +139,7 @@ func (w *world) letters() []Letter {
 	return all
 }
 
-// take receives everything.
+// take receives all letters.
 func take(ctx context.Context, q *Queue) (*Hold, []Letter, error) {
 	var mu sync.Mutex
 	var letters []Letter
@@ -151,7 +151,7 @@ func take(ctx context.Context, q *Queue) (*Hold, []Letter, error) {
 	return h, letters, err
 }
 
-// takeSome takes some more.
+// takeSome receives some more letters.
 func takeSome(ctx context.Context, h *Hold, most int) (letters []Letter, more bool, err error) {
 	var mu sync.Mutex
 	more, err = h.Take(ctx, most, func(l Letter) {
@@ -162,17 +162,17 @@ func takeSome(ctx context.Context, h *Hold, most int) (letters []Letter, more bo
 	return letters, more, err
 }
 
-// replayAll replays what choose wants, as the command does, and returns what it
-// said of each delivery.
-func replayAll(ctx context.Context, q *Queue, choose func(Letter) bool) (said map[string]error, err error) {
+// replayAll replays the letters that choose selects, as the command does, and returns the
+// result for each delivery.
+func replayAll(ctx context.Context, q *Queue, choose func(Letter) bool) (results map[string]error, err error) {
 	h, letters, err := take(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	said = map[string]error{}
+	results = map[string]error{}
 	cases := slices.DeleteFunc(Cases(letters), func(c Case) bool { return !choose(c.Letter) })
-	h.Replay(ctx, cases, 0, func(c Case, err error) { said[c.DeliveryID] = err })
-	return said, h.Release(ctx)
+	h.Replay(ctx, cases, 0, func(c Case, err error) { results[c.DeliveryID] = err })
+	return results, h.Release(ctx)
 }
 
 func everything(Letter) bool { return true }

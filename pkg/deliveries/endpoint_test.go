@@ -13,7 +13,7 @@ func TestEndpoints(t *testing.T) {
 	for name, tt := range map[string]struct {
 		state           ledger.State
 		ticket, element string
-		endpoint, want  string // want is "" where nothing is proposed
+		endpoint, want  string // want is "" if no endpoint is proposed
 	}{
 		"the site's own":            {ledger.Completed, "4711", "screenshot", site + "/api/v1/projects/DEMO/feedback/4711/files/screenshot", "/api/v1/projects/DEMO/feedback/{{ .ticketId }}/files/screenshot"},
 		"without a host":            {ledger.Completed, "4711", "log", "/files/4711", "/files/{{ .ticketId }}"},
@@ -44,6 +44,6 @@ func TestEndpoints(t *testing.T) {
 	}
 	old := ledger.Entry{State: ledger.Completed, TicketID: "1", Files: map[string]string{"log": site + "/1"}}
 	if got := deliveries.Endpoints(old)["log"]; got != site+"/{{ .ticketId }}" {
-		t.Errorf("of an entry that does not say where its request went: %q", got)
+		t.Errorf("of an entry without a request: %q", got)
 	}
 }

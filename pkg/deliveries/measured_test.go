@@ -22,14 +22,14 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// point is a value of a metric with its dimensions, at a time.
+// point is a value of a metric with its dimensions at one time.
 type point struct {
 	metric string // namespace, name, dimension, value
 	at     time.Time
 	value  float64
 }
 
-// metrics is CloudWatch with what the functions' lines count. It answers with one
+// metrics is a CloudWatch with the metrics in the functions' log lines. It returns one
 // result a page.
 type metrics struct {
 	t      *testing.T
@@ -37,7 +37,7 @@ type metrics struct {
 	status types.StatusCode
 }
 
-// count has a function report an outcome at a time.
+// count makes a function report an outcome at a time.
 func (m *metrics) count(at time.Time, function string, report func(*slog.Logger)) {
 	m.t.Helper()
 	var out bytes.Buffer
@@ -99,7 +99,7 @@ func (m *metrics) GetMetricData(_ context.Context, in *cloudwatch.GetMetricDataI
 	for at, all := range values {
 		result.Timestamps = append(result.Timestamps, at)
 		slices.Sort(all)
-		value := all[len(all)-1] // p95 of few
+		value := all[len(all)-1] // p95 of a few values
 		switch aws.ToString(q.MetricStat.Stat) {
 		case "Sum":
 			value = 0
@@ -118,7 +118,7 @@ func (m *metrics) GetMetricData(_ context.Context, in *cloudwatch.GetMetricDataI
 	return out, nil
 }
 
-// What a stack's functions count in their logs is found again.
+// TestMeasured checks that the counts in a stack's logs are read back.
 func TestMeasured(t *testing.T) {
 	at := func(hour, minute int) time.Time { return time.Date(2026, 1, 2, hour, minute, 0, 0, time.UTC) }
 	w := newWorld(t, at(12, 30))
@@ -130,7 +130,7 @@ func TestMeasured(t *testing.T) {
 		m.ingested(at(10, minute), accepted)
 		m.worked(at(10, minute), created(time.Duration(minute+1)*time.Second))
 	}
-	m.ingested(at(9, 59), accepted) // before
+	m.ingested(at(9, 59), accepted) // before the period
 	for _, result := range []ingest.Result{ingest.Ignored, ingest.Rejected, ingest.Failed} {
 		m.ingested(at(11, 0), ingest.Outcome{Result: result, Reason: ingest.ReasonNotJSON})
 	}

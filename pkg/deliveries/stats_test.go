@@ -16,12 +16,12 @@ import (
 	"fairbridge/pkg/ledger/ledgertest"
 )
 
-// refusals are what a home remembers of refused webhooks.
+// refusals is a home's record of refused webhooks.
 type refusals ingest.Refused
 
 func (r refusals) Refused(context.Context) (ingest.Refused, error) { return ingest.Refused(r), nil }
 
-// world is a home whose clock is moved by hand.
+// world is a home with a manual clock.
 type world struct {
 	*testing.T
 	home   *home.Home
@@ -48,7 +48,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// finder is over the world's home.
+// finder returns a Finder of the world's home.
 func (w *world) finder() *deliveries.Finder {
 	w.Helper()
 	f, err := deliveries.New(deliveries.Config{Home: w.home})
@@ -56,7 +56,7 @@ func (w *world) finder() *deliveries.Finder {
 	return f
 }
 
-// take has a worker claim a delivery that is received now, and returns its id.
+// take claims a delivery received now, as a worker does, and returns its id.
 func (w *world) take(about ledger.About) (string, *ledger.Claim) {
 	w.Helper()
 	w.sent++
@@ -69,7 +69,7 @@ func (w *world) take(about ledger.About) (string, *ledger.Claim) {
 	return id, c
 }
 
-// ticket completes a delivery after so long.
+// ticket completes a delivery after a time.
 func (w *world) ticket(app string, after time.Duration) {
 	w.Helper()
 	_, c := w.take(ledger.About{App: app})
@@ -83,7 +83,7 @@ func (w *world) ticket(app string, after time.Duration) {
 func TestStats(t *testing.T) {
 	began := time.Date(2026, 1, 2, 22, 30, 0, 0, time.UTC)
 	w := newWorld(t, began)
-	w.ticket("=Notes", 20*time.Minute) // before
+	w.ticket("=Notes", 20*time.Minute) // before the period
 	w.now = began.Add(time.Hour)
 	for n := range 20 {
 		w.ticket("=Notes", time.Duration(n+1)*time.Second)
@@ -96,10 +96,10 @@ func TestStats(t *testing.T) {
 	dropped, c := w.take(ledger.About{App: "Demo"})
 	fail(c)
 	w.must(w.ledger.Drop(t.Context(), dropped, 1, "a test"))
-	w.take(ledger.About{App: "Demo"}) // is on its way
+	w.take(ledger.About{App: "Demo"}) // in progress
 	_, ignored := w.take(ledger.About{})
 	w.must(ignored.Completed(t.Context()))
-	// What a person does to it later does not make it slower.
+	// A later action by a person does not make the delivery slower.
 	w.now = w.now.Add(24 * time.Hour)
 	w.must(w.ledger.Act(t.Context(), fmt.Sprintf("%064x", 22), "looked at it"))
 	w.home.Refusals = refusals{Last: []ingest.Refusal{
@@ -146,7 +146,7 @@ func TestStats(t *testing.T) {
 		t.Errorf("got %s; want ...%s", text, want)
 	}
 
-	// A hundred are remembered, so there may have been more.
+	// A home records at most a hundred, so there may have been more.
 	many := make([]ingest.Refusal, 100)
 	for i := range many {
 		many[i] = ingest.Refusal{At: began.Add(time.Hour), Reason: ingest.ReasonNotJSON}

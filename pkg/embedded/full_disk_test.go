@@ -34,10 +34,10 @@ type nobody struct{}
 
 func (nobody) Report(context.Context, ingest.Outcome) {}
 
-// TestFullDiskIsSaid: while the disk is full a webhook is answered 503 with
+// TestFullDiskIsReported: while the disk is full a webhook is answered 503 with
 // Retry-After, and is remembered as refused; once there is room it is taken. In the
 // queue is what was answered 202 and nothing else.
-func TestFullDiskIsSaid(t *testing.T) {
+func TestFullDiskIsReported(t *testing.T) {
 	h := openHome(t, embedded.Config{Folder: t.TempDir()})
 	accept, err := ingest.New(ingest.Config{
 		QueueURL: h.WorkQueueURL, Sender: h.SQS, Secrets: rightToken{}, Routes: everyKind{}, Reporter: h.Refusals.Reporting(nobody{}),

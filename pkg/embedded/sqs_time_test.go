@@ -249,7 +249,7 @@ func TestRetention(t *testing.T) {
 }
 
 // Nothing leaves the worker's hands in silence: what the queue moves is reported.
-func TestMovedIsTold(t *testing.T) {
+func TestMovedIsReported(t *testing.T) {
 	q := openQueues(t)
 	var told []string
 	q.Moved = func(deliveryID string, receives int64) { told = append(told, fmt.Sprint(deliveryID, " ", receives)) }

@@ -267,7 +267,7 @@ func TestReplayMaySendWhatIsKnownNotToBeSent(t *testing.T) {
 	}
 }
 
-func TestReplayGoesOnWhereTheDeliveryDied(t *testing.T) {
+func TestReplayContinuesWhereTheDeliveryDied(t *testing.T) {
 	b := newBench(t)
 	ctx := t.Context()
 	c := b.claim(0)
@@ -372,7 +372,7 @@ func TestSettle(t *testing.T) {
 
 // Each write of a delivery's life fails once before it is carried out, and once loses its
 // reply. One fault is repaired in place; the delivery ends as it would without it.
-func TestOneFaultyWriteIsMended(t *testing.T) {
+func TestOneFaultyWriteIsRetried(t *testing.T) {
 	fault := errors.New("connection reset")
 	life := func(ctx context.Context, l *ledger.Ledger) error {
 		c, err := l.Claim(ctx, "d1", message(0))
@@ -408,7 +408,7 @@ func TestOneFaultyWriteIsMended(t *testing.T) {
 
 // A write whose every reply is lost fails, whether carried out or not. The next write of
 // the same claim includes what it was to record.
-func TestNothingSaidIsForgotten(t *testing.T) {
+func TestNothingRecordedIsForgotten(t *testing.T) {
 	down := errors.New("no route to host")
 	for _, carriedOut := range []bool{false, true} {
 		b := newBench(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-func TestDeadLetterGoesThereAndBack(t *testing.T) {
+func TestDeadLetterRoundTrip(t *testing.T) {
 	want := DeadLetter{
 		DeliveryID: id, Event: "feedback", Reason: ReasonRejected, Stage: "create", Status: 400,
 		Description: "Invalid submitter.", Attempts: 3, Generation: 2, Replays: 1,

@@ -10,7 +10,7 @@ import (
 
 var id = strings.Repeat("ab", 32)
 
-func TestEnvelopeGoesThereAndBack(t *testing.T) {
+func TestEnvelopeRoundTrip(t *testing.T) {
 	event := `{"event":"feedback","text":"a \u0000 \ufffe é","n":1.0}`
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678900000, time.UTC)
 	body, err := Envelope{DeliveryID: id, ReceivedAt: at, Event: json.RawMessage(event)}.Encode()

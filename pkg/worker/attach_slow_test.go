@@ -139,7 +139,7 @@ func TestFileThatNeverArrives(t *testing.T) {
 
 // A delivery may have ended its worker, and is worked on alone: it does not wait for
 // a slow file, nor does anybody wait for the slow file that is alone.
-func TestNobodyWaitsForASlowFile(t *testing.T) {
+func TestSlowFileDelaysNoOther(t *testing.T) {
 	for _, slowIsSuspect := range []bool{true, false} {
 		t.Run(fmt.Sprint("the slow one is suspect: ", slowIsSuspect), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -114,7 +114,7 @@ func TestMappingThatFailsMeanwhile(t *testing.T) {
 
 // Killed between completed and the message's delete, which comes again 40 days later:
 // one ticket.
-func TestCopyOfWhatIsDoneComesLate(t *testing.T) {
+func TestLateCopyOfACompletedDelivery(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	var err error
 	w.store, err = sqlite.New(t.Context(), sqlite.Config{DB: w.file, Now: w.clock.Now})

@@ -14,10 +14,10 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// died is when the tests' letters did, on a day at 10:02.
+// died is when the letters died: at 10:02 on some day.
 var died = time.Date(2026, 1, 2, 10, 2, 0, 0, time.UTC)
 
-// caseOf is the n-th delivery's, a second later than the one before.
+// caseOf returns the n-th delivery's case, one second later than the one before.
 func caseOf(t *testing.T, n int, reason queue.Reason, stage queue.Stage, status int, problem, event string) deadletter.Case {
 	t.Helper()
 	e := queue.Envelope{DeliveryID: strings.Repeat(fmt.Sprintf("%02x", n), 32), ReceivedAt: died, Event: []byte(event)}
@@ -33,7 +33,7 @@ func caseOf(t *testing.T, n int, reason queue.Reason, stage queue.Stage, status 
 	return c
 }
 
-// at is where the request for the ticket went.
+// at adds an entry that records where the ticket's request was sent.
 func at(c deadletter.Case, state ledger.State) deadletter.Case {
 	c.Entry = &ledger.Entry{DeliveryID: c.DeliveryID, State: state, Where: &ledger.Where{Project: "DEMO", Source: "testfairy"}}
 	return c
@@ -41,7 +41,7 @@ func at(c deadletter.Case, state ledger.State) deadletter.Case {
 
 const notFound = "Centercode answered 404 to POST /v1/projects/DEMO/feedback/testfairy: The requested resource could not be found."
 
-// some are letters of four causes, and one that is done.
+// some returns letters of four causes, and one that is completed.
 func some(t *testing.T) *deadletter.Selection {
 	t.Helper()
 	in := &deadletter.Selection{Deliveries: 9}
@@ -154,7 +154,7 @@ With copies the queue has 8.
 	}
 }
 
-// Many letters are shown by cause where nobody said how.
+// TestList checks that many letters are grouped by cause unless another form is requested.
 func TestList(t *testing.T) {
 	in := some(t)
 	p, out := page(100)

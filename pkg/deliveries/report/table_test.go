@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// On a narrow terminal a row is one line, and shows what the feedback was about.
+// TestTableIsNarrow checks that on a narrow terminal each row is one line, and shows what
+// the feedback was about.
 func TestTableIsNarrow(t *testing.T) {
 	for _, width := range []int{60, 80, 100, 200} {
 		var b strings.Builder
