@@ -222,14 +222,14 @@ func TestReplay(t *testing.T) {
 // unchanged.
 func TestReplayCorrects(t *testing.T) {
 	o := newFixture(t, rejected(t, 1))
-	var told []error
+	var rejections []error
 	options := deadletter.ReplayOptions{
 		Sets: []deadletter.Assignment{{Field: "text", Value: "feedback 9"}}, Checker: checker(t),
 		Edited: func(_ deadletter.Case, changes []queue.Edit, err error) error {
 			if len(changes) != 1 {
 				t.Errorf("changed %+v", changes)
 			}
-			told = append(told, err)
+			rejections = append(rejections, err)
 			return nil
 		},
 	}
@@ -240,8 +240,8 @@ func TestReplayCorrects(t *testing.T) {
 	if got, err := o.Replay(t.Context(), options); err != nil || len(got.Cases) != 1 || len(o.ids()) != 0 {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if len(told) != 2 || told[0] == nil || told[1] != nil {
-		t.Errorf("told %v", told)
+	if len(rejections) != 2 || rejections[0] == nil || rejections[1] != nil {
+		t.Errorf("got %v", rejections)
 	}
 }
 

@@ -25,7 +25,7 @@ import (
 	"fairbridge/pkg/version"
 )
 
-// gate admits what has the right token.
+// gate admits requests with the right token.
 type gate struct{ httpHandler }
 
 func (gate) Admit(_ context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, bool) {
@@ -46,7 +46,7 @@ func TestNoByteOfABodyIsReadBeforeTheToken(t *testing.T) {
 	}
 }
 
-// counting counts what a server reads of its connections.
+// counting counts the bytes that a server reads from its connections.
 type counting struct {
 	net.Listener
 	read *atomic.Int64
@@ -68,9 +68,9 @@ func (c countingConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TestFloodWithoutAToken: of 100 bodies of 10 MB with a wrong token the server
-// reads no more than came in one buffer with the head. Of one whose length is
-// not declared net/http throws away the first 256 KiB, a buffer at a time.
+// TestFloodWithoutAToken sends 100 bodies of 10 MB with a wrong token. The server reads no
+// more of a body than arrived in one buffer with the header. If the length is not declared,
+// net/http discards the first 256 KiB, one buffer at a time.
 func TestFloodWithoutAToken(t *testing.T) {
 	const senders, size, buffer, thrownAway = 100, 10_000_000, 4 << 10, 256 << 10
 	inner, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -91,7 +91,7 @@ func TestFloodWithoutAToken(t *testing.T) {
 				return
 			}
 			defer conn.Close()
-			// The server hangs up on what is left; how far this gets is not known.
+			// The server hangs up at some point, so how much is sent is not known.
 			if n%2 == 0 {
 				_, _ = fmt.Fprintf(conn, "%sContent-Length: %d\r\n\r\n", head, size)
 				_, _ = io.Copy(conn, io.LimitReader(zeros{}, size))
@@ -120,16 +120,16 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestBodiesAtOnce: beyond the room for bodies a request waits for its turn, and
-// is answered 503 when that does not come; what is refused is reported.
+// TestBodiesAtOnce checks that a request waits while the memory for bodies is full, and
+// that a 503 after too long a wait is reported as refused.
 func TestBodiesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		var told []ingest.Refusal
+		var refused []ingest.Refusal
 		l := newListener(t, embedded.ListenerConfig{Bodies: 1, Handler: httpHandler(func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 			<-release
 			return ok(ctx, e)
-		}), Refused: func(r ingest.Refusal) { told = append(told, r) }})
+		}), Refused: func(r ingest.Refusal) { refused = append(refused, r) }})
 		send := func(size int) chan *httptest.ResponseRecorder {
 			answered := make(chan *httptest.ResponseRecorder, 1)
 			go func() {
@@ -142,11 +142,11 @@ func TestBodiesAtOnce(t *testing.T) {
 		}
 		half := ingest.MaxPayloadBytes / 2
 		first, second, third := send(half), send(half), send(half)
-		w := <-third // once it has waited
-		if w.Code != 503 || w.Header().Get("Retry-After") != "10" || len(told) != 1 || told[0].Reason != ingest.ReasonTooBusy || told[0].Bytes != half {
-			t.Errorf("answered %d %v, told %+v", w.Code, w.Header(), told)
+		w := <-third // once it has waited too long
+		if w.Code != 503 || w.Header().Get("Retry-After") != "10" || len(refused) != 1 || refused[0].Reason != ingest.ReasonTooBusy || refused[0].Bytes != half {
+			t.Errorf("answered %d %v, refused %+v", w.Code, w.Header(), refused)
 		}
-		fourth := send(half) // waits, and has its turn
+		fourth := send(half) // waits, and gets its turn
 		close(release)
 		for _, answered := range []chan *httptest.ResponseRecorder{first, second, fourth} {
 			if w := <-answered; w.Code != 200 {
@@ -157,13 +157,13 @@ func TestBodiesAtOnce(t *testing.T) {
 }
 
 func TestBodyIsCutOff(t *testing.T) {
-	var told []ingest.Refusal
-	l := newListener(t, embedded.ListenerConfig{Handler: httpHandler(ok), Refused: func(r ingest.Refusal) { told = append(told, r) }})
+	var refused []ingest.Refusal
+	l := newListener(t, embedded.ListenerConfig{Handler: httpHandler(ok), Refused: func(r ingest.Refusal) { refused = append(refused, r) }})
 	r := httptest.NewRequestWithContext(t.Context(), "POST", "/", io.MultiReader(strings.NewReader("half"), iotest.ErrReader(io.ErrUnexpectedEOF)))
 	w := httptest.NewRecorder()
 	l.ServeHTTP(w, r)
-	if w.Code != 400 || len(told) != 1 || told[0].Reason != ingest.ReasonBodyCutOff || told[0].Bytes != 4 {
-		t.Errorf("answered %d, told %+v", w.Code, told)
+	if w.Code != 400 || len(refused) != 1 || refused[0].Reason != ingest.ReasonBodyCutOff || refused[0].Bytes != 4 {
+		t.Errorf("answered %d, refused %+v", w.Code, refused)
 	}
 }
 
@@ -203,9 +203,8 @@ func TestProbes(t *testing.T) {
 	})
 }
 
-// FuzzServer writes raw bytes to a server, as anybody can. Whatever they are, a
-// handler sees a body only after it has admitted its request, never more than
-// the longest, and the server lives.
+// FuzzServer writes arbitrary bytes to a server. A handler sees a body only after it has
+// admitted its request, and never more than the maximum, and the server survives.
 func FuzzServer(f *testing.F) {
 	for _, seed := range []string{
 		"", "GET", "\x16\x03\x01\x02\x00\x01", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -239,14 +238,14 @@ func FuzzServer(f *testing.F) {
 		}
 		defer conn.Close()
 		go func() {
-			_, _ = conn.Write(raw) // the server may hang up on it
+			_, _ = conn.Write(raw) // the server may hang up
 			_ = conn.(*net.TCPConn).CloseWrite()
 		}()
 		answers := bufio.NewReader(conn)
 		for {
 			answer, err := http.ReadResponse(answers, nil)
 			if err != nil {
-				break // no more, or none
+				break // no more responses, or none at all
 			}
 			if answer.StatusCode < 100 || answer.StatusCode == 500 || answer.StatusCode > 599 {
 				t.Errorf("answered %d", answer.StatusCode)

@@ -18,7 +18,7 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// rightToken is the one secret that there is.
+// rightToken is a store with a single secret.
 type rightToken struct{}
 
 func (rightToken) Get(context.Context, string) (string, error) { return "right", nil }
@@ -34,9 +34,9 @@ type nobody struct{}
 
 func (nobody) Report(context.Context, ingest.Outcome) {}
 
-// TestFullDiskIsReported: while the disk is full a webhook is answered 503 with
-// Retry-After, and is remembered as refused; once there is room it is taken. In the
-// queue is what was answered 202 and nothing else.
+// TestFullDiskIsReported checks that while the disk is full a webhook gets a 503 with
+// Retry-After and is recorded as refused, and that it is accepted once there is room. The
+// queue contains exactly the webhooks that got a 202.
 func TestFullDiskIsReported(t *testing.T) {
 	h := openHome(t, embedded.Config{Folder: t.TempDir()})
 	accept, err := ingest.New(ingest.Config{
@@ -75,14 +75,14 @@ func TestFullDiskIsReported(t *testing.T) {
 	for range 3 {
 		send()
 	}
-	pages(t, h, 1) // no more than there are
+	pages(t, h, 1) // no more than now
 	for range 20 {
 		if status, retryAfter := send(); status == http.StatusServiceUnavailable && retryAfter == "" {
 			t.Error("a 503 without Retry-After")
 		}
 	}
 	if refused == 0 {
-		t.Fatal("it was never full")
+		t.Fatal("the disk was never full")
 	}
 	pages(t, h, 1<<30)
 	before := accepted
@@ -98,19 +98,19 @@ func TestFullDiskIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := out.Attributes["ApproximateNumberOfMessages"]; got != fmt.Sprint(accepted) {
-		t.Errorf("%s messages of %d that were accepted", got, accepted)
+		t.Errorf("%s messages in the queue, %d accepted", got, accepted)
 	}
 	written(t, h.Refusals)
-	told, err := h.Refusals.Refused(t.Context())
+	record, err := h.Refusals.Refused(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(told.Counts) != 1 || told.Counts[0].Reason != ingest.ReasonNotQueued || told.Counts[0].Count != refused {
-		t.Errorf("%d were refused; remembered is %+v", refused, told.Counts)
+	if len(record.Counts) != 1 || record.Counts[0].Reason != ingest.ReasonNotQueued || record.Counts[0].Count != refused {
+		t.Errorf("%d refused; recorded %+v", refused, record.Counts)
 	}
 }
 
-// pages bounds the size of the home's file.
+// pages limits the size of the home's file.
 func pages(t *testing.T, h *embedded.Home, most int) {
 	t.Helper()
 	err := h.DB.Write(t.Context(), func(tx *sqlitedb.Tx) error {

@@ -51,7 +51,7 @@ func TestHome(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"VisibilityTimeout":      "930",
-		"MessageRetentionPeriod": "0", // for ever
+		"MessageRetentionPeriod": "0", // forever
 		"RedrivePolicy":          `{"deadLetterTargetArn":"arn:aws:sqs:embedded:000000000000:fairbridge-dead-letters","maxReceiveCount":1000}`,
 	} {
 		if got := out.Attributes[name]; got != want {
@@ -65,7 +65,7 @@ func TestHome(t *testing.T) {
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the folder: %v, %v", info.Mode(), err)
 	}
-	// It runs: a message is delivered and the home is settled.
+	// The home works: a message is delivered.
 	if _, err := h.SQS.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &h.WorkQueueURL, MessageBody: aws.String("x")}); err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// httpHandler admits everything.
+// httpHandler admits every request.
 type httpHandler func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
 
 func (h httpHandler) Handle(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
@@ -53,7 +53,7 @@ func serve(t testing.TB, c embedded.ListenerConfig) *httptest.Server {
 	return server
 }
 
-// do sends a request and returns the answer and its body.
+// do sends a request and returns the response and its body.
 func do(t testing.TB, r *http.Request) (*http.Response, string) {
 	t.Helper()
 	client := http.Client{Timeout: time.Minute}
@@ -73,7 +73,8 @@ func ok(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTT
 	return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusOK}, nil
 }
 
-// Each case is one request; its event is the golden file of the same name.
+// TestEvents sends one request for each case, and compares its event with the golden file
+// of the same name.
 func TestEvents(t *testing.T) {
 	const webhook = `{"event":"feedback","text":"Grüße 🙂"}`
 	tests := map[string]struct {
@@ -111,7 +112,7 @@ func TestEvents(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Host = "bridge.example.com"
-			r.Header = http.Header{"User-Agent": {""}, "Accept-Encoding": {"identity"}} // what Go's client would add
+			r.Header = http.Header{"User-Agent": {""}, "Accept-Encoding": {"identity"}} // headers that Go's client would add
 			for name, values := range test.header {
 				r.Header[name] = values
 			}
@@ -221,7 +222,7 @@ func TestLimits(t *testing.T) {
 		body   io.Reader
 		header string
 		status int
-		read   int // of the body
+		read   int // bytes of the body
 	}{
 		"the largest body":      {bytes.NewReader(make([]byte, most)), "", 200, most},
 		"a declared byte more":  {bytes.NewReader(make([]byte, most+1)), "", 200, most + 1},
@@ -242,8 +243,8 @@ func TestLimits(t *testing.T) {
 				t.Fatalf("got %d %q", response.StatusCode, body)
 			}
 			if test.status == 431 {
-				if told := <-refused; told.Status != 431 || told.Reason != ingest.ReasonHeadTooLarge || body != `{"message":"Request Header Fields Too Large"}` {
-					t.Errorf("told %+v, answered %s", told, body)
+				if refusal := <-refused; refusal.Status != 431 || refusal.Reason != ingest.ReasonHeadTooLarge || body != `{"message":"Request Header Fields Too Large"}` {
+					t.Errorf("reported %+v, answered %s", refusal, body)
 				}
 				return
 			}
@@ -254,7 +255,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// What the caller hangs up on is carried through: TestFairy may not wait.
+// TestCallerHangsUp checks that the request is completed even so: TestFairy may not wait
+// for the response.
 func TestCallerHangsUp(t *testing.T) {
 	entered, left := make(chan struct{}), make(chan error, 1)
 	server := serve(t, embedded.ListenerConfig{Handler: httpHandler(func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
@@ -274,7 +276,7 @@ func TestCallerHangsUp(t *testing.T) {
 		client := http.Client{}
 		if response, err := client.Do(r); err == nil {
 			response.Body.Close()
-			t.Error("it was answered")
+			t.Error("the request was answered")
 		}
 	}()
 	<-entered
@@ -302,7 +304,7 @@ func TestAccessLogHoldsNoToken(t *testing.T) {
 			r := httptest.NewRequestWithContext(t.Context(), "POST", "/webhooks/testfairy?token=swordfish", strings.NewReader("body"))
 			l.ServeHTTP(httptest.NewRecorder(), r)
 			if strings.Contains(log.String(), "swordfish") {
-				t.Errorf("the token is in the log: %s", &log)
+				t.Errorf("the log contains the token: %s", &log)
 			}
 			var line struct {
 				Method, Path string
@@ -320,7 +322,8 @@ func TestAccessLogHoldsNoToken(t *testing.T) {
 	}
 }
 
-// Whatever comes, the handler gets the body that was sent and the server stays up.
+// FuzzListener checks that whatever arrives, the handler gets the body as sent and the
+// server survives.
 func FuzzListener(f *testing.F) {
 	f.Add("POST", "/webhooks/testfairy", "token=x", "application/json", "a=b; c", []byte(`{"event":"feedback"}`))
 	f.Add("GET", "/%zz", "%zz;&=", "text/", ";;;", []byte{0xff, 0})

@@ -15,8 +15,8 @@ import (
 	"fairbridge/pkg/embedded"
 )
 
-// oneMessage is an event source with one message. It stands for SQS where time
-// is synctest's.
+// oneMessage is an event source with a single message, in place of SQS where a test uses
+// synctest's clock.
 type oneMessage struct {
 	given   bool
 	deleted int
@@ -46,15 +46,15 @@ func (o *oneMessage) HandBack(ctx context.Context, _ string, handles ...string) 
 	return ctx.Err()
 }
 
-// runFor runs a poller for a minute, stops it and returns how long it took to
-// stop and what Run returned.
+// runFor runs a poller for a minute, stops it, and returns how long stopping took and Run's
+// result.
 func runFor(t *testing.T, source *oneMessage, h handler) (time.Duration, error) {
 	t.Helper()
 	p := &embedded.Poller{SQS: source, QueueURL: "url", BatchSize: 10, MaximumConcurrency: 2, Timeout: 15 * time.Minute, Grace: 5 * time.Second, Handler: h}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- p.Run(ctx) }()
-	time.Sleep(time.Minute) // synctest's time
+	time.Sleep(time.Minute) // in synctest's time
 	cancel()
 	stopped := time.Now()
 	err := <-ended
@@ -65,7 +65,7 @@ func TestStopWaitsForInvocations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &oneMessage{}
 		took, err := runFor(t, source, func(ctx context.Context, _ events.SQSEvent) (events.SQSEventResponse, error) {
-			time.Sleep(time.Minute + 4*time.Second) // a second before the grace is over
+			time.Sleep(time.Minute + 4*time.Second) // a second before the grace period ends
 			return events.SQSEventResponse{}, ctx.Err()
 		})
 		if took != 4*time.Second || err != nil || source.deleted != 1 {
@@ -74,7 +74,7 @@ func TestStopWaitsForInvocations(t *testing.T) {
 	})
 }
 
-// A poller that is stopped while it starts has nothing to wait for.
+// TestStopAtTheStart checks that a poller stopped during its start waits for nothing.
 func TestStopAtTheStart(t *testing.T) {
 	p, _ := openQueues(t).poller(func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
 		t.Error("was invoked")
@@ -104,11 +104,11 @@ func TestStopMovesTheDeadline(t *testing.T) {
 			if cause := context.Cause(derived); !errors.Is(cause, embedded.ErrStopping) {
 				t.Errorf("ended by %v", cause)
 			}
-			time.Sleep(time.Second) // hands back
+			time.Sleep(time.Second) // returning the message
 			return failedItems(e.Records[0].MessageId), nil
 		})
 		if took != 6*time.Second || err != nil || source.deleted != 0 || len(source.back) != 1 {
-			t.Errorf("took %v, %v; deleted %d, handed back %v", took, err, source.deleted, source.back)
+			t.Errorf("took %v, %v; deleted %d, returned %v", took, err, source.deleted, source.back)
 		}
 	})
 }

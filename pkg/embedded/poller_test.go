@@ -21,7 +21,7 @@ import (
 
 type handler = func(context.Context, events.SQSEvent) (events.SQSEventResponse, error)
 
-// poller returns one on the work queue that reports its invocations.
+// poller returns a poller of the work queue, and the invocations it reports.
 func (q queues) poller(h handler) (*embedded.Poller, <-chan embedded.Invocation) {
 	done := make(chan embedded.Invocation, 1000)
 	return &embedded.Poller{
@@ -30,7 +30,7 @@ func (q queues) poller(h handler) (*embedded.Poller, <-chan embedded.Invocation)
 	}, done
 }
 
-// start runs the poller; stop ends its context and returns what Run returned.
+// start runs the poller; stop cancels its context and returns Run's result.
 func start(t *testing.T, p *embedded.Poller) (stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -52,13 +52,14 @@ func failedItems(ids ...string) events.SQSEventResponse {
 	return r
 }
 
-// The rules of Lambda's guide for what an answer to a batch of three means.
+// TestPartialBatchResponses checks the rules of Lambda's guide for the response to a batch,
+// here of three messages.
 func TestPartialBatchResponses(t *testing.T) {
 	type answer = func(ids []string) (events.SQSEventResponse, error)
 	tests := map[string]struct {
 		answer answer
 		left   []string
-		whole  string // what the error says, if the batch failed as a whole
+		whole  string // the error, if the batch failed as a whole
 	}{
 		"an empty response": {func([]string) (events.SQSEventResponse, error) { return events.SQSEventResponse{}, nil }, nil, ""},
 		"an empty list": {func([]string) (events.SQSEventResponse, error) {
@@ -99,7 +100,7 @@ func TestPartialBatchResponses(t *testing.T) {
 				t.Errorf("invocation %+v", i)
 			}
 			q.holds(t, q.work, 0, len(test.left), 0)
-			// A restart does not bring them back earlier than their visibility has it.
+			// A restart does not shorten their visibility timeout.
 			if n, err := q.ReleaseInFlight(t.Context(), q.work); n != 0 || err != nil {
 				t.Errorf("released %d, %v", n, err)
 			}
@@ -147,7 +148,7 @@ func TestEventIsAsLambdaMakesIt(t *testing.T) {
 	}
 	m := e.Records[0]
 	want := events.SQSMessage{
-		MessageId: m.MessageId, ReceiptHandle: m.ReceiptHandle, Md5OfMessageAttributes: m.Md5OfMessageAttributes, // random, and tested by the contract
+		MessageId: m.MessageId, ReceiptHandle: m.ReceiptHandle, Md5OfMessageAttributes: m.Md5OfMessageAttributes, // random, and covered by the contract
 		Body: "hello", Md5OfBody: "5d41402abc4b2a76b9719d911017c592",
 		EventSource: "aws:sqs", EventSourceARN: "arn:aws:sqs:embedded:000000000000:work", AWSRegion: "embedded",
 		Attributes: map[string]string{
@@ -167,8 +168,8 @@ func TestEventIsAsLambdaMakesIt(t *testing.T) {
 	}
 }
 
-// At most MaximumConcurrency invocations of at most BatchSize messages, and all
-// messages handled once.
+// TestConcurrencyHasALimit checks that at most MaximumConcurrency invocations run at once,
+// with at most BatchSize messages each, and that every message is handled once.
 func TestConcurrencyHasALimit(t *testing.T) {
 	q := openQueues(t)
 	const messages = 60
@@ -216,7 +217,7 @@ func TestConcurrencyHasALimit(t *testing.T) {
 	}
 }
 
-// unreliable loses calls: before they reach the queue, or their answers.
+// unreliable loses calls, either before they reach the queue or their responses.
 type unreliable struct {
 	*embedded.SQS
 	mu                    sync.Mutex

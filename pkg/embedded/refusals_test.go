@@ -19,7 +19,7 @@ func refusal(n int, status int, reason ingest.Reason) ingest.Refusal {
 	return ingest.Refusal{At: refusedAt.Add(time.Duration(n) * time.Second), Status: status, Reason: reason, Bytes: n}
 }
 
-// written runs the refusals until all that was added is in the file.
+// written runs the refusals until everything added so far is in the file.
 func written(t *testing.T, r *embedded.Refusals) {
 	t.Helper()
 	ended, cancel := context.WithCancel(t.Context())
@@ -29,8 +29,8 @@ func written(t *testing.T, r *embedded.Refusals) {
 	}
 }
 
-// Strangers do not push out what may be TestFairy's; everything is counted; and
-// it is there for whoever opens the folder next.
+// TestRefusalsAreRemembered checks that strangers' requests do not displace those that may
+// be TestFairy's, that all are counted, and that the record survives a restart.
 func TestRefusalsAreRemembered(t *testing.T) {
 	dir := t.TempDir()
 	home, err := embedded.Open(t.Context(), embedded.Config{Folder: dir})
@@ -70,12 +70,12 @@ func TestRefusalsAreRemembered(t *testing.T) {
 	}
 	if len(got.Last) != 100 || !reflect.DeepEqual(got.Last[99], lost) || got.Last[98].Reason != ingest.ReasonWrongToken ||
 		got.Last[0].Bytes != 259 || got.Last[97].Bytes != 259-97 {
-		t.Errorf("the last are %+v", got.Last)
+		t.Errorf("last refusals are %+v", got.Last)
 	}
 }
 
-// What could not be written is kept until it can be, and no more of it than is
-// remembered anyway.
+// TestRefusalsThatCannotBeWritten checks that refusals are kept in memory until they can be
+// written, up to the number that is recorded anyway.
 func TestRefusalsThatCannotBeWritten(t *testing.T) {
 	home, err := embedded.Open(t.Context(), embedded.Config{Folder: t.TempDir()})
 	if err != nil {
@@ -112,8 +112,8 @@ func TestRefusalsThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// A running bridge writes on its own; an outcome that is not a refusal is only
-// passed on.
+// TestRefusalsReport checks that a running bridge writes refusals without being asked, and
+// passes other outcomes on.
 func TestRefusalsReport(t *testing.T) {
 	home, err := embedded.Open(t.Context(), embedded.Config{Folder: t.TempDir()})
 	if err != nil {

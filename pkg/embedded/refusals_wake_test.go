@@ -12,8 +12,9 @@ type deaf struct{}
 
 func (deaf) Report(context.Context, ingest.Outcome) {}
 
-// What could not be written is tried again with the next webhook that is accepted,
-// since the disk has room then; where nothing is left to write, none is disturbed.
+// TestAcceptedWebhookWakesRefusals checks that a failed write is retried at the next
+// accepted webhook, since the disk has room then, and that with nothing left to write no
+// webhook wakes the writer.
 func TestAcceptedWebhookWakesRefusals(t *testing.T) {
 	r := newRefusals(nil, time.Now)
 	report := r.Reporting(deaf{})
@@ -34,9 +35,9 @@ func TestAcceptedWebhookWakesRefusals(t *testing.T) {
 		t.Error("not woken by a refusal")
 	}
 	if woken(ingest.Outcome{Result: ingest.Ignored, Status: 200, Reason: ingest.ReasonNoEvent}) {
-		t.Error("woken by what is not written")
+		t.Error("woken by an outcome that is not recorded")
 	}
 	if !woken(accepted) {
-		t.Error("not woken by what was written")
+		t.Error("not woken by an accepted webhook while a refusal is unwritten")
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"fairbridge/pkg/embedded"
 )
 
-// TestServeAnswersWhatItAccepted: a request that is sent after the stop, on a
-// connection from before it, is answered.
+// TestServeAnswersWhatItAccepted checks that a request sent after the stop, on a connection
+// accepted before it, gets a response.
 func TestServeAnswersWhatItAccepted(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -25,7 +25,7 @@ func TestServeAnswersWhatItAccepted(t *testing.T) {
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			select {
 			case served <- c:
-			default: // one that came later
+			default: // a later connection
 			}
 			return ctx
 		},
@@ -43,7 +43,7 @@ func TestServeAnswersWhatItAccepted(t *testing.T) {
 	for {
 		other, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
-			break // nothing new is accepted
+			break // no connection is accepted anymore
 		}
 		other.Close()
 	}

@@ -15,8 +15,8 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// BenchmarkSendMessage: durable sends of 16 callers, to be read beside
-// BenchmarkWrite/floor in pkg/embedded/db.
+// BenchmarkSendMessage measures durable sends by 16 callers; compare with
+// BenchmarkWrite/floor in pkg/sqlitedb.
 func BenchmarkSendMessage(b *testing.B) {
 	q := openQueues(b)
 	body := strings.Repeat("x", 1000)
@@ -38,8 +38,8 @@ func BenchmarkSendMessage(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
 }
 
-// BenchmarkCycle sends, receives and deletes one message while so many others
-// are queued or dead: the cost must not grow with them.
+// BenchmarkCycle sends, receives and deletes one message while many others are queued or
+// dead: the cost must not grow with their number.
 func BenchmarkCycle(b *testing.B) {
 	const many = 100_000
 	for _, others := range []struct{ queued, dead int }{{0, 0}, {0, many}, {many, many}} {
@@ -64,7 +64,7 @@ func BenchmarkCycle(b *testing.B) {
 	}
 }
 
-// fill puts n messages of 1 kB into a queue.
+// fill adds n messages of 1 kB to a queue.
 func fill(b *testing.B, d *sqlitedb.DB, queue string, now time.Time, n int) {
 	b.Helper()
 	err := d.Write(b.Context(), func(tx *sqlitedb.Tx) error {

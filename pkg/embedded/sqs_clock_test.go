@@ -18,7 +18,7 @@ type machine struct {
 	*testing.T
 	sqs *SQS
 	url string
-	// up is the time that really went by, set what the wall clock is off.
+	// up is the time that has really passed, set the wall clock's error.
 	up, set time.Duration
 }
 
@@ -38,7 +38,7 @@ func newMachine(t *testing.T) *machine {
 	return m
 }
 
-// restart begins to work on the queue, as a process does.
+// restart opens the queue again, as a new process does.
 func (m *machine) restart(d *sqlitedb.DB) {
 	var err error
 	m.sqs, err = NewSQS(SQSConfig{DB: d, Now: m.now})
@@ -80,8 +80,9 @@ func (m *machine) hide(message types.Message, long time.Duration) {
 	m.must(err)
 }
 
-// A clock that is set moves no wait, and loses nothing: what is hidden stays so for
-// the rest of its time, what is sent after is visible at once.
+// TestClockIsSet checks that setting the clock changes no wait and loses nothing: a hidden
+// message stays hidden for the rest of its time, and one sent afterwards is visible at
+// once.
 func TestClockIsSet(t *testing.T) {
 	for name, by := range map[string]time.Duration{
 		"two hours back": -2 * time.Hour, "two hours on": 2 * time.Hour,
@@ -106,15 +107,15 @@ func TestClockIsSet(t *testing.T) {
 			m.up += 10 * time.Second
 			got := m.receive()
 			if len(got) != 1 || aws.ToString(got[0].Body) != "hidden" {
-				t.Fatalf("received %v; want what was hidden", bodies(got))
+				t.Fatalf("received %v; want the hidden message", bodies(got))
 			}
-			m.hide(got[0], 12*time.Hour-time.Second) // its limit has moved along
+			m.hide(got[0], 12*time.Hour-time.Second) // its limit has moved too
 		})
 	}
 }
 
-// While nobody works the clock may be set as well: no wait becomes longer than it
-// was, and nothing expires.
+// TestClockIsSetMeanwhile sets the clock while no process runs: no wait becomes longer, and
+// nothing expires.
 func TestClockIsSetMeanwhile(t *testing.T) {
 	for name, by := range map[string]time.Duration{"back": -2 * time.Hour, "on": 40 * 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
@@ -125,15 +126,15 @@ func TestClockIsSetMeanwhile(t *testing.T) {
 			m.restart(m.sqs.db)
 			m.up += 10 * time.Minute
 			if got := m.receive(); len(got) != 1 {
-				t.Errorf("received %v; want what was hidden", bodies(got))
+				t.Errorf("received %v; want the hidden message", bodies(got))
 			}
 		})
 	}
 }
 
-// What is due when the clock is set back does not wait until that time has come once
-// more: what was sent a moment or an hour ago and was not received, nor what was
-// hidden and is no more.
+// TestClockIsSetBackBeforeReceive checks that messages which are visible when the clock is
+// set back remain so, however long ago they were sent and whether or not they were hidden
+// before.
 func TestClockIsSetBackBeforeReceive(t *testing.T) {
 	for _, ago := range []time.Duration{0, time.Second, time.Hour} {
 		for _, restarted := range []bool{false, true} {
@@ -163,7 +164,7 @@ func TestClockIsSetBackBeforeReceive(t *testing.T) {
 	}
 }
 
-// A clock may be set before the first look at a queue.
+// TestClockIsSetAtTheStart sets the clock before the first receive.
 func TestClockIsSetAtTheStart(t *testing.T) {
 	m := newMachine(t)
 	m.restart(m.sqs.db)
@@ -174,16 +175,17 @@ func TestClockIsSetAtTheStart(t *testing.T) {
 	m.must(err)
 	m.set = -5 * 365 * 24 * time.Hour
 	if got := m.receive(); len(got) != 1 {
-		t.Errorf("received %v; want what waits for nothing", bodies(got))
+		t.Errorf("received %v; want the one without a delay", bodies(got))
 	}
 	m.up += time.Minute
 	if got := m.receive(); len(got) != 1 || aws.ToString(got[0].Body) != "in a minute" {
-		t.Errorf("received %v; want what has waited", bodies(got))
+		t.Errorf("received %v; want the delayed one", bodies(got))
 	}
 }
 
-// The sent time never goes back, and is later than that of any message that was
-// received before, in whatever queue: what became of that is no old copy.
+// TestSentTimeNeverGoesBack checks that a message's sent time is later than that of any
+// message received before, in whatever queue: otherwise it would be mistaken for an old
+// copy.
 func TestSentTimeNeverGoesBack(t *testing.T) {
 	m := newMachine(t)
 	other, err := m.sqs.CreateQueue(t.Context(), Queue{Name: "other", VisibilityTimeout: time.Minute})

@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// The digest of this attribute is in the tests of the emulator moto
-// (tests/test_sqs/test_sqs.py), taken from AWS.
+// TestAttributesMD5 uses a digest from AWS, found in the tests of the emulator moto
+// (tests/test_sqs/test_sqs.py).
 func TestAttributesMD5(t *testing.T) {
 	attributes := map[string]types.MessageAttributeValue{
 		"timestamp": {DataType: aws.String("Number"), StringValue: aws.String("1493147359900")},
@@ -29,7 +29,7 @@ func FuzzValidText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		want := utf8.ValidString(s)
 		for _, r := range s {
-			// The developer guide's list, as it stands there.
+			// The list in the developer guide.
 			allowed := r == 0x9 || r == 0xA || r == 0xD || r >= 0x20 && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= 0x10FFFF
 			want = want && allowed
 		}

@@ -27,19 +27,19 @@ func TestOldest(t *testing.T) {
 	q.clock.advance(time.Hour)
 	second := q.clock.now()
 	q.send(t, q.work, "y")
-	q.receive(t, q.work) // being received does not change it
+	q.receive(t, q.work) // a receive does not change it
 	oldest(first)
 	q.clock.advance(4*24*time.Hour - time.Hour)
 	oldest(second)
 	q.clock.advance(time.Hour)
 	oldest(time.Time{})
 	if _, err := q.Oldest(t.Context(), "embedded://sqs/none"); err == nil {
-		t.Error("a queue that is not there is no error")
+		t.Error("no error for a queue that does not exist")
 	}
 }
 
-// A message is found under the id that its readers have for it: that of its
-// attribute, of its body, or the body's own hash if it is somebody else's.
+// TestDeliveries checks that a message is found by the id that its readers use: that of its
+// attribute or its body, or the body's hash for a foreign message.
 func TestDeliveries(t *testing.T) {
 	q := openQueues(t)
 	ours := func(id string) string {
@@ -66,14 +66,14 @@ func TestDeliveries(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	q.receive(t, q.work) // being received does not change it
+	q.receive(t, q.work) // a receive does not change it
 	got, err := q.Deliveries(t.Context(), q.work)
 	want := map[string]time.Time{idOf("a"): last.UTC(), idOf("x"): last.UTC(), idOf("b"): last.UTC()}
 	if err != nil || !maps.Equal(got, want) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	if _, err := q.Deliveries(t.Context(), "embedded://sqs/none"); err == nil {
-		t.Error("a queue that is not there is no error")
+		t.Error("no error for a queue that does not exist")
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// peek is what Peek shows of a queue, at most so many.
+// peek returns the messages that Peek shows of a queue, most at a time.
 func (q queues) peek(t *testing.T, url string, most int) (all []types.Message) {
 	t.Helper()
 	err := q.Peek(t.Context(), url, func(m types.Message) bool {
@@ -47,11 +47,11 @@ func TestPeek(t *testing.T) {
 	q.clock.advance(4*24*time.Hour - time.Hour)
 	bodies(10, "x", "y")
 	if err := q.Peek(t.Context(), "embedded://sqs/none", nil); err == nil {
-		t.Error("a queue that is not there is no error")
+		t.Error("no error for a queue that does not exist")
 	}
 }
 
-// Peek changes nothing of a message, and shows of it what a receive does.
+// TestPeekIsNoReceive checks that Peek shows the same as a receive, and changes nothing.
 func TestPeekIsNoReceive(t *testing.T) {
 	q := openQueues(t)
 	_, err := q.SendMessage(t.Context(), &sqs.SendMessageInput{
@@ -61,7 +61,7 @@ func TestPeekIsNoReceive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 5 { // more than the queue's receives
+	for range 5 { // more often than the queue's maximum receive count
 		m := q.peek(t, q.work, 10)[0]
 		if aws.ToString(m.MessageAttributes["event"].StringValue) != "feedback" || m.ReceiptHandle != nil {
 			t.Errorf("got %+v", m)
@@ -73,7 +73,7 @@ func TestPeekIsNoReceive(t *testing.T) {
 		t.Errorf("the first receive is number %s", n)
 	}
 	if sent := q.peek(t, q.work, 10)[0].Attributes["SentTimestamp"]; sent != m.Attributes["SentTimestamp"] {
-		t.Errorf("it was sent at %s, and received as sent at %s", sent, m.Attributes["SentTimestamp"])
+		t.Errorf("sent at %s, but received as sent at %s", sent, m.Attributes["SentTimestamp"])
 	}
 	q.holds(t, q.work, 0, 1, 0)
 	q.delete(t, q.work, m)

@@ -17,8 +17,8 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// With deletes in time every message is delivered exactly once, however many
-// send and receive.
+// TestEveryMessageOnce checks that with timely deletes every message is delivered exactly
+// once, however many senders and receivers there are.
 func TestEveryMessageOnce(t *testing.T) {
 	q := openQueues(t)
 	const senders, each, receivers = 16, 25, 4
@@ -64,13 +64,13 @@ func TestEveryMessageOnce(t *testing.T) {
 	}
 	for body, n := range seen {
 		if n != 1 {
-			t.Errorf("%s came %d times", body, n)
+			t.Errorf("%s was received %d times", body, n)
 		}
 	}
 	q.holds(t, q.work, 0, 0, 0)
 }
 
-// Two handles on one file stand for two processes.
+// TestLongPollSeesAnotherProcess uses two handles on one file for two processes.
 func TestLongPollSeesAnotherProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	c := newClock()
@@ -120,7 +120,8 @@ func TestMessagesOutliveTheProcess(t *testing.T) {
 	}
 }
 
-// A restart frees what the dead process held, but cuts no back-off short.
+// TestReleaseInFlight checks that a restart releases messages held by the dead process, but
+// does not shorten a backoff.
 func TestReleaseInFlight(t *testing.T) {
 	q := openQueues(t)
 	for _, body := range []string{"held", "backs off", "done"} {

@@ -56,7 +56,7 @@ func createQueue(t testing.TB, s *embedded.SQS, q embedded.Queue) (url string) {
 	return url
 }
 
-// clock is a time that stands still until it is moved on.
+// clock is a manual clock.
 type clock struct{ nanos atomic.Int64 }
 
 func newClock() *clock {

@@ -16,8 +16,7 @@ import (
 	"fairbridge/pkg/embedded"
 )
 
-// queues is one SQS with a work queue and its dead-letter queue, and a clock
-// that the test moves.
+// queues is an SQS with a work queue and its dead-letter queue, and a manual clock.
 type queues struct {
 	*embedded.SQS
 	clock            *clock
@@ -96,7 +95,7 @@ func (q queues) holds(t testing.TB, url string, visible, inFlight, delayed int) 
 	}
 }
 
-// settled waits until the work queue has no message.
+// settled waits until the work queue is empty.
 func (q queues) settled(t *testing.T) {
 	t.Helper()
 	for {
@@ -132,7 +131,7 @@ func TestMessagesComeInTheOrderOfSending(t *testing.T) {
 		}
 	}
 	if next != 25 {
-		t.Errorf("%d messages came", next)
+		t.Errorf("received %d messages", next)
 	}
 }
 
@@ -143,7 +142,7 @@ func TestVisibilityToTheMillisecond(t *testing.T) {
 	q.holds(t, q.work, 0, 1, 0)
 	q.clock.advance(15*time.Minute - time.Millisecond)
 	if got := q.receive(t, q.work); len(got) != 0 {
-		t.Fatalf("came back early: %v", got)
+		t.Fatalf("visible too early: %v", got)
 	}
 	if err := q.hide(t, q.work, first, 10*time.Minute); err != nil { // a lease renewed at the last moment
 		t.Fatal(err)
@@ -160,7 +159,7 @@ func TestVisibilityToTheMillisecond(t *testing.T) {
 	}
 }
 
-// Only the last receipt handle counts.
+// TestOlderReceiptHandles checks that only the last receipt handle counts.
 func TestOlderReceiptHandles(t *testing.T) {
 	q := openQueues(t)
 	q.send(t, q.work, "x")
@@ -177,15 +176,16 @@ func TestOlderReceiptHandles(t *testing.T) {
 	q.delete(t, q.deadLetter, second) // another queue's handle
 	q.holds(t, q.work, 0, 1, 0)
 	q.clock.advance(15 * time.Minute)
-	q.delete(t, q.work, second) // visible again, but the handle is still the last
+	q.delete(t, q.work, second) // visible again, but the handle is still the last one
 	q.holds(t, q.work, 0, 0, 0)
 	var notInFlight *types.MessageNotInflight
 	if err := q.hide(t, q.work, second, 0); !errors.As(err, &notInFlight) {
-		t.Errorf("change visibility of what is gone: %v", err)
+		t.Errorf("change visibility of a deleted message: %v", err)
 	}
 }
 
-// SQS counts its 12 hours from the receive, not from the last extension.
+// TestTotalVisibilityHasALimit checks that, as in SQS, the 12 hours count from the receive,
+// not from the last extension.
 func TestTotalVisibilityHasALimit(t *testing.T) {
 	q := openQueues(t)
 	q.send(t, q.work, "x")
@@ -214,8 +214,8 @@ func TestDelayedMessagesAreCountedAlone(t *testing.T) {
 	q.holds(t, q.work, 1, 0, 0)
 }
 
-// Retention counts from the sending, also for a message that moved to the
-// dead-letter queue, and what has expired is neither counted nor delivered.
+// TestRetention checks that retention counts from the send, also for a message that moved
+// to the dead-letter queue, and that an expired message is neither counted nor delivered.
 func TestRetention(t *testing.T) {
 	q := openQueues(t)
 	q.send(t, q.work, "never looked at")
@@ -236,7 +236,7 @@ func TestRetention(t *testing.T) {
 		t.Errorf("received a fourth time: %v", got)
 	}
 	q.holds(t, q.deadLetter, 2, 0, 0)
-	q.clock.advance(7 * day) // the young one is 14 days old, the moved one 10
+	q.clock.advance(7 * day) // the new message is 14 days old, the moved one 10
 	q.holds(t, q.deadLetter, 1, 0, 0)
 	if got := aws.ToString(q.receiveOne(t, q.deadLetter).Body); got != "moves" {
 		t.Errorf("left is %q", got)
@@ -248,30 +248,31 @@ func TestRetention(t *testing.T) {
 	q.holds(t, q.deadLetter, 0, 0, 0)
 }
 
-// Nothing leaves the worker's hands in silence: what the queue moves is reported.
+// TestMovedIsReported checks that every message that the queue moves is reported.
 func TestMovedIsReported(t *testing.T) {
 	q := openQueues(t)
-	var told []string
-	q.Moved = func(deliveryID string, receives int64) { told = append(told, fmt.Sprint(deliveryID, " ", receives)) }
+	var moved []string
+	q.Moved = func(deliveryID string, receives int64) { moved = append(moved, fmt.Sprint(deliveryID, " ", receives)) }
 	q.send(t, q.work, "x")
 	for range 3 {
 		q.receiveOne(t, q.work)
 		q.clock.advance(15 * time.Minute)
 	}
-	if len(told) != 0 {
-		t.Errorf("told too early: %q", told)
+	if len(moved) != 0 {
+		t.Errorf("moved too early: %q", moved)
 	}
 	for range 2 {
 		if got := q.receive(t, q.work); len(got) != 0 {
 			t.Errorf("got %v", got)
 		}
 	}
-	if !slices.Equal(told, []string{idOf("x") + " 3"}) {
-		t.Errorf("told %q", told)
+	if !slices.Equal(moved, []string{idOf("x") + " 3"}) {
+		t.Errorf("moved %q", moved)
 	}
 }
 
-// One receive clears many exhausted messages out of the way of a good one.
+// TestRedriveDoesNotHideWhatIsBehind checks that a single receive moves many exhausted
+// messages and still returns a good one behind them.
 func TestRedriveDoesNotHideWhatIsBehind(t *testing.T) {
 	q := openQueues(t)
 	for range 30 {

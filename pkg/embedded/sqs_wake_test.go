@@ -7,8 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// TestWakeAllTakesTheReceiveBack, so that a bridge that is started again and again does not
-// use up receives either.
+// TestWakeAllTakesTheReceiveBack checks that a bridge which restarts again and again does
+// not use up receives.
 func TestWakeAllTakesTheReceiveBack(t *testing.T) {
 	m := newMachine(t)
 	m.send("a")
@@ -27,8 +27,9 @@ func TestWakeAllTakesTheReceiveBack(t *testing.T) {
 	}
 }
 
-// A message that is woken for a probe each minute must not use up its receives: the
-// queue would give it up while Centercode is away.
+// TestWakeTakesTheReceiveBack checks that a message woken every minute for a probe does not
+// use up its receives: otherwise the queue would move it to the dead-letter queue during an
+// outage.
 func TestWakeTakesTheReceiveBack(t *testing.T) {
 	m := newMachine(t)
 	m.send("a")
@@ -44,7 +45,7 @@ func TestWakeTakesTheReceiveBack(t *testing.T) {
 		m.hide(message, 10*time.Minute)
 		m.must(m.sqs.Wake(t.Context(), m.url, 0, *message.ReceiptHandle))
 		m.up += time.Second
-		// Its handle is good for one wake.
+		// The handle works for one wake only.
 		m.must(m.sqs.Wake(t.Context(), m.url, 0, *message.ReceiptHandle))
 	}
 }

@@ -98,8 +98,9 @@ func TestParametersFromTheEnvironment(t *testing.T) {
 	}
 }
 
-// TestParametersFromCredentials: systemd's credentials stand before what is stored,
-// and behind the environment; no name leaves their folder.
+// TestParametersFromCredentials checks that systemd's credentials take precedence over
+// stored parameters, and the environment over both, and that no name escapes the
+// credentials' folder.
 func TestParametersFromCredentials(t *testing.T) {
 	folder := t.TempDir()
 	for name, value := range map[string]string{

@@ -10,8 +10,8 @@ import (
 	"fairbridge/pkg/embedded"
 )
 
-// TestHealthInWords: what passes on its own is a note, and needs a person only once
-// it has lasted.
+// TestHealthInWords checks that a transient condition is a note, and becomes a problem only
+// once it has lasted.
 func TestHealthInWords(t *testing.T) {
 	now := time.Date(2026, 11, 28, 10, 2, 0, 0, time.UTC)
 	open := breaker.State{
@@ -47,7 +47,7 @@ func TestHealthInWords(t *testing.T) {
 			t.Errorf("%s: away: %t", tc.name, away)
 		}
 	}
-	// A pause of all hides neither a project's own nor that it is not well.
+	// A global pause hides neither a project's own pause nor its failure.
 	own := open
 	own.Pause = paused.Pause
 	s := &Status{}
@@ -64,7 +64,8 @@ func TestHealthInWords(t *testing.T) {
 	}
 }
 
-// TestAStackIsPausedForATime: its messages do not live for ever.
+// TestAStackIsPausedForATime checks that a stack cannot be paused forever: its messages
+// expire.
 func TestAStackIsPausedForATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, err := embedded.Open(t.Context(), embedded.Config{Folder: t.TempDir()})

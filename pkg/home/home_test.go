@@ -49,7 +49,7 @@ func TestOpenMakesNoFolder(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
-		t.Error("the folder was made")
+		t.Error("the folder was created")
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// sources plays the part of Lambda that knows event source mappings, and the queue.
+// sources implements the queue and Lambda's API for event source mappings.
 type sources struct {
 	Queues
 	states []string
@@ -64,10 +64,10 @@ func TestIdleFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := h.Idle(t.Context()); got != "" || err != nil {
-		t.Errorf("it runs: %q, %v", got, err)
+		t.Errorf("running: %q, %v", got, err)
 	}
 	srv.Close()
 	if got, err := h.Idle(t.Context()); got != "no bridge runs in this folder, so it waits: "+h.Command("run") || err != nil {
-		t.Errorf("it does not run: %q, %v", got, err)
+		t.Errorf("not running: %q, %v", got, err)
 	}
 }

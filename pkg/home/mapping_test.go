@@ -20,8 +20,9 @@ import (
 const shown = "centercode: {baseUrl: http://127.0.0.1:9}\n" +
 	`routes: [{match: {event: feedback}, project: DEMO, source: testfairy, fields: {summary: "{{ .text }}"}}]` + "\n"
 
-// What would be done is shown by what runs, whatever a file on disk says; where
-// nothing runs, by what the next start reads; and by a file that a person names.
+// TestMappingThatIsShown checks which mapping a preview uses: the running one, whatever
+// file is on disk; without a running one, the file that the next start would read; or the
+// file that the user names.
 func TestMappingThatIsShown(t *testing.T) {
 	t.Chdir(t.TempDir())
 	folder := t.TempDir()
@@ -85,12 +86,12 @@ func TestMappingThatIsShown(t *testing.T) {
 	write(file, "ONE")
 	want(h, file, false, "ONE", true, by)
 	want(h, file, true, "ONE", true, "fairbridge.yaml, which is what runs")
-	// The environment of a stack names its Centercode.
+	// A stack's Centercode comes from its environment.
 	stack.CentercodeBaseURL = "https://elsewhere.example.com"
 	want(&stack, file, true, "ONE", false, "fairbridge.yaml, which is not what runs")
 }
 
-// running opens a folder in which a bridge runs, as far as anybody can tell.
+// running opens a folder in which a bridge seems to run.
 func running(t *testing.T, folder string) *home.Home {
 	t.Helper()
 	bridge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }))
@@ -101,7 +102,8 @@ func running(t *testing.T, folder string) *home.Home {
 	return open(t, folder)
 }
 
-// Status shows which mapping runs, and asks the Centercode that it names.
+// TestStatusOfTheMapping checks that status shows the running mapping, and requests the
+// Centercode that it names.
 func TestStatusOfTheMapping(t *testing.T) {
 	t.Chdir(t.TempDir())
 	folder := t.TempDir()
@@ -115,7 +117,7 @@ func TestStatusOfTheMapping(t *testing.T) {
 	}
 	file := t.TempDir() + "/other.yaml"
 	l := ledgertest.New(t, ledger.Config{Store: h.Ledger, Now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }})
-	step := func(text, problem string, want home.MappingStatus, told string) {
+	step := func(text, problem string, want home.MappingStatus, message string) {
 		t.Helper()
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -129,8 +131,8 @@ func TestStatusOfTheMapping(t *testing.T) {
 			t.Errorf("got %+v, %+v; want %+v", s.Mapping, s.Centercode, want)
 		}
 		all := append(slices.Clone(s.Notes), s.Problems...)
-		if told != "" && !slices.Contains(all, told) || told == "" && strings.Contains(strings.Join(all, ""), file) {
-			t.Errorf("told %q; want %q", all, told)
+		if message != "" && !slices.Contains(all, message) || message == "" && strings.Contains(strings.Join(all, ""), file) {
+			t.Errorf("got %q; want %q", all, message)
 		}
 	}
 	step(shown, "", home.MappingStatus{}, "")

@@ -47,7 +47,7 @@ func TestOperator(t *testing.T) {
 				}
 			}
 			if tc.aws != nil && tc.aws.asked != 1 {
-				t.Errorf("asked %d times", tc.aws.asked)
+				t.Errorf("%d requests", tc.aws.asked)
 			}
 		})
 	}

@@ -19,7 +19,7 @@ import (
 	"fairbridge/pkg/telemetry"
 )
 
-// logFake has the lines of log groups, one a page, and pages with nothing, as
+// logFake returns the lines of log groups, one a page, with empty pages in between, as
 // CloudWatch does.
 type logFake struct {
 	t     *testing.T
@@ -47,7 +47,7 @@ func (f *logFake) FilterLogEvents(_ context.Context, in *cloudwatchlogs.FilterLo
 	return out, nil
 }
 
-// outcomeLine is what the ingest function logs.
+// outcomeLine returns the line that the ingest function logs.
 func outcomeLine(t *testing.T, o ingest.Outcome) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -55,7 +55,7 @@ func outcomeLine(t *testing.T, o ingest.Outcome) string {
 	return out.String()
 }
 
-// accessLine is what the template has API Gateway log.
+// accessLine returns the line that API Gateway logs, as configured in the template.
 func accessLine(t *testing.T, status, integrationError string) string {
 	t.Helper()
 	text, err := os.ReadFile("../../template.yaml")
@@ -114,7 +114,7 @@ func TestRefusedOfAStack(t *testing.T) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
 	}
 	if since := time.UnixMilli(fake.since); now.Sub(since) != 7*24*time.Hour {
-		t.Errorf("read since %s", since)
+		t.Errorf("reads since %s", since)
 	}
 }
 
@@ -138,8 +138,8 @@ func TestRefusedFailsLoudly(t *testing.T) {
 	}
 }
 
-// Lambda writes lines of its own into the function's log, and an emulator knows no
-// filter patterns.
+// TestRefusedPassesOverOtherLines checks that other lines are ignored: Lambda writes its
+// own into the function's log, and an emulator does not support filter patterns.
 func TestRefusedPassesOverOtherLines(t *testing.T) {
 	fake := &logFake{t: t, lines: map[string][]string{
 		"/aws/lambda/prod-ingest":     {"START RequestId: x", `{"level":"INFO","result":"accepted"}`, ""},

@@ -20,15 +20,15 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// What a folder's stores hold becomes problems: what died there has a letter, was
-// replayed, or has lost its letter; what is completed has a ticket with a name, has
-// none, or was to be ignored.
+// TestStatusOfStores checks which contents of a folder's stores are problems. A dead
+// delivery has its letter, was replayed, or has lost its letter; a completed one has a
+// ticket with an id or without, or was ignored.
 func TestStatusOfStores(t *testing.T) {
 	folder := t.TempDir()
 	h := open(t, folder)
 	long := time.Now().Add(-time.Hour)
 	store := ledgertest.New(t, ledger.Config{Store: h.Ledger, Now: func() time.Time { return long }})
-	idOf := queue.DeliveryID // of a body that is only a name
+	idOf := queue.DeliveryID // the body is only a name
 	send := func(url, name string) {
 		t.Helper()
 		in := &sqs.SendMessageBatchInput{QueueUrl: aws.String(url), Entries: []types.SendMessageBatchRequestEntry{{
@@ -85,7 +85,7 @@ func TestStatusOfStores(t *testing.T) {
 		"1 delivery is dead without a letter in the dead-letter queue: "+idOf("lost")[:12]+"; somebody has deleted it, or it has expired, and the ledger has its message: "+h.Command("show "+idOf("lost")[:12]),
 		"1 ticket without an id in the last 24 hours, of "+idOf("nameless")[:12]+": Centercode's answer did not contain it; with a lookup in the route it is found automatically")
 
-	// Another program has the address by now.
+	// Another program listens on the address by now.
 	bridge.Config.Handler = http.NotFoundHandler()
 	s := open(t, folder).Status(t.Context(), home.StatusOptions{Config: "none.yaml"})
 	if s.Problems[0] != "no bridge runs in this folder, and 1 feedback waits: "+h.Command("run") {
@@ -93,7 +93,7 @@ func TestStatusOfStores(t *testing.T) {
 	}
 }
 
-// TestReady: a bridge that has noted where it listens is ready if it reports that.
+// TestReady checks that a bridge is ready if it responds so on its recorded address.
 func TestReady(t *testing.T) {
 	folder, status := t.TempDir(), http.StatusOK
 	if err := home.Ready(t.Context(), folder); !errors.Is(err, fs.ErrNotExist) {

@@ -14,7 +14,8 @@ import (
 	"fairbridge/pkg/secrets"
 )
 
-// Each thing that needs a person is said, with what to do, and nothing else is.
+// TestProblems checks that exactly the things that need a person are reported, with what to
+// do.
 func TestProblems(t *testing.T) {
 	now := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }

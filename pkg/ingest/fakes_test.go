@@ -43,7 +43,7 @@ func (q *fakeQueue) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _
 	return &sqs.SendMessageOutput{MessageId: aws.String("m-1")}, nil
 }
 
-// fakeSecrets has a cached value and the one in SSM, as secrets.Store has.
+// fakeSecrets has a cached value and one in SSM, as secrets.Store does.
 type fakeSecrets struct {
 	cached, stored string
 	getErr         error
@@ -67,12 +67,12 @@ func (s *fakeSecrets) Fresh(context.Context, string, time.Duration) (string, err
 	return s.cached, nil
 }
 
-// wants is the kinds that some route wants.
+// wants lists the kinds that match a route.
 type wants []testfairy.Kind
 
 func (w wants) Wants(k testfairy.Kind) bool { return slices.Contains(w, k) }
 
-// outcomes collects what is reported.
+// outcomes collects reported outcomes.
 type outcomes struct {
 	mu  sync.Mutex
 	all []ingest.Outcome
@@ -84,7 +84,7 @@ func (o *outcomes) Report(_ context.Context, outcome ingest.Outcome) {
 	o.all = append(o.all, outcome)
 }
 
-// bench is a handler with everything around it.
+// bench is a handler with all its dependencies.
 type bench struct {
 	handler *ingest.Handler
 	queue   *fakeQueue
@@ -119,13 +119,13 @@ func newBench(t testing.TB) *bench {
 	return b
 }
 
-// send has the handler answer, and returns the answer with its outcome.
+// send calls the handler, and returns its response and outcome.
 func (b *bench) send(t testing.TB, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, ingest.Outcome) {
 	t.Helper()
 	before := len(b.reports.all)
 	res, err := b.handler.Handle(b.ctx, req)
 	if err != nil {
-		t.Fatalf("Handle returned an error, and must not: %v", err)
+		t.Fatalf("Handle returned an error: %v", err)
 	}
 	if got := len(b.reports.all) - before; got != 1 {
 		t.Fatalf("%d outcomes reported for one request, want 1", got)
@@ -133,7 +133,7 @@ func (b *bench) send(t testing.TB, req events.APIGatewayV2HTTPRequest) (events.A
 	return res, b.reports.all[before]
 }
 
-// post is a webhook as API Gateway hands it over.
+// post returns a webhook as API Gateway passes it to a function.
 func post(body string) events.APIGatewayV2HTTPRequest {
 	var req events.APIGatewayV2HTTPRequest
 	req.Version = "2.0"

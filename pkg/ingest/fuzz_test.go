@@ -12,10 +12,10 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// FuzzHandle holds that no request makes the handler panic or fail, that 202 is
-// said exactly of what the queue took, that what it took can be sent (SQS
-// refuses some characters, and more than 1 MiB), and that the worker can read
-// it: what was accepted is never buried as malformed.
+// FuzzHandle checks that no request makes the handler panic or fail, that exactly the
+// queued payloads get a 202, that the queued message can be sent (SQS rejects some
+// characters, and more than 1 MiB), and that the worker can read it, so that an accepted
+// webhook never becomes a dead letter as malformed.
 func FuzzHandle(f *testing.F) {
 	f.Add("POST", ingest.Path, "$default", "token="+goodToken, feedback, false)
 	f.Add("POST", "/prod"+ingest.Path, "prod", "token="+goodToken, base64.StdEncoding.EncodeToString([]byte(feedback)), true)
@@ -52,7 +52,7 @@ func FuzzHandle(f *testing.F) {
 			}
 			for _, r := range *message.MessageBody {
 				if r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
-					t.Errorf("message has %U, which SQS refuses", r)
+					t.Errorf("message contains %U, which SQS rejects", r)
 				}
 			}
 		}

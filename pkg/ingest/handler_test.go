@@ -65,8 +65,8 @@ func TestAcceptedIsInTheQueue(t *testing.T) {
 
 type request = events.APIGatewayV2HTTPRequest
 
-// TestAnswers holds every kind of request against its answer. None of them may
-// leave anything in the queue but those that are answered 202.
+// TestAnswers checks the response to each kind of request. Only those answered with 202 may
+// queue anything.
 func TestAnswers(t *testing.T) {
 	exactly := strings.Replace(feedback, "sings", strings.Repeat("x", ingest.MaxPayloadBytes-len(feedback)+len("sings")), 1)
 	tests := []struct {
@@ -75,7 +75,7 @@ func TestAnswers(t *testing.T) {
 		change func(*request)
 		status int
 		reason ingest.Reason
-		names  []string // of odd fields of what is accepted, of all fields of what is refused
+		names  []string // of the odd fields of an accepted payload, of all fields of a refused one
 	}{
 		{name: "accepted", body: feedback, status: 202},
 		{name: "in base64", body: base64.StdEncoding.EncodeToString([]byte(feedback)), change: inBase64, status: 202},
@@ -232,8 +232,8 @@ func checkHeaders(t *testing.T, res events.APIGatewayV2HTTPResponse) {
 	}
 }
 
-// checkSilence holds that nothing of the token, the text or the email is in the
-// answer or in the outcome.
+// checkSilence checks that neither the response nor the outcome contains the token, the
+// text or the email.
 func checkSilence(t *testing.T, res events.APIGatewayV2HTTPResponse, o ingest.Outcome) {
 	t.Helper()
 	said := fmt.Sprintf("%v %+v", res, o)
@@ -244,7 +244,7 @@ func checkSilence(t *testing.T, res events.APIGatewayV2HTTPResponse, o ingest.Ou
 	}
 }
 
-// checkProblem holds the body against RFC 9457.
+// checkProblem checks the body against RFC 9457.
 func checkProblem(t *testing.T, res events.APIGatewayV2HTTPResponse) {
 	t.Helper()
 	var doc struct {
@@ -259,7 +259,7 @@ func checkProblem(t *testing.T, res events.APIGatewayV2HTTPResponse) {
 	}
 }
 
-// checkReceipt holds that the answer names the odd fields, and why.
+// checkReceipt checks that the response names the odd fields, with reasons.
 func checkReceipt(t *testing.T, res events.APIGatewayV2HTTPResponse, odd []string) {
 	t.Helper()
 	var doc struct {
@@ -295,7 +295,7 @@ func header(name, value string) func(*request) {
 func compressed(text string) string {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	_, _ = io.WriteString(w, text) // to memory
+	_, _ = io.WriteString(w, text) // a recorder's write does not fail
 	_ = w.Close()
 	return b.String()
 }

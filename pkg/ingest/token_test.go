@@ -46,7 +46,7 @@ func TestFailingRefreshIsLimited(t *testing.T) {
 		return o
 	}
 	if o := attempt(1); o.Err == nil {
-		t.Error("the outcome hides that the tokens could not be read again")
+		t.Error("the outcome does not show that the tokens could not be reloaded")
 	}
 	attempt(1)
 	b.now = b.now.Add(29 * time.Second)
@@ -60,7 +60,8 @@ func TestFailingRefreshIsLimited(t *testing.T) {
 	}
 }
 
-// TestNoTokenReadsNoSecret keeps a stranger without a token from causing reads.
+// TestNoTokenReadsNoSecret checks that requests without a token do not cause reads of the
+// secret.
 func TestNoTokenReadsNoSecret(t *testing.T) {
 	b := newBench(t)
 	b.secrets.getErr = errors.New("must not be asked")
@@ -84,22 +85,22 @@ func TestUnreadableSecret(t *testing.T) {
 	}
 }
 
-// TestAdmit: what a request is refused for without its body is the same, and
-// told the same, whether its body was read or not; and it is told once.
+// TestAdmit checks that a request which can be refused without its body gets the same
+// response, and the same report, whether or not its body was read, and is reported once.
 func TestAdmit(t *testing.T) {
 	tests := map[string]struct {
 		change func(*request)
 		status int
 		reason ingest.Reason
 	}{
-		"right":            {func(*request) {}, 0, ""},
-		"no token":         {query(""), 401, ingest.ReasonNoToken},
-		"wrong token":      {query("token=x"), 401, ingest.ReasonWrongToken},
-		"another path":     {func(r *request) { r.RawPath = "/" }, 404, ingest.ReasonUnknownPath},
-		"another method":   {method("GET"), 405, ingest.ReasonMethod},
-		"too long":         {header("content-length", "1000001"), 413, ingest.ReasonTooLarge},
-		"as long as it is": {header("content-length", "1000000"), 0, ""},
-		"length is none":   {header("content-length", "-7"), 0, ""},
+		"right":           {func(*request) {}, 0, ""},
+		"no token":        {query(""), 401, ingest.ReasonNoToken},
+		"wrong token":     {query("token=x"), 401, ingest.ReasonWrongToken},
+		"another path":    {func(r *request) { r.RawPath = "/" }, 404, ingest.ReasonUnknownPath},
+		"another method":  {method("GET"), 405, ingest.ReasonMethod},
+		"too long":        {header("content-length", "1000001"), 413, ingest.ReasonTooLarge},
+		"longest length":  {header("content-length", "1000000"), 0, ""},
+		"negative length": {header("content-length", "-7"), 0, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +113,7 @@ func TestAdmit(t *testing.T) {
 			}
 			if admitted {
 				if len(b.reports.all) != 0 {
-					t.Errorf("reported %+v of a request that is not done", b.reports.all)
+					t.Errorf("reported %+v for a request whose body is still to come", b.reports.all)
 				}
 				return
 			}
