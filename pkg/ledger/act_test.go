@@ -9,12 +9,13 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// A person's action is recorded whatever a worker does at the same time, and stays.
+// TestAct checks that a person's action is recorded, and kept, whatever a worker does at
+// the same time.
 func TestAct(t *testing.T) {
 	b := newBench(t, ledger.Config{Who: func(context.Context) string { return "ada" }})
 	b.must(b.Act(t.Context(), "d1", "looked at it"))
 	if _, err := b.Entry(t.Context(), "d1"); err == nil {
-		t.Error("an entry was made of nothing")
+		t.Error("an entry was created for an unknown delivery")
 	}
 	c := b.claim(0)
 	held := b.entry()
@@ -37,7 +38,7 @@ func TestAct(t *testing.T) {
 	}
 }
 
-// A replay counts until the delivery has died again.
+// TestReplayedSince checks that a replay counts until the delivery dies again.
 func TestReplayedSince(t *testing.T) {
 	at := func(minutes int) time.Time {
 		return time.Date(2026, 1, 1, 12, minutes, 0, int(time.Second)/2, time.UTC)

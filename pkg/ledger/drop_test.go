@@ -33,9 +33,9 @@ func TestDrop(t *testing.T) {
 		for generation := range 2 {
 			passedOver(b, generation)
 		}
-		// A letter that is imported again says the ledger's generation.
+		// A letter imported again has the ledger's generation.
 		if e := b.claim(e.Generation).Entry(); e.State != ledger.Created {
-			t.Errorf("taken up again as %+v", e)
+			t.Errorf("claimed again as %+v", e)
 		}
 	})
 	t.Run("twice", func(t *testing.T) {
@@ -49,8 +49,8 @@ func TestDrop(t *testing.T) {
 			t.Errorf("entry %+v, last %+v", e, e.Last)
 		}
 		passedOver(b, 1)
-		// The letter comes back with the ledger's generation. Dropping an old copy does not
-		// affect it, and it can itself be dropped.
+		// The letter returns with the ledger's generation. Dropping an old copy does not
+		// affect it, but it can itself be dropped.
 		b.must(b.Drop(t.Context(), "d1", 1, "an old copy"))
 		b.must(b.claim(2).Release(t.Context(), ledger.Fault{Stage: "create", Text: "busy"}, true, 0))
 		b.must(b.Drop(t.Context(), "d1", 2, "fourth"))
@@ -90,7 +90,7 @@ func TestDrop(t *testing.T) {
 			t.Errorf("entry %+v", e)
 		}
 	})
-	t.Run("in a worker's hands", func(t *testing.T) {
+	t.Run("held by a worker", func(t *testing.T) {
 		b := newBench(t)
 		b.claim(0)
 		var held *ledger.HeldError
@@ -102,8 +102,8 @@ func TestDrop(t *testing.T) {
 	})
 }
 
-// As for every write of the ledger, one failure is repaired, whether the write was carried
-// out or not.
+// TestDropWithAFault checks that, as with every write of the ledger, one failure is
+// recovered from, whether or not the write was carried out.
 func TestDropWithAFault(t *testing.T) {
 	fault := errors.New("connection reset")
 	for _, replyLost := range []bool{false, true} {
@@ -126,7 +126,8 @@ func TestDropWithAFault(t *testing.T) {
 	}
 }
 
-// A worker that takes the delivery at the same time wins or loses as a whole.
+// TestDropRacesWithAClaim checks that a worker which claims the delivery at the same time
+// either wins or loses entirely.
 func TestDropRacesWithAClaim(t *testing.T) {
 	b := newBench(t)
 	b.must(b.claim(0).Died(t.Context(), ledger.Fault{Reason: "mapping"}, false))
@@ -143,6 +144,6 @@ func TestDropRacesWithAClaim(t *testing.T) {
 	}
 	var held *ledger.HeldError
 	if err := b.Drop(t.Context(), "d1", 1, "why"); !errors.As(err, &held) {
-		t.Errorf("dropped while a worker took it: %v", err)
+		t.Errorf("dropped while a worker claimed it: %v", err)
 	}
 }

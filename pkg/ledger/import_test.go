@@ -7,7 +7,8 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// Two homes can have got differently far with the same delivery: every pair of entries.
+// TestImported tries every pair of entries, since two homes may have got to different
+// stages of the same delivery.
 func TestImported(t *testing.T) {
 	fault := ledger.Fault{Reason: "rejected", Stage: "create", Text: "imported"}
 	at := func(state, resume ledger.State, ticket string) ledger.Entry {
@@ -18,7 +19,7 @@ func TestImported(t *testing.T) {
 		}
 		return e
 	}
-	// In the order of precedence.
+	// In order of precedence.
 	stages := [][]ledger.Entry{
 		{at(ledger.Claimed, "", ""), at(ledger.Dead, ledger.Claimed, "")},
 		{at(ledger.Creating, "", ""), at(ledger.Dead, ledger.Creating, "")},
@@ -33,7 +34,7 @@ func TestImported(t *testing.T) {
 						got, needed := here.Imported(there, generation, fault, began)
 						want := stages[max(i, j)][0]
 						if got.Progress() != want.Progress() || got.TicketID != want.TicketID || needed != (want.State != ledger.Completed) {
-							t.Errorf("%s, of there %s: %+v, needed %t", here.State, there.State, got, needed)
+							t.Errorf("here %s, there %s: %+v, needed %t", here.State, there.State, got, needed)
 						}
 						if !needed {
 							continue
@@ -41,21 +42,21 @@ func TestImported(t *testing.T) {
 						letter := ledger.Message{Generation: got.Generation, Marked: true}
 						if got.State != ledger.Dead || got.Dropped() || got.Old(letter) || got.Old(ledger.Message{SentAt: began}) ||
 							got.Generation < max(here.Generation, there.Generation, generation) {
-							t.Errorf("%s, of there %s: a letter of it does not come back: %+v", here.State, there.State, got)
+							t.Errorf("here %s, there %s: its letter cannot be replayed: %+v", here.State, there.State, got)
 						}
 					}
 				}
 			}
 		}
 	}
-	// Within a rank the later generation wins, otherwise the entry that is here.
+	// At the same stage the later generation wins; of equal generations, this home's entry.
 	here, there := at(ledger.Dead, ledger.Created, "here"), at(ledger.Dead, ledger.Created, "there")
 	if got, _ := here.Imported(there, 1, fault, began); got.TicketID != "here" {
-		t.Errorf("of two alike: %+v", got)
+		t.Errorf("equal generations: %+v", got)
 	}
 	there.Generation = 2
 	if got, _ := here.Imported(there, 2, fault, began); got.TicketID != "there" {
-		t.Errorf("of a later one there: %+v", got)
+		t.Errorf("later generation there: %+v", got)
 	}
 }
 
@@ -74,10 +75,10 @@ func TestImport(t *testing.T) {
 			t.Errorf("needed %t, letter %q, %v", needed, letter, err)
 		}
 		if e := b.claim(e.Generation).Entry(); e.State != ledger.Created || e.TicketID != "5" {
-			t.Errorf("goes on as %+v", e)
+			t.Errorf("continues as %+v", e)
 		}
 	})
-	t.Run("of which nobody knows anything", func(t *testing.T) {
+	t.Run("without an entry", func(t *testing.T) {
 		b := newBench(t)
 		if e, needed, err := b.Import(t.Context(), "d1", nil, 2, fault, []byte("letter")); err != nil || !needed || e.Generation != 2 || len(b.store.records) != 0 {
 			t.Errorf("%+v, needed %t, %v; stored %d", e, needed, err, len(b.store.records))
@@ -94,7 +95,7 @@ func TestImport(t *testing.T) {
 		}
 		b.claim(e.Generation)
 	})
-	t.Run("of what is done here", func(t *testing.T) {
+	t.Run("completed here", func(t *testing.T) {
 		b := newBench(t)
 		b.must(b.claim(0).Completed(t.Context()))
 		if _, needed, err := b.Import(t.Context(), "d1", nil, 1, fault, []byte("letter")); err != nil || needed || b.entry().State != ledger.Completed {

@@ -11,12 +11,12 @@ import (
 	"fairbridge/pkg/ledger/ledgertest"
 )
 
-// memory is a minimal Store, with faults.
+// memory is a minimal in-memory Store, with faults.
 type memory struct {
 	mu      sync.Mutex
 	records map[string]ledger.Record
-	// fault is called before each Put: before makes it fail, after has it carried out and
-	// its reply lost.
+	// fault is called before each Put. If it returns before, the Put fails; if it returns
+	// after, the Put is carried out and its reply lost.
 	fault func(n int, r ledger.Record) (before, after error)
 	puts  int
 }
@@ -76,7 +76,7 @@ type bench struct {
 
 var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// newBench returns a bench with a ledger; more can add to its config.
+// newBench returns a bench with a ledger; more overrides its config.
 func newBench(t *testing.T, more ...ledger.Config) *bench {
 	b := &bench{
 		t:     t,
@@ -87,7 +87,7 @@ func newBench(t *testing.T, more ...ledger.Config) *bench {
 	return b
 }
 
-// open returns another ledger over the bench's store.
+// open returns another ledger with the bench's store.
 func (b *bench) open(more ...ledger.Config) *ledger.Ledger {
 	var c ledger.Config
 	if len(more) > 0 {
@@ -152,7 +152,8 @@ func TestDeliveryRunsToItsEnd(t *testing.T) {
 	}
 }
 
-// A ticket without attachments is completed in one write.
+// TestCreatedAndCompleted checks that a ticket without attachments is completed in a single
+// write.
 func TestCreatedAndCompleted(t *testing.T) {
 	b := newBench(t)
 	c := b.claim(0)
@@ -189,7 +190,7 @@ func TestClaimIsHeldUntilItsLeaseEnds(t *testing.T) {
 	b.now = b.now.Add(2 * time.Minute)
 	second := b.claim(0)
 	if e := second.Entry(); e.State != ledger.Creating || e.Attempts != 2 {
-		t.Errorf("taken over as %+v", e)
+		t.Errorf("claimed as %+v", e)
 	}
 	if err := first.Created(t.Context(), "1", nil, nil); !errors.Is(err, ledger.ErrConflict) {
 		t.Errorf("the old holder wrote: %v", err)
@@ -279,8 +280,8 @@ func TestReplayContinuesWhereTheDeliveryDied(t *testing.T) {
 	}
 }
 
-// What somebody else writes to the entry in between, such as a person in the console, is
-// not lost, and does not prevent a settlement.
+// TestSettleRaces checks that a concurrent write to the entry, such as a person's in the
+// console, is not lost and does not prevent a settlement.
 func TestSettleRaces(t *testing.T) {
 	b := newBench(t)
 	c := b.claim(0)
@@ -313,33 +314,33 @@ func TestSettle(t *testing.T) {
 		b.must(c.Died(t.Context(), ledger.Fault{Reason: "ambiguous"}, false))
 		return b
 	}
-	t.Run("ticket is there", func(t *testing.T) {
+	t.Run("ticket exists", func(t *testing.T) {
 		b := park(t, false)
 		b.must(b.SettleCreated(t.Context(), "d1", "99"))
 		if e := b.claim(1).Entry(); e.State != ledger.Created || e.TicketID != "99" {
-			t.Errorf("went on as %+v", e)
+			t.Errorf("continued as %+v", e)
 		}
 	})
-	t.Run("ticket is not there", func(t *testing.T) {
+	t.Run("ticket does not exist", func(t *testing.T) {
 		b := park(t, false)
 		b.must(b.SettleNotCreated(t.Context(), "d1"))
 		if e := b.claim(1).Entry(); e.State != ledger.Claimed {
-			t.Errorf("went on as %+v", e)
+			t.Errorf("continued as %+v", e)
 		}
 	})
-	t.Run("file is there", func(t *testing.T) {
+	t.Run("file exists", func(t *testing.T) {
 		b := park(t, true)
 		b.must(b.SettleCreated(t.Context(), "d1", ""))
 		e := b.claim(1).Entry()
 		if _, ok := e.Attached["log"]; !ok || e.Attaching != "" || e.TicketID != "5" {
-			t.Errorf("went on as %+v", e)
+			t.Errorf("continued as %+v", e)
 		}
 	})
-	t.Run("file is not there", func(t *testing.T) {
+	t.Run("file does not exist", func(t *testing.T) {
 		b := park(t, true)
 		b.must(b.SettleNotCreated(t.Context(), "d1"))
 		if e := b.claim(1).Entry(); len(e.Attached) != 0 || e.Attaching != "" || e.State != ledger.Created {
-			t.Errorf("went on as %+v", e)
+			t.Errorf("continued as %+v", e)
 		}
 	})
 	t.Run("moved by SQS", func(t *testing.T) {
@@ -351,7 +352,7 @@ func TestSettle(t *testing.T) {
 		b.now = b.now.Add(2 * time.Minute)
 		b.must(b.SettleCreated(t.Context(), "d1", "99"))
 		if e := b.claim(0).Entry(); e.State != ledger.Created || e.TicketID != "99" {
-			t.Errorf("went on as %+v", e)
+			t.Errorf("continued as %+v", e)
 		}
 	})
 	t.Run("not parked", func(t *testing.T) {
@@ -370,8 +371,9 @@ func TestSettle(t *testing.T) {
 	})
 }
 
-// Each write of a delivery's life fails once before it is carried out, and once loses its
-// reply. One fault is repaired in place; the delivery ends as it would without it.
+// TestOneFaultyWriteIsRetried makes each write of a delivery fail once before it is carried
+// out, and once lose its reply. The write is retried, and the delivery ends as it would
+// without the fault.
 func TestOneFaultyWriteIsRetried(t *testing.T) {
 	fault := errors.New("connection reset")
 	life := func(ctx context.Context, l *ledger.Ledger) error {
@@ -406,15 +408,16 @@ func TestOneFaultyWriteIsRetried(t *testing.T) {
 	}
 }
 
-// A write whose every reply is lost fails, whether carried out or not. The next write of
-// the same claim includes what it was to record.
+// TestNothingRecordedIsForgotten checks that a write fails if all its replies are lost,
+// whether or not it was carried out, and that the next write of the claim includes its
+// change.
 func TestNothingRecordedIsForgotten(t *testing.T) {
 	down := errors.New("no route to host")
 	for _, carriedOut := range []bool{false, true} {
 		b := newBench(t)
 		c := b.claim(0)
 		b.must(c.Creating(t.Context(), ledger.Where{}))
-		// A retry recognises a try that was carried out, so the retries must fail as well.
+		// A retry recognizes a write that was carried out, so the retries must fail too.
 		b.store.fault = func(i int, _ ledger.Record) (error, error) {
 			if carriedOut && i == 3 {
 				return nil, down

@@ -7,8 +7,8 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// A ticket was created, but Centercode's answer did not contain its id, which the endpoint
-// of its files needs. A person can supply it.
+// TestSettleTicketWithoutID settles a ticket for which Centercode's response did not
+// contain the id, which the endpoint of its files needs. A person can supply it.
 func TestSettleTicketWithoutID(t *testing.T) {
 	b := newBench(t)
 	c := b.claim(0)
@@ -31,6 +31,6 @@ func TestSettleTicketWithoutID(t *testing.T) {
 		t.Errorf("another id than the one it has: %v, want ErrNotParked", err)
 	}
 	if e := b.claim(1).Entry(); e.State != ledger.Created || e.TicketID != "99" {
-		t.Errorf("went on as %+v", e)
+		t.Errorf("continued as %+v", e)
 	}
 }

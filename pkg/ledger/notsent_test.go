@@ -6,8 +6,8 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// A request that is known not to have been sent is taken back, and the delivery stays
-// claimed: if this worker dies, the next one may send it.
+// TestNotSentTakesBackWhatWasAnnounced checks that a request known not to have been sent is
+// taken back and the delivery stays claimed: if this worker dies, the next one may send it.
 func TestNotSentTakesBackWhatWasAnnounced(t *testing.T) {
 	b := newBench(t)
 	c := b.claim(0)

@@ -8,7 +8,8 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// A dry run prints what Settled... returns, and the store writes the same.
+// TestSettledIsWhatIsStored checks that the store writes what the Settled methods return,
+// which a dry run prints.
 func TestSettledIsWhatIsStored(t *testing.T) {
 	for name, prepare := range map[string]func(*bench, *ledger.Claim){
 		"the ticket in doubt": func(b *bench, c *ledger.Claim) { b.must(c.Creating(b.t.Context(), ledger.Where{})) },
@@ -37,7 +38,7 @@ func TestSettledIsWhatIsStored(t *testing.T) {
 				got := b.entry()
 				want.Actions, want.UpdatedAt = got.Actions, got.UpdatedAt
 				if !settled || !reflect.DeepEqual(got, want) {
-					t.Errorf("stored %+v\nsaid   %+v", got, want)
+					t.Errorf("stored   %+v\nreturned %+v", got, want)
 				}
 				if got.InDoubt() || got.Progress() != ledger.Created || got.TicketID == "" || len(got.Actions) != 1 {
 					t.Errorf("settled as %+v", got)
@@ -47,7 +48,7 @@ func TestSettledIsWhatIsStored(t *testing.T) {
 	}
 }
 
-// Which message is an old copy, in every state.
+// TestOldCopies checks in every state which messages are old copies.
 func TestOldCopies(t *testing.T) {
 	at := func(s int) time.Time { return began.Add(time.Duration(s) * time.Second) }
 	unmarked := func(s int) ledger.Message { return ledger.Message{SentAt: at(s)} }
@@ -93,7 +94,8 @@ func TestOldCopies(t *testing.T) {
 	}
 }
 
-// Whatever happens to an entry, it can still be stored, and records how it got there.
+// FuzzTransitions checks that whatever happens to an entry, it can still be stored, and
+// records how it got there.
 func FuzzTransitions(f *testing.F) {
 	f.Add([]byte("tcadtrtcade"))
 	f.Add([]byte("t0t1t2t3d4t5t6t7t8t9txtxtxtxtxtxtxtxtxtxtx"))
@@ -112,7 +114,7 @@ func FuzzTransitions(f *testing.F) {
 			case 0, 1, 2:
 				next, err := e.Take(m, ledger.Taking{Owner: "w", Until: now.Add(time.Minute), Alone: step > 128}, now)
 				if err != nil && e.State != ledger.Completed && !e.Old(m) {
-					t.Fatalf("not taken: %+v: %v", e, err)
+					t.Fatalf("not claimed: %+v: %v", e, err)
 				}
 				if err == nil {
 					e = next
@@ -131,11 +133,11 @@ func FuzzTransitions(f *testing.F) {
 				e = e.AsDead(ledger.Fault{Reason: "rejected", At: now}, m, ledger.Attempt{At: now})
 				deaths++
 				if !e.Old(m) {
-					t.Fatalf("the message that died is no old copy of %+v", e)
+					t.Fatalf("the message that died is not an old copy of %+v", e)
 				}
 				m = ledger.Message{SentAt: now.Add(time.Millisecond)}
 				if e.Old(m) {
-					t.Fatalf("sent back by hand it is an old copy of %+v", e)
+					t.Fatalf("redriven by hand it is an old copy of %+v", e)
 				}
 			case 9:
 				e = e.AsReleased(ledger.Fault{Text: "busy", At: now}, time.Duration(step)*time.Second, ledger.Attempt{At: now})
@@ -157,8 +159,8 @@ func FuzzTransitions(f *testing.F) {
 	})
 }
 
-// A request that was announced under a clock that has gone back since counts from the next
-// attempt; one that was announced earlier keeps its time.
+// TestAnnouncedAheadOfTheClock checks that a request announced before the clock was set
+// back counts from the next attempt, and that one announced earlier keeps its time.
 func TestAnnouncedAheadOfTheClock(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, tc := range []struct{ announced, want time.Time }{
@@ -171,7 +173,7 @@ func TestAnnouncedAheadOfTheClock(t *testing.T) {
 	}
 }
 
-// TestADelayThatIsCutShort counts only as far as it has passed.
+// TestADelayThatIsCutShort checks that it counts only as far as it has elapsed.
 func TestADelayThatIsCutShort(t *testing.T) {
 	const planned = 10 * time.Minute
 	for _, tc := range []struct {
@@ -206,7 +208,7 @@ func TestADelayThatIsCutShort(t *testing.T) {
 			e = take(e)
 		}
 		if e.Waited != tc.want {
-			t.Errorf("%s: %s of %s count", tc.name, e.Waited, planned)
+			t.Errorf("%s: counts %s of %s", tc.name, e.Waited, planned)
 		}
 	}
 }

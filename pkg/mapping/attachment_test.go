@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// attachments are those of a route with these, indented, for the documented
-// feedback with changes.
+// attachments maps the documented feedback, with changes, by a route with these
+// attachments, indented by the caller.
 func attachments(t *testing.T, account, list string, changes map[string]any) (Request, error) {
 	t.Helper()
 	c := mustParse(t, account+"\n"+route("      x: y\n    attachments:\n"+list))
@@ -31,7 +31,7 @@ func TestSessionAttachments(t *testing.T) {
 	ownBase := "testfairy: {user: ops@example.com, baseUrl: " + own + "/}"
 	tests := []struct {
 		name, account, part, page string
-		url, file                 string // or
+		url, file                 string // either a URL or a file of a session
 		problem                   string
 	}{
 		{"log", account, "log", us + page, us + api + "logs", "session-1.log", ""},
@@ -60,7 +60,7 @@ func TestSessionAttachments(t *testing.T) {
 				if !errors.As(err, &field) || field.Field != "attachments.s.session" || field.Problem != tt.problem {
 					t.Errorf("error %v, want %s", err, tt.problem)
 				}
-				// Where the ticket is complete without, it is made.
+				// An optional attachment does not prevent the ticket.
 				req, err = attachments(t, tt.account, "      - {session: log, element: s, optional: true}", map[string]any{"sessionUrl": tt.page})
 				if err != nil || len(req.Attachments) != 0 || len(req.Warnings) != 1 || !strings.HasSuffix(req.Warnings[0].Problem, tt.problem) {
 					t.Errorf("%+v, %v", req, err)
@@ -84,8 +84,8 @@ func TestSessionAttachments(t *testing.T) {
 	}
 }
 
-// Only the screenshot of what was reconciled is available by another URL, and only with
-// an account whose REST API is known.
+// TestRenewal checks that only the screenshot of a reconciled feedback can be fetched from
+// another URL, and only with an account whose REST API is known.
 func TestRenewal(t *testing.T) {
 	const from = `      - {from: "{{ .screenshotUrl }}", element: e}`
 	reconciled := map[string]any{"reconciled": "77"}
@@ -110,8 +110,8 @@ func TestRenewal(t *testing.T) {
 	}
 }
 
-// A screenshot must be a picture unless the file says otherwise, and nothing is
-// asked for with the account unless it says so.
+// TestWhatAnAttachmentMustBe checks that a screenshot must be a picture unless the file
+// allows more, and that the account's credentials are used only if the file asks for it.
 func TestWhatAnAttachmentMustBe(t *testing.T) {
 	for list, want := range map[string]Attachment{
 		`{from: "{{ .screenshotUrl }}", element: e}`:                                  {Want: WantImage},
@@ -151,8 +151,7 @@ func TestUsesAccount(t *testing.T) {
 	}
 }
 
-// FuzzSession holds that no sessionUrl leads elsewhere than to a session of the
-// REST API.
+// FuzzSession checks that a sessionUrl can only lead to a session of the REST API.
 func FuzzSession(f *testing.F) {
 	f.Add("https://app.testfairy.com/projects/10-demoapp/builds/584120/sessions/1")
 	f.Add("https://mobile.saucelabs.com/projects/a%3Fb/builds/%2e%2e/sessions/%2f")
@@ -172,7 +171,7 @@ func FuzzSession(f *testing.F) {
 			t.Errorf("%q leads to %s", page, api)
 		}
 		if cleaned := u.JoinPath().EscapedPath(); cleaned != u.EscapedPath() {
-			t.Errorf("%q has a path that is read in two ways: %s, %s", page, u.EscapedPath(), cleaned)
+			t.Errorf("%q has an ambiguous path: %s, %s", page, u.EscapedPath(), cleaned)
 		}
 		if name == "" {
 			t.Errorf("%q has no name", page)

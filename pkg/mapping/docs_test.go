@@ -15,12 +15,12 @@ import (
 
 var docsFile = filepath.Join("..", "..", "docs", "mapping.md")
 
-// fence finds the code blocks of the reference that say what they are.
+// fence matches the labelled code blocks of the reference.
 var fence = regexp.MustCompile("(?ms)^```(yaml|json|text|console) (\\w+)\n(.*?)^```$")
 
-// TestDocsExamples runs every example of docs/mapping.md. A file or a few
-// fields are followed by what Centercode gets for the documented feedback, or
-// for the event between the two.
+// TestDocsExamples runs every example of docs/mapping.md. A file or a few fields are
+// followed by the request that Centercode gets for the documented feedback, or for the
+// event in between.
 func TestDocsExamples(t *testing.T) {
 	data, err := os.ReadFile(docsFile)
 	if err != nil {
@@ -40,10 +40,10 @@ func TestDocsExamples(t *testing.T) {
 		case "sent", "request":
 			got := shownRequest(c, input(t, payload), kind == "sent")
 			if got != block {
-				t.Errorf("the docs say\n%sbut it is\n%s", block, got)
+				t.Errorf("the docs show\n%sgot\n%s", block, got)
 			}
 			compared++
-		case "run": // by cmd/fairbridge
+		case "run": // tested by cmd/fairbridge
 		default:
 			t.Errorf("unknown kind of example %q", kind)
 		}
@@ -53,7 +53,7 @@ func TestDocsExamples(t *testing.T) {
 	}
 }
 
-// shownRequest writes a request as the docs show it.
+// shownRequest formats a request as in the docs.
 func shownRequest(c *Config, in Input, bodyOnly bool) string {
 	req, err := c.Map(in)
 	switch {
@@ -85,7 +85,7 @@ func shownRequest(c *Config, in Input, bodyOnly bool) string {
 	return b.String()
 }
 
-// TestDocsTable holds the reference's table of keys against the code.
+// TestDocsTable compares the reference's table of keys with the code.
 func TestDocsTable(t *testing.T) {
 	docs, err := os.ReadFile(docsFile)
 	if err != nil {
@@ -113,7 +113,7 @@ func keyTable() string {
 	var walk func(s strictyaml.Schema, path string)
 	walk = func(s strictyaml.Schema, path string) {
 		for _, p := range s.Properties {
-			// What defaults may say is told where a route says it.
+			// The keys of defaults are described where a route has them.
 			if path == "defaults." {
 				continue
 			}
@@ -141,7 +141,7 @@ func keyTable() string {
 	return b.String()
 }
 
-// code is a code span in a table's cell.
+// code returns a code span for a table cell.
 func code(s string) string {
 	s = strings.ReplaceAll(s, "|", `\|`)
 	return "`" + strings.ReplaceAll(s, "\n", `\n`) + "`"

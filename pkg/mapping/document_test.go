@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// checkDocument: the document of a mapping is the mapping.
+// checkDocument checks that a mapping survives the round trip through its document.
 func checkDocument(t *testing.T, c *Config, in Input) {
 	t.Helper()
 	document := c.Document()
@@ -64,8 +64,9 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// The document holds whatever a file can: tags, numbers as they stand, aliases,
-// empty and odd texts, and no base URL at all.
+// TestDocumentOfEverything checks that the document preserves everything that a file can
+// contain: tags, numbers as written, aliases, empty and unusual texts, and a missing base
+// URL.
 func TestDocumentOfEverything(t *testing.T) {
 	files := schemaFiles(t)
 	files["odd"] = route(`      "\x7f\u2028é\U0001F600\t\"": &a ["{{ .text }}\n", "", 1e3, -0.50, True, 2015-07-01, '"', "\\", "a: b # c", "\x85"]
@@ -82,7 +83,7 @@ func TestDocumentOfEverything(t *testing.T) {
 			continue
 		}
 		tried++
-		c.Centercode.BaseURL = "" // as for a simulator; only the canonical form can say so
+		c.Centercode.BaseURL = "" // as with a simulator; only the canonical form can express it
 		if other, err := Parse(name, canonical(c.effective())); err != nil || other.Hash() != c.Hash() {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -94,7 +95,7 @@ func TestDocumentOfEverything(t *testing.T) {
 	}
 }
 
-// What means the same has the same hash, and nothing else has.
+// TestHash checks that equivalent mappings have the same hash, and others do not.
 func TestHash(t *testing.T) {
 	const file = "routes: [{match: {event: feedback}, project: A, source: b, fields: {x: y, z: 1}}]"
 	hash := mustParse(t, file).Hash()
@@ -125,7 +126,7 @@ func TestWithBaseURL(t *testing.T) {
 	c := mustParse(t, "centercode: {baseUrl: https://beta.example.com}\nroutes: [{match: {}, ignore: true}]")
 	for _, bad := range []string{"", " ", "beta.example.com", "http://beta.example.com", "https://beta.example.com/api/v1", "https://{{ .x }}", "https://a@b.example"} {
 		if other, err := c.WithBaseURL(bad); err == nil {
-			t.Errorf("%q is taken: %s", bad, other.Centercode.BaseURL)
+			t.Errorf("%q is accepted: %s", bad, other.Centercode.BaseURL)
 		} else if strings.HasSuffix(err.Error(), "; ") || errors.As(err, new(Problems)) {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -184,13 +185,13 @@ func TestSettings(t *testing.T) {
 	}
 	for _, bad := range []string{"59m", "241h", "11d", "-1h", "99999d", "d", "1.5d", "72"} {
 		if _, err := Parse("x.yaml", []byte("retry: {for: "+bad+"}"+rest)); err == nil {
-			t.Errorf("%s is taken", bad)
+			t.Errorf("%s is accepted", bad)
 		}
 	}
 }
 
-// A route may name a kind that TestFairy does not document; capitals and the
-// space around it do not count.
+// TestKinds checks that a route may name a kind that TestFairy does not document, and that
+// case and surrounding space are ignored.
 func TestKinds(t *testing.T) {
 	c := mustParse(t, "routes: [{match: {event: [\" New-UDID \", Crash]}, project: A, source: b, fields: {x: y}}, {match: {event: feedback}, ignore: true}]")
 	for kind, want := range map[string]bool{"new-udid": true, "NEW-UDID": true, "crash": true, " Crash\n": true, "feedback": false, "upload": false, "": false, "x": false} {
@@ -202,6 +203,6 @@ func TestKinds(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := Parse("x.yaml", []byte("routes: [{match: {event: feedbck}, ignore: true}]")); err == nil {
-		t.Error("a slip of the pen is taken for a kind of its own")
+		t.Error("a misspelled kind is accepted")
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// TestDocumentedFields holds the table against TestFairy's documented payloads
-// and against the reference.
+// TestDocumentedFields compares the table with TestFairy's documented payloads and with the
+// reference.
 func TestDocumentedFields(t *testing.T) {
 	docs, err := os.ReadFile(docsFile)
 	if err != nil {
@@ -80,8 +80,8 @@ fairbridge.yaml:8:48: no known feedback event has the field "txt"
 	}
 }
 
-// What is unknown depends on the kinds that a template is run for, and on
-// whether there are samples of them.
+// TestUnknownFieldsByKind checks that which fields are unknown depends on the kinds that a
+// template is run for, and on whether there are samples of them.
 func TestUnknownFieldsByKind(t *testing.T) {
 	c := mustParse(t, `
 defaults: {project: A, source: b, fields: {all: "{{ .crashMessage }} {{ .testerEmail }} {{ .mood }}"}}
@@ -97,7 +97,7 @@ x:5:89: no known feedback or crash event has the field "testerEmail"; download e
 	for _, test := range []struct {
 		name string
 		seen map[testfairy.Kind][]string
-		want []string // besides always
+		want []string // in addition to always
 	}{
 		{"no samples", nil, nil},
 		{"of one kind", map[testfairy.Kind][]string{"feedback": {}}, []string{`x:4:100: no known feedback event has the field "mood"`}},

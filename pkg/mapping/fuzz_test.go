@@ -15,8 +15,8 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// FuzzParse: whatever the file, there is a Config or there are Problems that
-// can be shown; what the Config makes of an event is valid JSON.
+// FuzzParse checks that every file yields either a Config or printable Problems, and that
+// the Config maps every event to valid JSON.
 func FuzzParse(f *testing.F) {
 	shipped, err := os.ReadFile(filepath.Join("testdata", "shipped.yaml"))
 	if err != nil {
@@ -91,7 +91,7 @@ func checkMap(t *testing.T, c *Config, in Input) {
 	}
 }
 
-// FuzzMap: whatever the template and the event, the request is valid JSON.
+// FuzzMap checks that every template and event yield a request of valid JSON.
 func FuzzMap(f *testing.F) {
 	f.Add("{{ .text | firstLine | truncate 12 \"…\" }}", []byte(feedback))
 	f.Add("\xff", []byte(`{"event":"\xff"}`))
@@ -114,7 +114,7 @@ func FuzzMap(f *testing.F) {
 	})
 }
 
-// Nested and repeated structures are where readers of YAML run away.
+// TestParseIsBounded: nested and repeated structures can exhaust YAML parsers.
 func TestParseIsBounded(t *testing.T) {
 	laughs := "routes:\n  - match: {event: feedback}\n    project: a\n    source: b\n    fields: &f\n"
 	for range 300 {

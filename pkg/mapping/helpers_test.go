@@ -9,7 +9,7 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// feedback is the documented payload, with two fields of the app's own.
+// feedback is the documented payload, with two fields added by the app.
 const feedback = `{"event":"feedback","timestamp":"2015-07-01 17:21:00","version":"1.0","build":1,"appName":"Demo App","filesize":563876,
 "buildUrl":"https://app.testfairy.com/projects/10-demoapp/builds/584120",
 "sessionUrl":"https://app.testfairy.com/projects/10-demoapp/builds/584120/sessions/1",
@@ -36,7 +36,7 @@ func input(t testing.TB, payload string) Input {
 	}
 }
 
-// mustParse reads a file that must be right.
+// mustParse parses a file that must be valid.
 func mustParse(t testing.TB, file string) *Config {
 	t.Helper()
 	c, err := Parse("fairbridge.yaml", []byte(file))
@@ -46,13 +46,13 @@ func mustParse(t testing.TB, file string) *Config {
 	return c
 }
 
-// route is a file with one route for feedback that has the fields, indented by
-// the caller by 6 spaces.
+// route returns a file with one route for feedback that has the fields, which the caller
+// indents by 6 spaces.
 func route(fields string) string {
 	return "routes:\n  - match: {event: feedback}\n    project: DEMO\n    source: testfairy\n    fields:\n" + fields
 }
 
-// with changes top-level fields of a payload; a nil value takes one out.
+// with changes top-level fields of a payload; a nil value removes one.
 func with(t testing.TB, payload string, changes map[string]any) string {
 	t.Helper()
 	var fields map[string]any

@@ -13,7 +13,7 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// fieldsOf maps the feedback payload, with changes, by one route's fields.
+// fieldsOf maps the feedback payload, with changes, by a route with these fields.
 func fieldsOf(t *testing.T, fields string, changes map[string]any) (Request, error) {
 	t.Helper()
 	return mustParse(t, route(fields)).Map(input(t, with(t, feedback, changes)))
@@ -97,7 +97,7 @@ func TestFieldErrors(t *testing.T) {
 				t.Errorf("%+v, want problem %q and value %q", fe, test.problem, test.value)
 			}
 			if strings.Contains(err.Error(), "s3cret") {
-				t.Errorf("the error shows what the event had: %v", err)
+				t.Errorf("the error quotes the event: %v", err)
 			}
 		})
 	}
@@ -190,7 +190,7 @@ routes:
 		case err != nil:
 			t.Errorf("%v: %v", test.changes, err)
 		case c.Routes[req.Route].Project != got:
-			t.Errorf("%v: route %d is not that of %s", test.changes, req.Route, got)
+			t.Errorf("%v: route %d, want that of %s", test.changes, req.Route, got)
 		}
 		if got != test.want {
 			t.Errorf("%v: %s, want %s", test.changes, got, test.want)
@@ -205,7 +205,7 @@ routes:
 		}
 	}
 	if mustParse(t, "routes: [{match: {}, ignore: true}]").Wants(testfairy.KindFeedback) {
-		t.Error("a kind that is always ignored is wanted")
+		t.Error("Wants a kind that is always ignored")
 	}
 }
 

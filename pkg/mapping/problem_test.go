@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// archive is a file of files: "-- name --" starts one, as in txtar.
+// archive is a list of files, each started by "-- name --", as in txtar.
 type archive struct {
 	names []string
 	data  map[string]string
@@ -41,8 +41,8 @@ func readArchive(t *testing.T, path string) archive {
 	return a
 }
 
-// TestProblems holds every message against testdata/problems.txtar, where each
-// file is followed by Parse's errors about it.
+// TestProblems checks every message against testdata/problems.txtar, where each file is
+// followed by Parse's errors about it.
 func TestProblems(t *testing.T) {
 	path := filepath.Join("testdata", "problems.txtar")
 	a := readArchive(t, path)
@@ -65,7 +65,7 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// Problems that only odd bytes make are easier to see here.
+// TestProblemsOfBytes has problems caused by bytes that an archive would not show.
 func TestProblemsOfBytes(t *testing.T) {
 	for _, test := range []struct{ file, want string }{
 		{"a: é\xff", "x.yaml:1:5: this is not UTF-8; save the file as UTF-8"},
@@ -92,7 +92,7 @@ func TestLoad(t *testing.T) {
 		t.Errorf("no file: %v", err)
 	}
 	if _, err := Load(t.TempDir()); err == nil {
-		t.Error("a folder is a file")
+		t.Error("a folder is accepted as a file")
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 
 var schemaFile = filepath.Join("..", "..", "fairbridge.schema.json")
 
-// TestSchemaFile holds the published schema against the decoder's table.
+// TestSchemaFile compares the published schema with the decoder's table.
 func TestSchemaFile(t *testing.T) {
 	if *update {
 		if err := os.WriteFile(schemaFile, Schema(), 0o666); err != nil {
@@ -31,12 +31,12 @@ func TestSchemaFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(data, Schema()) {
-		t.Error("fairbridge.schema.json is not what the keys are now: run go test ./pkg/mapping -run SchemaFile -update")
+		t.Error("fairbridge.schema.json is not up to date: run go test ./pkg/mapping -run SchemaFile -update")
 	}
 }
 
-// TestSchemaAgreesWithParse: what Parse takes, an editor must not underline, and
-// mistakes of form are seen by both.
+// TestSchemaAgreesWithParse checks that an editor does not underline what Parse accepts,
+// and that both find mistakes of form.
 func TestSchemaAgreesWithParse(t *testing.T) {
 	var s any
 	if err := json.Unmarshal(Schema(), &s); err != nil {
@@ -46,7 +46,7 @@ func TestSchemaAgreesWithParse(t *testing.T) {
 	for name, file := range schemaFiles(t) {
 		var value any
 		if err := yaml.Unmarshal([]byte(file), &value); err != nil {
-			continue // an editor says so on its own
+			continue // editors report it without the schema
 		}
 		_, err := Parse(name, []byte(file))
 		faults := conforms(s.(map[string]any), value, "")
@@ -54,24 +54,24 @@ func TestSchemaAgreesWithParse(t *testing.T) {
 		ofForm := errors.As(err, &problems) && slices.ContainsFunc(problems, isOfForm)
 		switch {
 		case err == nil && len(faults) > 0:
-			t.Errorf("%s is right, but the schema refuses it: %v", name, faults)
+			t.Errorf("%s is valid, but the schema rejects it: %v", name, faults)
 		case ofForm && len(faults) == 0:
-			t.Errorf("%s is wrong, but the schema takes it: %v", name, err)
+			t.Errorf("%s is invalid, but the schema accepts it: %v", name, err)
 		}
 		seen[ofForm]++
 	}
 	if seen[true] < 10 || seen[false] < 10 {
-		t.Errorf("too few files to tell: %v", seen)
+		t.Errorf("too few files: %v", seen)
 	}
 }
 
-// isOfForm: the problem is one that a schema can express.
+// isOfForm reports whether a schema can express the problem.
 func isOfForm(p Problem) bool {
 	return regexp.MustCompile(`^(unknown key|unknown value|wants |an? [a-z]+ needs the key|the file needs|the list is empty|the text is empty|the value is missing|a value has either|a choice has the type|a route that ignores|match does not say)|must be a mapping|is for a choice$|exclude each other$`).
 		MatchString(p.Message)
 }
 
-// schemaFiles are the files of the other tests: right ones and wrong ones.
+// schemaFiles returns the files of the other tests, valid and invalid ones.
 func schemaFiles(t *testing.T) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -91,7 +91,7 @@ func schemaFiles(t *testing.T) map[string]string {
 		"options":   `      x: {value: ["{{ .a }}", 2], type: number, omit: "*@a.com", omitEmpty: true}`,
 		"choice":    `      x: {choice: "{{ .a }}", split: ",", allowed: [1, b, true], synonyms: {c: b, d: 1}, fallback: b, omit: [a, b]}`,
 		"not empty": `      x: {value: a, required: true, omitEmpty: false}`,
-		// Wrong between keys, each in one way only.
+		// Each contradicts itself in one way only.
 		"two values":   `      x: {value: a, choice: a, allowed: [a]}`,
 		"no value":     `      x: {required: true}`,
 		"no selection": `      x: {choice: a}`,
@@ -136,8 +136,8 @@ routes:
 	return files
 }
 
-// conforms checks a value against the keywords that Schema uses, and reports where
-// it does not conform.
+// conforms checks a value against the keywords that Schema uses, and returns where it does
+// not conform.
 func conforms(s map[string]any, value any, at string) (faults []string) {
 	fault := func(what string) { faults = append(faults, at+": "+what) }
 	if types := asList(s["type"]); types != nil && !slices.Contains(types, any(jsonType(value))) {

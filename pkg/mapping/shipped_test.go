@@ -12,16 +12,16 @@ import (
 // crash is the documented payload.
 const crash = `{"event":"crash","timestamp":"2015-07-01 12:01:59","version":"1.0","build":1,"appName":"Demo App","filesize":563876,"buildUrl":"https://app.testfairy.com/projects/10-demoapp/builds/584120","iconUrl":"https://testfairy.s3.amazonaws.com/icons/4/68348e8d8265771d64636e2d57bb9a672f812e1a.png","email":"felix@corporation.com","deviceName":"Samsung Galaxy S2","rawDeviceName":"samsung gt-i9100t","crashMessage":"java.lang.NullPointerException","ipAddress":"54.227.255.225"}`
 
-// TestRepositoryFile holds that the file in this repository is right, whatever
-// its user has made of it. No other test reads it.
+// TestRepositoryFile checks that the file in this repository is valid, whatever its user
+// has changed. No other test reads it.
 func TestRepositoryFile(t *testing.T) {
 	if _, err := Load(filepath.Join("..", "..", "fairbridge.yaml")); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestShippedFile shows what a newcomer's first events become: testdata/shipped.yaml
-// is the repository's file as it was shipped.
+// TestShippedFile shows what a new user's first events become. testdata/shipped.yaml is the
+// repository's file as shipped.
 func TestShippedFile(t *testing.T) {
 	c, err := Load(filepath.Join("testdata", "shipped.yaml"))
 	if err != nil {

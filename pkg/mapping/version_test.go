@@ -8,7 +8,7 @@ import (
 func TestVersionRange(t *testing.T) {
 	for _, test := range []struct {
 		rule     string
-		in, notI string // versions, parted by spaces
+		in, notI string // versions, separated by spaces
 	}{
 		{"1.0", "1.0 1 1.0.0 v1.0 1.0+7", "1.0.1 2 1.0-beta x"},
 		{"=1.0", "1.0", "1.1"},

@@ -20,7 +20,7 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// now is an hour later than what the tests write down.
+// now is an hour later than the times that the tests record.
 func now() time.Time { return time.Now().Add(time.Hour) }
 
 func newMetrics(t *testing.T) (*home.Home, *metrics.Metrics, *bytes.Buffer) {
@@ -53,8 +53,8 @@ type noWorker struct{}
 
 func (noWorker) Report(context.Context, worker.Outcome) {}
 
-// TestEveryMetricIsShown: what package telemetry counts of any outcome is here as
-// well, under its name.
+// TestEveryMetricIsShown checks that every metric of package telemetry is exported under
+// its name, for every outcome.
 func TestEveryMetricIsShown(t *testing.T) {
 	_, m, _ := newMetrics(t)
 	lasting := breaker.Hold{Open: true, KeyRefused: true, Paused: true, Since: time.Now()}
@@ -82,7 +82,7 @@ func TestEveryMetricIsShown(t *testing.T) {
 	plain := strings.ToLower(strings.ReplaceAll(said, "_", ""))
 	for _, name := range names {
 		if !strings.Contains(plain, "fairbridge"+strings.ToLower(name)) {
-			t.Errorf("%s is not shown", name)
+			t.Errorf("%s is not exported", name)
 		}
 	}
 	for _, line := range []string{
@@ -91,7 +91,7 @@ func TestEveryMetricIsShown(t *testing.T) {
 		`fairbridge_dead_letters_total{reason="mapping"} 1`, `fairbridge_attachment_bytes_total{service="worker"} 24`, `fairbridge_webhook_to_ticket_seconds_sum 60`,
 	} {
 		if !strings.Contains(said, line+"\n") {
-			t.Errorf("%s is not there:\n%s", line, said)
+			t.Errorf("%s is missing:\n%s", line, said)
 		}
 	}
 	for path, want := range map[string]int{"GET /": 404, "GET /metrics/": 404, "GET /debug/pprof/": 404, "POST /metrics": 405} {
@@ -102,8 +102,8 @@ func TestEveryMetricIsShown(t *testing.T) {
 	}
 }
 
-// TestBreakerIsShown: for how long a project has been away or paused, and whether the
-// key is refused.
+// TestBreakerIsShown checks the metrics of an outage: how long a project has been
+// unavailable or paused, and whether the key is refused.
 func TestBreakerIsShown(t *testing.T) {
 	h, m, _ := newMetrics(t)
 	b, err := breaker.New(breaker.Config{Store: h.Ledger, Now: time.Now})
@@ -120,7 +120,7 @@ func TestBreakerIsShown(t *testing.T) {
 		}
 	}
 	if _, hold, err := b.Ask(t.Context(), breaker.Subject{Project: "AWAY", Delivery: "6"}); err != nil || !hold.Open {
-		t.Fatalf("it is not open: %+v, %v", hold, err)
+		t.Fatalf("the breaker is not open: %+v, %v", hold, err)
 	}
 	if _, err := b.Pause(t.Context(), "HELD", breaker.Pause{Why: "a test", At: time.Now()}); err != nil {
 		t.Fatal(err)
@@ -131,13 +131,13 @@ func TestBreakerIsShown(t *testing.T) {
 		`fairbridge_breaker_open_seconds{project="HELD"} 0`, `fairbridge_key_refused{project="HELD"} 0`, `fairbridge_paused_seconds{project="HELD"} 3`,
 	} {
 		if !strings.Contains(said, "\n"+line) {
-			t.Errorf("%s... is not there:\n%s", line, said)
+			t.Errorf("%s... is missing:\n%s", line, said)
 		}
 	}
 }
 
-// TestAFolderThatCannotBeRead: a scrape without the folder's figures fails, so that
-// Prometheus finds the bridge down; figures that are missing would alert nobody.
+// TestAFolderThatCannotBeRead checks that a scrape fails without the folder's metrics, so
+// that Prometheus reports the bridge as down; missing metrics would raise no alert.
 func TestAFolderThatCannotBeRead(t *testing.T) {
 	h, m, log := newMetrics(t)
 	if err := h.Close(); err != nil {

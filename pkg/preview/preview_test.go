@@ -77,8 +77,8 @@ func TestPayload(t *testing.T) {
 	}
 }
 
-// An endpoint that the API key would not go to is a problem before anything is
-// sent, and none if its host is said to be Centercode's.
+// TestEndpointElsewhere checks that an endpoint to which the API key would not be sent is a
+// problem before anything is sent, unless centercode.hosts lists its host.
 func TestEndpointElsewhere(t *testing.T) {
 	for _, tt := range []struct{ centercode, endpoint, says string }{
 		{"{baseUrl: https://beta.example.com}", "https://elsewhere.example/{{ .ticketId }}", "elsewhere.example, and centercode.baseUrl is on beta.example.com"},
@@ -137,7 +137,7 @@ func TestCompare(t *testing.T) {
 	if now.Compare(was); len(now.Changes) != 1 || now.Changes[0].Key != "project" || string(now.Changes[0].Old) != `"P"` || string(now.Changes[0].New) != `"Q"` {
 		t.Errorf("got %+v", now.Changes)
 	}
-	// Of what becomes something else only that is told.
+	// If the outcome differs, nothing else is compared.
 	if now.Compare(preview.Preview{Outcome: preview.Ignored}); len(now.Changes) != 1 || now.Changes[0].Key != "outcome" {
 		t.Errorf("got %+v", now.Changes)
 	}

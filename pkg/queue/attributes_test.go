@@ -21,14 +21,14 @@ func TestDeadLetterRoundTrip(t *testing.T) {
 		t.Errorf("%d attributes, SQS allows 10", len(attrs))
 	}
 	if got := ParseDeadLetter(attrs); got != want {
-		t.Errorf("came back as %+v", got)
+		t.Errorf("decoded as %+v", got)
 	}
 }
 
 func TestEmptyValuesAreLeftOut(t *testing.T) {
 	for name, a := range (DeadLetter{Reason: ReasonMalformed}).Attributes() {
 		if aws.ToString(a.StringValue) == "" {
-			t.Errorf("attribute %s is empty, which SQS refuses", name)
+			t.Errorf("attribute %s is empty, which SQS rejects", name)
 		}
 	}
 }

@@ -58,14 +58,14 @@ func TestEditsTravelWithTheMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !Fits(body) {
-		t.Errorf("SQS refuses %q", body)
+		t.Errorf("SQS rejects %q", body)
 	}
 	got, err := Decode(body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got.DeliveryID != id || string(got.Event) != `{"event":"feedback","email":"e<f>\uffff@g"}` || len(got.Edits) != 2 {
-		t.Errorf("came back as %+v", got)
+		t.Errorf("decoded as %+v", got)
 	}
 	for i, want := range []string{`"a@b"`, `"c@d"`} {
 		if string(got.Edits[i].Old) != want {
@@ -95,8 +95,8 @@ func TestSetRefuses(t *testing.T) {
 	}
 }
 
-// Whatever the event: the field has the value afterwards, and nothing else is
-// another.
+// FuzzSet checks that for every event the field has the value afterwards, and nothing else
+// changes.
 func FuzzSet(f *testing.F) {
 	f.Add(`{"event":"feedback","email":"a@b","n":[1,{"x":null}]}`, "email", "c@d")
 	f.Add(`{}`, "é", "\u2028\uFFFE<")

@@ -26,7 +26,7 @@ func TestEnvelopeRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.DeliveryID != id || !got.ReceivedAt.Equal(at) || string(got.Event) != event {
-		t.Errorf("came back as %+v", got)
+		t.Errorf("decoded as %+v", got)
 	}
 }
 

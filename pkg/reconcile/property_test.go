@@ -13,21 +13,21 @@ import (
 	"fairbridge/pkg/reconcile"
 )
 
-// chances are a run of the property test.
+// chances is one run of the property test.
 type chances struct {
 	*world
 	*rand.Rand
 	forgetful bool
 	said      []*feedback
-	// late are the webhooks that are still on their way.
+	// late holds the feedbacks whose webhooks are still to arrive.
 	late []*feedback
 }
 
-// TestAnyOrder: whichever webhooks are lost, late or doubled, whatever testers say
-// twice, and whenever reconcile runs or dies, no feedback has two tickets, and each
-// has one or is told: as a dead letter, or by reconcile.
+// TestAnyOrder checks that no feedback becomes two tickets, and that each becomes one or is
+// reported, as a dead letter or by reconcile: whichever webhooks are lost, late or
+// duplicated, whatever testers repeat, and whenever reconcile runs or dies.
 //
-// FAIRBRIDGE_RECONCILE is how many orders are tried; the default is 60.
+// FAIRBRIDGE_RECONCILE is the number of orders to try; the default is 60.
 func TestAnyOrder(t *testing.T) {
 	orders, err := strconv.Atoi(os.Getenv("FAIRBRIDGE_RECONCILE"))
 	if err != nil {
@@ -57,7 +57,7 @@ func TestAnyOrder(t *testing.T) {
 func (c *chances) step() {
 	switch c.IntN(10) {
 	case 0, 1, 2:
-		c.speak()
+		c.submit()
 	case 3, 4:
 		c.now = c.now.Add(c.duration())
 	case 5:
@@ -78,8 +78,8 @@ func (c *chances) duration() time.Duration {
 	return []time.Duration{time.Minute, 20 * time.Minute, 2 * time.Hour, 15 * time.Hour}[c.IntN(4)]
 }
 
-// speak has a tester say something, and the webhook come once, twice, late or never.
-func (c *chances) speak() {
+// submit adds a feedback whose webhook arrives once, twice, late or never.
+func (c *chances) submit() {
 	session := []string{"2", "3", "4", ""}[c.IntN(4)]
 	text := []string{"it crashes", "it is slow", "it crashes\r\nagain"}[c.IntN(3)]
 	f := c.say(fmt.Sprint("f", len(c.said)), session, text, []string{"a@b.c", "D@e.f", ""}[c.IntN(3)])
@@ -96,7 +96,7 @@ func (c *chances) speak() {
 	c.now = c.now.Add(time.Duration(c.IntN(120)) * time.Second)
 }
 
-// arrive has a late webhook come.
+// arrive delivers one of the late webhooks.
 func (c *chances) arrive() {
 	if len(c.late) == 0 {
 		return
@@ -108,7 +108,7 @@ func (c *chances) arrive() {
 
 var errFault = errors.New("a fault")
 
-// fault fails a call before or after it is made, now and then.
+// fault makes some calls fail, before or after they are carried out.
 func (c *chances) fault() (before, after error) {
 	switch c.IntN(8) {
 	case 0:
@@ -119,9 +119,8 @@ func (c *chances) fault() (before, after error) {
 	return nil, nil
 }
 
-// reconcile runs once, or two runs side by side: one looks, then the other does all
-// its work, then the first sends. Webhooks come and are worked on meanwhile, and
-// calls fail.
+// reconcile runs once, or two runs interleave: one looks, the other does all its work, and
+// then the first sends. Meanwhile webhooks arrive and are processed, and calls fail.
 func (c *chances) reconcile() {
 	c.sending = func([]byte) (before, after error) {
 		if c.IntN(3) == 0 {
@@ -153,7 +152,7 @@ func (c *chances) reconcile() {
 	}
 }
 
-// check holds what came of it all against the promise.
+// check checks the result against the promise.
 func (c *chances) check(report *reconcile.Report) {
 	state := states(report)
 	for _, f := range c.said {

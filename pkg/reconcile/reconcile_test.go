@@ -16,7 +16,7 @@ import (
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
-// begun is a world whose ledger knows of a feedback two days ago.
+// begun returns a world whose ledger has recorded a feedback two days ago.
 func begun(t *testing.T, forgetful bool) *world {
 	w := newWorld(t, forgetful)
 	w.deliver(w.say("first", "1", "the first", "a@b.c"))
@@ -25,7 +25,8 @@ func begun(t *testing.T, forgetful bool) *world {
 	return w
 }
 
-// What never came becomes a ticket, once, with what is available of its app.
+// TestMissingIsSent checks that a feedback whose webhook never arrived becomes a ticket,
+// once, with what is known of its app.
 func TestMissingIsSent(t *testing.T) {
 	w := begun(t, false)
 	lost := w.say("lost", "2", "it crashes\r\nwhen I tap", "d@e.f")
@@ -33,7 +34,7 @@ func TestMissingIsSent(t *testing.T) {
 	w.deliver(w.say("came", "3", "it is slow", "d@e.f"))
 	w.settle()
 	w.wantStates(w.look(), "first present", "lost recent", "came present")
-	w.now = w.now.Add(time.Hour) // the clocks do not tell that; that a later one came does
+	w.now = w.now.Add(time.Hour) // the clocks do not prove that it is lost, but the arrival of a later one does
 	report, err := w.send(false)
 	w.must(err)
 	w.wantStates(report, "first present", "lost on its way", "came present")
@@ -64,8 +65,8 @@ func mustGet(w *world, id string) ledger.Record {
 	return r
 }
 
-// A webhook that comes after its feedback was reconciled needs a person, who says
-// whether it is the same one.
+// TestLateWebhook checks that a webhook which arrives after its feedback was reconciled
+// needs a person to decide whether it is the same one.
 func TestLateWebhook(t *testing.T) {
 	w := begun(t, false)
 	late := w.say("late", "2", "it crashes", "d@e.f")
@@ -81,11 +82,11 @@ func TestLateWebhook(t *testing.T) {
 	}
 	w.wantStates(w.look(), "first present", "late present")
 
-	// It is sent again without a word of a person's, and with one.
+	// It is replayed without a person's decision, and with one.
 	l := ledger.Message{Generation: e.Generation, Marked: true, SentAt: w.now.Add(time.Second)}
 	taken, err := e.Take(l, ledger.Taking{Owner: "o"}, w.now)
 	if w.must(err); taken.Twin == "" || !taken.InDoubt() {
-		t.Errorf("replayed it is no twin any more: %+v", taken)
+		t.Errorf("after the replay it is not a twin: %+v", taken)
 	}
 	for name, settle := range map[string]func() (ledger.Entry, bool){
 		"the same": func() (ledger.Entry, bool) { return e.SettledCreated("T-1", w.now) },
@@ -98,7 +99,7 @@ func TestLateWebhook(t *testing.T) {
 	}
 }
 
-// Nobody knows which of two that are alike came.
+// TestTwins checks that of two identical feedbacks it is unknown which one arrived.
 func TestTwins(t *testing.T) {
 	w := begun(t, false)
 	one := w.say("one", "2", "it crashes", "d@e.f")
@@ -119,16 +120,17 @@ func TestTwins(t *testing.T) {
 			t.Errorf("%s has %d tickets", f.id, w.tickets(f))
 		}
 	}
-	// A third of the same words, beside two that were reconciled.
+	// A third one with the same text, after two that were reconciled.
 	w.say("five", "3", "again", "d@e.f")
 	w.now = w.now.Add(24 * time.Hour)
 	report = w.look()
 	if got := states(report)["five"]; got != reconcile.Ambiguous {
-		t.Errorf("the third is %s", got)
+		t.Errorf("the third feedback is %s", got)
 	}
 }
 
-// What TestFairy may tell in other words than its webhook is never sent.
+// TestDoubtIsNotSent checks that a feedback is never sent if TestFairy may list it
+// differently from its webhook.
 func TestDoubtIsNotSent(t *testing.T) {
 	for name, tell := range map[string]func(*world) *feedback{
 		"escaped":         func(w *world) *feedback { return w.say("x", "2", "a &amp; b", "d@e.f") },
@@ -148,8 +150,8 @@ func TestDoubtIsNotSent(t *testing.T) {
 	}
 }
 
-// A new ledger beside an old account sends nothing, nor does one that is restarted,
-// forgets what was said, or has deliveries of which nothing is remembered.
+// TestOldAccount checks that nothing is sent for an old account if the ledger is new, was
+// restored, does not remember texts, or has entries written before they were remembered.
 func TestOldAccount(t *testing.T) {
 	for name, tc := range map[string]struct {
 		forgetful bool
@@ -181,7 +183,7 @@ func TestOldAccount(t *testing.T) {
 			w.must(err)
 			w.settle()
 			if n := len(w.center.Tickets()); n != before {
-				t.Errorf("%d tickets were made", n-before)
+				t.Errorf("%d tickets were created", n-before)
 			}
 			for id, state := range states(report) {
 				if state != reconcile.Unknown && state != reconcile.Recent && id != "new" && id != "known" {
@@ -192,13 +194,13 @@ func TestOldAccount(t *testing.T) {
 	}
 }
 
-// old is an entry as an earlier version wrote it.
+// old returns an entry as an earlier version wrote it.
 func old(from, to time.Time) ledger.Record {
 	return ledger.Record{ID: strings.Repeat("a", 64), Version: 1, State: "completed", ExpiresAt: to.Add(ledger.RetainDone),
 		Doc: fmt.Appendf(nil, `{"state":"completed","firstSeen":%q,"updatedAt":%q}`, from.Format(time.RFC3339), to.Format(time.RFC3339))}
 }
 
-// A backfill sends what the ledger cannot tell, and sends it once.
+// TestBackfill checks that a backfill sends feedbacks unknown to the ledger, once.
 func TestBackfill(t *testing.T) {
 	w := newWorld(t, false)
 	f := w.say("old", "2", "it crashes", "d@e.f")
@@ -211,7 +213,7 @@ func TestBackfill(t *testing.T) {
 			t.Fatalf("backfill %t: %d tickets, want %d", backfill, w.tickets(f), want)
 		}
 	}
-	// The ledger has forgotten the delivery, and TestFairy lists it still.
+	// The ledger has forgotten the delivery, but TestFairy still lists it.
 	w.now = w.now.Add(60 * 24 * time.Hour)
 	for _, i := range w.look().Items {
 		w.must(w.store.Delete(w.Context(), i.DeliveryID))
@@ -225,8 +227,8 @@ func TestBackfill(t *testing.T) {
 	}
 }
 
-// What was written down for a person who is to be forgotten is not sent, though
-// TestFairy lists it.
+// TestWithdrawn checks that a payload recorded for sending is not sent once its person is
+// forgotten, although TestFairy still lists it.
 func TestWithdrawn(t *testing.T) {
 	w := begun(t, false)
 	f := w.say("lost", "2", "it crashes", "d@e.f")
@@ -262,7 +264,7 @@ func TestWithdrawn(t *testing.T) {
 	}
 }
 
-// With ledger.remember: ids there are only sessions to go by.
+// TestForgetful: with ledger.remember: ids, feedbacks can be matched by session only.
 func TestForgetful(t *testing.T) {
 	w := begun(t, true)
 	w.deliver(w.say("came", "2", "it crashes", "d@e.f"))
@@ -276,7 +278,7 @@ func TestForgetful(t *testing.T) {
 	w.wantStates(report, "first present", "came present", "one ambiguous", "two ambiguous", "lost unknown")
 }
 
-// Only the latest hundred can be seen, which is said.
+// TestOnlyAHundred checks that the report states that only the latest hundred can be seen.
 func TestOnlyAHundred(t *testing.T) {
 	w := begun(t, false)
 	for n := range 100 {
@@ -289,10 +291,10 @@ func TestOnlyAHundred(t *testing.T) {
 		t.Errorf("%d items, full %t, since %s", len(report.Items), report.Full, report.Oldest)
 	}
 	if n := len(report.Sendable(time.Time{}, false)); n != 100 {
-		t.Errorf("%d would be sent", n)
+		t.Errorf("%d sendable", n)
 	}
 	if n := len(report.Sendable(w.now.Add(-13*time.Hour), false)); n >= 100 {
-		t.Errorf("%d would be sent of the last hours", n)
+		t.Errorf("%d sendable of the last hours", n)
 	}
 }
 

@@ -48,11 +48,10 @@ routes:
       app: "{{ .appName }} {{ .version }} {{ .build }} {{ .rawDeviceName }}"
 `
 
-// zone is what TestFairy's first clock shows; the other one is ten hours behind.
+// zone is that of TestFairy's first clock; the other one is ten hours behind.
 var zone = time.FixedZone("the account's", 9*60*60)
 
-// world is a bridge with TestFairy before it and Centercode behind it, all real but
-// for the network.
+// world is a bridge between TestFairy and Centercode simulators, without a network.
 type world struct {
 	*testing.T
 	now        time.Time
@@ -64,9 +63,9 @@ type world struct {
 	testfairy  *testfairysim.Server
 	ingest     *ingest.Handler
 	worker     *worker.Handler
-	// sending, if it is set, is what happens while reconcile sends a payload.
+	// sending, if set, injects faults into reconcile's sends.
 	sending func(payload []byte) (before, after error)
-	// storing, if it is set, is what happens to what reconcile writes down.
+	// storing, if set, injects faults into reconcile's writes to the ledger.
 	storing func() (before, after error)
 }
 
@@ -93,7 +92,7 @@ func newWorld(t *testing.T, forgetful bool) *world {
 	config, err := mapping.Parse("fairbridge.yaml", []byte(routes))
 	w.must(err)
 	w.ingest, err = ingest.New(ingest.Config{
-		QueueURL: w.work, Sender: w.sqs, Secrets: secrets{}, Routes: config, Reporter: unheard{}, Now: clock,
+		QueueURL: w.work, Sender: w.sqs, Secrets: secrets{}, Routes: config, Reporter: discard{}, Now: clock,
 	})
 	w.must(err)
 	client, err := centercode.New(centercode.Config{BaseURL: "http://127.0.0.1:1", HTTP: over(w.center.Handler())})
@@ -118,7 +117,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// over is a client of a handler, without a network.
+// over returns a client that calls a handler without a network.
 func over(h http.Handler) *http.Client { return &http.Client{Transport: local{h}} }
 
 type local struct{ http.Handler }
@@ -139,9 +138,9 @@ type secrets struct{}
 func (secrets) Get(context.Context, string) (string, error)                  { return "key", nil }
 func (secrets) Fresh(context.Context, string, time.Duration) (string, error) { return "key", nil }
 
-type unheard struct{}
+type discard struct{}
 
-func (unheard) Report(context.Context, ingest.Outcome) {}
+func (discard) Report(context.Context, ingest.Outcome) {}
 
 type worked struct{ *testing.T }
 
@@ -151,19 +150,19 @@ func (r worked) Report(_ context.Context, o worker.Outcome) {
 	}
 }
 
-// feedback is what a tester has said.
+// feedback is a tester's feedback.
 type feedback struct {
 	id, session, text, email string
-	// webhook is its payload.
+	// webhook is the payload.
 	webhook []byte
 }
 
-// page is the page of a session.
+// page returns the URL of a session's page.
 func page(session string) string {
 	return "https://acme.testfairy.com/projects/10-demoapp/builds/5/sessions/" + session
 }
 
-// say has TestFairy list what a tester says. Its webhook is the test's to send.
+// say adds a feedback to TestFairy's list. The test decides about its webhook.
 func (w *world) say(id, session, text, email string) *feedback {
 	w.Helper()
 	payload := map[string]string{
@@ -181,7 +180,7 @@ func (w *world) say(id, session, text, email string) *feedback {
 	return &feedback{id: id, session: session, text: text, email: email, webhook: body}
 }
 
-// receive has ingest take a payload.
+// receive passes a payload to ingest.
 func (w *world) receive(payload []byte) error {
 	var req events.APIGatewayV2HTTPRequest
 	req.RawPath, req.RawQueryString, req.Body = ingest.Path, url.Values{"token": {"key"}}.Encode(), string(payload)
@@ -193,13 +192,13 @@ func (w *world) receive(payload []byte) error {
 	return err
 }
 
-// deliver sends a webhook.
+// deliver sends a feedback's webhook.
 func (w *world) deliver(f *feedback) {
 	w.Helper()
 	w.must(w.receive(f.webhook))
 }
 
-// settle has the worker work on all that can be worked on now.
+// settle runs the worker until no message is visible.
 func (w *world) settle() {
 	w.Helper()
 	for range 100 {
@@ -217,7 +216,7 @@ func (w *world) settle() {
 		}
 		answer, err := w.worker.Handle(w.Context(), batch)
 		w.must(err)
-		back := map[string]bool{} // a second copy beside the first
+		back := map[string]bool{} // of a second copy in the same batch
 		for _, f := range answer.BatchItemFailures {
 			back[f.ItemIdentifier] = true
 		}
@@ -232,7 +231,7 @@ func (w *world) settle() {
 	w.Fatal("not settled")
 }
 
-// reconciler is made again for each run, as the command is.
+// reconciler returns a new one for each run, as the command does.
 func (w *world) reconciler() *reconcile.Reconciler {
 	w.Helper()
 	client, err := api.New(api.Config{
@@ -242,7 +241,7 @@ func (w *world) reconciler() *reconcile.Reconciler {
 	r, err := reconcile.New(reconcile.Config{
 		TestFairy: client, Pages: "https://acme.testfairy.com", History: w.history, Now: clock, Pause: time.Nanosecond,
 		Ledger:  ledgertest.New(w, ledger.Config{Store: faulty{w.store, w}, Now: clock}),
-		Waiting: func(context.Context) (int, error) { return 0, nil }, // what it sees may be old on AWS
+		Waiting: func(context.Context) (int, error) { return 0, nil }, // which may be out of date on AWS
 		Send: func(_ context.Context, payload []byte) error {
 			var before, after error
 			if w.sending != nil {
@@ -265,7 +264,7 @@ func (w *world) look() *reconcile.Report {
 	return report
 }
 
-// send reconciles as a person does who says yes.
+// send reconciles as a person does who confirms.
 func (w *world) send(backfill bool) (*reconcile.Report, error) {
 	w.Helper()
 	r := w.reconciler()
@@ -276,7 +275,7 @@ func (w *world) send(backfill bool) (*reconcile.Report, error) {
 	return report, err
 }
 
-// faulty is the ledger under the world's faults.
+// faulty is a ledger with the world's faults.
 type faulty struct {
 	ledger.Store
 	w *world
@@ -301,7 +300,7 @@ func (f faulty) Set(ctx context.Context, r ledger.Record) error {
 	return f.fault(func() error { return f.Store.Set(ctx, r) })
 }
 
-// states are the items of a report by TestFairy's id.
+// states returns the state of each item in a report, by TestFairy's id.
 func states(r *reconcile.Report) map[string]reconcile.State {
 	all := map[string]reconcile.State{}
 	for _, i := range r.Items {
@@ -310,7 +309,7 @@ func states(r *reconcile.Report) map[string]reconcile.State {
 	return all
 }
 
-// wantStates holds what is known of each feedback against the words "id state".
+// wantStates compares the states in a report with words such as "id state".
 func (w *world) wantStates(report *reconcile.Report, want ...string) {
 	w.Helper()
 	all := map[string]reconcile.State{}
@@ -319,14 +318,14 @@ func (w *world) wantStates(report *reconcile.Report, want ...string) {
 		all[id] = reconcile.State(state)
 	}
 	if got := states(report); !maps.Equal(got, all) {
-		w.Errorf("the states are %v, want %v", got, all)
+		w.Errorf("states %v, want %v", got, all)
 		for _, i := range report.Items {
 			w.Logf("%s: %s, %s", i.FeedbackID, i.State, i.Why)
 		}
 	}
 }
 
-// tickets counts a feedback's: those of its webhook, and those that were reconciled.
+// tickets counts the tickets of a feedback, from its webhook and from reconcile.
 func (w *world) tickets(f *feedback) (n int) {
 	event, err := testfairy.Decode(f.webhook)
 	w.must(err)
@@ -338,7 +337,7 @@ func (w *world) tickets(f *feedback) (n int) {
 	return n
 }
 
-// entry is what the ledger has of a feedback's webhook.
+// entry returns the ledger's entry for a feedback's webhook.
 func (w *world) entry(f *feedback) (ledger.Entry, bool) {
 	event, err := testfairy.Decode(f.webhook)
 	w.must(err)

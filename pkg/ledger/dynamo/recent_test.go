@@ -17,7 +17,7 @@ import (
 	"fairbridge/pkg/ledger/dynamo/dynamotest"
 )
 
-// scanned is a table as Scan returns it: pages, in no order.
+// scanned is a table as Scan returns it: in pages, unordered.
 type scanned struct {
 	pages [][]map[string]types.AttributeValue
 	asked int
@@ -70,7 +70,7 @@ func recentIDs(t *testing.T, s *scanned, limit int) ([]string, error) {
 func TestRecent(t *testing.T) {
 	pages := [][]map[string]types.AttributeValue{
 		{scannedItem("a", 100), scannedItem("b", 400)},
-		{}, // a page may be empty and not the last
+		{}, // an empty page may be followed by others
 		{scannedItem("d", 300), scannedItem("c", 300), scannedItem("e", 500)},
 	}
 	for limit, want := range map[int][]string{

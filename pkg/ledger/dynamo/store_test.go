@@ -97,7 +97,7 @@ func TestPutFaults(t *testing.T) {
 	tests := []struct {
 		name   string
 		faults []dynamotest.Fault
-		code   string // of the error that is left; "" none
+		code   string // of the returned error; "" for none
 		own    bool   // a conflict with the record itself
 		stored bool
 	}{
@@ -173,7 +173,7 @@ func TestGetFault(t *testing.T) {
 	}
 }
 
-// answers is an API that gives the same item to every call.
+// answers is an API that returns the same item to every call.
 type answers struct {
 	item map[string]types.AttributeValue
 }
@@ -196,8 +196,8 @@ func TestForeignItems(t *testing.T) {
 	tests := []struct {
 		name string
 		attr string
-		with types.AttributeValue // nil: without the attribute
-		want string               // part of the error; "" none
+		with types.AttributeValue // nil: the attribute is missing
+		want string               // part of the error; "" for none
 	}{
 		{"more attributes", "note", text("by hand"), ""},
 		{"no version", "version", nil, "attribute version of the item is not a number"},

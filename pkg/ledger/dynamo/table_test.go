@@ -14,7 +14,7 @@ import (
 	"fairbridge/pkg/ledger/dynamo"
 )
 
-// described is a table as DynamoDB describes it.
+// described is a table as DescribeTable returns it.
 type described struct {
 	table   types.TableDescription
 	ttl     types.TimeToLiveDescription
@@ -34,7 +34,7 @@ func (d *described) DescribeContinuousBackups(context.Context, *dynamodb.Describ
 	return &dynamodb.DescribeContinuousBackupsOutput{ContinuousBackupsDescription: &d.backups}, d.err
 }
 
-// whole is a table as template.yaml creates it.
+// whole returns a table as template.yaml creates it.
 func whole() *described {
 	key := func(name string, kind types.KeyType) types.KeySchemaElement {
 		return types.KeySchemaElement{AttributeName: &name, KeyType: kind}
@@ -60,7 +60,7 @@ func TestInspect(t *testing.T) {
 	const create, ttl, recovery = "aws dynamodb update-table ", "aws dynamodb update-time-to-live ", "aws dynamodb update-continuous-backups "
 	tests := map[string]struct {
 		change func(*described)
-		want   []string // how the commands begin
+		want   []string // prefixes of the suggested commands
 	}{
 		"whole":           {func(*described) {}, nil},
 		"another table":   {func(d *described) { d.table.KeySchema[0].AttributeName = aws.String("pk") }, []string{""}},

@@ -39,7 +39,7 @@ func (w *weighed) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...f
 	return w.Client.PutItem(ctx, in, o...)
 }
 
-// units are the write units of what was written.
+// units returns the write units used so far.
 func (w *weighed) units() (n int) {
 	for _, size := range w.bytes {
 		n += (size + 1023) / 1024
@@ -47,7 +47,8 @@ func (w *weighed) units() (n int) {
 	return n
 }
 
-// What a feedback costs in write units, as docs/performance.md has it.
+// TestWriteUnits checks what a feedback costs in write units, as stated in
+// docs/performance.md.
 func TestWriteUnits(t *testing.T) {
 	about := ledger.About{
 		ReceivedAt: time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.UTC), Kind: "feedback", App: "Demo App", Version: "1.0", Build: "1",
@@ -80,10 +81,10 @@ func TestWriteUnits(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		about  ledger.About
-		failed int // attempts before
+		failed int // failed attempts before
 		goes   func(*ledger.Claim) error
 		units  int
-		then   func(*ledger.Claim) error // in another attempt
+		then   func(*ledger.Claim) error // run in another attempt
 	}{
 		{"without attachment", about, 0, plain, 3, nil},
 		{"the same, of ids only", ledger.About{}, 0, plain, 3, nil},
@@ -97,7 +98,7 @@ func TestWriteUnits(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			api := &weighed{Client: dynamotest.Start(t, table).Client()}
-			// A clock whose times all have the same length, so that the sizes are constant.
+			// All times have the same length, so that the sizes are constant.
 			now := about.ReceivedAt
 			l := ledgertest.New(t, ledger.Config{Store: dynamotest.NewStore(t, api, table), Now: func() time.Time {
 				now = now.Add(123_456_780 * time.Nanosecond)

@@ -16,7 +16,7 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// New returns a ledger; an invalid config fails the test.
+// New returns a ledger, and fails the test if the config is invalid.
 func New(t testing.TB, c ledger.Config) *ledger.Ledger {
 	t.Helper()
 	l, err := ledger.New(c)
@@ -157,8 +157,8 @@ func roundTrip(t *testing.T, s ledger.Store) {
 	}
 }
 
-// copies changes the bytes that were passed in and those that were returned: neither change
-// may reach the store.
+// copies modifies the bytes passed to Put and those returned by Get: neither change may
+// reach the store.
 func copies(t *testing.T, s ledger.Store) {
 	r := newRecord(newID(), 1, "original")
 	in := r
@@ -183,8 +183,8 @@ func isolation(t *testing.T, s ledger.Store) {
 	}
 }
 
-// expired cannot know when a store removes expired records, so it accepts two answers: as
-// if the record had not expired, or as if it did not exist.
+// expired cannot know when a store removes expired records, so it accepts both: the record
+// still exists, or it is gone.
 func expired(t *testing.T, s ledger.Store) {
 	old := newRecord(newID(), 1, "old")
 	old.ExpiresAt = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -223,7 +223,7 @@ func cancelled(t *testing.T, s ledger.Store) {
 	wantStored(t, s, r)
 }
 
-// newID returns a delivery id that nothing else uses.
+// newID returns a unique delivery id.
 func newID() string {
 	sum := sha256.Sum256([]byte(rand.Text()))
 	return hex.EncodeToString(sum[:])
@@ -238,8 +238,8 @@ func newRecord(id string, version int64, text string) ledger.Record {
 	}
 }
 
-// mustPut writes r. Over a network, its own record in a conflict is a success whose reply
-// was lost.
+// mustPut writes r. Over a network, a conflict with r itself is a success whose reply was
+// lost.
 func mustPut(t *testing.T, s ledger.Store, r ledger.Record) {
 	t.Helper()
 	if err := s.Put(t.Context(), r); err != nil && !isOwn(err, r) {
@@ -252,7 +252,7 @@ func isOwn(err error, r ledger.Record) bool {
 	return errors.As(err, &conflict) && equal(conflict.Current, r)
 }
 
-// wantStored checks and returns what Get finds.
+// wantStored checks the result of Get, and returns it.
 func wantStored(t *testing.T, s ledger.Store, want ledger.Record) ledger.Record {
 	t.Helper()
 	got, err := s.Get(t.Context(), want.ID)
@@ -285,7 +285,7 @@ func equal(a, b ledger.Record) bool {
 		a.Attention == b.Attention && a.Since.Equal(b.Since) && string(a.Data) == string(b.Data)
 }
 
-// show formats a record for a failed test, with a long document cut.
+// show formats a record for a failure message, with a long document truncated.
 func show(r ledger.Record) string {
 	doc := fmt.Sprintf("%q", r.Doc)
 	if len(doc) > 200 {

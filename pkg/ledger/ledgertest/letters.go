@@ -10,8 +10,8 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// lettersEnd completes deliveries that have a letter in every way, including that the
-// process dies before the letter is removed.
+// lettersEnd completes deliveries with a letter in every way, including when the process
+// dies before it removes the letter.
 func lettersEnd(t *testing.T, s ledger.Store) {
 	l := New(t, ledger.Config{Store: s})
 	died := func(id string) ledger.Entry {
@@ -42,12 +42,12 @@ func lettersEnd(t *testing.T, s ledger.Store) {
 			replayed(l, id, func(c *ledger.Claim) error { return c.CreatedAndCompleted(t.Context(), "7") })
 		},
 		"killed before the letter goes": func(id string, _ ledger.Entry) {
-			replayed(New(t, ledger.Config{Store: deaf{s}}), id, func(c *ledger.Claim) error { return c.Completed(t.Context()) })
+			replayed(New(t, ledger.Config{Store: killedBeforeDelete{s}}), id, func(c *ledger.Claim) error { return c.Completed(t.Context()) })
 			if _, err := s.Get(t.Context(), partOf(id, 1)); err != nil {
-				t.Errorf("the letter went: %v", err)
+				t.Errorf("the letter was removed: %v", err)
 			}
 			var done *ledger.DoneError
-			if _, err := l.Look(t.Context(), id, replay); !errors.As(err, &done) { // its message comes again
+			if _, err := l.Look(t.Context(), id, replay); !errors.As(err, &done) { // its message is redelivered
 				t.Errorf("Look: %v", err)
 			}
 		},
@@ -89,8 +89,8 @@ func lettersEnd(t *testing.T, s ledger.Store) {
 	dropKilled(t, s, died)
 }
 
-// dropKilled drops a delivery in a process that dies after each of its writes. What is
-// dropped expires together with its letter, what is not keeps it, and dropping again
+// dropKilled drops a delivery in a process that dies after each of its writes. A dropped
+// delivery expires together with its letter, any other keeps it, and dropping again
 // finishes the work.
 func dropKilled(t *testing.T, s ledger.Store, died func(id string) ledger.Entry) {
 	t.Run("dropped, killed after each write", func(t *testing.T) {
@@ -98,7 +98,7 @@ func dropKilled(t *testing.T, s ledger.Store, died func(id string) ledger.Entry)
 		for writes := 0; ; writes++ {
 			id := newID()
 			died(id)
-			dying := New(t, ledger.Config{Store: &mortal{Store: s, left: writes}})
+			dying := New(t, ledger.Config{Store: &killedAfter{Store: s, left: writes}})
 			killed := dying.Drop(t.Context(), id, 1, "enough")
 			for _, last := range []bool{killed == nil, true} {
 				e, err := whole.Entry(t.Context(), id)
@@ -123,13 +123,13 @@ func dropKilled(t *testing.T, s ledger.Store, died func(id string) ledger.Entry)
 	})
 }
 
-// mortal is a store whose process dies after so many writes.
-type mortal struct {
+// killedAfter is a store whose process dies after a number of writes.
+type killedAfter struct {
 	ledger.Store
 	left int
 }
 
-func (m *mortal) write(do func() error) error {
+func (m *killedAfter) write(do func() error) error {
 	if m.left == 0 {
 		return errors.New("killed")
 	}
@@ -137,18 +137,18 @@ func (m *mortal) write(do func() error) error {
 	return do()
 }
 
-func (m *mortal) Put(ctx context.Context, r ledger.Record) error {
+func (m *killedAfter) Put(ctx context.Context, r ledger.Record) error {
 	return m.write(func() error { return m.Store.Put(ctx, r) })
 }
 
-func (m *mortal) Set(ctx context.Context, r ledger.Record) error {
+func (m *killedAfter) Set(ctx context.Context, r ledger.Record) error {
 	return m.write(func() error { return m.Store.Set(ctx, r) })
 }
 
-// deaf is a store whose process dies before it removes anything.
-type deaf struct{ ledger.Store }
+// killedBeforeDelete is a store whose process dies before it removes anything.
+type killedBeforeDelete struct{ ledger.Store }
 
-func (deaf) Delete(context.Context, string) error { return errors.New("killed") }
+func (killedBeforeDelete) Delete(context.Context, string) error { return errors.New("killed") }
 
 func partOf(id string, n int) string { return fmt.Sprintf("#letter/%s/%d", id, n) }
 

@@ -9,7 +9,7 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// racers is how many writers compete for one version.
+// racers is the number of writers that compete for one version.
 const racers = 32
 
 func racingCreators(t *testing.T, s ledger.Store) { race(t, s, newID(), 1) }
@@ -22,8 +22,8 @@ func racingWriters(t *testing.T, s ledger.Store) {
 	}
 }
 
-// race has all racers put the same version; exactly one may win, and every loser must
-// receive the winner's record.
+// race makes all racers put the same version: exactly one may win, and every loser must get
+// the winner's record.
 func race(t *testing.T, s ledger.Store, id string, version int64) {
 	t.Helper()
 	start := make(chan struct{})
@@ -51,7 +51,7 @@ func race(t *testing.T, s ledger.Store, id string, version int64) {
 		winner = i
 	}
 	if winner < 0 {
-		t.Fatalf("version %d: nobody won; racer 0 got: %v", version, errs[0])
+		t.Fatalf("version %d: no racer won; racer 0 got: %v", version, errs[0])
 	}
 	for i, err := range errs {
 		if i != winner {

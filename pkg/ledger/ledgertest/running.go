@@ -13,7 +13,7 @@ import (
 func running(t *testing.T, s ledger.Store) {
 	clock := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	l := New(t, ledger.Config{Store: s, Now: func() time.Time { return clock }})
-	// A store that is in use gets its record back afterwards.
+	// In a store that is in use, the record is restored afterwards.
 	if was, err := s.Get(t.Context(), "#running"); err == nil {
 		defer func() { _ = s.Set(context.WithoutCancel(t.Context()), was) }()
 	} else {
@@ -50,7 +50,7 @@ func running(t *testing.T, s ledger.Store) {
 
 var errSet = errors.New("no writes")
 
-// setFails is a store that cannot record what runs.
+// setFails is a store that cannot record the running mapping.
 type setFails struct{ ledger.Store }
 
 func (s setFails) Set(ctx context.Context, r ledger.Record) error {

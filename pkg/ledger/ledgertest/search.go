@@ -15,12 +15,12 @@ import (
 type Searcher interface {
 	// Search calls visit for each matching delivery until it returns false.
 	Search(ctx context.Context, q ledger.Query, visit func(ledger.Entry) bool) error
-	// Outcomes shows what became of the deliveries that were received in a time.
+	// Outcomes calls visit for each delivery received in the query's period.
 	Outcomes(ctx context.Context, q ledger.Query, visit func(ledger.Outcome)) error
 }
 
-// RunSearch tests a search of an empty store against [ledger.Query]. sorted means that it
-// returns the last received first.
+// RunSearch tests a search of an empty store against [ledger.Query]. sorted means that the
+// most recently received delivery is returned first.
 func RunSearch(t *testing.T, s ledger.Store, search Searcher, sorted bool) {
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	at := noon
@@ -117,11 +117,11 @@ func RunSearch(t *testing.T, s ledger.Store, search Searcher, sorted bool) {
 			t.Errorf("%v, %v; want %v", got, err, want)
 		}
 	})
-	t.Run("no more than is wanted", func(t *testing.T) {
+	t.Run("no more than requested", func(t *testing.T) {
 		n := 0
 		err := search.Search(t.Context(), ledger.Query{}, func(ledger.Entry) bool { n++; return n < 2 })
 		if err != nil || n != 2 {
-			t.Errorf("%d were shown, %v", n, err)
+			t.Errorf("visited %d, %v", n, err)
 		}
 	})
 	t.Run("a context that has ended", func(t *testing.T) {

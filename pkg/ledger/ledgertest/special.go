@@ -16,7 +16,7 @@ import (
 func set(t *testing.T, s ledger.Store) {
 	r := newRecord("#letter/"+newID()+"/1", 1, "first")
 	r.Data = []byte("first")
-	for range 2 { // whether or not there is one
+	for range 2 { // whether or not it exists
 		if err := s.Set(t.Context(), r); err != nil {
 			t.Fatalf("Set: %v", err)
 		}
@@ -33,7 +33,7 @@ func set(t *testing.T, s ledger.Store) {
 func remove(t *testing.T, s ledger.Store) {
 	id := newID()
 	mustPut(t, s, newRecord(id, 1, "first"))
-	for range 2 { // whether or not there is one
+	for range 2 { // whether or not it exists
 		if err := s.Delete(t.Context(), id); err != nil {
 			t.Fatalf("Delete: %v", err)
 		}
@@ -46,12 +46,11 @@ func remove(t *testing.T, s ledger.Store) {
 
 // Index is a store's index of deliveries that wait for a person.
 type Index interface {
-	// Noted returns the records with an attention, the oldest first.
+	// Noted returns the records with this attention, oldest first.
 	Noted(ctx context.Context, attention string) ([]ledger.Record, error)
 }
 
-// RunIndex tests that an index contains the records with an attention, complete, and no
-// others.
+// RunIndex tests that an index contains exactly the records with an attention, complete.
 func RunIndex(t *testing.T, s ledger.Store, index Index) {
 	waiting := func(r ledger.Record, minute int) ledger.Record {
 		r.Attention, r.Since = ledger.AttentionPerson, time.Date(2026, 1, 2, 3, minute, 5, 0, time.UTC)
@@ -89,8 +88,8 @@ func RunIndex(t *testing.T, s ledger.Store, index Index) {
 	wantWaiting(t, index, []ledger.Record{want[1], want[3], later}, want...)
 }
 
-// wantWaiting ignores what others have in the same table: only want and known belong to
-// this test.
+// wantWaiting ignores other tests' records in the same table: only want and known belong to
+// this one.
 func wantWaiting(t *testing.T, index Index, want []ledger.Record, known ...ledger.Record) {
 	t.Helper()
 	records, err := index.Noted(t.Context(), ledger.AttentionPerson)
@@ -108,7 +107,7 @@ func wantWaiting(t *testing.T, index Index, want []ledger.Record, known ...ledge
 	}
 }
 
-// RunLetters has deliveries with messages of all sizes die and come back.
+// RunLetters tests deliveries that die with messages of all sizes, and are replayed.
 func RunLetters(t *testing.T, s ledger.Store) {
 	now := time.Now()
 	l := New(t, ledger.Config{Store: s, Now: func() time.Time { return now }})
@@ -129,7 +128,7 @@ func RunLetters(t *testing.T, s ledger.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantLetter(c.Entry(), nil) // a delivery that is not dead has none
+		wantLetter(c.Entry(), nil) // a delivery that is not dead has no letter
 		if err := errors.Join(c.KeepLetter(t.Context(), letter), c.Died(t.Context(), ledger.Fault{Reason: "rejected"}, false)); err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,8 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// A ticket is found without reading every other delivery.
+// TestTicketIsFoundByItsIndex checks that a search for a ticket does not read every
+// delivery.
 func TestTicketIsFoundByItsIndex(t *testing.T) {
 	d := openDB(t, filepath.Join(t.TempDir(), "ledger.db"))
 	from, args := conditions(ledger.Query{Ticket: "BUG-17"})
@@ -27,8 +28,8 @@ func TestTicketIsFoundByItsIndex(t *testing.T) {
 	}
 }
 
-// A file that version 2 wrote has what find and stats read as if this version had written
-// its entries.
+// TestMigratedEntriesAreFoundAndCounted checks that after a migration from version 2, find
+// and stats read the entries as if this version had written them.
 func TestMigratedEntriesAreFoundAndCounted(t *testing.T) {
 	tables, err := os.ReadFile("../../sqlitedb/testdata/version-2.sql")
 	if err != nil {
@@ -40,12 +41,12 @@ func TestMigratedEntriesAreFoundAndCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries := []struct{ id, state, doc string }{
-		// Somebody did something to it an hour after it was completed.
+		// An action was recorded an hour after it was completed.
 		{"a1", "completed", `{"deliveryId":"a1","form":1,"state":"completed","where":{"project":"DEMO"},"ticketId":"BUG-1","attempts":2,
 			"tried":[{"at":"2026-11-20T10:00:01Z","decision":"retry","ms":30},{"at":"2026-11-20T10:00:05.25Z","decision":"completed","ms":750}],
 			"about":{"receivedAt":"2026-11-20T10:00:00.123Z","kind":"feedback","app":"Shop","session":"/sessions/7","email":"ann@example.com","text":"Zażółć it"},
 			"firstSeen":"2026-11-20T10:00:01Z","updatedAt":"2026-11-20T11:00:00Z"}`},
-		// Without attempts, what it is about, or the ticket's id.
+		// Without attempts, description or ticket id.
 		{"a2", "completed", `{"deliveryId":"a2","state":"completed","where":{"project":"DEMO"},"attempts":1,
 			"firstSeen":"2026-11-20T09:00:00Z","updatedAt":"2026-11-20T09:00:03.007Z"}`},
 		// Completed without a ticket.

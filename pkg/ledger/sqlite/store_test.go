@@ -57,8 +57,8 @@ func TestLetters(t *testing.T) {
 	ledgertest.RunLetters(t, newStore(t, Config{DB: openDB(t, filepath.Join(t.TempDir(), "ledger.db"))}))
 }
 
-// TestContractAcrossProcesses runs the suite over two handles of one file, as
-// two processes have them, which take turns.
+// TestContractAcrossProcesses runs the suite on two handles of one file, as two processes
+// have them, in alternation.
 func TestContractAcrossProcesses(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T) ledger.Store {
 		path := filepath.Join(t.TempDir(), "ledger.db")
@@ -145,7 +145,7 @@ func TestPruning(t *testing.T) {
 		name    string
 		advance time.Duration
 		do      func(t *testing.T)
-		want    int // records that are left
+		want    int // how many records are left
 	}{
 		{"not due yet", pruneEvery - 1, func(t *testing.T) { put(t, s, testRecord("new", 1, clock.Add(24*time.Hour))) }, old + 1},
 		{"a conflict prunes nothing", 1, func(t *testing.T) {
@@ -173,8 +173,8 @@ func TestPruning(t *testing.T) {
 	}
 }
 
-// Only finished deliveries expire, and none that has a message left: a copy that comes
-// after forty days must still be recognised.
+// TestWhatIsNeededStays checks that only finished deliveries expire, and none with a
+// message left: a copy that arrives after forty days must still be recognized.
 func TestWhatIsNeededStays(t *testing.T) {
 	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	d := openDB(t, filepath.Join(t.TempDir(), "ledger.db"))
@@ -189,7 +189,7 @@ func TestWhatIsNeededStays(t *testing.T) {
 	}
 	letter := func(id string) string { return "#letter/" + id + "/1" }
 	done, gone, dead := strings.Repeat("a", 64), strings.Repeat("b", 64), strings.Repeat("c", 64)
-	dropped, waited := strings.Repeat("d", 64), strings.Repeat("e", 64) // for: it has a message left
+	dropped, waited := strings.Repeat("d", 64), strings.Repeat("e", 64) // waited has a message left
 	r := testRecord(done, 1, clock.Add(100*24*time.Hour))
 	put(t, s, r)
 	r.ID, r.State = dead, "dead"
@@ -227,27 +227,27 @@ func TestWhatIsNeededStays(t *testing.T) {
 		newStore(t, Config{DB: d, Now: func() time.Time { return clock }})
 	}
 
-	goes := []string{"completed", "dropped", letter(done), letter(gone), dropped, letter(dropped), reconciled.ID}
-	for _, id := range append(goes, "claimed", "creating", "created", "dead", "open", "queued completed", "queued dropped", letter(dead),
+	expires := []string{"completed", "dropped", letter(done), letter(gone), dropped, letter(dropped), reconciled.ID}
+	for _, id := range append(expires, "claimed", "creating", "created", "dead", "open", "queued completed", "queued dropped", letter(dead),
 		waited, letter(waited)) {
 		_, err := s.Get(t.Context(), id)
-		if stays := !slices.Contains(goes, id); stays != (err == nil) {
-			t.Errorf("%s: %v; it stays: %t", id, err, stays)
+		if stays := !slices.Contains(expires, id); stays != (err == nil) {
+			t.Errorf("%s: %v; want it kept: %t", id, err, stays)
 		}
 	}
 	for _, state := range states {
-		if ledger.Ended(state) != slices.Contains(goes, state) {
-			t.Errorf("%s ends here and goes there, or does not", state)
+		if ledger.Ended(state) != slices.Contains(expires, state) {
+			t.Errorf("Ended(%s) and the expiry of its entry disagree", state)
 		}
 	}
 }
 
-// Setting the clock removes nothing: entries are kept for as long as the bridge has run
-// since, or has stood still for a day at most.
+// TestClockThatIsSet checks that setting the clock removes nothing: entries are kept for
+// the time that the bridge has run since, plus at most a day for each time it was stopped.
 func TestClockThatIsSet(t *testing.T) {
 	const day = 24 * time.Hour
 	right := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	for name, set := range map[string][2]time.Duration{ // when the entry is written, and afterwards
+	for name, set := range map[string][2]time.Duration{ // the offset when the entry is written, and afterwards
 		"it was right": {}, "years ahead, put right": {5 * 365 * day, 0}, "years behind, put right": {-5 * 365 * day, 0},
 		"set on": {0, 400 * day}, "set back": {0, -400 * day}, "since 1970, put right": {-right.Sub(time.Unix(60, 0)), 0},
 	} {
@@ -255,7 +255,7 @@ func TestClockThatIsSet(t *testing.T) {
 			d := openDB(t, filepath.Join(t.TempDir(), "ledger.db"))
 			passed, wrong := time.Duration(0), time.Duration(0)
 			clock := func() time.Time { return right.Add(passed + wrong) }
-			s := newStore(t, Config{DB: d, Now: clock}) // before it is set
+			s := newStore(t, Config{DB: d, Now: clock}) // before the clock is set
 			wrong = set[0]
 			record := testRecord("done", 1, clock().Add(ledger.RetainDone))
 			put(t, s, record)
@@ -270,7 +270,7 @@ func TestClockThatIsSet(t *testing.T) {
 					t.Fatalf("gone after %s: %v", passed, err)
 				}
 				if goes := passed > ledger.RetainDone+day; err == nil && goes {
-					t.Fatalf("still there after %s", passed)
+					t.Fatalf("still exists after %s", passed)
 				}
 				passed += day
 			}

@@ -15,9 +15,9 @@ import (
 	"fairbridge/pkg/preview"
 )
 
-// FuzzCheck: whatever the template and the payload, the report is valid JSON
-// that holds the request as the mapping made it, and no output has a character
-// that a terminal acts on.
+// FuzzCheck checks that for every template and payload the report is valid JSON that
+// contains the request as mapped, and that no output contains a character that a terminal
+// interprets.
 func FuzzCheck(f *testing.F) {
 	feedback, err := os.ReadFile(filepath.Join("..", "..", "..", "events", "feedback-control-characters.json"))
 	if err != nil {
@@ -29,7 +29,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add("{{ .severity }}", []byte(`{"event":"crash","severity":"\u001b]0;x\u0007"}`))
 	f.Add("x", []byte(`{"event":"feedback","email":"\u001b"}`))
 	f.Fuzz(func(t *testing.T, source string, data []byte) {
-		text, err := json.Marshal(source) // JSON's strings are YAML's
+		text, err := json.Marshal(source) // JSON strings are YAML strings
 		if err != nil || len(data) > ingest.MaxPayloadBytes {
 			return
 		}

@@ -94,6 +94,6 @@ func testBatchErrors(t *testing.T, q Queues) {
 		})
 	}
 	if m, ok := q.poll(t, q.Work, 1); ok {
-		t.Errorf("a refused batch has left %+v", m)
+		t.Errorf("a refused batch sent %+v", m)
 	}
 }

@@ -15,7 +15,7 @@ func testLargest(t *testing.T, q Queues) {
 	largest := strings.Repeat("x", MaximumBytes)
 	q.send(t, q.Work, largest)
 	if m := q.receive(t, q.Work); aws.ToString(m.Body) != largest {
-		t.Errorf("the largest body came with %d bytes", len(aws.ToString(m.Body)))
+		t.Errorf("the largest body arrived with %d bytes", len(aws.ToString(m.Body)))
 	}
 	half := aws.String(largest[:MaximumBytes/2])
 	out, err := q.API.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: &q.DeadLetter, Entries: []types.SendMessageBatchRequestEntry{

@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// hardBody has what SQS must carry: all kinds of Unicode, including U+FFFD itself, and the
-// control characters that are allowed.
+// hardBody contains what SQS must preserve: all kinds of Unicode, including U+FFFD itself,
+// and the allowed control characters.
 const hardBody = "{\"text\": \"äöü 漢字 🙂 \U0010FFFF \uFFFD \u0085 \\u0000\"}\t\r\n<&>'\"\\ "
 
 func text(s string) types.MessageAttributeValue {
@@ -71,7 +71,7 @@ func testSendAndReceive(t *testing.T, q Queues) {
 		}
 	}
 	if source, ok := m.Attributes["DeadLetterQueueSourceArn"]; ok {
-		t.Errorf("it comes from %s", source)
+		t.Errorf("its source is %s", source)
 	}
 }
 
@@ -162,7 +162,7 @@ func testDelay(t *testing.T, q Queues) {
 	}
 	q.receive(t, q.Work)
 	if took := time.Since(start); took < 1900*time.Millisecond {
-		t.Errorf("came after %v", took)
+		t.Errorf("received after %v", took)
 	}
 }
 
@@ -216,6 +216,6 @@ func testConcurrency(t *testing.T, q Queues) {
 	}
 	group.Wait()
 	if !done() {
-		t.Errorf("%d of %d messages came", len(seen), senders*each)
+		t.Errorf("received %d of %d messages", len(seen), senders*each)
 	}
 }

@@ -57,10 +57,10 @@ func testRedrive(t *testing.T, q Queues) {
 
 func testDirectDeadLetter(t *testing.T, q Queues) {
 	q.send(t, q.DeadLetter, "x")
-	for range MaxReceiveCount + 1 { // receiving dead letters does not use them up
+	for range MaxReceiveCount + 1 { // receiving a dead letter does not use it up
 		m := q.receive(t, q.DeadLetter)
 		if source, ok := m.Attributes["DeadLetterQueueSourceArn"]; ok {
-			t.Errorf("it comes from %s", source)
+			t.Errorf("its source is %s", source)
 		}
 		if err := q.changeVisibility(t, q.DeadLetter, m, 0); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,6 @@
 // Package sqstest is the contract test for any SQS that FairBridge runs on: Amazon's, an
-// emulator's, or pkg/embedded. It asks for no more than a standard queue promises:
-// at-least-once delivery, in any order, with approximate numbers. It waits for conditions,
+// emulator's, or pkg/embedded. It requires no more than a standard queue promises:
+// at-least-once delivery, in any order, with approximate counts. It waits for conditions,
 // since an endpoint may be far away.
 package sqstest
 
@@ -31,7 +31,7 @@ type API interface {
 	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 }
 
-// How the queues that are passed to the suite must be set up.
+// How the queues passed to the suite must be configured.
 const (
 	VisibilityTimeout = 2 * time.Second // of both queues
 	MaxReceiveCount   = 2               // of the work queue, into the dead-letter queue
@@ -51,15 +51,15 @@ type Queues struct {
 // Fault is a test that an SQS is known to fail, and why.
 type Fault struct{ Test, Why string }
 
-// Run runs the whole suite. open returns fresh queues, set up as this package's constants
-// say; it is called once for each test, and the tests run in parallel.
+// Run runs the whole suite. open returns new queues, configured as this package's constants
+// require; it is called once for each test, and the tests run in parallel.
 func Run(t *testing.T, open func(t *testing.T) Queues) {
 	RunDelivery(t, open)
 	RunRefusals(t, open)
 }
 
-// RunDelivery runs the part that the bridge's guarantees rest on: what happens to messages.
-// but are the SQS's known faults.
+// RunDelivery runs the tests of what happens to messages, on which the bridge's guarantees
+// rest. but lists the SQS's known faults.
 func RunDelivery(t *testing.T, open func(t *testing.T) Queues, but ...Fault) {
 	run(t, open, but, map[string]func(*testing.T, Queues){
 		"a message arrives as it was sent":           testSendAndReceive,
@@ -79,7 +79,7 @@ func RunDelivery(t *testing.T, open func(t *testing.T) Queues, but ...Fault) {
 	})
 }
 
-// RunRefusals runs the part about what must be refused, and how. Emulators tend to accept
+// RunRefusals runs the tests of what must be refused, and how. Emulators tend to accept
 // more than SQS does; but lists where.
 func RunRefusals(t *testing.T, open func(t *testing.T) Queues, but ...Fault) {
 	run(t, open, but, map[string]func(*testing.T, Queues){
@@ -95,7 +95,7 @@ func RunRefusals(t *testing.T, open func(t *testing.T) Queues, but ...Fault) {
 func run(t *testing.T, open func(t *testing.T) Queues, but []Fault, tests map[string]func(*testing.T, Queues)) {
 	for _, fault := range but {
 		if tests[fault.Test] == nil || fault.Why == "" {
-			t.Errorf("there is no test %q, or no reason to leave it out", fault.Test)
+			t.Errorf("no test %q, or no reason to skip it", fault.Test)
 		}
 		delete(tests, fault.Test)
 	}
@@ -125,11 +125,11 @@ func (q Queues) receive(t *testing.T, url string) types.Message {
 			return m
 		}
 	}
-	t.Fatal("no message came")
+	t.Fatal("no message received")
 	return types.Message{}
 }
 
-// poll receives at most one message, waiting that many seconds for it.
+// poll receives at most one message, waiting up to that many seconds.
 func (q Queues) poll(t *testing.T, url string, seconds int32) (types.Message, bool) {
 	t.Helper()
 	out, err := q.API.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
@@ -180,7 +180,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("timed out: %s", what)
 		}
 		select {
 		case <-t.Context().Done():

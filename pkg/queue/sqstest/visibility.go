@@ -14,7 +14,7 @@ func testDelete(t *testing.T, q Queues) {
 	q.delete(t, q.Work, m)
 	// Longer than the visibility timeout.
 	if again, ok := q.poll(t, q.Work, int32(VisibilityTimeout.Seconds())+2); ok {
-		t.Errorf("came back: %+v", again)
+		t.Errorf("visible again: %+v", again)
 	}
 }
 
@@ -24,13 +24,13 @@ func testVisibilityTimeout(t *testing.T, q Queues) {
 	start := time.Now()
 	second := q.receive(t, q.Work)
 	if took := time.Since(start); took < VisibilityTimeout/2 {
-		t.Errorf("came back after %v", took)
+		t.Errorf("visible again after %v", took)
 	}
 	if aws.ToString(second.MessageId) != aws.ToString(first.MessageId) || aws.ToString(second.Body) != "x" {
-		t.Errorf("came back as %+v, was %+v", second, first)
+		t.Errorf("received again as %+v, was %+v", second, first)
 	}
 	if aws.ToString(second.ReceiptHandle) == aws.ToString(first.ReceiptHandle) {
-		t.Error("came back with the same receipt handle")
+		t.Error("received again with the same receipt handle")
 	}
 	if got := second.Attributes["ApproximateReceiveCount"]; got != "2" {
 		t.Errorf("ApproximateReceiveCount %q", got)
@@ -54,7 +54,7 @@ func testChangeVisibility(t *testing.T, q Queues) {
 	}
 	m := q.receive(t, q.DeadLetter)
 	if took := time.Since(start); took < (longer-1)*time.Second {
-		t.Errorf("received for %d s, came back after %v", longer, took)
+		t.Errorf("received for %d s, visible again after %v", longer, took)
 	}
 
 	start = time.Now()
@@ -63,7 +63,7 @@ func testChangeVisibility(t *testing.T, q Queues) {
 	}
 	m = q.receive(t, q.DeadLetter)
 	if took := time.Since(start); took < (longer-1)*time.Second {
-		t.Errorf("hidden for %d s, came back after %v", longer, took)
+		t.Errorf("hidden for %d s, visible again after %v", longer, took)
 	}
 
 	if err := q.changeVisibility(t, q.DeadLetter, m, 600); err != nil {

@@ -1,5 +1,5 @@
-// Package dynamotest is a fake of one DynamoDB table over HTTP, for tests that use the real
-// SDK client, or a whole binary, without a network.
+// Package dynamotest is a fake of a single DynamoDB table over HTTP, for tests that use the
+// real SDK client, or a complete binary, without a network.
 //
 // It implements the operations and condition expressions that the ledger uses, in the JSON
 // protocol, and refuses everything else.
@@ -39,23 +39,23 @@ type Server struct {
 	requests []Request
 }
 
-// Request is a call as it arrived.
+// Request is a call as received.
 type Request struct {
 	Operation string
 	Body      string
 }
 
-// Fault is a failure of one call.
+// Fault makes one call fail.
 type Fault struct {
-	// Status is the answer's HTTP status; 0 closes the connection instead.
+	// Status is the response's HTTP status; 0 closes the connection instead.
 	Status int
-	// Type is the answer's error type, such as InternalServerError.
+	// Type is the response's error type, such as InternalServerError.
 	Type string
-	// CarriedOut has the call carried out before its answer is lost.
+	// CarriedOut carries the call out, and then loses the response.
 	CarriedOut bool
 }
 
-// Start starts a server for the named table; it ends with the test.
+// Start starts a server for the named table, which stops when the test ends.
 func Start(tb testing.TB, table string) *Server {
 	s := &Server{table: table, items: map[string]item{}, before: map[string]item{}}
 	srv := httptest.NewServer(s)
@@ -64,8 +64,8 @@ func Start(tb testing.TB, table string) *Server {
 	return s
 }
 
-// Client returns the real SDK client for the server. It tries a call up to three times, as
-// the SDK does by default, but without delays.
+// Client returns a real SDK client of the server. It tries a call up to three times, as the
+// SDK does by default, but without delays.
 func (s *Server) Client() *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region:       "eu-central-1",
@@ -92,14 +92,14 @@ func (s *Server) Requests() []Request {
 	return append([]Request(nil), s.requests...)
 }
 
-// maxRequest is far above an item's 400 KB.
+// maxRequest is well above the 400 KB of an item.
 const maxRequest = 4 << 20
 
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if err != nil {
-		panic(http.ErrAbortHandler) // the client has gone
+		panic(http.ErrAbortHandler) // the client is gone
 	}
 	operation, _ := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_20120810.")
 	answer, fault := s.call(Request{Operation: operation, Body: string(body)})

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// value is an attribute value on the wire: one member, its type, such as
-// {"N":"1"}. Of type B it is base64.
+// value is an attribute value on the wire: a single member named by its type, such as
+// {"N":"1"}. Type B is base64.
 type value map[string]string
 
 // item is an item on the wire.
@@ -34,7 +34,7 @@ func invalid(format string, args ...any) *failure {
 	return fail("ValidationException", format, args...)
 }
 
-// putItem and getItem are the requests, with the parameters that are known.
+// putItem and getItem are the requests, with the parameters that are supported.
 type putItem struct {
 	TableName                           string
 	Item                                item
@@ -55,7 +55,7 @@ type deleteItem struct {
 	Key       item
 }
 
-// query reads an index, whose name is that of its partition key.
+// query reads an index, which is named after its partition key.
 type query struct {
 	TableName, IndexName      string
 	KeyConditionExpression    string
@@ -64,7 +64,7 @@ type query struct {
 	ExclusiveStartKey         item
 }
 
-// carryOut returns the answer to a call, or a *failure.
+// carryOut returns the response to a call, or a *failure.
 func (s *Server) carryOut(r Request) any {
 	switch r.Operation {
 	case "PutItem":
@@ -144,8 +144,8 @@ func (s *Server) put(in putItem) any {
 	return struct{}{}
 }
 
-// get answers an eventually consistent read with the item before its last change, as
-// DynamoDB may.
+// get answers an eventually consistent read with the item before its last change, which
+// DynamoDB may do.
 func (s *Server) get(in getItem) any {
 	id := in.Key["id"]["S"]
 	if id == "" || len(in.Key) != 1 {

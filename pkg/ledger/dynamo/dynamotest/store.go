@@ -6,7 +6,7 @@ import (
 	"fairbridge/pkg/ledger/dynamo"
 )
 
-// NewStore is [dynamo.New] in a test.
+// NewStore calls [dynamo.New], and fails the test if that fails.
 func NewStore(t testing.TB, api dynamo.API, table string) *dynamo.Store {
 	t.Helper()
 	s, err := dynamo.New(dynamo.Config{API: api, Table: table})
@@ -16,7 +16,7 @@ func NewStore(t testing.TB, api dynamo.API, table string) *dynamo.Store {
 	return s
 }
 
-// NewHistory is [dynamo.NewHistory] in a test.
+// NewHistory calls [dynamo.NewHistory], and fails the test if that fails.
 func NewHistory(t testing.TB, api dynamo.HistoryAPI, table string) *dynamo.History {
 	t.Helper()
 	h, err := dynamo.NewHistory(dynamo.HistoryConfig{API: api, Table: table})

@@ -12,7 +12,7 @@ import (
 
 var update = flag.Bool("update", false, "write the table of functions anew")
 
-// TestDocsTable holds docs/mapping.md's table of functions against the code.
+// TestDocsTable compares docs/mapping.md's table of functions with the code.
 func TestDocsTable(t *testing.T) {
 	path := filepath.Join("..", "..", "..", "..", "docs", "mapping.md")
 	docs, err := os.ReadFile(path)
@@ -45,7 +45,7 @@ func functionTable() string {
 	return b.String()
 }
 
-// code is a code span in a table's cell.
+// code returns a code span for a table cell.
 func code(s string) string {
 	s = strings.ReplaceAll(s, "|", `\|`)
 	return "`" + strings.ReplaceAll(s, "\n", `\n`) + "`"

@@ -57,8 +57,8 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-// FuzzAddress: what is found is one address that stands in the text, without
-// space around it, and is found in itself.
+// FuzzAddress checks that the result is an address contained in the text, without
+// surrounding space, and that address returns it unchanged.
 func FuzzAddress(f *testing.F) {
 	for _, s := range []string{"Name <a@b.example>", "a@b.example, c@d.example", `"a b"@c.example`, "mailto:a@b.example", "a(x)@b.example."} {
 		f.Add(s)

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzRun: whatever the template and the event, the text is bounded and valid,
-// and nothing in it is Go's word for a missing value.
+// FuzzRun checks that every template and event yield a bounded and valid text that does not
+// contain Go's notation for a missing value.
 func FuzzRun(f *testing.F) {
 	f.Add("{{ range $k, $v := . }}{{ $k }}{{ $v.a.b }}{{ end }}", []byte(feedback))
 	f.Add("{{ with .nested }}{{ (index .list 1).x }}{{ else }}{{ break }}{{ end }}", []byte(feedback))

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// feedback is the documented payload, with two fields of the app's own.
+// feedback is the documented payload, with two fields added by the app.
 const feedback = `{"event":"feedback","timestamp":"2015-07-01 17:21:00","version":"1.0","build":1,"appName":"Demo App","filesize":563876,
 "buildUrl":"https://app.testfairy.com/projects/10-demoapp/builds/584120",
 "sessionUrl":"https://app.testfairy.com/projects/10-demoapp/builds/584120/sessions/1",
@@ -17,7 +17,7 @@ const feedback = `{"event":"feedback","timestamp":"2015-07-01 17:21:00","version
 "text":"App doesn't render nicely in landscape","Your role":"tester","tags":["ui","landscape"],
 "nested":{"a":{"b":2.50},"null":null,"list":[null,{"x":"y"},3]},"no":null,"yes":true}`
 
-// newExecution is what templates run in for a payload.
+// newExecution returns an execution for a payload.
 func newExecution(t testing.TB, payload string) *Execution {
 	t.Helper()
 	fields := decode(t, payload)

@@ -121,7 +121,7 @@ func TestTemplateFaults(t *testing.T) {
 	}
 }
 
-// Everything wrong is found at once, not only the first.
+// TestTemplateFaultsAllAtOnce checks that all faults are reported, not only the first.
 func TestTemplateFaultsAllAtOnce(t *testing.T) {
 	_, faults := Compile("{{ uper .a }} {{ lowr .b | trin }} {{ range .c }}{{ firstline . }}{{ end }}")
 	if len(faults) != 4 {
@@ -150,7 +150,7 @@ func TestTemplateBounds(t *testing.T) {
 			c, faults := Compile(test.source)
 			if len(faults) > 0 {
 				if name == "many variables" {
-					return // refused even earlier
+					return // rejected even earlier
 				}
 				t.Fatalf("%+v", faults)
 			}
@@ -162,7 +162,8 @@ func TestTemplateBounds(t *testing.T) {
 	}
 }
 
-// An error may end up in a log line: it must not quote what a tester wrote.
+// TestTemplateErrorsShowNothingOfTheEvent: an error may be logged, so it must not quote the
+// tester.
 func TestTemplateErrorsShowNothingOfTheEvent(t *testing.T) {
 	secret := with(t, feedback, map[string]any{"text": "s3cret", "n": "s3cret"})
 	for _, source := range []string{
