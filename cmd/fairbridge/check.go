@@ -215,9 +215,7 @@ func previews(config *mapping.Config, payloads []preview.Payload, now time.Time)
 	}
 	all := make([]preview.Preview, len(payloads))
 	for i, p := range payloads {
-		if all[i], err = checker.Payload(p); err != nil {
-			return nil, err
-		}
+		all[i] = checker.Payload(p)
 	}
 	return all, nil
 }

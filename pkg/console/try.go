@@ -91,10 +91,7 @@ func (s *Console) tryPayload(w http.ResponseWriter, r *http.Request) error {
 		d.Problem = err.Error()
 		return s.render(w, r, http.StatusUnprocessableEntity, "try.html", "Try a payload", d)
 	}
-	p, err := check.Payload(preview.NewPayload("payload", []byte(d.Payload)))
-	if err != nil {
-		return err
-	}
+	p := check.Payload(preview.NewPayload("payload", []byte(d.Payload)))
 	d.Preview, d.By = &p, check.By
 	return s.render(w, r, http.StatusOK, "try.html", "Try a payload", d)
 }

@@ -28,13 +28,13 @@ type Request struct {
 }
 
 // Preview returns what a replay of a letter would send, given its ledger entry.
-func Preview(c *preview.Checker, l Letter, e ledger.Entry) (Request, error) {
+func Preview(c *preview.Checker, l Letter, e ledger.Entry) Request {
 	result := Request{Payload: l.DeliveryID, Mapping: c.By}
 	state := e.Progress()
 	switch {
 	case e.State == ledger.Completed:
 		result.Ignored = "it is done already, as ticket " + cmp.Or(e.TicketID, "of unknown id")
-		return result, nil
+		return result
 	case state == ledger.Creating:
 		result.Problems = append(result.Problems, "there may be a ticket already: use --as-created TICKET or --create-again")
 	case e.Twin != "":
@@ -45,23 +45,20 @@ func Preview(c *preview.Checker, l Letter, e ledger.Entry) (Request, error) {
 	envelope, err := queue.Decode(l.Body)
 	if err != nil {
 		result.Problems = append(result.Problems, err.Error())
-		return result, nil
+		return result
 	}
 	request, err := c.Map(envelope)
 	if errors.Is(err, mapping.ErrIgnored) {
 		result.Ignored = "its route ignores it"
-		return result, nil
+		return result
 	}
 	if err != nil {
 		for _, e := range preview.Each(err) {
 			result.Problems = append(result.Problems, e.Error())
 		}
-		return result, nil
+		return result
 	}
-	p, err := c.Request(request)
-	if err != nil {
-		return result, err
-	}
+	p := c.Request(request)
 	result.Route, result.Method, result.URL, result.Body, result.Attachments = p.Route, p.Method, p.URL, p.Body, p.Attachments
 	for _, w := range p.Warnings {
 		result.Warnings = append(result.Warnings, w.Text(""))
@@ -75,7 +72,7 @@ func Preview(c *preview.Checker, l Letter, e ledger.Entry) (Request, error) {
 		result.Method, result.URL, result.Body, result.Warnings = "", "", nil, nil
 		result.Attachments = ledger.Lacking(e, result.Attachments, func(f preview.File) string { return f.Element })
 	}
-	return result, nil
+	return result
 }
 
 // DryRun returns the requests that a replay would send, with the mapping of the options'
@@ -104,9 +101,7 @@ func (d *Manager) DryRun(ctx context.Context, o ReplayOptions) ([]Request, error
 			return nil, err
 		}
 		entry, _ = o.Settlement.apply(entry, d.now())
-		if requests[i], err = Preview(o.Checker, c.Letter, entry); err != nil {
-			return nil, fmt.Errorf("preview the replay of %s: %w", queue.ShortID(c.DeliveryID), err)
-		}
+		requests[i] = Preview(o.Checker, c.Letter, entry)
 	}
 	return requests, nil
 }

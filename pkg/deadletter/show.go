@@ -60,10 +60,7 @@ func (d *Manager) Show(ctx context.Context, filter Filter, check *preview.Checke
 		return nil, err
 	}
 	if check != nil && shown.Payload != nil {
-		request, err := Preview(check, c.Letter, entry)
-		if err != nil {
-			return nil, err
-		}
+		request := Preview(check, c.Letter, entry)
 		shown.Request = &request
 	}
 	return shown, nil

@@ -52,19 +52,19 @@ func New(c Config) (*Checker, error) {
 }
 
 // Payload processes one payload as ingest does, and then maps it.
-func (c *Checker) Payload(p Payload) (Preview, error) {
+func (c *Checker) Payload(p Payload) Preview {
 	result := Preview{Payload: p.Name, Event: string(p.event.Kind), Outcome: Ticket, Problems: []Remark{}, Warnings: []Remark{}}
 	if len(p.Data) > ingest.MaxPayloadBytes {
 		result.refuse(http.StatusRequestEntityTooLarge, fmt.Errorf("larger than %d bytes", ingest.MaxPayloadBytes))
-		return result, nil
+		return result
 	}
 	if p.err != nil {
 		result.refuse(http.StatusBadRequest, p.err)
-		return result, nil
+		return result
 	}
 	if !c.Mapping.Wants(p.event.Kind) {
 		result.Outcome, result.Reason = Ignored, "no route wants its kind"
-		return result, nil
+		return result
 	}
 	for _, o := range p.event.Odd() {
 		result.Warnings = append(result.Warnings, Remark{Field: o.Field, Problem: o.Problem})
@@ -81,9 +81,9 @@ func (c *Checker) Payload(p Payload) (Preview, error) {
 		result.Outcome, result.Reason = DeadLetter, string(queue.ReasonMapping)
 		c.unmapped(&result, err)
 	default:
-		return result, c.ticket(&result, request)
+		c.ticket(&result, request)
 	}
-	return result, nil
+	return result
 }
 
 // refuse records why ingest answers with an error.
@@ -136,19 +136,19 @@ func (c *Checker) Map(e queue.Envelope) (mapping.Request, error) {
 }
 
 // Request returns the exact request that Centercode would receive.
-func (c *Checker) Request(r mapping.Request) (Preview, error) {
+func (c *Checker) Request(r mapping.Request) Preview {
 	var p Preview
-	err := c.ticket(&p, r)
-	return p, err
+	c.ticket(&p, r)
+	return p
 }
 
 // ticket records the request for the ticket.
-func (c *Checker) ticket(result *Preview, r mapping.Request) error {
+func (c *Checker) ticket(result *Preview, r mapping.Request) {
 	u, err := c.client.TicketURL(r.Project, r.Source)
 	if err != nil {
 		result.Outcome, result.Reason = DeadLetter, string(queue.ReasonRejected)
 		result.Problems = append(result.Problems, Remark{Field: "project, source", Problem: err.Error()})
-		return nil
+		return
 	}
 	result.Route, result.Line = r.Route+1, c.Mapping.Routes[r.Route].Line
 	result.Project, result.Source, result.OnLostAnswer = r.Project, r.Source, r.OnLostAnswer
@@ -164,7 +164,6 @@ func (c *Checker) ticket(result *Preview, r mapping.Request) error {
 		c.attachment(result, a)
 	}
 	result.NotAttached = r.NotAttached
-	return nil
 }
 
 // attachment records a file, and what the worker would refuse about it.

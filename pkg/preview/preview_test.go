@@ -59,10 +59,7 @@ func TestPayload(t *testing.T) {
 	c := checker(t, routes)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			p, err := c.Payload(preview.NewPayload("p", []byte(test.payload)))
-			if err != nil {
-				t.Fatal(err)
-			}
+			p := c.Payload(preview.NewPayload("p", []byte(test.payload)))
 			if p.Outcome != test.outcome || p.Status != test.status || p.Reason != test.reason {
 				t.Errorf("got %+v", p)
 			}
@@ -88,11 +85,8 @@ func TestEndpointElsewhere(t *testing.T) {
 		{"{baseUrl: https://beta.example.com, hosts: [elsewhere.example]}", "https://elsewhere.example/{{ .ticketId }}", ""},
 	} {
 		yaml := "centercode: " + tt.centercode + "\n" + strings.Replace(routes, "element: shot", `element: shot, endpoint: "`+tt.endpoint+`"`, 1)
-		p, err := checker(t, yaml).Payload(preview.NewPayload("p", []byte(
+		p := checker(t, yaml).Payload(preview.NewPayload("p", []byte(
 			`{"event":"feedback","text":"a","severity":"b","screenshotUrl":"https://files.example.com/a.png"}`)))
-		if err != nil {
-			t.Fatal(err)
-		}
 		var problems string
 		for _, r := range p.Problems {
 			problems += r.Text("")
@@ -110,10 +104,7 @@ func TestRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := c.Request(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := c.Request(r)
 	if p.Method != "POST" || !strings.HasPrefix(p.URL, "https://beta.example.com/") || !strings.HasSuffix(p.URL, "?apiKey=...") ||
 		string(p.Fields()["text"]) != `"a"` || len(p.Attachments) != 1 || p.Attachments[0].Element != "shot" || len(p.Problems) != 0 {
 		t.Errorf("got %+v", p)
@@ -122,14 +113,8 @@ func TestRequest(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	payload := preview.NewPayload("p", []byte(`{"event":"feedback","text":"a","severity":"b"}`))
-	now, err := checker(t, strings.ReplaceAll(routes, "project: P", "project: Q")).Payload(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	was, err := checker(t, routes).Payload(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
+	now := checker(t, strings.ReplaceAll(routes, "project: P", "project: Q")).Payload(payload)
+	was := checker(t, routes).Payload(payload)
 	same := was
 	if same.Compare(was); same.Changed() {
 		t.Errorf("got %+v", same.Changes)
