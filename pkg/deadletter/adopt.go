@@ -91,17 +91,13 @@ func (d *Manager) AdoptUnknown(ctx context.Context, stays func(Letter, error)) (
 // unknown returns the newest letter, without its body, of each delivery that the ledger
 // does not know as dead with its message, and that is not being replayed.
 func (d *Manager) unknown(ctx context.Context) (map[string]Letter, error) {
-	records, err := d.home.History.Noted(ctx, ledger.AttentionPerson)
+	waiting, err := d.home.Noted(ctx, ledger.AttentionPerson)
 	if err != nil {
 		return nil, err
 	}
 	known := map[string]bool{}
-	for _, r := range records {
-		e, err := ledger.Read(r)
-		if err != nil {
-			return nil, err
-		}
-		known[r.ID] = e.Letter > 0
+	for _, e := range waiting {
+		known[e.DeliveryID] = e.Letter > 0
 	}
 	again, err := d.home.OnTheirWay(ctx)
 	if err != nil {

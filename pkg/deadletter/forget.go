@@ -137,7 +137,7 @@ func (d *Manager) personIn(ctx context.Context, email string, progress func(int)
 		return nil, err
 	}
 	for _, e := range unnamed {
-		l, err := d.kept(ctx, e, e.UpdatedAt)
+		l, err := d.kept(ctx, e)
 		if err != nil {
 			return nil, err
 		}

@@ -2,7 +2,6 @@ package deadletter
 
 import (
 	"cmp"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -121,38 +120,4 @@ func Groups(cases []Case) []Group {
 // the letter is an old copy. It needs the case's Entry.
 func (c Case) Done() bool {
 	return c.Entry != nil && (c.Entry.State == ledger.Completed || c.Entry.Dropped() && c.Generation < c.Entry.Generation)
-}
-
-// know adds the ledger's entries to cases. Those that wait for a person, which are nearly
-// all, are read with one call, unless records has them.
-func (d *Manager) know(ctx context.Context, records []ledger.Record, cases []Case) (err error) {
-	if len(records) == 0 {
-		if records, err = d.home.History.Noted(ctx, ledger.AttentionPerson); err != nil {
-			return err
-		}
-	}
-	waiting := make(map[string]ledger.Record, len(records))
-	for _, r := range records {
-		waiting[r.ID] = r
-	}
-	var others []string
-	for i := range cases {
-		r, ok := waiting[cases[i].DeliveryID]
-		if !ok {
-			others = append(others, cases[i].DeliveryID)
-			continue
-		}
-		e, err := ledger.Read(r)
-		if err != nil {
-			return err
-		}
-		cases[i].Entry = &e
-	}
-	known, err := d.entries(ctx, others)
-	for i := range cases {
-		if e, ok := known[cases[i].DeliveryID]; ok {
-			cases[i].Entry = &e
-		}
-	}
-	return err
 }

@@ -26,28 +26,25 @@ func (d *Manager) addLost(ctx context.Context, s *sifting, hold *Hold) (more boo
 	if len(ids) > 0 && !slices.ContainsFunc(ids, missing) {
 		return false, nil
 	}
-	records, err := d.home.History.Noted(ctx, ledger.AttentionPerson)
+	s.waiting, err = d.home.Noted(ctx, ledger.AttentionPerson)
 	if err != nil {
 		return false, err
-	}
-	if s.query.Entries {
-		s.waiting = slices.Clone(records)
 	}
 	lacks, err := d.lacks(ctx, s, hold)
 	if err != nil {
 		return false, err
 	}
-	records = slices.DeleteFunc(records, func(r ledger.Record) bool {
-		return !matchesAny(ids, func(id string) bool { return begins(id, r.ID) }) || !lacks(r.ID)
+	lost := slices.DeleteFunc(slices.Clone(s.waiting), func(e ledger.Entry) bool {
+		return !matchesAny(ids, func(id string) bool { return begins(id, e.DeliveryID) }) || !lacks(e.DeliveryID)
 	})
-	if most := s.query.Most; most > 0 && len(records) > most {
-		records, more = records[:most], true
+	if most := s.query.Most; most > 0 && len(lost) > most {
+		lost, more = lost[:most], true
 	}
-	for _, r := range records {
-		hold.see(r.ID)
+	for _, e := range lost {
+		hold.see(e.DeliveryID)
 	}
-	return more, d.addKept(ctx, s, records, func(ctx context.Context, r ledger.Record) (*Letter, error) {
-		return d.lostLetter(ctx, r, d.home.Peeks == nil && len(ids) == 0)
+	return more, d.addKept(ctx, s, lost, func(ctx context.Context, e ledger.Entry) (*Letter, error) {
+		return d.lostLetter(ctx, e, d.home.Peeks == nil && len(ids) == 0)
 	})
 }
 
@@ -58,38 +55,22 @@ func (d *Manager) lacks(ctx context.Context, s *sifting, hold *Hold) (func(deliv
 	for _, l := range s.letters {
 		there[l.DeliveryID] = true
 	}
-	if d.home.Peeks == nil {
-		// Letters that another command holds may be any of them.
-		unknown := hold.Missing > 0 && len(s.query.Filter.IDs) == 0
-		return func(id string) bool { return !unknown && !there[id] && !hold.saw(id) }, nil
-	}
-	// The letters are read first: what is replayed meanwhile is then in both lists, not in
-	// neither.
-	letters, err := d.home.Peeks.Deliveries(ctx, d.home.DeadLetterQueueURL)
-	if err != nil {
-		return nil, err
-	}
-	onTheirWay, err := d.home.OnTheirWay(ctx)
-	if err != nil {
-		return nil, err
-	}
+	onTheirWay, letters, err := d.home.InQueues(ctx)
 	for _, found := range []map[string]time.Time{letters, onTheirWay} {
 		for id := range found {
 			there[id] = true
 		}
 	}
-	return func(id string) bool { return !there[id] && !hold.saw(id) }, nil
+	// On a stack, letters that another command holds may be any of them.
+	unknown := d.home.Peeks == nil && hold.Missing > 0 && len(s.query.Filter.IDs) == 0
+	return func(id string) bool { return !unknown && !there[id] && !hold.saw(id) }, err
 }
 
-// lostLetter returns the letter of a delivery that no queue seems to have, or nil if the
-// delivery has continued since, or nothing is kept of it. guess means that a stack's queues
-// could not be searched.
-func (d *Manager) lostLetter(ctx context.Context, r ledger.Record, guess bool) (*Letter, error) {
-	was, err := ledger.Read(r)
-	if err != nil {
-		return nil, err
-	}
-	e, err := d.ledger.Entry(ctx, r.ID)
+// lostLetter returns the letter of a dead delivery that no queue seems to have, or nil if it
+// has continued since, or nothing is kept of it. guess means that a stack's queues could not
+// be searched.
+func (d *Manager) lostLetter(ctx context.Context, was ledger.Entry, guess bool) (*Letter, error) {
+	e, err := d.ledger.Entry(ctx, was.DeliveryID)
 	switch {
 	case errors.Is(err, ledger.ErrNotFound):
 		return nil, nil
@@ -98,7 +79,7 @@ func (d *Manager) lostLetter(ctx context.Context, r ledger.Record, guess bool) (
 	case !waitsSince(e, was.Generation), guess && (e.ReplayedSince() || d.now().Sub(e.UpdatedAt) < lags):
 		return nil, nil
 	}
-	l, err := d.kept(ctx, was, r.Since)
+	l, err := d.kept(ctx, was)
 	if err != nil || l.Body == "" {
 		return nil, err
 	}
@@ -111,17 +92,8 @@ func waitsSince(e ledger.Entry, generation int) bool {
 	return e.State == ledger.Dead && !e.Dropped() && e.Generation <= generation
 }
 
-// keptLetter returns the letter of a dead delivery from the ledger.
-func (d *Manager) keptLetter(ctx context.Context, r ledger.Record) (*Letter, error) {
-	e, err := ledger.Read(r)
-	if err != nil {
-		return nil, err
-	}
-	return d.kept(ctx, e, r.Since)
-}
-
-// kept returns the letter of a delivery that died at that time from the ledger.
-func (d *Manager) kept(ctx context.Context, e ledger.Entry, died time.Time) (*Letter, error) {
+// kept returns the letter of a dead delivery from the ledger.
+func (d *Manager) kept(ctx context.Context, e ledger.Entry) (*Letter, error) {
 	text, err := d.ledger.Letter(ctx, e)
 	if err == nil {
 		var line queue.Line
@@ -133,15 +105,14 @@ func (d *Manager) kept(ctx context.Context, e ledger.Entry, died time.Time) (*Le
 	if !errors.Is(err, ledger.ErrNoLetter) {
 		return nil, err
 	}
-	l := entrysLetter(e, died)
+	l := entrysLetter(e)
 	return &l, nil
 }
 
-// entrysLetter returns what the ledger entry of a delivery that died at that time shows of
-// its letter.
-func entrysLetter(e ledger.Entry, died time.Time) Letter {
+// entrysLetter returns what the ledger entry of a dead delivery shows of its letter.
+func entrysLetter(e ledger.Entry) Letter {
 	l := Letter{MessageID: e.DeliveryID}
-	l.DeliveryID, l.Generation, l.Replays, l.Attempts, l.FailedAt = e.DeliveryID, e.Generation, e.Replays, e.Attempts, died
+	l.DeliveryID, l.Generation, l.Replays, l.Attempts, l.FailedAt = e.DeliveryID, e.Generation, e.Replays, e.Attempts, e.WaitsSince()
 	if e.Last != nil {
 		l.Reason, l.Stage, l.Status, l.Description = queue.Reason(e.Last.Reason), queue.Stage(e.Last.Stage), e.Last.Status, e.Last.Text
 	}

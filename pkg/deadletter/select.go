@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -94,15 +95,15 @@ func (d *Manager) Look(ctx context.Context, w Query) (*Selection, error) {
 	if err != nil {
 		return nil, err
 	}
-	records, err := d.home.History.Noted(ctx, ledger.AttentionPerson)
+	s.waiting, err = d.home.Noted(ctx, ledger.AttentionPerson)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.addKept(ctx, &s, records, d.keptLetter); err != nil {
+	if err := d.addKept(ctx, &s, s.waiting, d.kept); err != nil {
 		return nil, err
 	}
 	in := s.selection(ctx, d)
-	in.Absent = max(0, depth.Total()-len(records))
+	in.Absent = max(0, depth.Total()-len(s.waiting))
 	return in, nil
 }
 
@@ -116,20 +117,13 @@ func Glance(ctx context.Context, h *home.Home, visit func(Letter) bool) error {
 	if h.Peeks != nil {
 		return peek(ctx, h, visit)
 	}
-	records, err := h.History.Noted(ctx, ledger.AttentionPerson)
-	if err != nil {
-		return err
-	}
-	for _, r := range records {
-		e, err := ledger.Read(r)
-		if err != nil {
-			return err
-		}
-		if !visit(entrysLetter(e, r.Since)) {
+	waiting, err := h.Noted(ctx, ledger.AttentionPerson)
+	for _, e := range waiting {
+		if !visit(entrysLetter(e)) {
 			break
 		}
 	}
-	return nil
+	return err
 }
 
 // peek visits the letters in a folder's queue.
@@ -137,17 +131,17 @@ func peek(ctx context.Context, h *home.Home, visit func(Letter) bool) error {
 	return h.Peeks.Peek(ctx, h.DeadLetterQueueURL, func(m types.Message) bool { return visit(letterOf(m)) })
 }
 
-// addKept adds the letters that read returns for records; nil for none.
-func (d *Manager) addKept(ctx context.Context, s *sifting, records []ledger.Record, read func(context.Context, ledger.Record) (*Letter, error)) (first error) {
+// addKept adds the letters that read returns for dead deliveries; nil for none.
+func (d *Manager) addKept(ctx context.Context, s *sifting, dead []ledger.Entry, read func(context.Context, ledger.Entry) (*Letter, error)) (first error) {
 	looked := 0
-	sideBySide(lookups, records, func(r ledger.Record) func() {
-		l, err := read(ctx, r)
+	sideBySide(lookups, dead, func(e ledger.Entry) func() {
+		l, err := read(ctx, e)
 		return func() {
 			if err == nil && l != nil {
 				s.add(*l)
 			}
 			looked++
-			d.progress("reading dead letters", looked, len(records))
+			d.progress("reading dead letters", looked, len(dead))
 			first = cmp.Or(first, err)
 		}
 	})
@@ -158,9 +152,9 @@ func (d *Manager) addKept(ctx context.Context, s *sifting, records []ledger.Reco
 type sifting struct {
 	query   Query
 	letters []Letter
-	// waiting are the ledger's records of deliveries that wait for a person, if they were
+	// waiting are the ledger's entries of deliveries that wait for a person, if they were
 	// read.
-	waiting []ledger.Record
+	waiting []ledger.Entry
 }
 
 func (s *sifting) add(l Letter) {
@@ -186,24 +180,44 @@ func (s *sifting) selection(ctx context.Context, d *Manager) *Selection {
 	all := Cases(s.letters)
 	in := &Selection{Deliveries: len(all)}
 	in.Cases = slices.DeleteFunc(all, func(c Case) bool { return !c.meant })
-	in.LedgerErr = d.lastErrors(ctx, in.Cases)
+	in.LedgerErr = d.know(ctx, s, in.Cases)
 	group, known := s.query.Filter.Group, causes{}
-	if s.query.Entries || group != "" {
-		in.LedgerErr = cmp.Or(in.LedgerErr, d.know(ctx, s.waiting, in.Cases))
-	}
 	in.Cases = slices.DeleteFunc(in.Cases, func(c Case) bool {
 		return c.Moved() && !s.query.Filter.selects(c.Letter) || group != "" && known.of(c).key() != group
 	})
 	return in
 }
 
-// lastErrors adds the ledger's last errors of the letters that SQS moved.
-func (d *Manager) lastErrors(ctx context.Context, cases []Case) error {
-	moved := slices.DeleteFunc(slices.Clone(cases), func(c Case) bool { return !c.Moved() })
-	known, err := d.entries(ctx, deliveryIDs(moved))
-	for i, c := range cases {
-		if e, ok := known[c.DeliveryID]; ok {
-			describeMoved(&cases[i].Letter, e)
+// know adds the ledger's data to cases: the last error of those that SQS moved and, if the
+// query needs them, the entries of all. Nearly all of these wait for a person, and are read
+// with one call.
+func (d *Manager) know(ctx context.Context, s *sifting, cases []Case) (err error) {
+	all := s.query.Entries || s.query.Filter.Group != ""
+	if all && len(s.waiting) == 0 {
+		if s.waiting, err = d.home.Noted(ctx, ledger.AttentionPerson); err != nil {
+			return err
+		}
+	}
+	known := make(map[string]ledger.Entry, len(s.waiting))
+	for _, e := range s.waiting {
+		known[e.DeliveryID] = e
+	}
+	var others []string
+	for _, c := range cases {
+		if _, ok := known[c.DeliveryID]; !ok && (all || c.Moved()) {
+			others = append(others, c.DeliveryID)
+		}
+	}
+	found, err := d.entries(ctx, others)
+	maps.Copy(known, found)
+	for i := range cases {
+		c := &cases[i]
+		e, ok := known[c.DeliveryID]
+		if ok && all {
+			c.Entry = &e
+		}
+		if ok && c.Moved() {
+			describeMoved(&c.Letter, e)
 		}
 	}
 	return err

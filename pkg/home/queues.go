@@ -99,6 +99,22 @@ func (h *Home) OnTheirWay(ctx context.Context) (map[string]time.Time, error) {
 	return all, nil
 }
 
+// InQueues returns the ids of the deliveries that have messages, on their way and as dead
+// letters, with when the last of those was sent; nil on AWS, where messages can only be
+// counted.
+func (h *Home) InQueues(ctx context.Context) (onTheirWay, letters map[string]time.Time, err error) {
+	if h.Peeks == nil {
+		return nil, nil, nil
+	}
+	// The letters are read first: what is replayed meanwhile is then in both lists, not in
+	// neither.
+	letters, err = h.Peeks.Deliveries(ctx, h.DeadLetterQueueURL)
+	if err == nil {
+		onTheirWay, err = h.OnTheirWay(ctx)
+	}
+	return onTheirWay, letters, err
+}
+
 // PeekWork calls visit for the messages of the deliveries on their way, until it returns
 // false. It needs [Home.Peeks].
 func (h *Home) PeekWork(ctx context.Context, visit func(types.Message) bool) error {

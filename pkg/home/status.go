@@ -120,10 +120,10 @@ func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
 		s.Centercode, centercodeErr = h.askCentercode(ctx, runs, o.Config)
 	})
 	all.Go(func() { f.recent, s.Partial, recentErr = h.recent(ctx, max(o.Last, lookedAt)) })
-	all.Go(func() { f.waiting, waitingErr = h.noted(ctx, ledger.AttentionPerson) })
-	all.Go(func() { f.nameless, namelessErr = h.noted(ctx, ledger.AttentionNameless) })
+	all.Go(func() { f.waiting, waitingErr = h.Noted(ctx, ledger.AttentionPerson) })
+	all.Go(func() { f.nameless, namelessErr = h.Noted(ctx, ledger.AttentionNameless) })
 	all.Go(func() { f.health, healthErr = h.Health(ctx) })
-	all.Go(func() { f.queued, f.letters, queuesErr = h.inQueues(ctx) })
+	all.Go(func() { f.queued, f.letters, queuesErr = h.InQueues(ctx) })
 	all.Go(func() { s.Refused, refusedErr = h.refused(ctx) })
 	all.Go(func() { f.lacks, tableErr = h.TableLacks(ctx) })
 	var testFairy string
@@ -171,8 +171,9 @@ func (h *Home) recent(ctx context.Context, limit int) (last []ledger.Entry, part
 	return last, partial, err
 }
 
-// noted returns the deliveries with an attention of pkg/ledger.
-func (h *Home) noted(ctx context.Context, attention string) ([]ledger.Entry, error) {
+// Noted returns the deliveries with an attention of pkg/ledger, the oldest first. On AWS it
+// is eventually consistent.
+func (h *Home) Noted(ctx context.Context, attention string) ([]ledger.Entry, error) {
 	records, err := h.History.Noted(ctx, attention)
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
@@ -184,26 +185,11 @@ func entries(records []ledger.Record) (all []ledger.Entry, err error) {
 	for _, r := range records {
 		e, err := ledger.Read(r)
 		if err != nil {
-			return all, err
+			return nil, err
 		}
 		all = append(all, e)
 	}
 	return all, nil
-}
-
-// inQueues returns the deliveries that have messages, if that can be seen without a
-// receive.
-func (h *Home) inQueues(ctx context.Context) (queued, letters map[string]time.Time, err error) {
-	if h.Peeks == nil {
-		return nil, nil, nil
-	}
-	// The letters are read first: what is replayed meanwhile is then in both lists, not in
-	// neither.
-	letters, err = h.Peeks.Deliveries(ctx, h.DeadLetterQueueURL)
-	if err == nil {
-		queued, err = h.OnTheirWay(ctx)
-	}
-	return queued, letters, err
 }
 
 func deliveries(recent []ledger.Entry, most int) []DeliveryStatus {

@@ -51,7 +51,7 @@ func (h *Home) Left(ctx context.Context) (l Left, err error) {
 	if err != nil {
 		return l, err
 	}
-	dead, err := h.noted(ctx, ledger.AttentionPerson)
+	dead, err := h.Noted(ctx, ledger.AttentionPerson)
 	return Left{Waiting: work.Total(), Dead: max(letters.Total(), len(dead))}, err
 }
 

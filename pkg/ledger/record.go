@@ -56,10 +56,7 @@ func (e Entry) record(version int64) (Record, error) {
 	}
 	r := Record{ID: e.DeliveryID, Version: version, State: e.Standing(), Doc: doc, entry: &e}
 	if r.State == string(Dead) {
-		r.Attention, r.Since = AttentionPerson, e.UpdatedAt
-		if e.Last != nil && !e.Last.At.IsZero() {
-			r.Since = e.Last.At
-		}
+		r.Attention, r.Since = AttentionPerson, e.WaitsSince()
 	}
 	if e.Nameless() {
 		r.Attention, r.Since = AttentionNameless, e.UpdatedAt
@@ -70,6 +67,16 @@ func (e Entry) record(version int64) (Record, error) {
 	}
 	r.ExpiresAt = expiry(e.UpdatedAt, retain)
 	return r, nil
+}
+
+// WaitsSince returns since when a dead delivery has been waiting for a person, in whole
+// milliseconds.
+func (e Entry) WaitsSince() time.Time {
+	since := e.UpdatedAt
+	if e.Last != nil && !e.Last.At.IsZero() {
+		since = e.Last.At
+	}
+	return since.UTC().Truncate(time.Millisecond)
 }
 
 func expiry(from time.Time, retain time.Duration) time.Time {
