@@ -35,19 +35,19 @@ type entryError struct{ types.BatchResultErrorEntry }
 
 func (e entryError) Error() string { return aws.ToString(e.Code) + ": " + aws.ToString(e.Message) }
 
-// answer is a batch call's results, by entry id.
-type answer struct {
-	confirmed []*string
-	failed    []types.BatchResultErrorEntry
-}
+// answer is what a batch call's answer says of each entry, by its id: nil if it is confirmed.
+type answer map[string]error
 
 // answerOf returns the answer to a call that did not fail as a whole.
 func answerOf[S any](confirmed []S, id func(S) *string, failed []types.BatchResultErrorEntry) (answer, error) {
-	a := answer{failed: failed}
-	for _, s := range confirmed {
-		a.confirmed = append(a.confirmed, id(s))
+	said := answer{}
+	for _, f := range failed {
+		said[aws.ToString(f.Id)] = entryError{f}
 	}
-	return a, nil
+	for _, s := range confirmed {
+		said[aws.ToString(id(s))] = nil
+	}
+	return said, nil
 }
 
 // errNoAnswer means that a batch's answer did not include an entry.
@@ -65,39 +65,24 @@ func batch(ctx context.Context, errs []error, call func(ctx context.Context, tod
 		}
 	}
 	for try := 1; len(todo) > 0; try++ {
-		var out answer
-		out, whole = call(ctx, todo)
-		todo = settle(errs, todo, out, whole)
+		var said answer
+		said, whole = call(ctx, todo)
+		todo = slices.DeleteFunc(todo, func(i int) bool {
+			err, mentioned := said[*entryID(i)]
+			switch {
+			case whole != nil:
+				err = whole
+			case !mentioned:
+				err = errNoAnswer
+			}
+			errs[i] = err
+			return err == nil || senderFault(err)
+		})
 		if try == tries || len(todo) > 0 && !pause(ctx, tryAgain<<try) {
 			break
 		}
 	}
 	return whole
-}
-
-// settle records the result of each entry, and returns those to retry.
-func settle(errs []error, todo []int, out answer, whole error) (again []int) {
-	said := map[string]error{}
-	for _, f := range out.failed {
-		said[aws.ToString(f.Id)] = entryError{f}
-	}
-	for _, id := range out.confirmed {
-		said[aws.ToString(id)] = nil
-	}
-	for _, i := range todo {
-		err, mentioned := said[*entryID(i)]
-		switch {
-		case whole != nil:
-			err = whole
-		case !mentioned:
-			err = errNoAnswer
-		}
-		errs[i] = err
-		if err != nil && !senderFault(err) {
-			again = append(again, i)
-		}
-	}
-	return again
 }
 
 // entryID returns the id of the i-th entry of a batch.

@@ -234,7 +234,7 @@ func (h *Hold) hide(ctx context.Context, ids []string, long time.Duration) []err
 		}
 		out, err := h.q.API.ChangeMessageVisibilityBatch(ctx, in, ownBody)
 		if err != nil {
-			return answer{}, fmt.Errorf("change the visibility of dead letters: %w", err)
+			return nil, fmt.Errorf("change the visibility of dead letters: %w", err)
 		}
 		return answerOf(out.Successful, func(s types.ChangeMessageVisibilityBatchResultEntry) *string { return s.Id }, out.Failed)
 	})

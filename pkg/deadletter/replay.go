@@ -99,7 +99,7 @@ func sendLetters(ctx context.Context, api home.Queues, url string, errs []error,
 		}
 		out, err := api.SendMessageBatch(ctx, in, ownBody)
 		if err != nil {
-			return answer{}, fmt.Errorf("send to the queue: %w", err)
+			return nil, fmt.Errorf("send to the queue: %w", err)
 		}
 		return answerOf(out.Successful, func(s types.SendMessageBatchResultEntry) *string { return s.Id }, out.Failed)
 	})
@@ -149,7 +149,7 @@ func (q *Queue) remove(ctx context.Context, receipts []string) []error {
 		}
 		out, err := q.API.DeleteMessageBatch(ctx, in, ownBody)
 		if err != nil {
-			return answer{}, fmt.Errorf("delete dead letters: %w", err)
+			return nil, fmt.Errorf("delete dead letters: %w", err)
 		}
 		return answerOf(out.Successful, func(s types.DeleteMessageBatchResultEntry) *string { return s.Id }, out.Failed)
 	})
