@@ -202,34 +202,30 @@ func (s *Store) fetch(ctx context.Context, name string) (entry, error) {
 	value, err := getParameter(ctx, s.api, s.parameter(name))
 	if err == nil {
 		e := entry{value: value, readAt: began}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.cache[name] = e
+		s.keep(name, e)
 		return e, nil
 	}
-	if old, ok := s.keepAfter(err, name); ok {
+	old, ok := s.cached(name)
+	switch {
+	case !ok:
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrEmpty):
+		// It was removed on purpose: the old value must not be used again.
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.cache, name)
+	default:
+		old.retryAt = s.now().Add(retryAfter)
+		s.keep(name, old)
 		s.log.WarnContext(ctx, "secret could not be read again; the older value stays in use",
 			"parameter", s.parameter(name), "age", s.now().Sub(old.readAt).String(), "err", err)
 	}
 	return entry{}, err
 }
 
-// keepAfter decides what stays in the cache after a failed read, and returns it.
-func (s *Store) keepAfter(err error, name string) (entry, bool) {
+func (s *Store) keep(name string, e entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old, ok := s.cache[name]
-	switch {
-	case !ok:
-		return entry{}, false
-	case errors.Is(err, ErrNotFound), errors.Is(err, ErrEmpty):
-		delete(s.cache, name) // it was removed on purpose: the old value must not be used again
-		return entry{}, false
-	default:
-		old.retryAt = s.now().Add(retryAfter)
-		s.cache[name] = old
-		return old, true
-	}
+	s.cache[name] = e
 }
 
 func (s *Store) cached(name string) (entry, bool) {
