@@ -3,8 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -38,62 +36,41 @@ func searched(r ledger.Record) []any {
 
 // Search calls visit for each matching delivery, the last received first, until it returns
 // false. visit must be quick, see [sqlitedb.DB.Read].
-func (s *Store) Search(ctx context.Context, q ledger.Query, visit func(ledger.Entry) bool) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("search the ledger: %w", err)
-		}
-	}()
+func (s *Store) Search(ctx context.Context, q ledger.Query, visit func(ledger.Entry) bool) error {
 	from, args := conditions(q)
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+columns+` FROM `+from+` ORDER BY received DESC, id`, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	query := `SELECT ` + columns + ` FROM ` + from + ` ORDER BY received DESC, id`
+	return s.each(ctx, "search the ledger", query, args, func(rows *sql.Rows) (more bool, err error) {
 		r, err := scan(rows)
 		if err != nil {
-			return err
+			return false, err
 		}
 		e, err := ledger.Read(r)
 		if err != nil {
-			return err
+			return false, err
 		}
 		// SQL also matches letters that differ in case in a way that it does not know.
-		if q.Match(e) && !visit(e) {
-			return nil
-		}
-	}
-	return rows.Err()
+		return !q.Match(e) || visit(e), nil
+	})
 }
 
 // Outcomes calls visit with what became of each delivery that was received in a time,
 // the last received first.
-func (s *Store) Outcomes(ctx context.Context, q ledger.Query, visit func(ledger.Outcome)) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("count the ledger's deliveries: %w", err)
-		}
-	}()
+func (s *Store) Outcomes(ctx context.Context, q ledger.Query, visit func(ledger.Outcome)) error {
 	from, args := conditions(ledger.Query{Since: q.Since, Until: q.Until})
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT received, coalesce(app, ''), state, took FROM `+from+` ORDER BY received DESC`, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	query := `SELECT received, coalesce(app, ''), state, took FROM ` + from + ` ORDER BY received DESC`
+	return s.each(ctx, "count the ledger's deliveries", query, args, func(rows *sql.Rows) (more bool, err error) {
 		var o ledger.Outcome
 		var received int64
 		var took sql.NullInt64
 		if err := rows.Scan(&received, &o.App, &o.Standing, &took); err != nil {
-			return err
+			return false, err
 		}
 		o.Received, o.Ticket, o.Took = time.UnixMilli(received).UTC(), took.Valid, time.Duration(took.Int64)*time.Millisecond
 		if q.Until.IsZero() || o.Received.Before(q.Until) {
 			visit(o)
 		}
-	}
-	return rows.Err()
+		return true, nil
+	})
 }
 
 // conditions returns SQL, from the table's name on, that matches at least what the query

@@ -155,25 +155,34 @@ func (s *Store) Noted(ctx context.Context, attention string) ([]ledger.Record, e
 	return s.list(ctx, "list what is noted as "+attention, `WHERE attention IS NOT NULL AND attention = ? ORDER BY since, id`, attention)
 }
 
-func (s *Store) list(ctx context.Context, what, which string, args ...any) (records []ledger.Record, err error) {
+func (s *Store) list(ctx context.Context, doing, which string, args ...any) (records []ledger.Record, err error) {
+	err = s.each(ctx, doing, `SELECT `+columns+` FROM ledger `+which, args, func(rows *sql.Rows) (bool, error) {
+		r, err := scan(rows)
+		records = append(records, r)
+		return true, err
+	})
+	return records, err
+}
+
+// each calls visit for each row of a query until it returns false or an error. doing is for
+// errors.
+func (s *Store) each(ctx context.Context, doing, query string, args []any, visit func(*sql.Rows) (more bool, err error)) (err error) {
 	defer func() {
 		if err != nil {
-			records, err = nil, fmt.Errorf("%s: %w", what, err)
+			err = fmt.Errorf("%s: %w", doing, err)
 		}
 	}()
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+columns+` FROM ledger `+which, args...)
+	rows, err := s.db.Read().QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		r, err := scan(rows)
-		if err != nil {
-			return nil, err
+		if more, err := visit(rows); err != nil || !more {
+			return err
 		}
-		records = append(records, r)
 	}
-	return records, rows.Err()
+	return rows.Err()
 }
 
 const columns = `id, version, state, expires_at + ` + ahead + `, doc, attention, since, data`
