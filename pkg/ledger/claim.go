@@ -143,7 +143,7 @@ func (c *Claim) change(ctx context.Context, edit func(Entry, time.Time) Entry) e
 		c.ledger.holds(owner, time.Time{})
 	}
 	if err == nil && next.State == Completed && letter > 0 {
-		c.ledger.forgetLetter(ctx, next.DeliveryID, letter)
+		_ = c.ledger.forgetLetter(ctx, next.DeliveryID, letter)
 	}
 	return err
 }

@@ -60,10 +60,8 @@ func (l *Ledger) Forget(ctx context.Context, id string) error {
 		case e.Letter == 0:
 			return e, errUnchanged
 		}
-		for n := e.Letter; n > 0; n-- {
-			if err := l.store.Delete(ctx, partID(id, n)); err != nil {
-				return e, fmt.Errorf("remove the letter of delivery %s: %w", id, err)
-			}
+		if err := l.forgetLetter(ctx, id, e.Letter); err != nil {
+			return e, fmt.Errorf("remove the letter of delivery %s: %w", id, err)
 		}
 		e.Letter = 0
 		return e, nil

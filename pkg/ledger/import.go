@@ -90,7 +90,7 @@ func (l *Ledger) Import(ctx context.Context, id string, other *Entry, generation
 	case err != nil:
 		return Entry{}, false, err
 	case e.State == Completed:
-		l.forgetLetter(ctx, id, e.Letter)
+		_ = l.forgetLetter(ctx, id, e.Letter)
 	}
 	return e, needed, nil
 }

@@ -116,7 +116,7 @@ func (l *Ledger) Look(ctx context.Context, id string, m Message) (*Delivery, err
 		if d.entry.State == Completed {
 			// The worker that completed it may have died before deleting the letter; its
 			// message then comes again.
-			l.forgetLetter(ctx, id, d.entry.Letter)
+			_ = l.forgetLetter(ctx, id, d.entry.Letter)
 		}
 		return nil, err
 	}
@@ -186,7 +186,7 @@ func (d *Delivery) adopt(r Record) error {
 // take returns the entry as claimed now.
 func (d *Delivery) take(alone bool) (Entry, error) {
 	l, now := d.ledger, d.ledger.now()
-	next, err := d.entry.Take(d.message, Taking{Owner: l.instance + "/" + rand.Text(), Until: now.Add(Lease), Alone: alone}, now)
+	next, err := d.entry.Take(d.message, l.instance+"/"+rand.Text(), alone, now)
 	if until, held := l.heldUntil(d.entry, now); err == nil && held {
 		err = &HeldError{Until: until}
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -80,16 +79,13 @@ func (l *Ledger) Letter(ctx context.Context, e Entry) ([]byte, error) {
 	var first part
 	doing := "read the letter of delivery " + e.DeliveryID
 	for n, of := 1, 1; n <= of; n++ {
-		r, err := l.store.Get(ctx, partID(e.DeliveryID, n))
+		var p part
+		r, err := l.noted(ctx, doing, partID(e.DeliveryID, n), &p)
 		if errors.Is(err, ErrNotFound) {
 			return nil, ErrNoLetter
 		}
-		var p part
-		if err == nil {
-			err = json.Unmarshal(r.Doc, &p)
-		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", doing, err)
+			return nil, err
 		}
 		if n == 1 {
 			first, of = p, p.Of
@@ -109,11 +105,12 @@ func (l *Ledger) Letter(ctx context.Context, e Entry) ([]byte, error) {
 	return letter, nil
 }
 
-// forgetLetter removes the parts of a letter. Parts that remain will expire.
-func (l *Ledger) forgetLetter(ctx context.Context, id string, parts int) {
+// forgetLetter removes the parts of a letter. Parts that remain after an error will expire.
+func (l *Ledger) forgetLetter(ctx context.Context, id string, parts int) (err error) {
 	for n := 1; n <= parts; n++ {
-		_ = l.store.Delete(ctx, partID(id, n))
+		err = errors.Join(err, l.store.Delete(ctx, partID(id, n)))
 	}
+	return err
 }
 
 // retainLetter makes the parts of a letter expire together with the delivery's entry.

@@ -56,14 +56,8 @@ func (l *Ledger) NowRuns(ctx context.Context, r Running, text string) error {
 // recorded.
 func (l *Ledger) Running(ctx context.Context) (Running, error) {
 	var running Running
-	r, err := l.store.Get(ctx, runningID)
-	if err == nil {
-		err = json.Unmarshal(r.Doc, &running)
-	}
-	if err != nil {
-		return Running{}, fmt.Errorf("read which mapping runs: %w", err)
-	}
-	return running, nil
+	_, err := l.noted(ctx, "read which mapping runs", runningID, &running)
+	return running, err
 }
 
 // Mapping returns the mapping with that hash, or [ErrNotFound].
@@ -87,21 +81,27 @@ func (l *Ledger) NoteRestored(ctx context.Context) error {
 
 // RestoredAt returns when the ledger was last restored; the zero time if never.
 func (l *Ledger) RestoredAt(ctx context.Context) (at time.Time, err error) {
-	r, err := l.store.Get(ctx, restoredID)
+	_, err = l.noted(ctx, "read when the ledger was restored", restoredID, &at)
 	if errors.Is(err, ErrNotFound) {
 		return at, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(r.Doc, &at)
-	}
-	if err != nil {
-		return at, fmt.Errorf("read when the ledger was restored: %w", err)
-	}
-	return at, nil
+	return at, err
 }
 
-// note writes r, which is not about one delivery's progress, over whatever is stored. Its
-// document is value as JSON. doing is for errors.
+// noted reads a record that is not about one delivery's progress, and its document into
+// value. doing is for errors.
+func (l *Ledger) noted(ctx context.Context, doing, id string, value any) (Record, error) {
+	r, err := l.store.Get(ctx, id)
+	if err == nil {
+		err = json.Unmarshal(r.Doc, value)
+	}
+	if err != nil {
+		return Record{}, fmt.Errorf("%s: %w", doing, err)
+	}
+	return r, nil
+}
+
+// note writes what noted reads, over whatever is stored.
 func (l *Ledger) note(ctx context.Context, doing string, r Record, value any) (err error) {
 	r.Version, r.ExpiresAt = 1, expiry(l.now(), RetainOpen)
 	if r.Doc, err = json.Marshal(value); err == nil {

@@ -20,18 +20,10 @@ func First(id string, m Message, now time.Time) Entry {
 	return Entry{DeliveryID: id, Form: form, State: Claimed, Generation: m.Generation, FirstSeen: now, UpdatedAt: now}
 }
 
-// Taking describes a claim.
-type Taking struct {
-	Owner string
-	Until time.Time
-	// Alone means that the delivery is its worker's only work.
-	Alone bool
-}
-
-// Take returns the entry as claimed for a message, which revives it if it is dead. It does
-// not check whether somebody else holds it. The error is a [*DoneError] if the message
-// needs no work.
-func (e Entry) Take(m Message, t Taking, now time.Time) (Entry, error) {
+// Take returns the entry as claimed by an owner for a message, which revives it if it is
+// dead; alone means that the delivery is its worker's only work. It does not check whether
+// somebody else holds it. The error is a [*DoneError] if the message needs no work.
+func (e Entry) Take(m Message, owner string, alone bool, now time.Time) (Entry, error) {
 	if e.State == Completed || e.Old(m) {
 		return e, &DoneError{Entry: e}
 	}
@@ -62,7 +54,7 @@ func (e Entry) Take(m Message, t Taking, now time.Time) (Entry, error) {
 	}
 	e.Generation = max(e.Generation, m.Generation)
 	e.Attempts++
-	e.Owner, e.LeaseUntil, e.Alone = t.Owner, t.Until, t.Alone
+	e.Owner, e.LeaseUntil, e.Alone = owner, now.Add(Lease), alone
 	return e, nil
 }
 

@@ -112,7 +112,7 @@ func FuzzTransitions(f *testing.F) {
 			}
 			switch step % 12 {
 			case 0, 1, 2:
-				next, err := e.Take(m, ledger.Taking{Owner: "w", Until: now.Add(time.Minute), Alone: step > 128}, now)
+				next, err := e.Take(m, "w", step > 128, now)
 				if err != nil && e.State != ledger.Completed && !e.Old(m) {
 					t.Fatalf("not claimed: %+v: %v", e, err)
 				}
@@ -166,7 +166,7 @@ func TestAnnouncedAheadOfTheClock(t *testing.T) {
 	for _, tc := range []struct{ announced, want time.Time }{
 		{now.Add(400 * 24 * time.Hour), now}, {now.Add(-time.Minute), now.Add(-time.Minute)}, {time.Time{}, time.Time{}},
 	} {
-		e, err := ledger.Entry{DeliveryID: "a", State: ledger.Creating, CreatingSince: tc.announced}.Take(ledger.Message{}, ledger.Taking{Owner: "b"}, now)
+		e, err := ledger.Entry{DeliveryID: "a", State: ledger.Creating, CreatingSince: tc.announced}.Take(ledger.Message{}, "b", false, now)
 		if err != nil || !e.CreatingSince.Equal(tc.want) {
 			t.Errorf("announced at %s: got %s, %v, want %s", tc.announced, e.CreatingSince, err, tc.want)
 		}
@@ -190,7 +190,7 @@ func TestADelayThatIsCutShort(t *testing.T) {
 		now := began
 		take := func(e ledger.Entry) ledger.Entry {
 			t.Helper()
-			next, err := e.Take(ledger.Message{}, ledger.Taking{Owner: "w", Until: now.Add(time.Minute)}, now)
+			next, err := e.Take(ledger.Message{}, "w", false, now)
 			if err != nil {
 				t.Fatal(err)
 			}

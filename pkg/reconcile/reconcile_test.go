@@ -84,7 +84,7 @@ func TestLateWebhook(t *testing.T) {
 
 	// It is replayed without a person's decision, and with one.
 	l := ledger.Message{Generation: e.Generation, Marked: true, SentAt: w.now.Add(time.Second)}
-	taken, err := e.Take(l, ledger.Taking{Owner: "o"}, w.now)
+	taken, err := e.Take(l, "o", false, w.now)
 	if w.must(err); taken.Twin == "" || !taken.InDoubt() {
 		t.Errorf("after the replay it is not a twin: %+v", taken)
 	}
