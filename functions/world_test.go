@@ -71,9 +71,9 @@ func newWorld(t *testing.T) *world {
 			t.Fatal(err)
 		}
 	}
-	w.dead = w.createQueue(t, embedded.Queue{Name: "dead", VisibilityTimeout: time.Minute, Retention: time.Hour})
-	w.files = w.createQueue(t, embedded.Queue{Name: "files", VisibilityTimeout: time.Minute, Retention: time.Hour, MaxReceiveCount: 8, DeadLetterQueue: "dead"})
-	w.work = w.createQueue(t, embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour, MaxReceiveCount: 8, DeadLetterQueue: "dead"})
+	w.dead = w.createQueue(t, embedded.Queue{Name: "dead", VisibilityTimeout: time.Minute})
+	w.files = w.createQueue(t, embedded.Queue{Name: "files", VisibilityTimeout: time.Minute, MaxReceiveCount: 8, DeadLetterQueue: "dead"})
+	w.work = w.createQueue(t, embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, MaxReceiveCount: 8, DeadLetterQueue: "dead"})
 
 	if w.centercode, err = centercodesim.New(centercodesim.Config{APIKeys: []string{apiKey}, Projects: map[string][]string{"DEMO": {"testfairy"}}}); err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ func start(t *testing.T) (aws.Config, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url, err := queues.CreateQueue(t.Context(), embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour})
+	url, err := queues.CreateQueue(t.Context(), embedded.Queue{Name: "work", VisibilityTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

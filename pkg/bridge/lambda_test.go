@@ -124,7 +124,7 @@ type lambda struct {
 // The queue is configured as in the template.
 func newLambda(s *testBridge, config *mapping.Config) *lambda {
 	_, err := s.home.SQS.CreateQueue(s.Context(), embedded.Queue{
-		Name: path.Base(s.home.WorkQueueURL), VisibilityTimeout: functionTimeout + 30*time.Second, Retention: 14 * 24 * time.Hour,
+		Name: path.Base(s.home.WorkQueueURL), VisibilityTimeout: functionTimeout + 30*time.Second,
 		MaxReceiveCount: 1000, DeadLetterQueue: path.Base(s.home.DeadLetterQueueURL),
 	})
 	s.must(err)

@@ -49,7 +49,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	for name, url := range map[string]*string{"dead": &w.dead, "work": &w.work} {
-		*url, err = w.CreateQueue(ctx, embedded.Queue{Name: name, VisibilityTimeout: time.Second, Retention: 14 * 24 * time.Hour})
+		*url, err = w.CreateQueue(ctx, embedded.Queue{Name: name, VisibilityTimeout: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

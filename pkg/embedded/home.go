@@ -20,8 +20,6 @@ import (
 
 const databaseFile = "fairbridge.db"
 
-// The queues keep their messages for ever: nothing is lost because a machine was off, or
-// its clock was changed.
 var deadLetterQueue = Queue{
 	Name:              "fairbridge-dead-letters",
 	VisibilityTimeout: 30 * time.Second,

@@ -50,9 +50,8 @@ func TestHome(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"VisibilityTimeout":      "930",
-		"MessageRetentionPeriod": "0", // forever
-		"RedrivePolicy":          `{"deadLetterTargetArn":"arn:aws:sqs:embedded:000000000000:fairbridge-dead-letters","maxReceiveCount":1000}`,
+		"VisibilityTimeout": "930",
+		"RedrivePolicy":     `{"deadLetterTargetArn":"arn:aws:sqs:embedded:000000000000:fairbridge-dead-letters","maxReceiveCount":1000}`,
 	} {
 		if got := out.Attributes[name]; got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)

@@ -211,16 +211,15 @@ func insertRefusal(tx *sqlitedb.Tx, r ingest.Refusal) error {
 // counts of all. Strangers' are included only as far as the others leave room.
 func (r *Refusals) Refused(ctx context.Context) (all ingest.Refused, err error) {
 	defer doing("read refused webhooks", &err)
-	rows, err := r.db.Read().QueryContext(ctx, "SELECT at, status, reason, bytes, fields FROM refusals ORDER BY strange, seq DESC LIMIT ?", keptRefusals)
-	if err != nil {
-		return all, err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	rows := sqlitedb.Rows(r.db.Read().QueryContext(ctx, "SELECT at, status, reason, bytes, fields FROM refusals ORDER BY strange, seq DESC LIMIT ?", keptRefusals))
+	for row, err := range rows {
+		if err != nil {
+			return all, err
+		}
 		var refusal ingest.Refusal
 		var at int64
 		var fields string
-		if err := rows.Scan(&at, &refusal.Status, &refusal.Reason, &refusal.Bytes, &fields); err != nil {
+		if err := row.Scan(&at, &refusal.Status, &refusal.Reason, &refusal.Bytes, &fields); err != nil {
 			return all, err
 		}
 		refusal.At = time.UnixMilli(at).UTC()
@@ -231,30 +230,26 @@ func (r *Refusals) Refused(ctx context.Context) (all ingest.Refused, err error) 
 		}
 		all.Last = append(all.Last, refusal)
 	}
-	if err := rows.Err(); err != nil {
-		return all, err
-	}
 	slices.SortStableFunc(all.Last, func(a, b ingest.Refusal) int { return b.At.Compare(a.At) })
 	all.Counts, err = r.readCounts(ctx)
 	return all, err
 }
 
 func (r *Refusals) readCounts(ctx context.Context) (counts []ingest.RefusalCount, err error) {
-	rows, err := r.db.Read().QueryContext(ctx, "SELECT status, reason, count, last_at FROM refusal_counts ORDER BY status, reason")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	rows := sqlitedb.Rows(r.db.Read().QueryContext(ctx, "SELECT status, reason, count, last_at FROM refusal_counts ORDER BY status, reason"))
+	for row, err := range rows {
+		if err != nil {
+			return nil, err
+		}
 		var c ingest.RefusalCount
 		var at int64
-		if err := rows.Scan(&c.Status, &c.Reason, &c.Count, &at); err != nil {
+		if err := row.Scan(&c.Status, &c.Reason, &c.Count, &at); err != nil {
 			return nil, err
 		}
 		c.Last = time.UnixMilli(at).UTC()
 		counts = append(counts, c)
 	}
-	return counts, rows.Err()
+	return counts, nil
 }
 
 // Ready returns why the home cannot accept a webhook at the moment. It tries a write.

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"sync"
 	"time"
@@ -36,7 +35,8 @@ const (
 // DeleteMessage with an older one succeeds and deletes nothing, as SQS's reference says;
 // ChangeMessageVisibility with one is a types.ReceiptHandleIsInvalid, and on a message that
 // is visible again or deleted a types.MessageNotInflight. Not supported: FIFO queues,
-// message groups, trace headers, the in-flight limit of 120,000.
+// message groups, trace headers, the in-flight limit of 120,000. Messages are kept for ever:
+// nothing is lost because a machine was off, or its clock was changed.
 type SQS struct {
 	db       *sqlitedb.DB
 	now      func() time.Time
@@ -55,7 +55,6 @@ type SQS struct {
 type Queue struct {
 	Name              string        // 1 to 80 of A-Z a-z 0-9 - _
 	VisibilityTimeout time.Duration // 0 to 12 h
-	Retention         time.Duration // 1 min to 14 days after the message was first sent; 0: for ever
 	MaxReceiveCount   int           // receives after which a message moves to DeadLetterQueue
 	DeadLetterQueue   string        // name of an existing queue, or "" for no redrive
 }
@@ -63,18 +62,8 @@ type Queue struct {
 // queue is a row of the queues table.
 type queue struct {
 	Queue
-	id                    int64
-	deadLetters           sql.NullInt64 // the id of DeadLetterQueue
-	createdAt, modifiedAt int64
-}
-
-// cutoff returns the sent time up to which messages are past their retention period, in
-// milliseconds since 1970.
-func (q queue) cutoff(now time.Time) int64 {
-	if q.Retention == 0 {
-		return math.MinInt64
-	}
-	return now.Add(-q.Retention).UnixMilli()
+	id          int64
+	deadLetters sql.NullInt64 // the id of DeadLetterQueue
 }
 
 func (q Queue) arn() string { return queueARNPrefix + q.Name }
@@ -83,7 +72,7 @@ func (q Queue) arn() string { return queueARNPrefix + q.Name }
 type SQSConfig struct {
 	// DB holds the queues.
 	DB *sqlitedb.DB
-	// Now is the clock for timestamps, visibility and retention; the default is [time.Now].
+	// Now is the clock for timestamps and visibility; the default is [time.Now].
 	// A long poll waits in real time.
 	Now func() time.Time
 }
@@ -121,12 +110,11 @@ func (s *SQS) CreateQueue(ctx context.Context, settings Queue) (url string, err 
 		now := s.now().UnixMilli()
 		_, err := tx.Exec(`INSERT INTO queues
 			(name, visibility_ms, retention_ms, max_receives, dead_letter_queue, created_at, modified_at)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
-			ON CONFLICT (name) DO UPDATE SET visibility_ms = ?2, retention_ms = ?3, max_receives = ?4,
-				dead_letter_queue = ?5, modified_at = ?6
-			WHERE (visibility_ms, retention_ms, max_receives) <> (?2, ?3, ?4) OR dead_letter_queue IS NOT ?5`,
-			settings.Name, settings.VisibilityTimeout.Milliseconds(), settings.Retention.Milliseconds(),
-			settings.MaxReceiveCount, deadLetters, now)
+			VALUES (?1, ?2, 0, ?3, ?4, ?5, ?5)
+			ON CONFLICT (name) DO UPDATE SET visibility_ms = ?2, retention_ms = 0, max_receives = ?3,
+				dead_letter_queue = ?4, modified_at = ?5
+			WHERE (visibility_ms, retention_ms, max_receives) <> (?2, 0, ?3) OR dead_letter_queue IS NOT ?4`,
+			settings.Name, settings.VisibilityTimeout.Milliseconds(), settings.MaxReceiveCount, deadLetters, now)
 		return err
 	})
 	if err != nil {
@@ -144,8 +132,6 @@ func (q Queue) check() error {
 		return errors.New("a queue's name is 1 to 80 letters, digits, hyphens and underscores")
 	case q.VisibilityTimeout < 0 || q.VisibilityTimeout > maxVisibility:
 		return fmt.Errorf("visibility timeout %v is not within 0 and %v", q.VisibilityTimeout, maxVisibility)
-	case q.Retention != 0 && q.Retention < time.Minute || q.Retention > 14*24*time.Hour:
-		return fmt.Errorf("retention %v is not within 1 minute and 14 days", q.Retention)
 	case q.DeadLetterQueue != "" && (q.MaxReceiveCount < 1 || q.MaxReceiveCount > 1000):
 		return fmt.Errorf("maximum receive count %d is not within 1 and 1000", q.MaxReceiveCount)
 	case q.DeadLetterQueue == "" && q.MaxReceiveCount != 0:
@@ -174,11 +160,10 @@ func (s *SQS) queue(ctx context.Context, url *string) (queue, error) {
 		return q, nil
 	}
 	q := queue{Queue: Queue{Name: name}}
-	var visibility, retention int64
-	err := s.db.Read().QueryRowContext(ctx, `SELECT q.id, q.visibility_ms, q.retention_ms, q.max_receives,
-			q.dead_letter_queue, coalesce(d.name, ''), q.created_at, q.modified_at
+	var visibility int64
+	err := s.db.Read().QueryRowContext(ctx, `SELECT q.id, q.visibility_ms, q.max_receives, q.dead_letter_queue, coalesce(d.name, '')
 		FROM queues q LEFT JOIN queues d ON d.id = q.dead_letter_queue WHERE q.name = ?`, name).
-		Scan(&q.id, &visibility, &retention, &q.MaxReceiveCount, &q.deadLetters, &q.DeadLetterQueue, &q.createdAt, &q.modifiedAt)
+		Scan(&q.id, &visibility, &q.MaxReceiveCount, &q.deadLetters, &q.DeadLetterQueue)
 	if errors.Is(err, sql.ErrNoRows) {
 		return queue{}, errNoQueue
 	}
@@ -186,7 +171,6 @@ func (s *SQS) queue(ctx context.Context, url *string) (queue, error) {
 		return queue{}, err
 	}
 	q.VisibilityTimeout = time.Duration(visibility) * time.Millisecond
-	q.Retention = time.Duration(retention) * time.Millisecond
 	s.queues[name] = q
 	return q, nil
 }

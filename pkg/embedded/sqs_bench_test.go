@@ -51,8 +51,8 @@ func BenchmarkCycle(b *testing.B) {
 				b.Fatal(err)
 			}
 			q := queues{SQS: s, clock: c}
-			q.deadLetter = createQueue(b, s, embedded.Queue{Name: "dead", VisibilityTimeout: time.Minute, Retention: time.Hour})
-			q.work = createQueue(b, s, embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour})
+			q.deadLetter = createQueue(b, s, embedded.Queue{Name: "dead", VisibilityTimeout: time.Minute})
+			q.work = createQueue(b, s, embedded.Queue{Name: "work", VisibilityTimeout: time.Minute})
 			fill(b, d, "work", c.now(), others.queued)
 			fill(b, d, "dead", c.now(), others.dead)
 			b.ResetTimer()

@@ -3,10 +3,11 @@ package embedded
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"fairbridge/pkg/sqlitedb"
 )
 
 // Oldest returns when the oldest message of a queue was first sent; the zero time if there
@@ -19,9 +20,7 @@ func (s *SQS) Oldest(ctx context.Context, queueURL string) (_ time.Time, err err
 		return time.Time{}, err
 	}
 	var sent sql.NullInt64
-	// Messages past their retention period do not count.
-	err = s.db.Read().QueryRowContext(ctx, "SELECT min(sent_at) FROM messages WHERE queue = ? AND sent_at > ?",
-		q.id, q.cutoff(s.now())).Scan(&sent)
+	err = s.db.Read().QueryRowContext(ctx, "SELECT min(sent_at) FROM messages WHERE queue = ?", q.id).Scan(&sent)
 	if err != nil || !sent.Valid {
 		return time.Time{}, err
 	}
@@ -36,21 +35,20 @@ func (s *SQS) Deliveries(ctx context.Context, queueURL string) (found map[string
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.db.Read().QueryContext(ctx, "SELECT delivery, max(sent_at) FROM messages WHERE queue = ? GROUP BY delivery", q.id)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
 	found = map[string]time.Time{}
-	for rows.Next() {
+	rows := sqlitedb.Rows(s.db.Read().QueryContext(ctx, "SELECT delivery, max(sent_at) FROM messages WHERE queue = ? GROUP BY delivery", q.id))
+	for row, err := range rows {
+		if err != nil {
+			return nil, err
+		}
 		var delivery string
 		var sent int64
-		if err := rows.Scan(&delivery, &sent); err != nil {
+		if err := row.Scan(&delivery, &sent); err != nil {
 			return nil, err
 		}
 		found[delivery] = time.UnixMilli(sent).UTC()
 	}
-	return found, rows.Err()
+	return found, nil
 }
 
 // Peek calls visit for the messages of a queue, the oldest first, until it returns false.
@@ -66,15 +64,7 @@ func (s *SQS) Peek(ctx context.Context, queueURL string, visit func(types.Messag
 	if err != nil {
 		return err
 	}
-	// Messages past their retention period do not count.
-	rows, err := s.db.Read().QueryContext(ctx, selectRows+"WHERE m.queue = ? AND m.sent_at > ? ORDER BY m.sent_at, m.seq",
-		q.id, q.cutoff(s.now()))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		m, err := scanRow(rows)
+	for m, err := range messageRows(s.db.Read().QueryContext(ctx, selectRows+"WHERE m.queue = ? ORDER BY m.sent_at, m.seq", q.id)) {
 		if err != nil {
 			return err
 		}
@@ -86,5 +76,5 @@ func (s *SQS) Peek(ctx context.Context, queueURL string, visit func(types.Messag
 			return nil
 		}
 	}
-	return rows.Err()
+	return nil
 }

@@ -27,11 +27,13 @@ func TestOldest(t *testing.T) {
 	q.clock.advance(time.Hour)
 	second := q.clock.now()
 	q.send(t, q.work, "y")
-	q.receive(t, q.work) // a receive does not change it
+	received := q.receive(t, q.work) // a receive does not change it
 	oldest(first)
-	q.clock.advance(4*24*time.Hour - time.Hour)
+	q.clock.advance(400 * 24 * time.Hour) // a folder keeps its messages forever
+	oldest(first)
+	q.delete(t, q.work, received[0])
 	oldest(second)
-	q.clock.advance(time.Hour)
+	q.delete(t, q.work, received[1])
 	oldest(time.Time{})
 	if _, err := q.Oldest(t.Context(), "embedded://sqs/none"); err == nil {
 		t.Error("no error for a queue that does not exist")

@@ -105,7 +105,7 @@ func TestMessagesOutliveTheProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := createQueue(t, s, embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour})
+	url := createQueue(t, s, embedded.Queue{Name: "work", VisibilityTimeout: time.Minute})
 	old := queues{SQS: s, clock: c, work: url}
 	old.send(t, url, "waiting")
 	if err := d.Close(); err != nil {
@@ -156,7 +156,7 @@ func TestReleaseInFlight(t *testing.T) {
 
 func TestCreateQueue(t *testing.T) {
 	s := openSQS(t, filepath.Join(t.TempDir(), "test.db"), time.Now)
-	good := embedded.Queue{Name: "work", VisibilityTimeout: time.Minute, Retention: time.Hour}
+	good := embedded.Queue{Name: "work", VisibilityTimeout: time.Minute}
 	url := createQueue(t, s, good)
 	good.VisibilityTimeout = 2 * time.Minute
 	if again := createQueue(t, s, good); again != url {
@@ -169,7 +169,6 @@ func TestCreateQueue(t *testing.T) {
 	for name, change := range map[string]func(*embedded.Queue){
 		"name":              func(q *embedded.Queue) { q.Name = "a/b" },
 		"visibility":        func(q *embedded.Queue) { q.VisibilityTimeout = 13 * time.Hour },
-		"retention":         func(q *embedded.Queue) { q.Retention = 15 * 24 * time.Hour },
 		"receives":          func(q *embedded.Queue) { q.MaxReceiveCount = 8 },
 		"dead-letter queue": func(q *embedded.Queue) { q.MaxReceiveCount, q.DeadLetterQueue = 8, "none" },
 	} {

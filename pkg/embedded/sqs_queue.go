@@ -10,46 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-
-	"fairbridge/pkg/sqlitedb"
 )
-
-// clearedAtATime bounds how many messages one transaction removes, so that other writes get
-// their turn.
-const clearedAtATime = 500
-
-// clear removes the messages that were sent no later than until, in milliseconds since
-// 1970.
-func (s *SQS) clear(ctx context.Context, q queue, until int64) error {
-	for {
-		var removed int64
-		err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
-			result, err := tx.Exec("DELETE FROM messages WHERE seq IN (SELECT seq FROM messages WHERE queue = ? AND sent_at <= ? LIMIT ?)",
-				q.id, until, clearedAtATime)
-			if err != nil {
-				return err
-			}
-			removed, err = result.RowsAffected()
-			return err
-		})
-		if err != nil || removed < clearedAtATime {
-			return err
-		}
-	}
-}
-
-// clearExpired removes messages past the retention period. ReceiveMessage does so for those
-// that it finds; this covers queues that nobody receives from.
-func (s *SQS) clearExpired(ctx context.Context, q queue) error {
-	cutoff := q.cutoff(s.now())
-	var expired int
-	err := s.db.Read().QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = ? AND sent_at <= ? LIMIT 1)",
-		q.id, cutoff).Scan(&expired)
-	if err != nil || expired == 0 {
-		return err
-	}
-	return s.clear(ctx, q, cutoff)
-}
 
 // counts is the exact number of messages in a queue.
 type counts struct{ visible, inFlight, delayed int64 }
@@ -97,9 +58,6 @@ func requested[N ~string](all map[N]string, wanted []N, everything N) map[string
 }
 
 func (s *SQS) attributes(ctx context.Context, q queue) (map[types.QueueAttributeName]string, error) {
-	if err := s.clearExpired(ctx, q); err != nil {
-		return nil, err
-	}
 	c, err := s.count(ctx, q)
 	if err != nil {
 		return nil, err
@@ -108,12 +66,7 @@ func (s *SQS) attributes(ctx context.Context, q queue) (map[types.QueueAttribute
 	all := map[types.QueueAttributeName]string{
 		types.QueueAttributeNameQueueArn:                              q.arn(),
 		types.QueueAttributeNameVisibilityTimeout:                     number(int64(q.VisibilityTimeout.Seconds())),
-		types.QueueAttributeNameMessageRetentionPeriod:                number(int64(q.Retention.Seconds())),
 		types.QueueAttributeNameMaximumMessageSize:                    number(maxMessageBytes),
-		types.QueueAttributeNameDelaySeconds:                          "0",
-		types.QueueAttributeNameReceiveMessageWaitTimeSeconds:         "0",
-		types.QueueAttributeNameCreatedTimestamp:                      number(q.createdAt / 1000),
-		types.QueueAttributeNameLastModifiedTimestamp:                 number(q.modifiedAt / 1000),
 		types.QueueAttributeNameApproximateNumberOfMessages:           number(c.visible),
 		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible: number(c.inFlight),
 		types.QueueAttributeNameApproximateNumberOfMessagesDelayed:    number(c.delayed),

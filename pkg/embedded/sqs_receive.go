@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"iter"
 	"strconv"
 	"time"
 
@@ -18,8 +19,8 @@ const (
 	// lookInterval is how often a waiting call checks the file for changes by another
 	// process, and for messages that become visible, for which there is no notification.
 	lookInterval = 100 * time.Millisecond
-	// receivePasses bounds how many expired or exhausted messages one receive removes,
-	// times [maxReceiveAtATime]; the next one continues.
+	// receivePasses bounds how many exhausted messages one receive moves, times
+	// [maxReceiveAtATime]; the next one continues.
 	receivePasses = 10
 )
 
@@ -110,14 +111,11 @@ func (s *SQS) receive(ctx context.Context, r receive) ([]types.Message, error) {
 				return err
 			}
 			for _, row := range rows {
-				switch {
-				case row.sentAt <= r.queue.cutoff(now):
-					err = discard(tx, row)
-				case r.queue.deadLetters.Valid && row.receives >= int64(r.queue.MaxReceiveCount):
+				if r.queue.deadLetters.Valid && row.receives >= int64(r.queue.MaxReceiveCount) {
 					var delivery string
 					delivery, err = redrive(tx, r.queue, row, now)
 					moved = append(moved, move{delivery, row.receives})
-				default:
+				} else {
 					var m types.Message
 					m, err = hand(tx, r, row, now)
 					messages = append(messages, m)
@@ -152,40 +150,39 @@ type row struct {
 	source                sql.NullString // the queue's name
 }
 
-// selectRows reads rows for [scanRow]; the caller appends the rest of the statement.
+// selectRows reads rows for [messageRows]; the caller appends the rest of the statement.
 const selectRows = `SELECT m.seq, m.id, m.sent_at, m.receives, m.first_received_at, s.name, c.body, c.attributes
 	FROM messages m JOIN contents c USING (seq) LEFT JOIN queues s ON s.id = m.source `
 
-func scanRow(rows *sql.Rows) (m row, err error) {
-	err = rows.Scan(&m.seq, &m.id, &m.sentAt, &m.receives, &m.firstReceivedAt, &m.source, &m.body, &m.attributes)
-	return m, err
+// messageRows iterates over the result of a query that begins with selectRows.
+func messageRows(rows *sql.Rows, err error) iter.Seq2[row, error] {
+	return func(yield func(row, error) bool) {
+		for r, err := range sqlitedb.Rows(rows, err) {
+			var m row
+			if err == nil {
+				err = r.Scan(&m.seq, &m.id, &m.sentAt, &m.receives, &m.firstReceivedAt, &m.source, &m.body, &m.attributes)
+			}
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
 }
 
 // candidates reads the messages that are due next.
 func candidates(tx *sqlitedb.Tx, r receive, now time.Time, limit int) ([]row, error) {
 	// A bare LIMIT ? would have SQLite plan by the parameter's value, and so compile the
 	// statement again each time that it is bound.
-	rows, err := tx.Query(selectRows+"WHERE m.queue = ? AND m.visible_at <= ? ORDER BY m.visible_at, m.receives, m.seq LIMIT ? + 0",
-		r.queue.id, now.UnixMilli(), limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
+	rows := messageRows(tx.Query(selectRows+"WHERE m.queue = ? AND m.visible_at <= ? ORDER BY m.visible_at, m.receives, m.seq LIMIT ? + 0",
+		r.queue.id, now.UnixMilli(), limit))
 	var found []row
-	for rows.Next() {
-		m, err := scanRow(rows)
+	for m, err := range rows {
 		if err != nil {
 			return nil, err
 		}
 		found = append(found, m)
 	}
-	return found, rows.Err()
-}
-
-// discard removes a message that is past its queue's retention period.
-func discard(tx *sqlitedb.Tx, m row) error {
-	_, err := tx.Exec("DELETE FROM messages WHERE seq = ?", m.seq)
-	return err
+	return found, nil
 }
 
 // redrive moves a message to the dead-letter queue, and returns its delivery. Its receipt

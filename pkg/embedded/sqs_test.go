@@ -15,9 +15,9 @@ import (
 func TestContract(t *testing.T) {
 	sqstest.Run(t, func(t *testing.T) sqstest.Queues {
 		s := openSQS(t, filepath.Join(t.TempDir(), "test.db"), time.Now)
-		deadLetter := createQueue(t, s, embedded.Queue{Name: "dead", VisibilityTimeout: sqstest.VisibilityTimeout, Retention: time.Hour})
+		deadLetter := createQueue(t, s, embedded.Queue{Name: "dead", VisibilityTimeout: sqstest.VisibilityTimeout})
 		work := createQueue(t, s, embedded.Queue{
-			Name: "work", VisibilityTimeout: sqstest.VisibilityTimeout, Retention: time.Hour,
+			Name: "work", VisibilityTimeout: sqstest.VisibilityTimeout,
 			MaxReceiveCount: sqstest.MaxReceiveCount, DeadLetterQueue: "dead",
 		})
 		return sqstest.Queues{API: s, Work: work, DeadLetter: deadLetter}

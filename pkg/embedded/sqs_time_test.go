@@ -31,9 +31,9 @@ func openQueues(t testing.TB) queues {
 func openQueuesAt(t testing.TB, path string, c *clock) queues {
 	t.Helper()
 	q := queues{SQS: openSQS(t, path, c.now), clock: c}
-	q.deadLetter = createQueue(t, q.SQS, embedded.Queue{Name: "dead", VisibilityTimeout: time.Minute, Retention: 14 * 24 * time.Hour})
+	q.deadLetter = createQueue(t, q.SQS, embedded.Queue{Name: "dead", VisibilityTimeout: time.Minute})
 	q.work = createQueue(t, q.SQS, embedded.Queue{
-		Name: "work", VisibilityTimeout: 15 * time.Minute, Retention: 4 * 24 * time.Hour, MaxReceiveCount: 3, DeadLetterQueue: "dead",
+		Name: "work", VisibilityTimeout: 15 * time.Minute, MaxReceiveCount: 3, DeadLetterQueue: "dead",
 	})
 	return q
 }
@@ -214,42 +214,8 @@ func TestDelayedMessagesAreCountedAlone(t *testing.T) {
 	q.holds(t, q.work, 1, 0, 0)
 }
 
-// TestRetention checks that retention counts from the send, also for a message that moved
-// to the dead-letter queue, and that an expired message is neither counted nor delivered.
-func TestRetention(t *testing.T) {
-	q := openQueues(t)
-	q.send(t, q.work, "never looked at")
-	q.send(t, q.deadLetter, "young")
-	day := 24 * time.Hour
-	q.clock.advance(4 * day)
-	if got := q.receive(t, q.work); len(got) != 0 {
-		t.Errorf("expired, but received: %v", got)
-	}
-	q.holds(t, q.work, 0, 0, 0)
-
-	q.send(t, q.work, "moves")
-	for range 3 {
-		q.receiveOne(t, q.work)
-		q.clock.advance(day)
-	}
-	if got := q.receive(t, q.work); len(got) != 0 {
-		t.Errorf("received a fourth time: %v", got)
-	}
-	q.holds(t, q.deadLetter, 2, 0, 0)
-	q.clock.advance(7 * day) // the new message is 14 days old, the moved one 10
-	q.holds(t, q.deadLetter, 1, 0, 0)
-	if got := aws.ToString(q.receiveOne(t, q.deadLetter).Body); got != "moves" {
-		t.Errorf("left is %q", got)
-	}
-	q.clock.advance(4 * day)
-	if got := q.receive(t, q.deadLetter); len(got) != 0 {
-		t.Errorf("left is %v", got)
-	}
-	q.holds(t, q.deadLetter, 0, 0, 0)
-}
-
-// TestMovedIsReported checks that every message that the queue moves is reported.
-func TestMovedIsReported(t *testing.T) {
+// Nothing leaves the worker's hands in silence: what the queue moves is reported.
+func TestMovedIsTold(t *testing.T) {
 	q := openQueues(t)
 	var moved []string
 	q.Moved = func(deliveryID string, receives int64) { moved = append(moved, fmt.Sprint(deliveryID, " ", receives)) }

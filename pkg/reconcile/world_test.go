@@ -82,7 +82,7 @@ func newWorld(t *testing.T, forgetful bool) *world {
 	w.sqs, err = embedded.NewSQS(embedded.SQSConfig{DB: file, Now: clock})
 	w.must(err)
 	for name, at := range map[string]*string{"dead": &w.dead, "work": &w.work} {
-		*at, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{Name: name, VisibilityTimeout: time.Minute, Retention: 14 * 24 * time.Hour})
+		*at, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{Name: name, VisibilityTimeout: time.Minute})
 		w.must(err)
 	}
 	w.testfairy = testfairysim.New(testfairysim.Config{})

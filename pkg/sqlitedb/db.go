@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -184,6 +185,25 @@ func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 // Read returns the read-only pool. A read sees every Write that has returned. Close rows
 // soon: an open read keeps the write-ahead log from being reused.
 func (d *DB) Read() *sql.DB { return d.read }
+
+// Rows iterates over the rows of a query, of which it gets the results, and closes them.
+func Rows(rows *sql.Rows, err error) iter.Seq2[*sql.Rows, error] {
+	return func(yield func(*sql.Rows, error) bool) {
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if !yield(rows, nil) {
+				return
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			yield(nil, err)
+		}
+	}
+}
 
 // Close finishes the writes in progress, refuses new ones with [ErrClosed] and closes the
 // file.

@@ -73,21 +73,19 @@ func quickCheck(ctx context.Context, path string) (err error) {
 
 // findings runs one of SQLite's two checks, which prints only "ok" if nothing is wrong.
 func findings(ctx context.Context, pool *sql.DB, check string) (found []string, err error) {
-	lines, err := pool.QueryContext(ctx, check)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, lines.Close()) }()
-	for lines.Next() {
+	for row, err := range Rows(pool.QueryContext(ctx, check)) {
+		if err != nil {
+			return nil, err
+		}
 		var line string
-		if err := lines.Scan(&line); err != nil {
+		if err := row.Scan(&line); err != nil {
 			return nil, err
 		}
 		if line != "ok" {
 			found = append(found, strings.Join(strings.Fields(line), " "))
 		}
 	}
-	return found, lines.Err()
+	return found, nil
 }
 
 // openReading opens one read-only connection. It does not create a file.

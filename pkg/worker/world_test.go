@@ -210,14 +210,14 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 	w.sqs, err = embedded.NewSQS(embedded.SQSConfig{DB: file, Now: w.clock.Now})
 	w.must(err)
 	w.dead, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{
-		Name: "dead", VisibilityTimeout: 30 * time.Second, Retention: 14 * 24 * time.Hour})
+		Name: "dead", VisibilityTimeout: 30 * time.Second})
 	w.must(err)
 	w.work, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{
-		Name: "work", VisibilityTimeout: 930 * time.Second, Retention: 4 * 24 * time.Hour,
+		Name: "work", VisibilityTimeout: 930 * time.Second,
 		MaxReceiveCount: 1000, DeadLetterQueue: "dead"})
 	w.must(err)
 	w.later, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{
-		Name: "files", VisibilityTimeout: 930 * time.Second, Retention: 4 * 24 * time.Hour,
+		Name: "files", VisibilityTimeout: 930 * time.Second,
 		MaxReceiveCount: 1000, DeadLetterQueue: "dead"})
 	w.must(err)
 	for _, o := range options {
