@@ -13,33 +13,41 @@ type connector struct {
 	judge func(error) error
 }
 
-// sqliteConn is what the driver's connections implement.
-type sqliteConn interface {
-	driver.Conn
-	driver.ConnBeginTx
-	driver.ConnPrepareContext
-	driver.ExecerContext
-	driver.QueryerContext
-	driver.Pinger
-	driver.SessionResetter
-	driver.Validator
-}
+// sqliteConn is what the driver's connections implement, and sqliteStmt its statements.
+type (
+	sqliteConn interface {
+		driver.Conn
+		driver.ConnBeginTx
+		driver.ConnPrepareContext
+		driver.ExecerContext
+		driver.QueryerContext
+		driver.Pinger
+		driver.SessionResetter
+		driver.Validator
+	}
+	sqliteStmt interface {
+		driver.Stmt
+		driver.StmtExecContext
+		driver.StmtQueryContext
+	}
+)
 
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	opened, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, c.judge(err)
 	}
-	return &conn{opened.(sqliteConn), c.judge, map[string]*stmt{}}, nil
+	return &conn{opened.(sqliteConn), c.judge, map[string]sqliteStmt{}}, nil
 }
 
 // conn keeps its statements prepared: SQLite's compiler would otherwise take about
 // half of the time that a small read or write does. As any driver's connection, it is
-// used by one goroutine at a time.
+// used by one goroutine at a time. Statements that a caller prepares bypass judge; FairBridge
+// prepares none.
 type conn struct {
 	sqliteConn
 	judge func(error) error
-	idle  map[string]*stmt // those that nobody uses now, by their text
+	idle  map[string]sqliteStmt // those that nobody uses now, by their text
 }
 
 // maxStatements bounds how many statements a connection keeps. FairBridge has some
@@ -47,7 +55,7 @@ type conn struct {
 const maxStatements = 64
 
 // take returns a statement that is the caller's until it is kept or closed.
-func (c *conn) take(ctx context.Context, query string) (*stmt, error) {
+func (c *conn) take(ctx context.Context, query string) (sqliteStmt, error) {
 	if s := c.idle[query]; s != nil {
 		delete(c.idle, query)
 		return s, nil
@@ -56,20 +64,20 @@ func (c *conn) take(ctx context.Context, query string) (*stmt, error) {
 	if err != nil {
 		return nil, c.judge(err)
 	}
-	return &stmt{s.(sqliteStmt), c.judge}, nil
+	return s.(sqliteStmt), nil
 }
 
-// keep takes back a statement that has been executed, and returns what went wrong;
-// a statement that failed is not kept.
-func (c *conn) keep(query string, s *stmt, err error) error {
+// keep takes back a statement that has been executed, and judges what went wrong; a
+// statement that failed is not kept.
+func (c *conn) keep(query string, s sqliteStmt, err error) error {
 	if err == nil && c.idle[query] == nil && len(c.idle) < maxStatements {
 		c.idle[query] = s
 		return nil
 	}
 	if closed := s.Close(); err == nil {
-		err = c.judge(closed)
+		err = closed
 	}
-	return err
+	return c.judge(err)
 }
 
 // Close implements [driver.Conn]. SQLite would keep the file open for a statement.
@@ -90,10 +98,6 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	return &tx{t, c.judge}, nil
 }
 
-func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	return c.take(ctx, query)
-}
-
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	s, err := c.take(ctx, query)
 	if err != nil {
@@ -112,18 +116,19 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err != nil {
 		return nil, c.keep(query, s, err)
 	}
-	return &keptRows{r, c, query, s}, nil
+	return &rows{r, c, query, s}, nil
 }
 
-// keptRows gives its statement back when it is closed.
-type keptRows struct {
+// rows gives its statement back when it is closed.
+type rows struct {
 	driver.Rows
 	conn  *conn
 	query string
-	stmt  *stmt
+	stmt  sqliteStmt
 }
 
-func (r *keptRows) Close() error { return r.conn.keep(r.query, r.stmt, r.Rows.Close()) }
+func (r *rows) Next(dest []driver.Value) error { return r.conn.judge(r.Rows.Next(dest)) }
+func (r *rows) Close() error                   { return r.conn.keep(r.query, r.stmt, r.Rows.Close()) }
 
 type tx struct {
 	driver.Tx
@@ -131,34 +136,3 @@ type tx struct {
 }
 
 func (t *tx) Commit() error { return t.judge(t.Tx.Commit()) }
-
-type sqliteStmt interface {
-	driver.Stmt
-	driver.StmtExecContext
-	driver.StmtQueryContext
-}
-
-type stmt struct {
-	sqliteStmt
-	judge func(error) error
-}
-
-func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	r, err := s.sqliteStmt.ExecContext(ctx, args)
-	return r, s.judge(err)
-}
-
-func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	r, err := s.sqliteStmt.QueryContext(ctx, args)
-	if err != nil {
-		return nil, s.judge(err)
-	}
-	return &rows{r, s.judge}, nil
-}
-
-type rows struct {
-	driver.Rows
-	judge func(error) error
-}
-
-func (r *rows) Next(dest []driver.Value) error { return r.judge(r.Rows.Next(dest)) }
