@@ -21,6 +21,7 @@ import (
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/mapping"
+	"fairbridge/pkg/metrics"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/secrets/parameterstore"
 	"fairbridge/pkg/worker"
@@ -166,10 +167,11 @@ func (b *Bridge) open(ctx context.Context, c Config) (err error) {
 	}
 	b.listener = embedded.LimitConnections(b.listener, c.Connections)
 	b.webhook = home.LocalWebhook(b.listener.Addr().String(), token)
-	if b.metrics, err = listenForMetrics(ctx, c, home.Folder(b.home)); err != nil {
-		return err
+	if c.Metrics != "" {
+		if b.metrics, err = listenForMetrics(ctx, c); err != nil {
+			return err
+		}
 	}
-	c.Ingested, c.Worked = b.metrics.reporters(c)
 	if err := b.wire(ctx, c); err != nil {
 		return err
 	}
@@ -188,7 +190,12 @@ func (b *Bridge) Simulator() string {
 }
 
 // Metrics returns the URL for Prometheus, "" if it is not served.
-func (b *Bridge) Metrics() string { return b.metrics.url() }
+func (b *Bridge) Metrics() string {
+	if b.metrics == nil {
+		return ""
+	}
+	return "http://" + b.metrics.listener.Addr().String() + "/metrics"
+}
 
 // AtOnce returns how many deliveries are processed at once at most, and how many files are
 // uploaded at once.
@@ -199,7 +206,18 @@ func (b *Bridge) AtOnce() (deliveries, uploads int) {
 
 // wire connects the handlers.
 func (b *Bridge) wire(ctx context.Context, c Config) error {
-	config := c.Mapping
+	counted, err := metrics.New(metrics.Config{Home: home.Folder(b.home), Log: c.Log})
+	if err != nil {
+		return err
+	}
+	if b.metrics != nil {
+		b.metrics.server = metrics.NewServer(counted)
+	}
+	c.Ingested, c.Worked = counted.Ingested(c.Ingested), counted.Worked(c.Worked)
+	refused := func(r ingest.Refusal) {
+		counted.Refused(r)
+		b.home.Refusals.Add(r)
+	}
 	stored, err := secrets.New(secrets.Config{API: parameterstore.New(b.home.SSM), Log: c.Log})
 	if err != nil {
 		return err
@@ -212,11 +230,11 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	if b.simulator != nil {
 		runs.key = simulatorSecrets{}
 	}
-	m, err := runs.prepare(ctx, config)
+	m, err := runs.prepare(ctx, c.Mapping)
 	if err != nil {
 		return err
 	}
-	runs.config.Store(config)
+	runs.config.Store(c.Mapping)
 	// The lock means that no other process works here, so what an earlier one held when it
 	// ended is resumed at once.
 	for _, queueURL := range []string{b.home.WorkQueueURL, b.home.FilesQueueURL} {
@@ -243,8 +261,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 		c.Log.Warn("the turn of an earlier process, to try Centercode, was not given back", "err", err)
 	}
 	b.waker = &waker{
-		next: c.Worked, health: health, home: b.home, log: c.Log, interval: wakeInterval,
-		held: map[string]map[string]receipt{}, since: map[string]time.Time{},
+		next: c.Worked, health: health, home: b.home, log: c.Log, interval: wakeInterval, held: map[string]heldMessage{},
 	}
 	runs.work, err = worker.New(worker.Config{
 		Mapping: m, Ledger: remembered, Breaker: health, Secrets: runs.key, Queue: b.home.SQS, Reporter: b.waker, Now: time.Now,
@@ -269,7 +286,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 	}
 	listener, err := embedded.NewListener(embedded.ListenerConfig{
 		Handler: accept, Function: "ingest", Log: c.Log, Bodies: c.Bodies,
-		Refused: b.metrics.refused(b.home.Refusals.Add), Ready: b.home.Ready,
+		Refused: refused, Ready: b.home.Ready,
 	})
 	if err != nil {
 		return err
@@ -323,7 +340,9 @@ func (b *Bridge) Serve(ctx context.Context) error {
 	if b.reader != nil {
 		group.Go(func() error { return b.reader.Run(running) })
 	}
-	group.Go(func() error { return b.metrics.run(running) })
+	if b.metrics != nil {
+		group.Go(func() error { return b.metrics.run(running) })
+	}
 	group.Go(func() error { return b.home.Refusals.Run(running, b.log) })
 	group.Go(func() error { return b.home.Watch(running) })
 	return b.home.Explain(group.Wait())
@@ -333,11 +352,11 @@ func (b *Bridge) Serve(ctx context.Context) error {
 func (b *Bridge) Close() error {
 	var errs []error
 	if b.listener != nil {
-		if err := b.listener.Close(); !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
-		}
+		errs = append(errs, closeListener(b.listener))
 	}
-	errs = append(errs, b.metrics.close())
+	if b.metrics != nil {
+		errs = append(errs, closeListener(b.metrics.listener))
+	}
 	if b.simulator != nil {
 		errs = append(errs, b.simulator.close())
 	}
@@ -365,4 +384,12 @@ func (b *Bridge) webhookToken(ctx context.Context) (string, error) {
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+}
+
+// closeListener closes a listener that its server may have closed already.
+func closeListener(l net.Listener) error {
+	if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }

@@ -33,40 +33,31 @@ type waker struct {
 	// interval is how often held messages are checked.
 	interval time.Duration
 
-	mu    sync.Mutex
-	held  map[string]map[string]receipt // by project and message
-	since map[string]time.Time          // when holding began, by project
+	mu   sync.Mutex
+	held map[string]heldMessage // by the message's id
 }
 
-// receipt is a receipt handle and its queue. failed means that the message waits after an
-// attempt of its own.
-type receipt struct {
+// heldMessage is a message that waits for its project to recover.
+type heldMessage struct {
+	project          string
+	since            time.Time // when holding began
 	queueURL, handle string
-	failed           bool
+	failed           bool // it waits after an attempt of its own
 }
 
 // Report implements [worker.Reporter]: it learns what is held.
 func (w *waker) Report(ctx context.Context, o worker.Outcome) {
 	w.next.Report(ctx, o)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, of := range w.held {
-		delete(of, o.MessageID)
-	}
-	if len(o.Receipts) == 0 {
-		return
-	}
-	if w.held[o.Hold.Project] == nil {
-		w.held[o.Hold.Project] = map[string]receipt{}
-	}
 	queueURL := w.home.WorkQueueURL
 	if o.Files {
 		queueURL = w.home.FilesQueueURL
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.held, o.MessageID)
 	for message, handle := range o.Receipts {
-		w.held[o.Hold.Project][message] = receipt{queueURL, handle, o.Result != worker.Held}
+		w.held[message] = heldMessage{o.Hold.Project, o.Hold.Since, queueURL, handle, o.Result != worker.Held}
 	}
-	w.since[o.Hold.Project] = o.Hold.Since
 }
 
 // Run wakes messages until ctx ends. What an earlier process held or retried is first
@@ -88,7 +79,7 @@ func (w *waker) Run(ctx context.Context) error {
 			case err != nil:
 				w.complain(ctx, err)
 			case well:
-				w.wake(ctx, w.spread(project), w.takeAll(project))
+				w.wake(ctx, wakeSpread, w.takeAll(project))
 			case due:
 				w.wake(ctx, 0, w.takeOne(project))
 			}
@@ -96,11 +87,13 @@ func (w *waker) Run(ctx context.Context) error {
 	}
 }
 
-// wake wakes messages of both queues.
-func (w *waker) wake(ctx context.Context, spread time.Duration, receipts []receipt) {
+// wake wakes messages of both queues, spread over at most spread, and no longer than they
+// were held.
+func (w *waker) wake(ctx context.Context, spread time.Duration, messages []heldMessage) {
 	handles := map[string][]string{}
-	for _, r := range receipts {
-		handles[r.queueURL] = append(handles[r.queueURL], r.handle)
+	for _, m := range messages {
+		handles[m.queueURL] = append(handles[m.queueURL], m.handle)
+		spread = min(spread, max(time.Since(m.since), 0))
 	}
 	for queueURL, some := range handles {
 		w.complain(ctx, w.home.SQS.Wake(ctx, queueURL, spread, some...))
@@ -114,49 +107,47 @@ func (w *waker) complain(ctx context.Context, err error) {
 	}
 }
 
-func (w *waker) waiting() (projects []string) {
+func (w *waker) waiting() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for project, receipts := range w.held {
-		if len(receipts) > 0 {
-			projects = append(projects, project)
-		}
+	projects := map[string]bool{}
+	for _, m := range w.held {
+		projects[m.project] = true
 	}
-	return projects
+	return slices.Collect(maps.Keys(projects))
 }
 
-// spread returns the time over which a project's deliveries are spread when they may run
-// again: no longer than they were held.
-func (w *waker) spread(project string) time.Duration {
+// takeAll removes and returns all messages of a project.
+func (w *waker) takeAll(project string) (all []heldMessage) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return min(max(time.Since(w.since[project]), 0), wakeSpread)
+	maps.DeleteFunc(w.held, func(_ string, m heldMessage) bool {
+		if m.project == project {
+			all = append(all, m)
+		}
+		return m.project == project
+	})
+	return all
 }
 
-// takeAll removes and returns all receipt handles of a project.
-func (w *waker) takeAll(project string) []receipt {
+// takeOne removes and returns the message that is to try a project. One that has not failed
+// itself comes first: the failure may be the delivery's.
+func (w *waker) takeOne(project string) []heldMessage {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	receipts := slices.Collect(maps.Values(w.held[project]))
-	clear(w.held[project])
-	return receipts
-}
-
-// takeOne removes and returns the receipt handle of the message that is to try a project.
-// One that has not failed itself comes first: the failure may be the delivery's.
-func (w *waker) takeOne(project string) []receipt {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var message string
-	for id, r := range w.held[project] {
-		if message = id; !r.failed {
+	message := ""
+	for id, m := range w.held {
+		if m.project != project {
+			continue
+		}
+		if message = id; !m.failed {
 			break
 		}
 	}
-	r, found := w.held[project][message]
+	m, found := w.held[message]
 	if !found {
 		return nil
 	}
-	delete(w.held[project], message)
-	return []receipt{r}
+	delete(w.held, message)
+	return []heldMessage{m}
 }
