@@ -57,13 +57,13 @@ type access struct {
 	password []byte // its hash
 	now      func() time.Time
 
-	checking sync.Mutex // one password at a time
+	checking sync.Mutex  // one password at a time
+	wrong    []time.Time // passwords, the last ones
 
 	mu sync.Mutex
 	// used are the links that have been used, until they expire.
 	used     map[[16]byte]time.Time
 	sessions map[[sha256.Size]byte]time.Time
-	wrong    []time.Time
 }
 
 func newAccess(ctx context.Context, h *home.Home, address net.Addr, now func() time.Time) (*access, error) {
@@ -154,21 +154,16 @@ func (a *access) checkPassword(password string) error {
 	a.checking.Lock()
 	defer a.checking.Unlock()
 	now := a.now()
-	a.mu.Lock()
 	for len(a.wrong) > 0 && now.Sub(a.wrong[0]) > wrongsIn {
 		a.wrong = a.wrong[1:]
 	}
-	many := len(a.wrong) >= wrongs
-	a.mu.Unlock()
-	if many {
+	if len(a.wrong) >= wrongs {
 		return errTooMany
 	}
 	if a.password != nil && bcrypt.CompareHashAndPassword(a.password, []byte(password)) == nil {
 		return nil
 	}
-	a.mu.Lock()
 	a.wrong = append(a.wrong, now)
-	a.mu.Unlock()
 	return errWrongPassword
 }
 

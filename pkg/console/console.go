@@ -174,7 +174,7 @@ func (s *Console) Serve(ctx context.Context) error {
 	}
 	s.stop()
 	all.Wait()
-	s.jobs.wait()
+	s.jobs.going.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -223,7 +223,7 @@ func (s *Console) handler() http.Handler {
 		"POST /leave":                  s.leave,
 		"/":                            s.nothing,
 	} {
-		mux.Handle(pattern, s.entered(s.serve(page)))
+		mux.Handle(pattern, s.serve(page))
 	}
 	return s.protected(mux)
 }

@@ -106,13 +106,14 @@ func (s *Console) checker(ctx context.Context) (*preview.Checker, error) {
 	return preview.New(preview.Config{Mapping: m.Config, By: m.By, Now: s.Now})
 }
 
-// replayOne replays the letter with that id. The error is why it stays.
-func (s *Console) replayOne(ctx context.Context, id string, o deadletter.ReplayOptions) error {
-	release, err := s.jobs.actNow(ctx)
+// replayOne replays the delivery's letter. The error is why it stays.
+func (s *Console) replayOne(w http.ResponseWriter, r *http.Request, o deadletter.ReplayOptions, notice string) error {
+	release, err := s.jobs.actNow(r.Context())
 	if err != nil {
 		return err
 	}
 	defer release()
+	id := r.PathValue("id")
 	o.Filter.IDs = []string{id}
 	var stays error
 	o.Stays = func(_ deadletter.Case, err error) { stays = err }
@@ -127,7 +128,7 @@ func (s *Console) replayOne(ctx context.Context, id string, o deadletter.ReplayO
 		return nil
 	}
 	// What has begun is finished even if the page is closed.
-	sent, err := s.manager.Replay(context.WithoutCancel(ctx), o)
+	sent, err := s.manager.Replay(context.WithoutCancel(r.Context()), o)
 	back := "/deliveries/" + id
 	switch {
 	case err != nil:
@@ -137,7 +138,7 @@ func (s *Console) replayOne(ctx context.Context, id string, o deadletter.ReplayO
 	case stays != nil && !errors.Is(stays, deadletter.ErrNotRemoved):
 		return &failure{Status: http.StatusConflict, Text: "It stays: " + stays.Error() + ".", Back: back}
 	}
-	return sent.NotReleased
+	return s.done(w, r, sent.NotReleased, notice, back)
 }
 
 func (s *Console) replayDelivery(w http.ResponseWriter, r *http.Request) error {
@@ -151,31 +152,24 @@ func (s *Console) replayDelivery(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	id := r.PathValue("id")
-	if err := s.replayOne(r.Context(), id, o); err != nil {
-		return err
-	}
-	return s.done(w, r, nil, "replayed", "/deliveries/"+id)
+	return s.replayOne(w, r, o, "replayed")
 }
 
 // settleDelivery records a person's decision on a request whose answer was lost.
 func (s *Console) settleDelivery(w http.ResponseWriter, r *http.Request) error {
-	id := r.PathValue("id")
+	back := "/deliveries/" + r.PathValue("id")
 	o := deadletter.ReplayOptions{Settlement: deadletter.Settlement{AsCreated: strings.TrimSpace(r.PostFormValue("ticket"))}}
 	switch r.PostFormValue("there") {
 	case "none":
 		o.Settlement = deadletter.Settlement{CreateAgain: true}
 	case "is":
 		if o.Settlement.AsCreated == "" {
-			return &failure{Status: http.StatusUnprocessableEntity, Text: "Which ticket is it? Enter its id.", Back: "/deliveries/" + id}
+			return &failure{Status: http.StatusUnprocessableEntity, Text: "Which ticket is it? Enter its id.", Back: back}
 		}
 	default:
-		return &failure{Status: http.StatusUnprocessableEntity, Text: "Say whether there is a ticket.", Back: "/deliveries/" + id}
+		return &failure{Status: http.StatusUnprocessableEntity, Text: "Say whether there is a ticket.", Back: back}
 	}
-	if err := s.replayOne(r.Context(), id, o); err != nil {
-		return err
-	}
-	return s.done(w, r, nil, "settled", "/deliveries/"+id)
+	return s.replayOne(w, r, o, "settled")
 }
 
 func (s *Console) dropDelivery(w http.ResponseWriter, r *http.Request) error {

@@ -124,15 +124,16 @@ func (s *Console) checkEdit(w http.ResponseWriter, r *http.Request) error {
 	if d.NewName != "" {
 		sets = append(sets, deadletter.Assignment{Field: d.NewName, Value: d.NewValue, New: true})
 	}
+	status := http.StatusOK
 	if len(sets) == 0 {
 		d.Problem = "Nothing is changed yet."
-		return s.render(w, r, http.StatusUnprocessableEntity, "edit.html", "Correct "+queue.ShortID(d.ID), d)
-	}
-	if err := s.tryEdit(r, d, sets); err != nil {
+	} else if err := s.tryEdit(r, d, sets); err != nil {
 		d.Problem = capital(err.Error()) + "."
-		return s.render(w, r, http.StatusUnprocessableEntity, "edit.html", "Correct "+queue.ShortID(d.ID), d)
 	}
-	return s.render(w, r, http.StatusOK, "edit.html", "Correct "+queue.ShortID(d.ID), d)
+	if d.Problem != "" {
+		status = http.StatusUnprocessableEntity
+	}
+	return s.render(w, r, status, "edit.html", "Correct "+queue.ShortID(d.ID), d)
 }
 
 func (s *Console) tryEdit(r *http.Request, d *editData, sets []deadletter.Assignment) error {

@@ -86,17 +86,6 @@ func (s *Console) onLoopback() bool {
 	return err == nil && loopback.IsAddr(addr.Addr())
 }
 
-// entered asks browsers that are not signed in for a link or the password.
-func (s *Console) entered(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.access.knows(r) {
-			s.askToEnter(w, r, http.StatusUnauthorized, "")
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
 // changes wraps a page that changes something, which a read-only console refuses.
 func (s *Console) changes(next page) page {
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -107,9 +96,13 @@ func (s *Console) changes(next page) page {
 	}
 }
 
+// serve answers with a page. It asks browsers that are not signed in for a link or the
+// password.
 func (s *Console) serve(next page) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := next(w, r); err != nil {
+		if !s.access.knows(r) {
+			s.askToEnter(w, r, http.StatusUnauthorized, "")
+		} else if err := next(w, r); err != nil {
 			s.fail(w, r, err)
 		}
 	})
@@ -146,9 +139,7 @@ func (s *Console) askToEnter(w http.ResponseWriter, r *http.Request, status int,
 	if !s.Home.OnAWS() {
 		e.Command = s.Home.Command("console --open")
 	}
-	if err := s.renderBare(w, status, "enter.html", "Sign in", e); err != nil {
-		s.Log.Warn("the console could not write a page", "err", err)
-	}
+	s.renderBare(w, status, "enter.html", e)
 }
 
 func secure(r *http.Request) bool {
@@ -180,9 +171,7 @@ func (s *Console) enterByPassword(w http.ResponseWriter, r *http.Request) {
 
 func (s *Console) letIn(w http.ResponseWriter, r *http.Request) {
 	s.access.begin(w, r)
-	if err := s.renderBare(w, http.StatusOK, "entered.html", "Sign in", nil); err != nil {
-		s.Log.Warn("the console could not write a page", "err", err)
-	}
+	s.renderBare(w, http.StatusOK, "entered.html", nil)
 }
 
 func (s *Console) leave(w http.ResponseWriter, r *http.Request) error {

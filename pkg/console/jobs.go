@@ -108,21 +108,24 @@ func (js *jobs) actNow(ctx context.Context) (release func(), err error) {
 	return release, nil
 }
 
-// start starts a job. work holds letters between acting and release.
-func (js *jobs) start(v jobView, work func(ctx context.Context, j *job) error) *job {
+// work is what a job does with its own manager, while no other job acts. release lets the
+// next one act before the work ends.
+type work func(ctx context.Context, j *job, manager *deadletter.Manager, release func()) error
+
+// start starts a job, and shows its page.
+func (js *jobs) start(w http.ResponseWriter, r *http.Request, v jobView, do work) error {
 	ctx, cancel := context.WithCancel(js.console.running)
-	j := &job{cancel: cancel, jobs: js, v: v}
+	v.Who, v.Began, v.Stage = js.console.Home.Operator(r.Context()), js.console.Now(), "waiting for others to finish"
 	js.mu.Lock()
 	js.ids++
-	j.v.ID = strconv.Itoa(js.ids)
-	j.v.Began = js.console.Now()
-	j.v.Stage = "waiting for others to finish"
+	v.ID = strconv.Itoa(js.ids)
+	j := &job{cancel: cancel, jobs: js, v: v}
 	js.all = slices.Insert(js.all, 0, j)
 	js.all = js.all[:min(len(js.all), remembered)]
 	js.mu.Unlock()
 	js.going.Go(func() {
 		defer cancel()
-		err := work(ctx, j)
+		err := j.run(ctx, do)
 		js.console.snapshots.expire(true) // before anybody sees that it has ended
 		j.update(func(v *jobView) {
 			v.Ended = js.console.Now()
@@ -134,7 +137,21 @@ func (js *jobs) start(v jobView, work func(ctx context.Context, j *job) error) *
 		js.console.Log.Info("the console: a job ended", "job", v.Title, "who", v.Who, "cancelled", ctx.Err() != nil, "err", err)
 		js.console.news.tell()
 	})
-	return j
+	http.Redirect(w, r, "/jobs/"+v.ID, http.StatusSeeOther)
+	return nil
+}
+
+func (j *job) run(ctx context.Context, do work) error {
+	release, err := j.jobs.act(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	manager, err := j.jobs.console.managerWithProgress(j.progress)
+	if err != nil {
+		return err
+	}
+	return do(ctx, j, manager, release)
 }
 
 func (j *job) update(change func(*jobView)) {
@@ -192,29 +209,9 @@ func (js *jobs) recent(most int) (views []*jobView) {
 	return views
 }
 
-// wait returns when all jobs have ended.
-func (js *jobs) wait() { js.going.Wait() }
-
-// acting wraps a job's work with its own manager, while no other job acts. release lets the
-// next one act before the work ends.
-func (s *Console) acting(work func(ctx context.Context, j *job, manager *deadletter.Manager, release func()) error) func(context.Context, *job) error {
-	return func(ctx context.Context, j *job) error {
-		release, err := s.jobs.act(ctx)
-		if err != nil {
-			return err
-		}
-		defer release()
-		manager, err := s.managerWithProgress(j.progress)
-		if err != nil {
-			return err
-		}
-		return work(ctx, j, manager, release)
-	}
-}
-
 // replay is a job that replays letters and follows them.
-func (s *Console) replay(o deadletter.ReplayOptions) func(context.Context, *job) error {
-	return s.acting(func(ctx context.Context, j *job, manager *deadletter.Manager, release func()) error {
+func replay(o deadletter.ReplayOptions) work {
+	return func(ctx context.Context, j *job, manager *deadletter.Manager, release func()) error {
 		o.Stays = j.stays
 		sent, err := manager.Replay(ctx, o)
 		release()
@@ -225,7 +222,7 @@ func (s *Console) replay(o deadletter.ReplayOptions) func(context.Context, *job)
 		ends, err := manager.Follow(ctx, sent.Cases, followed)
 		j.update(func(v *jobView) { v.Tally = tallies(deadletter.TallyOf(ends)) })
 		return err
-	})
+	}
 }
 
 // tallies are the ways in which deliveries ended.
@@ -246,8 +243,8 @@ func statusText(status int) string {
 
 // drop is a job's work: to give a group's letters up, or to clear up those that are
 // done.
-func (s *Console) drop(g group, because string) func(context.Context, *job) error {
-	return s.acting(func(ctx context.Context, j *job, manager *deadletter.Manager, _ func()) error {
+func drop(g group, because string) work {
+	return func(ctx context.Context, j *job, manager *deadletter.Manager, _ func()) error {
 		in, err := manager.Select(ctx, deadletter.Query{Filter: deadletter.Filter{IDs: g.IDs}, Entries: g.Done})
 		if err != nil {
 			return err
@@ -260,7 +257,7 @@ func (s *Console) drop(g group, because string) func(context.Context, *job) erro
 		}
 		j.update(func(v *jobView) { v.Sent, v.Tally = dropped, []tally{{"dropped", "ok", dropped}} })
 		return in.Hold.Release(ctx)
-	})
+	}
 }
 
 func (s *Console) showJob(w http.ResponseWriter, r *http.Request) error {

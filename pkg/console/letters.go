@@ -125,7 +125,7 @@ func (s *Console) replayGroup(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	o := deadletter.ReplayOptions{Filter: deadletter.Filter{IDs: g.IDs}, Force: r.PostFormValue("force") != ""}
-	v := jobView{Title: "Replay " + g.Title(), Command: g.command(s.Home.Place, "replay --wait"), Back: "/letters/" + g.Key, Who: s.Home.Operator(r.Context())}
+	v := jobView{Title: "Replay " + g.Title(), Command: g.command(s.Home.Place, "replay --wait"), Back: "/letters/" + g.Key}
 	if r.PostFormValue("first") != "" {
 		if o, _, err = s.manager.First(r.Context(), 1, o); err != nil {
 			return &failure{Status: http.StatusConflict, Text: capital(err.Error()) + ".", Back: v.Back}
@@ -138,9 +138,7 @@ func (s *Console) replayGroup(w http.ResponseWriter, r *http.Request) error {
 			return &failure{Status: http.StatusUnprocessableEntity, Text: "The rate must be a number from 1 to 10,000.", Back: v.Back}
 		}
 	}
-	j := s.jobs.start(v, s.replay(o))
-	http.Redirect(w, r, "/jobs/"+j.v.ID, http.StatusSeeOther)
-	return nil
+	return s.jobs.start(w, r, v, replay(o))
 }
 
 func (s *Console) dropGroup(w http.ResponseWriter, r *http.Request) error {
@@ -156,8 +154,6 @@ func (s *Console) dropGroup(w http.ResponseWriter, r *http.Request) error {
 	case r.PostFormValue("sure") != strconv.Itoa(g.Count):
 		return &failure{Status: http.StatusConflict, Text: fmt.Sprintf("There are %d letters with this cause now. Look at them, and enter that number to drop them all.", g.Count), Back: back}
 	}
-	v := jobView{Title: "Drop " + g.Title(), Command: g.command(s.Home.Place, "drop --because "+shellword.Quote(because)), Back: "/letters", Who: s.Home.Operator(r.Context())}
-	j := s.jobs.start(v, s.drop(g, because))
-	http.Redirect(w, r, "/jobs/"+j.v.ID, http.StatusSeeOther)
-	return nil
+	v := jobView{Title: "Drop " + g.Title(), Command: g.command(s.Home.Place, "drop --because "+shellword.Quote(because)), Back: "/letters"}
+	return s.jobs.start(w, r, v, drop(g, because))
 }

@@ -6,19 +6,14 @@ import (
 	"fairbridge/pkg/ingest"
 )
 
-// refusedData is the page of refused webhooks.
-type refusedData struct {
-	ingest.Refused
-	OnAWS             bool
-	Command, Register string
-}
-
 func (s *Console) showRefused(w http.ResponseWriter, r *http.Request) error {
 	refused, err := s.Home.Refusals.Refused(r.Context())
 	if err != nil {
 		return err
 	}
-	return s.render(w, r, http.StatusOK, "refused.html", "Refused webhooks", refusedData{
-		Refused: refused, OnAWS: s.Home.OnAWS(), Command: s.Home.Command("status --refused"), Register: s.Home.Command("webhook register"),
-	})
+	return s.render(w, r, http.StatusOK, "refused.html", "Refused webhooks", struct {
+		ingest.Refused
+		OnAWS             bool
+		Command, Register string
+	}{refused, s.Home.OnAWS(), s.Home.Command("status --refused"), s.Home.Command("webhook register")})
 }

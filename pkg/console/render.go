@@ -64,7 +64,7 @@ var functions = template.FuncMap{
 	},
 	"number":  func(n int) string { return humanize.Comma(int64(n)) },
 	"cut":     func(most int, s string) string { return terminal.Shorten(printable.Line(s), most) },
-	"json":    indented,
+	"json":    terminal.IndentedJSON,
 	"utc":     func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"since":   func(now, t time.Time) string { return lasting(now.Sub(t)) },
@@ -118,15 +118,6 @@ func printableLines(s string) string {
 		all[i] = printable.Line(line)
 	}
 	return strings.Join(all, "\n")
-}
-
-// indented formats JSON for reading, with invisible characters escaped.
-func indented(data json.RawMessage) string {
-	var b bytes.Buffer
-	if json.Indent(&b, data, "", "  ") != nil {
-		return printableLines(string(data))
-	}
-	return string(terminal.JSON(b.Bytes()))
 }
 
 // lasting formats a duration in its two largest units.
@@ -193,8 +184,10 @@ func (s *Console) render(w http.ResponseWriter, r *http.Request, status int, nam
 }
 
 // renderBare answers with a page for a browser that is not signed in.
-func (s *Console) renderBare(w http.ResponseWriter, status int, name, title string, data any) error {
-	return s.write(w, status, name, name, view{Title: title, Data: data})
+func (s *Console) renderBare(w http.ResponseWriter, status int, name string, data any) {
+	if err := s.write(w, status, name, name, view{Title: "Sign in", Data: data}); err != nil {
+		s.Log.Warn("the console could not write a page", "err", err)
+	}
 }
 
 func (s *Console) write(w http.ResponseWriter, status int, name, entry string, v view) error {

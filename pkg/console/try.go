@@ -7,6 +7,7 @@ import (
 
 	"fairbridge/events"
 	"fairbridge/pkg/preview"
+	"fairbridge/pkg/terminal"
 )
 
 // tryData is the page that shows what a payload becomes.
@@ -78,7 +79,7 @@ func (s *Console) showTry(w http.ResponseWriter, r *http.Request) error {
 		if of.Payload == nil {
 			return &failure{Status: http.StatusNotFound, Text: "Its payload is not kept: what has become a ticket is in Centercode, and what waits on a stack cannot be looked at.", Back: "/deliveries/" + of.ID}
 		}
-		d.Payload = indented(of.Payload)
+		d.Payload = terminal.IndentedJSON(of.Payload)
 	}
 	return s.render(w, r, http.StatusOK, "try.html", "Try a payload", d)
 }
