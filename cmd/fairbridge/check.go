@@ -246,20 +246,11 @@ func readPayloads(names []string, stdin io.Reader) ([]preview.Payload, error) {
 	slices.Sort(files)
 	var payloads []preview.Payload
 	for _, file := range slices.Compact(files) {
-		data, err := readPayload(file, stdin)
+		data, err := readInput(file, stdin, ingest.MaxPayloadBytes+1)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("read payload: %w", err)}
 		}
 		payloads = append(payloads, preview.NewPayload(file, data))
 	}
 	return payloads, nil
-}
-
-func readPayload(file string, stdin io.Reader) ([]byte, error) {
-	f, err := openInput(file, stdin)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, ingest.MaxPayloadBytes+1))
 }

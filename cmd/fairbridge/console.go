@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"time"
 
@@ -83,7 +82,7 @@ func serveConsole(ctx context.Context, std streams, at *place, listen string, c 
 	}
 	defer func() { err = errors.Join(err, c.Home.Close()) }()
 	c.Version = version.Number
-	c.Log = slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	c.Log = newLog(std.err, false)
 	s, err := console.Listen(ctx, listen, c)
 	if err != nil {
 		if _, ok := errors.AsType[*net.OpError](err); ok {

@@ -9,6 +9,7 @@ import (
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/home"
 	"fairbridge/pkg/preview"
+	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
 
@@ -33,9 +34,11 @@ type operator struct {
 	target *home.Home
 	std    streams
 	meter  *terminal.Meter
+	// left means that something was left, and that the output has explained it.
+	left bool
 }
 
-// withOperator runs work with an open operator.
+// withOperator runs work with an open operator. The error is errSaid if something was left.
 func withOperator(ctx context.Context, at *place, std streams, work func(*operator) error) error {
 	return at.use(ctx, func(t *home.Home) error {
 		m := terminal.NewMeter(std.err)
@@ -43,7 +46,11 @@ func withOperator(ctx context.Context, at *place, std streams, work func(*operat
 		if err != nil {
 			return err
 		}
-		return work(&operator{Manager: d, at: at, target: t, std: std, meter: m})
+		o := &operator{Manager: d, at: at, target: t, std: std, meter: m}
+		if err = work(o); err == nil && o.left {
+			err = errSaid
+		}
+		return err
 	})
 }
 
@@ -53,11 +60,21 @@ func (d *operator) say(format string, args ...any) {
 	fmt.Fprintf(d.std.err, "fairbridge: "+format+"\n", args...)
 }
 
+// leave explains what is left.
+func (d *operator) leave(format string, args ...any) {
+	d.left = true
+	d.say(format, args...)
+}
+
+// stays explains why a delivery's letter is left.
+func (d *operator) stays(id string, err error) { d.leave("%s stays: %v", queue.ShortID(id), err) }
+
 // mostSaid limits how often the same message is written for different letters.
 const mostSaid = 20
 
-// sayFew writes the n-th message of its kind, unless there were too many before.
-func (d *operator) sayFew(n *int, format string, args ...any) {
+// leaveOneOf is leave for the n-th letter of a kind, unless there were too many before.
+func (d *operator) leaveOneOf(n *int, format string, args ...any) {
+	d.left = true
 	if *n++; *n <= mostSaid {
 		d.say(format, args...)
 	}

@@ -32,16 +32,10 @@ stay in the queue. It can be run again.`,
 func (d *operator) adopt(ctx context.Context) error {
 	stayed := 0
 	result, err := d.Adopt(ctx, func(l deadletter.Letter, err error) {
-		d.sayFew(&stayed, "%s was not adopted: %v", queue.ShortID(l.DeliveryID), err)
+		d.leaveOneOf(&stayed, "%s was not adopted: %v", queue.ShortID(l.DeliveryID), err)
 	})
 	if err != nil {
 		return err
 	}
-	if err := d.print("%s known to the ledger, %d removed\n", terminal.Count(result.Letters, "dead letter"), result.Removed); err != nil {
-		return err
-	}
-	if stayed > 0 {
-		return errSaid
-	}
-	return nil
+	return d.print("%s known to the ledger, %d removed\n", terminal.Count(result.Letters, "dead letter"), result.Removed)
 }

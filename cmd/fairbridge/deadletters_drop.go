@@ -76,28 +76,20 @@ func (c *dropCall) check(std streams) (err error) {
 	return nil
 }
 
-func (c *dropCall) run(ctx context.Context, d *operator) (err error) {
+func (c *dropCall) run(ctx context.Context, d *operator) error {
 	in, err := d.Select(ctx, deadletter.Query{Filter: c.filter, Payloads: !c.yes && !c.done, Entries: !c.yes || c.done})
 	if err != nil {
 		return err
 	}
-	left := false
 	defer func() {
-		if released := in.Hold.Release(ctx); released != nil {
-			d.say("%v", released)
-			left = true
-		}
-		if err == nil && left {
-			err = errSaid
+		if err := in.Hold.Release(ctx); err != nil {
+			d.leave("%v", err)
 		}
 	}()
-	if left, err = d.absent(ctx, in, c.IDs, false); err != nil {
+	if err := d.absent(ctx, in, c.IDs); err != nil {
 		return err
 	}
-	stays := func(l deadletter.Case, err error) {
-		d.say("%s stays: %v", queue.ShortID(l.DeliveryID), err)
-		left = true
-	}
+	stays := func(l deadletter.Case, err error) { d.stays(l.DeliveryID, err) }
 	if c.done {
 		return d.print("%s dropped that were done already\n", terminal.Count(d.DropDone(ctx, in, stays), "dead letter"))
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"io"
 	"time"
 
@@ -67,9 +66,7 @@ already" are old copies, which 'dlq drop --done' removes.`,
 				default:
 					err = page.Groups(in)
 				}
-				if d.incomplete(in) {
-					err = cmp.Or(err, errSaid)
-				}
+				d.incomplete(in)
 				return err
 			})
 		},

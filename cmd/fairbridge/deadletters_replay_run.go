@@ -14,12 +14,10 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// replayTeller writes the progress of a replay, and records what it leaves.
+// replayTeller writes the progress of a replay.
 type replayTeller struct {
 	*operator
 	call *replayCall
-	// left means that something was left.
-	left bool
 	// often and failed count the messages written.
 	often, failed int
 }
@@ -27,7 +25,8 @@ type replayTeller struct {
 func (r *replayCall) run(ctx context.Context, d *operator) error {
 	t := &replayTeller{operator: d, call: r}
 	o := r.options
-	o.Looked, o.Edited, o.Stays = t.looked, t.edited, t.stays
+	o.Looked = func(ctx context.Context, in *deadletter.Selection) error { return t.absent(ctx, in, r.IDs) }
+	o.Edited, o.Stays = t.edited, t.tellStays
 	if r.asks() {
 		o.Confirm = t.confirm
 	}
@@ -39,29 +38,22 @@ func (r *replayCall) run(ctx context.Context, d *operator) error {
 		}
 	}
 	if r.dryRun {
-		err = t.dryRun(ctx, o)
-	} else {
-		err = t.replay(ctx, o, rest)
+		return t.dryRun(ctx, o)
 	}
-	if err == nil && t.left {
-		return errSaid
-	}
-	return err
+	return t.replay(ctx, o, rest)
 }
 
 // replay replays the selected letters. rest is how many more are selected than are tried.
 func (t *replayTeller) replay(ctx context.Context, o deadletter.ReplayOptions, rest int) (err error) {
 	result, err := t.Replay(ctx, o)
 	if result.NotReleased != nil {
-		t.say("%v", result.NotReleased)
-		t.left = true
+		t.leave("%v", result.NotReleased)
 	}
 	if err != nil {
 		return explainSettlement(err)
 	}
 	if result.Declined {
-		t.say("nothing was replayed")
-		t.left = true
+		t.leave("nothing was replayed")
 		return nil
 	}
 	if len(result.Cases) > 0 {
@@ -146,20 +138,14 @@ func explainSettlement(err error) error {
 	return err
 }
 
-func (t *replayTeller) looked(ctx context.Context, in *deadletter.Selection) (err error) {
-	t.left, err = t.absent(ctx, in, t.call.IDs, t.left)
-	return err
-}
-
 func (t *replayTeller) edited(c deadletter.Case, changes []queue.Edit, err error) error {
 	t.meter.Clear()
-	t.left = t.left || err != nil
 	if _, misspelt := errors.AsType[*deadletter.NewFieldError](err); misspelt {
-		t.say("%s stays: %v; '--new-field' adds it", queue.ShortID(c.DeliveryID), err)
+		t.stays(c.DeliveryID, fmt.Errorf("%w; '--new-field' adds it", err))
 		return nil
 	}
 	if err != nil {
-		t.say("%s stays: %v", queue.ShortID(c.DeliveryID), err)
+		t.stays(c.DeliveryID, err)
 	}
 	return report.WriteChanges(t.std.out, c.DeliveryID, changes)
 }
@@ -172,21 +158,21 @@ func (t *replayTeller) confirm(ctx context.Context, cases []deadletter.Case, del
 	return ask(ctx, t.std, fmt.Sprintf("Replay %s?", terminal.Count(len(cases), "dead letter")))
 }
 
-// stays reports a letter that was not replayed as intended. Interrupted ones are only
+// tellStays reports a letter that was not replayed as intended. Interrupted ones are only
 // counted.
-func (t *replayTeller) stays(c deadletter.Case, err error) {
+func (t *replayTeller) tellStays(c deadletter.Case, err error) {
 	t.left = true
 	id := queue.ShortID(c.DeliveryID)
 	switch {
 	case errors.Is(err, deadletter.ErrTooOften):
-		t.sayFew(&t.often, "%s has been replayed %s already: fix the cause, then add --force", id, terminal.Count(c.ReplayCount(), "time"))
+		t.leaveOneOf(&t.often, "%s has been replayed %s already: fix the cause, then add --force", id, terminal.Count(c.ReplayCount(), "time"))
 	case errors.Is(err, deadletter.ErrForgotten):
 		t.say("%s %v; look in Centercode, and if it is not there, replay it with --create-again", id, err)
 	case errors.Is(err, context.Canceled):
 	case errors.Is(err, deadletter.ErrNotRemoved):
-		t.sayFew(&t.failed, "%s %v", id, err)
+		t.leaveOneOf(&t.failed, "%s %v", id, err)
 	default:
-		t.sayFew(&t.failed, "%s stays: %v", id, err)
+		t.leaveOneOf(&t.failed, "%s stays: %v", id, err)
 	}
 }
 
@@ -205,8 +191,7 @@ func (t *replayTeller) tell(r deadletter.Replayed) error {
 		t.say("the letters after these were not looked at")
 	}
 	if r.Again > 0 {
-		t.left = true
-		t.say("%s failed again meanwhile", terminal.Count(r.Again, "delivery"))
+		t.leave("%s failed again meanwhile", terminal.Count(r.Again, "delivery"))
 	}
 	summary := terminal.Count(len(r.Cases), "dead letter") + " replayed"
 	if r.Copies > 0 {

@@ -83,34 +83,31 @@ func count(of ...bool) (n int) {
 	return n
 }
 
-// absent reports ids without a letter, and other letters that could not be received. It
-// returns true if there were any, otherwise left.
-func (d *operator) absent(ctx context.Context, in *deadletter.Selection, ids []string, left bool) (bool, error) {
+// absent reports ids without a letter, and other letters that could not be received.
+func (d *operator) absent(ctx context.Context, in *deadletter.Selection, ids []string) error {
 	missing, err := in.Missing(ids)
 	if err != nil {
-		return true, err
+		return err
 	}
 	for _, id := range missing {
-		d.say("%v", d.NoLetter(ctx, id, in))
-		left = true
+		d.leave("%v", d.NoLetter(ctx, id, in))
 	}
 	if len(ids) == 0 {
-		left = d.incomplete(in) || left
+		d.incomplete(in)
 	}
-	return left, nil
+	return nil
 }
 
 // incomplete warns a person who may believe that the output is complete.
-func (d *operator) incomplete(in *deadletter.Selection) bool {
+func (d *operator) incomplete(in *deadletter.Selection) {
 	switch {
 	case in.Absent > 0 && in.Hold == nil:
-		d.say("the queue counts %s more than the ledger knows: if that lasts longer than 5 minutes, '%s' sets it right",
+		d.leave("the queue counts %s more than the ledger knows: if that lasts longer than 5 minutes, '%s' sets it right",
 			terminal.Count(in.Absent, "letter"), d.at.Command("dlq adopt"))
 	case in.Absent > 0:
-		d.say("%s more in the queue could not be received: another command holds them, or they have just arrived", terminal.Count(in.Absent, "letter"))
+		d.leave("%s more in the queue could not be received: another command holds them, or they have just arrived", terminal.Count(in.Absent, "letter"))
 	}
 	if in.LedgerErr != nil {
-		d.say("the last error of some letters is not known: %v", in.LedgerErr)
+		d.leave("the last error of some letters is not known: %v", in.LedgerErr)
 	}
-	return in.Absent > 0 || in.LedgerErr != nil
 }

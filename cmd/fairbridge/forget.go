@@ -10,7 +10,6 @@ import (
 
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/deadletter/report"
-	"fairbridge/pkg/queue"
 	"fairbridge/pkg/terminal"
 )
 
@@ -69,11 +68,7 @@ func (d *operator) forget(ctx context.Context, email string, dryRun, yes bool) e
 			return err
 		}
 	}
-	failed := false
-	before, after, err := d.Forget(ctx, email, progress, func(id string, err error) {
-		d.say("%s stays: %v", queue.ShortID(id), err)
-		failed = true
-	})
+	before, after, err := d.Forget(ctx, email, progress, d.stays)
 	d.meter.Clear()
 	if err != nil {
 		return err
@@ -83,10 +78,7 @@ func (d *operator) forget(ctx context.Context, email string, dryRun, yes bool) e
 		return err
 	}
 	if left > 0 {
-		d.say("%s still there: run it again when what is on its way is done", english.Plural(left, "delivery is", "deliveries are"))
-	}
-	if left > 0 || failed {
-		return errSaid
+		d.leave("%s still there: run it again when what is on its way is done", english.Plural(left, "delivery is", "deliveries are"))
 	}
 	return nil
 }

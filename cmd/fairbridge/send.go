@@ -135,12 +135,7 @@ func withToken(address, token string) (string, error) {
 }
 
 func sendFile(ctx context.Context, webhook, file string, stdin io.Reader) (status int, answer string, err error) {
-	f, err := openInput(file, stdin)
-	if err != nil {
-		return 0, "", fmt.Errorf("read payload: %w", err)
-	}
-	defer f.Close()
-	payload, err := io.ReadAll(io.LimitReader(f, maxSent))
+	payload, err := readInput(file, stdin, maxSent)
 	if err != nil {
 		return 0, "", fmt.Errorf("read payload: %w", err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,8 +112,8 @@ func (c *undeployCall) rescue(ctx context.Context, d *operator) (exported int, e
 		return 0, err
 	}
 	if left.Dead > 0 && c.export != "" {
-		if exported, err = d.export(ctx, deadletter.Filter{}, nil, c.export); err != nil {
-			return 0, err
+		if exported, err = d.export(ctx, deadletter.Filter{}, nil, c.export); err != nil || d.left {
+			return 0, cmp.Or(err, errSaid)
 		}
 	}
 	if left.Dead = max(left.Dead-exported, 0); left.Any() {
