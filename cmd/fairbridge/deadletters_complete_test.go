@@ -24,7 +24,7 @@ func TestCompletionOnAStack(t *testing.T) {
 			Last: &ledger.Fault{Reason: reason, Stage: "create", Text: text}}
 	}
 	c.remember(t, entry(1, ledger.Dead, "ambiguous", "the answer was lost"))
-	c.remember(t, entry(2, ledger.Dead, "rejected", "status 400: The submitter\tis no user\nof the project."))
+	c.remember(t, entry(2, ledger.Dead, "rejected", "status 400: The submitter\tis not a user\nof the project."))
 	c.remember(t, entry(3, ledger.Dead, ledger.ReasonDropped, "a joke"))
 	c.remember(t, entry(4, ledger.Completed, "rejected", "once"))
 	c.remember(t, ledger.Entry{DeliveryID: idOf(5), State: ledger.Claimed, UpdatedAt: letterTime})

@@ -78,7 +78,7 @@ func TestListByCause(t *testing.T) {
 	}
 	want := "2 x rejected 400 at DEMO/testfairy, since " + since + `
     status 400: The submitter is not a user of the project.
-    newest d4735e3a265e, AGE ago, --group a4fc8d544942
+    newest d4735e3a265e, AGE ago, --group b1084cad55bc
 
 1 x done already
     their deliveries are completed or dropped

@@ -214,7 +214,6 @@ func TestDelayedMessagesAreCountedAlone(t *testing.T) {
 	q.holds(t, q.work, 1, 0, 0)
 }
 
-// Nothing leaves the worker's hands in silence: what the queue moves is reported.
 func TestMovedIsTold(t *testing.T) {
 	q := openQueues(t)
 	var moved []string
