@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// answers is an [API] that gives the same answer each time.
+// answers is an [API] that always returns the same.
 type answers struct {
 	value string
 	err   error
@@ -81,8 +81,8 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// FuzzTokens holds that no input yields an empty token: it would let in every
-// caller without one.
+// FuzzTokens checks that no input yields an empty token, which would admit every caller
+// without one.
 func FuzzTokens(f *testing.F) {
 	for _, seed := range []string{"", "a", "a\nb\n", "\r\n\u2028\n \x00"} {
 		f.Add(seed)

@@ -15,7 +15,7 @@ import (
 
 const secretValue = "s3cr3t-value"
 
-// fakeSSM answers with what answer returns, and counts the reads.
+// fakeSSM responds with the result of answer, and counts the reads.
 type fakeSSM struct {
 	mu     sync.Mutex
 	reads  int
@@ -36,7 +36,7 @@ func (f *fakeSSM) count() int {
 	return f.reads
 }
 
-// numbered answers v1, v2, ... unless a fault is set.
+// numbered returns v1, v2, ... unless a fault is set.
 type numbered struct {
 	fakeSSM
 	fault error
@@ -51,7 +51,7 @@ func newNumbered() (*numbered, *Store) {
 	}
 	s, err := New(Config{API: n, Now: func() time.Time { return n.clock }, Log: slog.New(slog.NewTextHandler(&n.logs, nil))})
 	if err != nil {
-		panic(err) // the API is there
+		panic(err) // cannot happen: the API is set
 	}
 	return n, s
 }
@@ -71,9 +71,9 @@ func TestCache(t *testing.T) {
 		advance time.Duration
 		fault   error
 		fresh   time.Duration // maxAge of Fresh; negative: Get
-		want    int           // the number of the read whose value comes back; 0: wantErr
+		want    int           // the number of the read whose value is returned; 0: wantErr
 		wantErr error
-		reads   int // in all
+		reads   int // reads in total
 	}
 	get := time.Duration(-1)
 	tests := []struct {
@@ -113,7 +113,7 @@ func TestCache(t *testing.T) {
 			{0, nil, get, 1, nil, 1},
 			{time.Minute, throttled, 0, 0, throttled, 2},
 			{0, throttled, get, 1, nil, 2},
-			{0, nil, 0, 3, nil, 3}, // the pause is not for Fresh
+			{0, nil, 0, 3, nil, 3}, // Fresh ignores the pause after an error
 		}},
 	}
 	for _, tt := range tests {
@@ -162,7 +162,7 @@ func TestFaultIsLoggedOnceWithoutTheValue(t *testing.T) {
 		}
 	}
 	if strings.Contains(logs, secretValue) {
-		t.Errorf("log shows the value:\n%s", logs)
+		t.Errorf("log contains the value:\n%s", logs)
 	}
 }
 
@@ -197,14 +197,14 @@ func TestConcurrentReadsAreJoined(t *testing.T) {
 		var firstErr error
 		var wg sync.WaitGroup
 		wg.Go(func() { _, firstErr = s.Get(first, WebhookToken) })
-		synctest.Wait() // the first one's read is under way
+		synctest.Wait() // the first caller's read is in progress
 		got := make([]string, 32)
 		for i := range got {
 			wg.Go(func() { got[i], _ = s.Get(t.Context(), WebhookToken) })
 		}
-		synctest.Wait() // all of them wait
+		synctest.Wait() // all callers wait
 		cancelFirst()
-		synctest.Wait() // the first one is gone, at once, and its read continues
+		synctest.Wait() // the first one has returned at once; its read continues
 		if !errors.Is(firstErr, context.Canceled) {
 			t.Errorf("the cancelled caller got %v", firstErr)
 		}
@@ -224,7 +224,7 @@ func TestConcurrentReadsAreJoined(t *testing.T) {
 func TestPrefetch(t *testing.T) {
 	for name, tc := range map[string]struct {
 		fault      error
-		wait       bool // until the prefetch has ended
+		wait       bool // for the end of the prefetch
 		reads      int
 		wantFailed bool
 	}{

@@ -13,9 +13,9 @@ import (
 
 const body = `{"event":"feedback","text":"App doesn't render nicely in landscape","appName":"Demo App","email":"alice@corporation.com"}`
 
-// BenchmarkWrite puts the group commit beside its floor: SQLite's own durable
-// single-row inserts, one writer, the same file system. Read the ratio, not the
-// absolute numbers.
+// BenchmarkWrite compares the group commit with its floor: SQLite's own durable single-row
+// inserts, with one writer, on the same file system. Read the ratio, not the absolute
+// numbers.
 func BenchmarkWrite(b *testing.B) {
 	b.Run("floor/single-row-inserts", func(b *testing.B) {
 		path := filepath.Join(b.TempDir(), "floor.db")

@@ -13,8 +13,8 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// stepContext ends at the n-th time that anybody asks about it: at every step of
-// what it is given to, the driver's included.
+// stepContext is cancelled at the n-th call of Err or Done, and so at every step of the
+// code that uses it, including the driver's.
 type stepContext struct {
 	context.Context
 	cancel context.CancelFunc
@@ -46,8 +46,8 @@ func (s *stepContext) Err() error {
 	return s.Context.Err()
 }
 
-// TestOpenCancelledAtEveryStep: whenever a first start is cancelled, it leaves
-// nothing or a whole database.
+// TestOpenCancelledAtEveryStep checks that a first start which is cancelled leaves either
+// nothing or a complete database.
 func TestOpenCancelledAtEveryStep(t *testing.T) {
 	reached := false
 	for n := 1; !reached; n++ {
@@ -64,14 +64,14 @@ func TestOpenCancelledAtEveryStep(t *testing.T) {
 		}
 		wantWhole(t, path, fmt.Sprintf("cancelled at step %d", n))
 		if n > 10_000 {
-			t.Fatal("it never gets through")
+			t.Fatal("Open never succeeds")
 		}
 	}
 }
 
-// TestOpenCancelledAtItsCommit: a context that ends while SQLite commits leaves the
-// connection interrupted, and an interrupted connection does not fold its log into
-// the database when it is closed.
+// TestOpenCancelledAtItsCommit: a context that is cancelled while SQLite commits leaves the
+// connection interrupted, and an interrupted connection does not checkpoint its log when it
+// is closed.
 func TestOpenCancelledAtItsCommit(t *testing.T) {
 	var cancel atomic.Pointer[context.CancelFunc]
 	sqlite.RegisterConnectionHook(func(conn sqlite.ExecQuerierContext, _ string) error {

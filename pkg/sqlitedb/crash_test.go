@@ -15,8 +15,8 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// childEnv names the database file that this test binary, run as a child
-// process, is to write to.
+// childEnv names the database file that this test binary writes when it runs as a child
+// process.
 const childEnv = "FAIRBRIDGE_DB_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -30,8 +30,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// writeForever writes with eight callers and prints each row's body after it
-// has been acknowledged. It ends when its standard input does.
+// writeForever writes from eight goroutines and prints each row's body once it has been
+// acknowledged. It returns when its standard input ends.
 func writeForever(path string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -92,7 +92,8 @@ func startChild(t *testing.T, path string) *child {
 	return c
 }
 
-// Every write that was acknowledged before a kill -9 is in the file after it.
+// TestAcknowledgedWritesSurviveKill checks that every write acknowledged before a kill -9
+// is in the file afterwards.
 func TestAcknowledgedWritesSurviveKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	if err := open(t, path).Write(t.Context(), createTable); err != nil {
@@ -115,13 +116,13 @@ func TestAcknowledgedWritesSurviveKill(t *testing.T) {
 	stored := map[string]bool{}
 	for _, body := range bodies(t, d) {
 		if stored[body] {
-			t.Errorf("%s is there twice", body)
+			t.Errorf("%s is stored twice", body)
 		}
 		stored[body] = true
 	}
 	for body := range acked {
 		if !stored[body] {
-			t.Errorf("%s was acknowledged and is lost", body)
+			t.Errorf("%s was acknowledged but is lost", body)
 		}
 	}
 	var ok string
@@ -131,7 +132,8 @@ func TestAcknowledgedWritesSurviveKill(t *testing.T) {
 	t.Logf("%d acknowledged, %d stored", len(acked), len(stored))
 }
 
-// Two processes that write as fast as they can both get on, without errors.
+// TestProcessesShareTheFile checks that two processes which write as fast as they can both
+// make progress, without errors.
 func TestProcessesShareTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	if err := open(t, path).Write(t.Context(), createTable); err != nil {

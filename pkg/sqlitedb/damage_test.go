@@ -15,13 +15,13 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// harm is what can befall a file while it is open.
+// harm is damage to a file while it is open.
 type harm struct {
 	name string
 	do   func(path string) error
 	want error
-	// all means that everything that was acknowledged is available afterwards: at the
-	// path, or in the file that was rescued.
+	// all means that everything acknowledged can still be read, at the path or from the
+	// rescued file.
 	all bool
 }
 
@@ -49,14 +49,14 @@ func replace(path string, content []byte) error {
 
 const all = 1 << 40
 
-// harms are done by the test's process. A file that is opened and closed here loses
-// this process's POSIX locks on it, which nobody else asks for meanwhile.
+// harms are done by the test's process. Opening and closing the file here drops this
+// process's POSIX locks on it, which is harmless since nothing else needs them meanwhile.
 var harms = []harm{
 	{"emptied", func(p string) error { return os.Truncate(p, 0) }, sqlitedb.ErrDamaged, false},
 	{"truncated", func(p string) error { return os.Truncate(p, 3*4096) }, sqlitedb.ErrDamaged, false},
 	{"truncated within a page", func(p string) error { return os.Truncate(p, 9*4096+100) }, sqlitedb.ErrDamaged, false},
 	{"scrambled", func(p string) error { return scramble(p, 0, all) }, sqlitedb.ErrDamaged, false},
-	// The log has a newer first page, from which the header is healed.
+	// The log has a newer first page, from which the header is restored.
 	{"header scrambled", func(p string) error { return scramble(p, 0, 100) }, nil, true},
 	{"pages scrambled", func(p string) error { return scramble(p, 20*4096, all) }, sqlitedb.ErrDamaged, false},
 	{"overwritten with text", func(p string) error {
@@ -83,15 +83,14 @@ var harms = []harm{
 	{"folder renamed", func(p string) error { return os.Rename(filepath.Dir(p), filepath.Dir(p)+".old") }, sqlitedb.ErrGone, false},
 }
 
-// filled opens a file with enough rows that some are in the file and some in its
-// log only.
+// filled opens a file with enough rows that some are in the file and some only in its log.
 func filled(t *testing.T, path string) (d *sqlitedb.DB, acknowledged []string) {
 	t.Helper()
 	d, err := sqlitedb.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = d.Close() }) // of a lost file it may fail
+	t.Cleanup(func() { _ = d.Close() }) // may fail for a lost file
 	must(t, d.Write(t.Context(), createTable))
 	for i := range 60 {
 		body := fmt.Sprint(i, strings.Repeat(" and so on", 800))
@@ -104,7 +103,7 @@ func filled(t *testing.T, path string) (d *sqlitedb.DB, acknowledged []string) {
 	return d, acknowledged
 }
 
-// fold brings what is in the log into the file.
+// fold checkpoints the log into the file.
 func fold(t *testing.T, path string) {
 	t.Helper()
 	pool, err := sql.Open("sqlite", path)
@@ -120,9 +119,9 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// What is acknowledged can be read again, whatever befalls the file: the first
-// write after it fails, the file takes nothing more, and what an open file alone
-// still holds is saved.
+// TestHarmWhileItIsOpen checks that acknowledged rows can be read whatever happens to the
+// file: the first write afterwards fails, the file accepts no more, and rows that only the
+// open file still has are rescued.
 func TestHarmWhileItIsOpen(t *testing.T) {
 	for _, h := range harms {
 		t.Run(h.name, func(t *testing.T) {
@@ -146,7 +145,7 @@ func TestHarmWhileItIsOpen(t *testing.T) {
 				t.Errorf("the error does not name the file: %v", err)
 			}
 			if again := d.Write(t.Context(), insert("again")); !errors.Is(again, h.want) {
-				t.Errorf("the write after it: %v", again)
+				t.Errorf("the next write: %v", again)
 			}
 			if watched := d.Watch(t.Context()); !errors.Is(watched, h.want) {
 				t.Errorf("the watch: %v", watched)
@@ -165,14 +164,14 @@ func TestHarmWhileItIsOpen(t *testing.T) {
 			got := bodies(t, open(t, saved))
 			for _, body := range acknowledged {
 				if !slices.Contains(got, body) {
-					t.Fatalf("%.10q was acknowledged and is lost", body)
+					t.Fatalf("%.10q was acknowledged but is lost", body)
 				}
 			}
 		})
 	}
 }
 
-// A file to which nobody writes is looked after too.
+// TestWatchNoticesByItself checks that damage is detected without a write.
 func TestWatchNoticesByItself(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	d, _ := filled(t, path)
@@ -182,7 +181,7 @@ func TestWatchNoticesByItself(t *testing.T) {
 	}
 }
 
-// Damage that was done before is met by a reader, whose error ends the file's use.
+// TestReaderMeetsDamage checks that a reader which hits earlier damage ends the file's use.
 func TestReaderMeetsDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	d, _ := filled(t, path)
@@ -198,7 +197,7 @@ func TestReaderMeetsDamage(t *testing.T) {
 		t.Errorf("the reader: %v", err)
 	}
 	if err := d.Write(t.Context(), insert("x")); !errors.Is(err, sqlitedb.ErrDamaged) {
-		t.Errorf("a write after it: %v", err)
+		t.Errorf("the next write: %v", err)
 	}
 	before, err := os.ReadFile(path)
 	must(t, err)
@@ -208,11 +207,12 @@ func TestReaderMeetsDamage(t *testing.T) {
 	}
 	x, err := sqlitedb.Examine(t.Context(), path)
 	if err == nil && len(x.Findings) == 0 {
-		t.Errorf("nothing was found: %+v", x)
+		t.Errorf("no damage was found: %+v", x)
 	}
 }
 
-// Another process that writes, folds the log in, and leaves, is no harm.
+// TestOthersAreNoHarm checks that another process which writes, checkpoints and exits does
+// not count as damage.
 func TestOthersAreNoHarm(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	d, acknowledged := filled(t, path)
@@ -228,7 +228,7 @@ func TestOthersAreNoHarm(t *testing.T) {
 	}
 }
 
-// A disk that is full fails the write that meets it, and is no damage.
+// TestFullDisk checks that a full disk fails the write, but does not count as damage.
 func TestFullDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	d, acknowledged := filled(t, path)
@@ -252,7 +252,7 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 	if full == 0 {
-		t.Fatal("it was never full")
+		t.Fatal("the disk was never full")
 	}
 	limit(1 << 30)
 	must(t, d.Write(t.Context(), insert("room again")))

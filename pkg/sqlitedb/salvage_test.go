@@ -10,8 +10,8 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// TestSalvageInDocs: what docs/operations.md adds to the dump of a damaged file
-// makes a file of this program's of it, also where rows that each file has are gone.
+// TestSalvageInDocs checks that the commands in docs/operations.md turn the dump of a
+// damaged file into a valid file, even if rows that every file has are missing.
 func TestSalvageInDocs(t *testing.T) {
 	docs, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {
@@ -24,7 +24,7 @@ func TestSalvageInDocs(t *testing.T) {
 		}
 	}
 	if len(statements) != 2 {
-		t.Fatalf("the docs have %q", statements)
+		t.Fatalf("the docs show %q", statements)
 	}
 	path := filepath.Join(t.TempDir(), "recovered.db")
 	d, err := sqlitedb.Open(t.Context(), path)
@@ -39,7 +39,7 @@ func TestSalvageInDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// As a dump leaves it: it begins a transaction, and says nothing of the marks.
+	// As a dump leaves it: in an open transaction, without the file's markers.
 	dumped.SetMaxOpenConns(1)
 	for _, s := range append([]string{"PRAGMA application_id = 0; PRAGMA user_version = 0; BEGIN; DELETE FROM sent; DELETE FROM expiry"}, statements...) {
 		if _, err := dumped.Exec(s); err != nil {

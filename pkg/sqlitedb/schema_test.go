@@ -32,7 +32,7 @@ func rowsOf(t *testing.T, pool *sql.DB, query string) (all []string) {
 	return all
 }
 
-// tables are all columns and indexes of a file.
+// tables returns all columns and indexes of a file.
 func tables(t *testing.T, d *sqlitedb.DB) []string {
 	t.Helper()
 	return rowsOf(t, d.Read(), `SELECT s.type || ' ' || s.name || ' ' || c.name || ' ' || coalesce(c.type, '')
@@ -44,7 +44,8 @@ func tables(t *testing.T, d *sqlitedb.DB) []string {
 		ORDER BY 1`)
 }
 
-// A file of every older version becomes what a new file is, and keeps its rows.
+// TestFilesOfOlderVersions checks that a migrated file of every older version has the
+// schema of a new file, and keeps its rows.
 func TestFilesOfOlderVersions(t *testing.T) {
 	fresh := open(t, filepath.Join(t.TempDir(), "new.db"))
 	want := tables(t, fresh)
@@ -71,10 +72,10 @@ func TestFilesOfOlderVersions(t *testing.T) {
 			}
 			d := open(t, path)
 			if got := tables(t, d); !reflect.DeepEqual(got, want) {
-				t.Errorf("its tables are %q\nthose of a new file %q", got, want)
+				t.Errorf("tables are %q\nwant those of a new file %q", got, want)
 			}
 			if got := rowsOf(t, d.Read(), rows); len(got) != 4 || !reflect.DeepEqual(got, before) {
-				t.Errorf("its rows were %q, and are %q", before, got)
+				t.Errorf("rows were %q, and are %q", before, got)
 			}
 			if got := rowsOf(t, d.Read(), "PRAGMA user_version")[0]; got != version {
 				t.Errorf("its version is %s, want %s", got, version)

@@ -7,13 +7,14 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// A statement does the same whether SQLite has compiled it before or not.
+// TestStatementsAgain checks that a statement does the same whether or not it was compiled
+// before.
 func TestStatementsAgain(t *testing.T) {
 	d := openTable(t)
 	const rounds = 5
 	for round := range rounds {
 		err := d.Write(t.Context(), func(tx *sqlitedb.Tx) error {
-			for i := range 2 { // the second one finds what the first one has bound
+			for i := range 2 { // the second must not see the first one's bindings
 				if err := insert(fmt.Sprint(round, "-", i))(tx); err != nil {
 					return err
 				}
@@ -45,8 +46,8 @@ func TestStatementsAgain(t *testing.T) {
 	}
 }
 
-// A compiled statement outlives a failed function, a change of its table, and
-// more other statements than are kept.
+// TestStatementsOutlive checks that a compiled statement survives a failed function, a
+// schema change, and more other statements than are cached.
 func TestStatementsOutlive(t *testing.T) {
 	d := openTable(t)
 	write := func(fn func(*sqlitedb.Tx) error) {
@@ -63,7 +64,7 @@ func TestStatementsOutlive(t *testing.T) {
 		_, err := tx.Exec("INSERT INTO t (body) VALUES (NULL)")
 		return err
 	}); err == nil {
-		t.Error("a body that is NULL was taken")
+		t.Error("a NULL body was accepted")
 	}
 	write(insert("after a failure"))
 	write(func(tx *sqlitedb.Tx) error { _, err := tx.Exec("ALTER TABLE t ADD COLUMN more TEXT"); return err })

@@ -29,8 +29,9 @@ func TestWriteReturnsWithTheChangeVisible(t *testing.T) {
 	}
 }
 
-// Every kind of function that goes wrong, side by side with good ones: the good
-// are all there, of the bad nothing, and each caller gets its own outcome.
+// TestFunctionsFailAlone runs every kind of failing function concurrently with good ones:
+// the good ones are all committed, the bad ones leave nothing, and each caller gets its own
+// result.
 func TestFunctionsFailAlone(t *testing.T) {
 	d := openTable(t)
 	bad := map[string]func(*sqlitedb.Tx) error{
@@ -41,7 +42,7 @@ func TestFunctionsFailAlone(t *testing.T) {
 			_, err := tx.Exec("INSERT INTO t (body) VALUES (NULL)")
 			return err
 		},
-		"rollback": func(tx *sqlitedb.Tx) error { // ends the transaction of all
+		"rollback": func(tx *sqlitedb.Tx) error { // ends the transaction for all
 			_, err := tx.Exec("ROLLBACK")
 			return err
 		},
@@ -77,7 +78,7 @@ func TestFunctionsFailAlone(t *testing.T) {
 			})
 			group.Go(func() {
 				if err := d.Write(t.Context(), insert(fmt.Sprint("good ", name, i))); err != nil {
-					t.Errorf("good one beside %s: %v", name, err)
+					t.Errorf("good function next to %s: %v", name, err)
 				}
 			})
 		}
@@ -89,7 +90,7 @@ func TestFunctionsFailAlone(t *testing.T) {
 	}
 	for _, body := range got {
 		if strings.HasPrefix(body, "bad") {
-			t.Errorf("%q has not been undone", body)
+			t.Errorf("%q was not rolled back", body)
 		}
 	}
 }
@@ -147,8 +148,8 @@ func TestWaitingWritesShareOneCommit(t *testing.T) {
 	}
 }
 
-// waitForGoroutines waits until n goroutines are in the named method of the
-// writer and blocked there in the given way ("select", say).
+// waitForGoroutines waits until n goroutines are blocked in the named method of the writer,
+// in the given way, such as "select".
 func waitForGoroutines(t *testing.T, method, blocked string, n int) {
 	t.Helper()
 	stacks := make([]byte, 1<<20)
@@ -164,7 +165,7 @@ func waitForGoroutines(t *testing.T, method, blocked string, n int) {
 			return
 		}
 	}
-	t.Fatalf("there are no %d goroutines in %s", n, method)
+	t.Fatalf("no %d goroutines in %s", n, method)
 }
 
 func TestCallerThatLeavesBeforeItsTurn(t *testing.T) {
@@ -175,7 +176,7 @@ func TestCallerThatLeavesBeforeItsTurn(t *testing.T) {
 	left := make(chan error)
 	go func() { left <- d.Write(ctx, insert("too late")) }()
 	cancel()
-	if err := <-left; !errors.Is(err, context.Canceled) { // while the writer is still held
+	if err := <-left; !errors.Is(err, context.Canceled) { // while the writer is still busy
 		t.Fatalf("got %v", err)
 	}
 	release()
@@ -184,7 +185,8 @@ func TestCallerThatLeavesBeforeItsTurn(t *testing.T) {
 	}
 }
 
-// Another handle on the file stands for another process that holds the lock.
+// TestCallerThatLeavesWhileTheFileIsLocked uses another handle for another process that
+// holds the lock.
 func TestCallerThatLeavesWhileTheFileIsLocked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	d, other := open(t, path), open(t, path)
@@ -209,8 +211,8 @@ func TestCallerThatLeavesWhileTheFileIsLocked(t *testing.T) {
 	}
 }
 
-// If the commit fails, nobody gets a result that rests on it, not even the
-// caller whose own function had failed.
+// TestFailedCommitFailsAll checks that a failed commit fails every caller, even one whose
+// own function had failed.
 func TestFailedCommitFailsAll(t *testing.T) {
 	d := openTable(t)
 	if err := d.Write(t.Context(), func(tx *sqlitedb.Tx) error {

@@ -120,7 +120,8 @@ func TestDescribeRefused(t *testing.T) {
 	}
 }
 
-// The outputs that are read are the template's, to the letter.
+// TestTemplateHasTheOutputs checks that the outputs the code reads are exactly those of the
+// template.
 func TestTemplateHasTheOutputs(t *testing.T) {
 	template, err := os.ReadFile("../../template.yaml")
 	if err != nil {
@@ -134,7 +135,7 @@ func TestTemplateHasTheOutputs(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^  (\w+):$`).FindAllStringSubmatch(outputs, -1) {
 		got = append(got, m[1])
 	}
-	// What is there for people, to type into other tools.
+	// Those for people, to copy into other tools.
 	want := append(slices.Collect(maps.Keys(full().Outputs)), "KeysPolicyArn", "OperatorPolicyArn", "ReaderPolicyArn", "WebhookDomainTarget")
 	slices.Sort(got)
 	slices.Sort(want)

@@ -20,8 +20,8 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// alarm is what an alarm of the template watches, and when it fires. Intrinsic
-// functions are read as their arguments: !Ref WorkerFunction is "WorkerFunction".
+// alarm is what an alarm of the template watches, and when it fires. An intrinsic function
+// is read as its argument: !Ref WorkerFunction is "WorkerFunction".
 type alarm struct {
 	Namespace  string `yaml:"Namespace"`
 	MetricName string `yaml:"MetricName"`
@@ -37,7 +37,7 @@ type alarm struct {
 	TreatMissingData   string `yaml:"TreatMissingData"`
 }
 
-// filter makes a metric of lines of a log.
+// filter is a metric filter of a log.
 type filter struct {
 	FilterPattern         string `yaml:"FilterPattern"`
 	MetricTransformations []struct {
@@ -50,7 +50,7 @@ type filter struct {
 	} `yaml:"MetricTransformations"`
 }
 
-// watching is the part of the template that the alarms are made of.
+// watching is the part of the template that defines the alarms.
 type watching struct {
 	alarms     map[string]alarm
 	filters    map[string]filter
@@ -107,7 +107,7 @@ func readAlarms(t *testing.T) watching {
 	return w
 }
 
-// metric is the alarm's as the tests name it: namespace, name, dimensions.
+// metric returns the alarm's metric as the tests name it: namespace, name, dimensions.
 func (a alarm) metric() string {
 	var dimensions []string
 	for _, d := range a.Dimensions {
@@ -116,15 +116,15 @@ func (a alarm) metric() string {
 	return fmt.Sprint(a.Namespace, " ", a.MetricName, " ", dimensions)
 }
 
-// period is what CloudWatch has of one period: the values of each metric.
+// period holds CloudWatch's values for one period, by metric.
 type period map[string][]float64
 
-// state is the alarm's after a period, by what it was before.
+// state returns an alarm's state after a period, given the one before.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 func (w watching) state(t *testing.T, a alarm, before string, p period) string {
 	t.Helper()
 	if a.EvaluationPeriods != 1 {
-		t.Fatalf("%d periods are not played here", a.EvaluationPeriods)
+		t.Fatalf("%d periods are not supported here", a.EvaluationPeriods)
 	}
 	values := p[a.metric()]
 	if len(values) == 0 {
@@ -134,7 +134,7 @@ func (w watching) state(t *testing.T, a alarm, before string, p period) string {
 		case "ignore":
 			return before
 		}
-		t.Fatalf("missing data are %q", a.TreatMissingData)
+		t.Fatalf("missing data is treated as %q", a.TreatMissingData)
 	}
 	var value float64
 	switch a.Statistic {
@@ -178,8 +178,8 @@ func number(v any) (float64, bool) {
 	return 0, false
 }
 
-// add adds the metrics of an outcome's line, as a function of the template logs
-// it. The dimension service is the function.
+// add adds the metrics of an outcome's log line, as a function of the template writes it.
+// The service dimension is the function.
 func (p period) add(t *testing.T, function string, report func(context.Context, *slog.Logger)) {
 	t.Helper()
 	line := logged(t, report)
@@ -219,7 +219,7 @@ func deliveries(t *testing.T, outcomes ...worker.Outcome) period {
 	return p
 }
 
-// access is what the metric filters make of one answer of the API.
+// access returns what the metric filters derive from one response of the API.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 func (w watching) access(t *testing.T, status string) period {
 	t.Helper()
@@ -227,7 +227,7 @@ func (w watching) access(t *testing.T, status string) period {
 	_, service, found := strings.Cut(w.accessLog, `"service":"`)
 	service, _, _ = strings.Cut(service, `"`)
 	if !found || !strings.Contains(w.accessLog, `"status":"$context.status"`) {
-		t.Fatalf("the access log has no status and service: %s", w.accessLog)
+		t.Fatalf("the access log lacks status and service: %s", w.accessLog)
 	}
 	for name, f := range w.filters {
 		for _, made := range f.MetricTransformations {
@@ -243,9 +243,9 @@ func (w watching) access(t *testing.T, status string) period {
 	return p
 }
 
-// TestAlarms trips each alarm of the template once. What FairBridge counts itself
-// is taken from the lines that the code writes; what AWS counts is named as AWS
-// documents it: an alarm on a metric that nobody writes never fires.
+// TestAlarms trips each alarm of the template once. FairBridge's own metrics are taken from
+// the lines that the code writes, and AWS's are named as in its documentation: an alarm on
+// a metric that does not exist never fires.
 func TestAlarms(t *testing.T) {
 	w := readAlarms(t)
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
@@ -310,19 +310,18 @@ func TestAlarms(t *testing.T) {
 		if got := w.state(t, a, "ALARM", test.well); got != "OK" {
 			t.Errorf("%s (%s) is %s after %v", name, a.metric(), got, test.well)
 		}
-		// Letters lie where they are, also when SQS has stopped counting them.
+		// Dead letters remain even when SQS stops reporting their number.
 		want := "OK"
 		if name == "DeadLettersAlarm" {
 			want = "ALARM"
 		}
 		if got := w.state(t, a, "ALARM", period{}); got != want {
-			t.Errorf("%s is %s once nothing is counted any more", name, got)
+			t.Errorf("%s is %s without data", name, got)
 		}
 	}
 }
 
-// TestLost: every reason that comes with a right token is counted as lost, no
-// other.
+// TestLost checks that exactly the reasons that can occur with a right token count as lost.
 func TestLost(t *testing.T) {
 	for reason, lost := range map[ingest.Reason]bool{
 		ingest.ReasonTooLarge: true, ingest.ReasonTooLargeForQueue: true, ingest.ReasonNotJSON: true, ingest.ReasonTooDeep: true,

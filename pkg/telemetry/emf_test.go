@@ -16,13 +16,13 @@ import (
 	"fairbridge/pkg/telemetry"
 )
 
-// logged runs report with a logger, inside an invocation, and returns the one
-// line that it wrote.
+// logged runs report with a logger, inside an invocation, and returns the only line that it
+// wrote.
 func logged(t *testing.T, report func(context.Context, *slog.Logger)) map[string]any {
 	t.Helper()
 	var out bytes.Buffer
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "r-1"})
-	// The level must not keep an outcome, and its metrics, from being written.
+	// No level may suppress an outcome, and with it its metrics.
 	report(ctx, telemetry.NewLogger(&out, "bridge-worker", slog.LevelError+1))
 	text := out.String()
 	if strings.Count(text, "\n") != 1 {
@@ -36,10 +36,10 @@ func logged(t *testing.T, report func(context.Context, *slog.Logger)) map[string
 	return line
 }
 
-// units are CloudWatch's, as far as they are used here.
+// units are those of CloudWatch's that are used.
 var units = []string{"Count", "Bytes", "Milliseconds", "Seconds"}
 
-// checkEMF holds a line against the specification of the format.
+// checkEMF checks a line against the specification of the format.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 func checkEMF(t *testing.T, line map[string]any) {
 	t.Helper()
@@ -97,8 +97,8 @@ func checkEMF(t *testing.T, line map[string]any) {
 	}
 }
 
-// metricsOf are the values of a line's metrics, by name. What is counted by
-// reason, too, has its reason after a slash.
+// metricsOf returns the values of a line's metrics, by name. A metric with a reason
+// dimension has its reason after a slash.
 func metricsOf(line map[string]any) map[string]float64 {
 	metrics := map[string]float64{}
 	for _, d := range line["_aws"].(map[string]any)["CloudWatchMetrics"].([]any) {
@@ -115,8 +115,7 @@ func metricsOf(line map[string]any) map[string]float64 {
 	return metrics
 }
 
-// checkMembers holds members of a line against what they must be. A nil means
-// that it must not be there.
+// checkMembers checks members of a line; nil means that the member must be missing.
 func checkMembers(t *testing.T, line, want map[string]any) {
 	t.Helper()
 	for name, value := range want {

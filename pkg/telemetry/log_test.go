@@ -38,7 +38,7 @@ func TestLoggerKeys(t *testing.T) {
 		t.Errorf("timestamp: %v", err)
 	}
 
-	// Every line of the first invocation is of the cold start, and none after.
+	// Exactly the lines of the first invocation are marked as cold start.
 	for _, want := range []struct {
 		id   string
 		cold bool

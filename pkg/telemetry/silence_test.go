@@ -21,8 +21,8 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// TestOutcomesHaveNoRoomForPayloads makes whoever adds a field to an outcome
-// come here and say that it cannot hold a payload's text, an email or a secret.
+// TestOutcomesHaveNoRoomForPayloads fails when a field is added to an outcome, until it is
+// reviewed here: it must not be able to hold a payload's text, an email or a secret.
 func TestOutcomesHaveNoRoomForPayloads(t *testing.T) {
 	fields := func(outcome any) (names []string) {
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(outcome)) {
@@ -32,17 +32,17 @@ func TestOutcomesHaveNoRoomForPayloads(t *testing.T) {
 	}
 	reviewed := []string{"Result", "Status", "Kind", "DeliveryID", "Reason", "Odd", "Fields", "Err", "Bytes", "Took"}
 	if got := fields(ingest.Outcome{}); !slices.Equal(got, reviewed) {
-		t.Errorf("ingest.Outcome has %v, reviewed are %v", got, reviewed)
+		t.Errorf("ingest.Outcome has the fields %v, reviewed are %v", got, reviewed)
 	}
 	reviewed = []string{"Result", "DeliveryID", "MessageID", "Kind", "TicketID", "Attempt", "Reason", "Stage", "Status",
 		"RetryIn", "Attachments", "AttachmentBytes", "Skipped", "Age", "Took", "Files", "Hold", "Receipts", "Err", "Warning", "Stack"}
 	if got := fields(worker.Outcome{}); !slices.Equal(got, reviewed) {
-		t.Errorf("worker.Outcome has %v, reviewed are %v", got, reviewed)
+		t.Errorf("worker.Outcome has the fields %v, reviewed are %v", got, reviewed)
 	}
 }
 
-// TestIngestLogsNothingOfTheRequest takes canaries through every answer of
-// ingest and looks for them in what was logged. Names of fields may be there.
+// TestIngestLogsNothingOfTheRequest sends canaries through every response of ingest and
+// looks for them in the log. Names of fields may be logged.
 func TestIngestLogsNothingOfTheRequest(t *testing.T) {
 	const feedback = `{"event":"feedback","text":"canary text","email":"canary@example.com"}`
 	bodies := []string{
@@ -82,7 +82,7 @@ func TestIngestLogsNothingOfTheRequest(t *testing.T) {
 	}
 	for _, status := range []int{200, 202, 400, 401, 413, 503} {
 		if !statuses[status] {
-			t.Errorf("no request was answered %d: the test has lost its point", status)
+			t.Errorf("no request was answered %d: the test checks nothing", status)
 		}
 	}
 	for line := range strings.Lines(out.String()) {
@@ -92,7 +92,7 @@ func TestIngestLogsNothingOfTheRequest(t *testing.T) {
 	}
 }
 
-// awsFake is a queue, the secrets and the routes, all of them up or down.
+// awsFake fakes the queue, the secrets and the routes, which are either all up or all down.
 type awsFake struct{ down bool }
 
 var errDown = errors.New("service unavailable")

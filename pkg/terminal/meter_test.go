@@ -6,16 +6,17 @@ import (
 	"time"
 )
 
-// A meter is drawn on a terminal only, and taken away before anything else.
+// TestMeter checks that a meter is drawn on a terminal only, and erased before any other
+// output.
 func TestMeter(t *testing.T) {
 	if m := NewMeter(&bytes.Buffer{}); m.out != nil {
-		t.Error("a meter on what is no terminal")
+		t.Error("a meter although the output is not a terminal")
 	}
 	var b bytes.Buffer
 	m := &Meter{out: &b}
 	m.Clear()
 	m.Show("replaying", 1, 20)
-	m.Show("replaying", 2, 20) // too soon to be drawn
+	m.Show("replaying", 2, 20) // too early to be drawn
 	m.Clear()
 	m.Clear()
 	if want := "\r\x1b[Kreplaying: 1 of 20\r\x1b[K"; b.String() != want {

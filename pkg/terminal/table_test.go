@@ -62,8 +62,8 @@ func TestMiddle(t *testing.T) {
 	}
 }
 
-// Only a terminal has colours, and NO_COLOR takes them away: the terminal itself is
-// tried in cmd/fairbridge.
+// TestScreenOfWhatIsNoTerminal checks that only a terminal gets colors, unless NO_COLOR is
+// set. A real terminal is tested in cmd/fairbridge.
 func TestScreenOfWhatIsNoTerminal(t *testing.T) {
 	if s := terminal.ScreenOf(&strings.Builder{}); s.Colors || s.Width != 0 || s.Bad("x") != "x" {
 		t.Errorf("%+v", s)

@@ -22,8 +22,8 @@ func decode(t testing.TB, body string) testfairy.Event {
 func TestDecodeTolerates(t *testing.T) {
 	tests := []struct {
 		name, body string
-		wantJSON   string // "": as the body
-		wantText   string // of the field "text"
+		wantJSON   string // "" means: same as the body
+		wantText   string // the field "text"
 	}{
 		{name: "plain", body: `{"event":"feedback","text":"hello"}`, wantText: "hello"},
 		{name: "space around", body: " \r\n{\"event\":\"feedback\",\t\"text\":\"a\"}\n", wantText: "a"},
@@ -184,8 +184,8 @@ func TestDeliveryID(t *testing.T) {
 	}
 }
 
-// The canonical form escapes no HTML, so that anyone can reproduce it:
-// jq -cjS . payload.json | sha256sum
+// TestDeliveryIDOfMarkup checks that the canonical form does not escape HTML, so that
+// anyone can reproduce it: jq -cjS . payload.json | sha256sum
 func TestDeliveryIDOfMarkup(t *testing.T) {
 	// sha256 of {"event":"x","text":"<b>&</b>"}, from sha256sum.
 	const want = "401774b0508255368583f6b06847473a3cfa5d862d2611b9961b7fb2de70008b"

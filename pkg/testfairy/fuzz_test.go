@@ -13,8 +13,8 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// FuzzDecode holds what Decode promises of any body: no panic; and of a body
-// that it takes, that JSON is valid, travels through SQS, and means the same.
+// FuzzDecode checks Decode's promises for any body: it does not panic, and if it accepts
+// the body, the JSON is valid, can be sent through SQS, and means the same.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		"", "null", `{"event":"feedback","text":"a"}`, "\uFEFF{\"event\":\"x\"}\n",
@@ -49,7 +49,7 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("JSON is not valid: %q", event.JSON)
 		}
 		if i := bytes.IndexFunc(event.JSON, refusedBySQS); i >= 0 || !utf8.Valid(event.JSON) {
-			t.Errorf("SQS refuses JSON at byte %d: %q", i, event.JSON)
+			t.Errorf("SQS rejects JSON at byte %d: %q", i, event.JSON)
 		}
 		if plain := bytes.TrimPrefix(body, []byte("\uFEFF")); json.Valid(plain) && len(names) < min(len(event.Fields), 50) {
 			t.Errorf("%q are the names of %d fields", names, len(event.Fields))
@@ -82,8 +82,8 @@ func idByEncodingJSON(t *testing.T, fields map[string]any) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// refusedBySQS is the complement of the characters that the SQS developer guide
-// lists for message bodies.
+// refusedBySQS is the complement of the characters that the SQS developer guide lists for
+// message bodies.
 func refusedBySQS(r rune) bool {
 	switch {
 	case r == 0x9, r == 0xA, r == 0xD,
@@ -104,7 +104,7 @@ func strictDecode(t *testing.T, text []byte) map[string]any {
 	return fields
 }
 
-// FuzzSessionIDs holds that no id can change the path it is put into.
+// FuzzSessionIDs checks that no id can change the path that contains it.
 func FuzzSessionIDs(f *testing.F) {
 	f.Add("https://app.testfairy.com/projects/10-demoapp/builds/584120/sessions/1")
 	f.Add("https://a/projects/%2e%2e/builds/%2f/sessions/%00")
@@ -121,8 +121,8 @@ func FuzzSessionIDs(f *testing.F) {
 	})
 }
 
-// BenchmarkDecode decodes 300 KB payloads: the text as testers type it, and the
-// worst case, in which every byte has to be escaped.
+// BenchmarkDecode decodes 300 KB payloads: ordinary text, and the worst case, in which
+// every byte must be escaped.
 func BenchmarkDecode(b *testing.B) {
 	for _, bench := range []struct{ name, unit string }{
 		{"text", "Grüße, the app doesn't render nicely in landscape 📱. "},
@@ -143,7 +143,7 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// BenchmarkDeliveryID measures the identity of a 300 KB payload.
+// BenchmarkDeliveryID computes the id of a 300 KB payload.
 func BenchmarkDeliveryID(b *testing.B) {
 	event := decode(b, `{"event":"feedback","text":"`+strings.Repeat("Grüße aus der App 📱. ", 300_000/25)+`"}`)
 	b.SetBytes(int64(len(event.JSON)))

@@ -25,17 +25,17 @@ func TestLikeness(t *testing.T) {
 		{"/projects/11/builds/5/sessions/1", "a@b.c", "it crashes here"}, {"/projects/10/builds/6/sessions/1", "a@b.c", "it crashes here"},
 	} {
 		if testfairy.Likeness(other[0], other[1], other[2]) == want {
-			t.Errorf("%q does not differ", other)
+			t.Errorf("%q has the same likeness", other)
 		}
 	}
 	if testfairy.Likeness("", " A@b.c", "x") != testfairy.Likeness("", "a@B.c ", "x") || testfairy.Likeness("", "d@b.c", "x") == testfairy.Likeness("", "a@b.c", "x") {
-		t.Error("without a session the address tells")
+		t.Error("without a session the address does not count")
 	}
-	// What the ledger remembers of a text is as good as the text.
+	// The part of a text that the ledger remembers gives the same likeness as the text.
 	for _, ends := range []string{"\n", "\r\n"} {
 		text := strings.ReplaceAll(long, "\n", ends)
 		if got := testfairy.LikeText(string([]rune(text)[:120])); got != testfairy.LikeText(long) || got == "" {
-			t.Errorf("the beginning of a long text differs from it: %q", got)
+			t.Errorf("the beginning of a long text has another likeness: %q", got)
 		}
 	}
 	feedback := decode(t, `{"event":"Feedback","sessionUrl":"`+page+`","text":"it crashes here"}`)

@@ -10,7 +10,7 @@ import (
 func TestSessionIDs(t *testing.T) {
 	tests := []struct {
 		url  string
-		want string // the ids, joined with spaces; "" if there are none
+		want string // the ids, separated by spaces; "" if there are none
 	}{
 		{"https://app.testfairy.com/projects/10-demoapp/builds/584120/sessions/1", "10-demoapp 584120 1"},
 		{"https://app.testfairy.com/projects/10-demoapp/builds/584120/sessions/1/", "10-demoapp 584120 1"},

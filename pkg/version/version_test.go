@@ -7,14 +7,14 @@ import (
 	"testing"
 )
 
-// TestProduct holds the words to the form of a User-Agent's product and comment.
+// TestProduct checks the form of a User-Agent's product and comment.
 func TestProduct(t *testing.T) {
 	if got := Product(); !regexp.MustCompile(`^FairBridge/\d+\.\d+\.\d+(-[0-9a-z.]+)?( \([0-9a-z-]+\))?$`).MatchString(got) {
 		t.Errorf("Product() = %q", got)
 	}
 }
 
-// TestChangelogHasVersion: whoever raises the version says what it brings.
+// TestChangelogHasVersion checks that a new version comes with a changelog.
 func TestChangelogHasVersion(t *testing.T) {
 	text, err := os.ReadFile("../../CHANGELOG.md")
 	if err != nil {

@@ -11,16 +11,16 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// loginRoute asks for the screenshot and the session with the account.
+// loginRoute uses the account for the screenshot and the session.
 var loginRoute = strings.Replace(logRoute, "element: screenshot", "element: screenshot, auth: testfairy", 1)
 
-// behindLogin is a TestFairy that shows its files to the account only.
+// behindLogin makes TestFairy serve its files to the account only.
 func behindLogin(w *world) {
 	w.testfairy = testfairysim.New(testfairysim.Config{Account: testfairyUser, APIKey: testfairyKey, RequireLogin: true})
 }
 
-// A screenshot behind TestFairy's login is had with the account, and never its
-// sign-in page in place of it.
+// TestBehindTheLogin checks that a screenshot behind TestFairy's login is fetched with the
+// account, and that its sign-in page is never attached instead.
 func TestBehindTheLogin(t *testing.T) {
 	w := newWorld(t, loginRoute, behindLogin)
 	id := w.send(feedback(1))
@@ -44,8 +44,8 @@ func TestBehindTheLogin(t *testing.T) {
 	w.checkInvariants(id)
 }
 
-// A key that TestFairy refuses is read again, at most once an attempt; when it
-// stays wrong, no file is given up for it where the source says so.
+// TestWrongTestFairyKey checks that a refused key is reread, at most once an attempt. If it
+// stays wrong, no file fails for good if the source reports that the key is the reason.
 func TestWrongTestFairyKey(t *testing.T) {
 	for _, route := range []string{logRoute, loginRoute} {
 		w := newWorld(t, route, behindLoginIf(route == loginRoute))
@@ -77,8 +77,8 @@ func behindLoginIf(required bool) option {
 	return func(*world) {}
 }
 
-// Whoever knows the webhook's URL chooses the payload's URLs: with the account
-// they do not lead into its REST API.
+// TestPayloadCannotReadTheAccount: anyone who knows the webhook's URL chooses the payload's
+// URLs, so these cannot reach the REST API with the account.
 func TestPayloadCannotReadTheAccount(t *testing.T) {
 	w := newWorld(t, strings.Replace(loginRoute, "auth: testfairy", "auth: testfairy, want: file", 1))
 	w.testfairy.AddFeedback(testfairysim.Feedback{Text: "somebody else's"})
@@ -90,7 +90,8 @@ func TestPayloadCannotReadTheAccount(t *testing.T) {
 	w.files(id)
 }
 
-// TestSessionParts: the log is text, the rest JSON, and each has its name.
+// TestSessionParts checks that the log is text and the rest is JSON, and that each has its
+// name.
 func TestSessionParts(t *testing.T) {
 	var parts strings.Builder
 	for i, part := range []string{"log", "meta", "events"} {

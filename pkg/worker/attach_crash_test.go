@@ -9,9 +9,9 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// TestDeathInTheMiddleOfAnUpload: nobody can know whether Centercode has a file
-// whose upload was never answered. With onLostAnswer: retry it is sent again;
-// otherwise a person looks. In the end it is there once, and whole.
+// TestDeathInTheMiddleOfAnUpload: without a response nobody knows whether Centercode has
+// the file. With onLostAnswer: retry it is sent again; otherwise a person decides. In the
+// end it is attached once, complete.
 func TestDeathInTheMiddleOfAnUpload(t *testing.T) {
 	for _, retry := range []bool{true, false} {
 		route := largeRoute
@@ -33,7 +33,7 @@ func TestDeathInTheMiddleOfAnUpload(t *testing.T) {
 		w.must(err)
 		w.files(id, "screenshot")
 		if e := w.entry(id); e.Attaching != "log" {
-			t.Fatalf("the ledger has %+v", e)
+			t.Fatalf("entry %+v", e)
 		}
 
 		outcomes := w.settle(nil)
@@ -55,7 +55,7 @@ func TestDeathInTheMiddleOfAnUpload(t *testing.T) {
 	}
 }
 
-// die ends the process: none of its calls does anything any more.
+// die ends the process: its calls have no effect anymore.
 func (p *process) die() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -23,15 +23,15 @@ func TestEstimate(t *testing.T) {
 		{"2 GiB at a byte a minute", 1, time.Minute, 2 * gib, math.MaxInt64 / 2},
 		{"at once", 1000, 0, gib, 0},
 	} {
-		// A nanosecond is lost to floating point at most.
+		// Floating point loses at most a nanosecond.
 		if got := estimate(tt.bytes, tt.took, tt.more); got.Truncate(time.Microsecond) != tt.want.Truncate(time.Microsecond) {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
 }
 
-// TestPace: each file is read in steps of a second at a speed for each of its
-// phases, and must be given up when it says and not before.
+// TestPace reads each file second by second, with one speed for each phase, and checks when
+// it is given up.
 func TestPace(t *testing.T) {
 	const mb = 1_000_000
 	type phase struct {
@@ -43,7 +43,7 @@ func TestPace(t *testing.T) {
 		size   int64
 		left   time.Duration
 		phases []phase
-		gaveUp int // after so many seconds; -1 never
+		gaveUp int // after this many seconds; -1 never
 	}{
 		{"fast enough", 800 * mb, 890 * time.Second, []phase{{800, mb}}, -1},
 		{"just too slow", 891 * mb, 890 * time.Second, []phase{{890, mb}}, 45},

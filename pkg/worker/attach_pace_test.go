@@ -12,7 +12,7 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// slowSource serves size bytes; for each mebibyte the world's clock moves on.
+// slowSource serves size bytes, and advances the world's clock at every mebibyte.
 func slowSource(w *world, size int64, perMiB time.Duration) http.HandlerFunc {
 	return func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Length", strconv.FormatInt(size, 10))
@@ -27,13 +27,13 @@ func slowSource(w *world, size int64, perMiB time.Duration) http.HandlerFunc {
 	}
 }
 
-// TestTooSlowForTheTimeLeft: a file that cannot arrive before the deadline is
-// handed back long before it; the ticket and what is attached stay, and an
-// attempt at a better time completes it.
+// TestTooSlowForTheTimeLeft checks that a file which cannot arrive before the deadline is
+// handed back long before it. The ticket and its other attachments stay, and a later
+// attempt completes it.
 func TestTooSlowForTheTimeLeft(t *testing.T) {
 	const size = 128 << 20
 	w := newWorld(t, parkRoute+"      - {from: \"https://slow.testfairy.com/slow.zip\", element: log}\n")
-	perMiB := 20 * time.Second // 2,560 s in all
+	perMiB := 20 * time.Second // 2,560 s in total
 	served := make(chan struct{}, 2)
 	w.serveAt("slow.testfairy.com", func(rw http.ResponseWriter, r *http.Request) {
 		slowSource(w, size, perMiB)(rw, r)
@@ -47,7 +47,7 @@ func TestTooSlowForTheTimeLeft(t *testing.T) {
 	if o.Result != worker.HandedBack || o.Stage != "attach" || o.Attachments != 1 || !strings.Contains(o.Err.Error(), "bytes the file would take") {
 		t.Errorf("outcome %+v", o)
 	}
-	// The network's buffers hold some MiB that the source is ahead.
+	// The network's buffers let the source run some MiB ahead.
 	if took < 40*time.Second || took > 600*time.Second {
 		t.Errorf("handed back after %v of 890 s", took)
 	}
@@ -56,7 +56,7 @@ func TestTooSlowForTheTimeLeft(t *testing.T) {
 	}
 	w.files(id, "screenshot")
 
-	<-served // it has moved the clock for the last time
+	<-served // it no longer advances the clock
 	perMiB = time.Second
 	w.clock.Advance(time.Minute)
 	if o := w.only(w.within(900 * time.Second)); o.Result != worker.Created || o.AttachmentBytes != size {
@@ -77,7 +77,7 @@ func (w *world) within(d time.Duration) []worker.Outcome {
 	return proc.outcomes
 }
 
-// serveAt has a host of TestFairy's answer with h.
+// serveAt serves one of TestFairy's hosts with h.
 func (w *world) serveAt(host string, h http.HandlerFunc) {
 	server := httptest.NewServer(h)
 	w.Cleanup(server.Close)

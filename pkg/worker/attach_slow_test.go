@@ -18,7 +18,7 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// drip is a file that arrives at a speed, in bytes a second; 0 is at once.
+// drip is a file that arrives at a speed in bytes a second; 0 is at once.
 type drip struct {
 	ctx         context.Context
 	left, speed int
@@ -39,12 +39,12 @@ func (d *drip) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// dripping has the sources give such a file, whose size they may not say, and
-// Centercode read it at a speed of its own; 0 is any.
-func (b *bubble) dripping(size, speed, taken int, says bool) {
+// dripping makes the sources serve such a file, with or without its size, and Centercode
+// read taken bytes a second; 0 is no limit.
+func (b *bubble) dripping(size, speed, taken int, declared bool) {
 	b.file = func(ctx context.Context) *attachment.File {
 		f := &attachment.File{Name: "a.jpg", Size: -1, Body: io.NopCloser(&drip{ctx, size, speed})}
-		if says {
+		if declared {
 			f.Size = int64(size)
 		}
 		return f
@@ -73,29 +73,29 @@ func (b *bubble) dripping(size, speed, taken int, says bool) {
 	}
 }
 
-// fromFiles is a message as the files queue hands it out.
+// fromFiles returns a message as received from the files queue.
 func fromFiles(m events.SQSMessage) events.SQSMessage {
 	m.EventSourceARN = "arn:aws:sqs:eu-central-1:1:files"
 	return m
 }
 
-// A file that never arrives costs patience each time, and no more than an
-// invocation. At the end it is the source's fault, or Centercode's, and an optional
-// file of such a source is left out.
+// TestFileThatNeverArrives checks that each attempt at such a file uses up patience, and at
+// most one invocation. In the end it is reported as the source's fault or Centercode's, and
+// an optional file of a slow source is skipped.
 func TestFileThatNeverArrives(t *testing.T) {
 	const size = 2_000_000
 	for _, tc := range []struct {
 		name         string
-		says         bool // how large it is
+		declared     bool // sends the file's size
 		optional     bool
 		speed, taken int
 		want         worker.Result
 		reason       queue.Reason
 	}{
 		{"a slow source", true, false, 550, 0, worker.Dead, queue.ReasonAttachmentSource},
-		{"a slow source that does not say how much", false, false, 550, 0, worker.Dead, queue.ReasonAttachmentSource},
+		{"a slow source without a size", false, false, 550, 0, worker.Dead, queue.ReasonAttachmentSource},
 		{"a slow source, optional", true, true, 550, 0, worker.Created, ""},
-		{"a slow source that does not say how much, optional", false, true, 550, 0, worker.Created, ""},
+		{"a slow source without a size, optional", false, true, 550, 0, worker.Created, ""},
 		{"a slow Centercode", true, true, 0, 550, worker.Dead, queue.ReasonRetriesExhausted},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -107,13 +107,13 @@ func TestFileThatNeverArrives(t *testing.T) {
 				b := newBubble(t, route)
 				b.handler.FilesQueueURL = "files"
 				b.patience(time.Minute)
-				b.dripping(size, tc.speed, tc.taken, tc.says)
+				b.dripping(size, tc.speed, tc.taken, tc.declared)
 				message, id := b.message(1, true)
 				message = fromFiles(message)
 				attempts := 0
 				for left := 1; left > 0; attempts++ {
 					if attempts > 20 {
-						t.Fatal("it does not end")
+						t.Fatal("the delivery does not end")
 					}
 					ctx, cancel := context.WithTimeout(t.Context(), 900*time.Second)
 					began := time.Now()
@@ -127,18 +127,18 @@ func TestFileThatNeverArrives(t *testing.T) {
 				}
 				o, e := b.outcomes[id], b.entry(id)
 				if o.Result != tc.want || o.Reason != tc.reason || (len(o.Skipped) == 1) != (tc.want == worker.Created) || attempts < 5 || b.creates != 1 {
-					t.Errorf("after %d attempts, of a ticket made %d times: %+v", attempts, b.creates, o)
+					t.Errorf("after %d attempts and %d ticket requests: %+v", attempts, b.creates, o)
 				}
 				if e.Owner != "" || e.TicketID == "" {
-					t.Errorf("the ledger has %+v", e)
+					t.Errorf("entry %+v", e)
 				}
 			})
 		})
 	}
 }
 
-// A delivery may have ended its worker, and is worked on alone: it does not wait for
-// a slow file, nor does anybody wait for the slow file that is alone.
+// TestSlowFileDelaysNoOther: a delivery that may have killed its worker runs alone. It does
+// not wait for a slow file, and if its own file is slow, no other delivery waits for it.
 func TestSlowFileDelaysNoOther(t *testing.T) {
 	for _, slowIsSuspect := range []bool{true, false} {
 		t.Run(fmt.Sprint("the slow one is suspect: ", slowIsSuspect), func(t *testing.T) {

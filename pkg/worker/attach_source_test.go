@@ -14,28 +14,28 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// The file of these tests: large enough to come in many pieces.
+// The file of these tests is large enough to arrive in many pieces.
 const (
 	largeSize = 3<<20 + 17
 	largePath = "/generated/3145745.bin"
 )
 
-// largeRoute attaches that file, beside the screenshot.
+// largeRoute attaches that file in addition to the screenshot.
 var largeRoute = parkRoute + "      - {from: \"https://app.testfairy.com" + largePath + "\", element: log}\n"
 
-// fault breaks the large file's source.
+// fault returns a function that breaks the large file's source.
 func fault(f testfairysim.Fault) func(*world) {
 	return func(w *world) { w.testfairy.Inject(largePath, f) }
 }
 
-// redirect answers with a redirect.
+// redirect responds with a redirect.
 func redirect(location string) testfairysim.Fault {
 	return testfairysim.Fault{Status: 302, Header: http.Header{"Location": {location}}}
 }
 
-// TestBadSources: the ticket is made and keeps the screenshot; the file that is
-// not as expected becomes a dead letter, and a note where it is optional; no
-// part of it is at Centercode. A replay after the source is fixed completes it.
+// TestBadSources checks that the ticket is created with its screenshot, that the bad file
+// becomes a dead letter, or a note if it is optional, and that no part of it reaches
+// Centercode. A replay after the source is fixed completes the ticket.
 func TestBadSources(t *testing.T) {
 	tooLarge := func(f testfairysim.Fault) func(*world) {
 		return func(w *world) {
@@ -48,8 +48,8 @@ func TestBadSources(t *testing.T) {
 		name   string
 		routes string
 		upset  func(*world)
-		says   string
-		final  bool // a replay meets it again
+		text   string
+		final  bool // a replay fails in the same way
 	}{
 		{"missing", largeRoute, fault(testfairysim.Fault{Status: 404}), "the source answered HTTP 404", false},
 		{"gone", largeRoute, fault(testfairysim.Fault{Status: 410}), "the source answered HTTP 410", false},
@@ -74,14 +74,14 @@ func TestBadSources(t *testing.T) {
 				tt.upset(w)
 			}
 			id := w.send(feedback(1))
-			w.clock.Advance(time.Hour) // what is not there now is not late
+			w.clock.Advance(time.Hour) // by now a missing file is final
 			o := w.only(w.settle(nil))
 			l := w.onlyLetter()
 			if l.Reason != queue.ReasonAttachmentSource || o.Result != worker.Dead || o.Attachments != 1 {
 				t.Errorf("outcome %+v, dead letter %+v", o, l)
 			}
-			if !strings.HasPrefix(l.Description, "log: ") || !strings.Contains(l.Description, tt.says) || strings.Contains(l.Description, largePath) {
-				t.Errorf("described as %q, want the element, %q, and no URL", l.Description, tt.says)
+			if !strings.HasPrefix(l.Description, "log: ") || !strings.Contains(l.Description, tt.text) || strings.Contains(l.Description, largePath) {
+				t.Errorf("described as %q, want the element, %q, and no URL", l.Description, tt.text)
 			}
 			w.files(id, "screenshot")
 			w.checkInvariants(id)
@@ -103,7 +103,7 @@ func TestBadSources(t *testing.T) {
 			id := w.send(feedback(1))
 			w.clock.Advance(time.Hour)
 			o := w.only(w.settle(nil))
-			if o.Result != worker.Created || len(o.Skipped) != 1 || !strings.Contains(o.Skipped[0], tt.says) || w.count(w.dead) != 0 {
+			if o.Result != worker.Created || len(o.Skipped) != 1 || !strings.Contains(o.Skipped[0], tt.text) || w.count(w.dead) != 0 {
 				t.Errorf("outcome %+v", o)
 			}
 			w.files(id, "screenshot")
@@ -112,8 +112,8 @@ func TestBadSources(t *testing.T) {
 	}
 }
 
-// TestLateSources: a file that is not there yet is waited for, 15 minutes from its
-// webhook, also where the ticket could do without it; then its absence is final.
+// TestLateSources checks that a missing file is retried for 15 minutes from its webhook,
+// even if it is optional, and that its absence is final afterwards.
 func TestLateSources(t *testing.T) {
 	optional := strings.Replace(largeRoute, "element: log", "element: log, optional: true", 1)
 	for _, status := range []int{403, 404, 410} {
@@ -155,8 +155,8 @@ func TestLateSources(t *testing.T) {
 	}
 }
 
-// TestOddSources: what browsers and other clients make nothing of is no fault of
-// the file: spaces and fragments in a URL or a redirect, labels that encode nothing.
+// TestOddSources checks that quirks which browsers and other clients ignore do no harm:
+// spaces and fragments in a URL or a redirect, encodings that encode nothing.
 func TestOddSources(t *testing.T) {
 	moved := redirect(largePath + "?name=my shot&sig=a#page=1")
 	moved.Times = 1
@@ -190,7 +190,7 @@ func TestOddSources(t *testing.T) {
 	}
 }
 
-// TestScreenshotWithSpace: the payload's URL as a person or a browser writes it.
+// TestScreenshotWithSpace has the payload's URL as people and browsers write it.
 func TestScreenshotWithSpace(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	id := w.send(strings.Replace(feedback(1), "/1.jpg", "/f/png/my shöt 100%.png#top", 1))
@@ -204,8 +204,8 @@ func TestScreenshotWithSpace(t *testing.T) {
 	}
 }
 
-// TestClosedAfterHeaders: a source that breaks off before its head is a retry, and
-// no reason to do without an optional picture.
+// TestClosedAfterHeaders checks that a source that breaks off before the first byte is
+// retried, even if the picture is optional.
 func TestClosedAfterHeaders(t *testing.T) {
 	for _, after := range []int64{1, 100} {
 		w := newWorld(t, strings.Replace(parkRoute, "element: screenshot", "element: screenshot, optional: true", 1))
@@ -220,8 +220,8 @@ func TestClosedAfterHeaders(t *testing.T) {
 	}
 }
 
-// files holds a delivery's one ticket against the files that it must have, and
-// the large one against its source.
+// files checks that a delivery has one ticket with exactly these files, and that the large
+// one equals its source.
 func (w *world) files(id string, want ...string) {
 	w.Helper()
 	tickets := w.tickets(id)
@@ -240,8 +240,8 @@ func (w *world) files(id string, want ...string) {
 	}
 }
 
-// TestBrokenSources: a source that breaks off is gone on with where that is safe,
-// and otherwise asked again by the next attempt. What arrives is the file, once.
+// TestBrokenSources checks that a broken download is resumed if that is safe, and otherwise
+// repeated by the next attempt. The file arrives complete, once.
 func TestBrokenSources(t *testing.T) {
 	drop := func(after int64) testfairysim.Fault {
 		return testfairysim.Fault{Times: 1, Drop: true, DropAfter: after}
@@ -284,7 +284,8 @@ func TestBrokenSources(t *testing.T) {
 	}
 }
 
-// TestUploadIsNotStartedTwice: after a break the same upload continues.
+// TestUploadIsNotStartedTwice checks that the same upload continues after a break of the
+// source.
 func TestUploadIsNotStartedTwice(t *testing.T) {
 	w := newWorld(t, largeRoute)
 	for range 3 {
@@ -298,12 +299,12 @@ func TestUploadIsNotStartedTwice(t *testing.T) {
 	w.files(id, "screenshot", "log")
 }
 
-// TestSizeIsDeclared: the upload has a Content-Length where the source gave one.
+// TestSizeIsDeclared checks that the upload has a Content-Length if the source sent one.
 func TestSizeIsDeclared(t *testing.T) {
 	for _, declared := range []bool{true, false} {
 		w := newWorld(t, largeRoute)
 		lengths := map[string]int64{}
-		// A fault that strikes nothing sees the requests.
+		// A fault that matches nothing sees the requests.
 		w.center.Inject(centercodesim.Fault{Op: centercodesim.OpFile, Times: -1, Match: func(c centercodesim.Call) bool {
 			lengths[c.Element] = c.Request.ContentLength
 			return false
@@ -318,8 +319,8 @@ func TestSizeIsDeclared(t *testing.T) {
 	}
 }
 
-// TestUploadInTheWayThatIsWanted: where Centercode refuses Expect (417) or wants a
-// length that the source did not give (411), the file is sent in that way at once.
+// TestUploadInTheWayThatIsWanted checks that when Centercode refuses Expect (417), or
+// requires a length that the source did not send (411), the file is sent that way at once.
 func TestUploadInTheWayThatIsWanted(t *testing.T) {
 	expects := func(c centercodesim.Call) bool { return c.Request.Header.Get("Expect") != "" }
 	noLength := func(c centercodesim.Call) bool { return c.Request.ContentLength < 0 }
@@ -350,7 +351,7 @@ func TestUploadInTheWayThatIsWanted(t *testing.T) {
 	}
 }
 
-// TestRefusalCostsNoUpload: Centercode is asked before a large file is sent.
+// TestRefusalCostsNoUpload checks that Centercode is asked before a large file is sent.
 func TestRefusalCostsNoUpload(t *testing.T) {
 	const path = "/generated/268435456.bin"
 	w := newWorld(t, strings.Replace(largeRoute, largePath, path, 1))

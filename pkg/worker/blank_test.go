@@ -9,8 +9,8 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// blankDatabase returns the bytes of a new database. Thousands of worlds begin
-// with it, and to make one takes longer than most of them last.
+// blankDatabase returns the bytes of a new database. Thousands of worlds start with it, and
+// creating one takes longer than most of them run.
 var blankDatabase = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "blank")
 	if err != nil {

@@ -23,32 +23,32 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// bubble is a worker between parts that wait for nothing but time: in
-// testing/synctest's bubble its hours pass at once, and to the second. What the
-// far ends really do is the world's business, which has a network.
+// bubble is a worker whose dependencies wait for nothing but time: in testing/synctest's
+// bubble, hours pass at once, and to the second. What the real services do is tested with
+// world, which has a network.
 type bubble struct {
 	*testing.T
 	handler *worker.Handler
 	began   time.Time
 
-	// create and open are what Centercode and the sources do; nil makes a ticket
-	// at once, and a file that is gone.
+	// create and open fake Centercode and the sources. By default a ticket is created at
+	// once, and every file is missing.
 	create func(ctx context.Context, deliveryID, key string) error
 	open   func(context.Context) error
-	// file and addFile are a file that is there, and what Centercode does with it; nil
-	// for none.
+	// file and addFile fake an existing file, and Centercode's response to it; nil for
+	// none.
 	file    func(context.Context) *attachment.File
 	addFile func(context.Context, centercode.FileRequest) (int64, error)
-	// put is what comes before each write of the worker's ledger.
+	// put runs before each write to the worker's ledger.
 	put func(context.Context, ledger.Record) error
 
 	mu      sync.Mutex
 	records map[string]ledger.Record
 	creates int
-	hides   []time.Duration // when a message was hidden, from the beginning
-	hidden  time.Time       // until when the last one was
+	hides   []time.Duration // when a message was hidden, since the start
+	hidden  time.Time       // until when the last one is hidden
 	letters int
-	// deliveries are the ids, by message.
+	// deliveries maps messages to delivery ids.
 	deliveries map[string]string
 	outcomes   map[string]worker.Outcome // by delivery
 }
@@ -70,7 +70,7 @@ func newBubble(t *testing.T, routes string) *bubble {
 	return b
 }
 
-// patience makes that of the worker's mapping another.
+// patience changes the patience of the worker's mapping.
 func (b *bubble) patience(p time.Duration) {
 	b.Helper()
 	m := b.handler.Mapping
@@ -85,8 +85,8 @@ func (b *bubble) must(err error) {
 	}
 }
 
-// message is a delivery as the queue hands it out; without a picture there is
-// nothing to attach.
+// message returns a delivery as received from the queue; without a picture it has no
+// attachments.
 func (b *bubble) message(n int, picture bool) (m events.SQSMessage, deliveryID string) {
 	b.Helper()
 	payload := feedback(n)
@@ -104,7 +104,7 @@ func (b *bubble) message(n int, picture bool) (m events.SQSMessage, deliveryID s
 	}, event.DeliveryID()
 }
 
-// messages are so many deliveries without attachments.
+// messages returns n deliveries without attachments.
 func (b *bubble) messages(n int) (all []events.SQSMessage) {
 	for i := range n {
 		m, _ := b.message(i, false)
@@ -113,7 +113,7 @@ func (b *bubble) messages(n int) (all []events.SQSMessage) {
 	return all
 }
 
-// handle is one invocation. It returns the messages that stay in the queue.
+// handle runs one invocation, and returns the messages that stay in the queue.
 func (b *bubble) handle(ctx context.Context, messages ...events.SQSMessage) (left []string) {
 	b.Helper()
 	response, err := b.handler.Handle(ctx, events.SQSEvent{Records: messages})
@@ -124,7 +124,7 @@ func (b *bubble) handle(ctx context.Context, messages ...events.SQSMessage) (lef
 	return left
 }
 
-// entry is what the ledger has of a delivery.
+// entry returns the ledger's entry of a delivery.
 func (b *bubble) entry(deliveryID string) ledger.Entry {
 	b.Helper()
 	e, err := b.another().Entry(b.Context(), deliveryID)
@@ -132,7 +132,7 @@ func (b *bubble) entry(deliveryID string) ledger.Entry {
 	return e
 }
 
-// another is the ledger of another worker.
+// another returns another worker's ledger.
 func (b *bubble) another() *ledger.Ledger { return ledgertest.New(b, ledger.Config{Store: b}) }
 
 // Put implements [ledger.Store].
@@ -173,7 +173,7 @@ func (b *bubble) Delete(_ context.Context, id string) error {
 	return nil
 }
 
-// workersStore is the store as the bubble's own worker has it.
+// workersStore is the store as seen by the bubble's own worker.
 type workersStore struct{ *bubble }
 
 func (s workersStore) Put(ctx context.Context, r ledger.Record) error {
@@ -208,7 +208,7 @@ func (b *bubble) AddFile(ctx context.Context, r centercode.FileRequest) (int64, 
 	return 0, errors.New("there are no files here")
 }
 
-// FindTicket implements [worker.Centercode].
+// CheckEndpoint implements [worker.Centercode].
 func (b *bubble) CheckEndpoint(string) error { return nil }
 
 func (b *bubble) FindTicket(context.Context, centercode.Lookup) (string, bool, error) {
@@ -248,7 +248,7 @@ func (b *bubble) ChangeMessageVisibility(_ context.Context, in *sqs.ChangeMessag
 	return &sqs.ChangeMessageVisibilityOutput{}, nil
 }
 
-// hiddenUntil is when the message that was hidden last is seen again.
+// hiddenUntil returns when the last hidden message becomes visible again.
 func (b *bubble) hiddenUntil() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -262,7 +262,7 @@ func (b *bubble) Report(_ context.Context, o worker.Outcome) {
 	b.outcomes[o.DeliveryID] = o
 }
 
-// pass lets time pass, or returns the context's error.
+// pass waits, or returns the context's error.
 func pass(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):

@@ -14,8 +14,8 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// Once Centercode has asked for time, the batch's records that have not sent
-// their ticket do not send it.
+// TestBusyCentercodeHoldsBackWhatHasNotStarted checks that after a Retry-After the
+// remaining records of the batch do not send their tickets.
 func TestBusyCentercodeHoldsBackWhatHasNotStarted(t *testing.T) {
 	for _, status := range []int{429, 503} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -37,7 +37,7 @@ func TestBusyCentercodeHoldsBackWhatHasNotStarted(t *testing.T) {
 					t.Errorf("%d requests after the first was refused, left %v", b.creates-1, left)
 				}
 				for id, o := range b.outcomes {
-					want := worker.Held // those nine are one outcome
+					want := worker.Held // those nine share one outcome
 					if id == firstID {
 						want = worker.Retry
 					}
@@ -47,7 +47,7 @@ func TestBusyCentercodeHoldsBackWhatHasNotStarted(t *testing.T) {
 				}
 				for _, m := range left {
 					if e := b.entry(b.deliveries[m]); e.State != ledger.Claimed || e.Owner != "" || e.Waited > 0 != (m == first.MessageId) {
-						t.Errorf("the ledger has %+v", e)
+						t.Errorf("entry %+v", e)
 					}
 				}
 			})
@@ -55,8 +55,8 @@ func TestBusyCentercodeHoldsBackWhatHasNotStarted(t *testing.T) {
 	}
 }
 
-// A key that is refused is read from SSM once more, and used once more if it is
-// another one. A whole batch costs SSM one read.
+// TestRefusedKeyIsReadAfreshOnce checks that a refused key is reread from SSM once, and
+// that a different one is tried once. A whole batch costs one read.
 func TestRefusedKeyIsReadAfreshOnce(t *testing.T) {
 	for _, status := range []int{401, 403} {
 		for _, tc := range []struct {
@@ -74,9 +74,9 @@ func TestRefusedKeyIsReadAfreshOnce(t *testing.T) {
 					b := newBubble(t, parkRoute)
 					parameters := &parameterStore{value: "first"}
 					b.handler.Secrets = parameters.secrets(t)
-					taken := "first"
+					accepted := "first"
 					b.create = func(_ context.Context, _, key string) error {
-						if key != taken {
+						if key != accepted {
 							return &centercode.Error{Op: centercode.OpCreateTicket, Status: status}
 						}
 						return nil
@@ -87,7 +87,7 @@ func TestRefusedKeyIsReadAfreshOnce(t *testing.T) {
 						t.Fatalf("%d reads of SSM before the key is replaced: %+v", parameters.reads, o)
 					}
 					time.Sleep(time.Minute)
-					taken, parameters.value = tc.taken, tc.stored
+					accepted, parameters.value = tc.taken, tc.stored
 					b.outcomes, b.creates, parameters.reads = map[string]worker.Outcome{}, 0, 0
 
 					messages := b.messages(10)
@@ -103,7 +103,8 @@ func TestRefusedKeyIsReadAfreshOnce(t *testing.T) {
 						t.Errorf("%d reads of SSM, %d requests, %d dead letters; want %d, %d, none",
 							parameters.reads, b.creates, b.letters, tc.reads, tc.creates)
 					}
-					// A moment later the key has only just been read: its refusal stands.
+					// Shortly afterwards the key is recent enough, so its refusal is
+					// accepted.
 					time.Sleep(3 * time.Second)
 					b.handle(t.Context(), messages...)
 					if parameters.reads != tc.reads {
@@ -115,7 +116,7 @@ func TestRefusedKeyIsReadAfreshOnce(t *testing.T) {
 	}
 }
 
-// parameterStore is SSM, with one parameter.
+// parameterStore is an SSM with a single parameter.
 type parameterStore struct {
 	mu    sync.Mutex
 	value string

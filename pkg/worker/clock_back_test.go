@@ -8,7 +8,7 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// setsBack sets the clock back once something was written.
+// setsBack sets the clock back after a write.
 type setsBack struct {
 	ledger.Store
 	clock *clock
@@ -22,8 +22,9 @@ func (s *setsBack) Put(ctx context.Context, r ledger.Record) error {
 	return err
 }
 
-// A clock that is set back during an attempt, between its claim and the look at when
-// the request was announced, makes no wait for a look-up longer than its settle time.
+// TestClockGoesBackDuringAttempt checks that a clock set back during an attempt, between
+// the claim and the check of when the request was announced, makes no look-up wait longer
+// than its settle time.
 func TestClockGoesBackDuringAttempt(t *testing.T) {
 	w := newWorld(t, lookUpRoute)
 	id := w.send(feedback(1))
@@ -46,6 +47,6 @@ func TestClockGoesBackDuringAttempt(t *testing.T) {
 	}
 	w.clock.Advance(w.config.Routes[0].Lookup.Settle + time.Second)
 	if again := w.receive(w.work); len(again) != 1 {
-		t.Error("it still waits after the settle time")
+		t.Error("still waits after the settle time")
 	}
 }

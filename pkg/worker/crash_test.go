@@ -9,8 +9,8 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// One that kills its worker takes nobody along but the first time: the nine that
-// were in the same batch are tickets.
+// TestTheNeighboursOfWhatKillsItsWorkers checks that a delivery which kills its worker
+// affects its batch only once: the other nine become tickets.
 func TestTheNeighboursOfWhatKillsItsWorkers(t *testing.T) {
 	w := newWorld(t, lookUpRoute)
 	var ids []string
@@ -36,31 +36,31 @@ func TestTheNeighboursOfWhatKillsItsWorkers(t *testing.T) {
 	w.checkInvariants(ids...)
 }
 
-// A delivery that kills each worker that takes it, by its size or by a bug, ends
-// as a dead letter as well, after five times that it was alone with its worker.
-// When it is fixed, a replay continues from where the workers died.
+// TestDeliveryThatKillsItsWorkers checks that a delivery which kills every worker, by its
+// size or through a bug, becomes a dead letter after five attempts alone with its worker.
+// After a fix, a replay continues where the workers died.
 func TestDeliveryThatKillsItsWorkers(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	id := w.send(feedback(1))
 	attempts := 0
 	for ; w.count(w.work) > 0; attempts++ {
-		w.clock.Advance(16 * time.Minute) // the queue's own time, if the worker had not come to hide it
+		w.clock.Advance(16 * time.Minute) // the queue's own timeout, since the worker died before it changed it
 		proc := w.start(&plan{at: "source.Open#1", form: dies})
 		messages := w.receive(w.work)
 		response, err := proc.handler.Handle(t.Context(), eventOf(messages))
 		w.must(err)
 		proc.deleteAllBut(messages, response)
 		if attempts > 20 {
-			t.Fatal("the message does not end")
+			t.Fatal("the message is redelivered without end")
 		}
 	}
 	e := w.entry(id)
 	if l := w.onlyLetter(); l.Reason != queue.ReasonWorkerDied || l.DeliveryID != id {
 		t.Errorf("dead letter %+v", l)
 	}
-	// The first time it was not alone; the last, nobody died any more.
+	// The first time it was not alone; the last time no worker died.
 	if e.Last == nil || !strings.Contains(e.Last.Text, "without recording a result") || e.Attempts != 1+5+1 || e.Progress() != ledger.Created {
-		t.Errorf("after %d receives the ledger has %+v, %+v", attempts, e, e.Last)
+		t.Errorf("after %d receives: entry %+v, %+v", attempts, e, e.Last)
 	}
 	w.checkInvariants(id)
 

@@ -14,10 +14,10 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// The dead letter is written once, whatever becomes of the mark's reply and of the
-// message's deletion after it. Only a worker that dies between the letter and the
-// mark leaves a second one, of the same generation; replayed both, they are one
-// ticket.
+// TestDeadLetterIsWrittenOnce checks that there is one dead letter even if the reply to the
+// mark, or the message's deletion after it, is lost. Only a worker that dies between the
+// letter and the mark leaves a second one, of the same generation; replayed, both become
+// one ticket.
 func TestDeadLetterIsWrittenOnce(t *testing.T) {
 	// The mark is the last write to the ledger.
 	clean := &plan{}
@@ -70,7 +70,7 @@ func TestDeadLetterIsWrittenOnce(t *testing.T) {
 	}
 }
 
-// newRejected is a world in which one delivery is refused for good.
+// newRejected returns a world in which one delivery is rejected for good.
 func newRejected(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t, parkRoute)
@@ -79,8 +79,8 @@ func newRejected(t *testing.T) *world {
 	return w
 }
 
-// A message that SQS delivers again after its delivery became a dead letter is an
-// old copy, also when the letter is replayed at the same time.
+// TestOldCopyBesideAReplay checks that a message redelivered after its delivery became a
+// dead letter is an old copy, even while the letter is being replayed.
 func TestOldCopyBesideAReplay(t *testing.T) {
 	w := newRejected(t)
 	copies := w.copyOf(w.receive(w.work)[0])
@@ -98,12 +98,12 @@ func TestOldCopyBesideAReplay(t *testing.T) {
 		t.Errorf("%d tickets, %d dead letters", n, w.count(w.dead))
 	}
 	if e := w.entry(w.center.Tickets()[0].Fields["deliveryId"].(string)); e.State != ledger.Completed || e.Replays != 1 {
-		t.Errorf("the ledger has %+v", e)
+		t.Errorf("entry %+v", e)
 	}
 }
 
-// Each replay is counted, whether SQS itself moved the message or a worker buried
-// it, and so is SQS's own redrive of what a worker buried.
+// TestReplaysAreCounted checks that each replay counts, whether SQS moved the message or a
+// worker wrote the dead letter, and so does SQS's own redrive of a worker's letter.
 func TestReplaysAreCounted(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	w.patience = time.Minute
@@ -121,7 +121,7 @@ func TestReplaysAreCounted(t *testing.T) {
 	} {
 		w.die(step.status)
 		if l := w.replay(); l.Reason != step.reason || l.ReplayCount() != n {
-			t.Errorf("replayed %d times, it says %d: %+v", n, l.ReplayCount(), l.DeadLetter)
+			t.Errorf("replayed %d times, count is %d: %+v", n, l.ReplayCount(), l.DeadLetter)
 		}
 	}
 
@@ -134,11 +134,11 @@ func TestReplaysAreCounted(t *testing.T) {
 	w.redrive()
 	w.die(500)
 	if l := w.replay(); l.ReplayCount() != 2 {
-		t.Errorf("redriven twice, it says %d: %+v", l.ReplayCount(), l.DeadLetter)
+		t.Errorf("redriven twice, count is %d: %+v", l.ReplayCount(), l.DeadLetter)
 	}
 }
 
-// die makes a dead letter of what is queued: a status of 500 is tried until SQS
+// die turns the queued deliveries into dead letters: a status of 500 is retried until SQS
 // moves the message.
 func (w *world) die(status int) {
 	w.Helper()
@@ -147,8 +147,7 @@ func (w *world) die(status int) {
 	w.settle(nil)
 }
 
-// replay replays the one dead letter that there is, as the command does, and
-// returns it.
+// replay replays the only dead letter, as the command does, and returns it.
 func (w *world) replay() deadletter.Letter {
 	w.Helper()
 	letters := make(chan deadletter.Letter, 10)
@@ -163,7 +162,7 @@ func (w *world) replay() deadletter.Letter {
 	return l
 }
 
-// replayAll replays the dead letters that there are, as the command does.
+// replayAll replays all dead letters, as the command does.
 func (w *world) replayAll() {
 	w.Helper()
 	if w.count(w.dead) == 0 {
@@ -181,17 +180,18 @@ func (w *world) replayAll() {
 	w.must(hold.Release(w.Context()))
 }
 
-// copyOf returns what delivers a message once more, as SQS may: with all that it
-// had when it was received.
+// copyOf returns a function that delivers a message once more, as SQS may, with everything
+// it had when it was received.
 func (w *world) copyOf(m types.Message) func() {
 	return func() {
 		w.Helper()
-		w.hand([]types.Message{m})
+		w.redeliver([]types.Message{m})
 	}
 }
 
-// What is still being tried after 13 days becomes a dead letter, before SQS
-// forgets it; a home that forgets nothing keeps trying.
+// TestHeldTooLong checks that a delivery still being retried after 13 days becomes a dead
+// letter, before SQS deletes it. A home whose queues keep messages forever continues to
+// retry.
 func TestHeldTooLong(t *testing.T) {
 	for _, atMost := range []time.Duration{0, worker.HoldAtMost} {
 		w := newWorld(t, parkRoute)
@@ -204,11 +204,11 @@ func TestHeldTooLong(t *testing.T) {
 				t.Errorf("%d dead letters before the 13th day", n)
 			}
 			w.clock.Advance(time.Duration(days) * 24 * time.Hour)
-			w.hand(messages)
+			w.redeliver(messages)
 		}
 		if atMost == 0 {
 			if n := w.count(w.dead); n != 0 {
-				t.Errorf("%d dead letters where nothing is forgotten", n)
+				t.Errorf("%d dead letters although the queue keeps messages", n)
 			}
 			continue
 		}
@@ -222,8 +222,8 @@ func TestHeldTooLong(t *testing.T) {
 	}
 }
 
-// hand delivers messages, as they were received, to a worker.
-func (w *world) hand(messages []types.Message) {
+// redeliver passes messages to a worker as they were received.
+func (w *world) redeliver(messages []types.Message) {
 	w.Helper()
 	_, err := w.start(nil).handler.Handle(w.Context(), eventOf(messages))
 	w.must(err)

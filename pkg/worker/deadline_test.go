@@ -14,8 +14,9 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// Ten seconds before an invocation's deadline what is unfinished is handed back,
-// with its ticket written down; what was done stays done.
+// TestRestIsHandedBackBeforeTheDeadline checks that ten seconds before an invocation's
+// deadline, unfinished deliveries are handed back with their tickets recorded. Finished
+// ones stay finished.
 func TestRestIsHandedBackBeforeTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, parkRoute)
@@ -26,7 +27,7 @@ func TestRestIsHandedBackBeforeTheDeadline(t *testing.T) {
 		defer cancel()
 		left := b.handle(ctx, slow, quick)
 		if took := time.Since(b.began); took != 890*time.Second {
-			t.Errorf("it took %s of 900 s", took)
+			t.Errorf("took %s of 900 s", took)
 		}
 		if !slices.Equal(left, []string{slow.MessageId}) || b.outcomes[quickID].Result != worker.Created {
 			t.Errorf("left %v, the quick one: %+v", left, b.outcomes[quickID])
@@ -36,13 +37,13 @@ func TestRestIsHandedBackBeforeTheDeadline(t *testing.T) {
 			t.Errorf("%d dead letters, the slow one: %+v", b.letters, o)
 		}
 		if e.State != ledger.Created || e.Owner != "" || e.Last == nil {
-			t.Errorf("the ledger has %+v", e)
+			t.Errorf("entry %+v", e)
 		}
 		if hidden := time.Until(b.hidden); hidden != o.RetryIn.Truncate(time.Second)+time.Second && hidden != o.RetryIn {
-			t.Errorf("the message is hidden for %s, and comes back in %s", hidden, o.RetryIn)
+			t.Errorf("the message is hidden for %s, but reported as %s", hidden, o.RetryIn)
 		}
 
-		// The next invocation continues, and makes no second ticket.
+		// The next invocation continues, and creates no second ticket.
 		b.open = nil
 		b.handle(t.Context(), slow)
 		if o := b.outcomes[slowID]; o.Result != worker.Dead || o.Stage != "attach" || b.creates != 2 {
@@ -51,8 +52,8 @@ func TestRestIsHandedBackBeforeTheDeadline(t *testing.T) {
 	})
 }
 
-// A ticket whose answer might not arrive in time is not asked for: a request that
-// is cut off is a lost answer.
+// TestTicketIsNotBegunLate checks that no ticket is requested if the response might not
+// arrive in time: cutting the request off would lose the response.
 func TestTicketIsNotBegunLate(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -75,15 +76,15 @@ func TestTicketIsNotBegunLate(t *testing.T) {
 					t.Errorf("%d requests, %d dead letters: %+v", b.creates, b.letters, o)
 				}
 				if e := b.entry(id); e.Owner != "" || !begun && e.State != ledger.Claimed {
-					t.Errorf("the ledger has %+v", e)
+					t.Errorf("entry %+v", e)
 				}
 			})
 		})
 	}
 }
 
-// A Centercode that says nothing is given 30 s for a ticket, also when the
-// invocation ends sooner than its answer would come.
+// TestSilentCentercodeIsGivenUp checks that a Centercode that does not respond gets 30 s
+// for a ticket, unless the invocation ends earlier.
 func TestSilentCentercodeIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, parkRoute)
@@ -103,8 +104,8 @@ func TestSilentCentercodeIsGivenUp(t *testing.T) {
 	})
 }
 
-// A slow disk or table is waited for as long as there is time: what was done is
-// written down, and the lease given back.
+// TestSlowLedgerIsWaitedFor checks that a slow disk or table gets all the time there is, so
+// that progress is recorded and the lease released.
 func TestSlowLedgerIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, parkRoute)
@@ -118,12 +119,12 @@ func TestSlowLedgerIsWaitedFor(t *testing.T) {
 			t.Errorf("outcome %+v", o)
 		}
 		if e := b.entry(id); e.TicketID == "" || e.State != ledger.Dead || e.Owner != "" {
-			t.Errorf("the ledger has %+v", e)
+			t.Errorf("entry %+v", e)
 		}
 	})
 }
 
-// At the end there is no time: a ledger that hangs is given up before the
+// TestHangingLedgerIsGivenUp checks that a hanging ledger is given up before the
 // invocation's deadline.
 func TestHangingLedgerIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -140,11 +141,11 @@ func TestHangingLedgerIsGivenUp(t *testing.T) {
 		defer cancel()
 		left := b.handle(ctx, message)
 		if took := time.Since(b.began); took > 57*time.Second || len(left) != 1 {
-			t.Errorf("it took %s of a minute, left %v", took, left)
+			t.Errorf("took %s of a minute, left %v", took, left)
 		}
 		o := b.outcomes[id]
 		if o.Result != worker.HandedBack || o.Err == nil || !strings.Contains(o.Err.Error(), "write delivery") {
-			t.Errorf("the outcome does not tell of the ledger: %+v", o)
+			t.Errorf("the outcome does not report the ledger's failure: %+v", o)
 		}
 	})
 }

@@ -20,7 +20,7 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// TestDecide holds errors against what they mean, row by row of the rules.
+// TestDecide checks the decision for each error, row by row.
 func TestDecide(t *testing.T) {
 	status := func(code int) error { return &centercode.Error{Op: centercode.OpCreateTicket, Status: code} }
 	buried := func(reason queue.Reason, code int) decision {
@@ -93,14 +93,14 @@ func TestDecide(t *testing.T) {
 	}
 	for i, r := range rules {
 		if !met[i] {
-			t.Errorf("no error here is: %s", r.what)
+			t.Errorf("no case for: %s", r.what)
 		}
 	}
 }
 
 var update = flag.Bool("update", false, "write the table of errors into docs/failure-modes.md")
 
-// TestTableInDocs holds docs/failure-modes.md against the rules.
+// TestTableInDocs compares docs/failure-modes.md with the rules.
 func TestTableInDocs(t *testing.T) {
 	const path, begin, end = "../../docs/failure-modes.md", "<!-- rules -->\n", "<!-- end of rules -->\n"
 	doc, err := os.ReadFile(path)
@@ -110,7 +110,7 @@ func TestTableInDocs(t *testing.T) {
 	before, rest, found := strings.Cut(string(doc), begin)
 	table, after, ended := strings.Cut(rest, end)
 	if !found || !ended {
-		t.Fatalf("%s has no place for the table: %q to %q", path, begin, end)
+		t.Fatalf("%s lacks the table's markers: %q to %q", path, begin, end)
 	}
 	var b strings.Builder
 	b.WriteString("| what | result |\n| --- | --- |\n")
@@ -121,14 +121,14 @@ func TestTableInDocs(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("the table in %s is not the code's; run: go test ./pkg/worker -run TestTableInDocs -update", path)
+		t.Fatalf("the table in %s is not up to date: run go test ./pkg/worker -run TestTableInDocs -update", path)
 	}
 	if err := os.WriteFile(path, []byte(before+begin+b.String()+end+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestExhaustedReason: an attempt that was cut off says nothing of a file's source.
+// TestExhaustedReason: an attempt that was cut off is no evidence against a file's source.
 func TestExhaustedReason(t *testing.T) {
 	fetcher, err := attachment.New(attachment.Config{AllowLoopback: true})
 	if err != nil {

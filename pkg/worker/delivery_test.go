@@ -19,7 +19,7 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// once hands what is in the queue to one worker once.
+// once passes the visible messages to one worker, once.
 func (w *world) once() []worker.Outcome {
 	w.Helper()
 	proc := w.start(nil)
@@ -30,7 +30,7 @@ func (w *world) once() []worker.Outcome {
 	return proc.outcomes
 }
 
-// only is the outcome of a batch of one.
+// only returns the outcome of a batch of one.
 func (w *world) only(outcomes []worker.Outcome) worker.Outcome {
 	w.Helper()
 	if len(outcomes) != 1 {
@@ -67,7 +67,7 @@ func TestHundredCopiesMakeOneTicket(t *testing.T) {
 	for range 100 {
 		id = w.send(feedback(1))
 	}
-	// Ten workers at once, as Lambda would start them.
+	// Ten concurrent workers, as Lambda might start.
 	var workers sync.WaitGroup
 	for range 10 {
 		messages := w.receive(w.work)
@@ -145,7 +145,7 @@ func TestReasons(t *testing.T) {
 		upset  func(*world)
 		want   queue.Reason
 		stage  string
-		says   string
+		text   string
 	}{
 		{"no route", strings.Replace(parkRoute, "{event: feedback}", "{event: feedback, app: Another}", 1), nil, queue.ReasonUnroutable, "map", "no route"},
 		{"required value empty", strings.Replace(parkRoute, `summary: "{{ .text }}"`, `summary: {value: "{{ .nothing }}", required: true}`, 1), nil,
@@ -175,17 +175,17 @@ func TestReasons(t *testing.T) {
 				tc.upset(w)
 			}
 			id := w.send(feedback(1))
-			w.clock.Advance(time.Hour) // a file that is missing now is not late
+			w.clock.Advance(time.Hour) // by now a missing file is final
 			o := w.only(w.settle(nil))
 			l := w.onlyLetter()
-			if l.Reason != tc.want || l.Stage != queue.Stage(tc.stage) || !strings.Contains(l.Description, tc.says) || l.DeliveryID != id {
-				t.Errorf("dead letter %+v, want %s at %s that says %q", l, tc.want, tc.stage, tc.says)
+			if l.Reason != tc.want || l.Stage != queue.Stage(tc.stage) || !strings.Contains(l.Description, tc.text) || l.DeliveryID != id {
+				t.Errorf("dead letter %+v, want %s at %s with %q", l, tc.want, tc.stage, tc.text)
 			}
 			if o.Result != worker.Dead || o.Reason != tc.want || o.Stage != queue.Stage(tc.stage) || o.Err == nil {
 				t.Errorf("outcome %+v", o)
 			}
 			if tc.stage == "attach" && (len(w.tickets(id)) != 1 || o.TicketID == "") {
-				t.Errorf("the ticket did not stay: %v", w.tickets(id))
+				t.Errorf("the ticket is gone: %v", w.tickets(id))
 			}
 			w.checkInvariants(id)
 		})
@@ -216,7 +216,7 @@ func TestOptionalAttachmentIsLeftOut(t *testing.T) {
 	w.checkInvariants(id)
 }
 
-// A replay sends only what is missing.
+// TestReplaySendsOnlyWhatIsMissing checks that a replay repeats nothing.
 func TestReplaySendsOnlyWhatIsMissing(t *testing.T) {
 	w := newWorld(t, forFeedback+`
     attachments:
@@ -236,8 +236,8 @@ func TestReplaySendsOnlyWhatIsMissing(t *testing.T) {
 	w.checkInvariants(id)
 }
 
-// An upload in doubt is not forgotten because an attachment before it, which was
-// left out in the first attempt, is available in the second.
+// TestDoubtAboutALaterAttachmentStays checks that an ambiguous upload is not forgotten when
+// an earlier attachment, skipped in the first attempt, is available in the second.
 func TestDoubtAboutALaterAttachmentStays(t *testing.T) {
 	w := newWorld(t, forFeedback+`
     attachments:
@@ -289,7 +289,7 @@ func TestIgnoredByItsRoute(t *testing.T) {
 	}
 }
 
-// panicking is a mapper with a bug in it.
+// panicking is a mapper with a bug.
 type panicking struct{ worker.Mapper }
 
 func (p panicking) Map(in mapping.Input) (mapping.Request, error) {
@@ -321,7 +321,7 @@ func TestBugIsARetryOfItsRecordOnly(t *testing.T) {
 	w.settle(nil)
 }
 
-// changing is a mapper that another takes the place of while it maps.
+// changing is a mapper that is replaced while it maps.
 type changing struct {
 	worker.Mapper
 	meanwhile func()
@@ -332,8 +332,9 @@ func (c changing) Map(in mapping.Input) (mapping.Request, error) {
 	return c.Mapper.Map(in)
 }
 
-// A delivery ends by the mapping that it was begun with: its request, where that
-// goes, and what the ledger records of it. The next one goes by the new mapping.
+// TestMappingChangesBetweenDeliveries checks that a delivery ends with the mapping it began
+// with: its request, the project, and what the ledger records. The next one uses the new
+// mapping.
 func TestMappingChangesBetweenDeliveries(t *testing.T) {
 	w := newWorld(t, forFeedback)
 	proc := w.start(nil)

@@ -12,15 +12,16 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// doubts are answers that leave open whether the request was carried out.
+// doubts are responses that leave open whether the request was carried out.
 var doubts = []centercodesim.Fault{
 	{Status: 302, Location: "/elsewhere"}, {Status: 303}, {Status: 418}, {Status: 501}, {Status: 502},
 	{Status: 502, Body: centercodesim.BodyHTML}, {Status: 504}, {Status: 599}, {Status: 500, Body: centercodesim.BodyHTML},
 	{Status: 500, Body: centercodesim.BodyEmpty}, {Status: 200, Body: centercodesim.BodyHTML}, {Answer: `{"id":1,"ok":false}`}, {Drop: true},
 }
 
-// After the ticket was made no answer makes a second one, with a look-up nor
-// without, however often it comes; and if none was made, one is.
+// TestDoubtfulAnswerMakesNoSecondTicket checks that once the ticket exists no response
+// leads to a second one, with or without a look-up, however often it occurs, and that if it
+// does not exist it is created.
 func TestDoubtfulAnswerMakesNoSecondTicket(t *testing.T) {
 	for _, fault := range doubts {
 		for _, after := range []bool{true, false} {
@@ -57,7 +58,8 @@ func TestDoubtfulAnswerMakesNoSecondTicket(t *testing.T) {
 	}
 }
 
-// What cannot have been made is not looked up, and is no letter either.
+// TestAnswerThatDidNothingIsRetried checks that a ticket that cannot exist is neither
+// looked up nor a dead letter.
 func TestAnswerThatDidNothingIsRetried(t *testing.T) {
 	for _, status := range []int{408, 425, 429, 503} {
 		for name, route := range map[string]string{"look-up": lookUpRoute, "park": parkRoute} {
@@ -75,8 +77,9 @@ func TestAnswerThatDidNothingIsRetried(t *testing.T) {
 	}
 }
 
-// A 500 in Centercode's own form is looked up where that is possible, and
-// believed where it is not: it is weather, and makes no letters.
+// TestOwnFault checks that a 500 in Centercode's own form is looked up if that is possible,
+// and otherwise taken to mean that there is no ticket. It is a transient fault, and creates
+// no dead letters.
 func TestOwnFault(t *testing.T) {
 	broken := strings.Replace(lookUpRoute, "Delivery ID", "No Such Column", 1)
 	for _, tc := range []struct {
@@ -87,7 +90,7 @@ func TestOwnFault(t *testing.T) {
 		{"looked up, made", lookUpRoute, true, 1},
 		{"looked up, not made", lookUpRoute, false, 1},
 		{"no look-up, not made", parkRoute, false, 1},
-		{"no look-up, made", parkRoute, true, 2}, // it lied: docs/failure-modes.md, what is not promised
+		{"no look-up, made", parkRoute, true, 2}, // it was wrong: docs/failure-modes.md, what is not promised
 		{"look-up that cannot work, not made", broken, false, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -105,8 +108,9 @@ func TestOwnFault(t *testing.T) {
 	}
 }
 
-// A ticket that the answer did not name gets its name from the data package, and
-// continues without one if it is not there. It is never made again.
+// TestTicketWithoutAName checks that a ticket without an id in the response gets it from
+// the data package, and continues without one if it is not listed there. It is never
+// created again.
 func TestTicketWithoutAName(t *testing.T) {
 	nameless := centercodesim.Fault{Op: centercodesim.OpCreate, After: true, Body: centercodesim.BodyEmpty}
 	withoutFiles := strings.Replace(forFeedback, "project: DEMO", "project: DEMO\n    lookup: {package: p, column: Delivery ID, ticketColumn: Ticket ID}", 1)
@@ -132,11 +136,12 @@ func TestTicketWithoutAName(t *testing.T) {
 	}
 }
 
-// What can never be sent is refused at once, with the reason.
+// TestRequestThatCanNeverBeSent checks that an invalid request is rejected at once, with
+// the reason.
 func TestRequestThatCanNeverBeSent(t *testing.T) {
 	for _, tc := range []struct {
 		name, route string
-		says        string
+		text        string
 	}{
 		{"endpoint on another host", strings.Replace(endpointRoute, "endpoint: /api", "endpoint: https://elsewhere.example/api", 1), "elsewhere.example"},
 		{"endpoint on another port", strings.Replace(endpointRoute, "endpoint: /api", "endpoint: http://127.0.0.1:1/api", 1), "127.0.0.1:1"},
@@ -144,7 +149,7 @@ func TestRequestThatCanNeverBeSent(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t, tc.route)
 			id := w.send(feedback(1))
-			if o := w.only(w.once()); o.Result != worker.Dead || o.Reason != queue.ReasonRejected || !strings.Contains(o.Err.Error(), tc.says) {
+			if o := w.only(w.once()); o.Result != worker.Dead || o.Reason != queue.ReasonRejected || !strings.Contains(o.Err.Error(), tc.text) {
 				t.Errorf("outcome %+v", o)
 			}
 			w.checkInvariants(id)
@@ -152,9 +157,9 @@ func TestRequestThatCanNeverBeSent(t *testing.T) {
 	}
 }
 
-// The site's canonical address in an answer is not the one that is configured:
-// what differs is said, and which setting allows it. Element names match in any
-// case.
+// TestCanonicalHost: a response may name the site's canonical address, which is not the
+// configured one. The error names the difference, and the setting that allows it. Element
+// names match in any case.
 func TestCanonicalHost(t *testing.T) {
 	w := newWorld(t, strings.Replace(parkRoute, "element: screenshot", "element: SCREENshot", 1))
 	canonical := strings.Replace(w.centerURL, "127.0.0.1", "localhost", 1)
@@ -178,8 +183,8 @@ func TestCanonicalHost(t *testing.T) {
 	}
 }
 
-// A ticket that a person found has no answer that names its endpoints: the text
-// blames none.
+// TestFoundTicketWithoutEndpoint: for a ticket that a person found there was no response
+// with endpoints, so the message does not blame one.
 func TestFoundTicketWithoutEndpoint(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	w.center.Inject(lostAnswer)
@@ -200,8 +205,8 @@ func TestFoundTicketWithoutEndpoint(t *testing.T) {
 	}
 }
 
-// A file whose answer was lost is sent again unless the route says otherwise: a
-// file twice is milder than a person each time.
+// TestLostFile checks that a file whose response was lost is sent again unless the route
+// forbids it: a duplicate file is better than asking a person every time.
 func TestLostFile(t *testing.T) {
 	for _, fault := range doubts {
 		for _, tc := range []struct {
@@ -226,7 +231,8 @@ func TestLostFile(t *testing.T) {
 	}
 }
 
-// A bug is a retry, and its stack is for the log alone.
+// TestPanicIsLoggedWithItsStack checks that a bug is retried, and that its stack is only
+// logged.
 func TestPanicIsLoggedWithItsStack(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	id := w.send(feedback(1))
@@ -242,6 +248,6 @@ func TestPanicIsLoggedWithItsStack(t *testing.T) {
 		t.Errorf("outcome %+v", o)
 	}
 	if e := w.entry(id); e.Last == nil || !strings.HasPrefix(e.Last.Text, "panic: ") || strings.Contains(e.Last.Text, "goroutine") {
-		t.Errorf("the ledger has %+v", e.Last)
+		t.Errorf("entry %+v", e.Last)
 	}
 }

@@ -2,5 +2,5 @@ package worker
 
 import "time"
 
-// After has f stand in for time.AfterFunc.
+// After replaces time.AfterFunc.
 func (h *Handler) After(f func(time.Duration, func()) (stop func() bool)) { h.after = f }

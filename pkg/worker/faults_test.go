@@ -15,18 +15,18 @@ import (
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
-// scenario is a way that a delivery can go. mend is what a person does about its
-// dead letter before replaying it.
+// scenario is a course that a delivery may take. fix is what a person does about its dead
+// letter before replaying it.
 type scenario struct {
 	name   string
 	routes string
 	upset  func(*world)
-	mend   func(*world)
-	// withLog means that there is a log besides the screenshot.
+	fix    func(*world)
+	// withLog adds a log to the screenshot.
 	withLog bool
 }
 
-// lostAnswer makes the ticket and does not answer.
+// lostAnswer creates the ticket and does not respond.
 var lostAnswer = centercodesim.Fault{Op: centercodesim.OpCreate, After: true, Drop: true}
 
 var scenarios = []scenario{
@@ -45,11 +45,11 @@ var scenarios = []scenario{
 	{name: "parked", routes: parkRoute, upset: func(w *world) {
 		w.center.Inject(lostAnswer)
 	}},
-	// A 404 may be a file that is not there yet, and is tried again so often as chance
-	// has it; this is final at once.
+	// A 404 would be retried a random number of times, since the file may still appear;
+	// this status is final at once.
 	{name: "source gone", routes: parkRoute,
 		upset: func(w *world) { w.testfairy.Inject("/1.jpg", testfairysim.Fault{Status: 451}) },
-		mend:  func(w *world) { w.testfairy.Heal("/1.jpg") }},
+		fix:   func(w *world) { w.testfairy.Heal("/1.jpg") }},
 	{name: "with the session's log", routes: logRoute, withLog: true},
 	{name: "the session's log, TestFairy's key rotated", routes: logRoute, withLog: true,
 		upset: func(w *world) { w.keys.testfairy.cached = "the old key" }},
@@ -67,10 +67,10 @@ var scenarios = []scenario{
 	}},
 	{name: "its file takes long", routes: parkRoute, upset: func(w *world) { w.makeSlow(&slowFiles{}) }},
 	{name: "no route", routes: strings.Replace(parkRoute, "event: feedback", "event: crash", 1),
-		mend: func(w *world) { w.config = w.parse(parkRoute) }},
+		fix: func(w *world) { w.config = w.parse(parkRoute) }},
 }
 
-// stores are the homes of the ledger.
+// stores are the stores of the ledger.
 var stores = []struct {
 	name string
 	open func(*testing.T) option
@@ -81,11 +81,10 @@ var stores = []struct {
 	}},
 }
 
-// TestFaults runs each scenario once to see its calls, and then once for every
-// call and every way in which it can go wrong. After each, the whole persisted
-// state is held against the promise; then a person settles and replays what is
-// dead, and there must be exactly one complete ticket. A call that is added to
-// the worker is in the list on its own.
+// TestFaults runs each scenario once to record its calls, and then once for every call and
+// every way in which it can fail. After each run the whole persisted state is checked
+// against the promise; then a person settles and replays the dead letters, and there must
+// be exactly one complete ticket. New calls of the worker are covered automatically.
 func TestFaults(t *testing.T) {
 	for _, store := range stores {
 		for _, s := range scenarios {
@@ -95,17 +94,17 @@ func TestFaults(t *testing.T) {
 				s.run(t, store.open(t), clean)
 				for _, call := range clean.calls {
 					if store.name != "sqlite" && !strings.HasPrefix(call, "ledger.") && !strings.HasPrefix(call, "breaker.") {
-						continue // it is the same on every store
+						continue // the same on every store
 					}
 					for _, form := range forms {
 						if store.name != "sqlite" && (form == timesOut || form == timesOutDone) {
-							continue // the error is the plan's; the store sees the same as without the timeout
+							continue // the plan makes the timeout; the store sees no difference
 						}
 						t.Run(fmt.Sprintf("%s %s", call, form), func(t *testing.T) {
 							p := &plan{at: call, form: form}
 							s.run(t, store.open(t), p)
 							if !p.met {
-								t.Errorf("the call was not made; there were %v", p.calls)
+								t.Errorf("the call was not made; calls were %v", p.calls)
 							}
 						})
 					}
@@ -128,8 +127,8 @@ func (s scenario) run(t *testing.T, store option, p *plan) {
 	w.settle(p)
 	w.checkInvariants(id)
 
-	if s.mend != nil {
-		s.mend(w)
+	if s.fix != nil {
+		s.fix(w)
 	}
 	for range 3 {
 		if w.count(w.dead) == 0 {
@@ -138,7 +137,7 @@ func (s scenario) run(t *testing.T, store option, p *plan) {
 		w.settleParked(id)
 		for _, l := range w.letters() {
 			if l.Reason == queue.ReasonAttachmentEndpoint {
-				// A ticket whose answer was lost: the file's place has to be
+				// Without the response to the ticket, the file's endpoint must be
 				// configured.
 				w.config = w.parse(endpoints)
 			}
@@ -151,12 +150,12 @@ func (s scenario) run(t *testing.T, store option, p *plan) {
 		t.Errorf("%d dead letters are left: %+v", n, w.letters())
 	}
 	if tickets := w.tickets(id); len(tickets) != 1 || len(tickets[0].Files) != files {
-		t.Errorf("in the end there is not one ticket with %d files: %+v", files, tickets)
+		t.Errorf("want one ticket with %d files in the end: %+v", files, tickets)
 	}
 }
 
-// settleParked does what the runbook says of an ambiguous letter: look in
-// Centercode, and tell the ledger what is there.
+// settleParked follows the runbook for an ambiguous letter: look it up in Centercode, and
+// tell the ledger the result.
 func (w *world) settleParked(id string) {
 	w.Helper()
 	e := w.entry(id)

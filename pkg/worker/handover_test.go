@@ -18,10 +18,10 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// slowFiles are files that stop midway, and whose time is over then, while what is
-// worked on comes out of the work queue. No time passes.
+// slowFiles are files of deliveries in the work queue that stop midway, at which point
+// their time is up. No time passes.
 type slowFiles struct {
-	// silent sources do not even begin to answer.
+	// silent sources do not even send a header.
 	silent bool
 	// pass makes files arrive.
 	pass atomic.Bool
@@ -30,7 +30,7 @@ type slowFiles struct {
 	end func()
 }
 
-// after stands in for time.AfterFunc.
+// after replaces time.AfterFunc.
 func (s *slowFiles) after(_ time.Duration, end func()) (stop func() bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,15 +38,15 @@ func (s *slowFiles) after(_ time.Duration, end func()) (stop func() bool) {
 	return func() bool { return true }
 }
 
-// timeIsOver ends the time of the files that are under way.
-func (s *slowFiles) timeIsOver() {
+// timeOut ends the time of the files in transit.
+func (s *slowFiles) timeOut() {
 	s.mu.Lock()
 	end := s.end
 	s.mu.Unlock()
 	end()
 }
 
-// makeSlow has TestFairy's files be slow ones.
+// makeSlow makes TestFairy's files slow.
 func (w *world) makeSlow(s *slowFiles) {
 	w.slow = s
 	w.serveAt("app.testfairy.com", func(rw http.ResponseWriter, r *http.Request) {
@@ -55,7 +55,7 @@ func (w *world) makeSlow(s *slowFiles) {
 			return
 		}
 		if s.silent {
-			s.timeIsOver()
+			s.timeOut()
 		} else {
 			whole := httptest.NewRecorder()
 			w.testfairy.Handler().ServeHTTP(whole, r)
@@ -71,15 +71,15 @@ func (w *world) makeSlow(s *slowFiles) {
 	w.through = func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			if strings.Contains(r.URL.Path, "/files/") && !s.pass.Load() {
-				go s.timeIsOver() // while the upload waits for its file
+				go s.timeOut() // while the upload waits for its file
 			}
 			return next.RoundTrip(r)
 		})
 	}
 }
 
-// A delivery whose file takes long is handed over when the file's time is over, and
-// completed from there.
+// TestHandOver checks that a delivery with a slow file is handed over when the file's time
+// is up, and completed from the files queue.
 func TestHandOver(t *testing.T) {
 	for name, silent := range map[string]bool{"the upload stops midway": false, "the source is silent": true} {
 		t.Run(name, func(t *testing.T) {
@@ -88,19 +88,19 @@ func TestHandOver(t *testing.T) {
 			w.makeSlow(&slowFiles{silent: silent})
 			id := w.send(feedback(1))
 			proc := w.start(nil)
-			proc.works()
+			proc.handleWork()
 			o := w.only(proc.outcomes)
-			if o.Result != worker.HandedOver || o.TicketID == "" || o.Err != nil || w.count(w.work) != 0 || w.count(w.later) != 1 {
-				t.Errorf("%d wait, %d files: %+v", w.count(w.work), w.count(w.later), o)
+			if o.Result != worker.HandedOver || o.TicketID == "" || o.Err != nil || w.count(w.work) != 0 || w.count(w.filesQueue) != 1 {
+				t.Errorf("%d wait, %d files: %+v", w.count(w.work), w.count(w.filesQueue), o)
 			}
 			e := w.entry(id)
 			if e.State != ledger.Created || e.Owner != "" || e.Attaching != "" || e.Waited != 0 || e.Last == nil || e.Tried[0].Decision != ledger.DecisionHandedOver {
-				t.Errorf("the ledger has %+v", e)
+				t.Errorf("entry %+v", e)
 			}
 			proc.outcomes = nil
-			proc.worksLater()
-			if o := w.only(proc.outcomes); o.Result != worker.Created || !o.Files || o.Attachments != 1 || w.count(w.later) != 0 {
-				t.Errorf("%d files wait: %+v", w.count(w.later), o)
+			proc.handleFiles()
+			if o := w.only(proc.outcomes); o.Result != worker.Created || !o.Files || o.Attachments != 1 || w.count(w.filesQueue) != 0 {
+				t.Errorf("%d files wait: %+v", w.count(w.filesQueue), o)
 			}
 			w.files(id, "screenshot")
 			w.checkInvariants(id)
@@ -108,7 +108,8 @@ func TestHandOver(t *testing.T) {
 	}
 }
 
-// An upload whose last byte is on its way is not stopped: its answer is waited for.
+// TestWholeUploadIsWaitedFor checks that an upload whose last byte has been sent is not
+// cancelled: the worker waits for its response.
 func TestWholeUploadIsWaitedFor(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	w.slow = &slowFiles{}
@@ -116,21 +117,22 @@ func TestWholeUploadIsWaitedFor(t *testing.T) {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			resp, err := next.RoundTrip(r)
 			if strings.Contains(r.URL.Path, "/files/") {
-				w.slow.timeIsOver() // Centercode has the file, and has not said so
+				w.slow.timeOut() // Centercode has the file, but has not responded yet
 			}
 			return resp, err
 		})
 	}
 	id := w.send(feedback(1))
-	if o := w.only(w.once()); o.Result != worker.Created || w.count(w.later) != 0 {
+	if o := w.only(w.once()); o.Result != worker.Created || w.count(w.filesQueue) != 0 {
 		t.Errorf("outcome %+v", o)
 	}
 	w.files(id, "screenshot")
 	w.checkInvariants(id)
 }
 
-// The message of the files queue names its copy, of a delivery that never
-// died as well: what dies meanwhile makes an old one of it.
+// TestHandOverOfReplays checks that the message in the files queue carries its generation,
+// even if the delivery never died, so that it becomes an old copy if the delivery dies
+// meanwhile.
 func TestHandOverOfReplays(t *testing.T) {
 	for _, deaths := range []int{0, 1, 2} {
 		w := newWorld(t, parkRoute)
@@ -143,9 +145,9 @@ func TestHandOverOfReplays(t *testing.T) {
 			w.makeSlow(w.slow)
 			w.replayAll()
 		}
-		w.start(nil).works()
+		w.start(nil).handleWork()
 		var handed []types.Message
-		w.must(w.sqs.Peek(t.Context(), w.later, func(m types.Message) bool {
+		w.must(w.sqs.Peek(t.Context(), w.filesQueue, func(m types.Message) bool {
 			handed = append(handed, m)
 			return true
 		}))
@@ -163,17 +165,17 @@ func TestHandOverOfReplays(t *testing.T) {
 	}
 }
 
-// What SQS delivers again of the work queue's message, before the files queue's copy
-// and after it, makes nothing twice.
+// TestHandOverIsRepeated checks that a redelivery from the work queue, before or after the
+// files queue's copy, repeats nothing.
 func TestHandOverIsRepeated(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	w.makeSlow(&slowFiles{})
 	id := w.send(feedback(1))
 	proc := w.start(&plan{at: "sqs.DeleteMessage#1", form: fails})
-	proc.works()
+	proc.handleWork()
 	w.clock.Advance(16 * time.Minute)
-	proc.works()
-	if n := w.count(w.later); n != 2 {
+	proc.handleWork()
+	if n := w.count(w.filesQueue); n != 2 {
 		t.Errorf("%d copies in the files queue", n)
 	}
 	outcomes := w.settle(nil)
@@ -184,18 +186,18 @@ func TestHandOverIsRepeated(t *testing.T) {
 	w.checkInvariants(id)
 }
 
-// What comes out of the files queue is never handed over, and a retry of it stays
-// there.
+// TestFilesAreNotHandedOverTwice checks that a delivery from the files queue is never
+// handed over, and is retried there.
 func TestFilesAreNotHandedOverTwice(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	w.makeSlow(&slowFiles{})
 	id := w.send(feedback(1))
 	proc := w.start(nil)
-	proc.works()
+	proc.handleWork()
 	proc.outcomes = nil
 	w.testfairy.Inject("/1.jpg", testfairysim.Fault{Status: 503, Times: 1})
-	proc.worksLater()
-	if o := w.only(proc.outcomes); o.Result != worker.Retry || !o.Files || w.count(w.later) != 1 || w.count(w.work) != 0 {
+	proc.handleFiles()
+	if o := w.only(proc.outcomes); o.Result != worker.Retry || !o.Files || w.count(w.filesQueue) != 1 || w.count(w.work) != 0 {
 		t.Errorf("outcome %+v", o)
 	}
 	w.settle(nil)

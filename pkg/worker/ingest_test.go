@@ -27,8 +27,8 @@ type unreported struct{}
 
 func (unreported) Report(context.Context, ingest.Outcome) {}
 
-// webhook hands a webhook to an ingest whose calls go wrong as p says. answered is
-// false if the process died, so that the sender has no answer at all.
+// webhook sends a webhook to an ingest whose calls fail as planned. answered is false if
+// the process died, so that the sender gets no response.
 func (w *world) webhook(payload string, p *plan) (answer events.APIGatewayV2HTTPResponse, answered bool) {
 	w.Helper()
 	proc := w.start(p)
@@ -44,10 +44,9 @@ func (w *world) webhook(payload string, p *plan) (answer events.APIGatewayV2HTTP
 	return answer, !proc.isDead()
 }
 
-// TestSendFaults makes ingest's one call, the send to the queue, go wrong in every
-// way. What was answered 202 is in the queue; what the queue may have is never
-// called accepted without its word; and a webhook that is sent again makes no
-// second ticket.
+// TestSendFaults makes ingest's only call, the send to the queue, fail in every way. A
+// webhook answered with 202 is in the queue; without the queue's reply a webhook is never
+// reported as accepted; and sending it again creates no second ticket.
 func TestSendFaults(t *testing.T) {
 	for _, form := range append([]form{""}, forms...) {
 		for _, again := range []bool{false, true} {
@@ -66,7 +65,7 @@ func TestSendFaults(t *testing.T) {
 				answer, answered := w.webhook(feedback(1), &plan{at: "sqs.SendMessage#1", form: form})
 				queued := w.count(w.work)
 				switch {
-				case !answered: // no answer: nothing is promised
+				case !answered: // no response, so no promise
 				case form == "":
 					if answer.StatusCode != http.StatusAccepted || queued != 1 {
 						t.Errorf("answered %d, %d messages queued", answer.StatusCode, queued)
@@ -80,14 +79,14 @@ func TestSendFaults(t *testing.T) {
 				}
 				if again {
 					if answer, _ := w.webhook(feedback(1), nil); answer.StatusCode != http.StatusAccepted {
-						t.Errorf("sent again it is answered %d", answer.StatusCode)
+						t.Errorf("answered %d when sent again", answer.StatusCode)
 					}
 				}
 				w.settle(nil)
 				if happened || again {
 					w.checkInvariants(event.DeliveryID())
 				} else if n := len(w.center.Tickets()); n != 0 {
-					t.Errorf("%d tickets of what was not accepted", n)
+					t.Errorf("%d tickets of a webhook that was not accepted", n)
 				}
 				if n := w.count(w.dead); n != 0 {
 					t.Errorf("%d dead letters", n)

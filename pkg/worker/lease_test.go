@@ -12,9 +12,9 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// While a delivery is worked on, its lease and its message's invisibility are
-// renewed together, every 40 s: at no time has one of them ended, and a crash
-// would let go of both at about the same time.
+// TestLeaseAndVisibilityAreRenewedTogether checks that during an attempt the lease and the
+// message's visibility timeout are renewed together, every 40 s: neither expires, and a
+// crash releases both at about the same time.
 func TestLeaseAndVisibilityAreRenewedTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, parkRoute)
@@ -33,15 +33,14 @@ func TestLeaseAndVisibilityAreRenewedTogether(t *testing.T) {
 				continue
 			case <-time.After(7 * time.Second):
 			}
-			// Every 280 s the look and the renewal fall together: what the worker
-			// does at this instant comes first.
+			// Every 280 s the check coincides with a renewal: let the worker go first.
 			synctest.Wait()
 			now, e := time.Now(), b.entry(id)
 			if left := e.LeaseUntil.Sub(now); left < 80*time.Second || left > 2*time.Minute {
-				t.Errorf("%s after the beginning the lease has %s left", time.Since(b.began), left)
+				t.Errorf("%s after the start the lease has %s left", time.Since(b.began), left)
 			}
 			if apart := b.hiddenUntil().Sub(e.LeaseUntil).Abs(); apart > time.Second {
-				t.Errorf("%s after the beginning the lease and the invisibility end %s apart", time.Since(b.began), apart)
+				t.Errorf("%s after the start the lease and the visibility timeout end %s apart", time.Since(b.began), apart)
 			}
 		}
 		var want []time.Duration
@@ -52,13 +51,13 @@ func TestLeaseAndVisibilityAreRenewedTogether(t *testing.T) {
 			t.Errorf("hidden at %v, want %v", b.hides, want)
 		}
 		if e := b.entry(id); e.Owner != "" || b.letters != 1 {
-			t.Errorf("%d dead letters; in the end the ledger has %+v", b.letters, e)
+			t.Errorf("%d dead letters, final entry %+v", b.letters, e)
 		}
 	})
 }
 
-// A worker that cannot renew its lease until another has the delivery stops, and
-// writes nothing over what the other has written.
+// TestWorkEndsWithTheLease checks that a worker that cannot renew its lease before another
+// claims the delivery stops, and overwrites nothing.
 func TestWorkEndsWithTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, parkRoute)
@@ -69,36 +68,36 @@ func TestWorkEndsWithTheLease(t *testing.T) {
 			err := pass(ctx, time.Hour)
 			stopped = time.Since(b.began)
 			if !errors.Is(context.Cause(ctx), ledger.ErrConflict) {
-				t.Errorf("the work ended for %v", context.Cause(ctx))
+				t.Errorf("the work was cancelled by %v", context.Cause(ctx))
 			}
 			return err
 		}
 		message, id := b.message(1, true)
-		var away atomic.Bool // the worker cannot reach its ledger
+		var unreachable atomic.Bool // the worker cannot reach its ledger
 		b.put = func(context.Context, ledger.Record) error {
-			if away.Load() {
+			if unreachable.Load() {
 				return errors.New("no answer")
 			}
 			return nil
 		}
 		go func() {
 			<-claimed
-			away.Store(true)
+			unreachable.Store(true)
 			time.Sleep(ledger.Lease + time.Second)
 			other, err := b.another().Claim(t.Context(), id, ledger.Message{})
 			b.must(err)
 			b.must(other.Attaching(t.Context(), "screenshot"))
-			away.Store(false)
+			unreachable.Store(false)
 		}()
 		left := b.handle(t.Context(), message)
 		if o := b.outcomes[id]; o.Err == nil || len(left) != 1 {
 			t.Errorf("outcome %+v, left %v", o, left)
 		}
 		if stopped > ledger.Lease+41*time.Second {
-			t.Errorf("it went on until %s", stopped)
+			t.Errorf("stopped after %s", stopped)
 		}
 		if e := b.entry(id); e.Attaching != "screenshot" || !e.HeldAt(time.Now()) || e.Attempts != 2 || b.letters != 0 {
-			t.Errorf("%d dead letters; the other's work became %+v", b.letters, e)
+			t.Errorf("%d dead letters, the other worker's entry %+v", b.letters, e)
 		}
 	})
 }

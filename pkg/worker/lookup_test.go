@@ -8,7 +8,8 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// A look-up only reads: what may pass is tried again, and nothing is parked.
+// TestLookUpIsTriedAgain: a look-up only reads, so transient faults are retried, and
+// nothing is parked.
 func TestLookUpIsTriedAgain(t *testing.T) {
 	for _, tc := range []struct {
 		name  string

@@ -18,9 +18,9 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// Nobody listens at Centercode's port for five minutes, in which feedback goes on to
-// come: nothing is given up, and when the port is open again all of it becomes
-// tickets, whole.
+// TestOutage closes Centercode's port for five minutes while feedback keeps arriving:
+// nothing becomes a dead letter, and once the port is open again, all of it becomes
+// complete tickets.
 func TestOutage(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	open := w.centerURL
@@ -30,13 +30,13 @@ func TestOutage(t *testing.T) {
 		ids = append(ids, w.send(feedback(len(ids)+1)))
 		for _, o := range w.once() {
 			if o.Result != worker.Retry && o.Result != worker.Held {
-				t.Errorf("while nobody listens: %+v", o)
+				t.Errorf("during the outage: %+v", o)
 			}
 		}
 		w.clock.Advance(10 * time.Second)
 	}
 	if n := len(w.center.Tickets()); n != 0 || w.count(w.work) != len(ids) {
-		t.Errorf("%d tickets; %d messages wait of %d", n, w.count(w.work), len(ids))
+		t.Errorf("%d tickets; %d of %d messages wait", n, w.count(w.work), len(ids))
 	}
 	w.centerURL = open
 	w.settle(nil)
@@ -49,9 +49,10 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// A TestFairy that is down is not Centercode's breaker: each ticket is made, others
-// are whole meanwhile, and the file follows when TestFairy is back. If that takes
-// longer than the delivery's patience, the ticket stays and a dead letter is written.
+// TestTestFairyIsDown checks that an outage of TestFairy does not open Centercode's
+// breaker: tickets are created, other deliveries are completed, and the file follows when
+// TestFairy is back. If that takes longer than the delivery's patience, the ticket stays
+// and a dead letter is written.
 func TestTestFairyIsDown(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
@@ -78,7 +79,7 @@ func TestTestFairyIsDown(t *testing.T) {
 				}
 			}
 			if _, err := w.store.Get(t.Context(), "#breaker/DEMO"); !errors.Is(err, ledger.ErrNotFound) {
-				t.Errorf("Centercode is said to be away: %v", err)
+				t.Errorf("the breaker is open: %v", err)
 			}
 			for n := range 6 {
 				w.testfairy.Heal(fmt.Sprintf("/%d.jpg", n))
@@ -103,8 +104,9 @@ func TestTestFairyIsDown(t *testing.T) {
 	}
 }
 
-// A delivery that has failed for long waits no longer than those that are held, once its
-// project's breaker is open: it may be the one that finds out that Centercode is back.
+// TestAFailedAttemptWaitsAsIfHeld checks that a delivery which has failed for long waits no
+// longer than held ones once its project's breaker is open: it may be the one that finds
+// Centercode back.
 func TestAFailedAttemptWaitsAsIfHeld(t *testing.T) {
 	w := newWorld(t, forFeedback)
 	w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 503, Times: -1})
@@ -118,7 +120,7 @@ func TestAFailedAttemptWaitsAsIfHeld(t *testing.T) {
 	}
 	_, err := proc.handler.Handle(t.Context(), eventOf(w.receive(w.work)))
 	w.must(err)
-	w.clock.Advance(16 * time.Minute) // the longest delay, and the queue's own
+	w.clock.Advance(16 * time.Minute) // the longest delay, plus the queue's timeout
 	waiting := slices.DeleteFunc(w.receive(w.work), func(m types.Message) bool { return !strings.Contains(aws.ToString(m.Body), old) })
 	proc.outcomes = nil
 	_, err = proc.handler.Handle(t.Context(), eventOf(waiting))
@@ -127,6 +129,6 @@ func TestAFailedAttemptWaitsAsIfHeld(t *testing.T) {
 		t.Errorf("outcome %+v", o)
 	}
 	if e := w.entry(old); e.Waited < time.Hour {
-		t.Errorf("its own delays amount to %s", e.Waited)
+		t.Errorf("its own delays add up to %s", e.Waited)
 	}
 }

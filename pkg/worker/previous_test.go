@@ -21,8 +21,8 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// previousEntry is all that a worker of the previous version knows of an entry: what
-// else there is it reads past, and rewrites the entry without.
+// previousEntry is what a worker of the previous version knows of an entry: it ignores the
+// rest, and rewrites the entry without it.
 type previousEntry struct {
 	DeliveryID    string                       `json:"deliveryId"`
 	State         ledger.State                 `json:"state"`
@@ -43,9 +43,9 @@ type previousEntry struct {
 	UpdatedAt     time.Time                    `json:"updatedAt"`
 }
 
-// previous is a worker of the previous version, with its rules as to which message
-// it works on and what it writes, when. It is killed after so many changes of
-// anything, or not if that is -1.
+// previous is a worker of the previous version, with its rules about which messages it
+// accepts and what it writes, when. It is killed after killAfter changes, or not at all if
+// that is -1.
 type previous struct {
 	*world
 	killAfter, changes int
@@ -64,7 +64,7 @@ func (p *previous) changed() error {
 	return nil
 }
 
-// write writes the entry. The item is a new one: it is in no index of attention.
+// write writes the entry as a new item, which is in no index of attention.
 func (p *previous) write(state ledger.State) error {
 	p.Helper()
 	p.e.State, p.e.UpdatedAt = state, p.clock.Now()
@@ -76,7 +76,7 @@ func (p *previous) write(state ledger.State) error {
 	return p.changed()
 }
 
-// end is write by which the delivery is let go.
+// end is write with the lease released.
 func (p *previous) end(state ledger.State) error {
 	p.e.Owner, p.e.LeaseUntil = "", time.Time{}
 	return p.write(state)
@@ -87,7 +87,7 @@ func (p *previous) handle(m types.Message) (done bool, err error) {
 	p.Helper()
 	envelope, err := queue.Decode(*m.Body)
 	p.must(err)
-	generation := queue.ParseDeadLetter(m.MessageAttributes).Generation // 0 if the message does not say
+	generation := queue.ParseDeadLetter(m.MessageAttributes).Generation // 0 if the message has none
 	p.e = previousEntry{DeliveryID: envelope.DeliveryID, State: ledger.Claimed, Generation: generation, FirstSeen: p.clock.Now()}
 	r, err := p.store.Get(p.Context(), envelope.DeliveryID)
 	if err == nil {
@@ -117,7 +117,7 @@ func (p *previous) handle(m types.Message) (done bool, err error) {
 	return p.work(m, envelope)
 }
 
-// work takes the steps from the state that the entry is in.
+// work continues from the entry's state.
 func (p *previous) work(m types.Message, envelope queue.Envelope) (done bool, err error) {
 	p.Helper()
 	client, err := centercode.New(centercode.Config{BaseURL: p.centerURL, HTTP: http.DefaultClient})
@@ -181,7 +181,7 @@ func (p *previous) upload(client *centercode.Client) error {
 	return err
 }
 
-// failed buries or releases after an answer of Centercode.
+// failed buries or releases the delivery after an error of Centercode.
 func (p *previous) failed(m types.Message, err error, stage queue.Stage) (bool, error) {
 	var answer *centercode.Error
 	if !errors.As(err, &answer) {
@@ -194,7 +194,7 @@ func (p *previous) failed(m types.Message, err error, stage queue.Stage) (bool, 
 		p.e.State = ledger.Claimed
 	}
 	if answer.Status == http.StatusBadRequest {
-		if err := p.write(p.e.State); err != nil { // what was refused is no lost answer
+		if err := p.write(p.e.State); err != nil { // a refused request is not a lost response
 			return false, err
 		}
 		return p.bury(m, queue.ReasonRejected, stage, answer.Status)
@@ -217,7 +217,7 @@ func (p *previous) bury(m types.Message, reason queue.Reason, stage queue.Stage,
 	return true, p.end(ledger.Dead)
 }
 
-// turn has the worker take what comes next from the work queue, and returns how many
+// turn passes the next message of the work queue to the worker, and returns how many
 // changes it made.
 func (p *previous) turn() int {
 	p.Helper()
@@ -240,13 +240,13 @@ func (p *previous) turn() int {
 	return p.changes
 }
 
-// TestWalkBesideThePreviousVersion kills a worker after each of its changes, has one
-// of the previous version go on from there, as during a deploy, which is killed after
-// each of its own, and then others of this version. In the end there is one ticket,
-// whole. Each pair of points now and then, or all if FAIRBRIDGE_WALK is full.
+// TestWalkBesideThePreviousVersion kills a worker after each of its changes, continues with
+// one of the previous version, as during a deployment, kills that after each of its own,
+// and finishes with this version. In the end there is one complete ticket. It samples the
+// pairs of points, or tries all with FAIRBRIDGE_WALK=full.
 func TestWalkBesideThePreviousVersion(t *testing.T) {
 	full := os.Getenv("FAIRBRIDGE_WALK") == "full"
-	store := stores[1] // a folder has one process
+	store := stores[1] // a folder has a single process
 	for _, s := range scenarios {
 		switch s.name {
 		case "a ticket with its screenshot", "retried", "rejected", "parked", "no route":

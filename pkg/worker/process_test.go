@@ -19,22 +19,22 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// form is how a call goes wrong.
+// form is a way in which a call fails.
 type form string
 
 const (
-	fails        form = "fails"              // an error, and nothing happened
-	replyLost    form = "reply lost"         // an error, but it happened
+	fails        form = "fails"              // an error; the call had no effect
+	replyLost    form = "reply lost"         // an error, but the call was carried out
 	timesOut     form = "times out"          // the same two, as timeouts
 	timesOutDone form = "times out, done"    //
-	dies         form = "process dies"       // nothing happened, and nobody is there any more
-	diesDone     form = "process dies, done" // it happened, and nobody knows
+	dies         form = "process dies"       // the call had no effect, and the process is dead
+	diesDone     form = "process dies, done" // the call was carried out, and the process is dead
 )
 
 var forms = []form{fails, replyLost, timesOut, timesOutDone, dies, diesDone}
 
-// plan makes one call fail: the one with this name and number, such as
-// "ledger.Put#2". Without a name it only counts.
+// plan makes one call fail: the one with this name and number, such as "ledger.Put#2".
+// Without a name it only counts calls.
 type plan struct {
 	at   string
 	form form
@@ -67,14 +67,14 @@ func (p *plan) next(name string) form {
 	return p.form
 }
 
-// process is one worker, which can die: from then on none of its calls does
-// anything, as if its machine were gone.
+// process is one worker, which can die: from then on none of its calls has an effect, as if
+// its machine were gone.
 type process struct {
 	*world
 	plan    *plan
 	handler *worker.Handler
 
-	// killer is a delivery that ends the process when its ticket would be sent.
+	// killer is the delivery that kills the process when its ticket is about to be sent.
 	killer string
 
 	mu       sync.Mutex
@@ -108,7 +108,7 @@ func (w *world) start(p *plan) *process {
 			Patience: w.patience, BaseURL: w.centerURL, MappingHash: "a hash",
 		},
 		Secrets: faultySecrets{proc}, Queue: faultyQueue{proc}, Reporter: proc, Now: w.clock.Now,
-		WorkQueueURL: w.work, FilesQueueURL: w.later, DeadLetterQueueURL: w.dead, HoldAtMost: w.holdAtMost, Uploads: w.uploads,
+		WorkQueueURL: w.work, FilesQueueURL: w.filesQueue, DeadLetterQueueURL: w.dead, HoldAtMost: w.holdAtMost, Uploads: w.uploads,
 	})
 	w.must(err)
 	if w.slow != nil {
@@ -133,7 +133,7 @@ func (p *process) isDead() bool {
 	return p.gone
 }
 
-// call is every call of the worker to the outside.
+// call wraps every call of the worker to the outside.
 func (p *process) call(name string, do func() error) error {
 	if p.isDead() {
 		return errDead
@@ -156,8 +156,8 @@ func (p *process) call(name string, do func() error) error {
 	return do()
 }
 
-// wire puts the calls to Centercode under the plan, on the wire, so that the
-// real client has to make sense of what it sees.
+// wire applies the plan to requests to Centercode on the wire, so that the real client
+// interprets the failures.
 func (p *process) wire(transport http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (resp *http.Response, err error) {
 		name := "centercode.create"
@@ -209,7 +209,7 @@ func (f faultyStore) Delete(ctx context.Context, id string) error {
 	return f.call("ledger.Delete", func() error { return f.store.Delete(ctx, id) })
 }
 
-// faultyRecords are the breaker's.
+// faultyRecords are the breaker's records.
 type faultyRecords struct{ *process }
 
 func (f faultyRecords) Put(ctx context.Context, r ledger.Record) error {

@@ -10,17 +10,17 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// refusals are successes that say no, in the forms that have been seen or that other
-// servers use.
+// refusals are success responses with a refusal inside, in forms that have been seen or
+// that other servers use.
 var refusals = []string{
 	`{"status":400,"description":"Invalid submitter."}`, `{"Status":400,"Description":"Invalid submitter."}`, `{"status":"400","description":"no"}`,
 	`{"success":false,"message":"no"}`, `{"error":"no"}`, `{"errors":[{"code":400,"description":"no"}]}`, `{"errcode":310000,"errmsg":"no"}`,
 	`{"status":"fail","message":"no"}`, `{"ok":false,"message":"no"}`, `{"status":413,"description":"The file is too large."}`,
 }
 
-// A refusal within a success is neither a ticket nor a file: it is a dead letter,
-// and what was refused is sent by its replay. Said of a look-up, the ticket that may
-// be there is not made again.
+// TestRefusalWithinASuccess checks that a refusal inside a success is neither a ticket nor
+// a file: it becomes a dead letter, and its replay sends the request again. In a look-up it
+// does not cause a second ticket.
 func TestRefusalWithinASuccess(t *testing.T) {
 	for _, answer := range refusals {
 		for op, routes := range map[centercodesim.Op]string{
@@ -46,7 +46,7 @@ func TestRefusalWithinASuccess(t *testing.T) {
 					t.Errorf("outcome %+v, dead letter %+v", last, l)
 				}
 				if n := len(w.tickets(id)); n != tickets || e.State != ledger.Dead || len(e.Attached) != 0 {
-					t.Errorf("%d tickets, want %d; the ledger has %+v", n, tickets, e)
+					t.Errorf("%d tickets, want %d; entry %+v", n, tickets, e)
 				}
 				w.checkInvariants(id)
 				w.center.Heal()

@@ -31,14 +31,14 @@ func TestRetryWaitsAsLongAsCentercodeAsks(t *testing.T) {
 			o := w.only(w.once())
 			asksMore := strings.Contains(o.Err.Error(), "Retry-After asks for ") && strings.Contains(o.Err.Error(), " of which 1h0m0s is granted")
 			if asksMore != (tc.atLeast == time.Hour) || asksMore != strings.Contains(w.entry(id).Last.Text, "Retry-After asks for ") {
-				t.Errorf("what was asked for: outcome %v, the ledger has %+v", o.Err, w.entry(id).Last)
+				t.Errorf("Retry-After: outcome %v, entry %+v", o.Err, w.entry(id).Last)
 			}
 			if o.Result != worker.Retry || o.Status != 500 || o.RetryIn < tc.atLeast || o.RetryIn > tc.atMost {
 				t.Fatalf("outcome %+v, want a retry in %s to %s", o, tc.atLeast, tc.atMost)
 			}
 			w.clock.Advance(o.RetryIn - time.Second)
 			if early := w.receive(w.work); len(early) != 0 {
-				t.Error("the message came back too early")
+				t.Error("the message was redelivered too early")
 			}
 			w.clock.Advance(2 * time.Second)
 			if o := w.only(w.once()); o.Result != worker.Created || o.Attempt != 2 {
@@ -49,22 +49,22 @@ func TestRetryWaitsAsLongAsCentercodeAsks(t *testing.T) {
 	}
 }
 
-// A file's source that asks for more than is granted is reported likewise.
+// A file's source that asks for a longer wait than is granted is reported too.
 func TestRetryWaitsAsLongAsASourceAsks(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	w.testfairy.Inject("/1.jpg", testfairysim.Fault{Times: 1, Status: 429, Header: http.Header{"Retry-After": {"86400"}}})
 	id := w.send(feedback(1))
 	o := w.only(w.once())
-	const told = "Retry-After asks for 24h0m0s, of which 1h0m0s is granted"
-	if o.Result != worker.Retry || o.RetryIn != time.Hour || !strings.Contains(o.Err.Error(), told) || !strings.Contains(w.entry(id).Last.Text, told) {
-		t.Errorf("outcome %+v, the ledger has %+v", o, w.entry(id).Last)
+	const text = "Retry-After asks for 24h0m0s, of which 1h0m0s is granted"
+	if o.Result != worker.Retry || o.RetryIn != time.Hour || !strings.Contains(o.Err.Error(), text) || !strings.Contains(w.entry(id).Last.Text, text) {
+		t.Errorf("outcome %+v, entry %+v", o, w.entry(id).Last)
 	}
 	w.settle(nil)
 	w.checkInvariants(id)
 }
 
-// What keeps failing ends in the dead-letter queue when its patience does, with
-// what went wrong last. A replay has a patience of its own.
+// TestRetriesEnd checks that a delivery that keeps failing becomes a dead letter when its
+// patience runs out, with its last error. A replay gets new patience.
 func TestRetriesEnd(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	w.patience = 5 * time.Minute
@@ -78,7 +78,7 @@ func TestRetriesEnd(t *testing.T) {
 		t.Errorf("dead letter %+v", l)
 	}
 	if e := w.entry(id); e.Last == nil || e.Last.Status != 500 || e.Last.Stage != "create" || e.Waited < w.patience {
-		t.Errorf("the ledger has %+v, %+v", e, e.Last)
+		t.Errorf("entry %+v, %+v", e, e.Last)
 	}
 	w.redrive()
 	if o := w.only(w.once()); o.Result != worker.Retry || w.entry(id).Waited > time.Minute {
@@ -89,8 +89,8 @@ func TestRetriesEnd(t *testing.T) {
 	w.checkInvariants(id)
 }
 
-// A wrong key must not empty the queue into the dead letters; the right one is
-// taken without a restart.
+// TestWrongKeyIsARetry checks that a wrong key does not turn the queue into dead letters,
+// and that the right one is used without a restart.
 func TestWrongKeyIsARetry(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	w.keys.cached, w.keys.stored = "wrong", "wrong"
@@ -106,8 +106,8 @@ func TestWrongKeyIsARetry(t *testing.T) {
 	w.checkInvariants(id)
 }
 
-// A copy of a message whose delivery is held waits, shortly at first, and then
-// for longer than the lease.
+// TestHeldDeliveryWaits checks that a copy of a message whose delivery is held waits, at
+// first shortly, and then longer than the lease.
 func TestHeldDeliveryWaits(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	id := w.send(feedback(1))
@@ -126,15 +126,16 @@ func TestHeldDeliveryWaits(t *testing.T) {
 		t.Errorf("seven receives were used up in %s", waited)
 	}
 	if n := w.center.Requests().Create; n != 0 {
-		t.Errorf("%d requests for a ticket that another makes", n)
+		t.Errorf("%d requests for a ticket that another worker creates", n)
 	}
 	w.must(claim.Release(t.Context(), ledger.Fault{Text: "test"}, true, 0))
 	w.settle(nil)
 	w.checkInvariants(id)
 }
 
-// The invocation that crashed is picked up again after about two minutes, though
-// the queue hides messages for a quarter of an hour.
+// TestCrashIsPickedUpAfterTheLease checks that a crashed invocation's delivery is claimed
+// again after about two minutes, although the queue hides messages for a quarter of an
+// hour.
 func TestCrashIsPickedUpAfterTheLease(t *testing.T) {
 	w := newWorld(t, lookUpRoute)
 	id := w.send(feedback(1))
@@ -177,7 +178,8 @@ func TestLookUpThatCannotWorkParks(t *testing.T) {
 	}
 }
 
-// With onLostAnswer: retry there is a ticket in any case, now and then two.
+// TestLostAnswerRetried checks that with onLostAnswer: retry there is always a ticket, and
+// sometimes two.
 func TestLostAnswerRetried(t *testing.T) {
 	w := newWorld(t, strings.NewReplacer("source: testfairy", "source: testfairy\n    onLostAnswer: retry", "onLostAnswer: park", "onLostAnswer: retry").Replace(parkRoute))
 	w.center.Inject(lostAnswer)

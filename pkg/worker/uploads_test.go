@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// crowd counts the uploads that are on their way, and holds the first ones until as
-// many as are awaited are there.
-type crowd struct {
+// rendezvous counts concurrent uploads, and blocks the first ones until as many as awaited
+// have arrived.
+type rendezvous struct {
 	http.RoundTripper
 	await int
 
@@ -18,7 +18,7 @@ type crowd struct {
 	there     chan struct{}
 }
 
-func (c *crowd) RoundTrip(r *http.Request) (*http.Response, error) {
+func (c *rendezvous) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !strings.Contains(r.URL.Path, "/files/") {
 		return c.RoundTripper.RoundTrip(r)
 	}
@@ -41,12 +41,12 @@ func (c *crowd) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.RoundTripper.RoundTrip(r)
 }
 
-// TestUploadsAtOnce: no more files are on their way at once than may be, and each
+// TestUploadsAtOnce checks that no more uploads run at once than allowed, and that each
 // gets its turn.
 func TestUploadsAtOnce(t *testing.T) {
 	for _, tc := range []struct{ uploads, want int }{{1, 1}, {2, 2}, {0, 6}} {
 		w := newWorld(t, parkRoute)
-		c := &crowd{await: tc.want, there: make(chan struct{})}
+		c := &rendezvous{await: tc.want, there: make(chan struct{})}
 		w.uploads = tc.uploads
 		w.through = func(next http.RoundTripper) http.RoundTripper {
 			c.RoundTripper = next

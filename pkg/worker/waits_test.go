@@ -8,8 +8,8 @@ import (
 	"fairbridge/pkg/breaker"
 )
 
-// TestWaitsAreATable: the bounds double up to the last, and each row begins where
-// the least waits of those above end.
+// TestWaitsAreATable checks that the bounds double up to the last, and that each row begins
+// where the shortest waits of those above it end.
 func TestWaitsAreATable(t *testing.T) {
 	sum := time.Duration(0)
 	for i, row := range waits {
@@ -40,8 +40,8 @@ func TestWaitsAreATable(t *testing.T) {
 	}
 }
 
-// lives is how often the queue hands out a message in 13 days, after which it is
-// given up, or until its delivery's patience of 10 days is at its end.
+// lives returns how often the queue delivers a message within 13 days, after which it
+// becomes a dead letter, or until its delivery's patience of 10 days runs out.
 func lives(wait func(at, waited time.Duration, receives int) time.Duration) int {
 	at, waited := time.Duration(0), time.Duration(0)
 	receives := 0
@@ -54,8 +54,8 @@ func lives(wait func(at, waited time.Duration, receives int) time.Duration) int 
 	return receives
 }
 
-// TestThirteenDaysTakeFewReceives: SQS moves a message after 1,000 receives, held
-// or failing.
+// TestThirteenDaysTakeFewReceives: SQS moves a message after 1,000 receives, whether it is
+// held or failing.
 func TestThirteenDaysTakeFewReceives(t *testing.T) {
 	const most = 1000
 	began := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
@@ -88,7 +88,7 @@ func TestThirteenDaysTakeFewReceives(t *testing.T) {
 			t.Errorf("%s: %d receives, SQS moves it after %d", name, largest, most)
 		}
 	}
-	// By the mean of each wait.
+	// With the mean of each wait.
 	for name, mean := range map[string]func(at time.Duration, receives int) time.Duration{
 		"failing": func(at time.Duration, receives int) time.Duration {
 			bound := waits[min(receives, len(waits))-1].bound

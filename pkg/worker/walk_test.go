@@ -14,8 +14,8 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// wayBack is how a delivery comes again after its worker died or it did. first are
-// its first messages, as they were received.
+// wayBack is a way in which a delivery returns after it or its worker died. first are its
+// original messages, as received.
 type wayBack struct {
 	name string
 	come func(w *world, first []types.Message)
@@ -26,7 +26,7 @@ var waysBack = []wayBack{
 	{"SQS's redrive", func(w *world, _ []types.Message) { w.redrive() }},
 	{"sent by hand, without attributes", func(w *world, _ []types.Message) { w.sendLetters(1, false) }},
 	{"the same webhook again", func(w *world, _ []types.Message) { w.send(feedback(1)) }},
-	{"an old copy", func(w *world, first []types.Message) { w.hand(first) }},
+	{"an old copy", func(w *world, first []types.Message) { w.redeliver(first) }},
 	{"two copies at once", func(w *world, _ []types.Message) { w.sendLetters(2, true) }},
 	{"two copies at once, by hand, and the webhook", func(w *world, _ []types.Message) {
 		w.sendLetters(2, false)
@@ -34,7 +34,7 @@ var waysBack = []wayBack{
 	}},
 }
 
-// killPoints are the calls that change something in a scenario, and "nowhere".
+// killPoints returns the calls of a scenario that change something, and "nowhere".
 func (s scenario) killPoints(t *testing.T, store option) []string {
 	clean := &plan{}
 	s.walk(t, store, clean, waysBack[0])
@@ -47,23 +47,23 @@ func (s scenario) killPoints(t *testing.T, store option) []string {
 	return points
 }
 
-// TestWalk kills the worker after each call by which it changes anything, in each
-// of the ways that a delivery can go wrong, lets others go on, and has the delivery
-// come back: in one way after the other, or in every way from every point if
-// FAIRBRIDGE_WALK is full, which takes minutes. In the end there is one ticket, whole.
+// TestWalk kills the worker after each call that changes anything, in each scenario, lets
+// other workers continue, and makes the delivery return: in a different way each time, or
+// with FAIRBRIDGE_WALK=full in every way from every point, which takes minutes. In the end
+// there is one complete ticket.
 func TestWalk(t *testing.T) {
 	full := os.Getenv("FAIRBRIDGE_WALK") == "full"
 	for _, store := range stores {
 		for _, s := range scenarios {
 			if s.withLog || s.name == "key rotated" {
-				continue // they go where others do
+				continue // they have no course of their own
 			}
 			t.Run(store.name+"/"+s.name, func(t *testing.T) {
 				t.Parallel()
 				for i, point := range s.killPoints(t, store.open(t)) {
 					for j, way := range waysBack {
 						if i%len(waysBack) != j && !full {
-							continue // each kill point once, each way now and then
+							continue // each kill point once, with a different way each time
 						}
 						t.Run(point+" "+way.name, func(t *testing.T) {
 							s.walk(t, store.open(t), &plan{at: point, form: diesDone}, way)
@@ -75,7 +75,7 @@ func TestWalk(t *testing.T) {
 	}
 }
 
-// nameOf is a call without its number.
+// nameOf returns a call without its number.
 func nameOf(call string) string {
 	name, _, _ := strings.Cut(call, "#")
 	return name
@@ -113,12 +113,12 @@ func (s scenario) walk(t *testing.T, store option, p *plan, way wayBack) {
 	s.end(w, id)
 }
 
-// end is what a person does until nothing is left to do: fix the cause, look in
-// Centercode for what is in doubt, replay.
+// end does what a person does until nothing is left: fix the cause, look ambiguous
+// deliveries up in Centercode, replay.
 func (s scenario) end(w *world, id string) {
 	w.Helper()
-	if s.mend != nil {
-		s.mend(w)
+	if s.fix != nil {
+		s.fix(w)
 	}
 	for range 4 {
 		if w.count(w.dead) == 0 {
@@ -151,8 +151,8 @@ func (s scenario) end(w *world, id string) {
 	}
 }
 
-// TestWalkOfDropped: whatever comes back of a delivery that a person gave up is
-// passed over, until its letter is imported again.
+// TestWalkOfDropped checks that however a dropped delivery returns, it is ignored until its
+// letter is imported again.
 func TestWalkOfDropped(t *testing.T) {
 	for _, store := range stores {
 		for _, s := range scenarios {
@@ -165,11 +165,11 @@ func TestWalkOfDropped(t *testing.T) {
 					}
 					id := w.send(feedback(1))
 					first := w.receive(w.work)
-					w.hand(first)
+					w.redeliver(first)
 					w.settle(nil)
 					letters := w.letters()
 					if len(letters) == 0 {
-						return // there is nothing to drop
+						return // nothing to drop
 					}
 					before := w.center.Requests()
 					w.must(w.ledger().Drop(t.Context(), id, letters[0].Generation, "a test"))
@@ -180,7 +180,7 @@ func TestWalkOfDropped(t *testing.T) {
 					}
 					kept, err := w.ledger().Letter(t.Context(), w.entry(id))
 					if err != nil || !strings.Contains(string(kept), "feedback 1") {
-						t.Errorf("its letter is not kept: %q, %v", kept, err)
+						t.Errorf("its letter is gone: %q, %v", kept, err)
 					}
 				})
 			}
@@ -188,8 +188,8 @@ func TestWalkOfDropped(t *testing.T) {
 	}
 }
 
-// sendLetters sends what is in the dead-letter queue to the work queue so many
-// times, with or without its attributes, and deletes it.
+// sendLetters sends each dead letter to the work queue as often as times, with or without
+// its attributes, and deletes it.
 func (w *world) sendLetters(times int, attributes bool) {
 	w.Helper()
 	w.eachLetter(func(m types.Message) {

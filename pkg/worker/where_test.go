@@ -17,7 +17,8 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// A look-up asks where the request went, whatever the mapping says by now.
+// TestLookUpAsksWhereTheRequestWent checks that a look-up uses the project of the request,
+// whatever the mapping says by now.
 func TestLookUpAsksWhereTheRequestWent(t *testing.T) {
 	elsewhere := strings.NewReplacer("project: DEMO", "project: OTHER", "projects/DEMO", "projects/OTHER")
 	for name, changed := range map[string]string{
@@ -43,13 +44,14 @@ func TestLookUpAsksWhereTheRequestWent(t *testing.T) {
 				t.Errorf("%d tickets, requests %+v", len(tickets), w.center.Requests())
 			}
 			if e := w.entry(id); e.Progress() != ledger.Created && e.State != ledger.Completed || e.TicketID != "1" {
-				t.Errorf("the ledger has %+v", e)
+				t.Errorf("entry %+v", e)
 			}
 		})
 	}
 }
 
-// What is not found where the request went is made where the mapping says now.
+// TestLookUpFindsNothingWhereTheRequestWent checks that a ticket which is not found there
+// is created where the mapping says now.
 func TestLookUpFindsNothingWhereTheRequestWent(t *testing.T) {
 	w := newWorld(t, lookUpRoute)
 	w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Drop: true})
@@ -65,8 +67,9 @@ func TestLookUpFindsNothingWhereTheRequestWent(t *testing.T) {
 	}
 }
 
-// The key is not sent to another Centercode than the one that is configured, and a
-// request without a 'where' is not sent again because nothing is found.
+// TestDoubtThatNoLookUpEnds checks that the key is not sent to a Centercode other than the
+// configured one, and that a request recorded without a project is not sent again because a
+// look-up finds nothing.
 func TestDoubtThatNoLookUpEnds(t *testing.T) {
 	for name, edit := range map[string]func(*ledger.Entry){
 		"the request went to another Centercode": func(e *ledger.Entry) { e.Where.BaseURL = "https://elsewhere.example.com" },
@@ -89,8 +92,8 @@ func TestDoubtThatNoLookUpEnds(t *testing.T) {
 	}
 }
 
-// A mapping that fails while a ticket is in doubt does not end the doubt, and one
-// that fails for a copy of what is done does nothing at all.
+// TestMappingThatFailsMeanwhile checks that a mapping error leaves an ambiguous ticket
+// ambiguous, and has no effect on a copy of a completed delivery.
 func TestMappingThatFailsMeanwhile(t *testing.T) {
 	broken := strings.Replace(parkRoute, "event: feedback", "event: crash", 1)
 	w := newWorld(t, parkRoute)
@@ -100,20 +103,20 @@ func TestMappingThatFailsMeanwhile(t *testing.T) {
 	w.must(err)
 	done = w.send(feedback(2))
 	second := w.receive(w.work)
-	w.hand(second)
+	w.redeliver(second)
 	w.config = w.parse(broken)
-	w.hand(second)
+	w.redeliver(second)
 	w.settle(nil)
 	if l := w.onlyLetter(); l.DeliveryID != doubtful || l.Reason != queue.ReasonAmbiguous || l.Stage != queue.StageMap {
 		t.Errorf("dead letter %+v", l)
 	}
 	if e := w.entry(done); e.State != ledger.Completed {
-		t.Errorf("the one that was done: %+v", e)
+		t.Errorf("the completed one: %+v", e)
 	}
 }
 
-// Killed between completed and the message's delete, which comes again 40 days later:
-// one ticket.
+// TestLateCopyOfACompletedDelivery kills the worker between completing the delivery and
+// deleting its message, which returns 40 days later: there is still one ticket.
 func TestLateCopyOfACompletedDelivery(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	var err error
@@ -125,13 +128,13 @@ func TestLateCopyOfACompletedDelivery(t *testing.T) {
 	response, err := proc.handler.Handle(t.Context(), eventOf(messages))
 	w.must(err)
 	proc.deleteAllBut(messages, response)
-	_, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{Name: "work", VisibilityTimeout: 930 * time.Second}) // keeps messages for ever, as a folder's
+	_, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{Name: "work", VisibilityTimeout: 930 * time.Second}) // keeps messages forever, like a folder's queues
 	w.must(err)
-	for range 40 { // a folder's entries expire by no more than a day from write to write
+	for range 40 { // a folder's entries age by at most a day between two writes
 		w.clock.Advance(24 * time.Hour)
 		w.must(w.store.Set(t.Context(), ledger.Record{ID: "#day", Version: 1, ExpiresAt: w.clock.Now(), Doc: []byte("{}")}))
 	}
-	other := w.send(feedback(2)) // its writes prune what has expired
+	other := w.send(feedback(2)) // its writes remove expired entries
 	w.settle(nil)
 	w.checkInvariants(id, other)
 	if n := len(w.tickets(id)); n != 1 {
@@ -139,7 +142,8 @@ func TestLateCopyOfACompletedDelivery(t *testing.T) {
 	}
 }
 
-// A body of a million bytes that does not compress dies and is kept.
+// TestLargeBodyIsKept checks that an incompressible body of a million bytes is kept when
+// its delivery dies.
 func TestLargeBodyIsKept(t *testing.T) {
 	w := newWorld(t, strings.Replace(parkRoute, "event: feedback", "event: crash", 1))
 	noise := make([]byte, 745_000)
@@ -159,7 +163,8 @@ func TestLargeBodyIsKept(t *testing.T) {
 	w.checkInvariants(id)
 }
 
-// An attempt is remembered with what became of it, and what the delivery is about.
+// TestWhatIsRemembered checks that the entry records an attempt's outcome, and what the
+// delivery is about.
 func TestWhatIsRemembered(t *testing.T) {
 	w := newWorld(t, forFeedback)
 	w.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 503})
@@ -182,7 +187,7 @@ func TestWhatIsRemembered(t *testing.T) {
 	}
 }
 
-// rewrite changes an entry as another version might have written it.
+// rewrite changes an entry to one that another version might have written.
 func (w *world) rewrite(id string, edit func(*ledger.Entry)) {
 	w.Helper()
 	r, err := w.store.Get(w.Context(), id)

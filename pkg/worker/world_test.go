@@ -40,7 +40,7 @@ const (
 	testfairyKey  = "the-key-of-testfairy-that-nobody-may-see"
 )
 
-// secret returns the first secret that text shows, or "".
+// secret returns the first secret that text contains, or "".
 func secret(text string) string {
 	for _, s := range []string{apiKey, testfairyKey} {
 		if strings.Contains(text, s) {
@@ -50,7 +50,7 @@ func secret(text string) string {
 	return ""
 }
 
-// world is everything around the worker: what survives when it dies.
+// world is everything around the worker, which survives its death.
 type world struct {
 	*testing.T
 	clock      *clock
@@ -64,23 +64,23 @@ type world struct {
 	keys       *keys
 	config     *mapping.Config
 	work, dead string
-	// later is the files queue.
-	later string
-	// slow has the files of what comes out of the work queue take too long; nil if
-	// they do not.
+	// filesQueue is the URL of the files queue.
+	filesQueue string
+	// slow makes the files of deliveries in the work queue take too long; nil if they do
+	// not.
 	slow *slowFiles
-	// holdAtMost is how old a message may become.
+	// holdAtMost is the maximum age of a message.
 	holdAtMost time.Duration
-	hosts      []string // that count as Centercode's
-	// patience is the workers'; 0 is the default.
+	hosts      []string // centercode.hosts
+	// patience is that of the workers; 0 is the default.
 	patience time.Duration
-	// uploads is how many a worker has at once; 0 is the default.
+	// uploads is a worker's limit of concurrent uploads; 0 is the default.
 	uploads int
-	// through is what requests to Centercode go through; nil for nothing.
+	// through wraps the transport of requests to Centercode, if set.
 	through func(http.RoundTripper) http.RoundTripper
 }
 
-// clock is moved by hand, so that a test waits for hours in no time.
+// clock is a manual clock, so that waits of hours take no time.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -98,11 +98,11 @@ func (c *clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// keys is SSM behind its cache: Get may be old, Fresh is not.
+// keys is SSM behind its cache: Get may return an old value, Fresh does not.
 type keys struct {
 	mu             sync.Mutex
 	cached, stored string
-	// testfairy is the same for TestFairy's key.
+	// testfairy holds the same for TestFairy's key.
 	testfairy struct{ cached, stored string }
 }
 
@@ -129,7 +129,7 @@ func (k *keys) Fresh(_ context.Context, name string, _ time.Duration) (string, e
 	return k.cached, nil
 }
 
-// fields are the same in all tests' routes.
+// fields are the same in the routes of all tests.
 const fields = `
     project: DEMO
     source: testfairy
@@ -139,7 +139,7 @@ const fields = `
       deliveryId: "{{ .deliveryId }}"
 `
 
-// parkRoute leaves a lost answer to a person, lookUpRoute asks Centercode.
+// parkRoute leaves a lost response to a person, lookUpRoute queries Centercode.
 const (
 	attachScreenshot = `
     attachments:
@@ -159,8 +159,8 @@ const (
 `
 )
 
-// logRoute has a session's log besides the screenshot; in logEndpointRoute the
-// file says where both go.
+// logRoute attaches a session's log in addition to the screenshot; logEndpointRoute also
+// configures both endpoints.
 const (
 	logRoute         = parkRoute + "      - {session: log, element: log, onLostAnswer: park}\n"
 	logEndpointRoute = endpointRoute + `      - session: log
@@ -175,7 +175,7 @@ type option func(*world)
 // onStore replaces the ledger's store.
 func onStore(s ledger.Store) option { return func(w *world) { w.store = s } }
 
-// newWorld makes a world whose fairbridge.yaml has these routes.
+// newWorld returns a world whose fairbridge.yaml has these routes.
 func newWorld(t *testing.T, routes string, options ...option) *world {
 	t.Helper()
 	w := &world{T: t, clock: &clock{now: time.Now()}, keys: &keys{cached: apiKey, stored: apiKey}}
@@ -216,7 +216,7 @@ func newWorld(t *testing.T, routes string, options ...option) *world {
 		Name: "work", VisibilityTimeout: 930 * time.Second,
 		MaxReceiveCount: 1000, DeadLetterQueue: "dead"})
 	w.must(err)
-	w.later, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{
+	w.filesQueue, err = w.sqs.CreateQueue(t.Context(), embedded.Queue{
 		Name: "files", VisibilityTimeout: 930 * time.Second,
 		MaxReceiveCount: 1000, DeadLetterQueue: "dead"})
 	w.must(err)
@@ -241,7 +241,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// feedback is a payload; each n is another delivery.
+// feedback returns a payload; each n is a different delivery.
 func feedback(n int) string {
 	return fmt.Sprintf(`{"event":"feedback","appName":"Demo App","email":"alice@corporation.com","text":"feedback %d",`+
 		`"screenshotUrl":"https://app.testfairy.com/%d.jpg","sessionUrl":"https://app.testfairy.com/projects/10-demo/builds/5/sessions/%d"}`, n, n, n)
@@ -265,11 +265,11 @@ func (w *world) sendBody(body, deliveryID string) {
 	w.must(err)
 }
 
-// receive takes up to ten messages of a queue, as the event source mapping does.
+// receive receives up to ten messages, as the event source mapping does.
 func (w *world) receive(url string) []types.Message {
 	w.Helper()
 	most := int32(10)
-	if url == w.later {
+	if url == w.filesQueue {
 		most = 1
 	}
 	out, err := w.sqs.ReceiveMessage(w.Context(), &sqs.ReceiveMessageInput{
@@ -282,7 +282,7 @@ func (w *world) receive(url string) []types.Message {
 	return out.Messages
 }
 
-// filesEvent is eventOf of the files queue.
+// filesEvent is eventOf for the files queue.
 func filesEvent(messages []types.Message) events.SQSEvent {
 	e := eventOf(messages)
 	for i := range e.Records {
@@ -306,14 +306,14 @@ func eventOf(messages []types.Message) events.SQSEvent {
 	return e
 }
 
-// settle runs workers until both queues are empty. A worker that dies is followed
-// by another; what it held comes back when its lease has ended.
+// settle runs workers until both queues are empty. A worker that dies is succeeded by
+// another, and its deliveries return when their leases expire.
 func (w *world) settle(p *plan) []worker.Outcome {
 	w.Helper()
 	var outcomes []worker.Outcome
 	proc := w.start(p)
 	for range 500 {
-		if proc.works() == 0 && proc.worksLater() == 0 {
+		if proc.handleWork() == 0 && proc.handleFiles() == 0 {
 			if !w.sleep() {
 				return outcomes
 			}
@@ -329,20 +329,20 @@ func (w *world) settle(p *plan) []worker.Outcome {
 	return nil
 }
 
-// works handles a batch of the work queue, and returns how many messages it had.
-func (p *process) works() int {
+// handleWork handles a batch of the work queue, and returns how many messages it had.
+func (p *process) handleWork() int {
 	p.Helper()
 	return p.handleFrom(p.work, eventOf)
 }
 
-// worksLater is works for the files queue.
-func (p *process) worksLater() int {
+// handleFiles is handleWork for the files queue.
+func (p *process) handleFiles() int {
 	p.Helper()
 	if p.slow != nil {
 		p.slow.pass.Store(true)
 		defer p.slow.pass.Store(false)
 	}
-	return p.handleFrom(p.later, filesEvent)
+	return p.handleFrom(p.filesQueue, filesEvent)
 }
 
 func (p *process) handleFrom(url string, event func([]types.Message) events.SQSEvent) int {
@@ -359,7 +359,7 @@ func (p *process) handleFrom(url string, event func([]types.Message) events.SQSE
 	return len(messages)
 }
 
-// sleep moves the clock to when the next message of either queue is visible. It
+// sleep advances the clock to when the next message of either queue becomes visible. It
 // returns false if there is none.
 func (w *world) sleep() bool {
 	w.Helper()
@@ -383,7 +383,7 @@ func (p *process) deleteFrom(url string, messages []types.Message, r events.SQSE
 	}
 	for _, m := range messages {
 		if !failed[*m.MessageId] {
-			// Lambda tries again; here the message is just delivered again.
+			// Lambda retries a failed delete; here the message is just redelivered.
 			_ = p.call("sqs.DeleteMessage", func() error {
 				_, err := p.sqs.DeleteMessage(p.Context(), &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle})
 				return err
@@ -392,7 +392,7 @@ func (p *process) deleteFrom(url string, messages []types.Message, r events.SQSE
 	}
 }
 
-// count is how many messages a queue holds, visible or not.
+// count returns how many messages a queue has, visible or not.
 func (w *world) count(url string) int {
 	w.Helper()
 	out, err := w.sqs.GetQueueAttributes(w.Context(), &sqs.GetQueueAttributesInput{
@@ -407,7 +407,7 @@ func (w *world) count(url string) int {
 	return n
 }
 
-// letters returns the dead letters, which stay.
+// letters returns the dead letters, which stay in the queue.
 func (w *world) letters() []queue.DeadLetter {
 	w.Helper()
 	var letters []queue.DeadLetter
@@ -420,8 +420,7 @@ func (w *world) letters() []queue.DeadLetter {
 	return letters
 }
 
-// redrive moves every letter to the work queue as it is, as SQS's own redrive
-// does.
+// redrive moves every letter to the work queue unchanged, as SQS's own redrive does.
 func (w *world) redrive() {
 	w.Helper()
 	w.eachLetter(func(m types.Message) {
@@ -444,7 +443,7 @@ func (w *world) eachLetter(do func(types.Message)) {
 	}
 }
 
-// tickets are those that a delivery has become at Centercode.
+// tickets returns a delivery's tickets at Centercode.
 func (w *world) tickets(deliveryID string) []centercodesim.Ticket {
 	var of []centercodesim.Ticket
 	for _, t := range w.center.Tickets() {
@@ -466,9 +465,9 @@ func (w *world) ledger() *ledger.Ledger {
 	return ledgertest.New(w, ledger.Config{Store: w.store, Now: w.clock.Now})
 }
 
-// checkInvariants holds the whole persisted state against the promise: each
-// delivery is one ticket with each file once, or a dead letter that says why;
-// nothing is held any more; and no secret is anywhere.
+// checkInvariants checks the whole persisted state against the promise: each delivery is
+// one ticket with each file once, or a dead letter with its cause; none is held anymore;
+// and no secret is stored anywhere.
 func (w *world) checkInvariants(deliveryIDs ...string) {
 	w.Helper()
 	letters := map[string]queue.DeadLetter{}
@@ -521,7 +520,7 @@ func (w *world) checkFiles(t centercodesim.Ticket) {
 		n := strings.TrimPrefix(text, "feedback ")
 		source := ""
 		switch {
-		case n == text: // a test of its own files, which knows what they must be
+		case n == text: // a test that checks its own files
 		case f.Element == "screenshot":
 			source = "/" + n + ".jpg"
 		case strings.HasPrefix(f.ContentType, "text/plain"):
@@ -538,7 +537,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// discard reads a response to its end, so that the far end has finished.
+// discard reads a response to its end, so that the server has finished.
 func discard(r *http.Response) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	r.Body.Close()

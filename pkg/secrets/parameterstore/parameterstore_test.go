@@ -18,8 +18,8 @@ import (
 	"fairbridge/pkg/secrets/parameterstore"
 )
 
-// client is the real SDK client in front of a server that speaks just enough of
-// SSM's JSON 1.1 protocol.
+// client returns the real SDK client of a server that implements just enough of SSM's JSON
+// 1.1 protocol.
 func client(t *testing.T, status int, body string) *ssm.Client {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +55,7 @@ func TestGetParameter(t *testing.T) {
 		body   string
 		want   string
 		is     error
-		code   string // the API's error code, reachable through the chain
+		code   string // the API's error code, found in the chain
 	}{
 		{name: "a value", status: 200, body: `{"Parameter":{"Type":"SecureString","Value":" s3cr3t\n"}}`, want: " s3cr3t\n"},
 		{name: "no parameter in the answer", status: 200, body: `{}`},
@@ -73,7 +73,7 @@ func TestGetParameter(t *testing.T) {
 				t.Errorf("error %v, want %v", err, tt.is)
 			}
 			if api := smithy.APIError(nil); tt.code != "" && (!errors.As(err, &api) || api.ErrorCode() != tt.code || !strings.Contains(err.Error(), tt.code)) {
-				t.Errorf("error %v does not carry %s", err, tt.code)
+				t.Errorf("error %v does not contain %s", err, tt.code)
 			}
 		})
 	}

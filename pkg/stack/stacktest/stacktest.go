@@ -1,5 +1,5 @@
 // Package stacktest is a fake CloudFormation over HTTP, for tests that use the real SDK
-// client, or the whole command, without a network.
+// client, or the complete command, without a network.
 //
 // It implements DescribeStacks and DeleteStack in the query protocol, and refuses
 // everything else. See
@@ -26,13 +26,13 @@ type Stack struct {
 // Server is a region with some stacks.
 type Server struct{ stacks []*Stack }
 
-// New returns a server with the stacks. A deleted one gets the status DELETE_COMPLETE, and
-// is found only by its id.
+// New returns a server with these stacks. A deleted stack gets the status DELETE_COMPLETE,
+// and is found only by its id.
 func New(stacks ...*Stack) *Server { return &Server{stacks: stacks} }
 
 const gone = "DELETE_COMPLETE"
 
-// Handles reports whether a request is for CloudFormation, for a server that fakes several
+// Handles reports whether a request is for CloudFormation, for servers that fake several
 // services.
 func Handles(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Authorization"), "/cloudformation/aws4_request")
@@ -110,5 +110,5 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "text/xml")
 	w.WriteHeader(status)
-	_ = xml.NewEncoder(w).Encode(body) // the caller has gone
+	_ = xml.NewEncoder(w).Encode(body) // the client is gone
 }

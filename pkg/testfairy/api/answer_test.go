@@ -15,7 +15,7 @@ import (
 	"fairbridge/pkg/testfairy/api"
 )
 
-// answering is TestFairy with one answer to everything.
+// answering returns a TestFairy that always gives the same response.
 func answering(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
@@ -55,8 +55,8 @@ func TestListShapes(t *testing.T) {
 	}
 }
 
-// Answers that a list must not be read from, since a second webhook would be
-// the end of it.
+// TestHostileAnswers has responses that must not be read as a list: the caller would then
+// add a second webhook.
 func TestHostileAnswers(t *testing.T) {
 	const notJSON = "TestFairy: list webhooks: the answer is not JSON as documented; is the base URL right?"
 	const shape = "TestFairy: list webhooks: the answer is not of a known shape"
@@ -101,7 +101,8 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// TestFairy could repeat what it was sent: no error shows it.
+// TestErrorsShowNoSecret checks that errors contain no secret, even if TestFairy repeats
+// the request.
 func TestErrorsShowNoSecret(t *testing.T) {
 	w := webhook()
 	for _, echo := range []string{
@@ -125,7 +126,7 @@ func TestErrorsShowNoSecret(t *testing.T) {
 }
 
 func TestMessagesAreBoundedAndPrintable(t *testing.T) {
-	tests := []struct{ message, want string }{ // as they stand in the JSON
+	tests := []struct{ message, want string }{ // as written in the JSON
 		{`a\nb\tc`, "a b c"},
 		{`\u001b[31mred\u001b[0m\u0000`, "[31mred[0m"},
 		{`bidi \u202e text`, "bidi text"},

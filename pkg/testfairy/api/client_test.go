@@ -17,7 +17,7 @@ import (
 	"fairbridge/pkg/version"
 )
 
-// Texts that nothing may show.
+// Texts that must never be printed.
 const (
 	key   = "key-6f1d/+secret"
 	token = "TOKENTOKENTOKENTOKEN"
@@ -25,12 +25,12 @@ const (
 
 var credentials = api.Credentials{User: "qa@example.com", Key: key}
 
-// serve starts a server and a client in front of it.
+// serve starts a server, and returns its client.
 func serve(t *testing.T, handler http.Handler) *api.Client {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.UserAgent() != version.Product() {
-			t.Errorf("the User-Agent is %q", r.UserAgent())
+			t.Errorf("User-Agent is %q", r.UserAgent())
 		}
 		handler.ServeHTTP(w, r)
 	}))
@@ -82,7 +82,7 @@ func TestWebhooks(t *testing.T) {
 	if err := c.ChangeWebhook(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
-	w.ProjectIDs = []string{"12345", "45643"} // not sent, so kept
+	w.ProjectIDs = []string{"12345", "45643"} // not sent, so unchanged
 	if got := list(); !reflect.DeepEqual(got, w) {
 		t.Errorf("changed to %+v", got)
 	}
@@ -93,7 +93,7 @@ func TestWebhooks(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if w.ID = "../feedbacks"; c.ChangeWebhook(t.Context(), w) == nil {
-		t.Error("an id that leads elsewhere is no error")
+		t.Error("no error for an id that changes the path")
 	}
 }
 
@@ -142,10 +142,10 @@ func TestBaseWithPath(t *testing.T) {
 	}
 }
 
-// A redirect must not carry the credentials to where it leads.
+// TestRedirectIsNotFollowed: a redirect must not carry the credentials to another host.
 func TestRedirectIsNotFollowed(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		t.Errorf("%s %s was asked for", r.Method, r.URL)
+		t.Errorf("%s %s was requested", r.Method, r.URL)
 	}))
 	t.Cleanup(elsewhere.Close)
 	for _, status := range []int{301, 302, 303, 307, 308} {
@@ -180,7 +180,7 @@ func TestEndOfContext(t *testing.T) {
 	}
 }
 
-// Nothing of this package prints a secret, whatever verb is used.
+// TestPrinting checks that no type of this package prints a secret, whatever verb is used.
 func TestPrinting(t *testing.T) {
 	c, err := api.New(api.Config{BaseURL: api.EU, Credentials: credentials})
 	if err != nil {

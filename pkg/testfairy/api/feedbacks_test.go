@@ -32,7 +32,7 @@ func TestFeedbacks(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if c.Ending() != (api.Ending{}) {
-		t.Errorf("it is to end: %+v", c.Ending())
+		t.Errorf("sunset is announced: %+v", c.Ending())
 	}
 }
 

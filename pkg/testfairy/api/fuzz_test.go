@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Whatever TestFairy answers, an id can stand in a path, and a message is one
-// bounded line.
+// FuzzAnswer checks that whatever TestFairy responds, ids are safe in a path, and messages
+// are one bounded line.
 func FuzzAnswer(f *testing.F) {
 	for _, seed := range []string{
 		`{"status":"ok","webhooks":[{"id":7,"status":"true","name":"n","url":"https://h/p?token=t","actions":"crash,feedback","projectIds":"1,2"}]}`,

@@ -6,7 +6,8 @@ import (
 	"fairbridge/pkg/testfairy/api"
 )
 
-// The bridge's webhooks are those with its address; only without one, those with its name.
+// TestRegistrationFinds checks that the bridge's webhooks are found by its address, and by
+// name only if there are none.
 func TestRegistrationFinds(t *testing.T) {
 	r := api.Registration{
 		Webhook: api.Webhook{Name: "FairBridge", URL: "https://bridge.example.com/w?token=new"},

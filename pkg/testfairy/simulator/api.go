@@ -20,7 +20,7 @@ type account struct {
 }
 
 // apiHandler serves the REST API. Only "status" and the fields of the entries are
-// documented; the rest of an answer's shape is this package's choice.
+// documented; the rest of a response is this package's choice.
 func (s *Server) apiHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/1/feedbacks/{$}", s.listFeedbacks)
@@ -72,16 +72,16 @@ func writeJSON(w http.ResponseWriter, status int, answer map[string]any) {
 }
 
 func encode(answer map[string]any) []byte {
-	text, _ := json.Marshal(answer) // an answer always marshals
+	text, _ := json.Marshal(answer) // always marshals
 	return text
 }
 
 // Feedback is an entry of the REST API's list of feedbacks, with the fields of
 // the documented sample.
 type Feedback struct {
-	RecordedAt    string `json:"recordedAt"` // recorded_at is by another clock
+	RecordedAt    string `json:"recordedAt"` // recorded_at is in another time zone
 	Text          string `json:"text"`       // what the tester wrote
-	FeedbackID    string `json:"feedbackId"` // the webhook does not carry it
+	FeedbackID    string `json:"feedbackId"` // not in the webhook
 	ScreenshotURL string `json:"screenshotUrl"`
 	BuildID       string `json:"buildId"`
 	ProjectID     string `json:"projectId"`
@@ -90,14 +90,14 @@ type Feedback struct {
 	SessionID     string `json:"session_id"`
 }
 
-// otherClock is the difference between recorded_at and recordedAt in the documented sample:
-// they are in different time zones.
+// otherClock is the difference between recorded_at and recordedAt in the documented sample,
+// which are in different time zones.
 const otherClock = -10 * time.Hour
 
 // maxFeedbacks is the number of feedbacks that the API lists: the latest 100.
 const maxFeedbacks = 100
 
-// AddFeedback puts a feedback at the head of the API's list. The new platform has no such
+// AddFeedback adds a feedback to the head of the API's list. The new platform has no such
 // list, so there it stays empty.
 func (s *Server) AddFeedback(feedback Feedback) {
 	s.mu.Lock()
@@ -143,7 +143,7 @@ func (s *Server) readSession(w http.ResponseWriter, r *http.Request) {
 
 var sessionPath = regexp.MustCompile(`^/api/1/projects/([^/]+)/builds/([^/]+)/sessions/([^/]+)/$`)
 
-// sessionAnswer returns the REST API's answer about a session, unless it is the session's
+// sessionAnswer returns the REST API's response for a session, unless it is the session's
 // log.
 func sessionAnswer(u *url.URL) (answer map[string]any, ok bool) {
 	ids := sessionPath.FindStringSubmatch(u.Path)
@@ -168,8 +168,7 @@ func isSessionLog(u *url.URL) bool {
 	return u.Query().Get("fields") == "logs" && sessionPath.MatchString(u.Path)
 }
 
-// sessionLog returns the text of a session's log: some 20 KB, the same for the
-// same seed.
+// sessionLog returns the text of a session's log: about 20 KB, the same for the same seed.
 func sessionLog(seed string) []byte {
 	tags := []string{"ActivityManager", "DemoApp", "NetworkClient", "LayoutInflater", "GestureDetector"}
 	messages := []string{"onResume", "request took %d ms", "measured %d views", "cache holds %d entries", "frame skipped by %d ms"}

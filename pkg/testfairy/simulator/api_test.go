@@ -13,7 +13,7 @@ import (
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
-// call asks the REST API as its account and decodes the JSON answer.
+// call sends a request to the REST API as its account and decodes the JSON response.
 func call(t *testing.T, method, url string, form url.Values) (int, map[string]any) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(form.Encode()))
@@ -119,7 +119,8 @@ func TestAPIFeedbacks(t *testing.T) {
 	}
 }
 
-// Each list has its screenshots signed again, until when they are available.
+// TestSignedScreenshots checks that each listing signs its screenshots again, and how long
+// those are available.
 func TestSignedScreenshots(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	sim, base := start(t, testfairysim.Config{Signed: time.Hour, Now: func() time.Time { return now }})
@@ -149,10 +150,10 @@ func TestNewPlatform(t *testing.T) {
 	sim, base := start(t, testfairysim.Config{NewPlatform: true, Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)})
 	sim.AddFeedback(testfairysim.Feedback{FeedbackID: "1"})
 	if _, answer := call(t, "GET", base+"/api/1/feedbacks/", nil); fmt.Sprint(answer["feedbacks"]) != "[]" {
-		t.Errorf("it lists %v", answer)
+		t.Errorf("listed %v", answer)
 	}
 	if status, _ := call(t, "POST", base+"/api/1/webhook/", url.Values{"webhook-url": {"https://example.com/"}}); status != 404 {
-		t.Errorf("it took a webhook: %d", status)
+		t.Errorf("a webhook was accepted: %d", status)
 	}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/api/1/webhooks/", nil)
 	if err != nil {

@@ -10,30 +10,30 @@ import (
 	"fairbridge/pkg/internal/sleep"
 )
 
-// Fault is a way in which a path's answer goes wrong. Delay combines with everything; Drop,
-// NoLength, LengthError, NoRange, NoValidators and BytesPerSecond combine with each other.
+// Fault damages the responses of a path. Delay combines with everything; Drop, NoLength,
+// LengthError, NoRange, NoValidators and BytesPerSecond combine with each other.
 type Fault struct {
-	// Times is the number of requests that meet the fault; 0 is every one.
+	// Times is the number of requests that fail; 0 is all.
 	Times int
-	// Delay is the time until the answer begins.
+	// Delay is the time until the response begins.
 	Delay time.Duration
-	// Status, if not 0, is answered instead of the file, with Header and a line of text.
-	// Together with a Location in Header it is a redirect.
+	// Status, if not 0, is sent instead of the file, with Header and a line of text. With a
+	// Location in Header it is a redirect.
 	Status int
-	// Header is added to the answer, together with any other fault.
+	// Header is added to the response; it combines with every other fault.
 	Header http.Header
-	// SignIn answers 200 with a sign-in page instead of the file.
+	// SignIn sends a sign-in page with status 200 instead of the file.
 	SignIn bool
-	// Drop closes the connection after DropAfter bytes of the answer's body, or, if that is
-	// 0, before the answer's first byte.
+	// Drop closes the connection after DropAfter bytes of the response's body, or, if that
+	// is 0, before the response's first byte.
 	Drop      bool
 	DropAfter int64
 	// NoLength omits Content-Length: the body is chunked.
 	NoLength bool
-	// LengthError is added to the Content-Length. Below 0 the body is cut to the declared
+	// LengthError is added to the Content-Length. Below 0 the body is cut at the declared
 	// length; above 0 it ends early.
 	LengthError int64
-	// NoRange ignores Range: the answer is 200 with the whole file.
+	// NoRange ignores Range: the response is 200 with the whole file.
 	NoRange bool
 	// NoValidators omits ETag and Last-Modified.
 	NoValidators bool
@@ -41,8 +41,8 @@ type Fault struct {
 	BytesPerSecond int64
 }
 
-// Inject makes a path fail. The faults of a path are used in the order of the calls, each
-// Times times.
+// Inject makes a path fail. The faults of a path are used in the order in which they were
+// injected, each Times times.
 func (s *Server) Inject(path string, fault Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +73,7 @@ func (s *Server) nextFault(path string) (Fault, bool) {
 	return fault, true
 }
 
-// serve answers r as next would, with the fault applied.
+// serve responds to r as next would, with the fault applied.
 func (f Fault) serve(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 	if sleep.For(r.Context(), f.Delay) != nil {
 		return
@@ -98,13 +98,13 @@ func (f Fault) serve(w http.ResponseWriter, r *http.Request, next http.HandlerFu
 	}
 }
 
-// dropConnection closes the connection that is being served. The panic is net/http's
-// documented way to do that; its server recovers it.
+// dropConnection closes the current connection. The panic is net/http's documented way to
+// do that; its server recovers it.
 func dropConnection() {
 	panic(http.ErrAbortHandler)
 }
 
-// faultyWriter applies a fault to its handler's answer.
+// faultyWriter applies a fault to its handler's response.
 type faultyWriter struct {
 	http.ResponseWriter
 	ctx         context.Context // the request's
@@ -135,7 +135,7 @@ func (w *faultyWriter) WriteHeader(status int) {
 	}
 	w.ResponseWriter.WriteHeader(status)
 	if w.fault.NoLength {
-		w.flush() // otherwise the server would count a small body and declare its length after all
+		w.flush() // otherwise the server would buffer a small body and declare its length
 	}
 }
 
@@ -170,7 +170,7 @@ func (w *faultyWriter) Write(p []byte) (int, error) {
 			w.flush()
 		}
 		if w.fault.Drop && w.written == w.fault.DropAfter {
-			w.flush() // what was written before should arrive
+			w.flush() // the bytes before the drop must arrive
 			dropConnection()
 		}
 		rest = rest[n:]
@@ -179,6 +179,6 @@ func (w *faultyWriter) Write(p []byte) (int, error) {
 }
 
 func (w *faultyWriter) flush() {
-	// An error means that the client is gone. The next write reports it, too.
+	// An error means that the client is gone, which the next write reports too.
 	_ = http.NewResponseController(w.ResponseWriter).Flush()
 }

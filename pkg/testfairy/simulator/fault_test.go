@@ -124,7 +124,8 @@ func TestFaultsComeInOrderAndEnd(t *testing.T) {
 	}
 }
 
-// A client that gives up ends a slow answer and a delay: Close waits for both.
+// TestSlownessEndsWithTheClient checks that a client that gives up ends a slow response and
+// a delay: Close waits for both.
 func TestSlownessEndsWithTheClient(t *testing.T) {
 	for _, fault := range []testfairysim.Fault{{BytesPerSecond: 1}, {Delay: time.Hour}} {
 		sim := testfairysim.New(testfairysim.Config{})

@@ -23,9 +23,9 @@ func generatedSize(path string) (int64, bool) {
 	return size, err == nil && size >= 0
 }
 
-// blockSize is the unit of a generated file: each block is the same pseudo-random bytes
-// after the block's number. So making a file costs no more than a copy, and a lost, doubled
-// or moved byte is still noticed.
+// blockSize is the unit of a generated file: each block is its number followed by the same
+// pseudo-random bytes. Generating a file costs no more than a copy, and a lost, duplicated
+// or moved byte is still detected.
 const blockSize = 64 << 10
 
 var randomBlock = sync.OnceValue(func() []byte {
@@ -34,7 +34,7 @@ var randomBlock = sync.OnceValue(func() []byte {
 	return block
 })
 
-// generated is a file of any size that exists only while it is read.
+// generated is a file of any size, generated as it is read.
 type generated struct {
 	size, offset int64
 	edition      uint64

@@ -10,7 +10,7 @@ import (
 	"math"
 )
 
-// Pictures have the size of a thumbnail of a phone's screen, in pixels.
+// Pictures have the size of a phone screen's thumbnail, in pixels.
 const (
 	pictureWidth  = 270
 	pictureHeight = 480
@@ -41,8 +41,8 @@ func encodePNG(seed string) []byte {
 	return encoded.Bytes()
 }
 
-// drawPhone draws a phone that shows an app: a coloured header, a banner and a list of
-// entries. The seed's hash determines colours, lengths and numbers.
+// drawPhone draws a phone that shows an app: a colored header, a banner and a list of
+// entries. The seed's hash determines colors, lengths and numbers.
 func drawPhone(seed string) image.Image {
 	hash := sha256.Sum256([]byte(seed))
 	pick := func(i int) color.RGBA { return palette[int(hash[i])%len(palette)] }
@@ -91,14 +91,13 @@ func (c canvas) backdrop(top, bottom color.RGBA) {
 	}
 }
 
-// fill paints a rectangle with rounded corners and smooth edges. All measures are in
-// pixels.
+// fill paints a rectangle with rounded corners and smooth edges. All units are pixels.
 func (c canvas) fill(x, y, width, height, radius float64, paint color.RGBA) {
 	centreX, centreY := x+width/2, y+height/2
 	painted := line(paint)
 	for row := int(y); row < int(y+height)+1; row++ {
 		for column := int(x); column < int(x+width)+1; column++ {
-			// The signed distance of the pixel's centre from the edge, below 0 inside. The
+			// The signed distance of the pixel's center from the edge, negative inside. The
 			// edge is smoothed over half a pixel on either side.
 			dx := math.Abs(float64(column)+0.5-centreX) - width/2 + radius
 			dy := math.Abs(float64(row)+0.5-centreY) - height/2 + radius
@@ -116,14 +115,14 @@ func (c canvas) fill(x, y, width, height, radius float64, paint color.RGBA) {
 	}
 }
 
-// line returns one line of the picture in one colour.
+// line returns one row of the picture in one color.
 func line(paint color.RGBA) []byte {
 	return bytes.Repeat([]byte{paint.R, paint.G, paint.B, paint.A}, pictureWidth)
 }
 
-// mix returns the colour that lies the given share of the way from one to
-// another. The products' conversions keep compilers from fusing them with the
-// sum, so that every kind of machine draws the same picture.
+// mix interpolates between two colors. The explicit conversions of the products keep
+// compilers from fusing them with the sum, so that every architecture draws the same
+// picture.
 func mix(from, to color.RGBA, share float64) color.RGBA {
 	blend := func(a, b uint8) uint8 { return uint8(float64(a) + float64(share*(float64(b)-float64(a))) + 0.5) }
 	return color.RGBA{blend(from.R, to.R), blend(from.G, to.G), blend(from.B, to.B), 0xff}

@@ -1,17 +1,16 @@
-// Package simulator simulates TestFairy's file hosts and REST API, as
-// net/http/httptest simulates a server: for tests, and for a bridge that runs
-// before anyone has an account.
+// Package simulator simulates TestFairy's file hosts and REST API, as net/http/httptest
+// simulates a server: for tests, and for a bridge that runs before anyone has an account.
 //
-//   - Any path that ends in .jpg, .jpeg or .png is a picture of a phone, the
-//     same one whenever and wherever that path is asked for.
-//   - /generated/{bytes}.bin is a body of that size, made while it is read.
+//   - Any path that ends in .jpg, .jpeg or .png is a picture of a phone, always the
+//     same one for the same path.
+//   - /generated/{bytes}.bin is a body of that size, generated as it is read.
 //   - /api/1/ is the REST API, behind HTTP Basic.
 //
-// Files have an ETag and Last-Modified and answer Range and If-Range. A test can
-// ask what a path serves (SHA256), change it (Change) and break it (Inject).
+// Files have an ETag and Last-Modified and support Range and If-Range. A test can find out
+// what a path serves (SHA256), change it (Change) and break it (Inject).
 //
-// The package starts no listener and does not import httptest, which would add
-// its flag to every command that links it: use httptest.NewServer(s.Handler()).
+// The package starts no listener and does not import httptest, which would add its flag to
+// every command that links it: use httptest.NewServer(s.Handler()).
 package simulator
 
 import (
@@ -32,18 +31,17 @@ import (
 // Config configures a Server. The zero value is open to everyone.
 type Config struct {
 	// Account and APIKey are the HTTP Basic credentials of the REST API. If APIKey is
-	// empty, any credentials are accepted, but there must be some.
+	// empty, any credentials are accepted, but not a request without.
 	Account, APIKey string
-	// RequireLogin redirects requests for files without the credentials to a sign-in page.
+	// RequireLogin redirects requests for files without credentials to a sign-in page.
 	RequireLogin bool
-	// Sunset, if set, is the time at which the REST API ends, as the headers of its answers
-	// announce.
+	// Sunset, if set, is the end of the REST API that its response headers announce.
 	Sunset time.Time
-	// NewPlatform simulates Sauce Labs' Mobile App Distribution, with the remaining part of
-	// the REST API: no list of feedbacks, and no webhook for them.
+	// NewPlatform simulates Sauce Labs' Mobile App Distribution, which has only part of the
+	// REST API: no list of feedbacks, and no webhook for them.
 	NewPlatform bool
 	// Signed, if set, is how long the URLs of screenshots in the list of feedbacks are
-	// valid. They are signed again each time they are listed.
+	// valid. Each listing signs them again.
 	Signed time.Duration
 	// Now is the clock of the signatures; the default is time.Now.
 	Now func() time.Time
@@ -56,7 +54,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	faults   map[string][]*Fault
-	editions map[string]int // how often a path's content was changed
+	editions map[string]int // number of changes, by path
 	account  account
 }
 
@@ -76,7 +74,7 @@ func New(config Config) *Server {
 }
 
 // Handler returns the handler of every path. Below a prefix it needs http.StripPrefix, so
-// that files and faults are known by TestFairy's own paths.
+// that files and faults have TestFairy's own paths.
 func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if fault, ok := s.nextFault(r.URL.Path); ok {
@@ -155,9 +153,9 @@ func (s *Server) file(u *url.URL) (file, bool) {
 	return f, true
 }
 
-// SHA256 returns the SHA-256 (hex) of the whole file at a path, or of the REST API's answer
-// about a session. The path may have a query. The result is "" if there is nothing. Faults
-// do not change it.
+// SHA256 returns the SHA-256 (hex) of the whole file at a path, or of the REST API's
+// response for a session, and "" if there is nothing. The path may have a query. Faults do
+// not change the result.
 func (s *Server) SHA256(path string) string {
 	u, err := url.ParseRequestURI(path)
 	if err != nil {

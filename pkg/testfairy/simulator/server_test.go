@@ -33,7 +33,7 @@ type answer struct {
 	readErr error // of the body
 }
 
-// get asks for a URL without following redirects; headers come in pairs.
+// get requests a URL without following redirects; headers are pairs.
 func get(t *testing.T, url string, headers ...string) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -99,7 +99,7 @@ func TestPictures(t *testing.T) {
 func TestManyPictures(t *testing.T) {
 	sim := testfairysim.New(testfairysim.Config{})
 	first := sim.SHA256("/0.jpg")
-	for i := range 65 { // one more than is kept
+	for i := range 65 { // one more than are cached
 		sim.SHA256("/" + strconv.Itoa(i) + ".jpg")
 	}
 	if again := sim.SHA256("/0.jpg"); again != first {
@@ -129,7 +129,7 @@ func TestRanges(t *testing.T) {
 			}
 		}
 		if got := get(t, base+path, "Range", "bytes=9999999-"); got.StatusCode != http.StatusRequestedRangeNotSatisfiable {
-			t.Errorf("%s: status %d for a range behind the end", path, got.StatusCode)
+			t.Errorf("%s: status %d for a range past the end", path, got.StatusCode)
 		}
 	}
 }
@@ -169,7 +169,7 @@ func TestGeneratedOfAnySize(t *testing.T) {
 	from := int64(size - 100000)
 	twin := get(t, url, "Range", "bytes="+strconv.FormatInt(from, 10)+"-"+strconv.Itoa(size-50001))
 	if len(tail.body) != 100000 || !bytes.Equal(twin.body, tail.body[:50000]) {
-		t.Errorf("the last bytes are %d, and not the same by offset", len(tail.body))
+		t.Errorf("the last bytes are %d, not those at the offset", len(tail.body))
 	}
 }
 

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// amzDate is the time in a pre-signed URL of S3
+// amzDate is the time format of a presigned URL of S3
 // (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html).
 const amzDate = "20060102T150405Z"
 
-// sign adds the query of a URL that is pre-signed now to a screenshot's URL. Only its time
-// is checked, not the signature.
+// sign adds the query of a URL presigned now to a screenshot's URL. Only its time is
+// checked later, not the signature.
 func (s *Server) sign(screenshotURL string) string {
 	if s.config.Signed == 0 || screenshotURL == "" {
 		return screenshotURL

@@ -14,14 +14,13 @@ type Webhook struct {
 	ID int `json:"id"`
 	// Status is "true" for an active webhook, otherwise "false".
 	Status string `json:"status"`
-	// Name is the name that the dashboard shows.
+	// Name is the one shown in the dashboard.
 	Name string `json:"name"`
 	// URL is where the payloads are sent.
 	URL string `json:"url"`
-	// Actions are the kinds of events that it is called for:
-	// "crash,feedback,upload,new-udid".
+	// Actions are the kinds of events that it receives: "crash,feedback,upload,new-udid".
 	Actions string `json:"actions"`
-	// ProjectIDs are the projects it is called for: "12345,45643".
+	// ProjectIDs are the projects whose events it receives: "12345,45643".
 	ProjectIDs string `json:"projectIds"`
 }
 
@@ -60,7 +59,7 @@ func (s *Server) addWebhook(w http.ResponseWriter, r *http.Request) {
 	answerOK(w, map[string]any{"webhook": webhook})
 }
 
-// onWebhook runs do with the webhook that the path names, keeps or removes it, and answers
+// onWebhook runs do on the webhook that the path names, keeps or removes it, and responds
 // with the result.
 func (s *Server) onWebhook(do func(*Webhook, url.Values) (keep bool)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -95,7 +94,7 @@ func changeWebhook(webhook *Webhook, form url.Values) bool {
 
 func deleteWebhook(*Webhook, url.Values) bool { return false }
 
-// set takes over the fields that are present in a form.
+// set applies the fields that are present in a form.
 func (webhook *Webhook) set(form url.Values) {
 	for field, value := range map[string]*string{
 		"webhook-name": &webhook.Name, "webhook-url": &webhook.URL, "webhook-status": &webhook.Status,
