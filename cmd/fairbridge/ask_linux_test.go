@@ -11,7 +11,8 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// A person is shown the letters and asked; only a yes is a yes.
+// TestAskedOnATerminal checks that a person is shown the letters and asked for
+// confirmation, and that only a yes counts.
 func TestAskedOnATerminal(t *testing.T) {
 	for answer, want := range map[string]ran{
 		"y\n":   {code: exitDone, out: "1 dead letter replayed\n"},
@@ -68,7 +69,7 @@ func TestAnInterruptEndsTheQuestion(t *testing.T) {
 	}
 }
 
-// Colours are for a terminal only, and NO_COLOR takes them away.
+// TestColors checks that only a terminal gets colors, unless NO_COLOR is set.
 func TestColors(t *testing.T) {
 	_, pty := openTerminal(t)
 	t.Setenv("TERM", "xterm")
@@ -81,6 +82,6 @@ func TestColors(t *testing.T) {
 	t.Setenv("NO_COLOR", "")
 	t.Setenv("TERM", "dumb")
 	if terminal.ScreenOf(pty).Colors {
-		t.Error("colours on a dumb terminal")
+		t.Error("colors on a dumb terminal")
 	}
 }

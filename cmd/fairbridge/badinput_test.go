@@ -13,7 +13,7 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// TestBadInput is what each kind of bad input gets, through the real listener,
+// TestBadInput checks the response to each kind of bad input, with the real listener,
 // queue, worker and simulator.
 func TestBadInput(t *testing.T) {
 	f, data := newFarEnd(t, ""), t.TempDir()
@@ -31,7 +31,7 @@ func TestBadInput(t *testing.T) {
 	for _, tc := range []struct {
 		name, method, url, body string
 		status                  int
-		says                    []string
+		texts                   []string
 	}{
 		{"no token", "POST", with(func(u *url.URL) { u.RawQuery = "" }), good, 401, nil},
 		{"wrong token", "POST", with(func(u *url.URL) { u.RawQuery = "token=guess-me-if-you-can" }), good, 401, nil},
@@ -63,9 +63,9 @@ func TestBadInput(t *testing.T) {
 			if resp.StatusCode != tc.status {
 				t.Errorf("HTTP %d, want %d: %s", resp.StatusCode, tc.status, body)
 			}
-			for _, s := range tc.says {
+			for _, s := range tc.texts {
 				if !strings.Contains(string(body), s) {
-					t.Errorf("the answer does not say %q: %s", s, body)
+					t.Errorf("the response lacks %q: %s", s, body)
 				}
 			}
 			if tc.status >= 400 && resp.Header.Get("Content-Type") != "application/problem+json" {
@@ -89,19 +89,19 @@ func TestBadInput(t *testing.T) {
 		ingest.ReasonNoToken: 1, ingest.ReasonWrongToken: 1, ingest.ReasonNotJSON: 2, ingest.ReasonTooDeep: 1,
 		ingest.ReasonTooLarge: 1, ingest.ReasonMethod: 1, ingest.ReasonUnknownPath: 1,
 	}); !maps.Equal(counts, want) || len(refused.Last) != 8 {
-		t.Errorf("refused %v, want %v; the last are %+v", counts, want, refused.Last)
+		t.Errorf("refused %v, want %v; last %+v", counts, want, refused.Last)
 	}
 	if n := len(f.center.Tickets()); n != 0 {
-		t.Errorf("bad input made %d tickets", n)
+		t.Errorf("bad input created %d tickets", n)
 	}
 	for _, secret := range []string{"guess-me-if-you-can", centercodeKey} {
 		if strings.Contains(p.out.String(), secret) {
-			t.Errorf("the output shows %q:\n%s", secret, p.out)
+			t.Errorf("the output contains %q:\n%s", secret, p.out)
 		}
 	}
 }
 
-// TestOddTextArrives: whatever a tester typed is in the ticket.
+// TestOddTextArrives checks that any text a tester may type arrives in the ticket.
 func TestOddTextArrives(t *testing.T) {
 	f, data := newFarEnd(t, ""), t.TempDir()
 	p := startBridge(t, f, data)
@@ -112,7 +112,7 @@ func TestOddTextArrives(t *testing.T) {
 	}
 	id, ok := deliver(t.Context(), p.webhook, body)
 	if !ok || id != event.DeliveryID() {
-		t.Fatalf("not accepted, or as %s and not %s:\n%s", id, event.DeliveryID(), p.out)
+		t.Fatalf("not accepted, or as %s, not %s:\n%s", id, event.DeliveryID(), p.out)
 	}
 	openState(t, data).settled()
 	tickets := f.center.Tickets()
@@ -122,7 +122,7 @@ func TestOddTextArrives(t *testing.T) {
 	}
 }
 
-// TestSamePayloadAtOnce: 100 times the same webhook is 100 times 202, one ticket.
+// TestSamePayloadAtOnce sends the same webhook 100 times: 100 times 202, one ticket.
 func TestSamePayloadAtOnce(t *testing.T) {
 	f, data := newFarEnd(t, ""), t.TempDir()
 	p := startBridge(t, f, data)

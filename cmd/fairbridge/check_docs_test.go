@@ -12,12 +12,12 @@ import (
 
 var update = flag.Bool("update", false, "write what the commands print into the docs")
 
-// consoleBlock finds what docs/mapping.md shows of the command: lines with $ are
-// what a person types, the others what the command prints.
+// consoleBlock matches the console sessions in docs/mapping.md: lines with $ are typed by a
+// person, the others are the command's output.
 var consoleBlock = regexp.MustCompile("(?ms)^```console run\n(.*?)^```$")
 
-// TestDocsConsole runs what the docs show, in a folder as a clone has it, with
-// fairbridge.yaml as it was shipped.
+// TestDocsConsole runs the documented commands in a folder like a clone's, with
+// fairbridge.yaml as shipped.
 func TestDocsConsole(t *testing.T) {
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
@@ -50,7 +50,7 @@ func TestDocsConsole(t *testing.T) {
 	}
 	blocks := consoleBlock.FindAllStringSubmatch(string(docs), -1)
 	if len(blocks) == 0 {
-		t.Fatal("the docs show nothing")
+		t.Fatal("the docs have no console session")
 	}
 	fresh := string(docs)
 	for _, block := range blocks {
@@ -70,7 +70,7 @@ func TestDocsConsole(t *testing.T) {
 			shown.WriteString(line + string(out))
 		}
 		if !*update && shown.String() != block[1] {
-			t.Errorf("the docs say\n%sbut it is\n%s", block[1], shown.String())
+			t.Errorf("the docs show\n%sgot\n%s", block[1], shown.String())
 		}
 		fresh = strings.Replace(fresh, block[1], shown.String(), 1)
 	}

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestCheckStack: a ledger that an earlier stack has left may lack what the bridge
-// needs; check and status say so, with the command that adds it.
+// TestCheckStack: the table left by an earlier stack may lack what the bridge needs. check
+// and status report it, with the command that adds it.
 func TestCheckStack(t *testing.T) {
 	c := newCloud(t)
 	runCommand(t, "", "check", "--stack", stackName).want(t, exitDone, "the ledger's table ledger has all that it needs\n", "")
@@ -18,14 +18,14 @@ func TestCheckStack(t *testing.T) {
 		t.Errorf("exit code %d: %s%s", got.code, got.out, got.err)
 	}
 	if s := statusOf(t, exitLeft, "--stack", stackName); !strings.HasPrefix(strings.Join(s.Problems, "\n"), lack) {
-		t.Errorf("problems are %q", s.Problems)
+		t.Errorf("problems %q", s.Problems)
 	}
 	runCommand(t, "", "check", "--stack", stackName, "--payload", "x").want(t, exitUsage, "",
 		"fairbridge: --stack is about the ledger's table and goes with no file\nSee 'fairbridge check --help'.\n")
 }
 
-// TestStatusWithoutSecrets: whoever may not see the secrets still sees everything else,
-// and not that they are missing.
+// TestStatusWithoutSecrets checks that a user without access to the secrets sees everything
+// else, and no message that they are missing.
 func TestStatusWithoutSecrets(t *testing.T) {
 	c := newCloud(t)
 	c.stack.Parameters["CentercodeBaseUrl"] = ""

@@ -12,8 +12,7 @@ import (
 	"fairbridge/pkg/ingest"
 )
 
-// runHere runs the command line in the repository's root and returns its exit
-// code and output.
+// runHere runs the command in the repository's root and returns its exit code and output.
 func runHere(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	t.Chdir(filepath.Join("..", ".."))
@@ -22,7 +21,7 @@ func runHere(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), err.String()
 }
 
-// The shipped file has nothing to be said against it for the shipped payloads.
+// TestCheckShipped checks that the shipped file has no findings for the shipped payloads.
 func TestCheckShipped(t *testing.T) {
 	code, out, stderr := runHere(t, "check", "--strict", "--payload", "events")
 	if code != exitDone || stderr != "" || !strings.HasSuffix(out, "payloads: 10 tickets, 3 ignored\n") {
@@ -43,11 +42,11 @@ func TestCheckLargePayload(t *testing.T) {
 	}
 }
 
-// A question that nobody answers does not keep Ctrl-C from ending the command.
+// TestAskEnds checks that Ctrl-C ends the command even while a question is open.
 func TestAskEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	in, _ := io.Pipe() // nobody writes to it
+	in, _ := io.Pipe() // nothing is ever written to it
 	var out strings.Builder
 	answer, err := askText(ctx, &out, bufio.NewReader(in), "Well?", "yes")
 	if answer != "" || err == nil || err.Error() != "nothing was written: context canceled" || out.String() != "Well? [yes]: \n" {

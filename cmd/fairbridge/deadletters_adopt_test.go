@@ -16,11 +16,11 @@ func TestAdopt(t *testing.T) {
 		return l
 	}
 	h := newLetterHome(t,
-		moved(1),                               // SQS moved it before any worker had it
-		moved(2),                               // and after workers had
-		rejected(t, 3, ""), rejected(t, 3, ""), // of an earlier version, twice
+		moved(1),                               // SQS moved it before any worker claimed it
+		moved(2),                               // SQS moved it after workers had claimed it
+		rejected(t, 3, ""), rejected(t, 3, ""), // written by an earlier version, twice
 		rejected(t, 4, ""), rejected(t, 5, ""), // completed; dropped
-		moved(6), rejected(t, 7, ""), // in a worker's hands; known
+		moved(6), rejected(t, 7, ""), // held by a worker; already known
 	)
 	c := h.claim(idOf(2), 0)
 	h.must(c.Creating(t.Context(), ledger.Where{Project: "DEMO"}))
@@ -33,7 +33,7 @@ func TestAdopt(t *testing.T) {
 	h.must(known.KeepLetter(t.Context(), []byte("its own")))
 	h.must(known.Died(t.Context(), faultOf("create", 400, "no"), true))
 
-	for range 2 { // it may be called again
+	for range 2 { // the second time it changes nothing
 		got := h.dlq("adopt")
 		if got.code != exitLeft || !strings.HasPrefix(got.out, "4 dead letters known to the ledger, ") ||
 			!strings.Contains(got.err, shortID(idOf(6))+" was not adopted: delivery is held by another worker") {

@@ -15,8 +15,8 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// On a stack the ids are those of the ledger's dead deliveries. The queue is not
-// asked: that would hide its letters from others.
+// TestCompletionOnAStack checks that on a stack the ids are those of the ledger's dead
+// deliveries. Receiving from the queue would hide its letters from others.
 func TestCompletionOnAStack(t *testing.T) {
 	c := newCloud(t)
 	entry := func(n int, state ledger.State, reason, text string) ledger.Entry {
@@ -40,18 +40,18 @@ func TestCompletionOnAStack(t *testing.T) {
 	complete("replay", "--stack", stackName, "--all", "").want(t, exitDone, ":36\n", ended)
 	complete("show", "--stack", "another", "").want(t, exitDone, ":36\n", ended)
 	if got := complete("replay", "--stack", stackName, "--set", "e"); got.out != ":6\n" {
-		t.Errorf("the ledger has no payloads: %+v", got)
+		t.Errorf("no payloads in the ledger: %+v", got)
 	}
 	if slices.ContainsFunc(c.calls, func(call string) bool { return strings.HasPrefix(call, "AmazonSQS.") }) {
-		t.Errorf("the queue was asked: %q", c.calls)
+		t.Errorf("the queue was called: %q", c.calls)
 	}
 
 	c.denied = "DynamoDB_20120810.Query"
 	complete("replay", "--stack", stackName, "").want(t, exitDone, ":36\n", ended)
 }
 
-// A letter that another command holds is completed as well, and stays in
-// its hands.
+// TestCompletionLeavesHeldLetters checks that a letter which another command holds is
+// completed too, and remains held.
 func TestCompletionLeavesHeldLetters(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), moved(t, 2))
 	hold, err := h.queue().Take(t.Context(), func(deadletter.Letter) {})
@@ -61,15 +61,15 @@ func TestCompletionLeavesHeldLetters(t *testing.T) {
 		t.Errorf("completed is %q, want %q", got.out, want)
 	}
 	if hold.Len() != 2 || len(h.dead()) != 0 {
-		t.Error("the letters were let go")
+		t.Error("the letters were released")
 	}
 	h.must(hold.Release(t.Context()))
 	if left := h.dead(); len(left) != 2 {
-		t.Errorf("left is %q", left)
+		t.Errorf("left %q", left)
 	}
 }
 
-// Very many letters are not all offered.
+// TestCompletionIsBounded checks that the number of suggestions is limited.
 func TestCompletionIsBounded(t *testing.T) {
 	var letters []deadletter.Letter
 	for n := range mostCompleted + 1 {
@@ -82,12 +82,12 @@ func TestCompletionIsBounded(t *testing.T) {
 	}
 }
 
-// What takes too long is given up, without a word.
+// TestCompletionEnds checks that a completion that takes too long ends silently.
 func TestCompletionEnds(t *testing.T) {
 	newCloud(t)
 	asked := make(chan struct{}, 1)
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not notice that the caller is gone
+		_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not notice that the client is gone
 		asked <- struct{}{}
 		<-r.Context().Done()
 	}))
@@ -99,7 +99,7 @@ func TestCompletionEnds(t *testing.T) {
 		cancel()
 	}()
 	look(ctx, &place{Place: home.Place{Stack: stackName}, given: func(string) bool { return false }}, func(deadletter.Letter) bool {
-		t.Error("there is a letter")
+		t.Error("a letter exists")
 		return false
 	})
 }

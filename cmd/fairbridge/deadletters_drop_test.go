@@ -18,7 +18,7 @@ func TestDropKeepsTheReason(t *testing.T) {
 	wantDeliveries(t, "left", h.dead(), 2)
 	e := h.entry(idOf(1))
 	if e.State != ledger.Dead || e.Last.Reason != ledger.ReasonDropped || e.Last.Text != "a tester's  joke (it had failed at create: Invalid submitter.)" {
-		t.Errorf("the ledger has %+v, %+v", e, e.Last)
+		t.Errorf("entry %+v, %+v", e, e.Last)
 	}
 	h.dlq("show", idOf(1)).want(t, exitLeft, "", "fairbridge: there is no dead letter "+idOf(1)+
 		"; in the ledger: dead: dropped at drop (HTTP 400): a tester's  joke (it had failed at create: Invalid submitter.)\n")
@@ -35,7 +35,8 @@ func TestDropLeavesWhatAWorkerHolds(t *testing.T) {
 	wantDeliveries(t, "left", h.dead(), 1)
 }
 
-// What is done already goes without a reason, with its copies; everything else stays.
+// TestDropDone checks that --done drops the letters of completed deliveries without a
+// reason, including copies, and no others.
 func TestDropDone(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), rejected(t, 2, ""), rejected(t, 2, ""), rejected(t, 3, ""), rejected(t, 4, ""), rejected(t, 5, ""))
 	h.must(h.claim(idOf(2), 1).Completed(t.Context()))
@@ -45,13 +46,13 @@ func TestDropDone(t *testing.T) {
 	h.dlq("drop", "--done").want(t, exitDone, "2 dead letters dropped that were done already\n", "")
 	h.dlq("drop", "--done").want(t, exitDone, "0 dead letters dropped that were done already\n", "")
 	if e := h.entry(idOf(2)); e.State != ledger.Completed || e.Last != nil {
-		t.Errorf("the ledger has %+v", e)
+		t.Errorf("entry %+v", e)
 	}
 	wantDeliveries(t, "left", h.dead(), 1, 4, 5)
 }
 
-// What was exported and dropped can be restored, and is then done as if it had
-// never been away; a copy that was not exported is passed over.
+// TestExportDropImport checks that a letter that was exported and dropped can be imported
+// and replayed as if nothing had happened. A copy that was not exported is ignored.
 func TestExportDropImport(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), moved(t, 2), rejected(t, 3, ""))
 	h.must(h.claim(idOf(1), 0).Died(t.Context(), faultOf("create", 400, "Invalid submitter."), true))
@@ -63,7 +64,7 @@ func TestExportDropImport(t *testing.T) {
 		t.Errorf("the file is %v, %v", info, err)
 	}
 	if got := h.dlq("export", "--output", file); got.code != exitLeft || !strings.Contains(got.err, "file exists") {
-		t.Errorf("written over: %+v", got)
+		t.Errorf("overwritten: %+v", got)
 	}
 	h.dlq("drop", "--all", "--because", "enough", "--yes").want(t, exitDone, "3 dead letters dropped\n", "")
 	wantDeliveries(t, "after the drop", h.dead())
@@ -82,7 +83,7 @@ func TestExportDropImport(t *testing.T) {
 	for _, m := range h.messages(h.home.WorkQueueURL) {
 		id, generation := *m.MessageAttributes["deliveryId"].StringValue, *m.MessageAttributes["generation"].StringValue
 		if e := h.claim(id, int(generation[0]-'0')).Entry(); e.State != ledger.Claimed {
-			t.Errorf("goes on as %+v", e)
+			t.Errorf("continues as %+v", e)
 		}
 	}
 }
@@ -107,8 +108,8 @@ func TestImportOfSomethingElse(t *testing.T) {
 	}
 }
 
-// What one home knows of a delivery goes with its letter: the other one makes no
-// ticket that exists, and does nothing of what is done there.
+// TestImportOfWhatAnotherHomeKnows checks that a home's entry is exported with the letter:
+// the other home creates no second ticket, and ignores what it has completed itself.
 func TestImportOfWhatAnotherHomeKnows(t *testing.T) {
 	old := newLetterHome(t, rejected(t, 1, ""), rejected(t, 2, ""), rejected(t, 3, ""))
 	made := old.claim(idOf(1), 0)
@@ -137,12 +138,12 @@ func TestImportOfWhatAnotherHomeKnows(t *testing.T) {
 	m := h.messages(h.home.WorkQueueURL)[0]
 	generation := int((*m.MessageAttributes["generation"].StringValue)[0] - '0')
 	if e := h.claim(idOf(1), generation).Entry(); e.State != ledger.Created || e.TicketID != "77" {
-		t.Errorf("goes on as %+v", e)
+		t.Errorf("continues as %+v", e)
 	}
 }
 
-// A letter that is older than what the ledger remembers may have become a ticket
-// since: it goes only if a person says so.
+// TestReplayOfWhatIsForgotten: a letter older than the ledger's memory may have become a
+// ticket since, so it is replayed only if a person insists.
 func TestReplayOfWhatIsForgotten(t *testing.T) {
 	old := rejected(t, 1, "")
 	old.FailedAt = old.FailedAt.Add(-ledger.RetainDone)

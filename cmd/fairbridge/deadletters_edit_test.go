@@ -12,8 +12,8 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// What is set is checked; with a config the payload is mapped as the worker
-// does, too.
+// TestReplayCorrects checks that a correction is validated, and with a config also mapped
+// as the worker would.
 func TestReplayCorrects(t *testing.T) {
 	f := newFarEnd(t, "")
 	h := newLetterHome(t, rejected(t, 1, `"email":"nobody"`))
@@ -32,7 +32,7 @@ func TestReplayCorrects(t *testing.T) {
 		t.Errorf("sent %s of %s, want %s", e.Event, e.DeliveryID, want)
 	}
 	if len(e.Edits) != 1 || e.Edits[0].Field != "email" || string(e.Edits[0].Old) != `"nobody"` {
-		t.Errorf("on record is %+v", e.Edits)
+		t.Errorf("recorded %+v", e.Edits)
 	}
 
 	malformed := deadletter.Letter{
@@ -45,7 +45,7 @@ func TestReplayCorrects(t *testing.T) {
 		"fairbridge: 2cf24dba5fb0 stays: it cannot be corrected: not a FairBridge message: not JSON at byte 1\n")
 }
 
-// A misspelt field is not added without a word.
+// TestReplaySetsNoNewField checks that a misspelled field is not added silently.
 func TestReplaySetsNoNewField(t *testing.T) {
 	t.Chdir(t.TempDir()) // without a fairbridge.yaml
 	h := newLetterHome(t, rejected(t, 1, `"email":"nobody"`))
@@ -80,8 +80,8 @@ func TestReplayCorrectsForTheMapping(t *testing.T) {
 		id+"\n+ severity: \"Low\"\n1 dead letter replayed\n", "")
 }
 
-// What an editor leaves is checked and replayed as what --set sets; the payload is left
-// nowhere else.
+// TestEdit checks that an edited payload is validated and replayed like one corrected with
+// --set, and that the editor's file is removed.
 func TestEdit(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)

@@ -19,41 +19,40 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// mended is how many dead letters there are: several batches, of which the last
-// is not full.
-const mended = 45
+// letterCount is the number of dead letters: several batches, of which the last is not
+// full.
+const letterCount = 45
 
-// mending is a command that works on many dead letters and is killed, -9, again
-// and again, while the bridge runs or while it does not.
-type mending struct {
+// killedCommand is a command on many dead letters that is killed again and again, with kill
+// -9, with or without a running bridge.
+type killedCommand struct {
 	*letterHome
 	f      *farEnd
 	args   []string
 	bridge *process
-	// moves means that the command moves letters from one queue to the other, and
-	// twice counts how often one was found in both: it was sent, but not deleted.
+	// moves means that the command moves letters from one queue to the other. twice counts
+	// how often a letter was in both, because it was sent but not deleted yet.
 	moves bool
 	twice int
 }
 
-// TestDeadLetterCommandsKilled kills `fairbridge dlq replay`, drop and import at
-// a commit, starts them again with a later one, and so on until they get through.
-// However often that was: each delivery has its one ticket in the end, or none if
-// it was dropped.
+// TestDeadLetterCommandsKilled kills `fairbridge dlq replay`, drop and import at a commit,
+// starts them again to be killed at a later one, and so on until they finish. In the end
+// each delivery has one ticket, or none if it was dropped.
 func TestDeadLetterCommandsKilled(t *testing.T) {
 	for _, tc := range []struct {
 		verb string
 		args []string
-		run  func(*mending)
+		run  func(*killedCommand)
 	}{
-		{"replay", []string{"--all", "--yes"}, (*mending).replayed},
-		{"drop", []string{"--all", "--yes", "--because", "a test"}, (*mending).dropped},
-		{"import", nil, (*mending).imported},
+		{"replay", []string{"--all", "--yes"}, (*killedCommand).replayed},
+		{"drop", []string{"--all", "--yes", "--because", "a test"}, (*killedCommand).dropped},
+		{"import", nil, (*killedCommand).imported},
 	} {
 		for _, running := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/bridge runs %v", tc.verb, running), func(t *testing.T) {
 				t.Parallel()
-				m := &mending{f: newFarEnd(t, ""), letterHome: newLetterHome(t), args: append([]string{"dlq", tc.verb}, tc.args...)}
+				m := &killedCommand{f: newFarEnd(t, ""), letterHome: newLetterHome(t), args: append([]string{"dlq", tc.verb}, tc.args...)}
 				m.fill()
 				if running {
 					m.start()
@@ -64,12 +63,11 @@ func TestDeadLetterCommandsKilled(t *testing.T) {
 	}
 }
 
-// fill makes the letters, as the worker does: the ledger has the deliveries as
-// dead.
-func (m *mending) fill() {
+// fill creates the letters as the worker does, with dead deliveries in the ledger.
+func (m *killedCommand) fill() {
 	m.t.Helper()
-	var all sync.WaitGroup // writes that wait together share a commit
-	letters := make([]deadletter.Letter, mended)
+	var all sync.WaitGroup // concurrent writes share a commit
+	letters := make([]deadletter.Letter, letterCount)
 	for n := range letters {
 		l := rejected(m.t, n, "")
 		letters[n] = l
@@ -88,16 +86,16 @@ func (m *mending) fill() {
 	all.Wait()
 }
 
-func (m *mending) start() {
+func (m *killedCommand) start() {
 	m.t.Helper()
 	if m.bridge == nil {
 		m.bridge = startBridge(m.t, m.f, m.data)
 	}
 }
 
-// again starts the command until it is not killed any more, and holds each time
-// what it left against a promise.
-func (m *mending) again(promise func()) {
+// untilDone runs the command until it is not killed anymore, and calls promise after each
+// run.
+func (m *killedCommand) untilDone(promise func()) {
 	m.t.Helper()
 	kills := 0
 	killed := func(at string) bool {
@@ -106,8 +104,7 @@ func (m *mending) again(promise func()) {
 		}
 		kills++
 		promise()
-		// In place of the time after which SQS shows a dead command's letters
-		// again.
+		// In place of the visibility timeout of the dead command's letters.
 		if _, err := m.home.SQS.ReleaseInFlight(m.t.Context(), m.home.DeadLetterQueueURL); err != nil {
 			m.t.Fatal(err)
 		}
@@ -125,9 +122,9 @@ func (m *mending) again(promise func()) {
 	m.t.Logf("killed %d times", kills)
 }
 
-// killedAt runs the command, which kills itself at that commit if it gets there,
-// and reports whether it did.
-func (m *mending) killedAt(at string) bool {
+// killedAt runs the command, which kills itself at that commit, and reports whether it got
+// that far.
+func (m *killedCommand) killedAt(at string) bool {
 	m.t.Helper()
 	self, err := os.Executable()
 	m.must(err)
@@ -143,8 +140,8 @@ func (m *mending) killedAt(at string) bool {
 	return false
 }
 
-// lying counts the messages of each delivery in a queue.
-func (m *mending) lying(url string) map[string]int {
+// queued returns the number of messages of each delivery in a queue.
+func (m *killedCommand) queued(url string) map[string]int {
 	m.t.Helper()
 	n := map[string]int{}
 	m.must(m.home.SQS.Peek(m.t.Context(), url, func(message types.Message) bool {
@@ -154,19 +151,18 @@ func (m *mending) lying(url string) map[string]int {
 	return n
 }
 
-// settled waits until the bridge has done all that was sent to it.
-func (m *mending) settled() {
+// settled waits until the bridge has processed everything sent to it.
+func (m *killedCommand) settled() {
 	m.t.Helper()
 	m.start()
 	(&state{t: m.t, home: m.home}).settled()
 	m.bridge.interrupt()
 }
 
-// each calls check for each delivery that is none of the others, with its entry
-// in the ledger.
-func (m *mending) each(check func(ledger.Entry), others ...map[string]int) {
+// each calls check with the ledger's entry of each delivery that is in none of the others.
+func (m *killedCommand) each(check func(ledger.Entry), others ...map[string]int) {
 	m.t.Helper()
-	for n := range mended {
+	for n := range letterCount {
 		id := idOf(n)
 		if !slices.ContainsFunc(others, func(o map[string]int) bool { return o[id] > 0 }) {
 			check(m.entry(id))
@@ -174,26 +170,26 @@ func (m *mending) each(check func(ledger.Entry), others ...map[string]int) {
 	}
 }
 
-// oneTicketEach is what every replay must come to.
-func (m *mending) oneTicketEach() {
+// oneTicketEach checks the result of a replay: one ticket for each delivery.
+func (m *killedCommand) oneTicketEach() {
 	m.t.Helper()
 	m.settled()
 	tickets := m.f.ticketsOf(m.t)
 	m.each(func(e ledger.Entry) {
 		if tickets[e.DeliveryID] != 1 || e.State != ledger.Completed || e.Owner != "" {
-			m.t.Errorf("%d tickets, and the ledger has %+v", tickets[e.DeliveryID], e)
+			m.t.Errorf("%d tickets, entry %+v", tickets[e.DeliveryID], e)
 		}
 	})
-	if left := m.lying(m.home.DeadLetterQueueURL); len(tickets) != mended || len(left) != 0 {
-		m.t.Errorf("%d deliveries have tickets, left is %v", len(tickets), left)
+	if left := m.queued(m.home.DeadLetterQueueURL); len(tickets) != letterCount || len(left) != 0 {
+		m.t.Errorf("%d deliveries have tickets, left %v", len(tickets), left)
 	}
 }
 
-func (m *mending) replayed() {
-	m.moves = m.bridge == nil // one that runs may be faster than a look at both
-	m.again(func() {
-		// In the order in which a letter moves: otherwise it could be missed.
-		dead, sent := m.lying(m.home.DeadLetterQueueURL), m.lying(m.home.WorkQueueURL)
+func (m *killedCommand) replayed() {
+	m.moves = m.bridge == nil // a running bridge may process a letter between the two reads
+	m.untilDone(func() {
+		// In the direction in which letters move: otherwise one could be missed.
+		dead, sent := m.queued(m.home.DeadLetterQueueURL), m.queued(m.home.WorkQueueURL)
 		for id := range sent {
 			if dead[id] > 0 {
 				m.twice++
@@ -201,48 +197,48 @@ func (m *mending) replayed() {
 		}
 		m.each(func(e ledger.Entry) {
 			if e.State != ledger.Completed {
-				m.t.Errorf("lost, and the ledger has %+v", e)
+				m.t.Errorf("lost: entry %+v", e)
 			}
 		}, dead, sent)
 	})
 	if m.moves && m.twice == 0 {
-		m.t.Error("no kill fell between sending a letter and deleting it")
+		m.t.Error("no kill happened between sending a letter and deleting it")
 	}
 	m.t.Logf("%d deliveries found twice", m.twice)
 	m.oneTicketEach()
 }
 
-func (m *mending) dropped() {
-	m.again(func() {
+func (m *killedCommand) dropped() {
+	m.untilDone(func() {
 		m.each(func(e ledger.Entry) {
 			if !e.Dropped() {
-				m.t.Errorf("gone without a word: %+v", e)
+				m.t.Errorf("gone without a record: %+v", e)
 			}
-		}, m.lying(m.home.DeadLetterQueueURL))
+		}, m.queued(m.home.DeadLetterQueueURL))
 	})
 	m.settled()
 	m.each(func(e ledger.Entry) {
 		if !e.Dropped() || e.Generation != 2 || e.Last.Status != 400 || !strings.HasPrefix(e.Last.Text, "a test (it had failed at create: ") {
-			m.t.Errorf("the ledger has %+v, %+v", e, e.Last)
+			m.t.Errorf("entry %+v, %+v", e, e.Last)
 		}
 	})
-	if left, tickets := m.lying(m.home.DeadLetterQueueURL), m.f.center.Tickets(); len(left)+len(tickets) != 0 {
-		m.t.Errorf("left is %v, and there are %d tickets", left, len(tickets))
+	if left, tickets := m.queued(m.home.DeadLetterQueueURL), m.f.center.Tickets(); len(left)+len(tickets) != 0 {
+		m.t.Errorf("left %v, and %d tickets", left, len(tickets))
 	}
 }
 
-// imported has the letters exported, and the queue lost.
-func (m *mending) imported() {
+// imported exports the letters, and loses the queue.
+func (m *killedCommand) imported() {
 	file := filepath.Join(m.t.TempDir(), "letters.jsonl")
 	m.mustRun("export", "--output", file)
-	if got := m.dead(); len(got) != mended {
+	if got := m.dead(); len(got) != letterCount {
 		m.t.Fatalf("%d letters", len(got))
 	}
 	m.args = append(m.args, file)
-	m.again(func() {})
-	dead := m.lying(m.home.DeadLetterQueueURL)
+	m.untilDone(func() {})
+	dead := m.queued(m.home.DeadLetterQueueURL)
 	copies := 0
-	for n := range mended {
+	for n := range letterCount {
 		if dead[idOf(n)] == 0 {
 			m.t.Errorf("letter %d was not imported", n)
 		}
@@ -253,8 +249,8 @@ func (m *mending) imported() {
 	m.t.Logf("%d copies", copies)
 }
 
-// mustRun runs a verb of 'fairbridge dlq' to its end.
-func (m *mending) mustRun(args ...string) {
+// mustRun runs a verb of 'fairbridge dlq', which must succeed.
+func (m *killedCommand) mustRun(args ...string) {
 	m.t.Helper()
 	if got := m.dlq(args...); got.code != exitDone {
 		m.t.Fatalf("%s: %+v", strings.Join(args, " "), got)

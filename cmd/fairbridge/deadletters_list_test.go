@@ -62,8 +62,8 @@ func TestListAsJSON(t *testing.T) {
 	newLetterHome(t).dlq("list", "--json").want(t, exitDone, "", "")
 }
 
-// What the list counts is what status counts: deliveries, those that are done among
-// them.
+// TestListByCause checks that list and status agree on the number of deliveries and of
+// completed ones.
 func TestListByCause(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""), rejected(t, 2, ""), rejected(t, 2, ""), rejected(t, 3, ""))
 	for n := 1; n < 3; n++ {
@@ -91,7 +91,7 @@ All of them:          fairbridge dlq list --each --data DATA
 `
 	h.dlq("list").want(t, exitDone, strings.NewReplacer("DATA", h.data, "AGE", terminal.Age(time.Since(letterTime.Add(2*time.Second)))).Replace(want), "")
 	if got := runCommand(t, "", "status", "--data", h.data); !strings.Contains(got.out, "\n  3 dead letters: fairbridge dlq list --data "+h.data+"\n") {
-		t.Errorf("status counts otherwise: %+v", got)
+		t.Errorf("status has another count: %+v", got)
 	}
 	got := h.dlq("list", "--csv", "--limit", "1")
 	if got.code != exitDone || strings.Count(got.out, "\n") != 2 || !strings.Contains(got.out, "\n"+idOf(1)+",") {

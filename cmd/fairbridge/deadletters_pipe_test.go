@@ -13,7 +13,7 @@ import (
 	"fairbridge/pkg/deadletter"
 )
 
-// acting starts 'fairbridge dlq' as a process of its own.
+// acting starts 'fairbridge dlq' as a separate process.
 func (h *letterHome) acting(out *os.File, args ...string) *exec.Cmd {
 	h.t.Helper()
 	self, err := os.Executable()
@@ -34,14 +34,14 @@ func several(t *testing.T, n int) (letters []deadletter.Letter) {
 	return letters
 }
 
-// Whoever reads the output of a command that acts may go away, as head does: what it
-// holds is visible at once, and it does not go on unseen.
+// TestClosedPipeReleasesWhatIsHeld checks that when the reader of its output goes away, as
+// head does, a command stops, and the letters it holds become visible at once.
 func TestClosedPipeReleasesWhatIsHeld(t *testing.T) {
 	h := newLetterHome(t, several(t, 20)...)
 	read, write, err := os.Pipe()
 	h.must(err)
 	h.must(read.Close())
-	cmd := h.acting(write, "replay", "--all", "--yes", "--set", "text=mended")
+	cmd := h.acting(write, "replay", "--all", "--yes", "--set", "text=fixed")
 	h.must(write.Close())
 	_ = cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != exitPipe {
@@ -52,7 +52,8 @@ func TestClosedPipeReleasesWhatIsHeld(t *testing.T) {
 	}
 }
 
-// A signal ends a command that acts, and what it holds is visible at once.
+// TestSignalsReleaseWhatIsHeld checks that a signal ends a command, and that the letters it
+// holds become visible at once.
 func TestSignalsReleaseWhatIsHeld(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		h := newLetterHome(t, several(t, 20)...)
@@ -63,7 +64,7 @@ func TestSignalsReleaseWhatIsHeld(t *testing.T) {
 		for sent == 0 {
 			select {
 			case err := <-ended:
-				t.Fatalf("%v: it ended: %v, %s", signal, err, cmd.Stderr)
+				t.Fatalf("%v: the command ended: %v, %s", signal, err, cmd.Stderr)
 			case <-time.After(10 * time.Millisecond):
 				sent = len(h.replayed())
 			}

@@ -22,7 +22,7 @@ func faultOf(stage string, status int, text string) ledger.Fault {
 	return ledger.Fault{Stage: stage, Status: status, Text: text, At: letterTime}
 }
 
-// wantDeliveries compares what is in a queue with the numbers of the letters.
+// wantDeliveries compares the contents of a queue with the numbers of the letters.
 func wantDeliveries(t *testing.T, what string, got []string, numbers ...int) {
 	t.Helper()
 	want := []string{}
@@ -81,12 +81,13 @@ func TestReplayTooOften(t *testing.T) {
 	h.dlq("replay", "--all", "--yes", "--force").want(t, exitDone, "2 dead letters replayed\n", "")
 	for _, m := range h.messages(h.home.WorkQueueURL) {
 		if got := aws.ToString(m.MessageAttributes["replays"].StringValue); got != "4" {
-			t.Errorf("it says that it was replayed %s times", got)
+			t.Errorf("replay count is %s", got)
 		}
 	}
 }
 
-// What SQS itself moved and a worker then buried has been replayed as often.
+// TestReplayTooOftenOfWhatWasMoved checks that the replay count survives when SQS moves a
+// message and a worker later writes its dead letter.
 func TestReplayTooOftenOfWhatWasMoved(t *testing.T) {
 	f, h := newFarEnd(t, ""), newLetterHome(t, moved(t, 1))
 	f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 400, Times: -1})
@@ -100,7 +101,7 @@ func TestReplayTooOftenOfWhatWasMoved(t *testing.T) {
 		"fairbridge: 6b86b273ff34 has been replayed 3 times already: fix the cause, then add --force\n")
 }
 
-// A replay while no bridge is running reports that.
+// TestReplayIntoNothing checks that a replay without a running bridge reports that.
 func TestReplayIntoNothing(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""))
 	h.must(home.RemoveRunning(h.data))
@@ -108,7 +109,8 @@ func TestReplayIntoNothing(t *testing.T) {
 		"fairbridge: no bridge runs in this folder, so it waits: fairbridge run --data "+h.data+"\n")
 }
 
-// One is tried, and then the rest; a trial that fails leaves the rest as it is.
+// TestReplayFirst checks that one letter is tried before the rest, and that a failed trial
+// leaves the rest alone.
 func TestReplayFirst(t *testing.T) {
 	f, h := newFarEnd(t, ""), newLetterHome(t, several(t, 4)...)
 	f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Status: 400, Times: 1})
@@ -131,8 +133,8 @@ func TestReplayFirst(t *testing.T) {
 	}
 }
 
-// Very many letters go a part at a time; a copy that comes in a later part goes
-// as well.
+// TestReplayOfVeryMany checks that very many letters are replayed in parts, and that a copy
+// in a later part is handled too.
 func TestReplayOfVeryMany(t *testing.T) {
 	const atOnce = 1000 // of pkg/deadletter
 	letters := make([]deadletter.Letter, 0, atOnce+300)
@@ -147,8 +149,8 @@ func TestReplayOfVeryMany(t *testing.T) {
 	wantDeliveries(t, "left", h.dead())
 }
 
-// Ctrl-C ends a replay: what was begun is finished, the rest stays and is visible
-// at once.
+// TestReplayInterrupted checks that Ctrl-C ends a replay: letters being sent are finished,
+// the others stay and become visible at once.
 func TestReplayInterrupted(t *testing.T) {
 	var letters []deadletter.Letter
 	for n := range 30 {
@@ -174,6 +176,6 @@ func TestReplayInterrupted(t *testing.T) {
 	left := h.dead()
 	if code != exitLeft || len(sent)+len(left) != 30 || len(left) < 20 ||
 		out.String() != terminal.Count(len(sent), "dead letter")+" replayed\n" || errOut.String() != fmt.Sprintf("fairbridge: interrupted: %d stay\n", len(left)) {
-		t.Errorf("exit code %d, %d sent, %d left, said %q and %q", code, len(sent), len(left), out.String(), errOut.String())
+		t.Errorf("exit code %d, %d sent, %d left, printed %q and %q", code, len(sent), len(left), out.String(), errOut.String())
 	}
 }

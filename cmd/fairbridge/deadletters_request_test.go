@@ -10,10 +10,10 @@ import (
 func TestDryRun(t *testing.T) {
 	f := newFarEnd(t, "")
 	h := newLetterHome(t,
-		rejected(t, 1, `"email":"a@example.com","screenshotUrl":"https://app.testfairy.com/1.jpg"`), // not made
-		rejected(t, 2, `"screenshotUrl":"https://app.testfairy.com/2.jpg"`),                         // made, without its file
-		rejected(t, 3, ""), // in doubt
-		rejected(t, 4, ""), // done
+		rejected(t, 1, `"email":"a@example.com","screenshotUrl":"https://app.testfairy.com/1.jpg"`), // not requested yet
+		rejected(t, 2, `"screenshotUrl":"https://app.testfairy.com/2.jpg"`),                         // created, without its file
+		rejected(t, 3, ""), // ambiguous
+		rejected(t, 4, ""), // completed
 	)
 	c := h.claim(idOf(2), 0)
 	h.must(c.Created(t.Context(), "77", nil, nil))
@@ -66,7 +66,7 @@ func TestDryRun(t *testing.T) {
 		t.Errorf("settled: %+v", got)
 	}
 	if e := h.entry(idOf(3)); e.Resume != ledger.Creating {
-		t.Errorf("a dry run has settled it: %+v", e)
+		t.Errorf("the dry run settled it: %+v", e)
 	}
 	wantDeliveries(t, "left", h.dead(), 1, 2, 3, 4)
 	wantDeliveries(t, "replayed", h.replayed())

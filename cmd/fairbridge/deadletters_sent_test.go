@@ -11,9 +11,9 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// What was sent is computed with the mapping that made it, whatever runs now, and without
-// what was corrected since; both shows say the same. A request to the simulator has no
-// address.
+// TestShowWhatWasSent checks that the request shown is computed with the mapping that
+// created it, not the running one, and without later corrections, and that both forms of
+// show agree. A request to the simulator has no address.
 func TestShowWhatWasSent(t *testing.T) {
 	for site, shown := range map[string]string{"https://beta.example.com": "https://beta.example.com", "": "the simulator"} {
 		t.Run(shown, func(t *testing.T) { testShowWhatWasSent(t, site, shown) })
@@ -21,7 +21,7 @@ func TestShowWhatWasSent(t *testing.T) {
 }
 
 func testShowWhatWasSent(t *testing.T, site, shown string) {
-	t.Chdir(t.TempDir()) // where no fairbridge.yaml is
+	t.Chdir(t.TempDir()) // a folder without fairbridge.yaml
 	h := newLetterHome(t)
 	const made = `routes:
   - match: {event: feedback}

@@ -91,7 +91,7 @@ func TestShow(t *testing.T) {
 		Body:       "hello",
 	}
 	h := newLetterHome(t, rejected(t, 1, ""), foreign)
-	t.Chdir(t.TempDir()) // where no fairbridge.yaml is
+	t.Chdir(t.TempDir()) // a folder without fairbridge.yaml
 	got := h.dlq("show", idOf(1)[:6])
 	for _, want := range []string{"\nreason       rejected at create (HTTP 400)\n", "\n  \"appName\": \"Demo App\"\n", "\nThe ledger knows nothing of it.\n",
 		"\n      fairbridge dlq replay 6b86b273ff34 --wait --data " + h.data + "\n"} {

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// The result of each replayed delivery is printed in the order of the letters.
+// TestWait checks that the results of replayed deliveries are printed in the order of the
+// letters.
 func TestWait(t *testing.T) {
 	t.Parallel()
 	h := newLetterHome(t, rejected(t, 1, ""), rejected(t, 2, ""), moved(t, 3), rejected(t, 4, ""), rejected(t, 5, ""))
@@ -22,7 +23,7 @@ func TestWait(t *testing.T) {
 	release(3, 0, 1)
 	done := make(chan ran)
 	go func() { done <- h.dlq("replay", "--all", "--yes", "--wait", "--timeout", "5s") }()
-	for len(h.messages(h.home.WorkQueueURL)) == 0 { // they come in one batch
+	for len(h.messages(h.home.WorkQueueURL)) == 0 { // they arrive in one batch
 		<-time.After(10 * time.Millisecond)
 	}
 	c := h.claim(idOf(1), 1)

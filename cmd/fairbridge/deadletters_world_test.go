@@ -28,8 +28,8 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// letterHome is a bridge's folder with dead letters, where a bridge seems to run that
-// works on nothing.
+// letterHome is a folder with dead letters in which a bridge seems to run, but does
+// nothing.
 type letterHome struct {
 	t      *testing.T
 	data   string
@@ -72,7 +72,7 @@ func (h *letterHome) dlq(args ...string) ran {
 	return runCommand(h.t, "", append(append([]string{"dlq"}, args...), "--data", h.data)...)
 }
 
-// messages are what is visible in a queue. They are gone afterwards.
+// messages receives and deletes the visible messages of a queue.
 func (h *letterHome) messages(url string) []types.Message {
 	h.t.Helper()
 	var all []types.Message
@@ -95,13 +95,14 @@ func (h *letterHome) messages(url string) []types.Message {
 	}
 }
 
-// replayed are the deliveries in the work queue, by the number of their letter.
+// replayed returns the deliveries in the work queue, by the number of their letter, and
+// empties it.
 func (h *letterHome) replayed() []string {
 	h.t.Helper()
 	return deliveriesOf(h.messages(h.home.WorkQueueURL))
 }
 
-// dead are the deliveries in the dead-letter queue, likewise.
+// dead does the same for the dead-letter queue.
 func (h *letterHome) dead() []string {
 	h.t.Helper()
 	return deliveriesOf(h.messages(h.home.DeadLetterQueueURL))
@@ -121,7 +122,7 @@ func deliveriesOf(messages []types.Message) []string {
 	return all
 }
 
-// claim takes a delivery as a worker does.
+// claim claims a delivery as a worker does.
 func (h *letterHome) claim(id string, generation int) *ledger.Claim {
 	h.t.Helper()
 	c, err := h.ledger.Claim(h.t.Context(), id, ledger.Message{Generation: generation, Marked: generation > 0})
@@ -145,12 +146,12 @@ func (h *letterHome) entry(id string) ledger.Entry {
 	return e
 }
 
-// letterTime is when the test's letters died: the ledger would remember it.
+// letterTime is when the test's letters died, which the ledger still remembers.
 var letterTime = time.Now().UTC().Truncate(time.Second).Add(-24 * time.Hour)
 
 var times = regexp.MustCompile(`2026-01-\d\dT[\d:]{8}Z`)
 
-// dated gives a text the times that it would have if the letters had died at
+// dated replaces the times in a text that was written for letters that died at
 // 2026-01-02T03:04:05Z.
 func dated(text string) string {
 	return times.ReplaceAllStringFunc(text, func(s string) string {
@@ -167,7 +168,7 @@ func idOf(n int) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// rejected is the n-th delivery's letter: its submitter is refused.
+// rejected returns the n-th delivery's letter, whose submitter was rejected.
 func rejected(t *testing.T, n int, fields string) deadletter.Letter {
 	t.Helper()
 	if fields == "" {
@@ -191,7 +192,7 @@ func rejected(t *testing.T, n int, fields string) deadletter.Letter {
 	}
 }
 
-// moved is the n-th delivery's letter as SQS itself makes it.
+// moved returns the n-th delivery's letter as moved by SQS.
 func moved(t *testing.T, n int) deadletter.Letter {
 	t.Helper()
 	l := rejected(t, n, "")
@@ -205,7 +206,7 @@ func caseOf(l deadletter.Letter, copies ...deadletter.Letter) deadletter.Case {
 	return c
 }
 
-// wantLines compares a text line by line, so that a difference is found.
+// wantLines compares a text line by line, to show the first difference.
 func wantLines(t *testing.T, got, want string) {
 	t.Helper()
 	if got == want {

@@ -20,7 +20,7 @@ func TestDemoOfTheSamplePayloads(t *testing.T) {
 	}
 	for _, f := range files {
 		if !strings.Contains(out.String(), filepath.Base(f)) {
-			t.Errorf("the table does not have %s:\n%s", f, out.String())
+			t.Errorf("the table lacks %s:\n%s", f, out.String())
 		}
 	}
 	if !strings.Contains(out.String(), "same SHA-256") {

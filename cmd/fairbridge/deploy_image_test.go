@@ -14,7 +14,7 @@ import (
 	"fairbridge/pkg/home"
 )
 
-// image is what an engine goes by, as Docker's image configuration has it.
+// image is what a container engine reads of Docker's image configuration.
 // https://github.com/moby/docker-image-spec/blob/main/spec.md
 type image struct {
 	User         string
@@ -28,20 +28,20 @@ type image struct {
 	Healthcheck  struct{ Test []string }
 }
 
-// mostBytes is how large the command may be: one interface that holds a client of the
-// AWS SDK is several MB.
+// mostBytes limits the size of the command: a single interface that holds a client of the
+// AWS SDK can add several MB.
 const mostBytes = 35e6
 
-// container is an image that was unpacked, with what an engine mounts into it.
+// container is an unpacked image, with the mounts that an engine adds.
 type container struct {
 	image
 	t             *testing.T
 	root          string
-	data, secrets string // the volume, and what is at /run/secrets
+	data, secrets string // the volume, and the contents of /run/secrets
 }
 
-// mounts has the root read-only, with the volume, the configuration and the secrets in
-// it, and becomes the command as the image's user. Its mounts end with the process.
+// mounts makes the root read-only, mounts the volume, the configuration and the secrets
+// into it, and runs the command as the image's user. The mounts end with the process.
 const mounts = `set -eu
 root=$1 data=$2 config=$3 secrets=$4 folder=$5 user=$6
 shift 6
@@ -52,7 +52,7 @@ mount --bind "$config" "$root$folder/fairbridge.yaml"
 mount --bind "$secrets" "$root/run/secrets"
 exec unshare --root="$root" --wd="$folder" --setgid="$user" --setuid="$user" "$@"`
 
-// command is a command in the container, with nothing of this process's environment.
+// command returns a command in the container, without this process's environment.
 func (c *container) command(config string, words ...string) *exec.Cmd {
 	user, _, _ := strings.Cut(c.User, ":")
 	cmd := exec.Command("unshare", append([]string{"--mount", "sh", "-c", mounts, "mounts",
@@ -61,8 +61,8 @@ func (c *container) command(config string, words ...string) *exec.Cmd {
 	return cmd
 }
 
-// buildImage builds the image of deploy/Containerfile from what `make image-context`
-// has prepared, and unpacks it.
+// buildImage builds the image of deploy/Containerfile from the context prepared by `make
+// image-context`, and unpacks it.
 func buildImage(t *testing.T) *container {
 	t.Helper()
 	storage := t.TempDir()
@@ -82,9 +82,9 @@ func buildImage(t *testing.T) *container {
 	return c
 }
 
-// TestDeployImage builds the container's image and runs it with a read-only root as its
-// user: a webhook becomes a ticket, the health check passes while it runs and only then,
-// and what it keeps is in the volume after a restart.
+// TestDeployImage builds the container image and runs it with a read-only root as its user:
+// a webhook becomes a ticket, the health check passes exactly while the bridge runs, and
+// its data is in the volume after a restart.
 func TestDeployImage(t *testing.T) {
 	c, f := buildImage(t), newFarEnd(t, "")
 	binary, err := os.Stat(filepath.Join(c.root, c.Entrypoint[0]))
@@ -92,13 +92,13 @@ func TestDeployImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if binary.Size() > mostBytes {
-		t.Errorf("the command has %d bytes: docs/performance.md says what is in it", binary.Size())
+		t.Errorf("the command has %d bytes: see docs/performance.md for what it contains", binary.Size())
 	}
-	t.Run("compose.yaml", func(t *testing.T) { holdCompose(t, c) })
+	t.Run("compose.yaml", func(t *testing.T) { checkCompose(t, c) })
 	if c.User != "65532:65532" || c.StopSignal != "SIGTERM" || len(c.ExposedPorts) != 1 {
 		t.Errorf("got %+v", c.image)
 	}
-	// An engine makes what it mounts on, and a new volume is as the folder in the image.
+	// An engine creates mount points, and a new volume starts as the image's folder.
 	write(t, filepath.Join(c.root, c.WorkingDir), "fairbridge.yaml", "")
 	if err := os.MkdirAll(filepath.Join(c.root, "run/secrets"), 0o755); err != nil {
 		t.Fatal(err)
@@ -114,11 +114,11 @@ func TestDeployImage(t *testing.T) {
 	}
 	config := write(t, t.TempDir(), "fairbridge.yaml", string(text))
 
-	// There is no network of its own here, so the port is a free one.
+	// The network is the host's, so the port must be a free one.
 	run := slices.Clone(append(c.Entrypoint, c.Cmd...))
 	listen := slices.Index(run, "--listen") + 1
 	if _, exposed := c.ExposedPorts[strings.TrimPrefix(run[listen], "0.0.0.0:")+"/tcp"]; !exposed {
-		t.Errorf("%q listens elsewhere than on %v", run, c.ExposedPorts)
+		t.Errorf("%q does not listen on %v", run, c.ExposedPorts)
 	}
 	run[listen] = "127.0.0.1:0"
 	run = append(run, "--show-token")
@@ -127,12 +127,12 @@ func TestDeployImage(t *testing.T) {
 		if len(c.Healthcheck.Test) < 2 || c.Healthcheck.Test[0] != "CMD" {
 			t.Fatalf("the health check is %q", c.Healthcheck.Test)
 		}
-		said, err := c.command(config, c.Healthcheck.Test[1:]...).CombinedOutput()
-		t.Logf("health check: %v, %s", err, said)
+		output, err := c.command(config, c.Healthcheck.Test[1:]...).CombinedOutput()
+		t.Logf("health check: %v, %s", err, output)
 		return err == nil
 	}
 	if healthy() {
-		t.Error("it is healthy before it runs")
+		t.Error("healthy before the bridge runs")
 	}
 	for n := range 2 {
 		p, err := follow(t, c.command(config, run...))
@@ -140,7 +140,7 @@ func TestDeployImage(t *testing.T) {
 			t.Fatalf("%v:\n%s", err, p.out)
 		}
 		if !healthy() {
-			t.Errorf("it is not healthy:\n%s", p.out)
+			t.Errorf("not healthy:\n%s", p.out)
 		}
 		if _, ok := deliver(t.Context(), p.webhook, payload(n)); !ok {
 			t.Fatalf("a webhook was not accepted:\n%s", p.out)
@@ -150,7 +150,7 @@ func TestDeployImage(t *testing.T) {
 			t.Errorf("exit code %d:\n%s", code, p.out)
 		}
 		if healthy() {
-			t.Error("it is healthy when it does not run any more")
+			t.Error("healthy after the bridge has exited")
 		}
 	}
 	for id, tickets := range f.ticketsOf(t) {
@@ -158,24 +158,24 @@ func TestDeployImage(t *testing.T) {
 			t.Errorf("delivery %s has %d tickets", id, tickets)
 		}
 	}
-	// The second run had the first one's token, and knows its delivery.
-	said, err := c.command(config, "/usr/bin/fairbridge", "find", "feedback", "--json").CombinedOutput()
-	if err != nil || strings.Count(string(said), `"deliveryId"`) != 2 {
-		t.Errorf("%v: %s", err, said)
+	// The second run had the first one's token, and has its delivery.
+	output, err := c.command(config, "/usr/bin/fairbridge", "find", "feedback", "--json").CombinedOutput()
+	if err != nil || strings.Count(string(output), `"deliveryId"`) != 2 {
+		t.Errorf("%v: %s", err, output)
 	}
 	openState(t, c.data).settled()
 }
 
-// own gives a folder to the user who has another one.
+// own gives a folder the same owner as another one.
 func own(t *testing.T, of, folder string) {
 	t.Helper()
 	check(t, nil, "chown", "--reference="+of, folder)
 	check(t, nil, "chmod", "--reference="+of, folder)
 }
 
-// holdCompose holds compose.yaml, as the reference implementation of Compose reads it,
-// to the image and to the Caddyfile.
-func holdCompose(t *testing.T, c *container) {
+// checkCompose compares compose.yaml, as read by the reference implementation of Compose,
+// with the image and the Caddyfile.
+func checkCompose(t *testing.T, c *container) {
 	type mount struct {
 		Type, Source, Target string
 		ReadOnly             bool `json:"read_only"`
@@ -208,18 +208,18 @@ func holdCompose(t *testing.T, c *container) {
 		t.Helper()
 		i := slices.IndexFunc(of.Volumes, func(m mount) bool { return m.Type == kind && m.Target == target })
 		if i < 0 {
-			t.Fatalf("there is no %s at %s: %+v", kind, target, of.Volumes)
+			t.Fatalf("no %s at %s: %+v", kind, target, of.Volumes)
 		}
 		return of.Volumes[i]
 	}
 	for volume := range c.Volumes {
 		if volume != filepath.Join(c.WorkingDir, home.DefaultFolder) {
-			t.Errorf("the volume is %s, and no command looks there", volume)
+			t.Errorf("the volume is %s, but the command uses another folder", volume)
 		}
 		mounted(bridge, "volume", volume)
 	}
 	if m := mounted(bridge, "bind", filepath.Join(c.WorkingDir, defaultConfig)); !m.ReadOnly {
-		t.Errorf("the configuration may be written: %+v", m)
+		t.Errorf("the configuration is writable: %+v", m)
 	}
 	if !slices.Contains(c.Env, "CREDENTIALS_DIRECTORY=/run/secrets") || len(bridge.Secrets) != 1 || bridge.Secrets[0].Target != "fairbridge.centercode-api-key" {
 		t.Errorf("the secrets are %+v, the environment %q", bridge.Secrets, c.Env)
@@ -230,14 +230,14 @@ func holdCompose(t *testing.T, c *container) {
 	caddyfile := sample(t, "caddy/Caddyfile")
 	for variable := range caddy.Environment {
 		if !strings.Contains(caddyfile, "{$"+variable+":") {
-			t.Errorf("the Caddyfile has no %s", variable)
+			t.Errorf("the Caddyfile lacks %s", variable)
 		}
 	}
 	_, port, _ := strings.Cut(caddy.Environment["FAIRBRIDGE_UPSTREAM"], ":")
 	if _, exposed := c.ExposedPorts[port+"/tcp"]; !exposed || caddy.DependsOn["fairbridge"].Condition != "service_healthy" || len(c.Healthcheck.Test) == 0 {
-		t.Errorf("Caddy goes to %s once %+v; the image has %+v", port, caddy.DependsOn, c.image)
+		t.Errorf("Caddy connects to %s once %+v; the image has %+v", port, caddy.DependsOn, c.image)
 	}
 	if len(caddy.Ports) == 0 {
-		t.Error("nobody reaches Caddy")
+		t.Error("Caddy is not reachable")
 	}
 }

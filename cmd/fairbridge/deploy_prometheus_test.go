@@ -10,14 +10,14 @@ import (
 	"testing"
 )
 
-// TestDeployPrometheus: promtool finds the metrics well named, knows the rules and runs
-// their tests, and understands each expression of the dashboard.
+// TestDeployPrometheus checks with promtool the names of the metrics, the rules with their
+// tests, and each expression of the dashboard.
 func TestDeployPrometheus(t *testing.T) {
 	p := startBridge(t, newFarEnd(t, ""), t.TempDir())
 	lint := exec.Command("promtool", "check", "metrics")
 	lint.Stdin = strings.NewReader(scrape(t, p))
-	if said, err := lint.CombinedOutput(); err != nil {
-		t.Errorf("promtool check metrics: %v\n%s", err, said)
+	if output, err := lint.CombinedOutput(); err != nil {
+		t.Errorf("promtool check metrics: %v\n%s", err, output)
 	}
 	check(t, nil, "promtool", "check", "rules", "../../deploy/prometheus/alerts.yaml")
 	check(t, nil, "promtool", "test", "rules", "../../deploy/prometheus/alerts_test.yaml")

@@ -23,10 +23,10 @@ import (
 	"fairbridge/pkg/home"
 )
 
-// What is in deploy/, each checked by the program that it is for, which Debian has:
+// These tests check each file in deploy/ with the program it is for, which Debian packages:
 // `make deploy-check`.
 
-// sample reads a file of deploy/ and changes what differs on this machine.
+// sample reads a file of deploy/ and replaces what differs on this machine.
 func sample(t *testing.T, name string, changes ...string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "deploy", name))
@@ -35,7 +35,7 @@ func sample(t *testing.T, name string, changes ...string) string {
 	}
 	for i := 0; i < len(changes); i += 2 {
 		if !strings.Contains(string(text), changes[i]) {
-			t.Fatalf("%s has no %q", name, changes[i])
+			t.Fatalf("%s lacks %q", name, changes[i])
 		}
 	}
 	return strings.NewReplacer(changes...).Replace(string(text))
@@ -50,19 +50,19 @@ func write(t *testing.T, folder, name, text string) string {
 	return path
 }
 
-// check runs a program that has to succeed.
+// check runs a program, which must succeed.
 func check(t *testing.T, env []string, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), env...)
-	said, err := cmd.CombinedOutput()
+	output, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, said)
+		t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, output)
 	}
-	return string(said)
+	return string(output)
 }
 
-// TestDeployUnit: systemd understands both units, and finds the service's exposure
+// TestDeployUnit checks that systemd accepts both units, and rates the service's exposure
 // below 2 of 10.
 func TestDeployUnit(t *testing.T) {
 	folder := t.TempDir()
@@ -72,8 +72,7 @@ func TestDeployUnit(t *testing.T) {
 	check(t, nil, "systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=19", service)
 }
 
-// freeAddress is one of loopback that nobody listens on. nginx and Caddy take no
-// port 0.
+// freeAddress returns a free address on loopback. nginx and Caddy do not support port 0.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -84,7 +83,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// certificate writes one for loopback, as `fullchain.pem` and `privkey.pem`, and
+// certificate writes a certificate for loopback, as `fullchain.pem` and `privkey.pem`, and
 // returns a client that trusts it.
 func certificate(t *testing.T, folder string) *http.Client {
 	t.Helper()
@@ -115,12 +114,12 @@ func front(t *testing.T, address string, env []string, program string, args ...s
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
-		said, err := os.ReadFile(log.Name())
-		if err != nil || strings.Contains(string(said), "token=") && !strings.Contains(string(said), "token=REDACTED") {
-			t.Errorf("the output has a token (%v):\n%s", err, said)
+		output, err := os.ReadFile(log.Name())
+		if err != nil || strings.Contains(string(output), "token=") && !strings.Contains(string(output), "token=REDACTED") {
+			t.Errorf("the output contains a token (%v):\n%s", err, output)
 		}
 		if t.Failed() {
-			t.Logf("%s\n%s", program, said)
+			t.Logf("%s\n%s", program, output)
 		}
 	})
 	for deadline := time.Now().Add(time.Minute); ; {
@@ -135,8 +134,9 @@ func front(t *testing.T, address string, env []string, program string, args ...s
 	}
 }
 
-// behind sends webhooks through a proxy while the bridge behind it is restarted and,
-// with killed, also ended midway. Each is answered 202 and becomes a ticket.
+// behind sends webhooks through a proxy while the bridge behind it is restarted and, with
+// killed, also killed in the middle. Each webhook is answered with 202 and becomes a
+// ticket.
 func behind(t *testing.T, m *manager, f *farEnd, client *http.Client, base string, killed bool) (token string) {
 	t.Helper()
 	data := t.TempDir()
@@ -178,7 +178,7 @@ func behind(t *testing.T, m *manager, f *farEnd, client *http.Client, base strin
 		service = m.start()
 		for deadline := time.Now().Add(time.Minute); sent.Load() < before+20 && !t.Failed(); {
 			if time.Now().After(deadline) {
-				t.Fatal("no webhook comes through after a restart")
+				t.Fatal("no webhook gets through after a restart")
 			}
 			time.Sleep(time.Millisecond)
 		}
@@ -193,7 +193,7 @@ func behind(t *testing.T, m *manager, f *farEnd, client *http.Client, base strin
 		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<10))
 		resp.Body.Close()
 		if resp.StatusCode != http.StatusNotFound {
-			t.Errorf("%s is shown to the world: HTTP %d", path, resp.StatusCode)
+			t.Errorf("%s is public: HTTP %d", path, resp.StatusCode)
 		}
 	}
 	if err := post(client, base+"/webhooks/testfairy?token=wr0ng", payload(1)); err == nil || !strings.Contains(err.Error(), "401") {
@@ -204,8 +204,8 @@ func behind(t *testing.T, m *manager, f *farEnd, client *http.Client, base strin
 	return tokens[0]
 }
 
-// TestDeployNginx: the sample is one for nginx; it loses no webhook over a restart or
-// an end midway, and writes no token anywhere.
+// TestDeployNginx checks that the sample works with nginx, loses no webhook when the bridge
+// is restarted or killed, and logs no token.
 func TestDeployNginx(t *testing.T) {
 	m, f, folder, address := newManager(t), newFarEnd(t, ""), t.TempDir(), freeAddress(t)
 	client := certificate(t, folder)
@@ -226,11 +226,11 @@ http { client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; include %[
 		logs += string(text)
 	}
 	if !strings.Contains(logs, `"POST /webhooks/testfairy" 202`) || strings.Contains(logs, token) || strings.Contains(logs, "wr0ng") {
-		t.Errorf("the logs lack a webhook, or have a token:\n%s", logs)
+		t.Errorf("the logs lack a webhook, or contain a token:\n%s", logs)
 	}
 }
 
-// TestDeployCaddy is the same for Caddy, which sends nothing again that a bridge had
+// TestDeployCaddy does the same for Caddy, which does not repeat requests that a bridge
 // held when it was killed.
 func TestDeployCaddy(t *testing.T) {
 	m, f, folder, address := newManager(t), newFarEnd(t, ""), t.TempDir(), freeAddress(t)
@@ -242,6 +242,6 @@ func TestDeployCaddy(t *testing.T) {
 	token := behind(t, m, f, &http.Client{Timeout: time.Minute}, "http://"+address, false)
 	text, err := os.ReadFile(log)
 	if err != nil || !strings.Contains(string(text), "token=REDACTED") || strings.Contains(string(text), token) || strings.Contains(string(text), "wr0ng") {
-		t.Errorf("the log lacks a webhook, or has a token (%v):\n%s", err, text)
+		t.Errorf("the log lacks a webhook, or contains a token (%v):\n%s", err, text)
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// newFoundHome has two tickets and a dead letter, received at 10:00, 11:00 and 12:00.
+// newFoundHome returns a home with two tickets and a dead letter, received at 10:00, 11:00
+// and 12:00.
 func newFoundHome(t *testing.T) (*letterHome, time.Time) {
 	t.Helper()
 	h := newLetterHome(t)

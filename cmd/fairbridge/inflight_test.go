@@ -20,12 +20,11 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// inFlight is as many deliveries as are worked on at once: four batches of ten.
+// inFlight is the number of deliveries processed at once: four batches of ten.
 const inFlight = 40
 
-// The request in which a delivery is when the bridge is killed, by its number
-// modulo five. Those that are done were carried out, and only their answers do
-// not come.
+// The request in which a delivery is when the bridge is killed, by its number modulo five.
+// With ...Done the request was carried out, and only the response is missing.
 const (
 	createAnnounced = iota
 	createDone
@@ -35,10 +34,9 @@ const (
 	stages
 )
 
-// TestKilledWithFortyInFlight kills the bridge while all that it holds is in
-// a request, and twice more while the next one takes that up again. With a look-up
-// that leaves nothing to a person; without one only the tickets whose own request was
-// under way, and no file.
+// TestKilledWithFortyInFlight kills the bridge while each of its deliveries is in a
+// request, and twice more while the next process repeats them. With a look-up nothing needs
+// a person; without one only tickets whose own request was in flight do, and no file.
 func TestKilledWithFortyInFlight(t *testing.T) {
 	for _, tc := range []struct {
 		name, extra string
@@ -58,12 +56,12 @@ func TestKilledWithFortyInFlight(t *testing.T) {
 				stageOf[s.enqueue(payload(n))] = n % stages
 			}
 			p := startBridge(t, f, data)
-			p.until("forty requests under way", func() bool { return h.count() == inFlight })
+			p.until("forty requests in flight", func() bool { return h.count() == inFlight })
 			p.kill()
 			for range 2 {
 				h.forget()
 				p = startBridge(t, f, data)
-				p.until("one of them is under way again", func() bool { return h.count() > 0 })
+				p.until("one of them is in flight again", func() bool { return h.count() > 0 })
 				p.kill()
 			}
 			h.release()
@@ -92,7 +90,7 @@ func TestKilledWithFortyInFlight(t *testing.T) {
 				case dead && l.Reason != queue.ReasonAmbiguous:
 					t.Errorf("killed at stage %d: a dead letter of reason %s", stage, l.Reason)
 				case !dead && (!made || len(ticket.Files) == 0):
-					t.Errorf("killed at stage %d: no whole ticket: %+v", stage, ticket)
+					t.Errorf("killed at stage %d: no complete ticket: %+v", stage, ticket)
 				case stage != fileDone && len(ticket.Files) > 1:
 					t.Errorf("killed at stage %d: %d files", stage, len(ticket.Files))
 				}
@@ -102,8 +100,7 @@ func TestKilledWithFortyInFlight(t *testing.T) {
 	}
 }
 
-// uploadsAsShipped leaves to the default what becomes of a file whose answer was
-// lost.
+// uploadsAsShipped uses the default for files whose response was lost.
 func uploadsAsShipped(t *testing.T, f *farEnd) {
 	t.Helper()
 	yaml, err := os.ReadFile(f.config)
@@ -112,7 +109,7 @@ func uploadsAsShipped(t *testing.T, f *farEnd) {
 	}
 	shipped := bytes.Replace(yaml, []byte("        onLostAnswer: park\n"), nil, 1)
 	if len(shipped) == len(yaml) {
-		t.Fatal("the mapping says nothing about lost answers to files")
+		t.Fatal("the mapping has no onLostAnswer for files")
 	}
 	if err := os.WriteFile(f.config, shipped, 0o600); err != nil {
 		t.Fatal(err)
@@ -140,14 +137,14 @@ func (h *holding) count() int {
 	return len(h.held)
 }
 
-// forget counts again.
+// forget resets the count.
 func (h *holding) forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	clear(h.held)
 }
 
-// release ends the hanging requests without an answer, and no later ones.
+// release ends the hanging requests without a response, and lets later ones pass.
 func (h *holding) release() {
 	h.f.interpose(nil)
 	close(h.released)
@@ -177,8 +174,8 @@ func (h *holding) around(next http.Handler) http.Handler {
 	})
 }
 
-// which returns the number of the delivery that a request is for, below 0 for
-// none, and the two stages that hang in it.
+// which returns the number of the delivery that a request is for, below 0 for none, and the
+// two stages that hang in such a request.
 func (h *holding) which(path string, body []byte) (n, announced, done int) {
 	number := func(text string) int {
 		n, err := strconv.Atoi(text)
@@ -204,8 +201,7 @@ func (h *holding) which(path string, body []byte) (n, announced, done int) {
 	return number(strings.TrimPrefix(fields.Summary, "feedback ")), createAnnounced, createDone
 }
 
-// enqueue puts a payload into the work queue, as ingest does, and returns its
-// delivery id.
+// enqueue queues a payload as ingest does, and returns its delivery id.
 func (s *state) enqueue(payload string) string {
 	s.t.Helper()
 	event, err := testfairy.Decode([]byte(payload))

@@ -20,15 +20,15 @@ import (
 )
 
 const (
-	// killAtCommit in the environment is the number of the commit just before which
-	// the command kills itself, -9, or firstDelete.
+	// killAtCommit names the environment variable with the number of the commit at which
+	// the command kills itself, with kill -9, or firstDelete.
 	killAtCommit = "FAIRBRIDGE_TEST_KILL_AT_COMMIT"
 	// firstDelete is the first commit that deletes a message.
 	firstDelete = "delete"
 )
 
-// armKill counts the commits of the SQLite file: every change to the queue and
-// the ledger is one, so that there is none at which the process does not die.
+// armKill counts the commits to the SQLite file. Every change to the queue and the ledger
+// is one, so the process dies once at each.
 func armKill() {
 	at := os.Getenv(killAtCommit)
 	if at == "" {
@@ -46,7 +46,7 @@ func armKill() {
 			defer mu.Unlock()
 			if commits++; at == strconv.Itoa(commits) || at == firstDelete && deletes {
 				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-				select {} // nothing after this line is carried out
+				select {} // nothing more is carried out
 			}
 			return 0
 		})
@@ -54,9 +54,9 @@ func armKill() {
 	})
 }
 
-// TestKilledAtEveryCommit kills the real command, -9, at its first, second, ...
-// commit, until one run gets through without being killed; starts it again; and
-// holds what came of it against the promise.
+// TestKilledAtEveryCommit kills the real command, with kill -9, at its first, second, ...
+// commit, until a run finishes without being killed. It starts the command again each time,
+// and checks the result against the promise.
 func TestKilledAtEveryCommit(t *testing.T) {
 	for _, tc := range []struct{ name, extra string }{{"parked", ""}, {"looked up", lookUp}} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -76,8 +76,8 @@ func TestKilledAtEveryCommit(t *testing.T) {
 	}
 }
 
-// TestKilledAtEveryRequest kills it when Centercode, or the attachment's source,
-// has a request, and after it was carried out but before it is answered.
+// TestKilledAtEveryRequest kills it when Centercode, or the attachment's source, receives a
+// request, and when that was carried out but not answered.
 func TestKilledAtEveryRequest(t *testing.T) {
 	for _, tc := range []struct{ name, extra string }{{"parked", ""}, {"looked up", lookUp}} {
 		for _, request := range []string{"/feedback/testfairy", "/files/screenshot", ".jpg"} {
@@ -85,7 +85,7 @@ func TestKilledAtEveryRequest(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/%s done %v", tc.name, request, done), func(t *testing.T) {
 					t.Parallel()
 					if !killedRun(t, tc.extra, "", &killer{path: request, done: done}) {
-						t.Error("there was no such request")
+						t.Error("no such request was sent")
 					}
 				})
 			}
@@ -93,7 +93,7 @@ func TestKilledAtEveryRequest(t *testing.T) {
 	}
 }
 
-// killer kills a process at a request of it.
+// killer kills a process at one of its requests.
 type killer struct {
 	path string
 	done bool
@@ -120,8 +120,8 @@ func (k *killer) around(h http.Handler) http.Handler {
 	})
 }
 
-// killedRun sends one feedback to a bridge that is killed on the way, starts it
-// again and checks the end. It reports whether the bridge was killed.
+// killedRun sends one feedback to a bridge that is killed meanwhile, starts the bridge
+// again and checks the result. It reports whether the bridge was killed.
 func killedRun(t *testing.T, extra, env string, k *killer) (killed bool) {
 	t.Helper()
 	f, data := newFarEnd(t, extra), t.TempDir()
@@ -140,7 +140,7 @@ func killedRun(t *testing.T, extra, env string, k *killer) (killed bool) {
 		if accepted {
 			first.endedOr(t, data)
 		} else {
-			first.wait() // it was killed while it accepted
+			first.wait() // it was killed while accepting the webhook
 		}
 	}
 	killed = !first.running()
@@ -149,8 +149,8 @@ func killedRun(t *testing.T, extra, env string, k *killer) (killed bool) {
 	again := startBridge(t, f, data)
 	s := openState(t, data)
 	if !accepted {
-		// As a person would, who was not told that it was accepted. It may have
-		// been: two copies at once would wait for each other's lease.
+		// Send it again, as a person would without a response. It may have been accepted,
+		// and two concurrent copies would wait for each other's lease.
 		s.settled()
 		if id, accepted = deliver(t.Context(), again.webhook, payload(1)); !accepted {
 			t.Fatalf("not accepted after the restart:\n%s", again.out)
@@ -168,9 +168,9 @@ func killedRun(t *testing.T, extra, env string, k *killer) (killed bool) {
 	case tickets > 1:
 		t.Errorf("%s: %d tickets", env, tickets)
 	case len(letters) == 0 && (tickets != 1 || e.State != ledger.Completed || len(f.center.Tickets()[0].Files) != 1):
-		t.Errorf("%s: %d tickets, no dead letter, the ledger has %+v", env, tickets, e)
+		t.Errorf("%s: %d tickets, no dead letter, entry %+v", env, tickets, e)
 	case len(letters) > 0 && (letters[0].Reason == "" || letters[0].Description == ""):
-		t.Errorf("%s: a dead letter does not say why: %+v", env, letters[0])
+		t.Errorf("%s: a dead letter without a cause: %+v", env, letters[0])
 	}
 	if e.Owner != "" {
 		t.Errorf("%s: a lease is left: %+v", env, e)
@@ -178,7 +178,7 @@ func killedRun(t *testing.T, extra, env string, k *killer) (killed bool) {
 	return killed
 }
 
-// endedOr waits until the process is gone or all it has is settled.
+// endedOr waits until the process has exited or all its deliveries have ended.
 func (p *process) endedOr(t *testing.T, data string) {
 	t.Helper()
 	s := openState(t, data)

@@ -13,23 +13,23 @@ import (
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
-// largeBytes in the environment is the size of TestLargeAttachment's file; 16 MiB
-// without it. The largest that Centercode takes:
+// largeBytes names the environment variable with the size of TestLargeAttachment's file;
+// the default is 16 MiB. The maximum that Centercode accepts:
 //
 //	FAIRBRIDGE_TEST_LARGE_BYTES=2147483648 go test ./cmd/fairbridge -run LargeAttachment -v
 const largeBytes = "FAIRBRIDGE_TEST_LARGE_BYTES"
 
 const (
 	smallFile = 1 << 20
-	// maxMemory is what the process may take at most, and maxMore how much of it
-	// for a large file more than for a small one, in bytes: nothing is held.
+	// maxMemory limits the memory of the process, and maxMore how much more a large file
+	// may take than a small one, in bytes: files are streamed.
 	maxMemory = 48 << 20
 	maxMore   = 4 << 20
 )
 
-// TestLargeAttachment takes a large file through the real command, from its
-// webhook to Centercode, while its source breaks off three times: what arrives is
-// the file to the bit, and it was never in memory.
+// TestLargeAttachment takes a large file through the real command, from its webhook to
+// Centercode, while its source breaks off three times: every byte arrives, and the file was
+// never in memory.
 func TestLargeAttachment(t *testing.T) {
 	size := int64(16 << 20)
 	if text := os.Getenv(largeBytes); text != "" {
@@ -47,9 +47,9 @@ func TestLargeAttachment(t *testing.T) {
 	}
 }
 
-// haul sends a feedback with a file of that size through a bridge of its own and
-// returns the most memory that the bridge took, in bytes (0 if this system does
-// not tell), and how long it took.
+// haul sends a feedback with a file of that size through a new bridge. It returns the
+// bridge's peak memory in bytes (0 if this system does not report it), and how long it
+// took.
 func haul(t *testing.T, size int64) (memory int64, took time.Duration) {
 	t.Helper()
 	f, data := newFarEnd(t, ""), t.TempDir()
@@ -75,7 +75,7 @@ func haul(t *testing.T, size int64) (memory int64, took time.Duration) {
 	took = time.Since(began)
 	memory = peakMemory(p.cmd.Process.Pid)
 	if code := p.interrupt(); code != 0 {
-		t.Errorf("the bridge ended with %d:\n%s", code, p.out)
+		t.Errorf("exit code %d:\n%s", code, p.out)
 	}
 
 	tickets := f.center.Tickets()
@@ -83,13 +83,13 @@ func haul(t *testing.T, size int64) (memory int64, took time.Duration) {
 		t.Fatalf("tickets %+v", tickets)
 	}
 	if got := tickets[0].Files[0]; got.Size != size || got.SHA256 != f.testfairy.SHA256(path) {
-		t.Errorf("%d bytes arrived and are not the file", got.Size)
+		t.Errorf("%d bytes arrived, which differ from the file", got.Size)
 	}
 	return memory, took
 }
 
-// peakMemory is the high-water mark of a process's resident set, in bytes, as
-// only Linux has it; 0 on other systems.
+// peakMemory returns the high-water mark of a process's resident set, in bytes, on Linux; 0
+// on other systems.
 func peakMemory(pid int) int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -104,8 +104,8 @@ func peakMemory(pid int) int64 {
 	return 0
 }
 
-// raceDetector means that this binary has the race detector in it, which takes
-// several times the memory.
+// raceDetector reports whether this binary has the race detector, which multiplies memory
+// use.
 var raceDetector = func() bool {
 	info, _ := debug.ReadBuildInfo()
 	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})

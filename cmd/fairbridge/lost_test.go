@@ -13,15 +13,15 @@ import (
 	centercodesim "fairbridge/pkg/centercode/simulator"
 )
 
-// TestFileIsLostWhileItRuns takes the file from under the running command. It says
-// 202 to nothing that comes after, ends on its own, and says what to do; which then
-// brings back all that was accepted, or, where the file itself was destroyed, all
-// that was in the backup.
+// TestFileIsLostWhileItRuns removes or destroys the database of the running command. The
+// command accepts no more webhooks, exits, and prints what to do. Doing that recovers
+// everything that was accepted or, if the file itself was destroyed, everything in the
+// backup.
 func TestFileIsLostWhileItRuns(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		harm    func(db string) error
-		says    string
+		text    string
 		rescued bool
 	}{
 		"removed":     {os.Remove, "was removed or replaced", true},
@@ -42,7 +42,7 @@ func TestFileIsLostWhileItRuns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, data := newFarEnd(t, lookUp), t.TempDir()
-			// Everything that is accepted waits.
+			// Everything accepted waits.
 			f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Times: -1, Status: http.StatusServiceUnavailable})
 			p := startBridge(t, f, data)
 			var accepted []string
@@ -53,8 +53,8 @@ func TestFileIsLostWhileItRuns(t *testing.T) {
 				}
 				accepted = append(accepted, id)
 			}
-			// What is in the log alone outlives a file that is scrambled: a stop folds
-			// it in.
+			// Data that is only in the log would survive a scrambled file, so stop the
+			// bridge to checkpoint it.
 			if code := p.interrupt(); code != exitDone {
 				t.Fatalf("exit code %d:\n%s", code, p.out)
 			}
@@ -78,8 +78,8 @@ func TestFileIsLostWhileItRuns(t *testing.T) {
 			if code := p.cmd.ProcessState.ExitCode(); code != exitLeft {
 				t.Errorf("exit code %d", code)
 			}
-			if out := p.out.String(); !strings.Contains(out, tc.says) || !strings.Contains(out, "fairbridge restore ") {
-				t.Errorf("it does not say what happened and what to do:\n%s", out)
+			if out := p.out.String(); !strings.Contains(out, tc.text) || !strings.Contains(out, "fairbridge restore ") {
+				t.Errorf("the output lacks what happened and what to do:\n%s", out)
 			}
 			if tc.rescued {
 				saved, err := filepath.Glob(filepath.Join(data, "fairbridge.db.rescued-*"))
@@ -88,7 +88,7 @@ func TestFileIsLostWhileItRuns(t *testing.T) {
 				}
 				copied = saved[0]
 			} else if _, err := launch(t, f, data, ""); err == nil {
-				t.Error("a destroyed file was taken for a new home")
+				t.Error("a destroyed file was treated as a new home")
 			}
 			succeed(t, "restore", copied, "--data", data)
 
@@ -103,7 +103,7 @@ func TestFileIsLostWhileItRuns(t *testing.T) {
 			tickets := f.ticketsOf(t)
 			for _, id := range accepted {
 				if tickets[id] != 1 {
-					t.Errorf("delivery %s was accepted and has %d tickets", id, tickets[id])
+					t.Errorf("delivery %s was accepted but has %d tickets", id, tickets[id])
 				}
 			}
 			if len(tickets) != len(accepted) {
@@ -113,7 +113,7 @@ func TestFileIsLostWhileItRuns(t *testing.T) {
 	}
 }
 
-// succeed runs a command line in this process.
+// succeed runs a command line in this process, which must succeed.
 func succeed(t *testing.T, args ...string) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -122,7 +122,7 @@ func succeed(t *testing.T, args ...string) {
 	}
 }
 
-// TestSecondBridge: removing the lock's file does not allow a second bridge.
+// TestSecondBridge checks that removing the lock file does not allow a second bridge.
 func TestSecondBridge(t *testing.T) {
 	t.Parallel()
 	f, data := newFarEnd(t, ""), t.TempDir()

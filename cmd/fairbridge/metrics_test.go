@@ -15,7 +15,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// scrape returns what Prometheus gets of a bridge that runs.
+// scrape returns the metrics of a running bridge.
 func scrape(t *testing.T, p *process) string {
 	t.Helper()
 	resp, err := http.Get(p.metrics)
@@ -30,9 +30,9 @@ func scrape(t *testing.T, p *process) string {
 	return string(text)
 }
 
-// TestMetrics runs a bridge, has it make a ticket and a dead letter and refuse
-// webhooks, and reads what Prometheus would. Each metric that an alert, the dashboard
-// or the documentation names is there.
+// TestMetrics runs a bridge that creates a ticket and a dead letter and refuses webhooks,
+// and scrapes it. Each metric named by an alert, the dashboard or the documentation must
+// exist.
 func TestMetrics(t *testing.T) {
 	f, data := newFarEnd(t, ""), t.TempDir()
 	p := startBridge(t, f, data)
@@ -40,7 +40,7 @@ func TestMetrics(t *testing.T) {
 	for _, line := range []string{`fairbridge_dead_letters_total{reason="ambiguous"} 0`, `fairbridge_failed_total{service="ingest"} 0`,
 		`fairbridge_refused_webhooks_total{reason="body_cut_off"} 0`} {
 		if !strings.Contains(begin, line+"\n") {
-			t.Errorf("the first one would be no increase: %s is not there", line)
+			t.Errorf("%s is missing, so the first one would not be an increase", line)
 		}
 	}
 	webhook, _, _ := strings.Cut(p.webhook, "?")
@@ -56,7 +56,7 @@ func TestMetrics(t *testing.T) {
 	if _, err := s.home.SQS.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &s.home.DeadLetterQueueURL, MessageBody: aws.String("somebody@example.com")}); err != nil {
 		t.Fatal(err)
 	}
-	said := scrape(t, p)
+	scraped := scrape(t, p)
 	for _, line := range []string{
 		`fairbridge_received_total{service="ingest"} 5`, `fairbridge_ignored_total{service="ingest"} 1`, `fairbridge_rejected_total{service="ingest"} 3`,
 		`fairbridge_lost_total{service="ingest"} 1`, `fairbridge_wrong_token_total{service="ingest"} 1`,
@@ -65,14 +65,14 @@ func TestMetrics(t *testing.T) {
 		`fairbridge_waiting{queue="work",state="ready"} 0`, `fairbridge_waiting_age_seconds{queue="files"} 0`, `fairbridge_dead_letters_waiting 1`, `fairbridge_breaker_open_seconds{project="*"} 0`,
 		`fairbridge_paused_seconds{project="*"} 0`, `fairbridge_key_refused{project="*"} 0`,
 	} {
-		if !strings.Contains(said, line+"\n") {
+		if !strings.Contains(scraped, line+"\n") {
 			name, _, _ := strings.Cut(line, " ")
-			t.Errorf("%s is not there; there is %s", line, regexp.MustCompile(regexp.QuoteMeta(name)+".*").FindString(said))
+			t.Errorf("%s is missing; found %s", line, regexp.MustCompile(regexp.QuoteMeta(name)+".*").FindString(scraped))
 		}
 	}
 	for _, canary := range []string{"alice@corporation.com", "somebody@example.com", "wr0ng", strings.TrimPrefix(p.webhook, webhook)} {
-		if strings.Contains(said, canary) {
-			t.Errorf("the metrics have %s", canary)
+		if strings.Contains(scraped, canary) {
+			t.Errorf("the metrics contain %s", canary)
 		}
 	}
 	for _, file := range []string{"deploy/prometheus/alerts.yaml", "deploy/prometheus/alerts_test.yaml", "deploy/grafana/dashboard.json", "docs/operations.md"} {
@@ -85,8 +85,8 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s names no metric", file)
 		}
 		for _, name := range names {
-			if !regexp.MustCompile(`(?m)^` + name + `(_count)?[ {]`).MatchString(said) {
-				t.Errorf("%s names %s, which no bridge has", file, name)
+			if !regexp.MustCompile(`(?m)^` + name + `(_count)?[ {]`).MatchString(scraped) {
+				t.Errorf("%s names %s, which does not exist", file, name)
 			}
 		}
 	}
@@ -95,8 +95,8 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestAlertsAreThoseOfAStack: each alarm of the template has its alert here, unless it
-// is about what only AWS has.
+// TestAlertsAreThoseOfAStack checks that each alarm of the template has an alert here,
+// unless only AWS has its metric.
 func TestAlertsAreThoseOfAStack(t *testing.T) {
 	text, err := os.ReadFile("../../deploy/prometheus/alerts.yaml")
 	if err != nil {
@@ -128,7 +128,7 @@ func TestAlertsAreThoseOfAStack(t *testing.T) {
 			name = is
 		}
 		if !onlyAWS.MatchString(name) && !slices.Contains(alerts, "FairBridge"+name) {
-			t.Errorf("the alarm %s has no alert among %q", alarm[1], alerts)
+			t.Errorf("no alert for the alarm %s among %q", alarm[1], alerts)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// oddFields are fields as the shipped fairbridge.yaml makes them.
+// oddFields are fields as in the shipped fairbridge.yaml.
 const oddFields = `    fields:
       submitter: {value: "{{ .email | address }}", omitEmpty: true}
       summary: '{{ .text | firstLine | truncate 120 "…" | default (or .appName "an app" | print "Feedback on ") }}'
@@ -31,12 +31,12 @@ const oddFields = `    fields:
       - {from: "{{ .screenshotUrl }}", element: screenshot, optional: true}
 `
 
-// oddCase is a webhook with something odd about it.
+// oddCase is a webhook with an oddity.
 type oddCase struct {
 	name, payload string
-	odd           []string // fields that the answer names
-	// submitter and summary are the ticket's; description is what stands
-	// somewhere in its own. "" is not looked at, "-" must be missing.
+	odd           []string // fields that the response names
+	// submitter and summary are those of the ticket; description is contained in its
+	// description. "" is not checked, "-" must be missing.
 	submitter, summary, description string
 	files                           int
 }
@@ -80,10 +80,9 @@ func oddCases(t *testing.T) []oddCase {
 	return cases
 }
 
-// TestOddWebhooksBecomeTickets: whatever a webhook with the right token holds, it
-// is taken, and becomes one ticket; what is odd about it is named in the answer
-// and in what the bridge prints. Through the real listener, queue, worker and
-// simulator.
+// TestOddWebhooksBecomeTickets checks that any webhook with the right token is accepted and
+// becomes one ticket, and that its oddities are named in the response and in the bridge's
+// output. It uses the real listener, queue, worker and simulator.
 func TestOddWebhooksBecomeTickets(t *testing.T) {
 	f, data := newFarEnd(t, ""), t.TempDir()
 	config, err := os.ReadFile(f.config)
@@ -117,7 +116,7 @@ func TestOddWebhooksBecomeTickets(t *testing.T) {
 		ids[c.name] = receipt.DeliveryID
 	}
 	if status, answer, err := home.Send(t.Context(), p.webhook, []byte(`{"hello":"Test"}`)); err != nil || status != 200 || answer != `{"status":"ignored"}` {
-		t.Errorf("a payload without a kind is answered %d %s, %v", status, answer, err)
+		t.Errorf("a payload without a kind gets %d %s, %v", status, answer, err)
 	}
 	s := openState(t, data)
 	s.settled()
@@ -133,16 +132,16 @@ func TestOddWebhooksBecomeTickets(t *testing.T) {
 	}
 	p.interrupt()
 	if !strings.Contains(p.out.String(), `"odd":["email"]`) {
-		t.Errorf("what was odd is not told:\n%s", p.out)
+		t.Errorf("the oddities are not printed:\n%s", p.out)
 	}
 }
 
-// check holds the one ticket of the case against what it must be.
+// check checks the only ticket of the case.
 func (c oddCase) check(t *testing.T, id string, tickets []centercodesim.Ticket) {
 	t.Helper()
 	event, err := testfairy.Decode([]byte(c.payload))
 	if err != nil || event.DeliveryID() != id {
-		t.Errorf("%s: its delivery is %s, the answer said %s, %v", c.name, event.DeliveryID(), id, err)
+		t.Errorf("%s: its delivery is %s, the response named %s, %v", c.name, event.DeliveryID(), id, err)
 	}
 	own := slices.DeleteFunc(slices.Clone(tickets), func(ticket centercodesim.Ticket) bool { return ticket.Fields["deliveryId"] != id })
 	if len(own) != 1 {

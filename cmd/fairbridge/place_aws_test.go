@@ -27,19 +27,19 @@ import (
 
 const stackName = "fairbridge-prod"
 
-// cloud plays the AWS account of a deployed bridge over HTTP, for the real SDK
-// clients: CloudFormation, and SQS and SSM out of an embedded home.
+// cloud plays the AWS account of a deployed bridge over HTTP, for the real SDK clients:
+// CloudFormation, with SQS and SSM from an embedded home.
 type cloud struct {
 	stack   stacktest.Stack
 	home    *embedded.Home
 	policy  string       // of the work queue
-	policed func(string) // called for each change of it
+	policed func(string) // called at each change of policy
 
 	mu     sync.Mutex
 	items  []map[string]any // of the ledger's table, on the wire
 	table  map[string]any   // that table, as DescribeTable shows it
 	logs   map[string][]map[string]any
-	denied string // a target that is refused, such as AmazonSSM.GetParameter
+	denied string // a target that is denied, such as AmazonSSM.GetParameter
 	calls  []string
 }
 
@@ -88,7 +88,8 @@ func openHome(t *testing.T, dir string) *embedded.Home {
 	return h
 }
 
-// attributes are the embedded home's, with the policy, which that has not.
+// attributes returns the embedded queue's attributes, plus the policy, which it does not
+// have.
 func (c *cloud) attributes(ctx context.Context, in *sqs.GetQueueAttributesInput, o ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
 	out, err := c.home.SQS.GetQueueAttributes(ctx, in, o...)
 	c.mu.Lock()
@@ -118,7 +119,7 @@ func (c *cloud) put(t *testing.T, name, value string) {
 	}
 }
 
-// secret reads a secret of the stack, and its type.
+// secret returns a secret of the stack, and its type.
 func (c *cloud) secret(t *testing.T, name string) (value, kind string) {
 	t.Helper()
 	out, err := c.home.SSM.GetParameter(t.Context(), &ssm.GetParameterInput{
@@ -151,7 +152,7 @@ func (c *cloud) remember(t *testing.T, e ledger.Entry) {
 	c.items = append(c.items, item)
 }
 
-// ServeHTTP answers one call of whatever service.
+// ServeHTTP answers a call to any of the services.
 func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target := r.Header.Get("X-Amz-Target")
 	if stacktest.Handles(r) {
@@ -193,7 +194,7 @@ func table(answer map[string]any) http.Handler {
 	})
 }
 
-// ledgerTable is a table as template.yaml makes it.
+// ledgerTable returns a table as template.yaml creates it.
 func ledgerTable() map[string]any {
 	key := func(name, kind string) map[string]string {
 		return map[string]string{"AttributeName": name, "KeyType": kind}
@@ -207,7 +208,7 @@ func ledgerTable() map[string]any {
 	}}
 }
 
-// scanned is a part of the ledger's table.
+// scanned is a page of the ledger's table.
 type scanned struct{ Items []map[string]any }
 
 func (c *cloud) scan(context.Context, *struct{}, ...struct{}) (*scanned, error) {
@@ -230,7 +231,7 @@ func (c *cloud) get(_ context.Context, in *struct{ Key map[string]map[string]str
 	return &got{}, nil
 }
 
-// query reads the index of what has an attention.
+// query reads the index of attention.
 func (c *cloud) query(_ context.Context, in *struct {
 	ExpressionAttributeValues map[string]map[string]string
 }, _ ...struct{}) (*scanned, error) {
@@ -245,7 +246,7 @@ func (c *cloud) query(_ context.Context, in *struct {
 	return found, nil
 }
 
-// logged is a part of a log on the wire.
+// logged is a page of a log on the wire.
 type logged struct {
 	Events []map[string]any `json:"events"`
 }
@@ -256,13 +257,13 @@ func (c *cloud) filter(_ context.Context, in *struct{ LogGroupName string }, _ .
 	return &logged{Events: c.logs[in.LogGroupName]}, nil
 }
 
-// ran is what a command left.
+// ran is a finished command.
 type ran struct {
 	code     int
 	out, err string
 }
 
-// runCommand executes a command line in this process, in a folder of its own.
+// runCommand runs a command line in this process.
 func runCommand(t *testing.T, stdin string, args ...string) ran {
 	t.Helper()
 	var out, errOut bytes.Buffer
@@ -270,7 +271,7 @@ func runCommand(t *testing.T, stdin string, args ...string) ran {
 	return ran{code, out.String(), errOut.String()}
 }
 
-// want holds what a command printed and returned against the whole of it.
+// want compares the exit code and the complete output.
 func (r ran) want(t *testing.T, code int, out, errOut string) {
 	t.Helper()
 	if r.code != code || r.out != out || r.err != errOut {

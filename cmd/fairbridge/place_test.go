@@ -107,6 +107,6 @@ func TestNoBridgeInFolder(t *testing.T) {
 	got := runCommand(t, "", "secrets", "list", "--data", dir)
 	got.want(t, exitLeft, "", "fairbridge: there is no bridge in "+dir+"; start one with 'fairbridge run', or name another with --data or --stack\n")
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Error("the folder was made")
+		t.Error("the folder was created")
 	}
 }

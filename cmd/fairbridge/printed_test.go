@@ -14,25 +14,25 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// printed is a command line that a text asks people to type, or only mentions.
+// printed is a command line that a text tells people to type, or only mentions.
 type printed struct {
 	where, line string
-	// mention means that it may be only a command's name, without arguments.
+	// mention allows a command's name without arguments.
 	mention bool
 }
 
 var (
-	// A line of a block of code, also one in a comment.
+	// A line of a code block, possibly a comment in it.
 	codeLine = regexp.MustCompile(`(?m)^[ \t#]*(?:\$ )?(?:go run \./cmd/|\./)?(fairbridge [^\n]+)$`)
-	// A span of code, which may go on in the next line.
+	// A code span, which may continue on the next line.
 	codeSpan = regexp.MustCompile("`(?:\\./)?(fairbridge\\s[^`]+)`")
 	// In a message of the command, or in its help.
 	quoted = regexp.MustCompile("'(fairbridge [^'`\n]+)'")
-	// What continues as place.command has it.
+	// An argument of place.command, which completes it.
 	placed = regexp.MustCompile(`\.command\("([^"]+)"\)`)
 )
 
-// printedIn are the commands in the files that match.
+// printedIn returns the commands in the files that match pattern.
 func printedIn(t *testing.T, pattern string, mention bool, found *regexp.Regexp) (all []printed) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(pattern)))
@@ -55,7 +55,7 @@ func printedIn(t *testing.T, pattern string, mention bool, found *regexp.Regexp)
 	return all
 }
 
-// printedByHelp are the examples of every command.
+// printedByHelp returns the examples of every command.
 func printedByHelp(cmd *cobra.Command) (all []printed) {
 	for _, match := range codeLine.FindAllStringSubmatch(cmd.Example, -1) {
 		all = append(all, printed{"the help of " + cmd.CommandPath(), match[1], false})
@@ -66,8 +66,8 @@ func printedByHelp(cmd *cobra.Command) (all []printed) {
 	return all
 }
 
-// Whatever the docs, the template's alarms, the help, the messages and the advice
-// tell people to type is a call that the command takes.
+// TestPrintedCommandsRun checks that the command accepts everything that the docs, the
+// template's alarms, the help, the messages and the advice tell people to type.
 func TestPrintedCommandsRun(t *testing.T) {
 	all := printedByHelp(newRoot(streams{}))
 	for _, a := range deadletter.EveryAdvice() {
@@ -103,8 +103,8 @@ func TestPrintedCommandsRun(t *testing.T) {
 	}
 }
 
-// takes returns what is wrong with a call, without carrying it out. The command's
-// own checks are in PreRunE, where there are any.
+// takes returns what is wrong with a call, without running it. The command's own checks are
+// in PreRunE, if it has any.
 func takes(words []string, mention bool) error {
 	root := newRoot(streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard})
 	root.InitDefaultHelpCmd()
@@ -115,7 +115,7 @@ func takes(words []string, mention bool) error {
 	}
 	cmd.InitDefaultHelpFlag()
 	if slices.Contains([]string{"replay", "drop", "edit", "forget"}, cmd.Name()) && !slices.Contains(rest, "--yes") {
-		rest = append(rest, "--yes") // in place of a person
+		rest = append(rest, "--yes") // in place of a person's answer
 	}
 	if err := cmd.ParseFlags(rest); err != nil {
 		return err
@@ -133,11 +133,11 @@ func takes(words []string, mention bool) error {
 	return nil
 }
 
-// placeholders are what the texts say in place of what only a person knows.
+// placeholders are replaced by values that a person would know.
 var placeholders = strings.NewReplacer("{id}", "3f9a2c41", " ID", " 3f9a2c41", "${AWS::StackName}", "fairbridge", "...", "")
 
-// shellWords reads a line as a shell does: the commands of a pipe, and of each its
-// words. Two spaces, which set off what a line is about, end it.
+// shellWords splits a line as a shell does: into the commands of a pipe, and each of those
+// into words. Two spaces, which precede an explanation, end the line.
 func shellWords(line string) (commands [][]string) {
 	var words []string
 	var word strings.Builder

@@ -29,7 +29,7 @@ import (
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
-// farEnd is what a bridge speaks to, and outlives it.
+// farEnd holds the simulators that a bridge connects to, and outlives it.
 type farEnd struct {
 	center    *centercodesim.Simulator
 	testfairy *testfairysim.Server
@@ -39,7 +39,7 @@ type farEnd struct {
 	around func(http.Handler) http.Handler
 }
 
-// interpose puts something between the bridge and the far end.
+// interpose wraps the handlers of the simulators.
 func (f *farEnd) interpose(around func(http.Handler) http.Handler) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -61,8 +61,8 @@ func (f *farEnd) serve(h http.Handler) *httptest.Server {
 
 const centercodeKey = "k3y-that-nobody-may-see"
 
-// newFarEnd starts a Centercode and a TestFairy, and writes the fairbridge.yaml
-// of a bridge between them.
+// newFarEnd starts a Centercode and a TestFairy, and writes the fairbridge.yaml of a bridge
+// between them.
 func newFarEnd(t *testing.T, extra string) *farEnd {
 	t.Helper()
 	center, err := centercodesim.New(centercodesim.Config{APIKeys: []string{centercodeKey}})
@@ -99,8 +99,8 @@ routes:
 	return f
 }
 
-// simulated writes a fairbridge.yaml that names no Centercode, so that tickets
-// go to the simulator.
+// simulated writes a fairbridge.yaml without a Centercode, so that tickets are sent to the
+// simulator.
 func simulated(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fairbridge.yaml")
@@ -114,7 +114,7 @@ func simulated(t *testing.T) string {
 const lookUp = `    lookup: {package: deliveries, column: Delivery ID, ticketColumn: Ticket ID, settle: 0s}
 `
 
-// process is `fairbridge run` as a process of its own.
+// process is `fairbridge run` as a separate process.
 type process struct {
 	t       *testing.T
 	cmd     *exec.Cmd
@@ -124,7 +124,7 @@ type process struct {
 	ended   chan error
 }
 
-// record keeps what a process prints.
+// record collects the output of a process.
 type record struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -157,7 +157,7 @@ func startBridge(t *testing.T, f *farEnd, data string) *process {
 	return p
 }
 
-// launch is startBridge for a process that may end before it is ready.
+// launch is startBridge for a process that may exit before it is ready.
 func launch(t *testing.T, f *farEnd, data, env string) (*process, error) {
 	t.Helper()
 	self, err := os.Executable()
@@ -169,7 +169,7 @@ func launch(t *testing.T, f *farEnd, data, env string) (*process, error) {
 	return follow(t, cmd)
 }
 
-// follow starts a bridge that logs JSON, and waits until it is ready or has ended.
+// follow starts a bridge that logs JSON, and waits until it is ready or has exited.
 func follow(t *testing.T, cmd *exec.Cmd) (*process, error) {
 	t.Helper()
 	p := &process{t: t, cmd: cmd, out: &record{news: make(chan struct{}, 1)}, ended: make(chan error, 1)}
@@ -208,13 +208,13 @@ func follow(t *testing.T, cmd *exec.Cmd) (*process, error) {
 	}
 }
 
-// kill is kill -9, and waits until the process is gone.
+// kill sends SIGKILL, and waits until the process has exited.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	p.wait()
 }
 
-// interrupt is Ctrl-C. It returns the exit code.
+// interrupt sends SIGINT, as Ctrl-C does, and returns the exit code.
 func (p *process) interrupt() int {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
@@ -229,11 +229,11 @@ func (p *process) wait() {
 	case err := <-p.ended:
 		p.ended <- err
 	case <-time.After(time.Minute):
-		p.t.Errorf("the bridge does not end:\n%s", p.out)
+		p.t.Errorf("the bridge does not exit:\n%s", p.out)
 	}
 }
 
-// until waits for a condition that changes with what the process prints.
+// until waits for a condition, which it checks whenever the process prints something.
 func (p *process) until(what string, ok func() bool) {
 	p.t.Helper()
 	deadline := time.After(2 * time.Minute)
@@ -244,7 +244,7 @@ func (p *process) until(what string, ok func() bool) {
 		case <-p.out.news:
 		case <-look.C:
 		case <-deadline:
-			p.t.Fatalf("%s did not happen:\n%s", what, p.out)
+			p.t.Fatalf("timed out waiting for %s:\n%s", what, p.out)
 		}
 	}
 }
@@ -266,7 +266,7 @@ func payload(n int) string {
 	return fmt.Sprintf(`{"event":"feedback","email":"alice@corporation.com","text":"feedback %d","screenshotUrl":"https://app.testfairy.com/%d.jpg"}`, n, n)
 }
 
-// state opens the bridge's folder beside it.
+// state opens the bridge's folder in addition to the bridge.
 type state struct {
 	t      *testing.T
 	home   *embedded.Home
@@ -293,8 +293,8 @@ func (s *state) settled() {
 	}
 }
 
-// forgetFailures ends every wait that Centercode's failures are the reason for, as if
-// it had been well all the time. The bridge must not run.
+// forgetFailures ends every wait caused by Centercode's failures, as if there had been
+// none. The bridge must not run.
 func (s *state) forgetFailures() {
 	s.t.Helper()
 	ctx := s.t.Context()
@@ -306,7 +306,7 @@ func (s *state) forgetFailures() {
 	}
 }
 
-// letters returns the dead letters, and leaves them hidden for a while.
+// letters returns the dead letters, which are then hidden for a while.
 func (s *state) letters() []queue.DeadLetter {
 	s.t.Helper()
 	var all []queue.DeadLetter
@@ -325,8 +325,8 @@ func (s *state) letters() []queue.DeadLetter {
 	}
 }
 
-// ticketsOf counts the tickets of each delivery, and holds their screenshots
-// against the source.
+// ticketsOf counts the tickets of each delivery, and compares their screenshots with the
+// source.
 func (f *farEnd) ticketsOf(t *testing.T) map[string]int {
 	t.Helper()
 	n := map[string]int{}

@@ -15,8 +15,8 @@ import (
 	testfairysim "fairbridge/pkg/testfairy/simulator"
 )
 
-// TestReconcile: what never came to a bridge that runs is shown, and after a yes
-// becomes a ticket.
+// TestReconcile checks that a feedback which never reached a running bridge is listed, and
+// after confirmation becomes a ticket.
 func TestReconcile(t *testing.T) {
 	f := newFarEnd(t, "")
 	server := httptest.NewServer(f.testfairy.Handler())
@@ -34,7 +34,7 @@ func TestReconcile(t *testing.T) {
 	}
 	run("--dry-run").want(t, exitDone, "TestFairy lists no feedback.\n", "")
 
-	// The ledger knows of one three days ago, which TestFairy lists too.
+	// The ledger has one from three days ago, which TestFairy lists too.
 	now := time.Now().UTC().Truncate(time.Minute)
 	began, recorded := now.Add(-72*time.Hour), now.Add(-20*time.Hour)
 	l := ledgertest.New(t, ledger.Config{Store: s.home.Ledger, Now: func() time.Time { return began }})
@@ -78,7 +78,7 @@ func TestReconcile(t *testing.T) {
 	s.settled()
 	tickets := f.center.Tickets()
 	if len(tickets) != 2 || tickets[0].Fields["submitter"] != "a@b.c" {
-		t.Errorf("the tickets are %+v", tickets)
+		t.Errorf("tickets %+v", tickets)
 	}
 	run("--yes").want(t, exitDone, head+"present  3\n", "")
 	var items []reconcile.Item
@@ -99,7 +99,7 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
-// TestReconcileWithoutAList: the REST API is gone, or is to go.
+// TestReconcileWithoutAList: the REST API is gone, or about to go.
 func TestReconcileWithoutAList(t *testing.T) {
 	h := newLetterHome(t)
 	server := testfairysim.New(testfairysim.Config{NewPlatform: true, Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)})

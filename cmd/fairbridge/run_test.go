@@ -20,9 +20,9 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// TestKillNine kills the running command in the middle of 80 deliveries and
-// starts it again. Each of the 80 has its one ticket: where the answer died with
-// the process it is looked up, or, with look-up switched off, parked.
+// TestKillNine kills the running command in the middle of 80 deliveries and starts it
+// again. Each becomes one ticket. If the response was lost with the process, the ticket is
+// looked up, or parked without a look-up.
 func TestKillNine(t *testing.T) {
 	const deliveries = 80
 	for _, tc := range []struct {
@@ -31,7 +31,7 @@ func TestKillNine(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			f, data := newFarEnd(t, tc.extra), t.TempDir()
-			// Slow enough that there is always a ticket on its way.
+			// Slow enough that there is always a ticket being created.
 			f.center.Inject(centercodesim.Fault{Op: centercodesim.OpCreate, Times: -1, Delay: 20 * time.Millisecond, After: true})
 			p := startBridge(t, f, data)
 			refused := make(chan int, deliveries)
@@ -52,7 +52,7 @@ func TestKillNine(t *testing.T) {
 
 			p = startBridge(t, f, data)
 			s := openState(t, data)
-			s.settled() // some were accepted before they were refused
+			s.settled() // some may have been accepted without a response
 			again := 0
 			for n := range refused {
 				again++
@@ -85,7 +85,7 @@ func TestKillNine(t *testing.T) {
 					t.Errorf("delivery %d (%s) has %d tickets, dead letter: %v", n, id, tickets[id], dead[id])
 				}
 			}
-			t.Logf("%d refused by the kill, %d tickets, %d ambiguous", again, len(tickets), len(dead))
+			t.Logf("%d refused because of the kill, %d tickets, %d ambiguous", again, len(tickets), len(dead))
 			if strings.Contains(p.out.String(), centercodeKey) {
 				t.Error("the API key was printed")
 			}
@@ -93,7 +93,7 @@ func TestKillNine(t *testing.T) {
 	}
 }
 
-// TestInterruptFinishesWhatIsInProgress: Ctrl-C during slow tickets waits for them.
+// TestInterruptFinishesWhatIsInProgress checks that Ctrl-C waits for tickets being created.
 func TestInterruptFinishesWhatIsInProgress(t *testing.T) {
 	t.Parallel()
 	f, data := newFarEnd(t, ""), t.TempDir()
@@ -115,10 +115,10 @@ func TestInterruptFinishesWhatIsInProgress(t *testing.T) {
 	for _, id := range ids {
 		e, err := s.ledger.Entry(t.Context(), id)
 		if err != nil {
-			continue // not begun
+			continue // not started
 		}
 		if e.State == ledger.Creating || e.Owner != "" {
-			t.Errorf("left in hand: %+v", e)
+			t.Errorf("left unfinished: %+v", e)
 		}
 	}
 	f.center.Heal()
@@ -135,8 +135,8 @@ func TestInterruptFinishesWhatIsInProgress(t *testing.T) {
 	}
 }
 
-// TestInterruptWhileItStarts: Ctrl-C is no failure, however early it comes, and
-// the folder it leaves is good for the next start.
+// TestInterruptWhileItStarts checks that Ctrl-C is not a failure, however early, and that
+// the next start works in the same folder.
 func TestInterruptWhileItStarts(t *testing.T) {
 	config, data := simulated(t), t.TempDir()
 	for after := time.Duration(0); after < 30*time.Millisecond; after += 500 * time.Microsecond {
@@ -152,7 +152,7 @@ func TestInterruptWhileItStarts(t *testing.T) {
 	}
 }
 
-// TestSecondBridgeIsRefused: two processes may not work on one folder.
+// TestSecondBridgeIsRefused checks that two processes cannot use one folder.
 func TestSecondBridgeIsRefused(t *testing.T) {
 	f, data := newFarEnd(t, ""), t.TempDir()
 	startBridge(t, f, data)
@@ -178,8 +178,8 @@ func (s *stopper) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// TestLimitsOfRun: a limit that makes no sense is a usage error, and the start says
-// what the limits are.
+// TestLimitsOfRun checks that an invalid limit is a usage error, and that the start prints
+// the limits.
 func TestLimitsOfRun(t *testing.T) {
 	config := simulated(t)
 	run := func(out io.Writer, flags ...string) (int, string) {
@@ -214,8 +214,8 @@ func TestLimitsOfRun(t *testing.T) {
 	}
 }
 
-// TestLogFormat: what goes wrong around the deliveries is logged in the format of
-// the outcomes.
+// TestLogFormat checks that errors outside of deliveries are logged in the same format as
+// outcomes.
 func TestLogFormat(t *testing.T) {
 	config, data := simulated(t), t.TempDir()
 	for format, want := range map[string]string{"text": "Ctrl-C", "json": `"stage":"ready"`} {
@@ -238,8 +238,8 @@ func TestLogFormat(t *testing.T) {
 	}
 }
 
-// TestTokenIsShownToNoJournal: what is no terminal gets the webhook's URL without
-// its token, and the command that shows it.
+// TestTokenIsShownToNoJournal checks that without a terminal the webhook's URL is printed
+// without its token, together with the command that shows it.
 func TestTokenIsShownToNoJournal(t *testing.T) {
 	config, data := simulated(t), t.TempDir()
 	for _, tc := range []struct {
@@ -272,8 +272,8 @@ func TestTokenIsShownToNoJournal(t *testing.T) {
 	}
 }
 
-// TestRunServesTheConsole: the bridge's output names it, and a link only where there
-// is a terminal; another process of this user makes one.
+// TestRunServesTheConsole checks that the bridge prints the console's address, with a link
+// only on a terminal, and that another process of the same user can create a link.
 func TestRunServesTheConsole(t *testing.T) {
 	config, data := simulated(t), t.TempDir()
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

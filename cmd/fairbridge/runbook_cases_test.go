@@ -22,15 +22,15 @@ type runbookCase struct {
 	reason queue.Reason
 	stage  string
 	advice deadletter.Advice
-	// cause breaks something before the delivery; nil if the case makes its own.
+	// cause breaks something before the delivery; nil if make does it.
 	cause func(*runbook)
-	// make makes the dead letter; nil sends the webhook.
+	// make creates the dead letter; nil sends the webhook.
 	make func(*runbook)
-	// cure is what the runbook says.
+	// cure follows the runbook.
 	cure func(*runbook)
-	// files are what the ticket must have at the end; nil if there must be none.
+	// files are those of the ticket at the end; nil for none.
 	files []string
-	// dropped or ignored: there is no ticket.
+	// none means that the delivery was dropped or ignored: there is no ticket.
 	none bool
 }
 
@@ -75,7 +75,7 @@ var runbookCases = []runbookCase{
 		cure: func(r *runbook) {
 			r.configure("source: testfairy", "source: testfairy-2")
 			if got := r.do(0); !strings.Contains(got.out, "/projects/DEMO/feedback/testfairy-2?apiKey=...\n") {
-				r.t.Errorf("the dry run says %s", got.out)
+				r.t.Errorf("the dry run printed %s", got.out)
 			}
 			r.restart()
 			r.do(1)
@@ -99,7 +99,7 @@ var runbookCases = []runbookCase{
 		cure: func(r *runbook) {
 			r.configure("[Portrait]", "[Portrait, Landscape]")
 			if got := r.do(0); !strings.Contains(got.out, `"summary": "Landscape"`) {
-				r.t.Errorf("the dry run says %s", got.out)
+				r.t.Errorf("the dry run printed %s", got.out)
 			}
 			r.restart()
 			r.do(1)
@@ -160,7 +160,7 @@ var runbookCases = []runbookCase{
 		cure: func(r *runbook) {
 			r.configure("element: screenshot", "element: screenshot\n        optional: true")
 			r.restart()
-			r.advice = deadletter.AdviceUnroutable // for a plain replay
+			r.advice = deadletter.AdviceUnroutable // for a replay without options
 			r.do(1)
 		}},
 	{name: "no endpoint for a file", reason: queue.ReasonAttachmentEndpoint, stage: "attach", advice: deadletter.AdviceEndpoint,
@@ -183,7 +183,7 @@ var runbookCases = []runbookCase{
 					}
 					h.ServeHTTP(httptest.NewRecorder(), req)
 					w.Header().Set("Content-Type", "application/json")
-					_, _ = w.Write([]byte(`{"status":"accepted"}`)) // a caller that is gone shows in the ledger
+					_, _ = w.Write([]byte(`{"status":"accepted"}`)) // an error shows in the ledger
 				})
 			})
 		},
@@ -208,7 +208,7 @@ var runbookCases = []runbookCase{
 		make:  func(r *runbook) { r.deliver(); r.exhaust() },
 		cure: func(r *runbook) {
 			r.do(0)
-			r.restart() // it would read the key on its own, but not twice within 10 s
+			r.restart() // it would reread the key on its own, but not twice within 10 s
 			r.do(1)
 		}, files: screenshot},
 	{name: "it killed its workers", reason: queue.ReasonWorkerDied, stage: "claim", advice: deadletter.AdviceDied,
@@ -262,7 +262,7 @@ var runbookCases = []runbookCase{
 		cause: func(r *runbook) { r.failing(centercodesim.OpCreate, 400, nil) },
 		cure: func(r *runbook) {
 			r.f.center.Heal()
-			// StartMessageMoveTask sends what it finds as it is.
+			// StartMessageMoveTask sends messages unchanged.
 			for _, m := range (&letterHome{t: r.t, home: r.state.home}).messages(r.state.home.DeadLetterQueueURL) {
 				r.send(aws.ToString(m.Body), m.MessageAttributes, r.state.home.WorkQueueURL)
 			}

@@ -20,8 +20,8 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// runbook is one case of docs/dead-letters.md: a bridge that runs, a delivery
-// that becomes a dead letter, and a person who does what the runbook says.
+// runbook is one case of docs/dead-letters.md: a running bridge, a delivery that becomes a
+// dead letter, and a person who follows the runbook.
 type runbook struct {
 	t      *testing.T
 	f      *farEnd
@@ -32,21 +32,21 @@ type runbook struct {
 	advice deadletter.Advice
 }
 
-// The delivery of the cases.
+// The delivery of all cases.
 const (
 	runbookFile    = "/projects/10-demoapp/1.jpg"
 	runbookPayload = `{"event":"feedback","appName":"Demo App","email":"alice@corporation.com","text":"Landscape",` +
 		`"screenshotUrl":"https://app.testfairy.com` + runbookFile + `"}`
 )
 
-// failing makes Centercode refuse as long as the request is not as expected.
+// failing makes Centercode refuse requests, except those that unless accepts.
 func (r *runbook) failing(op centercodesim.Op, status int, unless func(centercodesim.Call) bool) {
 	r.f.center.Inject(centercodesim.Fault{Op: op, Status: status, Times: -1, ReadFirst: 1 << 20, Match: func(c centercodesim.Call) bool {
 		return unless == nil || !unless(c)
 	}})
 }
 
-// configure replaces words of fairbridge.yaml.
+// configure replaces text in fairbridge.yaml.
 func (r *runbook) configure(oldnew ...string) {
 	r.t.Helper()
 	b, err := os.ReadFile(r.f.config)
@@ -55,7 +55,7 @@ func (r *runbook) configure(oldnew ...string) {
 	}
 	changed := strings.NewReplacer(oldnew...).Replace(string(b))
 	if changed == string(b) {
-		r.t.Fatalf("fairbridge.yaml has none of %q:\n%s", oldnew, b)
+		r.t.Fatalf("fairbridge.yaml contains none of %q:\n%s", oldnew, b)
 	}
 	if err := os.WriteFile(r.f.config, []byte(changed), 0o600); err != nil {
 		r.t.Fatal(err)
@@ -66,11 +66,11 @@ func (r *runbook) restart() {
 	r.t.Helper()
 	if r.bridge != nil {
 		if code := r.bridge.interrupt(); code != exitDone {
-			r.t.Fatalf("the bridge ended with %d:\n%s", code, r.bridge.out)
+			r.t.Fatalf("exit code %d:\n%s", code, r.bridge.out)
 		}
 	}
 	var err error
-	// The key is the folder's, so that 'secrets put' can change it.
+	// The key is stored in the folder, so that 'secrets put' can change it.
 	if r.bridge, err = launch(r.t, r.f, r.data, "FAIRBRIDGE_CENTERCODE_API_KEY="); err != nil {
 		r.t.Fatalf("the bridge does not start (%v):\n%s", err, r.bridge.out)
 	}
@@ -94,7 +94,7 @@ func (r *runbook) deliver() {
 	}
 }
 
-// reconciled has the ledger remember that the feedback was reconciled.
+// reconciled records in the ledger that the feedback was reconciled.
 func (r *runbook) reconciled() {
 	r.t.Helper()
 	event, err := testfairy.Decode([]byte(runbookPayload))
@@ -106,7 +106,7 @@ func (r *runbook) reconciled() {
 	}
 }
 
-// exhaust has the delivery die as after its last try, when the first has failed.
+// exhaust makes the delivery die, after a failed attempt, as if that was its last.
 func (r *runbook) exhaust() {
 	r.t.Helper()
 	var e ledger.Entry
@@ -116,7 +116,7 @@ func (r *runbook) exhaust() {
 		return err == nil && e.Last != nil && e.Owner == ""
 	})
 	if code := r.bridge.interrupt(); code != exitDone {
-		r.t.Fatalf("the bridge ended with %d", code)
+		r.t.Fatalf("exit code %d", code)
 	}
 	r.bridge = nil
 	err := r.state.home.DB.Write(r.t.Context(), func(tx *sqlitedb.Tx) error {
@@ -130,14 +130,14 @@ func (r *runbook) exhaust() {
 	r.restart()
 }
 
-// bury makes a dead letter of a delivery that nobody has seen.
+// bury creates a dead letter of a delivery unknown to the ledger.
 func (r *runbook) bury(reason queue.Reason, stage queue.Stage) {
 	r.t.Helper()
 	r.id = idOf(1)
 	r.die(reason, stage, 0)
 }
 
-// die has the delivery die as a worker does it.
+// die makes the delivery die as a worker does.
 func (r *runbook) die(reason queue.Reason, stage queue.Stage, status int) {
 	r.t.Helper()
 	l := queue.DeadLetter{DeliveryID: r.id, Event: "feedback", Reason: reason, Stage: stage, Status: status, Generation: 1, FailedAt: time.Now()}
@@ -151,7 +151,7 @@ func (r *runbook) die(reason queue.Reason, stage queue.Stage, status int) {
 	}
 }
 
-// body is that of the delivery's message.
+// body returns the body of the delivery's message.
 func (r *runbook) body() string {
 	r.t.Helper()
 	body, err := (queue.Envelope{DeliveryID: r.id, ReceivedAt: letterTime, Event: json.RawMessage(runbookPayload)}).Encode()
@@ -161,7 +161,7 @@ func (r *runbook) body() string {
 	return body
 }
 
-// halfDropped leaves the letter as 'dlq drop' does that dies in the middle.
+// halfDropped leaves the letter as a 'dlq drop' does that is killed in the middle.
 func (r *runbook) halfDropped() {
 	r.t.Helper()
 	r.state.settled()
@@ -170,8 +170,7 @@ func (r *runbook) halfDropped() {
 	}
 }
 
-// do carries out a step of the runbook to the letter, but for the words that
-// stand for others.
+// do runs a step of the runbook literally, except for its placeholders.
 func (r *runbook) do(step int, oldnew ...string) ran {
 	r.t.Helper()
 	s := r.advice.Steps[step]
@@ -187,7 +186,7 @@ func (r *runbook) do(step int, oldnew ...string) ran {
 	stdin := ""
 	switch args[1] {
 	case "drop":
-		args = append(args, "--yes") // in place of a person
+		args = append(args, "--yes") // in place of a person's answer
 	case "put":
 		stdin = "the right key\n"
 	case "replay":
@@ -203,12 +202,12 @@ func (r *runbook) do(step int, oldnew ...string) ran {
 	return got
 }
 
-// tickets returns the one ticket that there must be, and its files.
+// ticket returns the only ticket, and its files.
 func (r *runbook) ticket() (centercodesim.Ticket, []string) {
 	r.t.Helper()
 	all := r.f.center.Tickets()
 	if len(all) != 1 {
-		r.t.Fatalf("there are %d tickets", len(all))
+		r.t.Fatalf("got %d tickets", len(all))
 	}
 	var files []string
 	for _, f := range all[0].Files {
@@ -217,8 +216,8 @@ func (r *runbook) ticket() (centercodesim.Ticket, []string) {
 	return all[0], files
 }
 
-// Each case of docs/dead-letters.md: the dead letter is what the runbook says,
-// and after what the runbook says to do there is one ticket with its files.
+// TestRunbook checks each case of docs/dead-letters.md: the dead letter is as described,
+// and following the runbook results in one ticket with its files.
 func TestRunbook(t *testing.T) {
 	for _, tc := range runbookCases {
 		t.Run(tc.name, func(t *testing.T) {
@@ -253,17 +252,17 @@ func (tc runbookCase) run(t *testing.T) {
 		t.Fatalf("%v: %+v\n%s", err, got, r.bridge.out)
 	}
 	if shown.Letter.Reason != tc.reason || string(shown.Letter.Stage) != tc.stage || shown.Advice.What != tc.advice.What {
-		t.Fatalf("the dead letter is %+v, advice %+v", shown.Letter, shown.Advice)
+		t.Fatalf("dead letter %+v, advice %+v", shown.Letter, shown.Advice)
 	}
 	r.advice = tc.advice
 	tc.cure(r)
 
 	if letters := r.state.letters(); len(letters) != 0 {
-		t.Errorf("left is %+v", letters)
+		t.Errorf("left %+v", letters)
 	}
 	if tc.none {
 		if n := len(r.f.center.Tickets()); n != 0 {
-			t.Errorf("there are %d tickets", n)
+			t.Errorf("got %d tickets", n)
 		}
 		return
 	}

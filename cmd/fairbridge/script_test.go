@@ -11,8 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// asCommand in the environment makes the test binary the command itself, for
-// tests that start, stop and kill it.
+// asCommand names the environment variable that makes the test binary the command itself,
+// for tests that start, stop and kill it.
 const asCommand = "FAIRBRIDGE_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	// A process under the race detector waits a second at its end for reports of
-	// other threads; of those that tests start there are hundreds.
+	// At its end a process with the race detector waits a second for reports of other
+	// threads, and the tests start hundreds of processes.
 	os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=10"))
 	testscript.Main(m, map[string]func(){"fairbridge": main})
 }
@@ -35,8 +35,8 @@ func TestScripts(t *testing.T) {
 	}})
 }
 
-// makeRecent puts the time of an hour ago, to the minute, for RECENTLY in the dead
-// letters of a script: what is older than the ledger's memory is treated differently.
+// makeRecent replaces RECENTLY in a script's dead letters with the time an hour ago, to the
+// minute: letters older than the ledger's memory are treated differently.
 func makeRecent(dir string) error {
 	letters, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	if err != nil {

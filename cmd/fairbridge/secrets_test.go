@@ -51,7 +51,8 @@ Then: fairbridge secrets put webhook-token --drop-previous --stack fairbridge-pr
 	put("", secrets.WebhookToken, "--drop-previous").want(t, exitDone, "", "There is no previous webhook-token.\n")
 }
 
-// What a key does not have, and a slip of the hand does, is named; it is stored.
+// TestSecretsPutWarns checks that a value with typical mistakes is stored, with a warning
+// that names them.
 func TestSecretsPutWarns(t *testing.T) {
 	c := newCloud(t)
 	const stored = "Stored centercode-api-key. A running bridge reads it within 5 minutes, and at once if the old one is rejected.\n"

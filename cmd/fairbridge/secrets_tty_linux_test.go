@@ -15,8 +15,8 @@ import (
 	"fairbridge/pkg/secrets"
 )
 
-// openTerminal makes a pseudo-terminal: what a person types goes into keyboard,
-// the command gets terminal.
+// openTerminal opens a pseudo-terminal: what a person types is written to keyboard, and the
+// command gets terminal.
 func openTerminal(t *testing.T) (keyboard, terminal *os.File) {
 	t.Helper()
 	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
@@ -54,12 +54,12 @@ func echoes(t *testing.T, terminal *os.File) bool {
 	return settings.Lflag&syscall.ECHO != 0
 }
 
-// waitForHiding waits until the terminal does not show what is typed.
+// waitForHiding waits until the terminal no longer echoes.
 func waitForHiding(t *testing.T, terminal *os.File) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); echoes(t, terminal); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the terminal still shows what is typed")
+			t.Fatal("the terminal still echoes")
 		}
 	}
 }
@@ -84,11 +84,11 @@ func TestSecretIsTypedUnseen(t *testing.T) {
 		t.Errorf("stored %q", value)
 	}
 	if !echoes(t, terminal) {
-		t.Error("the terminal is left without echo")
+		t.Error("echo is not restored")
 	}
-	// What the terminal has shown is what the keyboard's side reads.
+	// Reading from keyboard returns what the terminal has shown.
 	terminal.Close()
-	shown, _ := io.ReadAll(keyboard) // it ends with EIO
+	shown, _ := io.ReadAll(keyboard) // ends with EIO
 	if strings.Contains(string(shown), "k3y") {
 		t.Errorf("the terminal showed %q", shown)
 	}
@@ -110,6 +110,6 @@ func TestInterruptRestoresTheTerminal(t *testing.T) {
 	ran{code, out.String(), errOut.String()}.want(t, exitLeft, "",
 		"Value of centercode-api-key (not shown): \nfairbridge: read the value of centercode-api-key: context canceled\n")
 	if !echoes(t, terminal) {
-		t.Error("the terminal is left without echo")
+		t.Error("echo is not restored")
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"fairbridge/pkg/secrets"
 )
 
-// taker is a webhook that notes what it gets.
-type taker struct {
+// webhookRecorder is a webhook that records its requests.
+type webhookRecorder struct {
 	url    string
 	status int
 
@@ -23,15 +23,15 @@ type taker struct {
 	requests []string
 }
 
-func newTaker(t *testing.T) *taker {
+func newWebhookRecorder(t *testing.T) *webhookRecorder {
 	t.Helper()
-	k := &taker{status: http.StatusAccepted}
+	k := &webhookRecorder{status: http.StatusAccepted}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/healthz" {
 			_, _ = io.WriteString(w, "ok\n")
 			return
 		}
-		body, _ := io.ReadAll(r.Body) // what is missing shows in the test
+		body, _ := io.ReadAll(r.Body) // an incomplete body fails the comparison
 		k.mu.Lock()
 		k.requests = append(k.requests, r.Method+" "+r.URL.String()+" "+string(body))
 		k.mu.Unlock()
@@ -46,8 +46,8 @@ func newTaker(t *testing.T) *taker {
 	return k
 }
 
-// want takes what came and holds it against what should have.
-func (k *taker) want(t *testing.T, want ...string) {
+// want compares the recorded requests, and clears them.
+func (k *webhookRecorder) want(t *testing.T, want ...string) {
 	t.Helper()
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -59,7 +59,7 @@ func (k *taker) want(t *testing.T, want ...string) {
 
 func TestSend(t *testing.T) {
 	c := newCloud(t)
-	k := newTaker(t)
+	k := newWebhookRecorder(t)
 	c.stack.Outputs["WebhookUrl"] = k.url
 	c.put(t, secrets.WebhookToken, "n&w\nold")
 	file := filepath.Join(t.TempDir(), "a.json")
@@ -69,12 +69,12 @@ func TestSend(t *testing.T) {
 	runCommand(t, `{"b":2}`, "send", file, "-", "--stack", stackName).want(t, exitDone, file+": HTTP 202 {}\n-: HTTP 202 {}\n", "")
 	k.want(t, `POST /webhooks/testfairy?token=n%26w {"a":1}`, `POST /webhooks/testfairy?token=n%26w {"b":2}`)
 
-	// Another address of the same bridge gets its token, too.
+	// Another address of the same bridge gets its token too.
 	c.stack.Outputs["WebhookUrl"] = "https://unreachable.invalid/"
 	runCommand(t, "", "send", file, "--stack", stackName, "--url", k.url+"?x=1").want(t, exitDone, file+": HTTP 202 {}\n", "")
 	k.want(t, `POST /webhooks/testfairy?token=n%26w&x=1 {"a":1}`)
 
-	// A whole URL needs no bridge; a place goes before the variable.
+	// A complete URL needs no bridge; a place takes precedence over the variable.
 	t.Setenv(webhookVariable, k.url+"?token=other")
 	runCommand(t, "", "send", file).want(t, exitDone, file+": HTTP 202 {}\n", "")
 	k.want(t, `POST /webhooks/testfairy?token=other {"a":1}`)
@@ -95,7 +95,7 @@ func TestSend(t *testing.T) {
 
 func TestSendOfFolder(t *testing.T) {
 	newCloud(t)
-	k := newTaker(t)
+	k := newWebhookRecorder(t)
 	dir := t.TempDir()
 	runCommand(t, "t0ken", "secrets", "put", "webhook-token", "--data", dir)
 	runCommand(t, "{}", "send", "-", "--data", dir).want(t, exitLeft, "",
@@ -110,7 +110,7 @@ func TestSendOfFolder(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 
-	// It was killed: its note is still there.
+	// It was killed, so its recorded address still exists.
 	closed := httptest.NewServer(nil)
 	closed.Close()
 	if err := home.WriteRunning(dir, closed.Listener.Addr().String()); err != nil {

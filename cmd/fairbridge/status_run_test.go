@@ -8,7 +8,8 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// The commands that look at a bridge and feed it, beside one that runs.
+// TestCommandsBesideARunningBridge runs the commands that read or feed a bridge while it
+// runs.
 func TestCommandsBesideARunningBridge(t *testing.T) {
 	newCloud(t) // for the environment
 	f := newFarEnd(t, lookUp)
@@ -20,7 +21,7 @@ func TestCommandsBesideARunningBridge(t *testing.T) {
 	}
 	openState(t, data).settled()
 
-	// Its key is in its own environment, not in this one's.
+	// The key is in the bridge's environment, not in this process's.
 	s := statusOf(t, exitDone, "--data", data, "--config", f.config)
 	wantProblems(t, s)
 	if s.Runs == nil || !*s.Runs || s.Webhook == "" || !strings.HasPrefix(p.webhook, s.Webhook+"?token=") || !s.Centercode.Answers {
@@ -49,8 +50,8 @@ func TestCommandsBesideARunningBridge(t *testing.T) {
 	}
 }
 
-// A bridge that runs holds what arrives once it is paused, says so, and continues when
-// that ends.
+// TestPauseBesideARunningBridge checks that a paused bridge holds what arrives, reports it,
+// and continues when the pause ends.
 func TestPauseBesideARunningBridge(t *testing.T) {
 	newCloud(t) // for the environment
 	f := newFarEnd(t, lookUp)
@@ -69,10 +70,10 @@ func TestPauseBesideARunningBridge(t *testing.T) {
 	})
 	s := statusOf(t, exitDone, "--data", data, "--config", f.config)
 	if len(s.Notes) != 2 || !strings.Contains(s.Notes[0], "everything has been paused") || !strings.Contains(s.Notes[1], "1 feedback waits") {
-		t.Errorf("the notes are %q", s.Notes)
+		t.Errorf("notes %q", s.Notes)
 	}
 	if n := len(f.center.Tickets()); n != 0 {
-		t.Errorf("%d tickets while all is paused", n)
+		t.Errorf("%d tickets during the pause", n)
 	}
 	must("resume")
 	openState(t, data).settled()

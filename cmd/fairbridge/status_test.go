@@ -19,7 +19,7 @@ import (
 	"fairbridge/pkg/secrets"
 )
 
-// statusOf runs `fairbridge status --json` and reads what it prints.
+// statusOf runs `fairbridge status --json` and parses its output.
 func statusOf(t *testing.T, code int, args ...string) home.Status {
 	t.Helper()
 	got := runCommand(t, "", append([]string{"status", "--json"}, args...)...)
@@ -76,7 +76,7 @@ func TestStatusOfStack(t *testing.T) {
 	c.remember(t, ledger.Entry{DeliveryID: "older", State: ledger.Completed, TicketID: "T-1", Attempts: 1, UpdatedAt: start})
 	c.remember(t, ledger.Entry{DeliveryID: "newer", State: ledger.Dead, Attempts: 3, UpdatedAt: start.Add(time.Hour),
 		Last: &ledger.Fault{Reason: "rejected", Stage: "create", Status: 400, Text: "no such submitter"}})
-	// The work queue has one message: the dead one may have been replayed.
+	// The work queue has one message: the dead delivery may have been replayed.
 	s = statusOf(t, exitDone, "--stack", stackName)
 	wantProblems(t, s)
 	<-asked
@@ -100,7 +100,7 @@ func TestStatusOfStack(t *testing.T) {
 	<-asked
 }
 
-// What cannot be read does not keep the rest from being told.
+// TestStatusIsPartlyRefused checks that what cannot be read does not hide the rest.
 func TestStatusIsPartlyRefused(t *testing.T) {
 	c := newCloud(t)
 	c.stack.Parameters["CentercodeBaseUrl"] = "http://127.0.0.1:1"
@@ -155,7 +155,7 @@ func TestStatusAsksCentercode(t *testing.T) {
 	}
 }
 
-// On this machine it is known how long the oldest message waits.
+// TestStatusOfFolder checks that in a folder the age of the oldest message is known.
 func TestStatusOfFolder(t *testing.T) {
 	newCloud(t)
 	dir := t.TempDir()

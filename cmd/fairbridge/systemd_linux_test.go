@@ -20,8 +20,8 @@ import (
 	"fairbridge/pkg/home"
 )
 
-// manager plays systemd as far as a service of Type=notify with a socket unit sees
-// it: it holds the socket, passes it as descriptor 3 and hears how the service is.
+// manager plays systemd for a service of Type=notify with a socket unit: it holds the
+// socket, passes it as descriptor 3, and receives the service's notifications.
 // https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
 // https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
 type manager struct {
@@ -43,8 +43,8 @@ func newManager(t *testing.T) *manager {
 	if m.socket, err = l.(*net.TCPListener).File(); err != nil {
 		t.Fatal(err)
 	}
-	l.Close() // the file is a socket of its own
-	// Not in t.TempDir(): the path of a socket has 107 bytes at the most.
+	l.Close() // the file has its own descriptor
+	// Not in t.TempDir(): the path of a socket is limited to 107 bytes.
 	folder, err := os.MkdirTemp("/tmp", "fairbridge")
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func (m *manager) start() *exec.Cmd {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	// Only the process itself knows the number that LISTEN_PID has to have.
+	// LISTEN_PID is the process's own id, so a shell sets it before exec.
 	cmd := exec.Command("/bin/sh", append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, self}, m.arguments...)...)
 	cmd.Env, cmd.ExtraFiles = m.env, []*os.File{m.socket}
 	var said strings.Builder
@@ -90,7 +90,7 @@ func (m *manager) start() *exec.Cmd {
 	return cmd
 }
 
-// hear waits for the service's next message.
+// hear waits for the service's next notification.
 func (m *manager) hear(want string) {
 	m.t.Helper()
 	if err := m.notify.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
@@ -99,11 +99,11 @@ func (m *manager) hear(want string) {
 	b := make([]byte, 100)
 	n, err := m.notify.Read(b)
 	if err != nil || string(b[:n]) != want {
-		m.t.Fatalf("the service says %q (%v), want %q", b[:n], err, want)
+		m.t.Fatalf("the service reported %q (%v), want %q", b[:n], err, want)
 	}
 }
 
-// stop is `systemctl stop`.
+// stop does what `systemctl stop` does.
 func (m *manager) stop(cmd *exec.Cmd) {
 	m.t.Helper()
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -111,13 +111,13 @@ func (m *manager) stop(cmd *exec.Cmd) {
 	}
 	m.hear("STOPPING=1")
 	if err := cmd.Wait(); err != nil {
-		m.t.Errorf("the service ends with %v", err)
+		m.t.Errorf("the service exited: %v", err)
 	}
 }
 
-// TestRestartRefusesNoWebhook restarts a service under load, which the socket unit
-// feeds. TestFairy sends once: each webhook is answered 202, at the first try, on a
-// connection of its own as of many senders. The key comes as systemd's credential.
+// TestRestartRefusesNoWebhook restarts a service with a socket unit under load. TestFairy
+// sends once, so each webhook must get a 202 at the first try, each over a new connection,
+// as from many senders. The key is a systemd credential.
 func TestRestartRefusesNoWebhook(t *testing.T) {
 	f, data, credentials := newFarEnd(t, ""), t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(credentials, "fairbridge.centercode-api-key"), []byte(centercodeKey+"\n"), 0o400); err != nil {
@@ -157,7 +157,7 @@ func TestRestartRefusesNoWebhook(t *testing.T) {
 			select {
 			case <-tick.C:
 			case <-deadline:
-				t.Fatal("no webhook comes through after a restart")
+				t.Fatal("no webhook gets through after a restart")
 			}
 		}
 	}
@@ -165,7 +165,7 @@ func TestRestartRefusesNoWebhook(t *testing.T) {
 	senders.Wait()
 	s.settled()
 	if tickets := f.ticketsOf(t); len(tickets) != int(sent.Load()) {
-		t.Errorf("%d webhooks were accepted, and are %d tickets", sent.Load(), len(tickets))
+		t.Errorf("%d webhooks accepted, but %d tickets", sent.Load(), len(tickets))
 	}
 	m.stop(service)
 	t.Logf("%d webhooks over three restarts", sent.Load())

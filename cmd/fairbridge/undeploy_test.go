@@ -7,18 +7,17 @@ import (
 	"testing"
 )
 
-// undeploy runs 'fairbridge undeploy' for the stack, without the minute that AWS
-// may need.
+// undeploy runs 'fairbridge undeploy' for the stack, without the minute that AWS may need.
 func undeploy(t *testing.T, args ...string) ran {
 	t.Helper()
 	return runCommand(t, "", append([]string{"undeploy", "--stack", stackName, "--settle", "0s", "--yes"}, args...)...)
 }
 
-// checkStays holds a stack that was not deleted against what it was.
+// checkStays checks that a stack which was not deleted is unchanged.
 func (c *cloud) checkStays(t *testing.T) {
 	t.Helper()
 	if c.stack.Status != "CREATE_COMPLETE" || c.policy != policyBefore {
-		t.Errorf("the stack is %s, and its queue has the policy %s", c.stack.Status, c.policy)
+		t.Errorf("stack status %s, queue policy %s", c.stack.Status, c.policy)
 	}
 }
 
@@ -32,7 +31,7 @@ func TestUndeploy(t *testing.T) {
 	c.policed = func(policy string) {
 		policies = append(policies, policy)
 		if len(server.Webhooks()) > 0 {
-			t.Error("the queue refuses messages while TestFairy still sends")
+			t.Error("the queue rejects messages while TestFairy still sends")
 		}
 	}
 	got := undeploy(t)
@@ -50,7 +49,7 @@ func TestUndeploy(t *testing.T) {
 	}
 }
 
-// TestUndeployRefuses: nothing is changed while anything would be lost.
+// TestUndeployRefuses checks that nothing is changed while anything would be lost.
 func TestUndeployRefuses(t *testing.T) {
 	for name, test := range map[string]struct {
 		queue func(*cloud) string
@@ -73,8 +72,8 @@ func TestUndeployRefuses(t *testing.T) {
 	}
 }
 
-// TestUndeployMeetsTheLast: what came between the look and the closing is no less
-// of a feedback; the stack continues.
+// TestUndeployMeetsTheLast checks that a feedback which arrives between the check and the
+// closing is not lost: the stack continues.
 func TestUndeployMeetsTheLast(t *testing.T) {
 	c, _ := newDashboard(t)
 	c.policy = policyBefore
@@ -92,8 +91,8 @@ func TestUndeployMeetsTheLast(t *testing.T) {
 	c.checkStays(t)
 }
 
-// TestUndeployIsRefused: a deletion that AWS refuses leaves the stack as it was;
-// after a kill, --reopen does.
+// TestUndeployIsRefused checks that a deletion that AWS refuses restores the stack; after a
+// kill, --reopen does.
 func TestUndeployIsRefused(t *testing.T) {
 	c, _ := newDashboard(t)
 	c.policy = policyBefore
@@ -127,7 +126,8 @@ func TestUndeployExports(t *testing.T) {
 	}
 }
 
-// TestUndeployWithoutAccount: without TestFairy's key the command explains what to do.
+// TestUndeployWithoutAccount checks that without TestFairy's key the command explains what
+// to do.
 func TestUndeployWithoutAccount(t *testing.T) {
 	c := newCloud(t)
 	got := undeploy(t)

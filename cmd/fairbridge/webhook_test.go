@@ -17,8 +17,7 @@ const (
 	stackWebhook  = "https://abc.execute-api.eu-central-1.amazonaws.com/webhooks/testfairy"
 )
 
-// newDashboard starts a TestFairy, and a stack that has the account's API key
-// and a token.
+// newDashboard starts a TestFairy, and a stack with the account's API key and a token.
 func newDashboard(t *testing.T) (*cloud, *testfairysim.Server) {
 	t.Helper()
 	c := newCloud(t)
@@ -37,7 +36,7 @@ func webhookCommand(t *testing.T, args ...string) ran {
 	t.Helper()
 	got := runCommand(t, "", append(append([]string{"webhook"}, args...), "--stack", stackName)...)
 	if strings.Contains(got.err, webhookToken) || strings.Contains(got.out+got.err, testfairyKey) {
-		t.Errorf("%v shows a secret: %+v", args, got)
+		t.Errorf("%v prints a secret: %+v", args, got)
 	}
 	return got
 }
@@ -47,7 +46,7 @@ func TestWebhookRegister(t *testing.T) {
 	webhookCommand(t, "register", "--dry-run").want(t, exitDone,
 		"Would be added: webhook \"FairBridge (fairbridge-prod)\", feedback and crash to "+stackWebhook+"\n", "")
 	if got := server.Webhooks(); len(got) != 0 {
-		t.Errorf("a dry run made %v", got)
+		t.Errorf("the dry run added %v", got)
 	}
 	webhookCommand(t, "register").want(t, exitDone,
 		"Added: webhook 1 \"FairBridge (fairbridge-prod)\", feedback and crash to "+stackWebhook+"\n", "")
@@ -65,20 +64,20 @@ func TestWebhookRegister(t *testing.T) {
 		"TestFairy has it already: webhook 1 \"FairBridge (fairbridge-prod)\", feedback and crash to "+stackWebhook+"\n", "")
 	wantWebhooks()
 
-	// A rotated token, and other choices.
+	// A rotated token, and other options.
 	c.put(t, secrets.WebhookToken, "N3W\n"+webhookToken)
 	webhookCommand(t, "register", "--events", "feedback", "--projects", "12,34", "--name", "QA").want(t, exitDone,
 		"Changed: webhook 1 \"QA\", feedback to "+stackWebhook+", projects 12, 34 (changed: name, token, events, projects)\n", "")
 	want.Name, want.URL, want.Actions, want.ProjectIDs = "QA", stackWebhook+"?token=N3W", "feedback", "12,34"
 	wantWebhooks()
 
-	// Projects stay as they are unless they are given.
+	// Projects stay as they are unless given.
 	webhookCommand(t, "register", "--events", "feedback").want(t, exitDone,
 		"Changed: webhook 1 \"FairBridge (fairbridge-prod)\", feedback to "+stackWebhook+", projects 12, 34 (changed: name)\n", "")
 	want.Name = "FairBridge (fairbridge-prod)"
 	wantWebhooks()
 
-	// A new deploy has another address; its name shows that it is the same.
+	// A new deployment has another address; the webhook is recognized by its name.
 	c.stack.Outputs["WebhookUrl"] = "https://new.example.com/webhooks/testfairy"
 	webhookCommand(t, "register", "--events", "feedback").want(t, exitDone,
 		"Changed: webhook 1 \"FairBridge (fairbridge-prod)\", feedback to https://new.example.com/webhooks/testfairy, projects 12, 34 (changed: address)\n", "")
@@ -86,8 +85,8 @@ func TestWebhookRegister(t *testing.T) {
 	wantWebhooks()
 }
 
-// TestWebhookOnTheNewPlatform: it has none for feedback, which is said whether it
-// refuses the webhook or seems to take it.
+// TestWebhookOnTheNewPlatform: it has no webhook for feedback, which is reported whether it
+// refuses the webhook or seems to accept it.
 func TestWebhookOnTheNewPlatform(t *testing.T) {
 	newDashboard(t)
 	for _, tt := range []struct {
@@ -121,7 +120,7 @@ func TestWebhookOnTheNewPlatform(t *testing.T) {
 
 func TestWebhookOfAnotherIsLeftAlone(t *testing.T) {
 	_, server := newDashboard(t)
-	// Another stack's, in the same account.
+	// That of another stack in the same account.
 	other := runCommand(t, "", "webhook", "register", "--stack", stackName,
 		"--url", "https://dev.example.com/webhooks/testfairy", "--name", "FairBridge (fairbridge-dev)")
 	if other.code != exitDone {
@@ -208,7 +207,7 @@ func TestWebhookRefused(t *testing.T) {
 	if got := server.Webhooks(); len(got) != 0 {
 		t.Errorf("TestFairy has %v", got)
 	}
-	// The answer is lost after the webhook was made: the next run finds it.
+	// The response is lost after the webhook was added: the next run finds it.
 	server.Inject("/api/1/webhook/", testfairysim.Fault{Drop: true, DropAfter: 1, Times: 1})
 	if got := webhookCommand(t, "register"); got.code != exitLeft {
 		t.Errorf("got %+v", got)
@@ -235,7 +234,7 @@ func TestWebhookUsage(t *testing.T) {
 	}
 }
 
-// A bridge on this machine has no address of its own that TestFairy could reach.
+// TestWebhookOfFolder: a bridge on this machine has no address that TestFairy can reach.
 func TestWebhookOfFolder(t *testing.T) {
 	_, server := newDashboard(t)
 	dir := t.TempDir()
