@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -57,9 +58,7 @@ func readAnswer(body []byte) (answer, error) {
 	a.id = findID(a.root)
 	f := fileFinder{best: make(map[string]string), other: make(map[string]string)}
 	f.visit("", a.root, false, 0)
-	for element, endpoint := range f.best {
-		f.other[element] = endpoint
-	}
+	maps.Copy(f.other, f.best)
 	a.files = f.other
 	a.keys = keyPaths(a.root)
 	return a, nil
@@ -265,10 +264,5 @@ var nameNoise = strings.NewReplacer("_", "", "-", "", " ", "")
 func normalName(key string) string { return nameNoise.Replace(strings.ToLower(key)) }
 
 func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
+	return slices.Sorted(maps.Keys(m))
 }

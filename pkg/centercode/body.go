@@ -51,24 +51,7 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 // WriteTo writes the form in large pieces. net/http uses it for chunked encoding, when the
 // length is unknown.
 func (b *uploadBody) WriteTo(w io.Writer) (written int64, err error) {
-	held := pieces.Get().(*[]byte)
-	defer pieces.Put(held)
-	for {
-		n, readErr := b.Read(*held)
-		if n > 0 {
-			m, err := w.Write((*held)[:n])
-			written += int64(m)
-			if err != nil {
-				return written, err
-			}
-		}
-		if readErr == io.EOF {
-			return written, nil
-		}
-		if readErr != nil {
-			return written, readErr
-		}
-	}
+	return copyPieces(w, b.Read)
 }
 
 func (b *uploadBody) read(p []byte) (int, error) {

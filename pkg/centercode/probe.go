@@ -38,9 +38,9 @@ func (c *Client) Probe(ctx context.Context, p ProbeRequest) error {
 		return err
 	}
 	answer, err := c.exchange(ctx, x, req, maxPageBytes)
-	var failed *Error
+	failed, ok := errors.AsType[*Error](err)
 	switch {
-	case errors.As(err, &failed) && (!failed.NotWell() || failed.Status/100 == 3):
+	case ok && (!failed.NotWell() || failed.Status/100 == 3):
 		return nil
 	case err == nil && p.Package != "" && isPage(answer.body):
 		return &Error{Op: x.op, Request: x.request(), Status: answer.status, Description: "a web page where a data package was expected"}

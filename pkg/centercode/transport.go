@@ -105,20 +105,30 @@ var pieces = sync.Pool{New: func() any { b := make([]byte, pieceSize); return &b
 // ReadFrom writes all that r has. A short read is added to, since a source that
 // comes over TLS gives at most 16 KiB at a time.
 func (c *wideConn) ReadFrom(r io.Reader) (written int64, err error) {
+	return copyPieces(c, func(piece []byte) (int, error) {
+		n, err := io.ReadAtLeast(r, piece, enough)
+		if err == io.ErrUnexpectedEOF && n > 0 { // ReadAtLeast's own
+			err = io.EOF
+		}
+		return n, err
+	})
+}
+
+// copyPieces writes to w what read returns, until io.EOF.
+func copyPieces(w io.Writer, read func([]byte) (int, error)) (written int64, err error) {
 	held := pieces.Get().(*[]byte)
 	defer pieces.Put(held)
-	piece := *held
 	for {
-		n, readErr := io.ReadAtLeast(r, piece, enough)
+		n, readErr := read(*held)
 		if n > 0 {
-			m, err := c.Write(piece[:n])
+			m, err := w.Write((*held)[:n])
 			written += int64(m)
 			if err != nil {
 				return written, err
 			}
 		}
 		switch {
-		case errors.Is(readErr, io.EOF), errors.Is(readErr, io.ErrUnexpectedEOF) && n > 0:
+		case readErr == io.EOF: // a source's error may wrap it, and is not the end
 			return written, nil
 		case readErr != nil:
 			return written, readErr
