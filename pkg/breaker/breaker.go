@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"fairbridge/pkg/ledger"
 )
 
@@ -58,15 +60,11 @@ type project struct {
 	failures int
 	of       map[string]bool
 	wellAt   time.Time
-	// look is this process's last probe after a lost answer; nil before the first.
-	look *look
-}
-
-// look is a probe. Its result may be read once done is closed.
-type look struct {
-	done   chan struct{}
-	at     time.Time
-	unwell *Fault
+	// probing is held during a probe of this process after a lost answer; unwell is the
+	// result of the last one, at probedAt.
+	probing  *semaphore.Weighted
+	probedAt time.Time
+	unwell   *Fault
 }
 
 // New returns a breaker with an empty cache.
@@ -82,7 +80,7 @@ func (b *Breaker) project(name string) *project {
 	defer b.mu.Unlock()
 	p := b.projects[name]
 	if p == nil {
-		p = &project{of: map[string]bool{}}
+		p = &project{of: map[string]bool{}, probing: semaphore.NewWeighted(1)}
 		b.projects[name] = p
 	}
 	return p
@@ -104,11 +102,11 @@ type Subject struct {
 }
 
 // Pass is permission to work on a delivery. Its holder reports what Centercode answered,
-// and when the work has ended. A nil Pass is valid and does nothing.
+// and when the work has ended. A nil Pass is valid and does nothing. It is for one
+// goroutine.
 type Pass struct {
 	b       *Breaker
 	subject Subject
-	mu      sync.Mutex
 	// owner identifies the trial turn in which this delivery goes first (half-open); "" for
 	// an ordinary pass.
 	owner string
@@ -157,7 +155,7 @@ func (b *Breaker) Ask(ctx context.Context, s Subject) (pass *Pass, hold Hold, er
 // Still reports whether the pass covers another request; it is checked before each one.
 // held is false if it does.
 func (p *Pass) Still(ctx context.Context) (hold Hold, held bool) {
-	if p == nil || p.first() != "" {
+	if p == nil || p.First() {
 		return Hold{}, false
 	}
 	all, errAll := p.b.read(ctx, All)
@@ -169,18 +167,10 @@ func (p *Pass) Still(ctx context.Context) (hold Hold, held bool) {
 }
 
 // First reports whether this delivery is the trial for an open project.
-func (p *Pass) First() bool { return p != nil && p.first() != "" }
-
-func (p *Pass) first() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.owner
-}
+func (p *Pass) First() bool { return p != nil && p.owner != "" }
 
 // end removes the turn from the pass and returns its owner.
 func (p *Pass) end() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	owner := p.owner
 	p.owner = ""
 	return owner
@@ -206,7 +196,7 @@ func (p *Pass) Well(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}
-	known := p.b.heard(p.subject.Project, "")
+	known := p.b.countWell(p.subject.Project)
 	if p.end() == "" && (known.Lost == 0 || known.Open()) {
 		return nil
 	}
@@ -228,11 +218,10 @@ func (p *Pass) Unwell(ctx context.Context, f Fault) error {
 		return err
 	}
 	edit := func(s State, now time.Time) (State, bool) { return s.AsAsked(f.RetryAfter, now) }
-	known := p.b.heard(p.subject.Project, p.subject.Delivery)
-	quiet := !p.b.wellLately(p.subject.Project)
+	known, opens, quiet := p.b.countFailure(p.subject)
 	switch {
 	case known.Open():
-	case p.b.opens(p.subject.Project), quiet && p.subject.Failing && f.Status == http.StatusUnauthorized:
+	case opens, quiet && p.subject.Failing && f.Status == http.StatusUnauthorized:
 		edit = func(s State, now time.Time) (State, bool) { return s.AsOpened(f, now) }
 	case quiet && (f.Lost || p.subject.Failing):
 		if f.Lost && !f.LookUp {
@@ -248,52 +237,36 @@ func (p *Pass) Unwell(ctx context.Context, f Fault) error {
 	return err
 }
 
-// heard counts a failure of delivery, or a success if delivery is "". It returns the
-// project's cached state.
-func (b *Breaker) heard(name, delivery string) State {
+// countWell counts a success, and returns the project's cached state.
+func (b *Breaker) countWell(name string) State {
 	p := b.project(name)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if delivery == "" {
-		p.failures, p.wellAt = 0, b.Now()
-		clear(p.of)
-	} else {
-		p.failures++
-		p.of[delivery] = true
-	}
+	p.failures, p.wellAt = 0, b.Now()
+	clear(p.of)
 	return p.record.State
 }
 
-// wellLately reports whether this process has seen a success lately.
-func (b *Breaker) wellLately(name string) bool {
-	p := b.project(name)
+// countFailure counts a failure. It returns the project's cached state, whether there have
+// been enough failures to open it, and whether this process has seen no success lately.
+func (b *Breaker) countFailure(s Subject) (known State, opens, quiet bool) {
+	p := b.project(s.Project)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.failures++
+	p.of[s.Delivery] = true
 	age := b.Now().Sub(p.wellAt)
-	return age >= 0 && age <= lately
-}
-
-func (b *Breaker) opens(name string) bool {
-	p := b.project(name)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.failures >= inARow && len(p.of) >= ofDeliveries
+	return p.record.State, p.failures >= inARow && len(p.of) >= ofDeliveries, age < 0 || age > lately
 }
 
 // read returns a project's state, from the store if the cached one is not fresh. It waits
 // for a probe of this process that a lost answer has started.
 func (b *Breaker) read(ctx context.Context, name string) (State, error) {
 	p := b.project(name)
-	p.mu.Lock()
-	under := p.look
-	p.mu.Unlock()
-	if under != nil {
-		select {
-		case <-under.done:
-		case <-ctx.Done():
-			return State{}, ctx.Err()
-		}
+	if err := p.probing.Acquire(ctx, 1); err != nil {
+		return State{}, err
 	}
+	p.probing.Release(1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if age := b.Now().Sub(p.readAt); p.known && age >= 0 && age <= fresh {
@@ -366,33 +339,15 @@ func (b *Breaker) probe(ctx context.Context, s Subject) *Fault {
 // same time.
 func (b *Breaker) probeOnce(ctx context.Context, s Subject) *Fault {
 	p := b.project(s.Project)
-	p.mu.Lock()
-	l := p.look
-	mine := l == nil || l.stale(b.Now())
-	if mine {
-		l = &look{done: make(chan struct{})}
-		p.look = l
+	if err := p.probing.Acquire(ctx, 1); err != nil {
+		return nil // its caller has given up
 	}
-	p.mu.Unlock()
-	if mine {
-		defer close(l.done)
-		l.unwell = b.probe(ctx, s)
-		l.at = b.Now()
-		return l.unwell
+	defer p.probing.Release(1)
+	if age := b.Now().Sub(p.probedAt); age < 0 || age > fresh {
+		p.unwell = b.probe(ctx, s)
+		p.probedAt = b.Now()
 	}
-	<-l.done // a probe has a timeout of its own
-	return l.unwell
-}
-
-// stale reports whether the probe has ended, and too long ago to describe the present.
-func (l *look) stale(now time.Time) bool {
-	select {
-	case <-l.done:
-		age := now.Sub(l.at)
-		return age < 0 || age > fresh
-	default:
-		return false
-	}
+	return p.unwell
 }
 
 // Standing reports what the waiting deliveries of a project can expect: that they may run
