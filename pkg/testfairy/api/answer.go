@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -51,8 +52,10 @@ func listIn(fields map[string]json.RawMessage, name string) (json.RawMessage, er
 	return nil, errShape
 }
 
-func decodeWebhooks(fields map[string]json.RawMessage) ([]Webhook, error) {
-	list, err := listIn(fields, "webhooks")
+// decodeList decodes the entries of an answer's list with decode, which gets an entry's
+// fields and, if the list is an object, its name there.
+func decodeList[T any](answer map[string]json.RawMessage, name string, decode func(fields map[string]json.RawMessage, id string) (T, error)) ([]T, error) {
+	list, err := listIn(answer, name)
 	if err != nil {
 		return nil, err
 	}
@@ -60,15 +63,18 @@ func decodeWebhooks(fields map[string]json.RawMessage) ([]Webhook, error) {
 	if err != nil {
 		return nil, err
 	}
-	webhooks := make([]Webhook, 0, len(entries))
+	all := make([]T, len(entries))
 	for i, entry := range entries {
-		w, err := decodeWebhook(entry, ids[i])
-		if err != nil {
-			return nil, fmt.Errorf("webhook %d of %d: %w", i+1, len(entries), err)
+		var fields map[string]json.RawMessage
+		err := errShape
+		if json.Unmarshal(entry, &fields) == nil && fields != nil {
+			all[i], err = decode(fields, ids[i])
 		}
-		webhooks = append(webhooks, w)
+		if err != nil {
+			return nil, fmt.Errorf("%s %d of %d: %w", strings.TrimSuffix(name, "s"), i+1, len(entries), err)
+		}
 	}
-	return webhooks, nil
+	return all, nil
 }
 
 func isArray(raw json.RawMessage) bool { return bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) }
@@ -96,16 +102,9 @@ var validID = lazyregexp.New(`^[A-Za-z0-9_-]{1,64}$`)
 
 // decodeWebhook decodes one entry. Its id may be a number or a string, its lists arrays or
 // comma-separated strings.
-func decodeWebhook(raw json.RawMessage, id string) (Webhook, error) {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(raw, &fields) != nil || fields == nil {
-		return Webhook{}, errShape
-	}
-	if own := text(fields["id"]); own != "" {
-		id = own
-	}
+func decodeWebhook(fields map[string]json.RawMessage, id string) (Webhook, error) {
 	w := Webhook{
-		ID: id, Name: text(fields["name"]), URL: text(fields["url"]), Enabled: isEnabled(text(fields["status"])),
+		ID: cmp.Or(text(fields["id"]), id), Name: text(fields["name"]), URL: text(fields["url"]), Enabled: isEnabled(text(fields["status"])),
 		Actions: texts(fields["actions"]), ProjectIDs: texts(fields["projectIds"]),
 	}
 	if !validID().MatchString(w.ID) || w.URL == "" {

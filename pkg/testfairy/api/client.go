@@ -127,15 +127,14 @@ type request struct {
 
 // call makes one call and returns the fields of the answer. The error is an [*Error].
 func (c *Client) call(ctx context.Context, r request) (map[string]json.RawMessage, error) {
-	form := r.form
 	fail := func(status int, message string, err error) error {
-		return &Error{Op: r.op, Status: status, Message: c.clean(message, form), Err: err}
+		return &Error{Op: r.op, Status: status, Message: c.clean(message, r.form), Err: err}
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var body io.Reader
-	if form != nil {
-		body = strings.NewReader(form.Encode())
+	if r.form != nil {
+		body = strings.NewReader(r.form.Encode())
 	}
 	where := c.base.JoinPath("api/1", r.path)
 	where.RawQuery = r.query.Encode()
@@ -146,7 +145,7 @@ func (c *Client) call(ctx context.Context, r request) (map[string]json.RawMessag
 	req.SetBasicAuth(c.credentials.User, c.credentials.Key)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", version.Product())
-	if form != nil {
+	if r.form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	resp, err := c.http.Do(req)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"fairbridge/pkg/internal/clip"
@@ -91,11 +92,5 @@ func (c *Client) secrets(form url.Values) []string {
 			all = append(all, values...)
 		}
 	}
-	var secrets []string
-	for _, s := range all {
-		if s != "" {
-			secrets = append(secrets, s)
-		}
-	}
-	return secrets
+	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }

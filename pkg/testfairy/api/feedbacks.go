@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 )
@@ -36,7 +35,7 @@ func (c *Client) Feedbacks(ctx context.Context) ([]Feedback, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := decodeFeedbacks(fields)
+	all, err := decodeList(fields, "feedbacks", decodeFeedback)
 	if err == nil && len(all) == 0 && c.Ending().Deprecated {
 		err = ErrGone
 	}
@@ -53,33 +52,10 @@ func ReadFeedbacks(answer []byte) ([]Feedback, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decodeFeedbacks(fields)
+	return decodeList(fields, "feedbacks", decodeFeedback)
 }
 
-func decodeFeedbacks(fields map[string]json.RawMessage) (all []Feedback, err error) {
-	list, err := listIn(fields, "feedbacks")
-	if err != nil {
-		return nil, err
-	}
-	entries, ids, err := entriesOf(list)
-	if err != nil {
-		return nil, err
-	}
-	for i, entry := range entries {
-		f, err := decodeFeedback(entry, ids[i])
-		if err != nil {
-			return nil, fmt.Errorf("feedback %d of %d: %w", i+1, len(entries), err)
-		}
-		all = append(all, f)
-	}
-	return all, nil
-}
-
-func decodeFeedback(raw json.RawMessage, id string) (Feedback, error) {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(raw, &fields) != nil || fields == nil {
-		return Feedback{}, errShape
-	}
+func decodeFeedback(fields map[string]json.RawMessage, id string) (Feedback, error) {
 	var written string // unchanged: white space in it may matter
 	if json.Unmarshal(fields["text"], &written) != nil {
 		written = text(fields["text"])

@@ -33,7 +33,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		webhooks, err := decodeWebhooks(fields)
+		webhooks, err := decodeList(fields, "webhooks", decodeWebhook)
 		if err != nil && webhooks != nil {
 			t.Errorf("%d webhooks and %v", len(webhooks), err)
 		}

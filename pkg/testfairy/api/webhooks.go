@@ -89,7 +89,7 @@ func (c *Client) Webhooks(ctx context.Context) ([]Webhook, error) {
 	if err != nil {
 		return nil, err
 	}
-	webhooks, err := decodeWebhooks(fields)
+	webhooks, err := decodeList(fields, "webhooks", decodeWebhook)
 	if err != nil {
 		return nil, &Error{Op: op, Status: http.StatusOK, Err: err}
 	}
