@@ -274,14 +274,7 @@ func (s settings) over(defaults settings) settings {
 
 // sends reports whether a parameter is built from the event's field of that name.
 func sends(fields []field, name string) bool {
-	for _, f := range fields {
-		for _, i := range f.value.items {
-			if i.template.Reads(name) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(settings{fields: fields}.expressions(), func(x expression) bool { return x.Reads(name) })
 }
 
 // unreachable reports routes whose events an earlier route takes already.

@@ -3,9 +3,11 @@ package mapping
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
+	"strings"
+
 	"fairbridge/pkg/internal/plainjson"
 	"fairbridge/pkg/mapping/internal/strictyaml"
-	"strings"
 )
 
 // outcome is the result of a value, or of one element of a list.
@@ -64,7 +66,8 @@ func (m *mapper) array(key string, f field, given []constant) (json.RawMessage, 
 			result = failed
 		}
 		// Two synonyms of one choice are one selection.
-		if o == sent && !(f.value.choice != nil && contains(elements, element)) {
+		twice := f.value.choice != nil && slices.ContainsFunc(elements, func(e []byte) bool { return bytes.Equal(e, element) })
+		if o == sent && !twice {
 			elements = append(elements, element)
 		}
 	}
@@ -78,15 +81,6 @@ func (m *mapper) array(key string, f field, given []constant) (json.RawMessage, 
 	}
 	list := append([]byte{'['}, bytes.Join(elements, []byte{','})...)
 	return append(list, ']'), result
-}
-
-func contains(elements [][]byte, element []byte) bool {
-	for _, e := range elements {
-		if bytes.Equal(e, element) {
-			return true
-		}
-	}
-	return false
 }
 
 // single returns one JSON value for a text or a constant.

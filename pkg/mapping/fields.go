@@ -155,3 +155,16 @@ func kindWith(field string) string {
 	}
 	return ""
 }
+
+// FileElements returns the file elements that the routes have attachments for, sorted. A
+// simulated Centercode needs them.
+func (c *Config) FileElements() []string {
+	var elements []string
+	for _, r := range c.Routes {
+		for _, f := range r.attachments {
+			elements = append(elements, f.element)
+		}
+	}
+	slices.Sort(elements)
+	return slices.Compact(elements)
+}

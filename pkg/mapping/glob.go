@@ -1,6 +1,9 @@
 package mapping
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // glob is a text to compare with, in which * stands for any text, also none.
 // There is no escape: a text with a * in it matches itself as well.
@@ -33,10 +36,5 @@ func (g glob) all() bool { return g != "" && strings.Trim(string(g), "*") == "" 
 
 // anyMatches reports whether one of the globs matches s.
 func anyMatches(globs []glob, s string) bool {
-	for _, g := range globs {
-		if g.matches(s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(globs, func(g glob) bool { return g.matches(s) })
 }

@@ -74,8 +74,8 @@ func durationKind(least, most time.Duration, span string, examples ...string) st
 	return strictyaml.Described(strictyaml.Refine(strictyaml.Plain, func(s string) (time.Duration, error) {
 		t, err := time.ParseDuration(s)
 		if days, ok := strings.CutSuffix(s, "d"); ok {
-			var n uint16 // more would be out of bounds, and might not fit
-			n, err = parseDays(days)
+			var n uint64
+			n, err = strconv.ParseUint(days, 10, 16) // more would be out of bounds, and might not fit
 			t = time.Duration(n) * 24 * time.Hour
 		}
 		switch {
@@ -86,11 +86,6 @@ func durationKind(least, most time.Duration, span string, examples ...string) st
 		}
 		return t, nil
 	}), func(s *strictyaml.Schema) { s.Types, s.Examples = []string{"string"}, []any{examples[0]} })
-}
-
-func parseDays(s string) (uint16, error) {
-	n, err := strconv.ParseUint(s, 10, 16)
-	return uint16(n), err
 }
 
 // baseURLKind is Centercode's base URL.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fairbridge/pkg/internal/lazyregexp"
@@ -34,13 +35,8 @@ func parseVersion(s string) (version, bool) {
 	}
 	if hasPrerelease {
 		v.prerelease = strings.Split(prerelease, ".")
-		for _, p := range v.prerelease {
-			if p == "" {
-				return version{}, false
-			}
-		}
 	}
-	return v, true
+	return v, !slices.Contains(v.prerelease, "")
 }
 
 func isDigits(s string) bool {
@@ -123,16 +119,9 @@ func (r versionRange) contains(s string) bool {
 	if !ok {
 		return false
 	}
-	for _, alternative := range r {
-		holds := true
-		for _, b := range alternative {
-			holds = holds && b.holds(v)
-		}
-		if holds {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r, func(all []bound) bool {
+		return !slices.ContainsFunc(all, func(b bound) bool { return !b.holds(v) })
+	})
 }
 
 // operatorSpace is the white space allowed between an operator and its version.

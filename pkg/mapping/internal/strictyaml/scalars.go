@@ -1,6 +1,7 @@
 package strictyaml
 
 import (
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -100,10 +101,8 @@ var Separator = Kind[string]{
 // OneOf is one of the words.
 func OneOf(words ...string) Kind[string] {
 	k := Refine(Text, func(s string) (string, error) {
-		for _, w := range words {
-			if s == w {
-				return s, nil
-			}
+		if slices.Contains(words, s) {
+			return s, nil
 		}
 		return "", Mistake("unknown value " + Quote(s) + "; " + suggest.Hint(s, words))
 	})

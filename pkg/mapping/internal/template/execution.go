@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -102,13 +101,8 @@ func (e *Execution) field(v any, name string) (any, error) {
 // pays in advance for the iterations, each of which costs weight. A missing value is an
 // empty list, a single one is a list of one.
 func (e *Execution) each(weight int, v any) (any, error) {
-	turns := 0
-	switch list := v.(type) {
-	case []any:
-		turns = len(list)
-	case map[string]any:
-		turns = len(list)
-	default:
+	turns, ok := elements(v)
+	if !ok {
 		text, err := e.text(v)
 		if err != nil || text == "" {
 			return []any(nil), err
@@ -119,6 +113,17 @@ func (e *Execution) each(weight int, v any) (any, error) {
 		return nil, errTooMuch
 	}
 	return v, e.spend(turns*weight, 0)
+}
+
+// elements returns how many elements a list or an object has.
+func elements(v any) (n int, ok bool) {
+	switch v := v.(type) {
+	case []any:
+		return len(v), true
+	case map[string]any:
+		return len(v), true
+	}
+	return 0, false
 }
 
 // text returns a value as a template prints it: numbers and booleans as in the payload,
@@ -153,8 +158,6 @@ type limited struct {
 	strings.Builder
 	e *Execution
 }
-
-var _ io.Writer = (*limited)(nil)
 
 func (l *limited) Write(p []byte) (int, error) {
 	if l.Len()+len(p) > maxText {

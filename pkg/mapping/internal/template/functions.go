@@ -139,17 +139,19 @@ func onText(run func(s string) string) func(*Execution, []any) (any, error) {
 	}
 }
 
-// texts returns every argument as text.
-func (e *Execution) texts(args []any) ([]string, error) {
-	all := make([]string, len(args))
-	for i, arg := range args {
-		s, err := e.text(arg)
-		if err != nil {
-			return nil, err
+// onTexts makes a function that takes every argument as text.
+func onTexts(run func(e *Execution, all []string) (any, error)) func(*Execution, []any) (any, error) {
+	return func(e *Execution, args []any) (any, error) {
+		all := make([]string, len(args))
+		for i, arg := range args {
+			s, err := e.text(arg)
+			if err != nil {
+				return nil, err
+			}
+			all[i] = s
 		}
-		all[i] = s
+		return run(e, all)
 	}
-	return all, nil
 }
 
 func isCount(s string) error {

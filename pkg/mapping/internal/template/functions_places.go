@@ -16,11 +16,7 @@ import (
 // formatDate parses a time in any form that TestFairy or FairBridge writes, and formats it
 // with the layout. A text that is not a time is left unchanged, with a note for the check
 // command: a ticket with an odd date is better than none.
-func formatDate(e *Execution, args []any) (any, error) {
-	all, err := e.texts(args)
-	if err != nil {
-		return nil, err
-	}
+func formatDate(e *Execution, all []string) (any, error) {
 	layout, zones, value := all[0], all[1:len(all)-1], strings.TrimSpace(all[len(all)-1])
 	if layout == "RFC3339" {
 		layout = time.RFC3339
@@ -31,16 +27,14 @@ func formatDate(e *Execution, args []any) (any, error) {
 	if err := e.spend(500*len(zones), 0); err != nil { // a zone is loaded again each time
 		return nil, err
 	}
-	in := time.UTC
-	if len(zones) > 0 {
-		if in, err = zone(zones[0]); err != nil {
+	in, out := time.UTC, time.UTC
+	for i, name := range zones {
+		location, err := zone(name)
+		if err != nil {
 			return nil, err
 		}
-	}
-	out := in
-	if len(zones) > 1 {
-		if out, err = zone(zones[1]); err != nil {
-			return nil, err
+		if out = location; i == 0 {
+			in = location
 		}
 	}
 	t, ok := readTime(value, in)

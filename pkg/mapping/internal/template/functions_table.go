@@ -1,5 +1,11 @@
 package template
 
+import (
+	"html"
+	"net/url"
+	"strings"
+)
+
 // table is every function, as docs/mapping.md lists them. The examples are of
 // the documented feedback payload (events/feedback.json).
 func table() map[string]function {
@@ -9,7 +15,7 @@ func table() map[string]function {
 	compare := func(word, doc, example, yields string, holds func(order int) bool) function {
 		return function{
 			usage: word + " A B", doc: doc, example: example, yields: yields, min: 2, max: 2,
-			run: comparison(holds),
+			run: onTexts(comparison(holds)),
 		}
 	}
 	return map[string]function{
@@ -17,15 +23,15 @@ func table() map[string]function {
 		"firstLine": one("firstLine TEXT", "the first line that is not empty, without surrounding white space",
 			`{{ firstLine "\n One \nTwo" }}`, "One", onText(firstLine)),
 		"truncate": {
-			usage: "truncate COUNT [END] TEXT", min: 2, max: 3, literals: literals(isCount),
+			usage: "truncate COUNT [END] TEXT", min: 2, max: 3, literals: []func(string) error{isCount},
 			doc:     "at most COUNT characters (Unicode code points); it never cuts within an emoji or accented letter. END, such as \"…\", marks the cut and counts",
-			example: `{{ .text | truncate 12 "…" }}`, yields: "App doesn't…", run: truncateText,
+			example: `{{ .text | truncate 12 "…" }}`, yields: "App doesn't…", run: onTexts(truncateText),
 		},
-		"trim":  one("trim TEXT", "TEXT without surrounding white space", `{{ trim " a " }}`, "a", onText(trim)),
-		"lower": one("lower TEXT", "TEXT in lower case", `{{ .appName | lower }}`, "demo app", onText(lower)),
-		"upper": one("upper TEXT", "TEXT in upper case", `{{ .appName | upper }}`, "DEMO APP", onText(upper)),
+		"trim":  one("trim TEXT", "TEXT without surrounding white space", `{{ trim " a " }}`, "a", onText(strings.TrimSpace)),
+		"lower": one("lower TEXT", "TEXT in lower case", `{{ .appName | lower }}`, "demo app", onText(strings.ToLower)),
+		"upper": one("upper TEXT", "TEXT in upper case", `{{ .appName | upper }}`, "DEMO APP", onText(strings.ToUpper)),
 		"replace": {
-			usage: "replace OLD NEW TEXT", doc: "TEXT with every OLD replaced by NEW", min: 3, max: 3, run: replaceText,
+			usage: "replace OLD NEW TEXT", doc: "TEXT with every OLD replaced by NEW", min: 3, max: 3, run: onTexts(replaceText),
 			example: `{{ .rawDeviceName | replace " " "-" }}`, yields: "samsung-gt-i9100t",
 		},
 		"default": {
@@ -55,18 +61,18 @@ func table() map[string]function {
 
 		// Escaping.
 		"json": one("json VALUE", "VALUE as JSON", `{{ json .text }}`, `"App doesn't render nicely in landscape"`, toJSON),
-		"html": one("html TEXT", "TEXT with < > & ' \" escaped for HTML", `{{ html "a < b" }}`, "a &lt; b", onText(escapeHTML)),
+		"html": one("html TEXT", "TEXT with < > & ' \" escaped for HTML", `{{ html "a < b" }}`, "a &lt; b", onText(html.EscapeString)),
 		"markdown": one("markdown TEXT", "TEXT escaped so that Markdown shows it literally",
 			`{{ markdown "*a* [b]" }}`, `\*a\* \[b\]`, onText(escapeMarkdown)),
-		"urlquery": one("urlquery TEXT", "TEXT escaped for a URL's query", `{{ urlquery "a b&c" }}`, "a+b%26c", onText(escapeQuery)),
+		"urlquery": one("urlquery TEXT", "TEXT escaped for a URL's query", `{{ urlquery "a b&c" }}`, "a+b%26c", onText(url.QueryEscape)),
 
 		// Numbers, times, addresses.
 		"address": one("address TEXT", "the email address in TEXT, bare and trimmed, also from `Name <a@b.example>`. Empty if there is none, or more than one",
 			`{{ "Alice <alice@corporation.com> " | address }}`, "alice@corporation.com", onText(address)),
 		"humanBytes": one("humanBytes NUMBER", "a number of bytes for people", `{{ humanBytes .filesize }}`, "551 KiB", onText(humanBytes)),
 		"date": {
-			usage: "date LAYOUT [ZONE-IN [ZONE-OUT]] TIME", min: 2, max: 4, run: formatDate,
-			literals: literals(nil, isZone, isZone),
+			usage: "date LAYOUT [ZONE-IN [ZONE-OUT]] TIME", min: 2, max: 4, run: onTexts(formatDate),
+			literals: []func(string) error{nil, isZone, isZone},
 			doc:      "TIME in another format. LAYOUT is Go's (2006-01-02 15:04:05 -0700) or RFC3339. ZONE-IN is the time zone of TIME if it has none (UTC), ZONE-OUT that of the result (ZONE-IN). A text that is not a time is returned unchanged",
 			example:  `{{ .timestamp | date "02.01.2006 15:04" "UTC" "Europe/Berlin" }}`, yields: "01.07.2015 19:21",
 		},
@@ -79,16 +85,16 @@ func table() map[string]function {
 
 		// Decisions.
 		"match": {
-			usage: "match \"PATTERN\" TEXT", min: 2, max: 2, run: matchText, literals: literals(isPattern), constant: true,
+			usage: "match \"PATTERN\" TEXT", min: 2, max: 2, run: onTexts(matchText), literals: []func(string) error{isPattern}, constant: true,
 			doc:     "whether the regular expression (Go's RE2) matches in TEXT",
 			example: `{{ match "(?i)landscape|portrait" .text }}`, yields: "true",
 		},
 		"eq": {
-			usage: "eq A B...", doc: "whether A, as text, equals one of the others", min: 2, max: -1, run: equal,
+			usage: "eq A B...", doc: "whether A, as text, equals one of the others", min: 2, max: -1, run: onTexts(equal),
 			example: `{{ eq .build "1" }}`, yields: "true",
 		},
 		"ne": {
-			usage: "ne A B", doc: "whether A and B differ as text", min: 2, max: 2, run: differ,
+			usage: "ne A B", doc: "whether A and B differ as text", min: 2, max: 2, run: onTexts(differ),
 			example: `{{ ne .build 2 }}`, yields: "true",
 		},
 		"lt": compare("lt", "whether A is less than B: as numbers if both are, otherwise as text", `{{ lt .build 10 }}`, "true",
@@ -110,5 +116,3 @@ func table() map[string]function {
 		},
 	}
 }
-
-func literals(checks ...func(string) error) []func(string) error { return checks }

@@ -3,9 +3,8 @@ package template
 import (
 	"cmp"
 	"errors"
-	"html"
 	"math/big"
-	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -15,12 +14,6 @@ import (
 	"fairbridge/pkg/internal/clip"
 	"fairbridge/pkg/internal/plainjson"
 )
-
-func trim(s string) string        { return strings.TrimSpace(s) }
-func lower(s string) string       { return strings.ToLower(s) }
-func upper(s string) string       { return strings.ToUpper(s) }
-func escapeHTML(s string) string  { return html.EscapeString(s) }
-func escapeQuery(s string) string { return url.QueryEscape(s) }
 
 // firstLine also recognises the line ends of other systems and scripts.
 func firstLine(s string) string {
@@ -37,11 +30,7 @@ func firstLine(s string) string {
 	return ""
 }
 
-func truncateText(e *Execution, args []any) (any, error) {
-	all, err := e.texts(args)
-	if err != nil {
-		return nil, err
-	}
+func truncateText(_ *Execution, all []string) (any, error) {
 	count, err := strconv.Atoi(all[0])
 	if err != nil || count < 0 {
 		return nil, errors.New("needs a whole number of characters first")
@@ -53,11 +42,7 @@ func truncateText(e *Execution, args []any) (any, error) {
 	return clip.Text(all[len(all)-1], count, end), nil
 }
 
-func replaceText(e *Execution, args []any) (any, error) {
-	all, err := e.texts(args)
-	if err != nil {
-		return nil, err
-	}
+func replaceText(_ *Execution, all []string) (any, error) {
 	old, replacement, s := all[0], all[1], all[2]
 	if old == "" {
 		return s, nil // nothing to search for
@@ -70,23 +55,15 @@ func replaceText(e *Execution, args []any) (any, error) {
 }
 
 func defaultValue(e *Execution, args []any) (any, error) {
-	switch v := args[1].(type) {
-	case []any:
-		if len(v) > 0 {
-			return v, nil
+	size, ok := elements(args[1])
+	if !ok {
+		s, err := e.text(args[1])
+		if err != nil {
+			return nil, err
 		}
-		return args[0], nil
-	case map[string]any:
-		if len(v) > 0 {
-			return v, nil
-		}
-		return args[0], nil
+		size = len(strings.TrimSpace(s))
 	}
-	s, err := e.text(args[1])
-	if err != nil {
-		return nil, err
-	}
-	if strings.TrimSpace(s) == "" {
+	if size == 0 {
 		return args[0], nil
 	}
 	return args[1], nil
@@ -128,11 +105,8 @@ func (e *Execution) concat(values []any, separator string) (any, error) {
 }
 
 func length(e *Execution, args []any) (any, error) {
-	switch v := args[0].(type) {
-	case []any:
-		return len(v), nil
-	case map[string]any:
-		return len(v), nil
+	if n, ok := elements(args[0]); ok {
+		return n, nil
 	}
 	s, err := e.text(args[0])
 	return utf8.RuneCountInString(s), err
@@ -169,31 +143,15 @@ func toJSON(e *Execution, args []any) (any, error) {
 	return string(data), err
 }
 
-func equal(e *Execution, args []any) (any, error) {
-	all, err := e.texts(args)
-	if err != nil {
-		return nil, err
-	}
-	for _, other := range all[1:] {
-		if all[0] == other {
-			return true, nil
-		}
-	}
-	return false, nil
+func equal(_ *Execution, all []string) (any, error) {
+	return slices.Contains(all[1:], all[0]), nil
 }
 
-func differ(e *Execution, args []any) (any, error) {
-	same, err := equal(e, args)
-	return same != true, err
-}
+func differ(_ *Execution, all []string) (any, error) { return all[0] != all[1], nil }
 
 // comparison compares two values: as numbers if both are, otherwise as text.
-func comparison(holds func(order int) bool) func(*Execution, []any) (any, error) {
-	return func(e *Execution, args []any) (any, error) {
-		all, err := e.texts(args)
-		if err != nil {
-			return nil, err
-		}
+func comparison(holds func(order int) bool) func(*Execution, []string) (any, error) {
+	return func(_ *Execution, all []string) (any, error) {
 		a, aIsNumber := decimal(all[0])
 		b, bIsNumber := decimal(all[1])
 		if aIsNumber && bIsNumber {
@@ -211,11 +169,7 @@ func decimal(s string) (*big.Rat, bool) {
 	return new(big.Rat).SetString(s)
 }
 
-func matchText(e *Execution, args []any) (any, error) {
-	all, err := e.texts(args)
-	if err != nil {
-		return nil, err
-	}
+func matchText(e *Execution, all []string) (any, error) {
 	// Matching a pattern costs far more for each byte than the other functions do.
 	if err := e.spend(0, 7*len(all[1])); err != nil {
 		return nil, err
