@@ -31,13 +31,11 @@ var valueObject = strictyaml.Described(strictyaml.Object("a value", []strictyaml
 		strictyaml.Bool, func(s *valueSpec) *bool { return &s.required }),
 }, checkValue), func(s *strictyaml.Schema) {
 	need := func(key string) []string { return []string{key} }
-	s.Rules = []strictyaml.Keyword{
-		{Name: "oneOf", Value: []strictyaml.Schema{{Required: need("value")}, {Required: need("choice")}}},
-		{Name: "dependencies", Value: map[string][]string{
-			"choice": need("allowed"), "allowed": need("choice"), "synonyms": need("choice"), "fallback": need("choice"), "type": need("value"),
-		}},
-		{Name: "not", Value: map[string]any{"required": []string{"required", "omitEmpty"}, "properties": map[string]any{"required": isTrue, "omitEmpty": isTrue}}},
+	s.OneOf = []strictyaml.Schema{{Required: need("value")}, {Required: need("choice")}}
+	s.Dependencies = map[string][]string{
+		"choice": need("allowed"), "allowed": need("choice"), "synonyms": need("choice"), "fallback": need("choice"), "type": need("value"),
 	}
+	s.Not = map[string]any{"required": []string{"required", "omitEmpty"}, "properties": map[string]any{"required": isTrue, "omitEmpty": isTrue}}
 })
 
 // isTrue is the JSON Schema of true.

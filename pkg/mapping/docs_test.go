@@ -130,8 +130,8 @@ func keyTable() string {
 			if p.Items != nil {
 				walk(*p.Items, path+p.Name+"[].")
 			}
-			if p.Values != nil {
-				for _, s := range p.Values.AnyOf {
+			if others, ok := p.Others.(*strictyaml.Schema); ok {
+				for _, s := range others.AnyOf {
 					walk(s, path+p.Name+".*.")
 				}
 			}

@@ -100,11 +100,9 @@ var routeKind = strictyaml.Described(strictyaml.Object("a route", append([]stric
 		r.node = n
 		return true
 	}), func(s *strictyaml.Schema) {
-	s.Rules = []strictyaml.Keyword{
-		{Name: "if", Value: map[string]any{"required": []string{"ignore"}, "properties": map[string]any{"ignore": isTrue}}},
-		{Name: "then", Value: map[string]any{"propertyNames": map[string]any{"enum": []string{"match", "ignore"}}}},
-		{Name: "else", Value: map[string]any{"properties": map[string]any{"match": map[string]any{"required": []string{"event"}}}}},
-	}
+	s.If = map[string]any{"required": []string{"ignore"}, "properties": map[string]any{"ignore": isTrue}}
+	s.Then = map[string]any{"propertyNames": map[string]any{"enum": []string{"match", "ignore"}}}
+	s.Else = map[string]any{"properties": map[string]any{"match": map[string]any{"required": []string{"event"}}}}
 })
 
 // eventKinds are the documented kinds of events.

@@ -64,13 +64,9 @@ func (c *choice) find(s string) (json.RawMessage, bool) {
 
 // fieldsKind is the kind of a mapping of parameter names to values, in its order.
 var fieldsKind = strictyaml.Kind[[]field]{
-	Schema: strictyaml.Schema{Types: []string{"object"}, Values: &valueKind.Schema},
+	Schema: strictyaml.Schema{Types: []string{"object"}, Others: &valueKind.Schema},
 	Read: func(d *strictyaml.Decoder, n *yaml.Node) (all []field, ok bool) {
-		if !strictyaml.IsMapping(n) {
-			d.Mistaken(n, "a mapping of parameter names to values")
-			return nil, noted
-		}
-		ok = d.Entries(n, func(keyNode, valueNode *yaml.Node) bool {
+		ok = d.Entries(n, "a mapping of parameter names to values", func(keyNode, valueNode *yaml.Node) bool {
 			v, good := valueKind.Value(d, valueNode)
 			all = append(all, field{name: keyNode.Value, value: v, line: keyNode.Line})
 			return good
@@ -151,13 +147,9 @@ func (s valueSpec) value() value {
 
 // synonymsKind is the kind of a mapping of spellings to allowed values.
 var synonymsKind = strictyaml.Kind[[]synonym]{
-	Schema: strictyaml.Schema{Types: []string{"object"}, Values: &strictyaml.Text.Schema},
+	Schema: strictyaml.Schema{Types: []string{"object"}, Others: &strictyaml.Text.Schema},
 	Read: func(d *strictyaml.Decoder, n *yaml.Node) (all []synonym, ok bool) {
-		if !strictyaml.IsMapping(n) {
-			d.Mistaken(n, "a mapping of spellings to allowed values")
-			return nil, noted
-		}
-		ok = d.Entries(n, func(keyNode, valueNode *yaml.Node) bool {
+		ok = d.Entries(n, "a mapping of spellings to allowed values", func(keyNode, valueNode *yaml.Node) bool {
 			to, good := strictyaml.WithNode(strictyaml.Plain).Value(d, valueNode)
 			all = append(all, synonym{strictyaml.Located[string]{Value: keyNode.Value, Node: keyNode}, to})
 			return good

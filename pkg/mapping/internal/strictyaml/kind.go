@@ -74,7 +74,7 @@ func Within[T, P any](keys []Key[P], part func(*T) *P) []Key[T] {
 // in messages. check validates several keys together; it is called only if each of them is
 // valid, and may be nil.
 func Object[T any](name string, keys []Key[T], check func(d *Decoder, n *yaml.Node, v *T) bool) Kind[T] {
-	s := Schema{Types: []string{"object"}, Closed: true}
+	s := Schema{Types: []string{"object"}, Others: false}
 	names := make([]string, len(keys))
 	for i, k := range keys {
 		names[i] = k.name
@@ -98,7 +98,7 @@ func Object[T any](name string, keys []Key[T], check func(d *Decoder, n *yaml.No
 			given[key] = true
 			return i >= 0 && keys[i].read(d, valueNode, &v)
 		}
-		ok = d.Entries(n, func(keyNode, valueNode *yaml.Node) bool {
+		ok = d.Entries(n, "a mapping", func(keyNode, valueNode *yaml.Node) bool {
 			if slices.Contains(names, keyNode.Value) {
 				return read(keyNode.Value, valueNode)
 			}
@@ -123,8 +123,13 @@ func Object[T any](name string, keys []Key[T], check func(d *Decoder, n *yaml.No
 }
 
 // Entries calls read for each entry of a mapping, and records keys that are not text or are
-// duplicates. It reports whether everything was valid.
-func (d *Decoder) Entries(n *yaml.Node, read func(keyNode, valueNode *yaml.Node) bool) bool {
+// duplicates, and a node that is not wanted, a mapping. It reports whether everything was
+// valid.
+func (d *Decoder) Entries(n *yaml.Node, wanted string, read func(keyNode, valueNode *yaml.Node) bool) bool {
+	if !IsMapping(n) {
+		d.Mistaken(n, wanted)
+		return Noted
+	}
 	ok := true
 	lines := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -234,14 +239,10 @@ func Quote(s string) string {
 // MapOf returns the kind of a mapping whose keys are the user's own.
 func MapOf[T any](element Kind[T]) Kind[map[string]T] {
 	return Kind[map[string]T]{
-		Schema: Schema{Types: []string{"object"}, Values: &element.Schema},
+		Schema: Schema{Types: []string{"object"}, Others: &element.Schema},
 		Read: func(d *Decoder, n *yaml.Node) (map[string]T, bool) {
-			if !IsMapping(n) {
-				d.Mistaken(n, "a mapping")
-				return nil, Noted
-			}
 			m := map[string]T{}
-			ok := d.Entries(n, func(keyNode, valueNode *yaml.Node) bool {
+			ok := d.Entries(n, "a mapping", func(keyNode, valueNode *yaml.Node) bool {
 				v, good := element.Value(d, valueNode)
 				m[keyNode.Value] = v
 				return good

@@ -8,109 +8,76 @@ import (
 	"fairbridge/pkg/internal/plainjson"
 )
 
-// Schema is the part of JSON Schema in use.
+// Schema is the part of JSON Schema in use. Its fields are in the order in which they are
+// written, the most useful first.
 type Schema struct {
-	Description string
-	Types       []string
-	Enum        []string // the only allowed texts
-	Pattern     string   // of a text
-	Default     any
-	Examples    []any
-	Properties  []Property
-	Required    []string
-	Closed      bool    // no other keys
-	Values      *Schema // for keys that are the user's own
-	Items       *Schema
-	MinItems    int
-	AnyOf       []Schema
-	Rules       []Keyword // between keys
+	Description string     `json:"description,omitempty"`
+	Types       Types      `json:"type,omitempty"`
+	Enum        []string   `json:"enum,omitempty"`    // the only allowed texts
+	Pattern     string     `json:"pattern,omitempty"` // of a text
+	Default     any        `json:"default,omitempty"`
+	Examples    []any      `json:"examples,omitempty"`
+	Properties  Properties `json:"properties,omitempty"`
+	Required    []string   `json:"required,omitempty"`
+	// Others is false if there may be no other keys, or the *Schema of keys that are the
+	// user's own.
+	Others   any      `json:"additionalProperties,omitempty"`
+	Items    *Schema  `json:"items,omitempty"`
+	MinItems int      `json:"minItems,omitempty"`
+	AnyOf    []Schema `json:"anyOf,omitempty"`
+
+	// The rest are rules between keys.
+	OneOf        []Schema            `json:"oneOf,omitempty"`
+	Dependencies map[string][]string `json:"dependencies,omitempty"`
+	Not          any                 `json:"not,omitempty"`
+	If           any                 `json:"if,omitempty"`
+	Then         any                 `json:"then,omitempty"`
+	Else         any                 `json:"else,omitempty"`
 }
 
-// Keyword is a keyword of JSON Schema.
-type Keyword struct {
-	Name  string
-	Value any
+// Types are the allowed types of a value. A single one is written as such.
+type Types []string
+
+// MarshalJSON implements [json.Marshaler].
+func (t Types) MarshalJSON() ([]byte, error) {
+	if len(t) == 1 {
+		return plainjson.Marshal(t[0])
+	}
+	return plainjson.Marshal([]string(t))
 }
 
-// Property is one key and its schema; a list of them keeps the order.
+// Properties are the keys of an object, in the order in which they are written.
+type Properties []Property
+
+// Property is one key and its schema.
 type Property struct {
 	Name string
 	Schema
 }
 
+// MarshalJSON implements [json.Marshaler].
+func (ps Properties) MarshalJSON() ([]byte, error) {
+	var members [][]byte
+	for _, p := range ps {
+		schema, err := plainjson.Marshal(map[string]Schema{p.Name: p.Schema})
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, schema[1:len(schema)-1])
+	}
+	return slices.Concat([]byte{'{'}, bytes.Join(members, []byte{','}), []byte{'}'}), nil
+}
+
 // Document returns the schema as a file of its own, for editors.
 func (s Schema) Document(title string) []byte {
-	var o ordered
-	o.add("$schema", "http://json-schema.org/draft-07/schema#")
-	o.add("title", title)
-	s.describe(&o)
+	// It cannot fail: a schema consists of texts, numbers and lists.
+	text, _ := plainjson.Marshal(struct {
+		Draft string `json:"$schema"`
+		Title string `json:"title"`
+		Schema
+	}{"http://json-schema.org/draft-07/schema#", title, s})
 	var indented bytes.Buffer
-	// It cannot fail: the encoder made every part.
-	_ = json.Indent(&indented, o.bytes(), "", "  ")
+	_ = json.Indent(&indented, text, "", "  ")
 	indented.WriteByte('\n')
 	return indented.Bytes()
-}
-
-// describe adds the schema's keywords, the most useful first.
-func (s Schema) describe(o *ordered) {
-	o.add("description", s.Description)
-	if len(s.Types) == 1 {
-		o.add("type", s.Types[0])
-	} else {
-		o.add("type", s.Types)
-	}
-	o.add("enum", s.Enum)
-	o.add("pattern", s.Pattern)
-	o.add("default", s.Default)
-	o.add("examples", s.Examples)
-	if s.Properties != nil {
-		var properties ordered
-		for _, p := range s.Properties {
-			properties.add(p.Name, p.Schema)
-		}
-		o.add("properties", json.RawMessage(properties.bytes()))
-	}
-	o.add("required", s.Required)
-	if s.Closed {
-		o.add("additionalProperties", false)
-	} else if s.Values != nil {
-		o.add("additionalProperties", *s.Values)
-	}
-	if s.Items != nil {
-		o.add("items", *s.Items)
-	}
-	if s.MinItems > 0 {
-		o.add("minItems", s.MinItems)
-	}
-	o.add("anyOf", s.AnyOf)
-	for _, r := range s.Rules {
-		o.add(r.Name, r.Value)
-	}
-}
-
-// MarshalJSON writes the keywords in describe's order.
-func (s Schema) MarshalJSON() ([]byte, error) {
-	var o ordered
-	s.describe(&o)
-	return o.bytes(), nil
-}
-
-// ordered is a JSON object that keeps its order.
-type ordered struct{ members [][]byte }
-
-// add adds a member unless its value is empty.
-func (o *ordered) add(name string, value any) {
-	data, err := plainjson.Marshal(value)
-	if err != nil || slices.Contains([]string{`""`, "null", "[]"}, string(data)) {
-		return
-	}
-	key, err := plainjson.Marshal(name)
-	if err != nil {
-		return
-	}
-	o.members = append(o.members, slices.Concat(key, []byte{':'}, data))
-}
-
-func (o *ordered) bytes() []byte {
-	return slices.Concat([]byte{'{'}, bytes.Join(o.members, []byte{','}), []byte{'}'})
 }
