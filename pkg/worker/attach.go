@@ -105,7 +105,7 @@ func (d *delivery) attach(ctx context.Context, timer filesTimer, name string, a 
 			return d.claim.Attached(ctx, name, ledger.Attachment{Name: file.Name, Bytes: written})
 		},
 	})
-	if lost := (*lostAnswerError)(nil); errors.As(err, &lost) {
+	if lost, ok := errors.AsType[*lostAnswerError](err); ok {
 		lost.again = a.OnLostAnswer == mapping.Retry
 	}
 	return err

@@ -70,8 +70,7 @@ func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
 // failed adds the step to err, unless a step within it was added already.
 func failed(stage queue.Stage, err error) error {
-	var step *stepError
-	if err == nil || errors.As(err, &step) {
+	if _, named := errors.AsType[*stepError](err); named || err == nil {
 		return err
 	}
 	return &stepError{stage: stage, err: err}
@@ -132,11 +131,7 @@ func (d *delivery) run(ctx context.Context) (err error) {
 		return failed(stage, err)
 	}
 
-	var unfit error
-	d.about, unfit = d.prepare(envelope, malformed, &stage)
-
-	at := stage
-	stage = queue.StageClaim
+	unfit := d.prepare(envelope, malformed)
 	if err := d.take(ctx, unfit == nil); err != nil {
 		return failed(stage, err)
 	}
@@ -147,10 +142,12 @@ func (d *delivery) run(ctx context.Context) (err error) {
 		return failed(stage, &diedError{times: times})
 	}
 
-	if stage = at; unfit != nil && !errors.Is(unfit, mapping.ErrIgnored) {
-		return failed(stage, unfit)
-	}
-	if unfit == nil {
+	switch {
+	case errors.Is(unfit, mapping.ErrIgnored):
+		d.out.Result = Ignored
+	case unfit != nil:
+		return unfit
+	default:
 		stage = queue.StageCreate
 		if err := d.ticket(ctx); err != nil {
 			return err
@@ -160,8 +157,6 @@ func (d *delivery) run(ctx context.Context) (err error) {
 			return err
 		}
 		d.out.Result = Created
-	} else {
-		d.out.Result = Ignored
 	}
 	if d.claim.Entry().State == ledger.Completed {
 		return nil // together with the ticket
@@ -196,33 +191,33 @@ func (d *delivery) take(ctx context.Context, sends bool) (err error) {
 	return err
 }
 
-// prepare decodes and maps the event, and sets the stage. It sends and writes nothing:
-// errors are handled once the delivery is claimed.
-func (d *delivery) prepare(envelope queue.Envelope, malformed error, stage *queue.Stage) (about ledger.About, err error) {
-	*stage = queue.StageDecode
-	if malformed != nil {
-		return about, malformed
-	}
-	event, err := testfairy.Decode(envelope.Event)
-	if err != nil {
-		return about, err
-	}
-	d.out.Kind = event.Kind
-	d.likeness = event.Likeness()
-	about = aboutOf(event, d.ForgetTexts)
-	about.ReceivedAt = d.receivedAt
-
-	*stage = queue.StageMap
+// prepare decodes and maps the event. It sends and writes nothing: its error, or a bug, is
+// handled once the delivery is claimed.
+func (d *delivery) prepare(envelope queue.Envelope, malformed error) (err error) {
+	stage := queue.StageDecode
 	defer func() {
-		// A mapping that panics fails its own delivery, once that is claimed.
 		if p := recover(); p != nil {
 			err = &panicError{value: p, stack: debug.Stack()}
 		}
+		err = failed(stage, err)
 	}()
+	if malformed != nil {
+		return malformed
+	}
+	event, err := testfairy.Decode(envelope.Event)
+	if err != nil {
+		return err
+	}
+	d.out.Kind = event.Kind
+	d.likeness = event.Likeness()
+	d.about = aboutOf(event, d.ForgetTexts)
+	d.about.ReceivedAt = d.receivedAt
+
+	stage = queue.StageMap
 	d.request, err = d.Mapper.Map(mapping.Input{
 		Event: event, DeliveryID: envelope.DeliveryID, ReceivedAt: envelope.ReceivedAt,
 	})
-	return about, err
+	return err
 }
 
 // copyOf returns what the ledger needs to know about a message.

@@ -47,20 +47,19 @@ func (d *delivery) settle(ctx context.Context, err error) {
 	if verdict.costs && d.exhausted() {
 		verdict.action, verdict.reason = bury, exhaustedReason(err)
 	}
-	d.out.Status, d.out.Reason, d.out.Err = verdict.status, verdict.reason, err
-	var step *stepError
-	if errors.As(err, &step) {
-		d.out.Stage = step.stage
-	}
 	if (verdict.action == retry || verdict.action == handBack) && d.claim != nil && d.heldTooLong() {
-		verdict.action, verdict.reason, d.out.Reason = bury, queue.ReasonHeldTooLong, queue.ReasonHeldTooLong
-	}
-	if bug := (*panicError)(nil); errors.As(err, &bug) {
-		d.out.Stack = string(bug.stack)
+		verdict.action, verdict.reason = bury, queue.ReasonHeldTooLong
 	}
 	if verdict.action == bury && !d.didNothing && d.claim != nil && d.claim.Entry().State == ledger.Creating {
 		// Whatever else is wrong, there may be a ticket.
-		verdict.reason, d.out.Reason = queue.ReasonAmbiguous, queue.ReasonAmbiguous
+		verdict.reason = queue.ReasonAmbiguous
+	}
+	d.out.Status, d.out.Reason, d.out.Err = verdict.status, verdict.reason, err
+	if step, ok := errors.AsType[*stepError](err); ok {
+		d.out.Stage = step.stage
+	}
+	if bug, ok := errors.AsType[*panicError](err); ok {
+		d.out.Stack = string(bug.stack)
 	}
 	if verdict.action == bury {
 		buryErr := d.bury(ctx, verdict, err)
@@ -246,14 +245,11 @@ func (d *delivery) hide(ctx context.Context, long time.Duration) error {
 // step, which is shown beside it. For a failed source it returns the reason only: the
 // details, such as addresses, are for the log.
 func describe(err error) string {
-	var step *stepError
-	if errors.As(err, &step) {
+	if step, ok := errors.AsType[*stepError](err); ok {
 		err = step.err
 	}
-	var file *attachError
-	var source *attachment.Error
-	if errors.As(err, &file) && errors.As(err, &source) {
-		return queue.Describe(file.name + ": " + source.Reason)
+	if f := takeApart(err); f.file != nil && f.source != nil {
+		return queue.Describe(f.file.name + ": " + f.source.Reason)
 	}
 	return queue.Describe(centercode.Redact(err.Error()))
 }

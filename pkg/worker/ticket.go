@@ -117,12 +117,12 @@ func (d *delivery) create(ctx context.Context, key string) error {
 		},
 		record: func(ctx context.Context) error { return d.created(ctx, ticket) },
 	})
-	if api := (*centercode.Error)(nil); errors.As(err, &api) && api.OwnFault && where.Lookup != nil {
+	if api, ok := errors.AsType[*centercode.Error](err); ok && api.OwnFault && where.Lookup != nil {
 		// Centercode reports that it did nothing, and a look-up can verify that.
 		d.didNothing, where.Denied = false, true
 		err = &lostAnswerError{denied: true, err: err}
 	}
-	if lost := (*lostAnswerError)(nil); errors.As(err, &lost) {
+	if lost, ok := errors.AsType[*lostAnswerError](err); ok {
 		lost.again = d.request.OnLostAnswer == mapping.Retry
 		closing, stop := d.closing(ctx)
 		defer stop()
@@ -258,8 +258,8 @@ func (d *delivery) sentTo(entry ledger.Entry) (where ledger.Where, known bool) {
 // cannotWork reports whether a look-up will fail again: Centercode does not know the data
 // package, or the package does not match the route.
 func cannotWork(err error) bool {
-	var api *centercode.Error
-	return errors.As(err, &api) && api.Permanent()
+	api, ok := errors.AsType[*centercode.Error](err)
+	return ok && api.Permanent()
 }
 
 // withKey makes a call with the API key and, if Centercode rejects it, once more with the
@@ -286,6 +286,5 @@ func (d *delivery) withKey(ctx context.Context, reads bool, call func(context.Co
 
 // refused reports whether Centercode rejected the key.
 func refused(err error) bool {
-	var api *centercode.Error
-	return errors.As(err, &api) && (api.Status == http.StatusUnauthorized || api.Status == http.StatusForbidden)
+	return takeApart(err).answered(http.StatusUnauthorized, http.StatusForbidden)
 }
