@@ -10,6 +10,7 @@
 package attachment
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -29,13 +30,11 @@ const DefaultMaxBytes = 2 << 30
 // Config configures a Fetcher. The zero value is for production.
 type Config struct {
 	// Hosts is the allow list: "example.com" is that host alone, "*.example.com" is every
-	// host below it. Addresses are refused. The default is DefaultHosts.
+	// host below it. Addresses are refused. The default is the hosts on which TestFairy
+	// keeps files.
 	Hosts []string
-	// AuthHosts are the hosts that may receive OpenRequest.Auth, in the form of Hosts. The
-	// default is DefaultAuthHosts.
-	AuthHosts []string
-	// REST is the base URL of TestFairy's REST API if it is not on one of the default
-	// hosts. Its host is added to Hosts and AuthHosts.
+	// REST is the base URL of TestFairy's REST API if it is not on one of TestFairy's own
+	// hosts. Its host is added to Hosts, and may receive OpenRequest.Auth.
 	REST string
 	// AllowLoopback permits http and https URLs, with any port, whose host is a loopback
 	// address or "localhost". It is for the embedded home, never for AWS.
@@ -84,8 +83,8 @@ type OpenRequest struct {
 	// may be late: for 15 minutes from then on, a 403, 404 or 410 can be retried. The zero
 	// time means long ago.
 	Announced time.Time
-	// Auth is sent to Config.AuthHosts only, and dropped for good as soon as a redirect
-	// leads to another host.
+	// Auth is sent to TestFairy's own hosts and Config.REST only, and dropped for good as
+	// soon as a redirect leads to another host.
 	Auth *BasicAuth
 }
 
@@ -118,10 +117,7 @@ func newFetcher(c Config, public, loopback *dialer) (*Fetcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attachment: allow list: %w", err)
 	}
-	authHosts, err := newHostList(c.AuthHosts)
-	if err != nil {
-		return nil, fmt.Errorf("attachment: hosts for credentials: %w", err)
-	}
+	authHosts := defaultAuthHosts()
 	if c.REST != "" {
 		host, err := restHost(c.REST)
 		if err != nil {
@@ -154,20 +150,11 @@ func newFetcher(c Config, public, loopback *dialer) (*Fetcher, error) {
 
 func withDefaults(c Config) Config {
 	if len(c.Hosts) == 0 {
-		c.Hosts = DefaultHosts()
+		c.Hosts = defaultHosts()
 	}
-	if len(c.AuthHosts) == 0 {
-		c.AuthHosts = DefaultAuthHosts()
-	}
-	if c.MaxBytes == 0 {
-		c.MaxBytes = DefaultMaxBytes
-	}
-	if c.IdleTimeout == 0 {
-		c.IdleTimeout = 30 * time.Second
-	}
-	if c.ConnectTimeout == 0 {
-		c.ConnectTimeout = 10 * time.Second
-	}
+	c.MaxBytes = cmp.Or(c.MaxBytes, DefaultMaxBytes)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, 30*time.Second)
+	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 10*time.Second)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -8,8 +8,8 @@ import (
 	"fairbridge/pkg/internal/loopback"
 )
 
-// DefaultHosts returns the hosts on which TestFairy keeps files.
-func DefaultHosts() []string {
+// defaultHosts returns the hosts on which TestFairy keeps files.
+func defaultHosts() []string {
 	return []string{
 		"testfairy.com", "*.testfairy.com",
 		"saucelabs.com", "*.saucelabs.com",
@@ -18,10 +18,10 @@ func DefaultHosts() []string {
 	}
 }
 
-// DefaultAuthHosts returns the hosts that accept TestFairy's REST credentials: its pages,
+// defaultAuthHosts returns the hosts that accept TestFairy's REST credentials: its pages,
 // its REST API, and the same at Sauce Labs.
-func DefaultAuthHosts() []string {
-	return []string{
+func defaultAuthHosts() hostList {
+	return hostList{
 		"testfairy.com", "*.testfairy.com",
 		"mobile.saucelabs.com", "mobile.eu-central-1.saucelabs.com",
 	}
