@@ -158,11 +158,10 @@ func (d *delivery) exchange(ctx context.Context, e exchange) error {
 
 // where returns the destination of the request for the ticket.
 func (d *delivery) where() ledger.Where {
-	w := ledger.Where{BaseURL: d.BaseURL, Project: d.request.Project, Source: d.request.Source, Mapping: d.MappingHash}
-	if l := d.request.Lookup; l != nil {
-		w.Lookup = &ledger.Lookup{Package: l.Package, Column: l.Column, TicketColumn: l.TicketColumn, Settle: l.Settle}
+	return ledger.Where{
+		BaseURL: d.BaseURL, Project: d.request.Project, Source: d.request.Source, Mapping: d.MappingHash,
+		Lookup: (*ledger.Lookup)(d.request.Lookup),
 	}
-	return w
 }
 
 // created records the ticket. One without attachments is completed at once, unless its id
