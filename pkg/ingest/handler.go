@@ -3,6 +3,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,9 +69,7 @@ func New(c Config) (*Handler, error) {
 	if c.QueueURL == "" || c.Sender == nil || c.Secrets == nil || c.Routes == nil || c.Reporter == nil {
 		return nil, errors.New("ingest: config needs QueueURL, Sender, Secrets, Routes and Reporter")
 	}
-	if c.Timeout == 0 {
-		c.Timeout = defaultTimeout
-	}
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -41,11 +41,8 @@ const (
 
 // Known reports whether k is a documented kind.
 func (k Kind) Known() bool {
-	switch k {
-	case KindFeedback, KindCrash, KindUpload, KindDownload, KindNewUDID:
-		return true
-	}
-	return false
+	_, known := checks[k]
+	return known
 }
 
 // Event is a decoded webhook payload.
