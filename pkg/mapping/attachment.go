@@ -1,7 +1,9 @@
 package mapping
 
 import (
+	"cmp"
 	"net/url"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -103,12 +105,8 @@ var fileKind = strictyaml.Described(strictyaml.Object("an attachment", []stricty
 
 func checkFile(d *strictyaml.Decoder, n *yaml.Node, f *file) bool {
 	f.node = n
-	if f.field == "" {
-		f.field = defaultFileField
-	}
-	if f.onLostAnswer == "" {
-		f.onLostAnswer = Retry
-	}
+	f.field = cmp.Or(f.field, defaultFileField)
+	f.onLostAnswer = cmp.Or(f.onLostAnswer, Retry)
 	switch {
 	case !f.from.given() && f.session == "":
 		d.Problem(n, `an attachment needs the key "from" or "session"`, `from: "{{ .screenshotUrl }}", or session: log`)
@@ -139,21 +137,13 @@ func withoutAccount(d *strictyaml.Decoder, t top) {
 	if t.testfairy != nil {
 		return
 	}
-	all := []settings{}
-	if t.defaults != nil {
-		all = append(all, *t.defaults)
-	}
+	all := t.defaults.attachments
 	for _, r := range t.routes {
-		all = append(all, r.settings)
+		all = slices.Concat(all, r.attachments)
 	}
-	for _, s := range all {
-		if s.attachments == nil {
-			continue
-		}
-		for _, f := range *s.attachments {
-			if f.needsAccount != nil {
-				d.Problem(f.needsAccount, "the TestFairy account is not named", "write testfairy: {user: you@example.com} at the top of the file")
-			}
+	for _, f := range all {
+		if f.needsAccount != nil {
+			d.Problem(f.needsAccount, "the TestFairy account is not named", "write testfairy: {user: you@example.com} at the top of the file")
 		}
 	}
 }
@@ -204,8 +194,6 @@ func (m *mapper) session(f file, a *Attachment) bool {
 		return false
 	}
 	a.URL, a.Want = api, WantREST
-	if a.Filename == "" {
-		a.Filename = name
-	}
+	a.Filename = cmp.Or(a.Filename, name)
 	return true
 }

@@ -12,7 +12,7 @@ var valueObject = strictyaml.Described(strictyaml.Object("a value", []strictyaml
 	strictyaml.Into("value", "The template, number, boolean, or list of them that is sent.",
 		strictyaml.Optional(itemsKind), func(s *valueSpec) **value { return &s.plain }),
 	strictyaml.Into("choice", "The template whose text must be one of allowed; a list for a multiple choice.",
-		strictyaml.Optional(itemsKind), func(s *valueSpec) **value { return &s.choice }),
+		strictyaml.Optional(itemsKind), func(s *valueSpec) **value { return &s.chosen }),
 	strictyaml.Into("allowed", "With choice: the form's exact choices. Case is ignored in the comparison, and the value is sent as it is written here.",
 		strictyaml.ListOf(constantKind, 1), func(s *valueSpec) *[]constant { return &s.allowed }),
 	strictyaml.Into("synonyms", "With choice: other spellings, and the allowed value for each.",
@@ -43,11 +43,11 @@ var isTrue = map[string]any{"const": true}
 
 // checkValue checks the keys of a value against each other.
 func checkValue(d *strictyaml.Decoder, n *yaml.Node, s *valueSpec) bool {
-	if s.plain == nil && s.choice == nil {
+	if s.plain == nil && s.chosen == nil {
 		d.Problem(n, "a value needs the key \"value\" or \"choice\"", `write the template there: {value: "{{ .text }}", required: true}`)
 		return noted
 	}
-	if s.plain != nil && s.choice != nil {
+	if s.plain != nil && s.chosen != nil {
 		d.Problem(strictyaml.ValueOf(n, "choice"), "a value has either value or choice, not both", "")
 		return noted
 	}
@@ -59,7 +59,7 @@ func checkValue(d *strictyaml.Decoder, n *yaml.Node, s *valueSpec) bool {
 		d.Problem(strictyaml.ValueOf(n, "omitEmpty"), "required and omitEmpty exclude each other", "remove one")
 		ok = noted
 	}
-	if s.choice == nil {
+	if s.chosen == nil {
 		for name, given := range map[string]bool{"allowed": s.allowed != nil, "synonyms": s.synonyms != nil, "fallback": s.fallback != nil} {
 			if given {
 				d.Problem(strictyaml.ValueOf(n, name), strictyaml.Quote(name)+" is for a choice", "write choice: in place of value:")
@@ -76,7 +76,7 @@ func checkValue(d *strictyaml.Decoder, n *yaml.Node, s *valueSpec) bool {
 		d.Problem(n, `a choice needs the key "allowed"`, "list the form's choices exactly")
 		return noted
 	}
-	s.built = &choice{allowed: s.allowed, by: map[string]int{}}
+	s.choice = &choice{allowed: s.allowed, by: map[string]int{}}
 	return buildChoice(d, n, s) && ok
 }
 
@@ -93,8 +93,8 @@ func buildChoice(d *strictyaml.Decoder, n *yaml.Node, s *valueSpec) bool {
 			ok = noted
 		}
 		exact[a.text] = i
-		if _, taken := s.built.by[fold(a.text)]; !taken {
-			s.built.by[fold(a.text)] = i
+		if _, taken := s.choice.by[fold(a.text)]; !taken {
+			s.choice.by[fold(a.text)] = i
 		}
 	}
 	target := func(to string, node *yaml.Node, what string) (int, bool) {
@@ -106,16 +106,16 @@ func buildChoice(d *strictyaml.Decoder, n *yaml.Node, s *valueSpec) bool {
 	}
 	for _, syn := range s.synonyms {
 		i, found := target(syn.to.Value, syn.to.Node, "the value")
-		if at, taken := s.built.by[fold(syn.from.Value)]; found && taken && at != i {
+		if at, taken := s.choice.by[fold(syn.from.Value)]; found && taken && at != i {
 			d.Problem(syn.from.Node, strictyaml.Quote(syn.from.Value)+" already means "+strictyaml.Quote(s.allowed[at].text), "case and surrounding spaces are ignored")
 			found = false
 		}
-		s.built.by[fold(syn.from.Value)] = i
+		s.choice.by[fold(syn.from.Value)] = i
 		ok = ok && found
 	}
 	if s.fallback != nil {
 		i, found := target(s.fallback.text, strictyaml.ValueOf(n, "fallback"), "the fallback")
-		s.built.fallback = &i
+		s.choice.fallback = &s.allowed[i]
 		ok = ok && found
 	}
 	return ok

@@ -11,6 +11,7 @@ package mapping
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/url"
@@ -177,20 +178,14 @@ func Parse(name string, data []byte) (*Config, error) {
 	if file.testfairy != nil {
 		c.TestFairy = *file.testfairy
 	}
-	if c.Sources.MaxBytes == 0 {
-		c.Sources.MaxBytes = largest
-	}
-	if c.Retry.For == 0 {
-		c.Retry.For = defaultPatience
-	}
-	if c.Ledger.Remember == "" {
-		c.Ledger.Remember = RememberAll
-	}
-	unreachable(d, file.routes)
-	withoutAccount(d, file)
 	if file.defaults == nil {
 		file.defaults = &settings{checked: true}
 	}
+	c.Sources.MaxBytes = cmp.Or(c.Sources.MaxBytes, largest)
+	c.Retry.For = cmp.Or(c.Retry.For, defaultPatience)
+	c.Ledger.Remember = cmp.Or(c.Ledger.Remember, RememberAll)
+	unreachable(d, file.routes)
+	withoutAccount(d, file)
 	for _, r := range file.routes {
 		// Missing settings can be reported only if nothing else was wrong.
 		if r.node != nil && file.defaults.checked {
@@ -214,10 +209,7 @@ func fillIn(d *strictyaml.Decoder, r rule, defaults settings) Route {
 		Line: r.node.Line, match: r.match.Value,
 		Project: s.project, Source: s.source,
 		OnLostAnswer: s.onLostAnswer, Lookup: s.lookup.Value,
-		fields: s.fields,
-	}
-	if s.attachments != nil {
-		route.attachments = *s.attachments
+		fields: s.fields, attachments: s.attachments,
 	}
 	for _, missing := range []struct {
 		key    string
@@ -243,12 +235,9 @@ func fillIn(d *strictyaml.Decoder, r rule, defaults settings) Route {
 // over returns the settings, with defaults for those that are not set.
 func (s settings) over(defaults settings) settings {
 	merged := defaults
-	if s.project != "" {
-		merged.project = s.project
-	}
-	if s.source != "" {
-		merged.source = s.source
-	}
+	merged.project = cmp.Or(s.project, defaults.project)
+	merged.source = cmp.Or(s.source, defaults.source)
+	merged.onLostAnswer = cmp.Or(s.onLostAnswer, defaults.onLostAnswer, Park)
 	merged.fields = slices.Clone(defaults.fields)
 	for _, f := range s.fields {
 		i := slices.IndexFunc(merged.fields, func(other field) bool { return other.name == f.name })
@@ -260,11 +249,6 @@ func (s settings) over(defaults settings) settings {
 	}
 	if s.attachments != nil {
 		merged.attachments = s.attachments
-	}
-	if s.onLostAnswer != "" {
-		merged.onLostAnswer = s.onLostAnswer
-	} else if merged.onLostAnswer == "" {
-		merged.onLostAnswer = Park
 	}
 	if s.lookup.Value != nil {
 		merged.lookup = s.lookup

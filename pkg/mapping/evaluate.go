@@ -129,9 +129,8 @@ func (m *mapper) choose(key string, f field, s string) (json.RawMessage, outcome
 	if choice.fallback == nil {
 		return nil, m.refuse(key, f, problem, s)
 	}
-	fallback := choice.allowed[*choice.fallback]
-	m.warn(key, problem+"; the fallback "+strictyaml.Quote(fallback.text)+" is sent", s)
-	return fallback.json, sent
+	m.warn(key, problem+"; the fallback "+strictyaml.Quote(choice.fallback.text)+" is sent", s)
+	return choice.fallback.json, sent
 }
 
 func (m *mapper) empty(key string, f field) outcome {

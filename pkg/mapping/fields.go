@@ -52,9 +52,7 @@ func (t top) readings() []reading {
 			}
 		}
 	}
-	if t.defaults != nil {
-		note(nil, t.defaults.expressions()...)
-	}
+	note(nil, t.defaults.expressions()...)
 	for _, r := range t.routes {
 		note(r.match.Value.events, append(r.expressions(), r.match.Value.when)...)
 	}
@@ -69,10 +67,8 @@ func (s settings) expressions() []expression {
 			all = append(all, i.template)
 		}
 	}
-	if s.attachments != nil {
-		for _, f := range *s.attachments {
-			all = append(all, f.from, f.filename, f.endpoint)
-		}
+	for _, f := range s.attachments {
+		all = append(all, f.from, f.filename, f.endpoint)
 	}
 	return all
 }

@@ -44,7 +44,7 @@ var lookupKind = strictyaml.Object("a lookup", []strictyaml.Key[Lookup]{
 type settings struct {
 	project, source string
 	fields          []field
-	attachments     *[]file
+	attachments     []file // nil: not given
 	onLostAnswer    string
 	lookup          strictyaml.Located[*Lookup]
 	checked         bool
@@ -62,7 +62,7 @@ var settingKeys = []strictyaml.Key[settings]{
 	strictyaml.Into("fields", "The parameters of the External Source and their values. A route's are added to those of defaults, and replace those of the same name.",
 		fieldsKind, func(s *settings) *[]field { return &s.fields }),
 	strictyaml.Into("attachments", "The ticket's files. A route's replace those of defaults.",
-		strictyaml.Optional(strictyaml.ListOf(fileKind, 0)), func(s *settings) **[]file { return &s.attachments }),
+		strictyaml.ListOf(fileKind, 0), func(s *settings) *[]file { return &s.attachments }),
 	strictyaml.Into("onLostAnswer", "What to do if Centercode's answer to a new ticket was lost and there is no lookup: park the delivery as a dead letter, or retry at the risk of a second ticket.",
 		strictyaml.OneOf(Park, Retry), func(s *settings) *string { return &s.onLostAnswer }).ByDefault(Park),
 	strictyaml.Into("lookup", "Where to look for the ticket if Centercode's answer was lost.",

@@ -1,12 +1,14 @@
 package mapping
 
 import (
+	"cmp"
 	"encoding/json"
-	"fairbridge/pkg/mapping/internal/strictyaml"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"fairbridge/pkg/mapping/internal/strictyaml"
 )
 
 // field is one parameter of the request.
@@ -40,7 +42,7 @@ type item struct {
 type choice struct {
 	allowed  []constant
 	by       map[string]int // folded spelling or synonym to an index in allowed
-	fallback *int           // index in allowed
+	fallback *constant      // nil: none
 }
 
 // fold returns the key under which a choice is looked up.
@@ -109,7 +111,7 @@ var valueKind = strictyaml.Kind[value]{
 	Read: func(d *strictyaml.Decoder, n *yaml.Node) (value, bool) {
 		if strictyaml.IsMapping(n) {
 			spec, ok := valueObject.Read(d, n)
-			return spec.value(), ok
+			return spec.whole(), ok
 		}
 		return itemsKind.Read(d, n)
 	},
@@ -117,31 +119,22 @@ var valueKind = strictyaml.Kind[value]{
 
 // valueSpec is the long form of a value as written.
 type valueSpec struct {
-	plain, choice *value // exactly one is given
+	value
+	plain, chosen *value // what it is made of: exactly one is given
 	allowed       []constant
 	synonyms      []synonym
 	fallback      *constant
-	split, as     string
-	omit          []glob
-	omitEmpty     bool
-	required      bool
-	built         *choice
 }
 
 // synonym is a spelling and the allowed value it stands for.
 type synonym struct{ from, to strictyaml.Located[string] }
 
-func (s valueSpec) value() value {
-	v := value{}
-	switch {
-	case s.plain != nil:
-		v = *s.plain
-	case s.choice != nil:
-		v = *s.choice
+// whole returns the value with its items.
+func (s valueSpec) whole() value {
+	v := s.value
+	if from := cmp.Or(s.plain, s.chosen); from != nil {
+		v.items, v.list = from.items, from.list || s.split != ""
 	}
-	v.list = v.list || s.split != ""
-	v.choice, v.split, v.as = s.built, s.split, s.as
-	v.omit, v.omitEmpty, v.required = s.omit, s.omitEmpty, s.required
 	return v
 }
 
