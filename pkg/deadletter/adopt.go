@@ -25,16 +25,15 @@ func (d *Manager) Adopt(ctx context.Context, stays func(Letter, error)) (result 
 		if more, err = hold.Take(ctx, atOnce, func(l Letter) { letters = append(letters, l) }); err != nil {
 			return result, err
 		}
+		for _, l := range letters {
+			if before, seen := newest[l.DeliveryID]; seen {
+				letters = append(letters, before)
+				delete(newest, l.DeliveryID)
+			}
+		}
 		cases := Cases(letters)
 		var useless []Case
-		for i := range cases {
-			c := &cases[i]
-			if before, seen := newest[c.DeliveryID]; seen {
-				c.Copies = append(c.Copies, before)
-				if !newer(c.Letter, before) {
-					c.Copies[len(c.Copies)-1], c.Letter = c.Letter, before
-				}
-			}
+		for _, c := range cases {
 			for _, l := range c.Copies {
 				useless = append(useless, Case{Letter: l})
 			}

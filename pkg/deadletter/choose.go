@@ -73,10 +73,8 @@ func (r *replaying) allowed(ctx context.Context, cases []Case) ([]Case, error) {
 	return slices.DeleteFunc(cases, func(c Case) bool {
 		switch _, ok := known[c.DeliveryID]; {
 		case c.ReplayCount() >= MostReplays && !r.Force:
-			r.result.TooOften++
 			r.stays(c, ErrTooOften)
 		case isOld(c) && !ok:
-			r.result.Forgotten++
 			r.stays(c, ErrForgotten)
 		default:
 			return false

@@ -64,8 +64,9 @@ type Replayed struct {
 	Copies int
 	// Again counts the deliveries that have failed again meanwhile.
 	Again int
-	// TooOften, Forgotten, Failed and Interrupted count the calls of Stays.
-	TooOften, Forgotten, Failed, Interrupted int
+	// Failed counts the calls of Stays for letters that could not be replayed, Interrupted
+	// those of them at the end of the context.
+	Failed, Interrupted int
 	// More means that the queue has letters that were not read.
 	More bool
 	// Declined means that Confirm returned false.

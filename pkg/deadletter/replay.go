@@ -7,15 +7,13 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
-
-	"fairbridge/pkg/home"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"golang.org/x/time/rate"
 
-	"fairbridge/pkg/internal/sleep"
+	"fairbridge/pkg/home"
 )
 
 // ErrNotRemoved means that a letter has been replayed, but is still in the dead-letter
@@ -23,21 +21,21 @@ import (
 var ErrNotRemoved = errors.New("was replayed, but its dead letter could not be removed")
 
 // Replay sends each case's letter to the work queue, and deletes the case's letters once
-// the work queue has confirmed it. If the command dies in between, there are both. rate
-// limits how many are sent a second, 0 for no limit. done is called with the result of
-// each, one at a time: nil, [ErrNotRemoved], or why the letter stays.
+// the work queue has confirmed it. If the command dies in between, there are both.
+// perSecond limits how many are sent a second, 0 for no limit. done is called with the
+// result of each, one at a time: nil, [ErrNotRemoved], or why the letter stays.
 //
 // The bodies are sent as they are in the cases, so a case may have been edited.
-func (h *Hold) Replay(ctx context.Context, cases []Case, rate float64, done func(Case, error)) {
-	size := batchEntries
-	if rate > 0 {
-		size = min(batchEntries, max(1, int(rate)))
+func (h *Hold) Replay(ctx context.Context, cases []Case, perSecond float64, done func(Case, error)) {
+	size, limit := batchEntries, rate.Inf
+	if perSecond > 0 {
+		size, limit = min(batchEntries, max(1, int(perSecond))), rate.Limit(perSecond)
 	}
 	batches := chunks(cases, size, func(c Case) int { return messageBytes(c.Body, c.replayAttributes()) })
-	pace := pace{rate: rate}
+	pace := rate.NewLimiter(limit, size)
 	var broken atomic.Pointer[error] // of a whole batch: no further ones are started
 	inBatches(batches, func(cases []Case) []error {
-		err := pace.wait(ctx, len(cases))
+		err := pace.WaitN(ctx, len(cases))
 		if whole := broken.Load(); whole != nil {
 			err = *whole
 		}
@@ -167,28 +165,4 @@ func (q *Queue) Add(ctx context.Context, letters []Letter, done func(Letter, err
 		})
 		return errs
 	}, done)
-}
-
-// pace limits the rate of letters.
-type pace struct {
-	rate float64 // per second; 0: no limit
-
-	mu   sync.Mutex
-	next time.Time
-}
-
-// wait waits until n more letters may be sent.
-func (p *pace) wait(ctx context.Context, n int) error {
-	if p.rate <= 0 || ctx.Err() != nil {
-		return ctx.Err()
-	}
-	p.mu.Lock()
-	now := time.Now()
-	at := p.next
-	if at.Before(now) {
-		at = now
-	}
-	p.next = at.Add(time.Duration(float64(n) / p.rate * float64(time.Second)))
-	p.mu.Unlock()
-	return sleep.For(ctx, at.Sub(now))
 }
