@@ -1,6 +1,7 @@
 package home
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -122,26 +123,19 @@ func (s *Status) tellHealth(h *Home, states []breaker.State, now time.Time) (awa
 			if !p.Until.IsZero() {
 				until = "until " + p.Until.UTC().Format(time.RFC3339)
 			}
-			who := p.Who
-			if who == "" {
-				who = "somebody"
-			}
 			what := "everything"
 			if state.Project != breaker.All {
 				what = "project " + state.Project
 			}
 			tell(now.Sub(p.At), pauseNeeds, fmt.Sprintf("%s has been paused by %s since %s, %s (%s)",
-				what, who, p.At.UTC().Format(time.RFC3339), until, p.Why))
+				what, cmp.Or(p.Who, "somebody"), p.At.UTC().Format(time.RFC3339), until, p.Why))
 		}
 		if state.Open() {
 			away = true
-			what := fmt.Sprintf("has not responded since %s (%s)", state.Since.UTC().Format("15:04"), state.Fault)
+			since := state.Since.UTC().Format("15:04")
+			what, needs := fmt.Sprintf("has not responded since %s (%s)", since, state.Fault), outageNeeds
 			if state.Fault.KeyRefused() {
-				what = fmt.Sprintf("has rejected the API key since %s (%s): %s", state.Since.UTC().Format("15:04"), state.Fault,
-					h.Command("secrets put centercode-api-key"))
-			}
-			needs := outageNeeds
-			if state.Fault.KeyRefused() {
+				what = fmt.Sprintf("has rejected the API key since %s (%s): %s", since, state.Fault, h.Command("secrets put centercode-api-key"))
 				needs = 0 // this does not end on its own
 			}
 			probe := "the next probe is in " + state.TryIn(now).Round(time.Second).String()

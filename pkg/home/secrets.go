@@ -74,15 +74,14 @@ func (h *Home) Secrets(ctx context.Context) ([]SecretState, error) {
 		out, err := h.SSM.GetParameter(ctx, &ssm.GetParameterInput{
 			Name: aws.String(secrets.ParameterName(h.SecretsPrefix, name)), WithDecryption: aws.Bool(false),
 		})
-		var missing *types.ParameterNotFound
-		refused, isRefused := errors.AsType[smithy.APIError](err)
+		_, missing := errors.AsType[*types.ParameterNotFound](err)
+		refused, hidden := errors.AsType[smithy.APIError](err)
+		hidden = hidden && refused.ErrorCode() == "AccessDeniedException"
 		switch {
-		case name == secrets.ConsolePassword && (errors.As(err, &missing) || isRefused && refused.ErrorCode() == "AccessDeniedException"):
-			// Few people need it.
-		case isRefused && refused.ErrorCode() == "AccessDeniedException":
-			states = append(states, SecretState{Name: name, Hidden: true})
-		case errors.As(err, &missing):
-			states = append(states, SecretState{Name: name})
+		case missing || hidden:
+			if name != secrets.ConsolePassword { // few people need that
+				states = append(states, SecretState{Name: name, Hidden: hidden})
+			}
 		case err != nil:
 			return nil, fmt.Errorf("look for %s: %w", name, err)
 		default:
