@@ -26,15 +26,9 @@ func (d *Manager) Drop(ctx context.Context, in *Selection, because string, stays
 		}
 	})
 	slices.SortFunc(noted, func(a, b Case) int { return strings.Compare(a.DeliveryID, b.DeliveryID) })
-	in.Hold.Remove(context.WithoutCancel(ctx), noted, func(c Case, err error) {
-		if err != nil {
-			stays(c, errors.Join(errors.New("the ledger has it as dropped"), err))
-			return
-		}
-		dropped++
-		d.progress("dropping", dropped, len(noted))
+	return d.removeDropped(context.WithoutCancel(ctx), in, noted, func(c Case, err error) {
+		stays(c, errors.Join(errors.New("the ledger has it as dropped"), err))
 	})
-	return dropped
 }
 
 // DropDone deletes the finished letters of a selection, see [Case.Done], and leaves all
@@ -42,13 +36,17 @@ func (d *Manager) Drop(ctx context.Context, in *Selection, because string, stays
 // deleted; stays is called, one at a time, for those that could not be, with the reason.
 func (d *Manager) DropDone(ctx context.Context, in *Selection, stays func(Case, error)) (dropped int) {
 	done := slices.DeleteFunc(slices.Clone(in.Cases), func(c Case) bool { return !c.Done() })
-	in.Hold.Remove(ctx, done, func(c Case, err error) {
+	return d.removeDropped(ctx, in, done, stays)
+}
+
+func (d *Manager) removeDropped(ctx context.Context, in *Selection, cases []Case, stays func(Case, error)) (dropped int) {
+	in.Hold.Remove(ctx, cases, func(c Case, err error) {
 		if err != nil {
 			stays(c, err)
 			return
 		}
 		dropped++
-		d.progress("dropping", dropped, len(done))
+		d.progress("dropping", dropped, len(cases))
 	})
 	return dropped
 }

@@ -108,7 +108,11 @@ func conditions(q ledger.Query) (string, []any) {
 		and("reason = ?", q.Reason)
 	}
 	if len(q.States) > 0 {
-		and("state IN (?"+strings.Repeat(", ?", len(q.States)-1)+")", texts(q.States)...)
+		var states []any
+		for _, s := range q.States {
+			states = append(states, s)
+		}
+		and("state IN (?"+strings.Repeat(", ?", len(states)-1)+")", states...)
 	}
 	if !q.Since.IsZero() {
 		and("received >= ?", q.Since.UnixMilli())
@@ -136,12 +140,4 @@ func pattern(part string) string {
 		}
 	}
 	return b.String() + "%"
-}
-
-func texts(all []string) []any {
-	values := make([]any, len(all))
-	for i, s := range all {
-		values[i] = s
-	}
-	return values
 }
