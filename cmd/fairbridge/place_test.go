@@ -18,7 +18,7 @@ func TestStackIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer found.Close()
-	got := []string{found.WorkQueueURL, found.DeadLetterQueueURL, found.SecretsPrefix, found.Webhook, found.Dashboard}
+	got := []string{found.WorkQueueURL, found.DeadLetterQueueURL, found.SecretsPrefix, found.Webhook(), found.Dashboard}
 	want := []string{
 		c.home.WorkQueueURL, c.home.DeadLetterQueueURL, "/fairbridge-prod/",
 		"https://abc.execute-api.eu-central-1.amazonaws.com/webhooks/testfairy", "https://eu-central-1.console.aws.amazon.com/dashboard",

@@ -99,7 +99,7 @@ func findWebhook(ctx context.Context, at *place, address string) (webhook string
 
 // webhookOf returns the URL of an open bridge's webhook, including the token.
 func webhookOf(ctx context.Context, t *home.Home, at *place, address string) (string, error) {
-	if address = cmp.Or(address, t.Webhook); address == "" {
+	if address = cmp.Or(address, t.Webhook()); address == "" {
 		return "", noneRuns(at)
 	}
 	tokens, err := t.Tokens(ctx)

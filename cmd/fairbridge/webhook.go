@@ -95,7 +95,7 @@ func findRegistration(ctx context.Context, t *home.Home, at *place, name, addres
 		return r, err
 	}
 	if address == "" && t.OnAWS() {
-		address = t.Webhook
+		address = t.Webhook()
 	}
 	if address == "" {
 		return r, nil

@@ -21,20 +21,18 @@ func openFolder(ctx context.Context, c Config) (*Home, error) {
 
 // Folder returns the bridge of an open embedded home. Closing it closes the home.
 func Folder(e *embedded.Home) *Home {
-	h := &Home{
+	return &Home{
 		Place: Place{Folder: e.Dir},
 		SQS:   e.SQS, SSM: e.SSM, Peeks: e.SQS, Refusals: e.Refusals, Ledger: e.Ledger, History: e.Ledger, SecretsPrefix: secrets.DefaultPrefix,
 		WorkQueueURL: e.WorkQueueURL, FilesQueueURL: e.FilesQueueURL, DeadLetterQueueURL: e.DeadLetterQueueURL, close: e.Close,
 	}
-	h.Webhook = h.webhook()
-	return h
 }
 
-// webhook returns the current address for TestFairy. A folder's bridge may have been
-// started, or restarted at another address, since the home was opened.
-func (h *Home) webhook() string {
+// Webhook returns the current address for TestFairy, without the token; "" if no bridge has
+// noted in the folder where it listens.
+func (h *Home) Webhook() string {
 	if h.OnAWS() {
-		return h.Webhook
+		return h.stackWebhook
 	}
 	address, err := ListenAddress(h.Folder)
 	if err != nil {

@@ -6,13 +6,12 @@ package home
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/internal/shellword"
 	"fairbridge/pkg/ledger"
 	"fairbridge/pkg/ledger/dynamo"
@@ -108,20 +107,6 @@ type History interface {
 	Noted(ctx context.Context, attention string) ([]ledger.Record, error)
 }
 
-// Peeks reads messages without receiving them, which Amazon's SQS cannot: *embedded.SQS
-// implements it.
-type Peeks interface {
-	// Oldest returns when the oldest message of a queue was sent; the zero time if there is
-	// none.
-	Oldest(ctx context.Context, queueURL string) (time.Time, error)
-	// Deliveries returns the ids of the deliveries that have a message in a queue, with when
-	// the last of those was sent.
-	Deliveries(ctx context.Context, queueURL string) (map[string]time.Time, error)
-	// Peek calls visit for the messages of a queue, the oldest first, until it returns
-	// false. It hides none of them from others.
-	Peek(ctx context.Context, queueURL string, visit func(types.Message) bool) error
-}
-
 // Home is an open bridge: its queues, parameters and ledger.
 type Home struct {
 	Place
@@ -135,9 +120,6 @@ type Home struct {
 	// version without it.
 	FilesQueueURL string
 	SecretsPrefix string
-	// Webhook is the address for TestFairy, without the token; "" if no bridge ran in the
-	// folder when it was opened.
-	Webhook string
 	// CentercodeBaseURL is the stack's parameter; "" if it is in fairbridge.yaml.
 	CentercodeBaseURL string
 	// Dashboard is the URL of the AWS console's dashboard, "" on this machine.
@@ -146,21 +128,25 @@ type Home struct {
 	Metrics Metrics
 	// Refusals are the refused webhooks.
 	Refusals Refusals
-	// Peeks is nil on AWS, where only CloudWatch has a message's age.
-	Peeks Peeks
+	// Peeks reads messages without receiving them. It is nil on AWS, whose SQS cannot, and
+	// where only CloudWatch has a message's age.
+	Peeks *embedded.SQS
 	// Tables inspects the ledger's table, whose name is LedgerTable; both are empty on this
 	// machine.
 	Tables      dynamo.TableAPI
 	LedgerTable string
 
+	// stackWebhook is what [Home.Webhook] returns for a stack.
+	stackWebhook string
 	// identity returns the AWS identity in use; nil on this machine.
 	identity func(context.Context) (string, error)
 	// mappings is nil on this machine.
 	mappings Mappings
-	// stacks and policies delete a stack; nil on this machine.
-	stacks   stack.DeleteAPI
-	policies policies
-	close    func() error
+	// stacks deletes a stack, after setQueueAttributes has made its queue refuse messages;
+	// nil on this machine.
+	stacks             stack.DeleteAPI
+	setQueueAttributes call[sqs.SetQueueAttributesInput, sqs.SetQueueAttributesOutput, sqs.Options]
+	close              func() error
 }
 
 // Close closes the bridge.

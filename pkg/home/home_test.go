@@ -64,7 +64,7 @@ func TestRunning(t *testing.T) {
 	if got, err := home.ListenAddress(dir); err != nil || got != "0.0.0.0:80" {
 		t.Errorf("got %s, %v", got, err)
 	}
-	if got := open(t, dir).Webhook; got != "http://127.0.0.1:80/webhooks/testfairy" {
+	if got := open(t, dir).Webhook(); got != "http://127.0.0.1:80/webhooks/testfairy" {
 		t.Errorf("the webhook is %s", got)
 	}
 	if err := errors.Join(home.RemoveRunning(dir), home.RemoveRunning(dir)); err != nil {

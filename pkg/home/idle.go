@@ -25,7 +25,7 @@ type Mappings interface {
 // not enabled.
 func (h *Home) Idle(ctx context.Context) (why string, err error) {
 	if h.mappings == nil {
-		if answers(ctx, h.webhook()) {
+		if answers(ctx, h.Webhook()) {
 			return "", nil
 		}
 		return "no bridge runs in this folder, so it waits: " + h.Command("run"), nil

@@ -31,7 +31,7 @@ func (h *Home) Mapping(ctx context.Context, file string, given bool) (Mapping, e
 		return Mapping{}, err
 	}
 	here, fileErr := h.load(file)
-	runs := known != nil && (h.OnAWS() || answers(ctx, h.webhook()))
+	runs := known != nil && (h.OnAWS() || answers(ctx, h.Webhook()))
 	const none = "no bridge runs in this folder"
 	switch {
 	case given && fileErr != nil:

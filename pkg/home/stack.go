@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
@@ -52,12 +53,12 @@ func openStack(ctx context.Context, p Place) (*Home, error) {
 		return nil, err
 	}
 	return &Home{
-		Place: p, stacks: stacks, policies: queues,
+		Place: p, stacks: stacks, setQueueAttributes: sqs.NewFromConfig(cfg).SetQueueAttributes,
 		SQS: queues, SSM: newParameterCalls(cfg),
 		Ledger: store, History: history,
 		Tables: db, LedgerTable: s.LedgerTable,
 		WorkQueueURL: s.WorkQueueURL, FilesQueueURL: s.FilesQueueURL, DeadLetterQueueURL: s.DeadLetterQueueURL, SecretsPrefix: s.SecretsPrefix,
-		Webhook: s.WebhookURL, CentercodeBaseURL: s.CentercodeBaseURL, Dashboard: s.DashboardURL,
+		stackWebhook: s.WebhookURL, CentercodeBaseURL: s.CentercodeBaseURL, Dashboard: s.DashboardURL,
 		Metrics:  metricCalls(cloudwatch.NewFromConfig(cfg).GetMetricData),
 		Refusals: logRefusals{logs: logCalls(cloudwatchlogs.NewFromConfig(cfg).FilterLogEvents), stack: s.Name, now: time.Now},
 		identity: identity(callerCalls(sts.NewFromConfig(cfg).GetCallerIdentity)),

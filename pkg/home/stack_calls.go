@@ -41,19 +41,18 @@ func (c stackCalls) DeleteStack(ctx context.Context, in *cloudformation.DeleteSt
 	return c.deleteStack(ctx, in, o...)
 }
 
-// queueCalls implement [Queues] and policies.
+// queueCalls implement [Queues].
 type queueCalls struct {
 	receiveMessage               call[sqs.ReceiveMessageInput, sqs.ReceiveMessageOutput, sqs.Options]
 	sendMessageBatch             call[sqs.SendMessageBatchInput, sqs.SendMessageBatchOutput, sqs.Options]
 	deleteMessageBatch           call[sqs.DeleteMessageBatchInput, sqs.DeleteMessageBatchOutput, sqs.Options]
 	changeMessageVisibilityBatch call[sqs.ChangeMessageVisibilityBatchInput, sqs.ChangeMessageVisibilityBatchOutput, sqs.Options]
 	getQueueAttributes           call[sqs.GetQueueAttributesInput, sqs.GetQueueAttributesOutput, sqs.Options]
-	setQueueAttributes           call[sqs.SetQueueAttributesInput, sqs.SetQueueAttributesOutput, sqs.Options]
 }
 
 func newQueueCalls(cfg aws.Config) queueCalls {
 	c := sqs.NewFromConfig(cfg)
-	return queueCalls{c.ReceiveMessage, c.SendMessageBatch, c.DeleteMessageBatch, c.ChangeMessageVisibilityBatch, c.GetQueueAttributes, c.SetQueueAttributes}
+	return queueCalls{c.ReceiveMessage, c.SendMessageBatch, c.DeleteMessageBatch, c.ChangeMessageVisibilityBatch, c.GetQueueAttributes}
 }
 
 func (c queueCalls) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, o ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
@@ -74,10 +73,6 @@ func (c queueCalls) ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.Ch
 
 func (c queueCalls) GetQueueAttributes(ctx context.Context, in *sqs.GetQueueAttributesInput, o ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
 	return c.getQueueAttributes(ctx, in, o...)
-}
-
-func (c queueCalls) SetQueueAttributes(ctx context.Context, in *sqs.SetQueueAttributesInput, o ...func(*sqs.Options)) (*sqs.SetQueueAttributesOutput, error) {
-	return c.setQueueAttributes(ctx, in, o...)
 }
 
 // parameterCalls implement [Parameters].

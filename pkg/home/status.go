@@ -98,7 +98,7 @@ const lookedAt = 1000
 // concurrently, changes nothing and receives nothing; a part that fails does not affect the
 // others.
 func (h *Home) Status(ctx context.Context, o StatusOptions) *Status {
-	s := &Status{Stack: h.Stack, Webhook: h.webhook(), Dashboard: h.Dashboard, Problems: []string{}}
+	s := &Status{Stack: h.Stack, Webhook: h.Webhook(), Dashboard: h.Dashboard, Problems: []string{}}
 	if !h.OnAWS() {
 		s.Data = h.Folder
 	}

@@ -15,11 +15,6 @@ import (
 	"fairbridge/pkg/stack"
 )
 
-// policies is the part of SQS that makes a queue refuse messages.
-type policies interface {
-	SetQueueAttributes(context.Context, *sqs.SetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.SetQueueAttributesOutput, error)
-}
-
 // Left is what would be lost with a stack's queues.
 type Left struct {
 	// Waiting counts feedbacks that are not tickets yet, Dead counts dead letters.
@@ -153,7 +148,7 @@ func (h *Home) refuse(ctx context.Context, on bool) error {
 	if err != nil {
 		return fmt.Errorf("read the policy of %s: %w", h.WorkQueueURL, err)
 	}
-	_, err = h.policies.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{
+	_, err = h.setQueueAttributes(ctx, &sqs.SetQueueAttributesInput{
 		QueueUrl: &h.WorkQueueURL, Attributes: map[string]string{string(types.QueueAttributeNamePolicy): policy},
 	})
 	if err != nil {
