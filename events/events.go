@@ -1,9 +1,9 @@
-// Package events has the sample payloads, raw, as TestFairy sends them.
+// Package events embeds the sample payloads, byte for byte as TestFairy sends them.
 package events
 
 import "embed"
 
-// Samples are payloads that a webhook can have, one a file, without the longest.
+// Samples are realistic webhook payloads, one a file, except for the longest.
 //
 //go:embed crash.json download.json new-udid.json upload.json feedback.json feedback-[ceu]*.json feedback-n*.json
 var Samples embed.FS

@@ -21,8 +21,7 @@ import (
 // received is when every sample was received.
 var received = time.Date(2026, time.January, 15, 9, 30, 0, 0, time.UTC)
 
-// generated returns the files that are made, by name. What they are for stands
-// in README.md.
+// generated returns the generated files by name. README.md describes their purpose.
 func generated(t *testing.T) map[string][]byte {
 	files := map[string][]byte{
 		"feedback-unicode.json":            variant(t, "feedback.json", fields{"text": unicodeText, "appName": "Démo 📱 تطبيق", "rawDeviceName": "小米 13"}),
@@ -66,7 +65,7 @@ func generated(t *testing.T) map[string][]byte {
 	files["sqs/batch.json"] = sqsEvent(t,
 		message(t, read(t, "feedback.json")),
 		message(t, read(t, "crash.json")),
-		// What S3 sends to a queue when somebody points a bucket at it.
+		// What S3 sends to a queue when a bucket's notifications are configured.
 		foreignMessage(`{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2026-01-15T09:30:00.000Z","Bucket":"somebody-elses-bucket","RequestId":"5582815E1AEA5ADF","HostId":"8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR-YstdA6Knx4Ip8EXAMPLE"}`),
 		message(t, files["feedback-control-characters.json"]),
 	)
@@ -75,7 +74,7 @@ func generated(t *testing.T) map[string][]byte {
 
 type fields map[string]any
 
-// variant is a payload with other fields; nil takes one out.
+// variant returns a payload with other fields; nil removes one.
 func variant(t *testing.T, name string, change fields) []byte {
 	t.Helper()
 	event, err := testfairy.Decode(read(t, name))
@@ -114,9 +113,9 @@ func read(t *testing.T, name string) []byte {
 	return data
 }
 
-// unicodeText has what text handling trips over; what looks like an accident is
-// not: joined and flagged emoji, skin tones, right-to-left text with its marks,
-// letters built of several code points, wide ones, and spaces of no width.
+// unicodeText contains what text handling gets wrong. What looks like an accident is
+// intended: joined and flag emoji, skin tones, right-to-left text with its marks, letters
+// made of several code points, wide ones, and zero-width spaces.
 const unicodeText = "Ça ne s’affiche pas en paysage 😀👍🏽👨‍👩‍👧‍👦🏳️‍🌈🇩🇪\n" +
 	"\u202Bالتطبيق لا يعمل (v1.0) بشكل صحيح\u202C \u200Fשלום\u200E end\n" +
 	"e\u0301 o\u0308 a\u0328\u0301 Z\u0351\u036B\u0343a\u0300\u0301\u0302l\u0334g\u0335o\u0336\n" +
@@ -124,7 +123,7 @@ const unicodeText = "Ça ne s’affiche pas en paysage 😀👍🏽👨‍👩�
 	"நிரல் ไม่ทำงาน ខ្មែរ \U00020BB7野家 𝒻𝑒𝑒𝒹𝒷𝒶𝒸𝓀\n" +
 	"zero\u200Bwidth\u2060join soft\u00ADhyphen line\u2028separator \uFEFFmark <b>\"markup\" & 'quotes'</b> {{ .text }}"
 
-// longText is 300,000 bytes of numbered lines in several languages.
+// longText returns 300,000 bytes of numbered lines in several languages.
 func longText() string {
 	sentences := []string{
 		"App doesn't render nicely in landscape.",
@@ -145,7 +144,7 @@ func longText() string {
 	return cut + strings.Repeat(".", 300_000-len(cut))
 }
 
-// nulls is a feedback in which every field is null that may be.
+// nulls is a feedback in which every optional field is null.
 func nulls(t *testing.T) []byte {
 	event, err := testfairy.Decode(read(t, "feedback.json"))
 	if err != nil {
@@ -159,8 +158,8 @@ func nulls(t *testing.T) []byte {
 	return encode(t, event.Fields, "")
 }
 
-// customFields are what an app adds to the feedback form, and what a newer
-// TestFairy might add to the payload.
+// customFields are fields that an app adds to the feedback form, or a newer TestFairy to
+// the payload.
 var customFields = fields{
 	"screenshotUrl":   "https://app.testfairy.com/projects/10-demoapp/builds/584120/sessions/2/screenshots/4b68348e8d826577.png",
 	"sessionUrl":      "https://app.testfairy.com/projects/10-demoapp/builds/584120/sessions/2",
@@ -178,8 +177,8 @@ var customFields = fields{
 	"tags": []any{"ui", 7, nil, []string{"landscape", "rotation"}},
 }
 
-// controlCharacters is a feedback as a careless sender writes it: not JSON to
-// the letter, and not what SQS takes.
+// controlCharacters is a feedback from a careless sender: not quite JSON, and with
+// characters that SQS rejects.
 func controlCharacters(t *testing.T) []byte {
 	payload := variant(t, "feedback.json", fields{"text": "RAW", "email": "", "rawDeviceName": "ESCAPES"})
 	raw := "bell \x07, escape \x1b[31m, NUL \x00, tab \t, line\r\nbreak, DEL \x7f, " +
@@ -190,8 +189,8 @@ func controlCharacters(t *testing.T) []byte {
 	return append([]byte("\uFEFF"), payload...)
 }
 
-// apiGatewayEvent is a webhook as an HTTP API hands it to a function, payload
-// format 2.0. A body arrives in base64 if its Content-Type is missing.
+// apiGatewayEvent returns a webhook as an HTTP API passes it to a function, payload format
+// 2.0. A body without a Content-Type arrives in base64.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func apiGatewayEvent(t *testing.T, body []byte, inBase64 bool) []byte {
 	const host, route = "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com", "POST /webhooks/testfairy"
@@ -221,7 +220,7 @@ func apiGatewayEvent(t *testing.T, body []byte, inBase64 bool) []byte {
 
 type record = map[string]any
 
-// message is a queued payload, as ingest sends it.
+// message returns a queued payload, as ingest sends it.
 func message(t *testing.T, payload []byte) record {
 	t.Helper()
 	event, err := testfairy.Decode(payload)
@@ -243,12 +242,12 @@ func message(t *testing.T, payload []byte) record {
 	return sent
 }
 
-// foreignMessage is a message that somebody else put into the queue.
+// foreignMessage returns a message that someone else sent to the queue.
 func foreignMessage(body string) record {
 	return record{"body": body, "messageAttributes": map[string]any{}}
 }
 
-// sqsEvent is a batch of messages as an event source mapping hands it over.
+// sqsEvent returns a batch of messages as an event source mapping passes it to a function.
 // https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 func sqsEvent(t *testing.T, messages ...record) []byte {
 	sent := fmt.Sprint(received.UnixMilli())

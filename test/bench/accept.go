@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	_ "modernc.org/sqlite" // the floor: SQLite as the embedded home has it, by hand
+	_ "modernc.org/sqlite" // for the floor: SQLite configured as in the embedded home
 
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/ingest"
@@ -21,8 +21,8 @@ import (
 	"fairbridge/pkg/secrets/parameterstore"
 )
 
-// accepting is how many webhooks the embedded home answers 202 in a second, each
-// on disk by then, while nobody works on them.
+// accepting measures how many webhooks a second the embedded home answers with 202, each
+// durable by then, while no worker runs.
 var accepting = experiment{
 	name: "embedded home, accepting",
 	figures: []figure{
@@ -41,7 +41,7 @@ var accepting = experiment{
 			}
 			tb.Cleanup(func() { _ = os.RemoveAll(memory) })
 			webhooks := []string{startInserting(tb), startHome(tb, config, memory), startHome(tb, config, tb.TempDir())}
-			// Three turns of each, so that a slow moment of the disk hits all.
+			// Three turns of each, so that a slow moment of the disk affects all.
 			const turns = 3
 			each := l.scale.accepts / turns
 			took := make([]time.Duration, len(webhooks))
@@ -56,8 +56,8 @@ var accepting = experiment{
 	},
 }
 
-// newInsert returns a function that inserts a row durably. SQLite is set up as in the
-// embedded home, and has one writer.
+// newInsert returns a function that inserts a row durably, with a single writer and SQLite
+// configured as in the embedded home.
 func newInsert(tb testing.TB) func(ctx context.Context, body string) error {
 	file, err := sql.Open("sqlite", "file:"+filepath.Join(tb.TempDir(), "floor.db")+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
 	if err != nil {
@@ -101,7 +101,7 @@ func startInserting(tb testing.TB) string {
 	return server.URL
 }
 
-// startHome starts what takes the webhooks of an embedded home in a folder, and returns
+// startHome starts the listener and the ingest of an embedded home in a folder, and returns
 // the webhook's URL.
 func startHome(tb testing.TB, config *mapping.Config, folder string) string {
 	home := openHome(tb, folder)
@@ -112,7 +112,7 @@ func startHome(tb testing.TB, config *mapping.Config, folder string) string {
 	}
 	accept, err := ingest.New(ingest.Config{
 		QueueURL: home.WorkQueueURL, Sender: home.SQS, Routes: config,
-		Secrets: stored, Reporter: silent{},
+		Secrets: stored, Reporter: discard{},
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -126,7 +126,7 @@ func startHome(tb testing.TB, config *mapping.Config, folder string) string {
 	return server.URL + ingest.Path + "?token=" + webhookToken
 }
 
-// homeEnvironment holds the secrets of an embedded home.
+// homeEnvironment returns the secrets of an embedded home.
 func homeEnvironment(name string) string {
 	return map[string]string{
 		"FAIRBRIDGE_WEBHOOK_TOKEN":      webhookToken,
@@ -134,8 +134,8 @@ func homeEnvironment(name string) string {
 	}[name]
 }
 
-// silent is an [ingest.Reporter].
-type silent struct{}
+// discard is an [ingest.Reporter] that reports nothing.
+type discard struct{}
 
 // Report implements [ingest.Reporter].
-func (silent) Report(context.Context, ingest.Outcome) {}
+func (discard) Report(context.Context, ingest.Outcome) {}

@@ -16,14 +16,14 @@ import (
 	"fairbridge/functions/lambdatest"
 )
 
-// piece is what source and sink write and read at once, in bytes.
+// piece is the size of the source's and the sink's reads and writes, in bytes.
 const piece = 1 << 20
 
-// smallFile is the attachment that a large one's memory is held against.
+// smallFile is the attachment whose memory a large one's is compared with.
 const smallFile = 1 << 20
 
-// attachments streams a file through the worker's process, from a server on
-// loopback to another.
+// attachments streams a file through the worker's process, from one server on loopback to
+// another.
 var attachments = experiment{
 	name: "attachments",
 	figures: []figure{
@@ -44,7 +44,7 @@ var attachments = experiment{
 		distant := newHauls(tb, l, httptest.NewTLSServer, far)
 		return func(tb testing.TB) []sample {
 			size := l.scale.fileBytes
-			// The worker's memory is that of a process that has done nothing else.
+			// The worker's memory is that of a new process.
 			bare, own := plain.copy(tb, floor, size), plain.deliver(tb, worker, size)
 			ownTLS, bareTLS := secure.deliver(tb, worker, size), secure.copy(tb, floor, size)
 			bareFar, ownFar := distant.copy(tb, floor, l.scale.farBytes), distant.deliver(tb, worker, l.scale.farBytes)
@@ -63,22 +63,22 @@ var attachments = experiment{
 	},
 }
 
-// hauls are a source and a sink of files, and how a function gets from one to
-// the other.
+// hauls are a source and a sink of files, with the environment in which a function connects
+// them.
 type hauls struct {
 	source, sink string
 	env          map[string]string
 	l            *lab
 }
 
-// haul is what it took to carry a file from source to sink.
+// haul is the cost of carrying one file from source to sink.
 type haul struct {
 	speed  float64 // GB/s
 	cpu    float64 // seconds a GiB, of the function's process alone
 	memory float64 // MB
 }
 
-// newHauls starts a source and a sink, the latter at the address that place gives it.
+// newHauls starts a source and a sink, the latter at the address returned by place.
 func newHauls(tb testing.TB, l *lab, start func(http.Handler) *httptest.Server, place func(testing.TB, string) string) *hauls {
 	source, sink := start(http.HandlerFunc(serveFile)), start(http.HandlerFunc(swallow))
 	tb.Cleanup(source.Close)
@@ -102,18 +102,18 @@ routes:
 		tb.Fatal(err)
 	}
 	if certificate := source.Certificate(); certificate != nil {
-		h.env["SSL_CERT_FILE"] = trust(tb, certificate) // both servers have the same one
+		h.env["SSL_CERT_FILE"] = trust(tb, certificate) // the same for both servers
 	}
 	return h
 }
 
-// copy has the floor carry a file.
+// copy carries a file with the floor.
 func (h *hauls) copy(tb testing.TB, binary string, size int64) haul {
 	body := fmt.Sprintf(`{"from":"%s/%d.png","to":"%s/file"}`, h.source, size, h.sink)
 	return h.carry(tb, binary, size, batchOf(body))
 }
 
-// deliver has the worker make a ticket with a file.
+// deliver carries a file with the worker, which creates a ticket for it.
 func (h *hauls) deliver(tb testing.TB, binary string, size int64) haul {
 	payload := h.l.feedback(tb, "A file", fmt.Sprintf("https://app.testfairy.com/%d.png", size))
 	return h.carry(tb, binary, size, message(tb, payload))
@@ -140,7 +140,7 @@ func (h *hauls) carry(tb testing.TB, binary string, size int64, event events.SQS
 	return done
 }
 
-// serveFile answers /N.png with N bytes, which begin as those of a PNG do.
+// serveFile answers /N.png with N bytes, which start like a PNG.
 func serveFile(w http.ResponseWriter, r *http.Request) {
 	size, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/"), ".png"), 10, 64)
 	if err != nil {
@@ -161,9 +161,9 @@ func serveFile(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// swallow takes a ticket or a file.
+// swallow accepts a ticket or a file.
 func swallow(w http.ResponseWriter, r *http.Request) {
-	// io.Discard would read in pieces of 8 KiB.
+	// io.Discard alone would read in pieces of 8 KiB.
 	_, _ = io.CopyBuffer(struct{ io.Writer }{io.Discard}, r.Body, make([]byte, piece))
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{"id":"7"}`)

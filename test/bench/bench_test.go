@@ -67,7 +67,7 @@ func TestCompare(t *testing.T) {
 		"worse, within the noise":        {atMostTimes(3), []float64{2.2, 2.6, 3}, false},
 		"worse":                          {atMostTimes(3), []float64{2.3, 2.6, 3}, true},
 		"better":                         {atMostTimes(3), []float64{1, 1, 1}, false},
-		"worse by less than is said":     {atMostTimes(3), []float64{2.21, 2.21, 2.21}, false},
+		"worse by less than is reported": {atMostTimes(3), []float64{2.21, 2.21, 2.21}, false},
 		"more, where more is better":     {atLeastTimes(1), []float64{3, 3, 3}, false},
 		"less, where more is better":     {atLeastTimes(1), []float64{1, 1.5, 1.7}, true},
 		"less, but with some as before":  {atLeastTimes(1), []float64{1, 1.5, 1.8}, false},
@@ -89,7 +89,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// sampleReport has a line of each kind.
+// sampleReport returns a report with a line of each kind.
 func sampleReport() report {
 	missed := newResult(figure{Key: "cpu.ingest", What: "ingest", Unit: "ms", Floor: "hello", Must: atMostTimes(2)}, []sample{{6, 2}, {5, 2}, {8, 2.5}})
 	missed.Worse = &spread{Median: 1.5, Min: 1.4, Max: 1.6}
@@ -121,7 +121,7 @@ memory  20.1 MB   1 MB: 19.4 MB    +0.8 (+0.5 to +1.0) MB   ≤ +2 MB  reached
 	}
 }
 
-// squeeze makes one space of several, and none of those at a line's end.
+// squeeze collapses spaces, and removes those at the end of a line.
 func squeeze(s string) string {
 	var lines []string
 	for line := range strings.Lines(s) {
@@ -162,8 +162,8 @@ func TestCost(t *testing.T) {
 	}
 	for service, want := range map[string]float64{
 		"API Gateway":      1,
-		"Lambda, ingest":   0.2 + 0.028, // 17 ms of 128 MB
-		"Lambda, worker":   0.2 + 1.834, // 550 ms of 256 MB
+		"Lambda, ingest":   0.2 + 0.028, // 17 ms at 128 MB
+		"Lambda, worker":   0.2 + 1.834, // 550 ms at 256 MB
 		"SQS":              1.6,
 		"DynamoDB, writes": 2.5,
 		"CloudWatch Logs":  0.72,
@@ -183,8 +183,7 @@ func template(t *testing.T) string {
 	return string(text)
 }
 
-// TestFixedCost: what the documentation says of a month is what the template
-// makes.
+// TestFixedCost checks that the documented cost of a month is that of the template.
 func TestFixedCost(t *testing.T) {
 	page, err := os.ReadFile("../../docs/performance.md")
 	if err != nil {

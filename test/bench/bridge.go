@@ -12,16 +12,15 @@ import (
 	"time"
 )
 
-// bridge is a `fairbridge run` of its own process, which sends its tickets to
-// neighbours that answer at once.
+// bridge is a separate `fairbridge run` process, whose tickets go to neighbours that
+// respond at once.
 type bridge struct {
 	webhook string
-	created chan float64 // gets for each ticket how long after its webhook it was, in ms
+	created chan float64 // receives each ticket's time since its webhook, in ms
 	stop    func()
 }
 
-// startBridge starts the embedded home in data. settings are lines before the
-// mapping file's own.
+// startBridge starts the embedded home in data. settings are prepended to the mapping file.
 func startBridge(tb testing.TB, l *lab, binary, data, settings string) *bridge {
 	config := filepath.Join(tb.TempDir(), "fairbridge.yaml")
 	text := fmt.Sprintf("centercode: {baseUrl: %s}\n%s%s", startNeighbours(tb).URL, settings, l.read(tb, mappingFile))
@@ -51,7 +50,7 @@ func startBridge(tb testing.TB, l *lab, binary, data, settings string) *bridge {
 				Stage, Webhook, Result string
 				AgeMs                  float64
 			}
-			_ = json.Unmarshal(lines.Bytes(), &line) // a line of another kind is none of these
+			_ = json.Unmarshal(lines.Bytes(), &line) // any other line leaves it empty
 			switch {
 			case line.Stage == "ready":
 				ready <- line.Webhook
@@ -61,9 +60,9 @@ func startBridge(tb testing.TB, l *lab, binary, data, settings string) *bridge {
 		}
 	})
 	b.stop = sync.OnceFunc(func() {
-		_ = cmd.Process.Signal(os.Interrupt) // it may have ended
+		_ = cmd.Process.Signal(os.Interrupt) // an error means that it has exited
 		for range b.created {
-			// What is still told must not keep the process from ending.
+			// Keep reading, so that the process can write and exit.
 		}
 		reading.Wait()
 		_ = cmd.Wait()
@@ -75,15 +74,15 @@ func startBridge(tb testing.TB, l *lab, binary, data, settings string) *bridge {
 	return b
 }
 
-// deliver sends the payloads and returns how long it took until each had its
-// ticket and was completed in the ledger.
+// deliver sends the payloads and returns how long it took until each had its ticket and was
+// completed in the ledger.
 func (b *bridge) deliver(tb testing.TB, payloads [][]byte) time.Duration {
 	began := time.Now()
 	b.ages(tb, payloads)
 	return time.Since(began)
 }
 
-// ages is deliver, and returns how long after its webhook each ticket was.
+// ages is deliver, and returns how long after its webhook each ticket was created.
 func (b *bridge) ages(tb testing.TB, payloads [][]byte) (took timings) {
 	send(tb, b.webhook, clients, payloads)
 	for range payloads {

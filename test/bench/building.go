@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// building is what a newcomer and a contributor wait for. It is measured only where it is
-// asked for.
+// building measures what new users and contributors wait for, with --long only.
 var building = experiment{
 	name: "building",
 	once: true,
@@ -41,8 +40,8 @@ var building = experiment{
 	},
 }
 
-// took runs a command in the module with a build cache of its own, and returns how many
-// seconds that took.
+// took runs a command in the module with a separate build cache, and returns how many
+// seconds it took.
 func (l *lab) took(tb testing.TB, cache string, command ...string) float64 {
 	cmd := exec.CommandContext(tb.Context(), command[0], command[1:]...)
 	cmd.Dir = l.root

@@ -9,12 +9,12 @@ import (
 	"fairbridge/functions/lambdatest"
 )
 
-// oneCall is the floor of a cold start: a function that makes the SDK's clients that the
-// subject has, and one call with each.
+// oneCall is the floor of a cold start: a function that creates the same SDK clients, and
+// makes one call with each.
 const oneCall = "its SDK clients, a call each"
 
-// coldStarts takes each function from exec to the answer of its first
-// invocation, through Lambda's runtime API.
+// coldStarts measures each function from exec to the response of its first invocation,
+// through Lambda's runtime API.
 var coldStarts = experiment{
 	name: "cold start",
 	figures: []figure{
@@ -31,7 +31,7 @@ var coldStarts = experiment{
 		send, ticket := l.build(tb, "fairbridge/test/bench/floor/send", ""), l.build(tb, "fairbridge/test/bench/floor/ticket", "")
 		ingest, worker := l.buildFunction(tb, "fairbridge/functions/ingest"), l.buildFunction(tb, "fairbridge/functions/worker")
 		webhook, message := l.webhook(tb), message(tb, l.feedback(tb, "A first one", ""))
-		// The mapping that runs is written down once, by the first start after it changed.
+		// The first start after a change records the running mapping.
 		l.coldStart(tb, worker, plain, message)
 		l.coldStart(tb, worker, secure, message)
 		return func(tb testing.TB) []sample {
@@ -58,7 +58,7 @@ var coldStarts = experiment{
 	},
 }
 
-// coldStart starts a function, invokes it once and ends it.
+// coldStart starts a function, invokes it once and stops it.
 func (l *lab) coldStart(tb testing.TB, binary string, env map[string]string, event any) (took time.Duration) {
 	l.apart(tb, func(tb testing.TB) {
 		f := lambdatest.Start(tb, binary, env)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// pricesOf is when the prices below were looked up.
+// pricesOf is the date of the prices below.
 const pricesOf = "2026-11-21"
 
 // List prices in US dollars, us-east-1, without free tiers.
@@ -15,29 +15,29 @@ const (
 	perGBSecond     = 0.0000133334 // arm64, by the millisecond: https://aws.amazon.com/lambda/pricing/
 	perQueueRequest = 0.40 / 1e6   // up to 64 KB: https://aws.amazon.com/sqs/pricing/
 	perWriteUnit    = 0.625 / 1e6  // up to 1 KB: https://aws.amazon.com/dynamodb/pricing/on-demand/
-	perGBStored     = 0.25 + 0.20  // a month, and point-in-time recovery: the same page
+	perGBStored     = 0.25 + 0.20  // a month, with point-in-time recovery: the same page
 	perGBLogged     = 0.50         // https://aws.amazon.com/cloudwatch/pricing/
 	perTrace        = 5.00 / 1e6   // https://aws.amazon.com/xray/pricing/
 	perGBOut        = 0.09         // to the Internet: https://aws.amazon.com/ec2/pricing/on-demand/
 
-	// A month each, for the first ten thousand: https://aws.amazon.com/cloudwatch/pricing/
+	// Each a month, for the first ten thousand: https://aws.amazon.com/cloudwatch/pricing/
 	perAlarm     = 0.10
 	perDashboard = 3.00
 	perMetric    = 0.30
 )
 
 const (
-	// everyTicket are the metrics that a ticket with a screenshot counts: Received,
-	// TicketsCreated, WebhookToTicket, Attachments and AttachmentBytes. Each other one
-	// is paid for by the hours in which what it counts has happened.
+	// everyTicket is the number of metrics that a ticket with a screenshot counts:
+	// Received, TicketsCreated, WebhookToTicket, Attachments and AttachmentBytes. Every
+	// other metric costs only for the hours in which it counts something.
 	everyTicket = 5
-	// polls are how often the five pollers of an event source mapping ask an idle
-	// queue in a month, each for 20 s.
+	// polls is how often the five pollers of an event source mapping poll an idle queue in
+	// a month, for 20 s each.
 	polls = 5 * 30 * 24 * 3600 / 20
 )
 
-// fixed is what a stack costs in a month in which nothing goes wrong, however few
-// feedbacks there are, reckoned from the text of its template.
+// fixed returns what a stack costs in a month without failures, however few feedbacks there
+// are, computed from the text of its template.
 func fixed(template string) bill {
 	alarms := strings.Count(template, "Type: AWS::CloudWatch::Alarm\n")
 	mappings := strings.Count(template, "Type: SQS\n")
@@ -49,7 +49,7 @@ func fixed(template string) bill {
 	}
 }
 
-// monthly is the bill as a table.
+// monthly returns the bill as a table.
 func (b bill) monthly() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "| service | a month | $ |\n| --- | --- | ---: |\n")
@@ -67,19 +67,18 @@ func (b bill) lines(out *strings.Builder) {
 	fmt.Fprintf(out, "| **in all** | | **%.2f** |\n", sum)
 }
 
-// What template.yaml says.
+// As in template.yaml.
 const (
 	ingestMemory = 128.0 // MB
 	workerMemory = 256.0 // MB
 )
 
-// oneProcessor is the memory in MB with which a function has one processor for
-// itself; with less it has its share of one.
+// oneProcessor is the memory in MB at which a function has a full processor; with less it
+// gets a proportional share.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 const oneProcessor = 1769
 
-// What cannot be measured without AWS and Centercode, and is taken to be rather
-// long.
+// Conservative estimates of what cannot be measured without AWS and Centercode.
 const (
 	waitQueue      = 10.0  // ms, for a call to SQS
 	waitTable      = 10.0  // ms, for a write to DynamoDB
@@ -91,8 +90,8 @@ const (
 	screenshot     = 100e3
 )
 
-// queueRequests are send, receive, change of visibility, and delete, for a
-// feedback that is a batch of its own.
+// queueRequests are send, receive, change of visibility, and delete, for a feedback alone
+// in its batch.
 const queueRequests = 4
 
 // expense is one line of the bill for a million feedbacks.
@@ -103,7 +102,7 @@ type expense struct {
 
 type bill []expense
 
-// cost reckons what a million feedbacks without attachments cost on AWS.
+// cost returns what a million feedbacks without attachments cost on AWS.
 func (r report) cost() bill {
 	median := map[string]float64{}
 	for _, result := range r.Results {
@@ -131,7 +130,7 @@ func (r report) cost() bill {
 	}
 }
 
-// markdown is the bill as a table, with what comes on top of it.
+// markdown returns the bill as a table, with notes on what it does not include.
 func (b bill) markdown() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "| service | a feedback | a million, $ |\n| --- | --- | ---: |\n")

@@ -22,9 +22,9 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// replaying has `fairbridge dlq replay` take all dead letters back to the work
-// queue. The floor moves them with the same calls, ten batches at once as the
-// SDK's transport would, but holds nothing, looks at nothing and tells nothing.
+// replaying measures how `fairbridge dlq replay` moves all dead letters to the work queue.
+// The floor makes the same calls, with ten batches in parallel as the SDK's transport
+// allows, but does not hold, inspect or report anything.
 var replaying = experiment{
 	name: "dead letters",
 	figures: []figure{
@@ -74,7 +74,7 @@ func addLetters(tb testing.TB, home *embedded.Home, letters []deadletter.Letter)
 	})
 }
 
-// replay has the command replay all n dead letters of a home.
+// replay replays all n dead letters of a home with the command.
 func replay(tb testing.TB, binary, folder string, n int) time.Duration {
 	began := time.Now()
 	out, err := exec.CommandContext(tb.Context(), binary, "dlq", "replay", "--all", "--yes", "--data", folder).CombinedOutput()
@@ -98,7 +98,7 @@ func replay(tb testing.TB, binary, folder string, n int) time.Duration {
 
 // move moves all n dead letters of a home to the work queue.
 func move(tb testing.TB, folder string, n int) time.Duration {
-	const lanes = 10 // as many connections as the SDK keeps open to a host
+	const lanes = 10 // the number of connections that the SDK keeps open to a host
 	var moved atomic.Int64
 	var group errgroup.Group
 	began := time.Now()
@@ -143,11 +143,11 @@ func moveBatch(ctx context.Context, home *embedded.Home) (n int, err error) {
 	return len(received.Messages), err
 }
 
-// deadLetters are letters of different feedbacks that Centercode refused.
+// deadLetters returns letters of different feedbacks that Centercode rejected.
 func deadLetters(tb testing.TB, l *lab, n int) []deadletter.Letter {
 	letters := make([]deadletter.Letter, n)
 	for i, payload := range l.feedbacks(tb, n) {
-		sum := sha256.Sum256(payload) // as good as the delivery id, and made much faster
+		sum := sha256.Sum256(payload) // in place of the delivery id, and computed much faster
 		id := hex.EncodeToString(sum[:])
 		body, err := queue.Envelope{DeliveryID: id, ReceivedAt: time.Now(), Event: payload}.Encode()
 		if err != nil {

@@ -11,18 +11,18 @@ import (
 const (
 	farDelay = 20 * time.Millisecond // each way
 	farBytes = 100e6 / 8             // a second, each way
-	// farQueue is how much time's worth of bytes the network holds for who sends faster.
+	// farQueue is how far ahead of the line's speed a sender may get.
 	farQueue = 50 * time.Millisecond
 )
 
-// parcel is bytes on their way, and when they arrive.
+// parcel is data in transit, with its time of arrival.
 type parcel struct {
 	bytes []byte
 	due   time.Time
 }
 
-// far returns an address at which a server is reached over a network with a delay of 20 ms
-// and 100 Mbit/s in each direction.
+// far returns an address that reaches a server over a simulated network with a delay of 20
+// ms and 100 Mbit/s in each direction.
 func far(tb testing.TB, server string) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -33,7 +33,7 @@ func far(tb testing.TB, server string) string {
 		for {
 			near, err := listener.Accept()
 			if err != nil {
-				return // the end of the experiment
+				return // the experiment has ended
 			}
 			other, err := net.Dial("tcp", server)
 			if err != nil {
@@ -47,12 +47,12 @@ func far(tb testing.TB, server string) string {
 	return listener.Addr().String()
 }
 
-// travel takes what one connection reads to the other.
+// travel forwards from one connection to the other.
 func travel(to, from net.Conn) {
 	parcels := make(chan parcel, 1024)
 	go func() {
 		defer close(parcels)
-		free := time.Now() // when the line has sent all that it has
+		free := time.Now() // when the line will have sent everything
 		for {
 			buf := make([]byte, 16<<10)
 			n, err := from.Read(buf)

@@ -8,11 +8,10 @@ import (
 	"strings"
 )
 
-// docsFile holds what the command writes, between markers, and what people
-// wrote about it, around them.
+// docsFile contains the command's output, between markers, and the text around it.
 const docsFile = "docs/performance.md"
 
-// writeDocs puts the sections of the reports, the last one first, into the documentation.
+// writeDocs writes the sections of the reports to the documentation, the last report first.
 func (l *lab) writeDocs(kept []report) error {
 	path := filepath.Join(l.root, docsFile)
 	text, err := os.ReadFile(path)
@@ -34,7 +33,7 @@ func (l *lab) writeDocs(kept []report) error {
 	return nil
 }
 
-// sections are what the command writes, by the names of their markers.
+// sections returns the command's output by the names of their markers.
 func sections(kept []report, template string) map[string]string {
 	var table strings.Builder
 	for i, r := range kept {
@@ -47,7 +46,7 @@ func sections(kept []report, template string) map[string]string {
 	return map[string]string{"table": table.String(), "cost": kept[0].cost().markdown(), "fixed": fixed(template).monthly()}
 }
 
-// replaceSection puts content between the markers of a name.
+// replaceSection replaces the content between the markers of a name.
 func replaceSection(text []byte, name, content string) ([]byte, error) {
 	begin, end := fmt.Appendf(nil, "<!-- bench: %s -->\n", name), fmt.Appendf(nil, "<!-- end of bench: %s -->", name)
 	before, rest, found := bytes.Cut(text, begin)

@@ -12,16 +12,15 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// What a feedback without attachment cannot do without: its message and the
-// three entries of the ledger have to be on disk, and the message's end too; and
-// there are two requests, the webhook's and Centercode's.
+// A feedback without attachments needs at least this: durable writes of its message, of the
+// ledger's three entries and of the message's deletion, and two requests, the webhook's and
+// Centercode's.
 const (
 	durableWrites = 5
 	requests      = 2
 )
 
-// endToEnd takes feedbacks through a `fairbridge run`, from the webhook to the
-// ticket.
+// endToEnd takes feedbacks through a `fairbridge run`, from the webhook to the ticket.
 var endToEnd = experiment{
 	name: "embedded home, end to end",
 	figures: []figure{
@@ -53,7 +52,7 @@ var endToEnd = experiment{
 	},
 }
 
-// growth holds a home with many deliveries behind it against one with few.
+// growth compares a home that has had many deliveries with one that has had few.
 var growth = experiment{
 	name: "growth",
 	figures: []figure{
@@ -68,7 +67,7 @@ var growth = experiment{
 			few, lots := startBridge(tb, l, binary, small, ""), startBridge(tb, l, binary, many, "")
 			n := l.scale.deliveries / 8
 			deliver := func(b *bridge) time.Duration { return b.deliver(tb, l.feedbacks(tb, n)) }
-			deliver(few) // a bridge that has just started reads its file first
+			deliver(few) // a new bridge reads its file first
 			deliver(lots)
 			const turns = 4
 			var floor, subject time.Duration
@@ -81,8 +80,8 @@ var growth = experiment{
 	},
 }
 
-// fill puts n dead deliveries into the home in a folder: each has its letter and
-// its entry in the ledger.
+// fill adds n dead deliveries to the home in a folder, each with its letter and its entry
+// in the ledger.
 func fill(tb testing.TB, l *lab, folder string, n int) {
 	home := openHome(tb, folder)
 	defer closeHome(tb, home)
@@ -95,7 +94,7 @@ func fill(tb testing.TB, l *lab, folder string, n int) {
 			return home.Ledger.Put(tb.Context(), ledger.Record{
 				ID: letter.DeliveryID, Version: 1, State: string(ledger.Dead), ExpiresAt: letter.FailedAt.Add(ledger.RetainDone),
 				Attention: ledger.AttentionPerson, Since: letter.FailedAt,
-				// With letter, since a start would otherwise adopt all of them.
+				// With a letter, since a start would otherwise adopt all of them.
 				Doc: fmt.Appendf(nil, `{"deliveryId":%q,"state":"dead","attempts":1,"letter":1}`, letter.DeliveryID),
 			})
 		})

@@ -5,27 +5,26 @@ import (
 	"testing"
 )
 
-// figure is one line of the table: what is measured, beside what floor, and
-// what it must reach.
+// figure is one line of the table: what is measured, its floor, and the bound it must meet.
 type figure struct {
-	Key   string // by which a later run finds it
+	Key   string // identifies the figure in later runs
 	What  string
 	Unit  string
 	Floor string // "" for none
 	Must  must
 }
 
-// sample is what one round measured for a figure.
+// sample is one round's measurement of a figure.
 type sample struct{ value, floor float64 }
 
-// must is a bound for what a sample is judged by: the ratio of its value to its
-// floor, their difference, or the value itself.
+// must is a bound on the ratio of a sample's value to its floor, on their difference, or on
+// the value itself.
 type must struct {
 	by      judged
 	limit   float64
 	atLeast bool // more is better
 	bound   bool // false: only reported
-	// most, if it is not 0, bounds the value itself besides.
+	// most, if not 0, is an additional bound on the value.
 	most float64
 }
 
@@ -47,7 +46,7 @@ func atLeastTimes(limit float64) must {
 	return must{by: byRatio, limit: limit, atLeast: true, bound: true}
 }
 
-// andAtMost adds a bound of the value itself.
+// andAtMost adds a bound on the value itself.
 func (m must) andAtMost(value float64) must {
 	m.most = value
 	return m
@@ -56,7 +55,7 @@ func (m must) andAtMost(value float64) must {
 func atMost(limit float64) must      { return must{by: byValue, limit: limit, bound: true} }
 func atMostAbove(limit float64) must { return must{by: byDifference, limit: limit, bound: true} }
 
-// judge returns what s is judged by.
+// judge returns the number to which the bound applies.
 func (m must) judge(s sample) float64 {
 	switch m.by {
 	case byRatio:
@@ -67,7 +66,7 @@ func (m must) judge(s sample) float64 {
 	return s.value
 }
 
-// missedBy says whether a figure misses its bound by what it is judged by, and its value.
+// missedBy reports whether a figure misses its bound.
 func (m must) missedBy(judged, value float64) bool {
 	switch {
 	case !m.bound:
@@ -80,7 +79,7 @@ func (m must) missedBy(judged, value float64) bool {
 	return judged > m.limit
 }
 
-// text is the bound as the table shows it.
+// text returns the bound as shown in the table.
 func (m must) text(unit string) string {
 	sign := "≤"
 	if m.atLeast {
@@ -105,14 +104,12 @@ func (m must) text(unit string) string {
 type experiment struct {
 	name    string
 	figures []figure
-	// once says that a round takes so long that one has to do.
+	// once means that a round takes so long that only one is made.
 	once bool
-	// open prepares what all rounds share. What it leaves to tb's cleanup stays
-	// until the last round is over.
+	// open prepares what all rounds share. Its cleanups run after the last round.
 	open func(tb testing.TB, l *lab) round
 }
 
-// round measures each figure once, and returns the samples in the figures'
-// order. It takes floor and subject in turns, so that what else the machine does
-// hits both.
+// round measures each figure once, and returns the samples in the figures' order. It
+// alternates between floor and subject, so that other load on the machine affects both.
 type round func(tb testing.TB) []sample

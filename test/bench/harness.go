@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// harness is a [testing.TB] outside of a test: the test packages that drive
-// functions and play their neighbours want one, and experiments then read as Go
-// benchmarks do. Only the methods below work.
+// harness is a [testing.TB] outside of a test: the test packages that drive functions and
+// fake their neighbours need one, and experiments read like Go benchmarks. Only the methods
+// below work.
 type harness struct {
 	testing.TB // nil
 
@@ -23,14 +23,14 @@ type harness struct {
 	cleanup []func()
 }
 
-// with calls f and then undoes, in reverse order, what f has left behind. The
-// error is what f said to Fatal or Error.
+// with calls f and then its cleanups, in reverse order. It returns the error that f passed
+// to Fatal or Error.
 func with(ctx context.Context, folder string, f func(testing.TB)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	h := &harness{ctx: ctx, folder: folder}
 	finished := make(chan struct{})
-	// A goroutine of its own, since that is what FailNow can end.
+	// In its own goroutine, which FailNow can end.
 	go func() {
 		defer close(finished)
 		defer h.close()
@@ -52,10 +52,11 @@ func (h *harness) close() {
 // Helper implements [testing.TB].
 func (h *harness) Helper() {}
 
-// Context ends when the command is interrupted, and after f's cleanups.
+// Context returns a context that is cancelled when the command is interrupted, and after
+// f's cleanups.
 func (h *harness) Context() context.Context { return h.ctx }
 
-// Cleanup has f called at the end.
+// Cleanup registers f to be called at the end.
 func (h *harness) Cleanup(f func()) { h.cleanup = append(h.cleanup, f) }
 
 // TempDir returns a new folder, which is removed at the end.
@@ -72,14 +73,14 @@ func (h *harness) TempDir() string {
 	return dir
 }
 
-// Error notes a fault; any goroutine may call it.
+// Error records a failure. Any goroutine may call it.
 func (h *harness) Error(args ...any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.err = errors.Join(h.err, errors.New(fmt.Sprint(args...)))
 }
 
-// Fatal notes a fault and ends f.
+// Fatal records a failure and ends f.
 func (h *harness) Fatal(args ...any) {
 	h.Error(args...)
 	runtime.Goexit()

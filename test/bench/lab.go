@@ -19,8 +19,8 @@ import (
 	"fairbridge/pkg/testfairy"
 )
 
-// The functions' timeouts in template.yaml. An early deadline costs more than a late one: its
-// timer wakes a thread that waits for the network.
+// The functions' timeouts in template.yaml. An early deadline would cost more than a late
+// one: its timer wakes a thread that waits for the network.
 const (
 	ingestTimeout = 10 * time.Second
 	workerTimeout = 900 * time.Second
@@ -29,24 +29,24 @@ const (
 // lab is what all experiments share.
 type lab struct {
 	root   string // of the module
-	folder string // for what is built and stored, on the same disk
+	folder string // for builds and data, all on one disk
 	scale  scale
-	long   bool // measure what takes minutes, too
+	long   bool // also measure what takes minutes
 }
 
-// scale says how much is measured.
+// scale sets how much is measured.
 type scale struct {
-	judged      bool // whether it is enough to be held against the bounds
+	judged      bool // whether that is enough to check the bounds
 	rounds      int
 	coldStarts  int           // a round
 	warm        int           // invocations a round
 	fileBytes   int64         // of the large attachment
-	farBytes    int64         // of that over a slow network
+	farBytes    int64         // of the one over a slow network
 	accepts     int           // webhooks a round
-	deliveries  int           // from end to end a round
-	small, many int           // what is in the ledger and the dead letters
+	deliveries  int           // end to end, a round
+	small, many int           // entries in the ledger and dead letters
 	letters     int           // replayed a round
-	looking     time.Duration // at each thing, a round
+	looking     time.Duration // time for each query, a round
 }
 
 var (
@@ -61,11 +61,11 @@ var (
 	}
 )
 
-// A deployed package is arm64; what is run here is built for this machine.
+// Deployed packages are arm64; what runs here is built for this machine.
 const deployedArch = "arm64"
 
-// build builds a command of this module as the Makefile builds the functions,
-// for the given processor or, if that is "", this one.
+// build builds a command of this module with the Makefile's flags for functions, for an
+// architecture or, if that is "", for this machine.
 func (l *lab) build(tb testing.TB, importPath, arch string) string {
 	binary := filepath.Join(l.folder, "bin", arch, filepath.Base(importPath), "bootstrap")
 	args := append([]string{"build"}, lambdatest.BuildFlags...)
@@ -81,12 +81,11 @@ func (l *lab) build(tb testing.TB, importPath, arch string) string {
 	return binary
 }
 
-// mappingFile is the one that the bridge runs with here: fairbridge.yaml as it is
-// shipped, whatever the user has made of it.
+// mappingFile is the bridge's mapping file in all experiments: fairbridge.yaml as shipped,
+// whatever the user has changed.
 const mappingFile = "pkg/mapping/testdata/shipped.yaml"
 
-// buildFunction builds a function and puts the mapping file beside it, as in
-// its package.
+// buildFunction builds a function and puts the mapping file next to it, as in its package.
 func (l *lab) buildFunction(tb testing.TB, importPath string) string {
 	binary := l.build(tb, importPath, "")
 	if err := os.WriteFile(filepath.Join(filepath.Dir(binary), "fairbridge.yaml"), l.read(tb, mappingFile), 0o600); err != nil {
@@ -104,14 +103,14 @@ func (l *lab) read(tb testing.TB, name string) []byte {
 	return text
 }
 
-// apart calls f with a harness of its own, so that what f starts ends with it.
+// apart calls f with a separate harness, so that its cleanups run when it returns.
 func (l *lab) apart(tb testing.TB, f func(testing.TB)) {
 	if err := with(tb.Context(), l.folder, f); err != nil {
 		tb.Fatal(err)
 	}
 }
 
-// environment is that of a function between neighbours.
+// environment returns the environment of a function among neighbours.
 func environment(tb testing.TB, n *neighbours) map[string]string {
 	env := map[string]string{
 		"AWS_ENDPOINT_URL":                 n.URL,
@@ -128,8 +127,8 @@ func environment(tb testing.TB, n *neighbours) map[string]string {
 	return env
 }
 
-// trust writes a file with a server's certificate and the machine's own, which
-// Go reads in place of the latter. To read all of them is part of a start.
+// trust writes a file with a server's certificate and the machine's own ones, which Go
+// reads in place of the latter. Reading all of them is part of a start.
 func trust(tb testing.TB, certificate *x509.Certificate) string {
 	file := filepath.Join(tb.TempDir(), "roots.pem")
 	roots := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
@@ -145,7 +144,7 @@ func trust(tb testing.TB, certificate *x509.Certificate) string {
 	return file
 }
 
-// webhook is the documented feedback as an HTTP API hands it over.
+// webhook returns the documented feedback as an HTTP API passes it to a function.
 func (l *lab) webhook(tb testing.TB) events.APIGatewayV2HTTPRequest {
 	var request events.APIGatewayV2HTTPRequest
 	if err := json.Unmarshal(l.read(tb, "events/apigateway/plain.json"), &request); err != nil {
@@ -154,8 +153,8 @@ func (l *lab) webhook(tb testing.TB) events.APIGatewayV2HTTPRequest {
 	return request
 }
 
-// feedback is the documented feedback with a text and a screenshot of its own;
-// without a screenshot for "".
+// feedback returns the documented feedback with this text and screenshot; "" for no
+// screenshot.
 func (l *lab) feedback(tb testing.TB, text, screenshot string) []byte {
 	var fields map[string]any
 	if err := json.Unmarshal(l.read(tb, "events/feedback.json"), &fields); err != nil {
@@ -169,7 +168,7 @@ func (l *lab) feedback(tb testing.TB, text, screenshot string) []byte {
 	return payload
 }
 
-// message is a payload as SQS hands it to the worker.
+// message returns a payload as SQS passes it to the worker.
 func message(tb testing.TB, payload []byte) events.SQSEvent {
 	event, err := testfairy.Decode(payload)
 	if err != nil {
@@ -190,8 +189,8 @@ func batchOf(body string) events.SQSEvent {
 	}}}
 }
 
-// invoke hands an event to a function and returns how long its answer took,
-// which must not name a failure.
+// invoke sends an event to a function and returns how long the response took, which must
+// not contain a failure.
 func invoke(tb testing.TB, f *lambdatest.Function, event any) time.Duration {
 	tb.Helper()
 	timeout := workerTimeout

@@ -25,9 +25,9 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// looking asks a home what became of its deliveries, as the command and the console
-// do, without the start of a process. The floors are SQLite's own queries, prepared, for
-// what is shown; the growth is beside a home with 1,000 deliveries.
+// looking measures a home's queries for its deliveries, as made by the command and the
+// console, without the start of a process. The floors are prepared SQLite queries of the
+// same data; growth is relative to a home with 1,000 deliveries.
 var looking = experiment{
 	name: "looking",
 	figures: []figure{
@@ -61,14 +61,13 @@ var looking = experiment{
 
 const ownQuery = "SQLite's own query, prepared"
 
-// looker looks at a home with n deliveries, of which the last counted ones are counted
-// apart.
+// looker queries a home with n deliveries; stats reads only the last counted ones.
 type looker struct {
 	n, counted, letters int
 	finder              *deliveries.Finder
 	manager             *deadletter.Manager
 	page                func() error
-	// queries are the floors of what is asked.
+	// queries are the floors.
 	queries map[string]func() error
 }
 
@@ -91,7 +90,7 @@ func openLooker(tb testing.TB, l *lab, n int) *looker {
 	return k
 }
 
-// firstPage returns a function that asks a console for its first page.
+// firstPage returns a function that requests a console's first page.
 func firstPage(tb testing.TB, h *home.Home) func() error {
 	c, err := console.Listen(tb.Context(), "127.0.0.1:0", console.Config{Home: h, ReadOnly: true, Config: filepath.Join(tb.TempDir(), "fairbridge.yaml")})
 	if err != nil {
@@ -129,7 +128,7 @@ func firstPage(tb testing.TB, h *home.Home) func() error {
 	return func() error { return get(c.URL(), "The button") }
 }
 
-// prepare prepares the floors: what SQLite takes for what is shown, out of the same file.
+// prepare prepares the floors: SQLite queries of the same data, in the same file.
 func (k *looker) prepare(tb testing.TB, file string) map[string]func() error {
 	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=query_only(1)")
 	if err != nil {
@@ -140,7 +139,7 @@ func (k *looker) prepare(tb testing.TB, file string) map[string]func() error {
 		doc->>'$.about.text', doc->>'$.attempts', doc->>'$.updatedAt', doc->>'$.where.project', doc->>'$.last' FROM ledger `
 	last := lookedID(k.n - 1)[:12]
 	queries := map[string]func() error{}
-	// add adds a query that returns at least least rows.
+	// add adds a query that must return at least least rows.
 	add := func(name string, least int, query string, args ...any) {
 		statement, err := db.Prepare(query)
 		if err != nil {
@@ -158,7 +157,7 @@ func (k *looker) prepare(tb testing.TB, file string) map[string]func() error {
 	add("find", min(50, k.n), shown+`WHERE received IS NOT NULL ORDER BY received DESC, id LIMIT 50`)
 	add("words", 0, shown+`INDEXED BY ledger_words WHERE received IS NOT NULL AND words LIKE ? ORDER BY received DESC, id LIMIT 50`, "%nobody wrote this%")
 	add("show", 10, `SELECT key, value FROM ledger, json_each(doc) WHERE ledger.id >= ? AND ledger.id < ?`, last, last+"g")
-	// The letters, with what the ledger has of each.
+	// The letters, with the ledger's entries.
 	add("list", k.letters, `SELECT messages.id, sent_at, attributes->>'$.reason.string', attributes->>'$.stage.string', attributes->>'$.status.string', attributes->>'$.description.string',
 		attributes->>'$.failedAt.string', attributes->>'$.attempts.string', body->>'$.event.appName', body->>'$.event.email', body->>'$.event.text',
 		ledger.state, ledger.since, doc->>'$.last'
@@ -168,7 +167,7 @@ func (k *looker) prepare(tb testing.TB, file string) map[string]func() error {
 	return queries
 }
 
-// readAll reads what a query returns, and counts the rows.
+// readAll reads the rows of a query, and returns their number.
 func readAll(statement *sql.Stmt, args []any) (n int, err error) {
 	rows, err := statement.Query(args...)
 	if err != nil {
@@ -191,13 +190,13 @@ func readAll(statement *sql.Stmt, args []any) (n int, err error) {
 	return n, rows.Err()
 }
 
-// lookedID is the id of the n-th delivery.
+// lookedID returns the id of the n-th delivery.
 func lookedID(n int) string { return fmt.Sprintf("%08x%056x", uint32(n)*2654435761, n) }
 
 // apart is the time between two deliveries.
 const apart = 10 * time.Second
 
-// fill has n deliveries ended, some of the last ones as dead letters.
+// fill adds n ended deliveries, some of the last ones as dead letters.
 func (k *looker) fill(tb testing.TB, l *lab, e *embedded.Home) {
 	letters := deadLetters(tb, l, k.letters)
 	addLetters(tb, e, letters)
@@ -233,7 +232,7 @@ func (k *looker) fill(tb testing.TB, l *lab, e *embedded.Home) {
 	}
 }
 
-// calls are what the figures name, by its name.
+// calls returns the measured calls by the names of their figures.
 func (k *looker) calls(tb testing.TB) map[string]func() error {
 	find := func(q ledger.Query, want int) func() error {
 		return func() error {
@@ -280,8 +279,8 @@ func (k *looker) calls(tb testing.TB) map[string]func() error {
 	return calls
 }
 
-// inAnyOrder makes all calls in turns, each five times and for a while at least: what is
-// quick is soon disturbed. It returns the median of each, in milliseconds.
+// inAnyOrder makes all calls in turn, each five times and for at least this long, since
+// short calls are easily disturbed. It returns the median of each, in milliseconds.
 func inAnyOrder(tb testing.TB, calls map[string]func() error, atLeast time.Duration) map[string]float64 {
 	took, total := map[string]timings{}, map[string]time.Duration{}
 	for left := maps.Clone(calls); len(left) > 0; {

@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// machine is what figures were measured on.
+// machine is the machine on which figures were measured.
 type machine struct {
-	// Processor is the model's name, "" if it is not known.
+	// Processor is the model's name, "" if unknown.
 	Processor  string `json:"processor,omitempty"`
 	Processors int    `json:"processors"`
 	// Sync is how long the disk takes to make a short write durable, in milliseconds.
 	Sync float64 `json:"syncMs,omitempty"`
 }
 
-// kind is the same for machines whose figures are compared.
+// kind is the same for machines whose figures can be compared.
 func (m machine) kind() string { return fmt.Sprintf("%d × %s", m.Processors, m.Processor) }
 
-// thisMachine returns the machine that this is, with the disk that a folder is on.
+// thisMachine returns this machine, with the disk of a folder.
 func thisMachine(tb testing.TB, folder string) machine {
 	return machine{Processor: processor(), Processors: runtime.NumCPU(), Sync: syncTime(tb, folder)}
 }
@@ -41,7 +41,7 @@ func processor() string {
 	return ""
 }
 
-// syncTime writes a page and waits for the disk, several times, and returns the median.
+// syncTime writes a page durably several times, and returns the median time.
 func syncTime(tb testing.TB, folder string) float64 {
 	file, err := os.Create(filepath.Join(folder, "sync"))
 	if err != nil {

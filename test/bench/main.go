@@ -1,15 +1,14 @@
-// Command bench measures what FairBridge costs. Machines differ, and are busy
-// with other things, so every figure stands beside a floor that was measured in
-// the same rounds, and is the median of several, with the smallest and the
-// largest.
+// Command bench measures what FairBridge costs. Machines differ, and have other load, so
+// every figure is compared with a floor measured in the same rounds, and is the median of
+// several, shown with minimum and maximum.
 //
 //	go run ./test/bench            the whole table, in about five minutes
 //	go run ./test/bench --long     with a first build and the tests, which take half an hour
 //	go run ./test/bench --short    only shows that everything runs
 //	go run ./test/bench --save     keeps the figures, and writes docs/performance.md
 //
-// It needs Linux and this module's sources. What it builds and stores goes into
-// .build/bench, since it is the disk there that durable writes wait for.
+// It needs Linux and this module's sources. Builds and data are written to .build/bench,
+// since durable writes wait for the disk there.
 package main
 
 import (
@@ -29,7 +28,7 @@ import (
 	"time"
 )
 
-// experiments are all there are, in the table's order.
+// experiments lists all experiments, in the table's order.
 var experiments = []experiment{
 	coldStarts, packages, warmIngest, warmWorker, attachments, accepting, endToEnd, slowFiles, replaying, growth, looking, building,
 }
@@ -101,7 +100,7 @@ func newLab(ctx context.Context, short bool, rounds int) (*lab, error) {
 	if err := os.MkdirAll(l.folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make a folder to work in: %w", err)
 	}
-	// Processes are found by their binaries' real paths.
+	// Processes are found by the real paths of their binaries.
 	if l.folder, err = filepath.EvalSymlinks(l.folder); err != nil {
 		return nil, err
 	}
@@ -114,8 +113,8 @@ func newLab(ctx context.Context, short bool, rounds int) (*lab, error) {
 	return l, nil
 }
 
-// measure makes every experiment once in each round, so that a busy moment of
-// the machine spoils one round of all and not all rounds of one.
+// measure runs every experiment once a round, so that a busy moment of the machine spoils
+// one round of all, and not all rounds of one.
 func (l *lab) measure(ctx context.Context, only *regexp.Regexp, progress io.Writer) (report, error) {
 	var r report
 	err := with(ctx, l.folder, func(tb testing.TB) {

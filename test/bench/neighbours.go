@@ -23,22 +23,22 @@ const (
 	maxRequest = 8 << 20
 )
 
-// neighbours are AWS and Centercode as the functions see them, on loopback.
-// They answer at once, out of memory: what a real queue or table needs for
-// itself would be in floor and function alike, and hide what FairBridge adds.
+// neighbours are AWS and Centercode as the functions see them, on loopback. They respond at
+// once, from memory: the time that a real queue or table needs would be part of floor and
+// function alike, and hide what FairBridge adds.
 type neighbours struct {
 	URL         string
 	certificate *x509.Certificate // nil without TLS
 
-	writeUnits atomic.Int64 // that DynamoDB would have counted
-	// kept has the items that are not deliveries, such as the mapping that runs, by their
-	// ids: a start that is not the first finds them.
+	writeUnits atomic.Int64 // as counted by DynamoDB
+	// kept stores the items that are not deliveries by id, such as the running mapping,
+	// which all but the first start find.
 	kept sync.Map
 }
 
 func startNeighbours(tb testing.TB) *neighbours { return start(tb, httptest.NewServer) }
 
-// startSecure starts neighbours that are spoken to over TLS.
+// startSecure starts neighbours that are reached over TLS.
 func startSecure(tb testing.TB) *neighbours { return start(tb, httptest.NewTLSServer) }
 
 func start(tb testing.TB, listen func(http.Handler) *httptest.Server) *neighbours {
@@ -49,8 +49,8 @@ func start(tb testing.TB, listen func(http.Handler) *httptest.Server) *neighbour
 	return n
 }
 
-// ServeHTTP answers AWS's JSON protocols, and everything else as Centercode
-// answers a new ticket.
+// ServeHTTP answers AWS's JSON protocols, and responds to everything else as Centercode
+// does to a new ticket.
 func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if err != nil {
@@ -64,16 +64,16 @@ func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-	_ = json.NewEncoder(w).Encode(n.answer(target, body)) // the function is gone: nobody to tell
+	_ = json.NewEncoder(w).Encode(n.answer(target, body)) // an error means that the function is gone
 }
 
-// answer is what AWS says to a call.
+// answer returns AWS's response to a call.
 func (n *neighbours) answer(target string, body []byte) any {
 	var in struct{ MessageBody, Name string }
 	switch _, operation, _ := strings.Cut(target, "."); operation {
 	case "SendMessage":
-		_ = json.Unmarshal(body, &in)          // what is wrong shows in the checksum
-		sum := md5.Sum([]byte(in.MessageBody)) // the SDK holds the answer against it
+		_ = json.Unmarshal(body, &in)          // an error shows in the checksum
+		sum := md5.Sum([]byte(in.MessageBody)) // which the SDK checks
 		return map[string]string{"MessageId": "1", "MD5OfMessageBody": hex.EncodeToString(sum[:])}
 	case "GetParameter":
 		_ = json.Unmarshal(body, &in)
@@ -103,7 +103,7 @@ func (n *neighbours) answer(target string, body []byte) any {
 	return struct{}{}
 }
 
-// writeUnits is what DynamoDB counts for a PutItem: one for each KB begun, of
+// writeUnits returns what DynamoDB counts for a PutItem: one for each KB or part of one, of
 // the names and values of all attributes.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 func writeUnits(body []byte) int64 {

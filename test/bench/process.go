@@ -10,19 +10,20 @@ import (
 	"time"
 )
 
-// process is a running child of this command. All that is asked of it comes
-// from Linux's /proc: the resource usage that wait(2) returns would count the
-// memory of this command, too, which the child shared until it called exec.
+// process is a running child of this command. Its figures come from Linux's /proc: the
+// resource usage returned by wait(2) would include the memory of this command, which the
+// child shares until it calls exec.
 type process struct{ folder string }
 
-// processOf finds the process that runs the binary, of which there must be one.
+// processOf returns the only process that runs the binary.
 func processOf(tb testing.TB, binary string) process {
 	links, err := filepath.Glob("/proc/[0-9]*/exe")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	for _, link := range links {
-		// Most cannot be read, being another user's or gone.
+		// Most links cannot be read, since the process belongs to another user or has
+		// exited.
 		if target, err := os.Readlink(link); err == nil && target == binary {
 			return process{filepath.Dir(link)}
 		}
@@ -31,8 +32,7 @@ func processOf(tb testing.TB, binary string) process {
 	return process{}
 }
 
-// peakMemory is the most that the process ever had in memory, in MB (10^6
-// bytes): the high-water mark of its resident set.
+// peakMemory returns the high-water mark of the process's resident set, in MB (10^6 bytes).
 func (p process) peakMemory(tb testing.TB) float64 {
 	status, err := os.ReadFile(filepath.Join(p.folder, "status"))
 	if err != nil {
@@ -51,17 +51,17 @@ func (p process) peakMemory(tb testing.TB) float64 {
 	return 0
 }
 
-// clockTick is the unit of the times in /proc/PID/stat: Linux shows them to
-// programs in hundredths of a second, whatever it counts in itself.
+// clockTick is the unit of the times in /proc/PID/stat, which Linux always reports in
+// hundredths of a second.
 const clockTick = 10 * time.Millisecond
 
-// cpu is the time that the process has spent on a processor, in the kernel too.
+// cpu returns the processor time of the process, user and system.
 func (p process) cpu(tb testing.TB) time.Duration {
 	stat, err := os.ReadFile(filepath.Join(p.folder, "stat"))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	// The second field, the name in parentheses, may hold spaces.
+	// The second field, the name in parentheses, may contain spaces.
 	// https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 	const user, system = 14 - 3, 15 - 3
@@ -76,8 +76,8 @@ func (p process) cpu(tb testing.TB) time.Duration {
 	return time.Duration(ticks) * clockTick
 }
 
-// cpuSince is what has been added to an earlier [process.cpu]: at least one tick,
-// so that it can be divided by.
+// cpuSince returns the increase since an earlier [process.cpu]: at least one tick, since it
+// is used as a divisor.
 func (p process) cpuSince(tb testing.TB, before time.Duration) time.Duration {
 	return max(p.cpu(tb)-before, clockTick)
 }

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// lastFile keeps the figures that a run is compared with, of each kind of machine the
-// last ones.
+// lastFile has the figures that a run is compared with: for each kind of machine those of
+// its last run.
 const lastFile = "test/bench/last.json"
 
 // report is one run.
@@ -26,7 +26,7 @@ type report struct {
 	Results []result `json:"results"`
 }
 
-// result is a figure with what was measured for it.
+// result is a figure with its measurements.
 type result struct {
 	Key        string  `json:"key"`
 	What       string  `json:"what"`
@@ -34,18 +34,17 @@ type result struct {
 	Value      spread  `json:"value"`
 	Floor      string  `json:"floor,omitempty"`
 	FloorValue *spread `json:"floorValue,omitempty"`
-	// Judged is the ratio of value to floor, their difference, or the value
-	// itself: what the bound is for.
+	// Judged is the number to which the bound applies: the ratio of value to floor, their
+	// difference, or the value itself.
 	Judged spread `json:"judged"`
 	Must   string `json:"must,omitempty"`
 	Missed bool   `json:"missed,omitempty"`
-	// Busy says that the floor differed between the rounds by so much that a bound that
-	// was not reached says nothing.
+	// Busy means that the floor varied so much between the rounds that a missed bound
+	// proves nothing.
 	Busy bool `json:"busy,omitempty"`
-	// Before is what Judged was in the last run, if there was one.
+	// Before is Judged in the last run, if there was one.
 	Before *spread `json:"-"`
-	// Worse is what Judged was in the last run, if it has become worse by more
-	// than the noise of both.
+	// Worse is Judged in the last run, if it has got worse by more than the noise of both.
 	Worse *spread `json:"worse,omitempty"`
 
 	must must
@@ -58,7 +57,7 @@ func newReport(m machine, rounds int) report {
 	}
 }
 
-// newResult sums up a figure's samples, one a round.
+// newResult summarizes a figure's samples, one for each round.
 func newResult(f figure, samples []sample) result {
 	var values, floors, judged []float64
 	for _, s := range samples {
@@ -79,16 +78,16 @@ func newResult(f figure, samples []sample) result {
 	return r
 }
 
-// tooBusy is by how much the floors of several rounds may differ, as a part of their
-// median, before a figure is not judged: they do the same each time.
+// tooBusy is how much the floors of several rounds may differ, as a fraction of their
+// median, before a figure is not judged: they do the same work each time.
 const tooBusy = 0.25
 
-// slack is what a figure may get worse by without a word, even if it has no
-// noise, as a size: a part of the figure.
+// slack is how much worse, as a fraction, a figure without noise such as a size may get
+// without being reported.
 const slack = 0.02
 
-// compare marks what has become worse: where even the best round of this run is
-// worse than the worst of the last one.
+// compare marks the figures that got worse: even the best round of this run is worse than
+// the worst of the last one.
 func (r *report) compare(last report) {
 	for i := range r.Results {
 		now := &r.Results[i]
@@ -108,7 +107,7 @@ func (r *report) compare(last report) {
 	}
 }
 
-// readKept reads the figures that were kept, the last ones of each kind of machine.
+// readKept reads the kept figures, the last ones of each kind of machine.
 func (l *lab) readKept() (kept []report, err error) {
 	text, err := os.ReadFile(filepath.Join(l.root, lastFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -131,7 +130,7 @@ func (m machine) of(kept []report) (last report) {
 	return last
 }
 
-// save keeps the figures beside those of other machines, and writes all into the
+// save keeps the figures next to those of other machines, and writes all of them to the
 // documentation.
 func (l *lab) save(kept []report, r report) error {
 	kept = slices.DeleteFunc(kept, func(other report) bool { return other.kind() == r.kind() })

@@ -16,11 +16,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// clients is how many webhooks are on their way at once.
+// clients is the number of concurrent webhooks.
 const clients = 16
 
-// feedbacks are n payloads without a screenshot, each of a text that there never
-// was before.
+// feedbacks returns n payloads without a screenshot, each with a text that no other run has
+// used.
 func (l *lab) feedbacks(tb testing.TB, n int) [][]byte {
 	const place = "THE TEXT"
 	payload := l.feedback(tb, place, "")
@@ -31,9 +31,9 @@ func (l *lab) feedbacks(tb testing.TB, n int) [][]byte {
 	return payloads
 }
 
-// send posts the payloads to a webhook, n at once, and returns how long it took
-// until all were accepted. Each client keeps one connection and does as little as it can:
-// it takes the processor's time from what is measured.
+// send posts the payloads to a webhook, n at once, and returns how long it took until all
+// were accepted. Each client keeps one connection and does as little as it can, since it
+// shares the processors with what is measured.
 func send(tb testing.TB, webhook string, n int, payloads [][]byte) time.Duration {
 	target, err := url.Parse(webhook)
 	if err != nil {

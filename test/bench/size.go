@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// packages weighs what a deployment uploads and a cold start has to fetch, and the command.
+// packages measures the size of what a deployment uploads and a cold start fetches, and of
+// the command.
 var packages = experiment{
 	name: "package size",
 	figures: []figure{
@@ -30,7 +31,7 @@ var packages = experiment{
 	},
 }
 
-// zipped is the size of a function's package, in MB (10^6 bytes).
+// zipped returns the size of a function's package, in MB (10^6 bytes).
 func zipped(tb testing.TB, bootstrap string, config []byte) float64 {
 	binary, err := os.ReadFile(bootstrap)
 	if err != nil {
@@ -53,7 +54,7 @@ func zipped(tb testing.TB, bootstrap string, config []byte) float64 {
 	return float64(size) / 1e6
 }
 
-// counter counts what is written to it.
+// counter counts the bytes written to it.
 type counter int64
 
 // Write implements io.Writer.

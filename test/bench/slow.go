@@ -10,17 +10,16 @@ import (
 )
 
 const (
-	// slots is how many deliveries `fairbridge run` works on at once.
+	// slots is the number of deliveries that `fairbridge run` processes at once.
 	slots = 40
-	// batch is how many of them are worked on together, and end together.
+	// batch is how many of them are received, and end, together.
 	batch = 10
-	// dripSpeed and dripSize are those of the slow files, in bytes a second and bytes:
-	// they last for longer than a round.
+	// dripSpeed and dripSize are those of the slow files, in bytes a second and bytes: they
+	// outlast a round.
 	dripSpeed, dripSize = 2000, 10 << 20
 )
 
-// slowFiles are feedbacks whose files drip, as many as can be worked on at once, and
-// others that come meanwhile.
+// slowFiles measures feedbacks that arrive while slow files take all slots.
 var slowFiles = experiment{
 	name: "slow files",
 	once: true,
@@ -39,7 +38,7 @@ var slowFiles = experiment{
 			tb.Cleanup(source.Close)
 			b := startBridge(tb, l, binary, tb.TempDir(), fmt.Sprintf("sources: {resolve: {app.testfairy.com: %q}}\n", source.URL))
 			usual := startBridge(tb, l, binary, tb.TempDir(), "")
-			// One after the other, so that a busy moment of the machine meets both.
+			// Alternating, so that a busy moment of the machine affects both.
 			alternately := func() (took, floor timings) {
 				for range max(20, l.scale.deliveries/4) {
 					floor = append(floor, usual.ages(tb, l.feedbacks(tb, 1))...)
@@ -47,9 +46,9 @@ var slowFiles = experiment{
 				}
 				return took, floor
 			}
-			alternately() // they have only just started
+			alternately() // warm-up: they have only just started
 			send(tb, b.webhook, clients, l.slowFeedbacks(tb, slots))
-			for open.Load() < slots/batch { // one at least of each batch
+			for open.Load() < slots/batch { // at least one of each batch
 				if err := tb.Context().Err(); err != nil {
 					tb.Fatal(err)
 				}
@@ -62,7 +61,7 @@ var slowFiles = experiment{
 	},
 }
 
-// slowFeedbacks are n payloads whose screenshots drip.
+// slowFeedbacks returns n payloads whose screenshots drip.
 func (l *lab) slowFeedbacks(tb testing.TB, n int) (payloads [][]byte) {
 	for i := range n {
 		payloads = append(payloads, l.feedback(tb, fmt.Sprint("Slow ", i), "https://app.testfairy.com/slow.jpg"))
@@ -75,7 +74,7 @@ func drip(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "image/jpeg")
 	w.Header().Set("Content-Length", fmt.Sprint(dripSize))
 	piece := make([]byte, dripSpeed)
-	copy(piece, "\xff\xd8\xff\xe0") // as a JPEG begins
+	copy(piece, "\xff\xd8\xff\xe0") // how a JPEG starts
 	for range dripSize / dripSpeed {
 		if _, err := w.Write(piece); err != nil {
 			return

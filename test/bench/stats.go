@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// spread is what several rounds came to.
+// spread summarizes the values of several rounds.
 type spread struct {
 	Median float64 `json:"median"`
 	Min    float64 `json:"min"`
@@ -19,7 +19,7 @@ func spreadOf(values []float64) spread {
 	return spread{Median: percentile(sorted, 50), Min: sorted[0], Max: sorted[len(sorted)-1]}
 }
 
-// unrest is by how much the values differ, as a part of their median.
+// unrest returns how much the values differ, as a fraction of their median.
 func (s spread) unrest() float64 {
 	if s.Median == 0 {
 		return 0
@@ -27,8 +27,7 @@ func (s spread) unrest() float64 {
 	return (s.Max - s.Min) / s.Median
 }
 
-// percentile returns the p-th percentile of sorted values, between the two
-// values that it falls between.
+// percentile returns the p-th percentile of sorted values, interpolated.
 func percentile(sorted []float64, p float64) float64 {
 	at := p / 100 * float64(len(sorted)-1)
 	below := int(math.Floor(at))

@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 )
 
-// row is a result as people read it.
+// row is a result as shown.
 type row struct{ what, measured, floor, judged, must, verdict string }
 
 var head = row{"what", "measured", "floor, same run", "ratio (min to max)", "must be", ""}
@@ -42,7 +42,7 @@ func (r result) row() row {
 	return out
 }
 
-// text is a spread, in its unit.
+// text formats a spread with its unit.
 func (s spread) text(unit string) string {
 	if s.Min == s.Max {
 		return amount(s.Median, unit)
@@ -52,7 +52,7 @@ func (s spread) text(unit string) string {
 
 func amount(v float64, unit string) string { return strings.TrimSpace(number(v) + " " + unit) }
 
-// number has three digits, more before the point where need be; a count has no
+// number formats three significant digits, or all of those before the point; a count has no
 // point.
 func number(v float64) string {
 	switch {
@@ -95,8 +95,8 @@ func (r row) cells() []string {
 	return []string{r.what, r.measured, r.floor, r.judged, r.must, r.verdict}
 }
 
-// noise tells how much the floors differed between the rounds: they do the same
-// each time, so all of it is the machine's doing.
+// noise describes how much the floors varied between the rounds. They do the same work each
+// time, so the machine causes all of it.
 func (r report) noise() string {
 	var differences timings
 	for _, result := range r.Results {

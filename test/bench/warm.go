@@ -7,8 +7,8 @@ import (
 	"fairbridge/functions/lambdatest"
 )
 
-// block is how many invocations one function is given before the other has its
-// turn; warmUp how many come before any counts.
+// block is how many invocations a function gets before the other has its turn; warmUp is
+// how many of the first ones are ignored.
 const (
 	block  = 50
 	warmUp = 50
@@ -94,8 +94,8 @@ func startWarm(tb testing.TB, binary string, env map[string]string, event any) *
 	return w
 }
 
-// inTurns invokes each function n times, in blocks, the first of a turn being
-// another one each time.
+// inTurns invokes each function n times, in blocks, starting each turn with a different
+// one.
 func inTurns(tb testing.TB, n int, all ...*warm) {
 	for turn := 0; len(all[0].took) < n; turn++ {
 		for i := range all {
@@ -107,12 +107,12 @@ func inTurns(tb testing.TB, n int, all ...*warm) {
 	}
 }
 
-// cpu is the processor time of an invocation, in milliseconds.
+// cpu returns the processor time of an invocation, in milliseconds.
 func (w *warm) cpu(tb testing.TB) float64 {
 	return milliseconds(w.process.cpuSince(tb, w.cpuBefore)) / float64(len(w.took))
 }
 
-// logged is how many bytes an invocation writes to the log.
+// logged returns how many bytes an invocation logs.
 func (w *warm) logged() float64 {
 	return float64(len(w.function.Output())-w.logsBefore) / float64(len(w.took))
 }

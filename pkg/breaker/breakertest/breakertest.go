@@ -1,5 +1,5 @@
-// Package breakertest is the contract test of a [breaker.Store] that several workers share:
-// of several workers that change a project's record at the same time, exactly one succeeds.
+// Package breakertest is the contract test of a [breaker.Store] shared by several workers:
+// when several change a project's record at the same time, exactly one succeeds.
 package breakertest
 
 import (
@@ -15,8 +15,8 @@ import (
 
 const workers = 8
 
-// Run has eight workers, each its own process, open, probe and close a project in the
-// store.
+// Run makes eight workers, each a process of its own, open, probe and close a project in
+// the store.
 func Run(t *testing.T, store breaker.Store) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	project := "P" + rand.Text()
@@ -28,7 +28,7 @@ func Run(t *testing.T, store breaker.Store) {
 		}
 		all[i] = b
 	}
-	// ask has every worker ask at the same time, and returns the passes.
+	// ask makes all workers ask at the same time, and returns the passes.
 	ask := func() (passes []*breaker.Pass) {
 		t.Helper()
 		var mu sync.Mutex
@@ -72,7 +72,7 @@ func Run(t *testing.T, store breaker.Store) {
 		})
 	}
 	group.Wait()
-	now = now.Add(time.Second * 3) // the cached record is no longer fresh
+	now = now.Add(time.Second * 3) // the cached record is no longer current
 	if passes := ask(); len(passes) != 0 {
 		t.Fatalf("%d workers may send to a project that is open", len(passes))
 	}

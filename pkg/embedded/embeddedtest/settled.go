@@ -1,4 +1,4 @@
-// Package embeddedtest helps to test what runs in an embedded home.
+// Package embeddedtest helps to test programs that run in an embedded home.
 package embeddedtest
 
 import (
@@ -10,11 +10,11 @@ import (
 	"fairbridge/pkg/embedded"
 )
 
-// lookEvery is how often Settled looks.
+// lookEvery is Settled's polling interval.
 const lookEvery = 10 * time.Millisecond
 
-// Settled waits until the work queue and the files queue of a home have no message,
-// visible, in flight or delayed: every delivery is done or a dead letter.
+// Settled waits until the work queue and the files queue of a home are empty, without
+// visible, in-flight or delayed messages: every delivery is completed or a dead letter.
 func Settled(ctx context.Context, h *embedded.Home) error {
 	for {
 		var left bool

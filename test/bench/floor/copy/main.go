@@ -1,5 +1,5 @@
-// Command copy is the floor of an attachment: for each message the body of a
-// GET becomes the body of a POST, as net/http does it on its own.
+// Command copy is the floor of an attachment: for each message the body of a GET becomes
+// the body of a POST, with plain net/http.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	// Not http.DefaultClient, which would speak HTTP/2 where the worker does not.
+	// Not http.DefaultClient, which would use HTTP/2 where the worker does not.
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	client := &http.Client{Transport: &http.Transport{Protocols: protocols}}

@@ -1,6 +1,6 @@
-// Command send is the floor of the ingest function: it puts the body of each request into a
-// message as long as ingest's, with two attributes, sends it to SQS, and answers as ingest
-// does. It reads nothing of the body.
+// Command send is the floor of the ingest function: it sends the body of each request to
+// SQS, in a message as long as ingest's with two attributes, and responds as ingest does.
+// It does not parse the body.
 package main
 
 import (

@@ -1,7 +1,7 @@
-// Command ticket is the floor of the worker function: for each message the
-// calls that a feedback without attachments needs, one after the other, and nothing else.
-// Bodies are as long as the worker's, and encoding/json reads and writes them. For a batch
-// without messages it makes one call with each of its clients: the floor of a cold start.
+// Command ticket is the floor of the worker function: for each message it makes the calls
+// that a feedback without attachments needs, in sequence, and nothing else. Bodies are as
+// long as the worker's, and encoding/json reads and writes them. For a batch without
+// messages it makes one call with each of its clients: the floor of a cold start.
 package main
 
 import (
@@ -23,8 +23,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// The ledger's reads, of the entry and of what was reconciled, and its writes around the
-// request for the ticket.
+// The ledger's reads, of the entry and of the reconciled feedbacks, and its writes before
+// and after the request for the ticket.
 const (
 	reads        = 2
 	writesBefore = 2
@@ -39,7 +39,7 @@ type neighbours struct {
 	tickets  string // URL
 }
 
-// value is one of the 20 that a ledger entry has.
+// value is one of the 20 values of a ledger entry.
 type value struct{ Name, Value string }
 
 type ticket struct{ Submitter, Summary, Description string }
@@ -141,7 +141,7 @@ func (n *neighbours) write(ctx context.Context, id string, version int) error {
 	return err
 }
 
-// create uses http.DefaultClient, which nothing but a floor should.
+// create uses http.DefaultClient, which is acceptable only in a floor.
 func (n *neighbours) create(ctx context.Context, t ticket) error {
 	body, err := json.Marshal(t)
 	if err != nil {
