@@ -55,7 +55,7 @@ func TestSettle(t *testing.T) {
 		{"held by a worker", func(h *letterHome) { inDoubt(h, 1, false) }, []string{"--create-again"},
 			"delivery " + id + " is in a worker's hands until ", ledger.Creating, ""},
 		{"unknown", func(*letterHome) {}, []string{"--create-again"}, "", "", ""},
-		{"unknown, and made", func(*letterHome) {}, []string{"--as-created", "9"}, "the ledger knows nothing of delivery " + id, "", ""},
+		{"unknown, and created", func(*letterHome) {}, []string{"--as-created", "9"}, "the ledger knows nothing of delivery " + id, "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := newLetterHome(t, rejected(t, 1, ""))

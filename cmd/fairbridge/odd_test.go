@@ -59,7 +59,7 @@ func oddCases(t *testing.T) []oddCase {
 		{name: "space in the screenshot's URL", payload: sample("screenshot-url-space"), files: 1},
 		{name: "combining marks", payload: sample("combining-marks"), description: "ello it crashed", files: 1},
 		{name: "capitals", payload: sample("capitals"), summary: "App doesn't render nicely in landscape", files: 1},
-		{name: "nothing said", payload: sample("nothing-said"), odd: []string{"text"}, summary: "Feedback on Demo App", description: "(no text)"},
+		{name: "blank text", payload: sample("nothing-said"), odd: []string{"text"}, summary: "Feedback on Demo App", description: "(no text)"},
 		{name: "every type wrong", payload: sample("wrong-types"), submitter: "alice@corporation.com", odd: []string{
 			"timestamp", "version", "build", "appName", "filesize", "iconUrl", "buildUrl", "sessionUrl",
 			"screenshotUrl", "correlationId", "email", "rawDeviceName", "ipAddress", "text",

@@ -53,7 +53,7 @@ func TestStackIsNotFound(t *testing.T) {
 			"stack fairbridge-prod in eu-central-1 is not a FairBridge stack: it lacks the expected outputs\n"},
 		{"too old", "--stack fairbridge-prod", func(_ *testing.T, c *cloud) { delete(c.stack.Outputs, "DashboardUrl") }, exitLeft,
 			"stack fairbridge-prod in eu-central-1 has no output DashboardUrl: it was deployed from an older template; deploy it again\n"},
-		{"being made", "--stack fairbridge-prod", func(_ *testing.T, c *cloud) { c.stack.Outputs, c.stack.Status = nil, "CREATE_IN_PROGRESS" }, exitLeft,
+		{"being created", "--stack fairbridge-prod", func(_ *testing.T, c *cloud) { c.stack.Outputs, c.stack.Status = nil, "CREATE_IN_PROGRESS" }, exitLeft,
 			"stack fairbridge-prod in eu-central-1 is not ready (CREATE_IN_PROGRESS); try again when it is\n"},
 		{"failed", "--stack fairbridge-prod", func(_ *testing.T, c *cloud) { c.stack.Outputs, c.stack.Status = nil, "ROLLBACK_COMPLETE" }, exitLeft,
 			"stack fairbridge-prod in eu-central-1 failed (ROLLBACK_COMPLETE); 'sam delete' it and deploy again\n"},

@@ -194,8 +194,8 @@ func TestLimitsOfRun(t *testing.T) {
 	}
 	for _, wrong := range []string{"--concurrency=0", "--bodies=0", "--connections=0", "--uploads=-1", "--idle=0s", "--idle=2h", "--uploads=10001"} {
 		flag, _, _ := strings.Cut(wrong, "=")
-		if code, said := run(io.Discard, wrong); code != exitUsage || !strings.Contains(said, flag+" must be") {
-			t.Errorf("%s: exit code %d, %s", wrong, code, said)
+		if code, stderr := run(io.Discard, wrong); code != exitUsage || !strings.Contains(stderr, flag+" must be") {
+			t.Errorf("%s: exit code %d, %s", wrong, code, stderr)
 		}
 	}
 	for _, tc := range []struct {
@@ -208,8 +208,8 @@ func TestLimitsOfRun(t *testing.T) {
 		{[]string{"--json", "--idle=5s", "--uploads=7"}, `"limits":{"bodies":16,"connections":512,"deliveries":40,"idleMs":5000,"uploads":7}`},
 	} {
 		var out stopper
-		if code, said := run(&out, tc.flags...); code != exitDone || !strings.Contains(out.String(), tc.want) {
-			t.Errorf("%v: exit code %d, %s, want %q in %s", tc.flags, code, said, tc.want, out.String())
+		if code, stderr := run(&out, tc.flags...); code != exitDone || !strings.Contains(out.String(), tc.want) {
+			t.Errorf("%v: exit code %d, %s, want %q in %s", tc.flags, code, stderr, tc.want, out.String())
 		}
 	}
 }
@@ -297,14 +297,14 @@ func TestRunServesTheConsole(t *testing.T) {
 	go func() {
 		ended <- execute(ctx, append(args, "127.0.0.1:0"), streams{in: strings.NewReader(""), out: out, err: &problems})
 	}()
-	var said string
+	var console string
 	select {
-	case said = <-ready:
+	case console = <-ready:
 	case code := <-ended:
 		t.Fatalf("exit code %d: %s", code, problems.String())
 	}
-	if strings.Contains(said, "once=") || !strings.Contains(said, "Console: http://127.0.0.1:") || !strings.Contains(said, "fairbridge console --open --data "+data) {
-		t.Errorf("got %s", said)
+	if strings.Contains(console, "once=") || !strings.Contains(console, "Console: http://127.0.0.1:") || !strings.Contains(console, "fairbridge console --open --data "+data) {
+		t.Errorf("got %s", console)
 	}
 	got := runCommand(t, "", "console", "--open", "--data", data)
 	resp, err := http.Get(strings.TrimSpace(got.out))

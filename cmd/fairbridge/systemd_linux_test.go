@@ -72,8 +72,8 @@ func (m *manager) start() *exec.Cmd {
 	// LISTEN_PID is the process's own id, so a shell sets it before exec.
 	cmd := exec.Command("/bin/sh", append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, self}, m.arguments...)...)
 	cmd.Env, cmd.ExtraFiles = m.env, []*os.File{m.socket}
-	var said strings.Builder
-	cmd.Stdout, cmd.Stderr = &said, &said
+	var output strings.Builder
+	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func (m *manager) start() *exec.Cmd {
 			_ = cmd.Wait()
 		}
 		if m.t.Failed() {
-			m.t.Log(said.String())
+			m.t.Log(output.String())
 		}
 	})
 	m.hear("READY=1")

@@ -54,7 +54,7 @@ func TestUndeployRefuses(t *testing.T) {
 	for name, test := range map[string]struct {
 		queue func(*cloud) string
 		args  []string
-		says  string
+		text  string
 	}{
 		"waiting":            {func(c *cloud) string { return c.home.WorkQueueURL }, nil, "1 waiting in the queue would be lost"},
 		"waiting, exporting": {func(c *cloud) string { return c.home.WorkQueueURL }, []string{"--export", "letters.jsonl"}, "1 waiting in the queue would be lost"},
@@ -65,7 +65,7 @@ func TestUndeployRefuses(t *testing.T) {
 		webhookCommand(t, "register")
 		send(t, c, test.queue(c))
 		got := undeploy(t, test.args...)
-		if got.code != exitLeft || !strings.Contains(got.err, test.says) || len(server.Webhooks()) != 1 {
+		if got.code != exitLeft || !strings.Contains(got.err, test.text) || len(server.Webhooks()) != 1 {
 			t.Errorf("%s: exit code %d, TestFairy has %v\n%s%s", name, got.code, server.Webhooks(), got.out, got.err)
 		}
 		c.checkStays(t)
@@ -135,12 +135,12 @@ func TestUndeployWithoutAccount(t *testing.T) {
 		!strings.Contains(got.err, stackWebhook) {
 		t.Errorf("exit code %d, the stack is %s\n%s%s", got.code, c.stack.Status, got.out, got.err)
 	}
-	for args, says := range map[string]string{
+	for args, text := range map[string]string{
 		"undeploy --yes":                        "undeploy is for a stack; name it with --stack",
 		"undeploy --stack " + stackName:         "there is no terminal to ask for confirmation: add --yes",
 		"undeploy --stack x --settle -1s --yes": "--settle must not be negative",
 	} {
-		if got := runCommand(t, "", strings.Fields(args)...); got.code != exitUsage || !strings.Contains(got.err, says) {
+		if got := runCommand(t, "", strings.Fields(args)...); got.code != exitUsage || !strings.Contains(got.err, text) {
 			t.Errorf("%s: exit code %d: %s", args, got.code, got.err)
 		}
 	}

@@ -95,7 +95,7 @@ func TestWebhookOnTheNewPlatform(t *testing.T) {
 		fault   testfairysim.Fault
 		args    []string
 		code    int
-		said    bool
+		warned  bool
 	}{
 		{testfairysim.Config{NewPlatform: true, Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)}, "", testfairysim.Fault{}, nil, exitLeft, true},
 		{testfairysim.Config{Sunset: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)}, "", testfairysim.Fault{}, nil, exitDone, true},
@@ -112,7 +112,7 @@ func TestWebhookOnTheNewPlatform(t *testing.T) {
 		t.Cleanup(srv.Close)
 		t.Setenv(baseVariable, srv.URL)
 		got := webhookCommand(t, append([]string{"register"}, tt.args...)...)
-		if got.code != tt.code || strings.Contains(got.err, "none for feedback: no feedback will come from it") != tt.said {
+		if got.code != tt.code || strings.Contains(got.err, "none for feedback: no feedback will come from it") != tt.warned {
 			t.Errorf("%+v %q: %+v", tt.options, tt.path, got)
 		}
 	}

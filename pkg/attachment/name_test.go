@@ -68,7 +68,7 @@ func TestFileName(t *testing.T) {
 		{"disposition, Latin-1 without quotes", "https://h/a.png", "attachment; filename=Gr\xf6\xdfe.png", "image/png", "Größe.png"},
 		{"disposition, raw UTF-8", "https://h/a.png", `attachment; filename="Größe.png"`, "image/png", "Größe.png"},
 		{"disposition, Latin-1 escaped", "https://h/a.png", `attachment; filename*=ISO-8859-1''Gr%F6%DFe.png`, "image/png", "Größe.png"},
-		{"disposition, Latin-1 escaped beside ASCII", "https://h/a.png", `attachment; filename="Gr__e.png"; filename*=iso-8859-1'de'Gr%F6%DFe.png`, "image/png", "Größe.png"},
+		{"disposition, Latin-1 escaped next to ASCII", "https://h/a.png", `attachment; filename="Gr__e.png"; filename*=iso-8859-1'de'Gr%F6%DFe.png`, "image/png", "Größe.png"},
 		{"disposition, RFC 2047 B", "https://h/a.png", `attachment; filename="=?UTF-8?B?R3LDtsOfZS5wbmc=?="`, "image/png", "Größe.png"},
 		{"disposition, RFC 2047 Q", "https://h/a.png", `attachment; filename="=?iso-8859-1?Q?Gr=F6=DFe_1.png?="`, "image/png", "Größe 1.png"},
 		{"disposition, RFC 2047 without quotes", "https://h/a.png", `attachment; filename==?UTF-8?B?R3LDtsOfZS5wbmc=?=`, "image/png", "Größe.png"},
@@ -136,14 +136,14 @@ func FuzzContentDisposition(f *testing.F) {
 		if name == "" || name != CleanName(name) {
 			t.Errorf("%q: %q is not clean", header, name)
 		}
-		said := CleanName(strings.Map(func(r rune) rune {
+		clean := CleanName(strings.Map(func(r rune) rune {
 			if r < 0x80 && r != '\\' && r != '=' {
 				return r
 			}
 			return -1
 		}, header))
-		if got := fileName(u, http.Header{"Content-Disposition": {`attachment; filename="` + said + `"`}}, ""); said != "" && got != said {
-			t.Errorf("%q became %q", said, got)
+		if got := fileName(u, http.Header{"Content-Disposition": {`attachment; filename="` + clean + `"`}}, ""); clean != "" && got != clean {
+			t.Errorf("%q became %q", clean, got)
 		}
 	})
 }

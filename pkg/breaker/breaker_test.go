@@ -172,7 +172,7 @@ func TestALostAnswerIsProbedAtOnce(t *testing.T) {
 		t.Fatal("a successful probe lets no delivery through")
 	}
 	if pass, _ := ask(t, newBreaker(t, s, clock), "c", nil); pass != nil {
-		t.Fatal("a second delivery is let through beside the first")
+		t.Fatal("a second delivery is let through with the first")
 	}
 	well(t, first)
 	if open(t, one) {
@@ -492,7 +492,7 @@ func interleave(t *testing.T, failing bool) {
 		t.Errorf("%d requests after the fifth minute, at most %d", late, most)
 	}
 	if late < 30 {
-		t.Errorf("only %d requests in two hours: nobody tries", late)
+		t.Errorf("only %d requests in two hours: no more probes", late)
 	}
 	if c.most > 1 {
 		t.Errorf("%d probes at a time", c.most)

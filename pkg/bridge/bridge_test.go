@@ -45,11 +45,11 @@ func config(t *testing.T, yaml string) (bridge.Config, outcomes) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := outcomes{make(chan ingest.Outcome, 10), make(chan worker.Outcome, 10)}
+	reports := outcomes{make(chan ingest.Outcome, 10), make(chan worker.Outcome, 10)}
 	return bridge.Config{
 		Mapping: m, Folder: t.TempDir(), Listen: "127.0.0.1:0", Simulator: "127.0.0.1:0", Concurrency: 1,
-		Ingested: ingested(told.ingested), Worked: worked(told.worked), Log: slog.New(slog.DiscardHandler),
-	}, told
+		Ingested: ingested(reports.ingested), Worked: worked(reports.worked), Log: slog.New(slog.DiscardHandler),
+	}, reports
 }
 
 func open(t *testing.T, c bridge.Config) *bridge.Bridge {
@@ -67,7 +67,7 @@ func open(t *testing.T, c bridge.Config) *bridge.Bridge {
 }
 
 func TestServe(t *testing.T) {
-	c, told := config(t, routes)
+	c, reports := config(t, routes)
 	b := open(t, c)
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
@@ -79,10 +79,10 @@ func TestServe(t *testing.T) {
 	if status, _, err := home.Send(ctx, b.Webhook(), []byte(`{"event":"feedback","text":"a"}`)); err != nil || status != http.StatusAccepted {
 		t.Errorf("got %d, %v", status, err)
 	}
-	if o := <-told.ingested; o.Result != ingest.Accepted {
+	if o := <-reports.ingested; o.Result != ingest.Accepted {
 		t.Errorf("got %+v", o)
 	}
-	if o := <-told.worked; o.Result != worker.Created || o.TicketID == "" {
+	if o := <-reports.worked; o.Result != worker.Created || o.TicketID == "" {
 		t.Errorf("got %+v", o)
 	}
 	stop()

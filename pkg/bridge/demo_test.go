@@ -71,7 +71,7 @@ routes:
 
 // TestDemoThatGoesWrong checks that an unexpected result is reported.
 func TestDemoThatGoesWrong(t *testing.T) {
-	for _, tc := range []struct{ name, payload, yaml, says string }{
+	for _, tc := range []struct{ name, payload, yaml, problem string }{
 		{"no such payload", `not JSON`, ``, "not a payload"},
 		{"not accepted", `{"event":"feedback","text":"` + strings.Repeat("\x00", 400_000) + `"}`, ``, "not accepted"},
 		{"a dead letter", `{"event":"feedback","text":"a"}`, `, required: true`, "no ticket"},
@@ -85,7 +85,7 @@ func TestDemoThatGoesWrong(t *testing.T) {
     fields: {summary: {value: "{{ .severity }}"`+tc.yaml+`}}
     attachments: [{from: "{{ .screenshotUrl }}", element: screenshot}]
 `, write(t, "payload.json", tc.payload))
-			if len(results) != 1 || !strings.HasPrefix(results[0].Problem, tc.says) {
+			if len(results) != 1 || !strings.HasPrefix(results[0].Problem, tc.problem) {
 				t.Errorf("got %+v", results)
 			}
 		})

@@ -24,7 +24,7 @@ type rereading struct {
 	*testing.T
 	file, folder string
 	bridge       *bridge.Bridge
-	told         outcomes
+	outcomes     outcomes
 	sent         int
 	reread       chan bridge.Reread
 }
@@ -33,8 +33,8 @@ func newRereading(t *testing.T, file, yaml string) *rereading {
 	t.Helper()
 	r := &rereading{T: t, file: file, reread: make(chan bridge.Reread, 10)}
 	r.replace(yaml)
-	c, told := config(t, yaml)
-	r.folder, r.told = c.Folder, told
+	c, reports := config(t, yaml)
+	r.folder, r.outcomes = c.Folder, reports
 	c.File, c.Reread = file, func(_ context.Context, got bridge.Reread) { r.reread <- got }
 	r.bridge = open(t, c)
 	ctx, stop := context.WithCancel(t.Context())
@@ -89,11 +89,11 @@ func (r *rereading) project(kind string) string {
 	if err != nil {
 		r.Fatal(err)
 	}
-	<-r.told.ingested
+	<-r.outcomes.ingested
 	if status != http.StatusAccepted {
 		return "ignored"
 	}
-	o := <-r.told.worked
+	o := <-r.outcomes.worked
 	h, err := home.Open(r.Context(), home.Config{Place: home.Place{Folder: r.folder}})
 	if err != nil {
 		r.Fatal(err)
@@ -129,7 +129,7 @@ func TestFileIsReadAgain(t *testing.T) {
 	r.replace(strings.NewReplacer("DEMO", "OTHER", "feedback", "[feedback, crash]").Replace(routes))
 	got := <-r.reread
 	if got.Err != nil || got.File != r.file || got.Routes != 1 || got.Hash == first.Hash {
-		t.Errorf("told %+v", got)
+		t.Errorf("reported %+v", got)
 	}
 	if got := r.project("crash"); got != "OTHER" {
 		t.Errorf("the crash became a ticket in %s", got)
@@ -146,7 +146,7 @@ func TestFileIsReadAgain(t *testing.T) {
 		r.replace(refused.yaml)
 		got := <-r.reread
 		if got.Err == nil || !strings.Contains(got.Err.Error(), refused.why) {
-			t.Errorf("%s: told %+v", name, got)
+			t.Errorf("%s: reported %+v", name, got)
 		}
 		now := r.runs()
 		if now.Hash != second.Hash || now.Problem != got.Err.Error() || !now.Since.Equal(second.Since) {
@@ -187,8 +187,8 @@ func TestLinksAreFollowed(t *testing.T) {
 	file := filepath.Join(dir, "fairbridge.yaml")
 	must(os.Symlink(filepath.Join("..data", "fairbridge.yaml"), file))
 	c, _ := config(t, routes)
-	told := make(chan bridge.Reread, 10)
-	c.File, c.Reread = file, func(_ context.Context, got bridge.Reread) { told <- got }
+	rereads := make(chan bridge.Reread, 10)
+	c.File, c.Reread = file, func(_ context.Context, got bridge.Reread) { rereads <- got }
 	b := open(t, c)
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
@@ -196,17 +196,17 @@ func TestLinksAreFollowed(t *testing.T) {
 
 	must(os.Symlink("2", filepath.Join(dir, "..tmp")))
 	must(os.Rename(filepath.Join(dir, "..tmp"), filepath.Join(dir, "..data")))
-	if got := <-told; got.Err != nil {
-		t.Errorf("told %+v", got)
+	if got := <-rereads; got.Err != nil {
+		t.Errorf("reported %+v", got)
 	}
 	// The link's current target is edited in its own folder.
 	must(os.WriteFile(filepath.Join(dir, "2", "fairbridge.yaml"), []byte("routes: [\n"), 0o600))
-	if got := <-told; got.Err == nil {
-		t.Errorf("told %+v", got)
+	if got := <-rereads; got.Err == nil {
+		t.Errorf("reported %+v", got)
 	}
 	must(os.Remove(file))
-	if got := <-told; got.Err == nil || !strings.Contains(got.Err.Error(), "no such file") {
-		t.Errorf("told %+v", got)
+	if got := <-rereads; got.Err == nil || !strings.Contains(got.Err.Error(), "no such file") {
+		t.Errorf("reported %+v", got)
 	}
 	stop()
 	must(<-served)
@@ -224,7 +224,7 @@ func TestSimulatorFollowsTheFile(t *testing.T) {
 	if status, _, err := home.Send(t.Context(), r.bridge.Webhook(), []byte(body)); err != nil || status != http.StatusAccepted {
 		t.Fatal(status, err)
 	}
-	if o := <-r.told.worked; o.Result != worker.Created || o.Attachments != 1 {
+	if o := <-r.outcomes.worked; o.Result != worker.Created || o.Attachments != 1 {
 		t.Errorf("got %+v", o)
 	}
 }
@@ -246,8 +246,8 @@ func TestWhatANewMappingNeeds(t *testing.T) {
 		}
 	}
 	put(secrets.CentercodeAPIKey)
-	told := make(chan bridge.Reread, 10)
-	c.File, c.Reread = file, func(_ context.Context, got bridge.Reread) { told <- got }
+	rereads := make(chan bridge.Reread, 10)
+	c.File, c.Reread = file, func(_ context.Context, got bridge.Reread) { rereads <- got }
 	if err := os.WriteFile(file, []byte(site), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +270,7 @@ func TestWhatANewMappingNeeds(t *testing.T) {
 		if err := os.WriteFile(file, account, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := <-told; errors.Is(got.Err, secrets.ErrNotFound) != missing || missing != (got.Err != nil) {
+		if got := <-rereads; errors.Is(got.Err, secrets.ErrNotFound) != missing || missing != (got.Err != nil) {
 			t.Errorf("missing %t: reported %+v", missing, got)
 		}
 	}

@@ -21,7 +21,7 @@ func TestReadAnswer(t *testing.T) {
 		keys  []string // nil: not compared
 	}{
 		{"object of element to URL", `{"id":"7","files":{"screenshot":"/api/v1/feedback/7/files/screenshot"}}`, "7", shot, []string{"files.screenshot", "id"}},
-		{"elements beside the id", `{"ticketId":7,"screenshot":"/api/v1/feedback/7/files/screenshot"}`, "7", shot, []string{"screenshot", "ticketId"}},
+		{"elements next to the id", `{"ticketId":7,"screenshot":"/api/v1/feedback/7/files/screenshot"}`, "7", shot, []string{"screenshot", "ticketId"}},
 		{"list with key and url", `{"id":7,"fileElements":[{"key":"screenshot","url":"/api/v1/feedback/7/files/screenshot"}]}`, "7", shot, []string{"fileElements[].key", "fileElements[].url", "id"}},
 		{"list with name and endpoint", `{"feedback_id":"F-7","endpoints":[{"name":"screenshot","endpoint":"/api/v1/feedback/7/files/screenshot"}]}`, "F-7", shot, nil},
 		{"list with key and name", `{"id":7,"files":[{"id":1,"key":"screenshot","name":"A picture","href":"/api/v1/feedback/7/files/screenshot"}]}`, "7",

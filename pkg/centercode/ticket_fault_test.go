@@ -48,7 +48,7 @@ func TestCreateTicketFaults(t *testing.T) {
 		{"504", centercodesim.Fault{Status: 504}, 504, true, 0, "", 0},
 		{"504 after the ticket", centercodesim.Fault{Status: 504, After: true}, 504, true, 1, "", 0},
 		{"599", centercodesim.Fault{Status: 599, After: true}, 599, true, 1, "", 0},
-		{"a status nobody knows", centercodesim.Fault{Status: 418}, 418, true, 0, "", 0},
+		{"an unknown status", centercodesim.Fault{Status: 418}, 418, true, 0, "", 0},
 		{"403 of a firewall", centercodesim.Fault{Status: 403, Body: centercodesim.BodyHTML}, 403, false, 0, "firewall in front of Centercode", 0},
 		{"dropped before", centercodesim.Fault{Drop: true}, 0, true, 0, "", 0},
 		{"dropped after", centercodesim.Fault{Drop: true, After: true}, 0, true, 1, "", 0},

@@ -66,7 +66,7 @@ func TestAddFile(t *testing.T) {
 	for _, size := range []int64{0, 1, 511, 32 << 10, 1 << 20, 1<<20 + 1, 5<<20 + 3} {
 		for _, known := range []bool{true, false} {
 			for name, source := range map[string]func() io.Reader{
-				"as it comes":       func() io.Reader { return pattern(size) },
+				"as generated":      func() io.Reader { return pattern(size) },
 				"in odd pieces":     func() io.Reader { return iotest.HalfReader(pattern(size)) },
 				"with its end":      func() io.Reader { return iotest.DataErrReader(pattern(size)) },
 				"as a bytes.Reader": func() io.Reader { b, _ := io.ReadAll(pattern(size)); return bytes.NewReader(b) },

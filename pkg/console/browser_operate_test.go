@@ -187,7 +187,7 @@ func TestBrowserOperate(t *testing.T) {
 			journey()
 			b.noComplaints(row[1])
 		case !strings.Contains(string(doc), "`"+strings.Fields(name)[0]+"`"):
-			t.Errorf("docs/console.md does not say that %q is left to the command", row[1])
+			t.Errorf("docs/console.md does not leave %q to the command", row[1])
 		}
 		delete(journeys, name)
 	}

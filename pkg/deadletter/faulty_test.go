@@ -24,7 +24,7 @@ const (
 	failedCall form = "failed"                       // not carried out
 	lostReply  form = "happened, reply lost"         // once; a retry gets a reply
 	lostAll    form = "happened, every reply lost"   // retries get none either
-	downCall   form = "failed and goes on failing"   // this call and all later ones of its kind
+	downCall   form = "failed, as do all later ones" // this call and all later ones of its kind
 	partly     form = "half of its entries failed"   // once
 	diedBefore form = "the process died before it"   // no later call is carried out
 	diedAfter  form = "the process died right after" // likewise

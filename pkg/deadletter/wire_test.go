@@ -59,11 +59,11 @@ func TestOnTheWire(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	said, err := replayAll(t.Context(), q, everything)
-	if err != nil || len(said) != n {
-		t.Fatalf("%d said: %v", len(said), err)
+	results, err := replayAll(t.Context(), q, everything)
+	if err != nil || len(results) != n {
+		t.Fatalf("%d results: %v", len(results), err)
 	}
-	for id, err := range said {
+	for id, err := range results {
 		if err != nil {
 			t.Errorf("%s: %v", id, err)
 		}

@@ -44,7 +44,7 @@ func TestPeek(t *testing.T) {
 	bodies(10, "hidden", "x", "y")
 	bodies(2, "hidden", "x")
 	q.holds(t, q.work, 3, 0, 0)
-	q.clock.advance(400 * 24 * time.Hour) // a folder keeps its messages for ever
+	q.clock.advance(400 * 24 * time.Hour) // a folder keeps its messages forever
 	bodies(10, "hidden", "x", "y")
 	if err := q.Peek(t.Context(), "embedded://sqs/none", nil); err == nil {
 		t.Error("no error for a queue that does not exist")

@@ -60,7 +60,7 @@ func TestEveryMessageOnce(t *testing.T) {
 	}
 	group.Wait()
 	if len(seen) != senders*each {
-		t.Errorf("%d messages came, want %d", len(seen), senders*each)
+		t.Errorf("received %d messages, want %d", len(seen), senders*each)
 	}
 	for body, n := range seen {
 		if n != 1 {

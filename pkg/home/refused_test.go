@@ -125,14 +125,14 @@ func TestRefusedFailsLoudly(t *testing.T) {
 	}
 	for name, tc := range map[string]struct {
 		lines []string
-		says  string
+		text  string
 	}{
 		"no access log":   {nil, "prod-access"},
 		"too large a log": {endless, errLogTooLarge.Error()},
 	} {
 		fake := &logFake{t: t, lines: map[string][]string{"/aws/lambda/prod-ingest": tc.lines}}
 		_, err := logRefusals{logs: fake, stack: "prod", now: time.Now}.Refused(t.Context())
-		if err == nil || !strings.Contains(err.Error(), tc.says) {
+		if err == nil || !strings.Contains(err.Error(), tc.text) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

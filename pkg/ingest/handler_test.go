@@ -91,10 +91,10 @@ func TestAnswers(t *testing.T) {
 		{name: "as long as may be once decompressed", body: compressed(exactly), status: 202},
 		{name: "called compressed, and is not", body: feedback, change: header("content-encoding", "gzip"), status: 202},
 		{name: "in capitals", body: `{"event":" FeedBack\n","text":"CANARY"}`, status: 202},
-		{name: "a kind that is not known, but a route names it", body: `{"event":"Mood","email":7}`, status: 202},
+		{name: "an unknown kind with a route", body: `{"event":"Mood","email":7}`, status: 202},
 		{name: "nested as deep as may be", body: `{"event":"feedback","text":"CANARY","a":` + strings.Repeat("[", 99) + strings.Repeat("]", 99) + `}`, status: 202},
 		{name: "odd fields", body: `{"event":"feedback","text":"CANARY","email":"canary","screenshotUrl":"::canary","build":[1],"canary":{}}`, status: 202, names: []string{"build", "screenshotUrl", "email"}},
-		{name: "nothing said", body: `{"event":"feedback"}`, status: 202, names: []string{"text"}},
+		{name: "blank text", body: `{"event":"feedback"}`, status: 202, names: []string{"text"}},
 
 		{name: "kind no route wants", body: `{"event":"upload"}`, status: 200, reason: ingest.ReasonUnwanted},
 		{name: "kind no route wants, with bad fields", body: `{"event":"crash","email":"nobody"}`, status: 200, reason: ingest.ReasonUnwanted},
@@ -118,7 +118,7 @@ func TestAnswers(t *testing.T) {
 		{name: "empty token", body: feedback, change: query("token="), status: 401, reason: ingest.ReasonNoToken},
 		{name: "wrong token", body: feedback, change: query("token=" + goodToken + "x"), status: 401, reason: ingest.ReasonWrongToken},
 		{name: "two tokens", body: feedback, change: query("token=" + goodToken + "&token=" + goodToken), status: 401, reason: ingest.ReasonWrongToken},
-		{name: "token beside a broken one", body: feedback, change: query("token=" + goodToken + "&token=%zz"), status: 401, reason: ingest.ReasonWrongToken},
+		{name: "token next to a broken one", body: feedback, change: query("token=" + goodToken + "&token=%zz"), status: 401, reason: ingest.ReasonWrongToken},
 		{name: "token in a header", body: feedback, change: func(r *request) { query("")(r); header("token", goodToken)(r) }, status: 401, reason: ingest.ReasonNoToken},
 
 		{name: "another path", body: feedback, change: func(r *request) { r.RawPath = "/" }, status: 404, reason: ingest.ReasonUnknownPath},
@@ -130,7 +130,7 @@ func TestAnswers(t *testing.T) {
 		{name: "OPTIONS without a token", change: func(r *request) { method("OPTIONS")(r); query("")(r) }, status: 405, reason: ingest.ReasonMethod},
 
 		{name: "too long", body: exactly + " ", status: 413, reason: ingest.ReasonTooLarge},
-		{name: "said to be too long", body: feedback, change: header("content-length", "1000001"), status: 413, reason: ingest.ReasonTooLarge},
+		{name: "declared as too long", body: feedback, change: header("content-length", "1000001"), status: 413, reason: ingest.ReasonTooLarge},
 		{name: "too long, in base64", body: base64.StdEncoding.EncodeToString([]byte(exactly + " ")), change: inBase64, status: 413, reason: ingest.ReasonTooLarge},
 		{name: "too long and not base64: not decoded", body: strings.Repeat("%", 1_400_000), change: inBase64, status: 413, reason: ingest.ReasonTooLarge},
 		{name: "too long once decompressed", body: compressed(exactly + " "), status: 413, reason: ingest.ReasonTooLarge},
@@ -236,10 +236,10 @@ func checkHeaders(t *testing.T, res events.APIGatewayV2HTTPResponse) {
 // text or the email.
 func checkSilence(t *testing.T, res events.APIGatewayV2HTTPResponse, o ingest.Outcome) {
 	t.Helper()
-	said := fmt.Sprintf("%v %+v", res, o)
+	all := fmt.Sprintf("%v %+v", res, o)
 	for _, secret := range []string{goodToken, "CANARY", "canary"} {
-		if strings.Contains(said, secret) {
-			t.Errorf("%q is in %s", secret, said)
+		if strings.Contains(all, secret) {
+			t.Errorf("%q is in %s", secret, all)
 		}
 	}
 }

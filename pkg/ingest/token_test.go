@@ -56,7 +56,7 @@ func TestFailingRefreshIsLimited(t *testing.T) {
 	b.secrets.freshErr = nil
 	b.now = b.now.Add(30 * time.Second)
 	if res, _ := b.send(t, post(feedback)); res.StatusCode != 202 {
-		t.Errorf("status %d after SSM came back, want 202", res.StatusCode)
+		t.Errorf("status %d after SSM recovered, want 202", res.StatusCode)
 	}
 }
 

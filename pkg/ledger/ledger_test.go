@@ -220,7 +220,7 @@ func TestReleaseKeepsWhatIsKnown(t *testing.T) {
 		want    ledger.State
 	}{
 		{"the request did nothing", true, ledger.Claimed},
-		{"nobody knows", false, ledger.Creating},
+		{"unknown", false, ledger.Creating},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := newBench(t)

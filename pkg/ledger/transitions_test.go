@@ -147,7 +147,7 @@ func FuzzTransitions(f *testing.F) {
 				e, _ = e.SettledNotCreated()
 			}
 			if e.Generation < before.Generation || e.Attempts < before.Attempts || e.Spent.Before(before.Spent) {
-				t.Fatalf("went back: %+v\nafter %+v", e, before)
+				t.Fatalf("went backwards: %+v\nafter %+v", e, before)
 			}
 			if len(e.Tried) > 18 || (e.State == ledger.Dead) != (e.Resume != "") || e.Resume == ledger.Dead {
 				t.Fatalf("step %d made %+v\nof %+v", step%12, e, before)

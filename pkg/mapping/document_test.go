@@ -148,7 +148,7 @@ func TestTicketURL(t *testing.T) {
 		}
 	}
 	if got := (Centercode{}).TicketURL("DEMO", "17"); got != "" {
-		t.Errorf("%s, but there is no template", got)
+		t.Errorf("%s without a template", got)
 	}
 	const file = "centercode: {ticketUrl: '%s'}\nroutes: [{match: {}, ignore: true}]"
 	for text, valid := range map[string]bool{

@@ -43,7 +43,7 @@ func TestShippedFile(t *testing.T) {
 			`{"summary":"Hi","description":"Hi\nthere\n\nUnknown app (7)\n"}`, "",
 		},
 		{
-			"nothing said", `{"event":"feedback"}`,
+			"blank text", `{"event":"feedback"}`,
 			`{"summary":"Feedback on an app","description":"(no text)\n\nUnknown app\n"}`, "",
 		},
 		{
@@ -55,7 +55,7 @@ func TestShippedFile(t *testing.T) {
 			`{"submitter":"alice@corporation.com","summary":"Feedback on Demo App","description":"(no text)\n\nbio: It crashes when I tap Save\ncountry: +1\nfullname: Dana\n\nDemo App\n"}`, "",
 		},
 		{
-			"an email that is none", `{"event":"feedback","appName":"Demo App","text":"Hi","email":"user-95"}`,
+			"an invalid email", `{"event":"feedback","appName":"Demo App","text":"Hi","email":"user-95"}`,
 			`{"summary":"Hi","description":"Hi\n\nDemo App\nFrom: user-95\n"}`, "",
 		},
 		{

@@ -78,8 +78,8 @@ func TestEveryMetricIsShown(t *testing.T) {
 	}
 	m.Refused(ingest.Refusal{Status: http.StatusServiceUnavailable, Reason: ingest.ReasonTooBusy})
 	m.Refused(ingest.Refusal{Status: http.StatusBadRequest, Reason: ingest.ReasonBodyCutOff})
-	_, said := get(t, m, http.MethodGet, "/metrics")
-	plain := strings.ToLower(strings.ReplaceAll(said, "_", ""))
+	_, text := get(t, m, http.MethodGet, "/metrics")
+	plain := strings.ToLower(strings.ReplaceAll(text, "_", ""))
 	for _, name := range names {
 		if !strings.Contains(plain, "fairbridge"+strings.ToLower(name)) {
 			t.Errorf("%s is not exported", name)
@@ -90,8 +90,8 @@ func TestEveryMetricIsShown(t *testing.T) {
 		`fairbridge_refused_webhooks_total{reason="too_busy"} 1`, `fairbridge_ignored_total{service="worker"} 1`, `fairbridge_ignored_total{service="ingest"} 1`,
 		`fairbridge_dead_letters_total{reason="mapping"} 1`, `fairbridge_attachment_bytes_total{service="worker"} 24`, `fairbridge_webhook_to_ticket_seconds_sum 60`,
 	} {
-		if !strings.Contains(said, line+"\n") {
-			t.Errorf("%s is missing:\n%s", line, said)
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("%s is missing:\n%s", line, text)
 		}
 	}
 	for path, want := range map[string]int{"GET /": 404, "GET /metrics/": 404, "GET /debug/pprof/": 404, "POST /metrics": 405} {
@@ -125,13 +125,13 @@ func TestBreakerIsShown(t *testing.T) {
 	if _, err := b.Pause(t.Context(), "HELD", breaker.Pause{Why: "a test", At: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	_, said := get(t, m, http.MethodGet, "/metrics")
+	_, text := get(t, m, http.MethodGet, "/metrics")
 	for _, line := range []string{
 		`fairbridge_breaker_open_seconds{project="AWAY"} 3`, `fairbridge_key_refused{project="AWAY"} 1`, `fairbridge_paused_seconds{project="AWAY"} 0`,
 		`fairbridge_breaker_open_seconds{project="HELD"} 0`, `fairbridge_key_refused{project="HELD"} 0`, `fairbridge_paused_seconds{project="HELD"} 3`,
 	} {
-		if !strings.Contains(said, "\n"+line) {
-			t.Errorf("%s... is missing:\n%s", line, said)
+		if !strings.Contains(text, "\n"+line) {
+			t.Errorf("%s... is missing:\n%s", line, text)
 		}
 	}
 }

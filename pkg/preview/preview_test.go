@@ -77,7 +77,7 @@ func TestPayload(t *testing.T) {
 // TestEndpointElsewhere checks that an endpoint to which the API key would not be sent is a
 // problem before anything is sent, unless centercode.hosts lists its host.
 func TestEndpointElsewhere(t *testing.T) {
-	for _, tt := range []struct{ centercode, endpoint, says string }{
+	for _, tt := range []struct{ centercode, endpoint, problem string }{
 		{"{baseUrl: https://beta.example.com}", "https://elsewhere.example/{{ .ticketId }}", "elsewhere.example, and centercode.baseUrl is on beta.example.com"},
 		{"{baseUrl: https://beta.example.com}", "https://beta.example.com:8443/{{ .ticketId }}", "beta.example.com:8443"},
 		{"{baseUrl: https://beta.example.com}", "https://beta.example.com/{{ .ticketId }}", ""},
@@ -91,7 +91,7 @@ func TestEndpointElsewhere(t *testing.T) {
 		for _, r := range p.Problems {
 			problems += r.Text("")
 		}
-		if (problems == "") != (tt.says == "") || !strings.Contains(problems, tt.says) {
+		if (problems == "") != (tt.problem == "") || !strings.Contains(problems, tt.problem) {
 			t.Errorf("%s, %s: %q", tt.centercode, tt.endpoint, problems)
 		}
 	}

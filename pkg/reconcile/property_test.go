@@ -18,7 +18,7 @@ type chances struct {
 	*world
 	*rand.Rand
 	forgetful bool
-	said      []*feedback
+	submitted []*feedback
 	// late holds the feedbacks whose webhooks are still to arrive.
 	late []*feedback
 }
@@ -67,7 +67,7 @@ func (c *chances) step() {
 	default:
 		c.reconcile()
 	}
-	for _, f := range c.said {
+	for _, f := range c.submitted {
 		if n := c.tickets(f); n > 1 {
 			c.Fatalf("%s of session %q, %q, has %d tickets", f.id, f.session, f.text, n)
 		}
@@ -82,8 +82,8 @@ func (c *chances) duration() time.Duration {
 func (c *chances) submit() {
 	session := []string{"2", "3", "4", ""}[c.IntN(4)]
 	text := []string{"it crashes", "it is slow", "it crashes\r\nagain"}[c.IntN(3)]
-	f := c.say(fmt.Sprint("f", len(c.said)), session, text, []string{"a@b.c", "D@e.f", ""}[c.IntN(3)])
-	c.said = append(c.said, f)
+	f := c.say(fmt.Sprint("f", len(c.submitted)), session, text, []string{"a@b.c", "D@e.f", ""}[c.IntN(3)])
+	c.submitted = append(c.submitted, f)
 	switch c.IntN(6) {
 	case 0, 1:
 		c.deliver(f)
@@ -155,15 +155,15 @@ func (c *chances) reconcile() {
 // check checks the result against the promise.
 func (c *chances) check(report *reconcile.Report) {
 	state := states(report)
-	for _, f := range c.said {
+	for _, f := range c.submitted {
 		e, came := c.entry(f)
-		told := came && e.State == ledger.Dead
+		reported := came && e.State == ledger.Dead
 		switch state[f.id] {
 		case reconcile.Missing, reconcile.Recent, reconcile.Unknown, reconcile.Ambiguous, reconcile.Dead:
-			told = true
+			reported = true
 		}
-		if n := c.tickets(f); n > 1 || n == 0 && !told {
-			c.Errorf("%s of session %q, %q, has %d tickets, is told as %q, and its webhook came: %t, %s", f.id, f.session, f.text, n, state[f.id], came, e.State)
+		if n := c.tickets(f); n > 1 || n == 0 && !reported {
+			c.Errorf("%s of session %q, %q, has %d tickets, is reported as %q, and its webhook arrived: %t, %s", f.id, f.session, f.text, n, state[f.id], came, e.State)
 		}
 	}
 }

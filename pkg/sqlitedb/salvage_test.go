@@ -19,8 +19,8 @@ func TestSalvageInDocs(t *testing.T) {
 	}
 	var statements []string
 	for line := range strings.Lines(string(docs)) {
-		if said, found := strings.CutPrefix(strings.TrimSpace(line), "echo '"); found {
-			statements = append(statements, strings.TrimSuffix(said, "'"))
+		if statement, found := strings.CutPrefix(strings.TrimSpace(line), "echo '"); found {
+			statements = append(statements, strings.TrimSuffix(statement, "'"))
 		}
 	}
 	if len(statements) != 2 {

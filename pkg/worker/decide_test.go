@@ -36,7 +36,7 @@ func TestDecide(t *testing.T) {
 		{"not ours", fmt.Errorf("decode: %w", queue.ErrMalformed), buried(queue.ReasonMalformed, 0)},
 		{"its event is not JSON", &testfairy.SyntaxError{}, buried(queue.ReasonMalformed, 0)},
 		{"no route", mapping.ErrNoRoute, buried(queue.ReasonUnroutable, 0)},
-		{"a field cannot be made", &mapping.FieldError{}, buried(queue.ReasonMapping, 0)},
+		{"a field cannot be mapped", &mapping.FieldError{}, buried(queue.ReasonMapping, 0)},
 		{"no place for a file", &endpointError{element: "log"}, buried(queue.ReasonAttachmentEndpoint, 0)},
 		{"not sent, connection refused", &centercode.Error{Err: reset}, decision{action: retry}},
 		{"asked to wait", &centercode.Error{Status: 500, RetryAfter: time.Hour}, decision{action: retry, status: 500, after: time.Hour}},
@@ -57,7 +57,7 @@ func TestDecide(t *testing.T) {
 		{"has to wait", &waitError{}, decision{action: handBack}},
 		{"has to wait by its own doing", &waitError{own: true}, decision{action: handBack, costs: true}},
 		{"kills its workers", &diedError{times: 5}, buried(queue.ReasonWorkerDied, 0)},
-		{"reconciled before it came", &twinError{of: "another"}, buried(queue.ReasonAmbiguous, 0)},
+		{"reconciled before it arrived", &twinError{of: "another"}, buried(queue.ReasonAmbiguous, 0)},
 		{"cut off before it was sent", &centercode.Error{Err: context.Canceled}, decision{action: retry}},
 		{"unknown", errors.New("what is this"), decision{action: retry}},
 	}

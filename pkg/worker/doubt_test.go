@@ -87,11 +87,11 @@ func TestOwnFault(t *testing.T) {
 		made        bool
 		tickets     int
 	}{
-		{"looked up, made", lookUpRoute, true, 1},
-		{"looked up, not made", lookUpRoute, false, 1},
-		{"no look-up, not made", parkRoute, false, 1},
-		{"no look-up, made", parkRoute, true, 2}, // it was wrong: docs/failure-modes.md, what is not promised
-		{"look-up that cannot work, not made", broken, false, 1},
+		{"looked up, created", lookUpRoute, true, 1},
+		{"looked up, not created", lookUpRoute, false, 1},
+		{"no look-up, not created", parkRoute, false, 1},
+		{"no look-up, created", parkRoute, true, 2}, // it was wrong: docs/failure-modes.md, what is not promised
+		{"look-up that cannot work, not created", broken, false, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t, tc.route)

@@ -52,7 +52,7 @@ func TestSendFaults(t *testing.T) {
 		for _, again := range []bool{false, true} {
 			name := string(form)
 			if name == "" {
-				name = "goes well"
+				name = "no fault"
 			}
 			if again {
 				name += ", sent again"

@@ -36,7 +36,7 @@ func TestLookUpAsksWhereTheRequestWent(t *testing.T) {
 			where := w.entry(id).Where
 			if where == nil || where.BaseURL != w.centerURL || where.Project != "DEMO" || where.Source != "testfairy" ||
 				where.Mapping != "a hash" || where.Lookup == nil || where.Lookup.Package != "deliveries" {
-				t.Fatalf("the request went to %+v", where)
+				t.Fatalf("the request was sent to %+v", where)
 			}
 			w.config = w.parse(changed)
 			w.settle(nil)

@@ -184,7 +184,7 @@ func TestEndpoints(t *testing.T) {
 			"DynamoDB": {aws.ToString(dynamodb.NewFromConfig(c).Options().BaseEndpoint), dynamoURL},
 		} {
 			if urls[0] != urls[1] {
-				t.Errorf("%s goes to %q, want %q", name, urls[0], urls[1])
+				t.Errorf("%s is sent to %q, want %q", name, urls[0], urls[1])
 			}
 		}
 	}

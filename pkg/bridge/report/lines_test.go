@@ -27,7 +27,7 @@ func TestLines(t *testing.T) {
 			"15:04:05  mapping      fairbridge.yaml has changed, and runs from now on: 2 routes  [0123456789ab]\n"},
 		{"a mapping that is wrong", rereadTold(bridge.Reread{File: "fairbridge.yaml", Err: errors.New("fairbridge.yaml:3:1: no")}),
 			"15:04:05  mapping      fairbridge.yaml has changed and cannot run, so the previous one stays in use: fairbridge.yaml:3:1: no\n"},
-		{"accepted is not told", ingestTold(ingest.Outcome{Result: ingest.Accepted, Status: 202, Kind: "feedback"}), ""},
+		{"accepted is not printed", ingestTold(ingest.Outcome{Result: ingest.Accepted, Status: 202, Kind: "feedback"}), ""},
 		{"accepted, with odd fields", ingestTold(ingest.Outcome{Result: ingest.Accepted, Status: 202, Kind: "feedback", Odd: []string{"email", "iconUrl"}}),
 			"15:04:05  accepted     HTTP 202 feedback: odd email, iconUrl\n"},
 		{"ignored", ingestTold(ingest.Outcome{Result: ingest.Ignored, Status: 200, Kind: "upload", Reason: ingest.ReasonUnwanted}),

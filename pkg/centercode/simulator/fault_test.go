@@ -51,7 +51,7 @@ func TestFaults(t *testing.T) {
 		{"a refusal in a success", centercodesim.Fault{Answer: `{"success":false}`}, 200, `{"success":false}`, "}", 0},
 		{"a refusal in a success after", centercodesim.Fault{Answer: `{"success":false}`, After: true}, 200, `{"success":false}`, "}", 1},
 		{"a refusal in a 202", centercodesim.Fault{Status: 202, Answer: `{"ok":false}`}, 202, `{"ok":false}`, "}", 0},
-		{"a status of nobody's", centercodesim.Fault{Status: 599, After: true}, 599, `{"status":599,`, `"}`, 1},
+		{"an unassigned status", centercodesim.Fault{Status: 599, After: true}, 599, `{"status":599,`, `"}`, 1},
 		{"hangs up", centercodesim.Fault{Status: 503, HangUp: true}, 503, `{"status":503,`, `"}`, 0},
 		{"delay only", centercodesim.Fault{Delay: time.Millisecond}, 201, made, "}", 1},
 		{"delay after", centercodesim.Fault{Delay: time.Millisecond, After: true}, 201, made, "}", 1},

@@ -45,8 +45,8 @@ func TestRead(t *testing.T) {
 			h.Set("Date", tt.date)
 		}
 		got := retryafter.Read(h, now)
-		if said := got.String(); (said != "") != (got.Asked > time.Hour) {
-			t.Errorf("Retry-After %q: asked for %v, which is told as %q", tt.value, got.Asked, said)
+		if text := got.String(); (text != "") != (got.Asked > time.Hour) {
+			t.Errorf("Retry-After %q: asked for %v, printed as %q", tt.value, got.Asked, text)
 		}
 		if asked := cmp.Or(tt.asked, tt.want); got.Granted != tt.want || got.Asked != asked {
 			t.Errorf("Retry-After %q at %q: %+v, want %v", tt.value, tt.date, got, tt.want)

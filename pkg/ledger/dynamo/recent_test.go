@@ -100,6 +100,6 @@ func TestRecentFails(t *testing.T) {
 	}
 	foreign := map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: "x"}}
 	if _, err := recentIDs(t, &scanned{pages: [][]map[string]types.AttributeValue{{foreign}}}, 2); err == nil {
-		t.Error("an item of another kind is no error")
+		t.Error("no error for an item of another kind")
 	}
 }

@@ -68,7 +68,7 @@ func TestInspect(t *testing.T) {
 		"another's index": {func(d *described) { index(d).IndexName = aws.String("other") }, []string{create}},
 		"keys only":       {func(d *described) { index(d).Projection.ProjectionType = types.ProjectionTypeKeysOnly }, []string{create}},
 		"without since":   {func(d *described) { index(d).KeySchema = index(d).KeySchema[:1] }, []string{create}},
-		"being made":      {func(d *described) { index(d).IndexStatus = types.IndexStatusCreating }, []string{""}},
+		"being created":   {func(d *described) { index(d).IndexStatus = types.IndexStatusCreating }, []string{""}},
 		"no time to live": {func(d *described) {
 			d.ttl = types.TimeToLiveDescription{TimeToLiveStatus: types.TimeToLiveStatusDisabled}
 		}, []string{ttl}},

@@ -82,7 +82,7 @@ func TestWriteUnits(t *testing.T) {
 		name   string
 		about  ledger.About
 		failed int // failed attempts before
-		goes   func(*ledger.Claim) error
+		first  func(*ledger.Claim) error
 		units  int
 		then   func(*ledger.Claim) error // run in another attempt
 	}{
@@ -123,7 +123,7 @@ func TestWriteUnits(t *testing.T) {
 				}
 			}
 			before := len(api.bytes)
-			if err := tc.goes(claim()); err != nil {
+			if err := tc.first(claim()); err != nil {
 				t.Fatal(err)
 			}
 			if tc.then != nil {

@@ -39,7 +39,7 @@ func Run(t *testing.T, newStore func(t *testing.T) ledger.Store) {
 		{"any other version is a conflict that carries the record", conflicts},
 		{"a later version of nothing is ErrNotFound", laterVersionOfNothing},
 		{"a lost reply: the same Put finds its own record", ownRecord},
-		{"what was put comes back", roundTrip},
+		{"round trip", roundTrip},
 		{"a record is the caller's own copy", copies},
 		{"an id is taken to the letter", isolation},
 		{"an expired record counts until it is removed", expired},

@@ -41,7 +41,7 @@ func lettersEnd(t *testing.T, s ledger.Store) {
 		"without files": func(id string, _ ledger.Entry) {
 			replayed(l, id, func(c *ledger.Claim) error { return c.CreatedAndCompleted(t.Context(), "7") })
 		},
-		"killed before the letter goes": func(id string, _ ledger.Entry) {
+		"killed before the letter is removed": func(id string, _ ledger.Entry) {
 			replayed(New(t, ledger.Config{Store: killedBeforeDelete{s}}), id, func(c *ledger.Claim) error { return c.Completed(t.Context()) })
 			if _, err := s.Get(t.Context(), partOf(id, 1)); err != nil {
 				t.Errorf("the letter was removed: %v", err)

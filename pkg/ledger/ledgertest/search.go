@@ -73,7 +73,7 @@ func RunSearch(t *testing.T, s ledger.Store, search Searcher, sorted bool) {
 		{"text at the beginning of the id", ledger.Query{Text: "CCCC"}, "c"},
 		{"what looks like a pattern", ledger.Query{Text: "0%o"}, ""},
 		{"an underscore is one", ledger.Query{Text: "a_b"}, "b"},
-		{"and stands for nothing else", ledger.Query{Text: "i_"}, ""},
+		{"and has no other meaning", ledger.Query{Text: "i_"}, ""},
 		{"letters beyond ASCII", ledger.Query{App: "üBER"}, "b"},
 		{"and stand for nothing else", ledger.Query{App: "äBER"}, ""},
 		{"email", ledger.Query{Email: "ann@"}, "a"},

@@ -154,7 +154,7 @@ func TestPruning(t *testing.T) {
 			}
 		}, old + 1},
 		{"at most so many, not the one just written", 0, func(t *testing.T) { put(t, s, testRecord("old 0", 2, clock.Add(-time.Hour))) }, 11},
-		{"the next one goes on", 0, func(t *testing.T) { put(t, s, testRecord("new", 2, clock.Add(24*time.Hour))) }, 1},
+		{"the next one continues", 0, func(t *testing.T) { put(t, s, testRecord("new", 2, clock.Add(24*time.Hour))) }, 1},
 		{"not due again", pruneEvery - 1, func(t *testing.T) { put(t, s, testRecord("short", 1, clock.Add(-time.Minute))) }, 2},
 		{"on opening", 0, func(t *testing.T) { newStore(t, Config{DB: d, Now: func() time.Time { return clock }}) }, 1},
 	}
@@ -260,7 +260,7 @@ func TestClockThatIsSet(t *testing.T) {
 			record := testRecord("done", 1, clock().Add(ledger.RetainDone))
 			put(t, s, record)
 			if got, err := s.Get(t.Context(), "done"); err != nil || !got.ExpiresAt.Equal(record.ExpiresAt) {
-				t.Errorf("it expires at %s, %v; want %s", got.ExpiresAt, err, record.ExpiresAt)
+				t.Errorf("expires at %s, %v; want %s", got.ExpiresAt, err, record.ExpiresAt)
 			}
 			wrong = set[1]
 			for n := range 50 {
@@ -269,7 +269,7 @@ func TestClockThatIsSet(t *testing.T) {
 				if stays := passed <= ledger.RetainDone-2*day; err != nil && stays {
 					t.Fatalf("gone after %s: %v", passed, err)
 				}
-				if goes := passed > ledger.RetainDone+day; err == nil && goes {
+				if expired := passed > ledger.RetainDone+day; err == nil && expired {
 					t.Fatalf("still exists after %s", passed)
 				}
 				passed += day

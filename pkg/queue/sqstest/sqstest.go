@@ -62,20 +62,20 @@ func Run(t *testing.T, open func(t *testing.T) Queues) {
 // rest. but lists the SQS's known faults.
 func RunDelivery(t *testing.T, open func(t *testing.T) Queues, but ...Fault) {
 	run(t, open, but, map[string]func(*testing.T, Queues){
-		"a message arrives as it was sent":           testSendAndReceive,
-		"the largest message is carried":             testLargest,
-		"attributes are selected":                    testAttributeSelection,
-		"what is deleted does not come back":         testDelete,
-		"what is not deleted comes back":             testVisibilityTimeout,
-		"visibility can be changed":                  testChangeVisibility,
-		"a long poll wakes":                          testLongPollWakes,
-		"a long poll ends empty":                     testLongPollEmpty,
-		"a delayed message comes later":              testDelay,
-		"batches answer for each entry":              testBatch,
-		"received too often, it is a dead letter":    testRedrive,
-		"a dead letter can be sent directly":         testDirectDeadLetter,
-		"a queue describes itself":                   testQueueAttributes,
-		"many senders and receivers lose no message": testConcurrency,
+		"a message arrives as it was sent":             testSendAndReceive,
+		"the largest message is carried":               testLargest,
+		"attributes are selected":                      testAttributeSelection,
+		"what is deleted does not come back":           testDelete,
+		"a message that is not deleted is redelivered": testVisibilityTimeout,
+		"visibility can be changed":                    testChangeVisibility,
+		"a long poll wakes":                            testLongPollWakes,
+		"a long poll ends empty":                       testLongPollEmpty,
+		"a delayed message arrives later":              testDelay,
+		"batches answer for each entry":                testBatch,
+		"received too often, it is a dead letter":      testRedrive,
+		"a dead letter can be sent directly":           testDirectDeadLetter,
+		"a queue describes itself":                     testQueueAttributes,
+		"many senders and receivers lose no message":   testConcurrency,
 	})
 }
 

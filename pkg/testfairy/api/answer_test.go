@@ -81,7 +81,7 @@ func TestHostileAnswers(t *testing.T) {
 		{"failed without words", 200, `{"status":"fail","message":{"a":1}}`, `TestFairy: list webhooks: answered "fail"`},
 		{"forbidden", 403, "<html>", "TestFairy: list webhooks: user or API key refused (HTTP 403)"},
 		{"a gateway's page", 502, "<html>", "TestFairy: list webhooks (HTTP 502)"},
-		{"an error that says ok", 500, `{"status":"ok","webhooks":[]}`, "TestFairy: list webhooks (HTTP 500)"},
+		{"an error with status ok", 500, `{"status":"ok","webhooks":[]}`, "TestFairy: list webhooks (HTTP 500)"},
 		{"no list", 200, `{"status":"ok"}`, shape},
 		{"list is text", 200, `{"status":"ok","webhooks":"none"}`, shape},
 		{"list is a number", 200, `{"status":"ok","webhooks":0}`, shape},

@@ -87,7 +87,7 @@ func TestPictures(t *testing.T) {
 		}
 		sum := sha256Hex(got.body)
 		if sim.SHA256(path) != sum || other.SHA256(path) != sum {
-			t.Errorf("%s: served %s, SHA256 says %s and %s", path, sum, sim.SHA256(path), other.SHA256(path))
+			t.Errorf("%s: served %s, SHA256 returns %s and %s", path, sum, sim.SHA256(path), other.SHA256(path))
 		}
 		if twin, taken := seen[sum]; taken {
 			t.Errorf("%s and %s are the same picture", path, twin)
