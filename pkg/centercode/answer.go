@@ -38,30 +38,33 @@ var (
 
 // answer is what was found in Centercode's answer to a created ticket.
 type answer struct {
-	root  any
 	id    string
 	files map[string]string // element to endpoint, as the answer spells it
 	keys  []string
 }
 
-// readAnswer reads exactly one JSON value.
 func readAnswer(body []byte) (answer, error) {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	var a answer
-	if err := d.Decode(&a.root); err != nil {
+	root, err := readJSON(body)
+	if err != nil {
 		return answer{}, err
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return answer{}, errors.New("more than one JSON value")
-	}
-	a.id = findID(a.root)
 	f := fileFinder{best: make(map[string]string), other: make(map[string]string)}
-	f.visit("", a.root, false, 0)
+	f.visit("", root, false, 0)
 	maps.Copy(f.other, f.best)
-	a.files = f.other
-	a.keys = keyPaths(a.root)
-	return a, nil
+	return answer{id: findID(root), files: f.other, keys: keyPaths(root)}, nil
+}
+
+// readJSON reads exactly one JSON value, with its numbers as json.Number.
+func readJSON(body []byte) (root any, err error) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if err := d.Decode(&root); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, errors.New("more than one JSON value")
+	}
+	return root, nil
 }
 
 // findID searches for the ticket's id: by the most reliable name, and the outermost of

@@ -20,15 +20,12 @@ var (
 	errorNames   = []string{"error", "errors", "fault"}
 )
 
-type object = map[string]json.RawMessage
+type object = map[string]any
 
 // findRefusal searches the body of a success for a refusal. status is the HTTP status that
 // the refusal states, 0 if none.
 func findRefusal(body []byte) (status int, refused bool) {
-	top, ok := topObject(body)
-	if !ok {
-		return 0, false
-	}
+	top := topObject(body)
 	note := func(s int, is bool) {
 		refused = refused || is
 		if status == 0 {
@@ -37,32 +34,31 @@ func findRefusal(body []byte) (status int, refused bool) {
 	}
 	note(refusalIn(top, true))
 	for _, key := range sortedKeys(top) {
-		if inner, ok := asObject(top[key]); ok {
-			note(refusalIn(inner, false))
-		}
+		inner, _ := top[key].(object)
+		note(refusalIn(inner, false))
 	}
 	return status, refused
 }
 
-// topObject reads a JSON object, or a list with one.
-func topObject(body []byte) (object, bool) {
-	if !json.Valid(body) {
-		return nil, false
-	}
-	if list, ok := asList(body); ok && len(list) == 1 {
+// topObject reads a JSON object, or a list with one; it returns nil for anything else. Of
+// the object's lists it reads only those that may be errors: a page of a data package is
+// one long list.
+func topObject(body []byte) object {
+	var list []json.RawMessage
+	if json.Unmarshal(body, &list) == nil && len(list) == 1 {
 		body = list[0]
 	}
-	return asObject(body)
-}
-
-func asObject(raw json.RawMessage) (fields object, ok bool) {
-	ok = bytes.HasPrefix(raw, []byte("{")) && json.Unmarshal(raw, &fields) == nil
-	return fields, ok
-}
-
-func asList(raw json.RawMessage) (list []json.RawMessage, ok bool) {
-	ok = bytes.HasPrefix(raw, []byte("[")) && json.Unmarshal(raw, &list) == nil
-	return list, ok
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(body, &fields) != nil {
+		return nil
+	}
+	top := object{}
+	for key, v := range fields {
+		if !bytes.HasPrefix(v, []byte("[")) || slices.Contains(errorNames, normalName(key)) {
+			top[key], _ = readJSON(v) // it is valid
+		}
+	}
+	return top
 }
 
 // refusalIn checks the fields of one object.
@@ -74,7 +70,7 @@ func refusalIn(fields object, top bool) (status int, refused bool) {
 		case slices.Contains(statusNames, name):
 			said, is = failingStatus(v, name == "status", top)
 		case slices.Contains(successNames, name):
-			is = string(v) == "false" || strings.EqualFold(textOf(v), "false")
+			is = v == false || strings.EqualFold(textOf(v), "false")
 		case slices.Contains(codeNames, name):
 			text := textOf(v)
 			n, err := strconv.ParseFloat(text, 64)
@@ -93,9 +89,9 @@ func refusalIn(fields object, top bool) (status int, refused bool) {
 
 // failingStatus reads a status of 400 or more. A field named just "status" may be text only
 // at the top level: further down it may belong to the ticket.
-func failingStatus(v json.RawMessage, plain, top bool) (status int, is bool) {
+func failingStatus(v any, plain, top bool) (status int, is bool) {
 	text := textOf(v)
-	if plain && !top && bytes.HasPrefix(v, []byte(`"`)) {
+	if _, isText := v.(string); plain && !top && isText {
 		return 0, false
 	}
 	if plain && slices.Contains(failedWords, strings.ToLower(text)) {
@@ -114,13 +110,13 @@ func failingStatus(v json.RawMessage, plain, top bool) (status int, is bool) {
 
 // statusWithin returns the status inside an error: {"error": {"code": 400}}, {"errors":
 // [{"status": "400"}]}.
-func statusWithin(v json.RawMessage) int {
-	list, ok := asList(v)
+func statusWithin(v any) int {
+	list, ok := v.([]any)
 	if !ok {
-		list = []json.RawMessage{v}
+		list = []any{v}
 	}
 	for _, item := range list {
-		fields, _ := asObject(item)
+		fields, _ := item.(object)
 		for _, key := range sortedKeys(fields) {
 			if name := normalName(key); slices.Contains(statusNames, name) {
 				if status, _ := failingStatus(fields[key], name == "status", true); status != 0 {
@@ -133,47 +129,33 @@ func statusWithin(v json.RawMessage) int {
 }
 
 // isEmpty reports whether a value means "nothing".
-func isEmpty(v json.RawMessage) bool {
-	switch string(v) {
-	case "null", "false", "0":
-		return true
+func isEmpty(v any) bool {
+	switch v := v.(type) {
+	case object:
+		return len(v) == 0
+	case []any:
+		return len(v) == 0
+	case string:
+		return strings.TrimSpace(v) == ""
 	}
-	if bytes.HasPrefix(v, []byte(`"`)) {
-		return textOf(v) == ""
-	}
-	if fields, ok := asObject(v); ok {
-		return len(fields) == 0
-	}
-	list, ok := asList(v)
-	return ok && len(list) == 0
+	return v == nil || v == false || v == json.Number("0")
 }
 
 // textOf returns a string or a number as trimmed text, and "" for anything else.
-func textOf(v json.RawMessage) string {
-	d := json.NewDecoder(bytes.NewReader(v))
-	d.UseNumber()
-	var value any
-	if d.Decode(&value) != nil {
-		return ""
-	}
-	return strings.TrimSpace(scalar(value))
-}
+func textOf(v any) string { return strings.TrimSpace(scalar(v)) }
 
 // inOwnForm recognises an error in the form that Centercode documents: {"status": 404,
 // "description": "..."}.
 func inOwnForm(body []byte) bool {
-	top, ok := topObject(body)
-	if !ok {
-		return false
-	}
 	var status, described bool
-	for key, v := range top {
+	for key, v := range topObject(body) {
 		switch normalName(key) {
 		case "status":
 			n, err := strconv.Atoi(textOf(v))
 			status = status || err == nil && n >= http.StatusBadRequest
 		case "description":
-			described = described || bytes.HasPrefix(v, []byte(`"`))
+			_, isText := v.(string)
+			described = described || isText
 		}
 	}
 	return status && described
