@@ -27,6 +27,9 @@ import (
 // DefaultMaxBytes is the largest file that Centercode accepts: 2 GiB.
 const DefaultMaxBytes = 2 << 30
 
+// connectTimeout bounds each of DNS, connecting and the TLS handshake.
+const connectTimeout = 10 * time.Second
+
 // Config configures a Fetcher. The zero value is for production.
 type Config struct {
 	// Hosts is the allow list: "example.com" is that host alone, "*.example.com" is every
@@ -50,9 +53,6 @@ type Config struct {
 	// further 16 KiB of its body; the default is 30 s. The total time is limited only by
 	// the context.
 	IdleTimeout time.Duration
-	// ConnectTimeout bounds each of DNS, connecting and the TLS handshake; the default is
-	// 10 s.
-	ConnectTimeout time.Duration
 	// RootCAs are the certificate authorities to trust; nil means the machine's.
 	RootCAs *x509.CertPool
 	// Now is the clock for the age of an announcement and the expiry of a signature; the
@@ -106,11 +106,11 @@ type Fetcher struct {
 // hosts, or a Resolve entry that is not on loopback.
 func New(c Config) (*Fetcher, error) {
 	c = withDefaults(c)
-	return newFetcher(c, newDialer(PublicAddr(), c.ConnectTimeout), newDialer(loopbackAddr, c.ConnectTimeout))
+	return newFetcher(c, newDialer(PublicAddr()), newDialer(loopbackAddr))
 }
 
 func newFetcher(c Config, public, loopback *dialer) (*Fetcher, error) {
-	if c.MaxBytes < 0 || c.IdleTimeout < 0 || c.ConnectTimeout < 0 {
+	if c.MaxBytes < 0 || c.IdleTimeout < 0 {
 		return nil, errors.New("attachment: negative limit or timeout")
 	}
 	hosts, err := newHostList(c.Hosts)
@@ -154,7 +154,6 @@ func withDefaults(c Config) Config {
 	}
 	c.MaxBytes = cmp.Or(c.MaxBytes, DefaultMaxBytes)
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, 30*time.Second)
-	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 10*time.Second)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -178,7 +177,7 @@ func newTransport(c Config, d *dialer) *http.Transport {
 			// Keep-alive connections would save the handshake; this saves most of it.
 			ClientSessionCache: tls.NewLRUClientSessionCache(16),
 		},
-		TLSHandshakeTimeout:    c.ConnectTimeout,
+		TLSHandshakeTimeout:    connectTimeout,
 		ResponseHeaderTimeout:  c.IdleTimeout,
 		MaxResponseHeaderBytes: 64 << 10,
 		DisableCompression:     true,

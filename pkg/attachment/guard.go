@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
-	"time"
 
 	"code.dny.dev/ssrf"
 
@@ -61,17 +60,16 @@ func loopbackAddr(addr netip.AddrPort) error {
 // dialer resolves a name, checks the addresses, and dials exactly those, so that no second
 // lookup can return another address in between.
 type dialer struct {
-	allow   func(netip.AddrPort) error
-	lookup  func(ctx context.Context, host string) ([]netip.Addr, error)
-	dial    func(ctx context.Context, network, address string) (net.Conn, error)
-	timeout time.Duration // for one address; resolving has as much again
+	allow  func(netip.AddrPort) error
+	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // newDialer returns a dialer for the machine's network. The socket's control function
 // checks the address again, at the last moment before connecting.
-func newDialer(allow func(netip.AddrPort) error, timeout time.Duration) *dialer {
+func newDialer(allow func(netip.AddrPort) error) *dialer {
 	socket := &net.Dialer{
-		Timeout: timeout,
+		Timeout: connectTimeout,
 		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 			addr, err := netip.ParseAddrPort(address)
 			if err != nil {
@@ -80,11 +78,10 @@ func newDialer(allow func(netip.AddrPort) error, timeout time.Duration) *dialer 
 			return allow(addr)
 		},
 	}
-	return &dialer{allow: allow, lookup: lookupHost, dial: socket.DialContext, timeout: timeout}
-}
-
-func lookupHost(ctx context.Context, host string) ([]netip.Addr, error) {
-	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	lookup := func(ctx context.Context, host string) ([]netip.Addr, error) {
+		return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	}
+	return &dialer{allow: allow, lookup: lookup, dial: socket.DialContext}
 }
 
 // DialContext connects to the first address of host that answers. One forbidden address is
@@ -114,7 +111,7 @@ func (d *dialer) DialContext(ctx context.Context, _, hostPort string) (net.Conn,
 
 // resolve returns the addresses of host, all of them allowed.
 func (d *dialer) resolve(ctx context.Context, host, port string) ([]netip.AddrPort, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	ips, err := d.lookup(ctx, host)
 	if err != nil {

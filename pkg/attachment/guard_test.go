@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
-	"time"
 )
 
 // addresses are those that a host on the allow list may and may not resolve to.
@@ -199,11 +198,11 @@ func TestSocketGuard(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	d := newDialer(PublicAddr(), time.Second)
+	d := newDialer(PublicAddr())
 	if _, err := d.dial(t.Context(), "tcp", listener.Addr().String()); !errors.Is(err, errForbidden) {
 		t.Errorf("public dialer on loopback: %v", err)
 	}
-	d = newDialer(loopbackAddr, time.Second)
+	d = newDialer(loopbackAddr)
 	if _, err := d.dial(t.Context(), "tcp", publicIP+":443"); !errors.Is(err, errForbidden) {
 		t.Errorf("loopback dialer on a public address: %v", err)
 	}
@@ -218,10 +217,7 @@ func TestSocketGuard(t *testing.T) {
 func TestOtherPort(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	d := &dialer{
-		allow:  PublicAddr(),
-		lookup: w.lookup, dial: w.dial, timeout: time.Second,
-	}
+	d := &dialer{allow: PublicAddr(), lookup: w.lookup, dial: w.dial}
 	for _, port := range []string{"80", "22", "8443", "0", "65536", "https"} {
 		if _, err := d.DialContext(context.Background(), "tcp", "app.testfairy.com:"+port); !errors.Is(err, errForbidden) {
 			t.Errorf("port %s: %v", port, err)

@@ -100,12 +100,11 @@ func (w *world) fetcher(t testing.TB, o Config) *Fetcher {
 	o.RootCAs = w.ca.pool
 	o = withDefaults(o)
 	public := &dialer{
-		allow:   PublicAddr(),
-		lookup:  w.lookup,
-		dial:    w.dial,
-		timeout: o.ConnectTimeout,
+		allow:  PublicAddr(),
+		lookup: w.lookup,
+		dial:   w.dial,
 	}
-	f, err := newFetcher(o, public, newDialer(loopbackAddr, o.ConnectTimeout))
+	f, err := newFetcher(o, public, newDialer(loopbackAddr))
 	if err != nil {
 		t.Fatal(err)
 	}
