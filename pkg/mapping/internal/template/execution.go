@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -65,14 +66,10 @@ func (e *Execution) spend(calls, n int) error {
 
 // With calls run with one additional field in the event.
 func (e *Execution) With(field, value string, run func() string) string {
-	own, has := e.fields[field]
+	outer := e.fields
+	defer func() { e.fields = outer }()
+	e.fields = maps.Clone(outer)
 	e.fields[field] = value
-	defer func() {
-		delete(e.fields, field)
-		if has {
-			e.fields[field] = own
-		}
-	}()
 	return run()
 }
 
