@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -14,9 +15,13 @@ import (
 
 // decodeAnswer decodes an answer: a JSON object with "status": "ok" or "fail". message is
 // the answer's own message; it may come together with an error.
-func decodeAnswer(body []byte) (fields map[string]json.RawMessage, message string, err error) {
-	if err := json.Unmarshal(body, &fields); err != nil || fields == nil {
-		// The cause would quote the body.
+func decodeAnswer(body []byte) (fields map[string]any, message string, err error) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if err := d.Decode(&fields); err != nil || fields == nil {
+		return nil, "", errNotJSON // the cause would quote the body
+	}
+	if _, err := d.Token(); err != io.EOF {
 		return nil, "", errNotJSON
 	}
 	// It is not documented which field has the reason of a failure.
@@ -36,17 +41,18 @@ func decodeAnswer(body []byte) (fields map[string]json.RawMessage, message strin
 
 // listIn finds a list in an answer: an array, or an object that maps ids to entries, under
 // its name or inside an object of that name.
-func listIn(fields map[string]json.RawMessage, name string) (json.RawMessage, error) {
+func listIn(fields map[string]any, name string) (any, error) {
 	if list, found := fields[name]; found {
 		return list, nil
 	}
 	for _, wrapper := range []string{"data", "result"} {
-		var inner map[string]json.RawMessage
-		switch {
-		case json.Unmarshal(fields[wrapper], &inner) == nil && inner[name] != nil:
-			return inner[name], nil
-		case isArray(fields[wrapper]):
-			return fields[wrapper], nil
+		switch inner := fields[wrapper].(type) {
+		case map[string]any:
+			if list, found := inner[name]; found {
+				return list, nil
+			}
+		case []any:
+			return inner, nil
 		}
 	}
 	return nil, errShape
@@ -54,7 +60,7 @@ func listIn(fields map[string]json.RawMessage, name string) (json.RawMessage, er
 
 // decodeList decodes the entries of an answer's list with decode, which gets an entry's
 // fields and, if the list is an object, its name there.
-func decodeList[T any](answer map[string]json.RawMessage, name string, decode func(fields map[string]json.RawMessage, id string) (T, error)) ([]T, error) {
+func decodeList[T any](answer map[string]any, name string, decode func(fields map[string]any, id string) (T, error)) ([]T, error) {
 	list, err := listIn(answer, name)
 	if err != nil {
 		return nil, err
@@ -65,9 +71,8 @@ func decodeList[T any](answer map[string]json.RawMessage, name string, decode fu
 	}
 	all := make([]T, len(entries))
 	for i, entry := range entries {
-		var fields map[string]json.RawMessage
 		err := errShape
-		if json.Unmarshal(entry, &fields) == nil && fields != nil {
+		if fields, ok := entry.(map[string]any); ok {
 			all[i], err = decode(fields, ids[i])
 		}
 		if err != nil {
@@ -77,24 +82,21 @@ func decodeList[T any](answer map[string]json.RawMessage, name string, decode fu
 	return all, nil
 }
 
-func isArray(raw json.RawMessage) bool { return bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) }
-
 // entriesOf returns the entries of an array or an object; ids are the names in the object.
-func entriesOf(list json.RawMessage) (entries []json.RawMessage, ids []string, err error) {
-	if isArray(list) {
-		if json.Unmarshal(list, &entries) != nil {
-			return nil, nil, errShape
+func entriesOf(list any) (entries []any, ids []string, err error) {
+	switch list := list.(type) {
+	case nil:
+		return nil, nil, nil
+	case []any:
+		return list, make([]string, len(list)), nil
+	case map[string]any:
+		ids = slices.Sorted(maps.Keys(list))
+		for _, id := range ids {
+			entries = append(entries, list[id])
 		}
-		return entries, make([]string, len(entries)), nil
+		return entries, ids, nil
 	}
-	var byID map[string]json.RawMessage // null: none
-	if json.Unmarshal(list, &byID) != nil {
-		return nil, nil, errShape
-	}
-	for _, id := range slices.Sorted(maps.Keys(byID)) {
-		entries, ids = append(entries, byID[id]), append(ids, id)
-	}
-	return entries, ids, nil
+	return nil, nil, errShape
 }
 
 // validID matches ids that need no escaping in a path.
@@ -102,7 +104,7 @@ var validID = lazyregexp.New(`^[A-Za-z0-9_-]{1,64}$`)
 
 // decodeWebhook decodes one entry. Its id may be a number or a string, its lists arrays or
 // comma-separated strings.
-func decodeWebhook(fields map[string]json.RawMessage, id string) (Webhook, error) {
+func decodeWebhook(fields map[string]any, id string) (Webhook, error) {
 	w := Webhook{
 		ID: cmp.Or(text(fields["id"]), id), Name: text(fields["name"]), URL: text(fields["url"]), Enabled: isEnabled(text(fields["status"])),
 		Actions: texts(fields["actions"]), ProjectIDs: texts(fields["projectIds"]),
@@ -124,13 +126,7 @@ func isEnabled(status string) bool {
 }
 
 // text returns a scalar as text; "" for anything else.
-func text(raw json.RawMessage) string {
-	var v any
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	if d.Decode(&v) != nil {
-		return ""
-	}
+func text(v any) string {
 	switch v := v.(type) {
 	case string:
 		return strings.TrimSpace(v)
@@ -143,19 +139,15 @@ func text(raw json.RawMessage) string {
 }
 
 // texts returns an array of scalars, or the parts of a comma-separated string.
-func texts(raw json.RawMessage) []string {
-	var all []string
-	var array []json.RawMessage
-	if json.Unmarshal(raw, &array) == nil {
-		for _, element := range array {
-			all = append(all, text(element))
+func texts(v any) (parts []string) {
+	array, ok := v.([]any)
+	if !ok {
+		for part := range strings.SplitSeq(text(v), ",") {
+			array = append(array, part)
 		}
-	} else {
-		all = strings.Split(text(raw), ",")
 	}
-	var parts []string
-	for _, part := range all {
-		if part = strings.TrimSpace(part); part != "" {
+	for _, element := range array {
+		if part := text(element); part != "" {
 			parts = append(parts, part)
 		}
 	}

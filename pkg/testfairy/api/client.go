@@ -9,7 +9,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -126,7 +125,7 @@ type request struct {
 }
 
 // call makes one call and returns the fields of the answer. The error is an [*Error].
-func (c *Client) call(ctx context.Context, r request) (map[string]json.RawMessage, error) {
+func (c *Client) call(ctx context.Context, r request) (map[string]any, error) {
 	fail := func(status int, message string, err error) error {
 		return &Error{Op: r.op, Status: status, Message: c.clean(message, r.form), Err: err}
 	}

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -52,7 +51,7 @@ func endingOf(h http.Header) Ending {
 }
 
 // list reads a list; its error wraps [ErrGone] if the list no longer exists.
-func (c *Client) list(ctx context.Context, r request) (map[string]json.RawMessage, error) {
+func (c *Client) list(ctx context.Context, r request) (map[string]any, error) {
 	r.method = http.MethodGet
 	fields, err := c.call(ctx, r)
 	if e, ok := errors.AsType[*Error](err); ok && (e.Status == http.StatusNotFound || e.Status == http.StatusGone) {

@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 )
@@ -55,9 +54,9 @@ func ReadFeedbacks(answer []byte) ([]Feedback, error) {
 	return decodeList(fields, "feedbacks", decodeFeedback)
 }
 
-func decodeFeedback(fields map[string]json.RawMessage, id string) (Feedback, error) {
-	var written string // unchanged: white space in it may matter
-	if json.Unmarshal(fields["text"], &written) != nil {
+func decodeFeedback(fields map[string]any, id string) (Feedback, error) {
+	written, ok := fields["text"].(string) // unchanged: white space in it may matter
+	if !ok {
 		written = text(fields["text"])
 	}
 	get := func(name string) string { return text(fields[name]) }
@@ -81,8 +80,7 @@ func (c *Client) Session(ctx context.Context, project, build, session string) (m
 	}
 	all := map[string]string{}
 	for _, name := range []string{"session", "meta"} { // one inside the other, if they exist
-		var inner map[string]json.RawMessage
-		if json.Unmarshal(fields[name], &inner) == nil && inner != nil {
+		if inner, ok := fields[name].(map[string]any); ok {
 			fields = inner
 		}
 		for field, value := range fields {
