@@ -67,16 +67,14 @@ func Decode(body string) (Envelope, error) {
 	if err := json.Unmarshal([]byte(body), &e); err != nil {
 		return Envelope{}, fmt.Errorf("%w: %s", ErrMalformed, JSONFault(err))
 	}
-	if e.Version != version {
+	switch {
+	case e.Version != version:
 		return Envelope{}, fmt.Errorf("%w: envelope version %d, want %d", ErrMalformed, e.Version, version)
-	}
-	if !IsDeliveryID(e.DeliveryID) {
+	case !IsDeliveryID(e.DeliveryID):
 		return Envelope{}, fmt.Errorf("%w: deliveryId is not a SHA-256 in hex", ErrMalformed)
-	}
-	if e.ReceivedAt.IsZero() {
+	case e.ReceivedAt.IsZero():
 		return Envelope{}, fmt.Errorf("%w: receivedAt is missing", ErrMalformed)
-	}
-	if len(e.Event) == 0 || e.Event[0] != '{' {
+	case !bytes.HasPrefix(e.Event, []byte("{")):
 		return Envelope{}, fmt.Errorf("%w: event is not an object", ErrMalformed)
 	}
 	return e, nil
@@ -85,12 +83,10 @@ func Decode(body string) (Envelope, error) {
 // JSONFault describes a JSON error without quoting the message, which may contain what a
 // tester wrote.
 func JSONFault(err error) string {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Sprintf("not JSON at byte %d", syntax.Offset)
 	}
-	var typ *json.UnmarshalTypeError
-	if errors.As(err, &typ) {
+	if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Sprintf("%s has the wrong type", typ.Field)
 	}
 	return "not an envelope"
