@@ -94,11 +94,7 @@ func parseBase(raw string) (*url.URL, error) {
 	if at := strings.Index(strings.ToLower(path)+"/", apiPath+"/"); at >= 0 {
 		return nil, fmt.Errorf("must not contain the API's path, which is added to it: write %s://%s%s", u.Scheme, u.Host, path[:at])
 	}
-	base, err := url.Parse(u.Scheme + "://" + u.Host + path)
-	if err != nil {
-		return nil, errors.New("not a URL")
-	}
-	return base, nil
+	return withPath(&url.URL{Scheme: u.Scheme, Host: u.Host}, path), nil
 }
 
 // url returns the URL of an API resource; it escapes the segments.

@@ -2,6 +2,7 @@ package centercode
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,10 +104,7 @@ type upload struct {
 func (u *upload) send(ctx context.Context) (again bool, err error) {
 	sending, cancel := context.WithCancel(ctx)
 	defer cancel()
-	body, contentType, err := newUploadBody(u.request, u.file)
-	if err != nil {
-		return false, u.call.cannotSend(err)
-	}
+	body, contentType := newUploadBody(u.request, u.file)
 	newRequest := u.call.plainRequest
 	if u.client.isOwn(u.target) {
 		newRequest = u.call.ownRequest
@@ -189,34 +187,25 @@ func (x *call) added(ctx context.Context, cancel func(), resp *http.Response) er
 }
 
 // newUploadBody returns the multipart body of a file, and its content type.
-func newUploadBody(r FileRequest, file *content) (*uploadBody, string, error) {
-	field := r.Field
-	if field == "" {
-		field = "file"
-	}
+func newUploadBody(r FileRequest, file *content) (*uploadBody, string) {
 	contentType := r.ContentType
 	if contentType == "" || strings.ContainsFunc(contentType, unicode.IsControl) {
 		contentType = "application/octet-stream"
 	}
 	// The writer produces only the parts before and after the file; the file itself does
-	// not go through it.
+	// not go through it. Nothing that is written to a buffer fails.
 	var around bytes.Buffer
 	form := multipart.NewWriter(&around)
-	_, err := form.CreatePart(textproto.MIMEHeader{
-		"Content-Disposition": {multipart.FileContentDisposition(field, r.Name)},
+	_, _ = form.CreatePart(textproto.MIMEHeader{
+		"Content-Disposition": {multipart.FileContentDisposition(cmp.Or(r.Field, "file"), r.Name)},
 		"Content-Type":        {contentType},
 	})
-	if err != nil {
-		return nil, "", fmt.Errorf("write the form: %w", err)
-	}
 	head := around.Len()
-	if err := form.Close(); err != nil {
-		return nil, "", fmt.Errorf("write the form: %w", err)
-	}
+	_ = form.Close()
 	return &uploadBody{
 		source: file.body,
 		size:   file.size,
 		head:   around.Bytes()[:head],
 		tail:   around.Bytes()[head:],
-	}, form.FormDataContentType(), nil
+	}, form.FormDataContentType()
 }
