@@ -163,10 +163,7 @@ func (m *mapper) body(fields []field) json.RawMessage {
 		if len(body) > 1 {
 			body = append(body, ',')
 		}
-		name, err := plainjson.Marshal(f.name)
-		if err != nil {
-			m.fail(f.line, key, err.Error(), "", err)
-		}
+		name, _ := plainjson.Marshal(f.name) // a text cannot fail
 		body = append(append(append(body, name...), ':'), value...)
 	}
 	return append(body, '}')

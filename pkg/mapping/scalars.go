@@ -196,10 +196,6 @@ func readConstant(d *strictyaml.Decoder, n *yaml.Node) (constant, bool) {
 	if !ok {
 		return constant{}, noted
 	}
-	data, err := plainjson.Marshal(s)
-	if err != nil {
-		d.Problem(n, err.Error(), "")
-		return constant{}, noted
-	}
+	data, _ := plainjson.Marshal(s) // a text cannot fail
 	return constant{s, data}, true
 }

@@ -57,16 +57,13 @@ func (t TestFairy) session(pageURL, part string) (api, name string, err error) {
 	if base == "" {
 		return "", "", errors.New("sessionUrl is not on a known TestFairy site: set testfairy.baseUrl")
 	}
-	path, err := url.JoinPath(base, "api/1/projects", url.PathEscape(project),
-		"builds", url.PathEscape(build), "sessions", url.PathEscape(session), "/")
-	if err != nil {
-		return "", "", errors.New("sessionUrl is not the page of a session")
-	}
+	api = base + "/api/1/projects/" + url.PathEscape(project) + "/builds/" + url.PathEscape(build) +
+		"/sessions/" + url.PathEscape(session) + "/?fields=" + sessionFields[part]
 	name = "session-" + session + "-" + part + ".json"
 	if part == sessionLog {
 		name = "session-" + session + ".log"
 	}
-	return path + "?fields=" + sessionFields[part], name, nil
+	return api, name, nil
 }
 
 // renewal returns how to ask the account of a session for its feedbacks; nothing if no

@@ -70,10 +70,7 @@ func decodeFeedback(fields map[string]any, id string) (Feedback, error) {
 // Session returns the fields of a session that are text or numbers, by their names in
 // TestFairy's answer, which are not documented.
 func (c *Client) Session(ctx context.Context, project, build, session string) (map[string]string, error) {
-	path, err := url.JoinPath("projects", url.PathEscape(project), "builds", url.PathEscape(build), "sessions", url.PathEscape(session), "/")
-	if err != nil {
-		return nil, &Error{Op: "read session", Err: errShape}
-	}
+	path := "projects/" + url.PathEscape(project) + "/builds/" + url.PathEscape(build) + "/sessions/" + url.PathEscape(session) + "/"
 	fields, err := c.call(ctx, request{op: "read session", method: http.MethodGet, path: path, query: url.Values{"fields": {"meta"}}, most: maxAnswer})
 	if err != nil {
 		return nil, err
