@@ -11,9 +11,9 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// TestAskedOnATerminal checks that a person is shown the letters and asked for
+// TestConfirmationOnATerminal checks that a person is shown the letters and asked for
 // confirmation, and that only a yes counts.
-func TestAskedOnATerminal(t *testing.T) {
+func TestConfirmationOnATerminal(t *testing.T) {
 	for answer, want := range map[string]ran{
 		"y\n":   {code: exitDone, out: "1 dead letter replayed\n"},
 		"YES\n": {code: exitDone, out: "1 dead letter replayed\n"},

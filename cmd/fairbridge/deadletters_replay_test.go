@@ -57,7 +57,7 @@ func TestReplayChooses(t *testing.T) {
 	}
 }
 
-func TestReplayOfAnIDThatSeveralHave(t *testing.T) {
+func TestReplayOfAnAmbiguousID(t *testing.T) {
 	first, second := rejected(t, 1, ""), rejected(t, 2, "")
 	twin := idOf(1)[:60] + "0000"
 	second.Body = strings.ReplaceAll(second.Body, second.DeliveryID, twin)
@@ -101,8 +101,8 @@ func TestReplayTooOftenOfWhatWasMoved(t *testing.T) {
 		"fairbridge: 6b86b273ff34 has been replayed 3 times already: fix the cause, then add --force\n")
 }
 
-// TestReplayIntoNothing checks that a replay without a running bridge reports that.
-func TestReplayIntoNothing(t *testing.T) {
+// TestReplayWithoutABridge checks that a replay without a running bridge reports that.
+func TestReplayWithoutABridge(t *testing.T) {
 	h := newLetterHome(t, rejected(t, 1, ""))
 	h.must(home.RemoveRunning(h.data))
 	h.dlq("replay", "--all", "--yes").want(t, exitDone, "1 dead letter replayed\n",

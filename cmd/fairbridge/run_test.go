@@ -238,9 +238,9 @@ func TestLogFormat(t *testing.T) {
 	}
 }
 
-// TestTokenIsShownToNoJournal checks that without a terminal the webhook's URL is printed
+// TestTokenIsNotShownInAJournal checks that without a terminal the webhook's URL is printed
 // without its token, together with the command that shows it.
-func TestTokenIsShownToNoJournal(t *testing.T) {
+func TestTokenIsNotShownInAJournal(t *testing.T) {
 	config, data := simulated(t), t.TempDir()
 	for _, tc := range []struct {
 		flags []string

@@ -64,7 +64,7 @@ func waitForHiding(t *testing.T, terminal *os.File) {
 	}
 }
 
-func TestSecretIsTypedUnseen(t *testing.T) {
+func TestSecretIsNotEchoed(t *testing.T) {
 	c := newCloud(t)
 	keyboard, terminal := openTerminal(t)
 	var out, errOut bytes.Buffer

@@ -8,9 +8,9 @@ import (
 	"fairbridge/pkg/ledger"
 )
 
-// TestCommandsBesideARunningBridge runs the commands that read or feed a bridge while it
+// TestCommandsWithARunningBridge runs the commands that read or feed a bridge while it
 // runs.
-func TestCommandsBesideARunningBridge(t *testing.T) {
+func TestCommandsWithARunningBridge(t *testing.T) {
 	newCloud(t) // for the environment
 	f := newFarEnd(t, lookUp)
 	data := filepath.Join(t.TempDir(), "home")
@@ -50,9 +50,9 @@ func TestCommandsBesideARunningBridge(t *testing.T) {
 	}
 }
 
-// TestPauseBesideARunningBridge checks that a paused bridge holds what arrives, reports it,
+// TestPauseWithARunningBridge checks that a paused bridge holds what arrives, reports it,
 // and continues when the pause ends.
-func TestPauseBesideARunningBridge(t *testing.T) {
+func TestPauseWithARunningBridge(t *testing.T) {
 	newCloud(t) // for the environment
 	f := newFarEnd(t, lookUp)
 	data := filepath.Join(t.TempDir(), "home")

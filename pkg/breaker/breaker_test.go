@@ -264,9 +264,9 @@ func TestAFailingDelivery(t *testing.T) {
 	}
 }
 
-// TestATurnIsGivenBack checks that a delivery which sent Centercode nothing returns its
+// TestATurnIsReturned checks that a delivery which sent Centercode nothing returns its
 // turn.
-func TestATurnIsGivenBack(t *testing.T) {
+func TestATurnIsReturned(t *testing.T) {
 	s, now := newFlakyStore(), noon
 	b := newBreaker(t, s, func() time.Time { return now })
 	for _, delivery := range []string{"a", "b", "c", "d", "e"} {

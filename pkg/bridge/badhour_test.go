@@ -69,9 +69,9 @@ func TestShortOutage(t *testing.T) {
 	})
 }
 
-// TestRetryAfterIsWaitedForByAll checks that a Retry-After in one delivery's response holds
+// TestRetryAfterHoldsAll checks that a Retry-After in one delivery's response holds
 // all the others too.
-func TestRetryAfterIsWaitedForByAll(t *testing.T) {
+func TestRetryAfterHoldsAll(t *testing.T) {
 	for home, at := range homes {
 		t.Run(home, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -129,7 +129,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func TestRunningIsNoted(t *testing.T) {
+func TestRunningIsRecorded(t *testing.T) {
 	c, _ := config(t, routes)
 	b, err := bridge.Open(t.Context(), c)
 	if err != nil {

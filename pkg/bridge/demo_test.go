@@ -69,8 +69,8 @@ routes:
 	}
 }
 
-// TestDemoThatGoesWrong checks that an unexpected result is reported.
-func TestDemoThatGoesWrong(t *testing.T) {
+// TestDemoFails checks that an unexpected result is reported.
+func TestDemoFails(t *testing.T) {
 	for _, tc := range []struct{ name, payload, yaml, problem string }{
 		{"no such payload", `not JSON`, ``, "not a payload"},
 		{"not accepted", `{"event":"feedback","text":"` + strings.Repeat("\x00", 400_000) + `"}`, ``, "not accepted"},

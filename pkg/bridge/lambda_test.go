@@ -121,7 +121,7 @@ type lambda struct {
 	all  []*process
 }
 
-// The queue is configured as in the template.
+// newLambda returns a worker function whose queue is configured as in the template.
 func newLambda(s *testBridge, config *mapping.Config) *lambda {
 	_, err := s.home.SQS.CreateQueue(s.Context(), embedded.Queue{
 		Name: path.Base(s.home.WorkQueueURL), VisibilityTimeout: functionTimeout + 30*time.Second,

@@ -109,9 +109,9 @@ func (r *rereading) project(kind string) string {
 	return e.Where.Project
 }
 
-// TestFileIsReadAgain checks that a bridge uses its file as soon as it is valid, and
+// TestFileIsReloaded checks that a bridge uses its file as soon as it is valid, and
 // otherwise reports why it does not.
-func TestFileIsReadAgain(t *testing.T) {
+func TestFileIsReloaded(t *testing.T) {
 	r := newRereading(t, filepath.Join(t.TempDir(), "fairbridge.yaml"), routes)
 	if got := r.project("feedback"); got != "DEMO" {
 		t.Errorf("the first ticket is in project %s", got)

@@ -135,9 +135,9 @@ func TestFeedbackAnHour(t *testing.T) {
 	}
 }
 
-// TestKeyIsPutRight checks that a wrong API key has the same effect as an outage, until a
+// TestKeyIsCorrected checks that a wrong API key has the same effect as an outage, until a
 // person sets the right one.
-func TestKeyIsPutRight(t *testing.T) {
+func TestKeyIsCorrected(t *testing.T) {
 	for home, at := range homes {
 		t.Run(home, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

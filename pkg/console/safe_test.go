@@ -97,7 +97,7 @@ func TestLinksAndSessionsEnd(t *testing.T) {
 	}
 }
 
-func TestWhoLeavesIsOut(t *testing.T) {
+func TestLeavingEndsTheSession(t *testing.T) {
 	w := newWorld(t, console.Config{})
 	u, _ := url.Parse(w.console.URL())
 	cookies := w.client.Jar.Cookies(u)
@@ -274,7 +274,7 @@ func TestEveryAnswerIsConfined(t *testing.T) {
 	}
 }
 
-func TestWhoIsFarAwayNeedsAPassword(t *testing.T) {
+func TestRemoteAccessNeedsAPassword(t *testing.T) {
 	w := newWorld(t, console.Config{})
 	c := console.Config{Home: w.home, Config: w.config}
 	if _, err := console.Listen(t.Context(), "0.0.0.0:0", c); !errors.Is(err, console.ErrNoPassword) {

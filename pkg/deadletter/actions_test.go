@@ -74,9 +74,9 @@ func TestActions(t *testing.T) {
 	})
 }
 
-// TestReplayThatCannotBeWrittenDown checks that a letter stays if its replay cannot be
+// TestReplayThatCannotBeRecorded checks that a letter stays if its replay cannot be
 // recorded.
-func TestReplayThatCannotBeWrittenDown(t *testing.T) {
+func TestReplayThatCannotBeRecorded(t *testing.T) {
 	o := newFixture(t, rejected(t, 1))
 	o.home.Ledger = unavailable{o.home.Ledger}
 	o.reopen(deadletter.Config{})

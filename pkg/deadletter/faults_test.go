@@ -165,7 +165,7 @@ func TestALostResponseIsAwaited(t *testing.T) {
 	})
 }
 
-func TestPutBackIsTriedAgain(t *testing.T) {
+func TestReleaseIsRetried(t *testing.T) {
 	for _, form := range []form{failedCall, lostReply, partly} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newScene(t)

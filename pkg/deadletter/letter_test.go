@@ -38,7 +38,7 @@ func TestWhatSQSMoved(t *testing.T) {
 	})
 }
 
-func TestALetterWithoutAttributesHasTheIDThatTheWorkerGivesIt(t *testing.T) {
+func TestALetterWithoutAttributesHasTheWorkersID(t *testing.T) {
 	own := letter(t, 1, 0)
 	if l := letterOf(types.Message{Body: &own.Body}); l.DeliveryID != own.DeliveryID {
 		t.Errorf("one of ours has the id %s", l.DeliveryID)

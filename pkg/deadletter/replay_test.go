@@ -150,7 +150,7 @@ func TestRate(t *testing.T) {
 	}
 }
 
-func TestAnInterruptPutsBackWhatIsNotSent(t *testing.T) {
+func TestAnInterruptReleasesWhatIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		const n = 40

@@ -42,7 +42,7 @@ func TestExportIsReadBack(t *testing.T) {
 	}
 }
 
-func TestImportedLettersAreAsTheyWere(t *testing.T) {
+func TestImportedLettersAreUnchanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		first, moved := letter(t, 1, 2), letter(t, 2, 1)

@@ -108,9 +108,9 @@ func TestOwnBody(t *testing.T) {
 	}
 }
 
-// TestATryThatWasLostIsWaitedFor checks that the run waits for letters after a receive that
+// TestALostTryIsAwaited checks that the run waits for letters after a receive that
 // needed a second try, since the first may have received them.
-func TestATryThatWasLostIsWaitedFor(t *testing.T) {
+func TestALostTryIsAwaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.put(letter(t, 1, 1), letter(t, 2, 1))

@@ -116,7 +116,7 @@ func TestPartialBatchResponses(t *testing.T) {
 	}
 }
 
-func TestEventIsAsLambdaMakesIt(t *testing.T) {
+func TestEventIsLikeLambdas(t *testing.T) {
 	q := openQueues(t)
 	_, err := q.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &q.work, MessageBody: aws.String("hello"), MessageAttributes: map[string]types.MessageAttributeValue{
 		"event": {DataType: aws.String("String"), StringValue: aws.String("feedback")},

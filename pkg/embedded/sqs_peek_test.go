@@ -51,8 +51,8 @@ func TestPeek(t *testing.T) {
 	}
 }
 
-// TestPeekIsNoReceive checks that Peek shows the same as a receive, and changes nothing.
-func TestPeekIsNoReceive(t *testing.T) {
+// TestPeekDoesNotReceive checks that Peek shows the same as a receive, and changes nothing.
+func TestPeekDoesNotReceive(t *testing.T) {
 	q := openQueues(t)
 	_, err := q.SendMessage(t.Context(), &sqs.SendMessageInput{
 		QueueUrl: &q.work, MessageBody: aws.String("x"),

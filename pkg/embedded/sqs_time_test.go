@@ -113,7 +113,7 @@ func (q queues) settled(t *testing.T) {
 	}
 }
 
-func TestMessagesComeInTheOrderOfSending(t *testing.T) {
+func TestMessagesArriveInOrder(t *testing.T) {
 	q := openQueues(t)
 	for i := range 25 {
 		q.send(t, q.work, fmt.Sprint(i))
@@ -214,7 +214,7 @@ func TestDelayedMessagesAreCountedAlone(t *testing.T) {
 	q.holds(t, q.work, 1, 0, 0)
 }
 
-func TestMovedIsTold(t *testing.T) {
+func TestMovedIsReported(t *testing.T) {
 	q := openQueues(t)
 	var moved []string
 	q.Moved = func(deliveryID string, receives int64) { moved = append(moved, fmt.Sprint(deliveryID, " ", receives)) }

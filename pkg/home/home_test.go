@@ -43,7 +43,7 @@ func open(t *testing.T, folder string) *home.Home {
 	return h
 }
 
-func TestOpenMakesNoFolder(t *testing.T) {
+func TestOpenCreatesNoFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "nothing")
 	if _, err := home.Open(t.Context(), home.Config{Place: home.Place{Folder: dir}}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)

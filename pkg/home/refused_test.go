@@ -138,9 +138,9 @@ func TestRefusedFailsLoudly(t *testing.T) {
 	}
 }
 
-// TestRefusedPassesOverOtherLines checks that other lines are ignored: Lambda writes its
+// TestRefusedIgnoresOtherLines checks that other lines are ignored: Lambda writes its
 // own into the function's log, and an emulator does not support filter patterns.
-func TestRefusedPassesOverOtherLines(t *testing.T) {
+func TestRefusedIgnoresOtherLines(t *testing.T) {
 	fake := &logFake{t: t, lines: map[string][]string{
 		"/aws/lambda/prod-ingest":     {"START RequestId: x", `{"level":"INFO","result":"accepted"}`, ""},
 		"/aws/vendedlogs/prod-access": {`{"status":"202"}`, `{"status":"-"}`},

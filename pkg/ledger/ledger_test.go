@@ -200,7 +200,7 @@ func TestClaimIsHeldUntilItsLeaseEnds(t *testing.T) {
 	}
 }
 
-func TestAloneTheLeaseOfADeadProcessIsNotWaitedFor(t *testing.T) {
+func TestAloneDoesNotAwaitTheLeaseOfADeadProcess(t *testing.T) {
 	b := newBench(t)
 	b.claim(0)
 	again := b.open(ledger.Config{Alone: true})
@@ -235,7 +235,7 @@ func TestReleaseKeepsWhatIsKnown(t *testing.T) {
 	}
 }
 
-func TestDeadLetterComesBackOnceEachGeneration(t *testing.T) {
+func TestDeadLetterIsReplayedOnceEachGeneration(t *testing.T) {
 	b := newBench(t)
 	ctx := t.Context()
 	b.must(b.claim(0).Died(ctx, ledger.Fault{Reason: "mapping", Stage: "map", Text: "x"}, false))

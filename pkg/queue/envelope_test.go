@@ -48,7 +48,7 @@ func TestEncodeLeavesRoomForDeadLetterAttributes(t *testing.T) {
 	}
 }
 
-func TestDecodeRefusesWhatIsNotOurs(t *testing.T) {
+func TestDecodeRefusesForeignMessages(t *testing.T) {
 	for name, body := range map[string]string{
 		"empty":            ``,
 		"not JSON":         `hello secret`,

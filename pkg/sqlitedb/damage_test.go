@@ -171,8 +171,8 @@ func TestHarmWhileItIsOpen(t *testing.T) {
 	}
 }
 
-// TestWatchNoticesByItself checks that damage is detected without a write.
-func TestWatchNoticesByItself(t *testing.T) {
+// TestWatchNoticesWithoutAWrite checks that damage is detected without a write.
+func TestWatchNoticesWithoutAWrite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	d, _ := filled(t, path)
 	must(t, os.Remove(path))
@@ -211,9 +211,9 @@ func TestReaderMeetsDamage(t *testing.T) {
 	}
 }
 
-// TestOthersAreNoHarm checks that another process which writes, checkpoints and exits does
+// TestOtherProcessesAreNotDamage checks that another process which writes, checkpoints and exits does
 // not count as damage.
-func TestOthersAreNoHarm(t *testing.T) {
+func TestOtherProcessesAreNotDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	d, acknowledged := filled(t, path)
 	for i := range 20 {

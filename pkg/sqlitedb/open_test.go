@@ -88,7 +88,7 @@ func TestOpenRefuses(t *testing.T) {
 	})
 }
 
-func TestOpenTakesAnyFileName(t *testing.T) {
+func TestOpenAcceptsAnyFileName(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), `a b?c#d%20e&f'g`)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Skip("no such names here:", err)

@@ -7,9 +7,9 @@ import (
 	"fairbridge/pkg/sqlitedb"
 )
 
-// TestStatementsAgain checks that a statement does the same whether or not it was compiled
+// TestStatementsAreReused checks that a statement does the same whether or not it was compiled
 // before.
-func TestStatementsAgain(t *testing.T) {
+func TestStatementsAreReused(t *testing.T) {
 	d := openTable(t)
 	const rounds = 5
 	for round := range rounds {
@@ -46,9 +46,9 @@ func TestStatementsAgain(t *testing.T) {
 	}
 }
 
-// TestStatementsOutlive checks that a compiled statement survives a failed function, a
+// TestStatementsSurvive checks that a compiled statement survives a failed function, a
 // schema change, and more other statements than are cached.
-func TestStatementsOutlive(t *testing.T) {
+func TestStatementsSurvive(t *testing.T) {
 	d := openTable(t)
 	write := func(fn func(*sqlitedb.Tx) error) {
 		t.Helper()

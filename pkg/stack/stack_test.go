@@ -67,7 +67,7 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-func TestDescribeWhatIsNotThere(t *testing.T) {
+func TestDescribeMissingStack(t *testing.T) {
 	api := client(t, stacktest.New(full()))
 	for _, name := range []string{"fairbridge", "arn:aws:cloudformation:eu-central-1:123456789012:stack/other/1"} {
 		if _, err := stack.Describe(t.Context(), api, name); !errors.Is(err, stack.ErrNotFound) {

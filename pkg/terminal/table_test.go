@@ -62,9 +62,9 @@ func TestMiddle(t *testing.T) {
 	}
 }
 
-// TestScreenOfWhatIsNoTerminal checks that only a terminal gets colors, unless NO_COLOR is
+// TestScreenWithoutATerminal checks that only a terminal gets colors, unless NO_COLOR is
 // set. A real terminal is tested in cmd/fairbridge.
-func TestScreenOfWhatIsNoTerminal(t *testing.T) {
+func TestScreenWithoutATerminal(t *testing.T) {
 	if s := terminal.ScreenOf(&strings.Builder{}); s.Colors || s.Width != 0 || s.Bad("x") != "x" {
 		t.Errorf("%+v", s)
 	}

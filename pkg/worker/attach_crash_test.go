@@ -9,10 +9,10 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// TestDeathInTheMiddleOfAnUpload: without a response nobody knows whether Centercode has
+// TestDeathDuringAnUpload: without a response nobody knows whether Centercode has
 // the file. With onLostAnswer: retry it is sent again; otherwise a person decides. In the
 // end it is attached once, complete.
-func TestDeathInTheMiddleOfAnUpload(t *testing.T) {
+func TestDeathDuringAnUpload(t *testing.T) {
 	for _, retry := range []bool{true, false} {
 		route := largeRoute
 		if !retry {

@@ -44,10 +44,10 @@ func (w *world) reconcile(record bool) (deliveryID string) {
 	return w.send(payload)
 }
 
-// TestExpiredScreenshotIsAskedForAnew: the signature of a reconciled screenshot may have
+// TestExpiredScreenshotIsRenewed: the signature of a reconciled screenshot may have
 // expired by the time it is fetched. TestFairy's list has a new one for as long as it has
 // the feedback.
-func TestExpiredScreenshotIsAskedForAnew(t *testing.T) {
+func TestExpiredScreenshotIsRenewed(t *testing.T) {
 	const expired = "screenshot: the file's signed URL has expired"
 	for name, tt := range map[string]struct {
 		upset    func(*world)

@@ -319,9 +319,9 @@ func TestSizeIsDeclared(t *testing.T) {
 	}
 }
 
-// TestUploadInTheWayThatIsWanted checks that when Centercode refuses Expect (417), or
+// TestUploadInTheRequiredForm checks that when Centercode refuses Expect (417), or
 // requires a length that the source did not send (411), the file is sent that way at once.
-func TestUploadInTheWayThatIsWanted(t *testing.T) {
+func TestUploadInTheRequiredForm(t *testing.T) {
 	expects := func(c centercodesim.Call) bool { return c.Request.Header.Get("Expect") != "" }
 	noLength := func(c centercodesim.Call) bool { return c.Request.ContentLength < 0 }
 	refuse := func(status int, match func(centercodesim.Call) bool) centercodesim.Fault {

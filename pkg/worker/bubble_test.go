@@ -211,6 +211,7 @@ func (b *bubble) AddFile(ctx context.Context, r centercode.FileRequest) (int64, 
 // CheckEndpoint implements [worker.Centercode].
 func (b *bubble) CheckEndpoint(string) error { return nil }
 
+// FindTicket implements [worker.Centercode].
 func (b *bubble) FindTicket(context.Context, centercode.Lookup) (string, bool, error) {
 	return "", false, nil
 }

@@ -14,9 +14,9 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// TestBusyCentercodeHoldsBackWhatHasNotStarted checks that after a Retry-After the
+// TestRetryAfterHoldsTheRestOfTheBatch checks that after a Retry-After the
 // remaining records of the batch do not send their tickets.
-func TestBusyCentercodeHoldsBackWhatHasNotStarted(t *testing.T) {
+func TestRetryAfterHoldsTheRestOfTheBatch(t *testing.T) {
 	for _, status := range []int{429, 503} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -55,9 +55,9 @@ func TestBusyCentercodeHoldsBackWhatHasNotStarted(t *testing.T) {
 	}
 }
 
-// TestRefusedKeyIsReadAfreshOnce checks that a refused key is reread from SSM once, and
+// TestRefusedKeyIsRereadOnce checks that a refused key is reread from SSM once, and
 // that a different one is tried once. A whole batch costs one read.
-func TestRefusedKeyIsReadAfreshOnce(t *testing.T) {
+func TestRefusedKeyIsRereadOnce(t *testing.T) {
 	for _, status := range []int{401, 403} {
 		for _, tc := range []struct {
 			name           string

@@ -79,9 +79,9 @@ func newRejected(t *testing.T) *world {
 	return w
 }
 
-// TestOldCopyBesideAReplay checks that a message redelivered after its delivery became a
+// TestOldCopyDuringAReplay checks that a message redelivered after its delivery became a
 // dead letter is an old copy, even while the letter is being replayed.
-func TestOldCopyBesideAReplay(t *testing.T) {
+func TestOldCopyDuringAReplay(t *testing.T) {
 	w := newRejected(t)
 	copies := w.copyOf(w.receive(w.work)[0])
 	w.settle(nil)

@@ -52,9 +52,9 @@ func TestRestIsHandedBackBeforeTheDeadline(t *testing.T) {
 	})
 }
 
-// TestTicketIsNotBegunLate checks that no ticket is requested if the response might not
+// TestTicketIsNotRequestedLate checks that no ticket is requested if the response might not
 // arrive in time: cutting the request off would lose the response.
-func TestTicketIsNotBegunLate(t *testing.T) {
+func TestTicketIsNotRequestedLate(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		left time.Duration
@@ -104,9 +104,9 @@ func TestSilentCentercodeIsGivenUp(t *testing.T) {
 	})
 }
 
-// TestSlowLedgerIsWaitedFor checks that a slow disk or table gets all the time there is, so
+// TestSlowLedgerIsAwaited checks that a slow disk or table gets all the time there is, so
 // that progress is recorded and the lease released.
-func TestSlowLedgerIsWaitedFor(t *testing.T) {
+func TestSlowLedgerIsAwaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, parkRoute)
 		b.handler.Margin = 2 * time.Second // the embedded home's

@@ -108,9 +108,9 @@ func TestHandOver(t *testing.T) {
 	}
 }
 
-// TestWholeUploadIsWaitedFor checks that an upload whose last byte has been sent is not
+// TestCompleteUploadIsAwaited checks that an upload whose last byte has been sent is not
 // cancelled: the worker waits for its response.
-func TestWholeUploadIsWaitedFor(t *testing.T) {
+func TestCompleteUploadIsAwaited(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	w.slow = &slowFiles{}
 	w.through = func(next http.RoundTripper) http.RoundTripper {

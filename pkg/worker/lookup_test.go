@@ -8,9 +8,9 @@ import (
 	"fairbridge/pkg/worker"
 )
 
-// TestLookUpIsTriedAgain: a look-up only reads, so transient faults are retried, and
+// TestLookUpIsRetried: a look-up only reads, so transient faults are retried, and
 // nothing is parked.
-func TestLookUpIsTriedAgain(t *testing.T) {
+func TestLookUpIsRetried(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		fault centercodesim.Fault

@@ -240,11 +240,11 @@ func (p *previous) turn() int {
 	return p.changes
 }
 
-// TestWalkBesideThePreviousVersion kills a worker after each of its changes, continues with
+// TestWalkWithThePreviousVersion kills a worker after each of its changes, continues with
 // one of the previous version, as during a deployment, kills that after each of its own,
 // and finishes with this version. In the end there is one complete ticket. It samples the
 // pairs of points, or tries all with FAIRBRIDGE_WALK=full.
-func TestWalkBesideThePreviousVersion(t *testing.T) {
+func TestWalkWithThePreviousVersion(t *testing.T) {
 	full := os.Getenv("FAIRBRIDGE_WALK") == "full"
 	store := stores[1] // a folder has a single process
 	for _, s := range scenarios {

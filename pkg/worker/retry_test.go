@@ -49,7 +49,8 @@ func TestRetryWaitsAsLongAsCentercodeAsks(t *testing.T) {
 	}
 }
 
-// A file's source that asks for a longer wait than is granted is reported too.
+// TestRetryWaitsAsLongAsASourceAsks checks that a source's request for a longer wait than
+// is granted is reported too.
 func TestRetryWaitsAsLongAsASourceAsks(t *testing.T) {
 	w := newWorld(t, parkRoute)
 	w.testfairy.Inject("/1.jpg", testfairysim.Fault{Times: 1, Status: 429, Header: http.Header{"Retry-After": {"86400"}}})

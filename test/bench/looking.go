@@ -61,7 +61,8 @@ var looking = experiment{
 
 const ownQuery = "SQLite's own query, prepared"
 
-// looker queries a home with n deliveries; stats reads only the last counted ones.
+// looker queries a home with n deliveries. Stats also reads only the last counted ones, to
+// measure growth.
 type looker struct {
 	n, counted, letters int
 	finder              *deliveries.Finder

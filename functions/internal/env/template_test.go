@@ -53,9 +53,9 @@ func TestTemplateSetsWhatIsRead(t *testing.T) {
 	}
 }
 
-// TestTemplateTakesTheSameBaseURL: the template must reject an address that the functions
+// TestTemplateAcceptsTheSameBaseURL: the template must reject an address that the functions
 // would reject.
-func TestTemplateTakesTheSameBaseURL(t *testing.T) {
+func TestTemplateAcceptsTheSameBaseURL(t *testing.T) {
 	text, err := os.ReadFile("../../../template.yaml")
 	if err != nil {
 		t.Fatal(err)
