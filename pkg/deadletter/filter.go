@@ -71,15 +71,6 @@ func matchesAny[T any](wanted []T, matches func(T) bool) bool {
 
 var statusPattern = regexp.MustCompile(`^[1-5](?:[0-9]{2}|xx)$`)
 
-// CheckStatus returns an error if s is neither an HTTP status nor a class of
-// them.
-func CheckStatus(s string) error {
-	if !statusPattern.MatchString(s) {
-		return fmt.Errorf("%q is not an HTTP status; give one such as 400, or a class such as 5xx", s)
-	}
-	return nil
-}
-
 func matchesStatus(wanted string, status int) bool {
 	if class, ok := strings.CutSuffix(wanted, "xx"); ok {
 		return strconv.Itoa(status/100) == class
@@ -89,11 +80,8 @@ func matchesStatus(wanted string, status int) bool {
 
 // matchesApp compares exactly, with * for any text.
 func matchesApp(pattern, app string) bool {
-	parts := strings.Split(pattern, "*")
-	for i := range parts {
-		parts[i] = regexp.QuoteMeta(parts[i])
-	}
-	return regexp.MustCompile(`(?s)^` + strings.Join(parts, ".*") + `$`).MatchString(app)
+	expression := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*")
+	return regexp.MustCompile(`(?s)^` + expression + `$`).MatchString(app)
 }
 
 // Condition is a condition on a field of a letter, see [ParseCondition].

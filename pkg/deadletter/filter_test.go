@@ -116,9 +116,9 @@ func TestParseTime(t *testing.T) {
 	}
 }
 
-func TestCheckStatus(t *testing.T) {
+func TestWordsStatus(t *testing.T) {
 	for s, good := range map[string]bool{"400": true, "5xx": true, "": false, "40": false, "4x0": false, "600": false, "5XX": false} {
-		if err := CheckStatus(s); (err == nil) != good {
+		if _, err := (Words{Statuses: []string{s}}).Filter(time.Now()); (err == nil) != good {
 			t.Errorf("%q: %v", s, err)
 		}
 	}

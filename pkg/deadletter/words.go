@@ -91,8 +91,8 @@ func (w Words) Filter(now time.Time) (Filter, error) {
 		return f, err
 	}
 	for _, status := range w.Statuses {
-		if err := CheckStatus(status); err != nil {
-			return f, &WordError{"status", err}
+		if !statusPattern.MatchString(status) {
+			return f, &WordError{"status", fmt.Errorf("%q is not an HTTP status; give one such as 400, or a class such as 5xx", status)}
 		}
 	}
 	for _, bound := range []struct {

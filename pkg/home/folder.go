@@ -1,7 +1,6 @@
 package home
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -10,14 +9,6 @@ import (
 	"fairbridge/pkg/embedded"
 	"fairbridge/pkg/secrets"
 )
-
-func openFolder(ctx context.Context, c Config) (*Home, error) {
-	e, err := embedded.Open(ctx, embedded.Config{Folder: c.Folder, Existing: !c.Create})
-	if err != nil {
-		return nil, err
-	}
-	return Folder(e), nil
-}
 
 // Folder returns the bridge of an open embedded home. Closing it closes the home.
 func Folder(e *embedded.Home) *Home {

@@ -165,5 +165,9 @@ func Open(ctx context.Context, c Config) (*Home, error) {
 	if c.OnAWS() {
 		return openStack(ctx, c.Place)
 	}
-	return openFolder(ctx, c)
+	e, err := embedded.Open(ctx, embedded.Config{Folder: c.Folder, Existing: !c.Create})
+	if err != nil {
+		return nil, err
+	}
+	return Folder(e), nil
 }
