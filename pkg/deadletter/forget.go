@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -149,38 +150,36 @@ func (d *Manager) personIn(ctx context.Context, email string, progress func(int)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.peekWork(ctx, s); err != nil {
-		return nil, err
-	}
-	if err := d.unsentOf(ctx, s); err != nil {
-		return nil, err
-	}
-	for _, c := range in.Cases {
-		if err := s.add(ctx, d, c.DeliveryID, ledger.Dead); err != nil {
-			return nil, err
-		}
-	}
-	for id := range s.queued {
-		if err := s.add(ctx, d, id, ledger.Claimed); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
-}
-
-// peekWork finds the person's waiting messages in a folder, which the ledger may not know
-// yet.
-func (d *Manager) peekWork(ctx context.Context, s *persons) error {
-	if d.home.Peeks == nil {
-		return nil
-	}
-	return d.home.PeekWork(ctx, func(m types.Message) bool {
+	// The ledger may not know the messages in a folder's work queue yet.
+	err = d.home.PeekWork(ctx, func(m types.Message) bool {
 		l := letterOf(m)
 		if l.Webhook, _ = l.Payload(); s.means(l) {
 			s.queued[l.DeliveryID] = true
 		}
 		return true
 	})
+	if err != nil {
+		return nil, err
+	}
+	if err := d.unsentOf(ctx, s); err != nil {
+		return nil, err
+	}
+	others := map[string]ledger.State{} // their states, if the ledger has no entry
+	for id := range s.queued {
+		others[id] = ledger.Claimed
+	}
+	for _, c := range in.Cases {
+		others[c.DeliveryID] = ledger.Dead
+	}
+	for id := range s.entries {
+		delete(others, id)
+	}
+	known, err := d.entries(ctx, slices.Collect(maps.Keys(others)))
+	for id, state := range others {
+		s.entries[id] = ledger.Entry{DeliveryID: id, State: state}
+	}
+	maps.Copy(s.entries, known)
+	return s, err
 }
 
 // unsentOf finds what reconcile was about to send of the person's feedback.
@@ -195,20 +194,6 @@ func (d *Manager) unsentOf(ctx context.Context, s *persons) error {
 			s.unsent = append(s.unsent, u)
 		}
 	}
-	return err
-}
-
-// add reads the ledger's entry of a delivery that was found in a queue. If there is none, it
-// is in that state.
-func (s *persons) add(ctx context.Context, d *Manager, id string, state ledger.State) error {
-	if _, ok := s.entries[id]; ok {
-		return nil
-	}
-	e, err := d.ledger.Entry(ctx, id)
-	if errors.Is(err, ledger.ErrNotFound) {
-		e, err = ledger.Entry{DeliveryID: id, State: state}, nil
-	}
-	s.entries[id] = e
 	return err
 }
 

@@ -71,7 +71,7 @@ func (f *Finder) body(ctx context.Context, e ledger.Entry) (body string, err err
 			err = json.Unmarshal(text, &line)
 		}
 		return line.Body, err
-	case f.home.Peeks == nil || e.State == ledger.Completed:
+	case e.State == ledger.Completed:
 		return "", nil
 	}
 	err = f.home.PeekWork(ctx, func(m types.Message) bool {
