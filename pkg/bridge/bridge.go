@@ -24,6 +24,7 @@ import (
 	"fairbridge/pkg/metrics"
 	"fairbridge/pkg/secrets"
 	"fairbridge/pkg/secrets/parameterstore"
+	"fairbridge/pkg/sqlitedb"
 	"fairbridge/pkg/worker"
 )
 
@@ -285,7 +286,7 @@ func (b *Bridge) wire(ctx context.Context, c Config) error {
 		return err
 	}
 	listener, err := embedded.NewListener(embedded.ListenerConfig{
-		Handler: accept, Function: "ingest", Log: c.Log, Bodies: c.Bodies,
+		Handler: accept, Log: c.Log, Bodies: c.Bodies,
 		Refused: refused, Ready: b.home.Ready,
 	})
 	if err != nil {
@@ -345,7 +346,15 @@ func (b *Bridge) Serve(ctx context.Context) error {
 	}
 	group.Go(func() error { return b.home.Refusals.Run(running, b.log) })
 	group.Go(func() error { return b.home.Watch(running) })
-	return b.home.Explain(group.Wait())
+	err := group.Wait()
+	if err == nil {
+		return nil
+	}
+	// A lost file fails whoever uses it first, with any error.
+	if lost, ok := errors.AsType[*sqlitedb.FileError](b.home.Ready(context.WithoutCancel(ctx))); ok {
+		err = lost
+	}
+	return b.home.Explain(err)
 }
 
 // Close closes the folder and the addresses.

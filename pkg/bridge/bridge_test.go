@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"fairbridge/pkg/ingest"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/secrets"
+	"fairbridge/pkg/sqlitedb"
 	"fairbridge/pkg/worker"
 )
 
@@ -164,6 +167,23 @@ func tokenOf(t *testing.T, webhook string) string {
 		t.Fatalf("no token in %v", err)
 	}
 	return u.Query().Get("token")
+}
+
+// TestLostFileEndsTheBridge checks that the error names the lost file, whoever meets it first
+// and with whatever error.
+func TestLostFileEndsTheBridge(t *testing.T) {
+	c, _ := config(t, routes)
+	b := open(t, c)
+	file := filepath.Join(c.Folder, "fairbridge.db")
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Serve(t.Context()); !errors.Is(err, sqlitedb.ErrGone) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a reader has created the file again: %v", err)
+	}
 }
 
 func TestWhatKeepsABridgeFromStarting(t *testing.T) {

@@ -89,7 +89,7 @@ func (d *DB) open(ctx context.Context) (err error) {
 		return err
 	}
 	d.read, err = openPool(d.path, readers+1, d.judge,
-		pragma("busy_timeout", int(readBusyTimeout.Milliseconds())), "_pragma=query_only(1)")
+		existing, pragma("busy_timeout", int(readBusyTimeout.Milliseconds())), "_pragma=query_only(1)")
 	if err != nil {
 		return err
 	}
@@ -234,6 +234,9 @@ func (d *DB) closePools() error {
 	return errors.Join(errs...)
 }
 
+// existing keeps a new connection from creating the file again when it has been removed.
+const existing = "mode=rw"
+
 func pragma(name string, value int) string {
 	return "_pragma=" + name + "(" + strconv.Itoa(value) + ")"
 }
@@ -241,7 +244,7 @@ func pragma(name string, value int) string {
 // openWriting opens the only writing connection. _txlock=immediate takes the write lock at
 // BEGIN: a transaction that reads first and locks later could not be retried.
 func openWriting(path string, judge func(error) error) (*sql.DB, error) {
-	return openPool(path, 1, judge, "_txlock=immediate",
+	return openPool(path, 1, judge, existing, "_txlock=immediate",
 		pragma("busy_timeout", int(writeBusyTimeout.Milliseconds())),
 		"_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=foreign_keys(1)",
 		// Without these two an fsync on macOS does not reach the disk.
