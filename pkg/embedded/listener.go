@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/uuid"
 
 	"fairbridge/pkg/ingest"
@@ -38,8 +37,6 @@ type HTTPHandler interface {
 // ListenerConfig configures a [Listener]. Only Handler is required.
 type ListenerConfig struct {
 	Handler HTTPHandler
-	// Function is the function's name, for its ARN in the context.
-	Function string
 	// Log receives one line for each request, without the query string, which contains the
 	// token. nil for none.
 	Log *slog.Logger
@@ -129,10 +126,6 @@ func (e *exchange) serve() error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.r.Context()), l.config.Timeout)
 	defer cancel()
-	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{
-		AwsRequestID:       e.event.RequestContext.RequestID,
-		InvokedFunctionArn: "arn:aws:lambda:" + Region + ":" + AccountID + ":function:" + l.config.Function,
-	})
 	var admitted bool
 	refusal, err := call(func() (answer events.APIGatewayV2HTTPResponse, err error) {
 		answer, admitted = l.config.Handler.Admit(ctx, e.event)

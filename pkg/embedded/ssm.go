@@ -28,8 +28,8 @@ const ciphertext = "(encrypted; to be read with WithDecryption)"
 // SSM implements the calls for parameters with the SQLite file; [OverrideOf] takes
 // precedence.
 //
-// Values are stored in plain text: the file's mode protects them. They are never part of an
-// error.
+// Every parameter is a SecureString. Values are stored in plain text: the file's mode
+// protects them. They are never part of an error.
 type SSM struct {
 	db     *sqlitedb.DB
 	now    func() time.Time
@@ -60,23 +60,25 @@ func NewSSM(c SSMConfig) (*SSM, error) {
 	return &SSM{db: c.DB, now: c.Now, getenv: c.Getenv}, nil
 }
 
-// GetParameter returns a parameter. As with SSM, a SecureString needs WithDecryption,
-// otherwise its value is encrypted. The error for a missing one is types.ParameterNotFound.
+// GetParameter returns a parameter. As with SSM, without WithDecryption its value is
+// encrypted. The error for a missing one is types.ParameterNotFound.
 func (s *SSM) GetParameter(ctx context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (_ *ssm.GetParameterOutput, err error) {
 	defer operation("SSM", "GetParameter", &err)
 	name := aws.ToString(in.Name)
-	p := &types.Parameter{Name: aws.String(name), ARN: aws.String(parameterARNPrefix + name), DataType: aws.String("text")}
+	p := &types.Parameter{
+		Name: aws.String(name), ARN: aws.String(parameterARNPrefix + name), DataType: aws.String("text"), Type: types.ParameterTypeSecureString,
+	}
 	given, err := OverrideOf(name, s.getenv)
 	if err != nil {
 		return nil, err
 	}
 	value := given.Value
 	if value != "" {
-		p.Type, p.Version, p.LastModifiedDate = types.ParameterTypeSecureString, 1, aws.Time(s.now())
+		p.Version, p.LastModifiedDate = 1, aws.Time(s.now())
 	} else {
 		var modified int64
-		err := s.db.Read().QueryRowContext(ctx, "SELECT type, value, version, modified_at FROM parameters WHERE name = ?", name).
-			Scan(&p.Type, &value, &p.Version, &modified)
+		err := s.db.Read().QueryRowContext(ctx, "SELECT value, version, modified_at FROM parameters WHERE name = ?", name).
+			Scan(&value, &p.Version, &modified)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil, &types.ParameterNotFound{Message: aws.String(name)}
 		}
@@ -85,7 +87,7 @@ func (s *SSM) GetParameter(ctx context.Context, in *ssm.GetParameterInput, _ ...
 		}
 		p.LastModifiedDate = aws.Time(time.UnixMilli(modified))
 	}
-	if p.Type == types.ParameterTypeSecureString && !aws.ToBool(in.WithDecryption) {
+	if !aws.ToBool(in.WithDecryption) {
 		value = ciphertext
 	}
 	p.Value = &value
@@ -102,16 +104,13 @@ func (s *SSM) PutParameter(ctx context.Context, in *ssm.PutParameterInput, _ ...
 		return nil, badRequest("ValidationException", "Parameter name: can't be empty, and can only contain letters, digits, and the symbols .-_ between slashes.")
 	case value == "" || len(value) > maxParameterBytes:
 		return nil, badRequest("ValidationException", fmt.Sprintf("The value must have 1 to %d bytes; it has %d.", maxParameterBytes, len(value)))
-	case in.Type != "" && in.Type != types.ParameterTypeString && in.Type != types.ParameterTypeSecureString:
-		return nil, &types.UnsupportedParameterType{Message: aws.String("Only String and SecureString are there.")}
+	case in.Type != types.ParameterTypeSecureString:
+		return nil, &types.UnsupportedParameterType{Message: aws.String("Only SecureString is supported.")}
 	}
 	var version int64
 	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
-		kind := in.Type
-		err := tx.QueryRow("SELECT version, coalesce(nullif(?, ''), type) FROM parameters WHERE name = ?", string(in.Type), name).Scan(&version, &kind)
+		err := tx.QueryRow("SELECT version FROM parameters WHERE name = ?", name).Scan(&version)
 		switch {
-		case errors.Is(err, sql.ErrNoRows) && in.Type == "":
-			return badRequest("ValidationException", "A parameter type is required when you create a parameter.")
 		case errors.Is(err, sql.ErrNoRows):
 			version = 0
 		case err != nil:
@@ -121,7 +120,7 @@ func (s *SSM) PutParameter(ctx context.Context, in *ssm.PutParameterInput, _ ...
 		}
 		version++
 		_, err = tx.Exec("INSERT OR REPLACE INTO parameters (name, type, value, version, modified_at) VALUES (?, ?, ?, ?, ?)",
-			name, string(kind), value, version, s.now().UnixMilli())
+			name, string(in.Type), value, version, s.now().UnixMilli())
 		return err
 	})
 	if err != nil {

@@ -31,9 +31,9 @@ func openSSM(t *testing.T, environment map[string]string) parameters {
 	return parameters{s}
 }
 
-func (p parameters) put(t *testing.T, value string, kind types.ParameterType, overwrite bool) (int64, error) {
+func (p parameters) put(t *testing.T, value string, overwrite bool) (int64, error) {
 	t.Helper()
-	out, err := p.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String(keyName), Value: &value, Type: kind, Overwrite: &overwrite})
+	out, err := p.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String(keyName), Value: &value, Type: types.ParameterTypeSecureString, Overwrite: &overwrite})
 	if err != nil {
 		return 0, err
 	}
@@ -55,14 +55,14 @@ func TestParameters(t *testing.T) {
 	if _, err := p.get(t, keyName, true); !errors.As(err, &missing) {
 		t.Errorf("before the put: %v", err)
 	}
-	if version, err := p.put(t, "secret-1", types.ParameterTypeSecureString, false); version != 1 || err != nil {
+	if version, err := p.put(t, "secret-1", false); version != 1 || err != nil {
 		t.Errorf("put: version %d, %v", version, err)
 	}
 	var exists *types.ParameterAlreadyExists
-	if _, err := p.put(t, "secret-2", types.ParameterTypeSecureString, false); !errors.As(err, &exists) {
+	if _, err := p.put(t, "secret-2", false); !errors.As(err, &exists) {
 		t.Errorf("put without overwrite: %v", err)
 	}
-	if version, err := p.put(t, "secret-2", "", true); version != 2 || err != nil {
+	if version, err := p.put(t, "secret-2", true); version != 2 || err != nil {
 		t.Errorf("overwrite: version %d, %v", version, err)
 	}
 	got, err := p.get(t, keyName, true)
@@ -81,7 +81,7 @@ func TestParametersFromTheEnvironment(t *testing.T) {
 		"FAIRBRIDGE_WEBHOOK_TOKEN":      "",
 		"PATH":                          "/bin",
 	})
-	if _, err := p.put(t, "stored", types.ParameterTypeSecureString, false); err != nil {
+	if _, err := p.put(t, "stored", false); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := p.get(t, keyName, true); err != nil || aws.ToString(got.Value) != "from-environment" {
@@ -112,7 +112,7 @@ func TestParametersFromCredentials(t *testing.T) {
 	}
 	environment := map[string]string{"CREDENTIALS_DIRECTORY": folder}
 	p := openSSM(t, environment)
-	if _, err := p.put(t, "stored", types.ParameterTypeSecureString, false); err != nil {
+	if _, err := p.put(t, "stored", false); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := p.get(t, keyName, true); err != nil || aws.ToString(got.Value) != "from-credential" {

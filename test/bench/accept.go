@@ -117,7 +117,7 @@ func startHome(tb testing.TB, config *mapping.Config, folder string) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	listener, err := embedded.NewListener(embedded.ListenerConfig{Handler: accept, Function: "ingest"})
+	listener, err := embedded.NewListener(embedded.ListenerConfig{Handler: accept})
 	if err != nil {
 		tb.Fatal(err)
 	}
