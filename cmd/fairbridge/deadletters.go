@@ -30,7 +30,6 @@ something was left, 2 if the command was called incorrectly.`,
 // operator is a [deadletter.Manager] with the output of a command.
 type operator struct {
 	*deadletter.Manager
-	at     *place
 	target *home.Home
 	std    streams
 	meter  *terminal.Meter
@@ -46,7 +45,7 @@ func withOperator(ctx context.Context, at *place, std streams, work func(*operat
 		if err != nil {
 			return err
 		}
-		o := &operator{Manager: d, at: at, target: t, std: std, meter: m}
+		o := &operator{Manager: d, target: t, std: std, meter: m}
 		if err = work(o); err == nil && o.left {
 			err = errSaid
 		}

@@ -95,7 +95,7 @@ func (c *dropCall) run(ctx context.Context, d *operator) error {
 	}
 	if len(in.Cases) > 0 && !c.yes {
 		d.meter.Clear()
-		if err := pageOf(d.std.out, d.at.Place).List(in); err != nil {
+		if err := pageOf(d.std.out, d.target.Place).List(in); err != nil {
 			return err
 		}
 		if err := d.confirm(ctx, fmt.Sprintf("Drop %s for good?", terminal.Count(len(in.Cases), "dead letter")), "nothing was dropped"); err != nil {

@@ -59,6 +59,7 @@ the rest. --wait ends with a count of the results.`,
 // replayCall is one call of 'dlq replay'.
 type replayCall struct {
 	selection
+	*operator                             // while it runs
 	at                                    place
 	config, rate, asCreated               string
 	sets                                  []string
@@ -72,6 +73,9 @@ type replayCall struct {
 
 	// The result of check.
 	options deadletter.ReplayOptions
+
+	// often and failed count the messages written.
+	often, failed int
 }
 
 func (r *replayCall) flags(cmd *cobra.Command) {

@@ -14,21 +14,13 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// replayTeller writes the progress of a replay.
-type replayTeller struct {
-	*operator
-	call *replayCall
-	// often and failed count the messages written.
-	often, failed int
-}
-
 func (r *replayCall) run(ctx context.Context, d *operator) error {
-	t := &replayTeller{operator: d, call: r}
+	r.operator = d
 	o := r.options
-	o.Looked = func(ctx context.Context, in *deadletter.Selection) error { return t.absent(ctx, in, r.IDs) }
-	o.Edited, o.Stays = t.edited, t.tellStays
+	o.Looked = func(ctx context.Context, in *deadletter.Selection) error { return r.absent(ctx, in, r.IDs) }
+	o.Edited, o.Stays = r.reportEdit, r.reportStays
 	if r.asks() {
-		o.Confirm = t.confirm
+		o.Confirm = r.confirmReplay
 	}
 	rest := 0
 	var err error
@@ -38,92 +30,92 @@ func (r *replayCall) run(ctx context.Context, d *operator) error {
 		}
 	}
 	if r.dryRun {
-		return t.dryRun(ctx, o)
+		return r.printRequests(ctx, o)
 	}
-	return t.replay(ctx, o, rest)
+	return r.replay(ctx, o, rest)
 }
 
 // replay replays the selected letters. rest is how many more are selected than are tried.
-func (t *replayTeller) replay(ctx context.Context, o deadletter.ReplayOptions, rest int) (err error) {
-	result, err := t.Replay(ctx, o)
+func (r *replayCall) replay(ctx context.Context, o deadletter.ReplayOptions, rest int) (err error) {
+	result, err := r.Replay(ctx, o)
 	if result.NotReleased != nil {
-		t.leave("%v", result.NotReleased)
+		r.leave("%v", result.NotReleased)
 	}
 	if err != nil {
 		return explainSettlement(err)
 	}
 	if result.Declined {
-		t.leave("nothing was replayed")
+		r.leave("nothing was replayed")
 		return nil
 	}
 	if len(result.Cases) > 0 {
-		t.idle(ctx)
+		r.idle(ctx)
 	}
-	if err := t.tell(result); err != nil || !t.call.wait && t.call.first == 0 {
+	if err := r.summarize(result); err != nil || !r.wait && r.first == 0 {
 		return err
 	}
 	slices.SortFunc(result.Cases, func(a, b deadletter.Case) int {
 		return cmp.Or(a.DiedAt().Compare(b.DiedAt()), strings.Compare(a.DeliveryID, b.DeliveryID))
 	})
-	ends, err := t.Follow(ctx, result.Cases, t.call.timeout)
-	t.meter.Clear()
+	ends, err := r.Follow(ctx, result.Cases, r.timeout)
+	r.meter.Clear()
 	for _, e := range ends {
-		t.left = t.left || !e.Completed
+		r.left = r.left || !e.Completed
 	}
-	err = errors.Join(report.WriteEnds(t.std.out, ends), err)
+	err = errors.Join(report.WriteEnds(r.std.out, ends), err)
 	if len(ends) > 0 {
-		t.say("%v", deadletter.TallyOf(ends))
+		r.say("%v", deadletter.TallyOf(ends))
 	}
 	if rest > 0 {
-		t.goOn(rest, ends)
+		r.goOn(rest, ends)
 	}
 	return err
 }
 
 // idle warns that nobody processes what was replayed.
-func (t *replayTeller) idle(ctx context.Context) {
-	why, err := t.target.Idle(ctx)
+func (r *replayCall) idle(ctx context.Context) {
+	why, err := r.target.Idle(ctx)
 	switch {
 	case ctx.Err() != nil: // the answer is unknown
 	case err != nil:
-		t.say("%v", err)
+		r.say("%v", err)
 	case why != "":
-		t.say("%s", why)
+		r.say("%s", why)
 	}
 }
 
 // goOn says how to continue with the rest after a trial.
-func (t *replayTeller) goOn(rest int, ends []deadletter.End) {
+func (r *replayCall) goOn(rest int, ends []deadletter.End) {
 	for _, e := range ends {
 		if !e.Completed {
-			t.say("the other %d stay unchanged; what is wrong with this one: %s", rest, t.at.Command("dlq show "+queue.ShortID(e.DeliveryID)))
+			r.say("the other %d stay unchanged; what is wrong with this one: %s", rest, r.target.Command("dlq show "+queue.ShortID(e.DeliveryID)))
 			return
 		}
 	}
-	args := append([]string{"dlq", "replay"}, t.call.Args()...)
-	for _, s := range t.call.sets {
+	args := append([]string{"dlq", "replay"}, r.Args()...)
+	for _, s := range r.sets {
 		args = append(args, "--set", s)
 	}
-	t.say("the other %d: %s", rest, t.at.CommandLine(append(args, "--wait")...))
+	r.say("the other %d: %s", rest, r.target.CommandLine(append(args, "--wait")...))
 }
 
-// dryRun prints the requests that a replay would send.
-func (t *replayTeller) dryRun(ctx context.Context, o deadletter.ReplayOptions) error {
+// printRequests prints the requests that a replay would send.
+func (r *replayCall) printRequests(ctx context.Context, o deadletter.ReplayOptions) error {
 	if o.Checker == nil {
-		return fmt.Errorf("there is no %s here to build the requests with; name a file with --config", t.call.config)
+		return fmt.Errorf("there is no %s here to build the requests with; name a file with --config", r.config)
 	}
-	requests, err := t.DryRun(ctx, o)
+	requests, err := r.DryRun(ctx, o)
 	if err != nil {
 		return explainSettlement(err)
 	}
-	t.meter.Clear()
-	for i, r := range requests {
-		if err := report.WriteRequest(t.std.out, r, i > 0); err != nil {
+	r.meter.Clear()
+	for i, request := range requests {
+		if err := report.WriteRequest(r.std.out, request, i > 0); err != nil {
 			return err
 		}
-		t.left = t.left || len(r.Problems) > 0
+		r.left = r.left || len(request.Problems) > 0
 	}
-	return t.print("\n%s would be replayed, by %s\n", terminal.Count(len(requests), "dead letter"), terminal.Printable(o.Checker.By))
+	return r.print("\n%s would be replayed, by %s\n", terminal.Count(len(requests), "dead letter"), terminal.Printable(o.Checker.By))
 }
 
 // explainSettlement adds how to continue if there is nothing to settle.
@@ -138,64 +130,64 @@ func explainSettlement(err error) error {
 	return err
 }
 
-func (t *replayTeller) edited(c deadletter.Case, changes []queue.Edit, err error) error {
-	t.meter.Clear()
+func (r *replayCall) reportEdit(c deadletter.Case, changes []queue.Edit, err error) error {
+	r.meter.Clear()
 	if _, misspelt := errors.AsType[*deadletter.NewFieldError](err); misspelt {
-		t.stays(c.DeliveryID, fmt.Errorf("%w; '--new-field' adds it", err))
+		r.stays(c.DeliveryID, fmt.Errorf("%w; '--new-field' adds it", err))
 		return nil
 	}
 	if err != nil {
-		t.stays(c.DeliveryID, err)
+		r.stays(c.DeliveryID, err)
 	}
-	return report.WriteChanges(t.std.out, c.DeliveryID, changes)
+	return report.WriteChanges(r.std.out, c.DeliveryID, changes)
 }
 
-func (t *replayTeller) confirm(ctx context.Context, cases []deadletter.Case, deliveries int) (bool, error) {
-	t.meter.Clear()
-	if err := pageOf(t.std.out, t.at.Place).List(&deadletter.Selection{Cases: cases, Deliveries: deliveries}); err != nil {
+func (r *replayCall) confirmReplay(ctx context.Context, cases []deadletter.Case, deliveries int) (bool, error) {
+	r.meter.Clear()
+	if err := pageOf(r.std.out, r.target.Place).List(&deadletter.Selection{Cases: cases, Deliveries: deliveries}); err != nil {
 		return false, err
 	}
-	return ask(ctx, t.std, fmt.Sprintf("Replay %s?", terminal.Count(len(cases), "dead letter")))
+	return ask(ctx, r.std, fmt.Sprintf("Replay %s?", terminal.Count(len(cases), "dead letter")))
 }
 
-// tellStays reports a letter that was not replayed as intended. Interrupted ones are only
+// reportStays reports a letter that was not replayed as intended. Interrupted ones are only
 // counted.
-func (t *replayTeller) tellStays(c deadletter.Case, err error) {
-	t.left = true
+func (r *replayCall) reportStays(c deadletter.Case, err error) {
+	r.left = true
 	id := queue.ShortID(c.DeliveryID)
 	switch {
 	case errors.Is(err, deadletter.ErrTooOften):
-		t.leaveOneOf(&t.often, "%s has been replayed %s already: fix the cause, then add --force", id, terminal.Count(c.ReplayCount(), "time"))
+		r.leaveOneOf(&r.often, "%s has been replayed %s already: fix the cause, then add --force", id, terminal.Count(c.ReplayCount(), "time"))
 	case errors.Is(err, deadletter.ErrForgotten):
-		t.say("%s %v; look in Centercode, and if it is not there, replay it with --create-again", id, err)
+		r.say("%s %v; look in Centercode, and if it is not there, replay it with --create-again", id, err)
 	case errors.Is(err, context.Canceled):
 	case errors.Is(err, deadletter.ErrNotRemoved):
-		t.leaveOneOf(&t.failed, "%s %v", id, err)
+		r.leaveOneOf(&r.failed, "%s %v", id, err)
 	default:
-		t.leaveOneOf(&t.failed, "%s stays: %v", id, err)
+		r.leaveOneOf(&r.failed, "%s stays: %v", id, err)
 	}
 }
 
-// tell writes the overall result.
-func (t *replayTeller) tell(r deadletter.Replayed) error {
-	if n := t.often - mostSaid; n > 0 {
-		t.say("%d more were skipped for the same reason", n)
+// summarize writes the overall result.
+func (r *replayCall) summarize(done deadletter.Replayed) error {
+	if n := r.often - mostSaid; n > 0 {
+		r.say("%d more were skipped for the same reason", n)
 	}
-	if n := t.failed - mostSaid; n > 0 {
-		t.say("and %d more", n)
+	if n := r.failed - mostSaid; n > 0 {
+		r.say("and %d more", n)
 	}
-	if r.Interrupted > 0 {
-		t.say("interrupted: %d stay", r.Interrupted)
+	if done.Interrupted > 0 {
+		r.say("interrupted: %d stay", done.Interrupted)
 	}
-	if r.More {
-		t.say("the letters after these were not looked at")
+	if done.More {
+		r.say("the letters after these were not looked at")
 	}
-	if r.Again > 0 {
-		t.leave("%s failed again meanwhile", terminal.Count(r.Again, "delivery"))
+	if done.Again > 0 {
+		r.leave("%s failed again meanwhile", terminal.Count(done.Again, "delivery"))
 	}
-	summary := terminal.Count(len(r.Cases), "dead letter") + " replayed"
-	if r.Copies > 0 {
-		summary += fmt.Sprintf(", %s removed", terminal.Count(r.Copies, "copy"))
+	summary := terminal.Count(len(done.Cases), "dead letter") + " replayed"
+	if done.Copies > 0 {
+		summary += fmt.Sprintf(", %s removed", terminal.Count(done.Copies, "copy"))
 	}
-	return t.print("%s\n", summary)
+	return r.print("%s\n", summary)
 }

@@ -103,7 +103,7 @@ func (d *operator) incomplete(in *deadletter.Selection) {
 	switch {
 	case in.Absent > 0 && in.Hold == nil:
 		d.leave("the queue counts %s more than the ledger knows: if that lasts longer than 5 minutes, '%s' sets it right",
-			terminal.Count(in.Absent, "letter"), d.at.Command("dlq adopt"))
+			terminal.Count(in.Absent, "letter"), d.target.Command("dlq adopt"))
 	case in.Absent > 0:
 		d.leave("%s more in the queue could not be received: another command holds them, or they have just arrived", terminal.Count(in.Absent, "letter"))
 	}

@@ -124,7 +124,7 @@ func withFinder(ctx context.Context, at *place, config string, work func(*home.H
 
 func (f *finding) run(ctx context.Context, t *home.Home, finder *deliveries.Finder, std streams) error {
 	m := terminal.NewMeter(std.err)
-	f.query.Progress = func(n int) { m.Count("deliveries looked at", n) }
+	f.query.Progress = m.Deliveries
 	out := f.output(std.out)
 	found := 0
 	more, err := finder.Find(ctx, f.query, f.limit, func(d deliveries.Delivery) error {

@@ -50,8 +50,7 @@ docs/privacy.md lists other places that may have a copy, such as backups.`,
 }
 
 func (d *operator) forget(ctx context.Context, email string, dryRun, yes bool) error {
-	progress := func(n int) { d.meter.Count("deliveries looked at", n) }
-	p, err := d.Person(ctx, email, progress)
+	p, err := d.Person(ctx, email, d.meter.Deliveries)
 	d.meter.Clear()
 	if err != nil {
 		return err
@@ -68,7 +67,7 @@ func (d *operator) forget(ctx context.Context, email string, dryRun, yes bool) e
 			return err
 		}
 	}
-	before, after, err := d.Forget(ctx, email, progress, d.stays)
+	before, after, err := d.Forget(ctx, email, d.meter.Deliveries, d.stays)
 	d.meter.Clear()
 	if err != nil {
 		return err

@@ -72,13 +72,13 @@ func (c *reconciling) run(ctx context.Context) (err error) {
 }
 
 func (c *reconciling) reconcile(ctx context.Context, t *home.Home) error {
-	client, err := c.who.client(ctx, t, &c.at)
+	client, err := c.who.client(ctx, t)
 	if err != nil {
 		return err
 	}
 	webhook := ""
 	if !c.dryRun {
-		if webhook, err = webhookOf(ctx, t, &c.at, ""); err != nil {
+		if webhook, err = webhookOf(ctx, t, ""); err != nil {
 			return err
 		}
 	}
@@ -88,7 +88,7 @@ func (c *reconciling) reconcile(ctx context.Context, t *home.Home) error {
 	}
 	m := terminal.NewMeter(c.std.err)
 	config.TestFairy, config.Pages = client, client.Pages()
-	config.Progress = func(n int) { m.Count("deliveries looked at", n) }
+	config.Progress = m.Deliveries
 	r, err := reconcile.New(config)
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ ends the old one.`,
 			}
 			return at.use(cmd.Context(), func(t *home.Home) error {
 				if change != (tokenChange{}) {
-					return changeToken(cmd.Context(), std.err, t, &at, change)
+					return changeToken(cmd.Context(), std.err, t, change)
 				}
 				return putSecret(cmd.Context(), std, t, name)
 			})
@@ -112,17 +112,17 @@ func (c tokenChange) check(name string) error {
 }
 
 // changeToken generates a new token, or ends a rotation.
-func changeToken(ctx context.Context, out io.Writer, t *home.Home, at *place, change tokenChange) (err error) {
+func changeToken(ctx context.Context, out io.Writer, t *home.Home, change tokenChange) (err error) {
 	const name = secrets.WebhookToken
 	var said string
 	switch {
 	case change.generate:
 		_, err = t.GenerateToken(ctx)
-		said = fmt.Sprintf("Stored a new %s. Next: %s\n", name, at.Command("webhook register"))
+		said = fmt.Sprintf("Stored a new %s. Next: %s\n", name, t.Command("webhook register"))
 	case change.rotate:
 		err = t.RotateToken(ctx)
 		said = fmt.Sprintf("Stored a new %s; the previous one is still accepted.\nNext: %s\nThen: %s\n", name,
-			at.Command("webhook register"), at.Command("secrets put webhook-token --drop-previous"))
+			t.Command("webhook register"), t.Command("secrets put webhook-token --drop-previous"))
 	default:
 		var dropped bool
 		if dropped, err = t.DropPreviousToken(ctx); err == nil && !dropped {
@@ -133,12 +133,12 @@ func changeToken(ctx context.Context, out io.Writer, t *home.Home, at *place, ch
 	}
 	switch {
 	case errors.Is(err, home.ErrNoToken):
-		return noToken(at)
+		return noToken(t)
 	case errors.Is(err, home.ErrTokenExists):
-		return fmt.Errorf("%w; to replace it: %s", err, at.Command("secrets put webhook-token --rotate"))
+		return fmt.Errorf("%w; to replace it: %s", err, t.Command("secrets put webhook-token --rotate"))
 	case errors.Is(err, home.ErrTokenRotating):
 		return fmt.Errorf("%w; first: %s; then: %s", err,
-			at.Command("webhook register"), at.Command("secrets put webhook-token --drop-previous"))
+			t.Command("webhook register"), t.Command("secrets put webhook-token --drop-previous"))
 	case err != nil:
 		return err
 	}

@@ -91,38 +91,38 @@ func findWebhook(ctx context.Context, at *place, address string) (webhook string
 		}
 	}
 	err = at.use(ctx, func(t *home.Home) error {
-		webhook, err = webhookOf(ctx, t, at, address)
+		webhook, err = webhookOf(ctx, t, address)
 		return err
 	})
 	return webhook, err
 }
 
 // webhookOf returns the URL of an open bridge's webhook, including the token.
-func webhookOf(ctx context.Context, t *home.Home, at *place, address string) (string, error) {
+func webhookOf(ctx context.Context, t *home.Home, address string) (string, error) {
 	if address = cmp.Or(address, t.Webhook()); address == "" {
-		return "", noneRuns(at)
+		return "", noneRuns(t)
 	}
 	tokens, err := t.Tokens(ctx)
 	if err != nil {
 		return "", err
 	}
 	if len(tokens) == 0 {
-		return "", noToken(at)
+		return "", noToken(t)
 	}
 	return withToken(address, tokens[0])
 }
 
 // noneRuns returns why there is no webhook to send to.
-func noneRuns(at *place) error {
-	_, err := home.ListenAddress(at.Folder)
+func noneRuns(t *home.Home) error {
+	_, err := home.ListenAddress(t.Folder)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no bridge runs in %s; start one with 'fairbridge run', or name a webhook with --url", at.Folder)
+		return fmt.Errorf("no bridge runs in %s; start one with 'fairbridge run', or name a webhook with --url", t.Folder)
 	}
 	return err
 }
 
-func noToken(at *place) error {
-	return fmt.Errorf("%w; make one: %s", home.ErrNoToken, at.Command("secrets put webhook-token --generate"))
+func noToken(t *home.Home) error {
+	return fmt.Errorf("%w; make one: %s", home.ErrNoToken, t.Command("secrets put webhook-token --generate"))
 }
 
 // withToken adds the token to a webhook's address.

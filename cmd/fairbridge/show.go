@@ -35,7 +35,7 @@ replay would send.`,
 			}
 			return withFinder(cmd.Context(), &at, config, func(_ *home.Home, finder *deliveries.Finder) error {
 				m := terminal.NewMeter(std.err)
-				s, err := finder.Show(cmd.Context(), args[0], func(n int) { m.Count("deliveries looked at", n) })
+				s, err := finder.Show(cmd.Context(), args[0], m.Deliveries)
 				m.Clear()
 				if err != nil {
 					return err

@@ -58,7 +58,7 @@ a stack those of seven days. On a stack the whole table is read, as for 'find'.`
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withFinder(cmd.Context(), &at, defaultConfig, func(_ *home.Home, finder *deliveries.Finder) error {
 				m := terminal.NewMeter(std.err)
-				q.Progress = func(n int) { m.Count("deliveries looked at", n) }
+				q.Progress = m.Deliveries
 				s, err := finder.Stats(cmd.Context(), q)
 				m.Clear()
 				switch {

@@ -56,7 +56,7 @@ the bridge in a folder would accept a webhook, for a container's health check.`,
 					return showRefused(cmd.Context(), std.out, t, asJSON)
 				}
 				s := t.Status(cmd.Context(), home.StatusOptions{
-					Config: config, Last: limit, TestFairy: outlook(cmd.Context(), t, &at, config),
+					Config: config, Last: limit, TestFairy: outlook(cmd.Context(), t, config),
 				})
 				if asJSON {
 					err = writeJSON(std.out, s)

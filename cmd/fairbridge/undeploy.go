@@ -79,7 +79,7 @@ func (c *undeployCall) run(ctx context.Context, d *operator) error {
 		return err
 	}
 	if !c.yes {
-		if err := d.confirm(ctx, fmt.Sprintf("Delete the stack %s?", c.at.Stack), "nothing was deleted"); err != nil {
+		if err := d.confirm(ctx, fmt.Sprintf("Delete the stack %s?", d.target.Stack), "nothing was deleted"); err != nil {
 			return err
 		}
 	}
@@ -91,7 +91,7 @@ func (c *undeployCall) run(ctx context.Context, d *operator) error {
 		Progress: func(text string) { d.say("%s", text) },
 	})
 	if left, ok := errors.AsType[*home.LeftError](err); ok {
-		d.say("the stack continues as before; %s registers the webhook again", c.at.Command("webhook register"))
+		d.say("the stack continues as before; %s registers the webhook again", d.target.Command("webhook register"))
 		return c.refuse(d, left.Left)
 	}
 	if err != nil {
@@ -102,7 +102,7 @@ func (c *undeployCall) run(ctx context.Context, d *operator) error {
 What stays is the ledger's table %s, with all dead letters that it knew, and the
 secrets under %s. To come back, deploy with the parameter LedgerTableName=%s
 For good: aws dynamodb delete-table --table-name %s
-`, c.at.Stack, d.target.LedgerTable, d.target.SecretsPrefix, d.target.LedgerTable, d.target.LedgerTable)
+`, d.target.Stack, d.target.LedgerTable, d.target.SecretsPrefix, d.target.LedgerTable, d.target.LedgerTable)
 }
 
 // rescue exports the dead letters if requested, and refuses if anything else would be lost.
@@ -125,10 +125,10 @@ func (c *undeployCall) rescue(ctx context.Context, d *operator) (exported int, e
 // refuse says what would be lost, and what to do.
 func (c *undeployCall) refuse(d *operator, left home.Left) error {
 	if left.Waiting > 0 {
-		d.say("%d waiting in the queue would be lost with it: wait until they are tickets; %s", left.Waiting, c.at.Command("status"))
+		d.say("%d waiting in the queue would be lost with it: wait until they are tickets; %s", left.Waiting, d.target.Command("status"))
 	}
 	if left.Dead > 0 {
-		d.say("%d dead letters would be lost with it: %s, or take them along with --export FILE", left.Dead, c.at.Command("dlq list"))
+		d.say("%d dead letters would be lost with it: %s, or take them along with --export FILE", left.Dead, d.target.Command("dlq list"))
 	}
 	return errSaid
 }
@@ -138,11 +138,11 @@ func (c *undeployCall) removeWebhook(ctx context.Context, d *operator) error {
 	if c.keep {
 		return nil
 	}
-	r, err := findRegistration(ctx, d.target, &c.at, "", "")
+	r, err := findRegistration(ctx, d.target, "", "")
 	if err != nil {
 		return err
 	}
-	client, err := c.who.client(ctx, d.target, &c.at)
+	client, err := c.who.client(ctx, d.target)
 	if errors.Is(err, errNoAccount) {
 		d.say("%v", err)
 		d.say("remove the webhook yourself: Preferences > Integrations in TestFairy's dashboard, %q to %s", r.Name, r.Address())

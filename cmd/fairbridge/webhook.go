@@ -46,13 +46,13 @@ var errNoAccount = errors.New("no credentials for TestFairy's REST API")
 
 // client returns a client of the account's REST API, or an [errNoAccount] that
 // says what is missing.
-func (a *account) client(ctx context.Context, t *home.Home, at *place) (*api.Client, error) {
+func (a *account) client(ctx context.Context, t *home.Home) (*api.Client, error) {
 	if a.user == "" {
 		return nil, fmt.Errorf("%w: give the account's email address with --user or %s", errNoAccount, userVariable)
 	}
 	key, err := t.Secret(ctx, secrets.TestFairyAPIKey)
 	if errors.Is(err, secrets.ErrNotFound) {
-		return nil, fmt.Errorf("%w: store the account's API key: %s", errNoAccount, at.Command("secrets put "+secrets.TestFairyAPIKey))
+		return nil, fmt.Errorf("%w: store the account's API key: %s", errNoAccount, t.Command("secrets put "+secrets.TestFairyAPIKey))
 	}
 	if err != nil {
 		return nil, err
@@ -66,13 +66,13 @@ func (a *account) client(ctx context.Context, t *home.Home, at *place) (*api.Cli
 
 // outlook returns what asks TestFairy when its REST API ends: with the account of the
 // environment, or of a mapping file. It is nil without one.
-func outlook(ctx context.Context, t *home.Home, at *place, config string) func(context.Context) string {
+func outlook(ctx context.Context, t *home.Home, config string) func(context.Context) string {
 	who := account{user: os.Getenv(userVariable), base: os.Getenv(baseVariable)}
 	if m, err := mapping.Load(config); err == nil && who.user == "" {
 		who = account{user: m.TestFairy.User, base: m.TestFairy.BaseURL}
 	}
 	who.base = cmp.Or(who.base, "us")
-	client, err := who.client(ctx, t, at)
+	client, err := who.client(ctx, t)
 	if err != nil {
 		return nil
 	}
@@ -85,11 +85,11 @@ func outlook(ctx context.Context, t *home.Home, at *place, config string) func(c
 
 // findRegistration returns the webhook of an open bridge as it should be in TestFairy, for
 // no events yet. Its address is empty if it is not known, and its tokens may be missing.
-func findRegistration(ctx context.Context, t *home.Home, at *place, name, address string) (r api.Registration, err error) {
+func findRegistration(ctx context.Context, t *home.Home, name, address string) (r api.Registration, err error) {
 	r.Enabled, r.Name = true, cmp.Or(name, "FairBridge")
-	if name == "" && at.Stack != "" {
+	if name == "" && t.Stack != "" {
 		// Each stack has its own, so that one is never taken for another.
-		r.Name += " (" + at.Stack + ")"
+		r.Name += " (" + t.Stack + ")"
 	}
 	if r.Tokens, err = t.Tokens(ctx); err != nil {
 		return r, err

@@ -28,11 +28,11 @@ of its tokens they have: the current one, the previous one, or a wrong one.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			return at.use(ctx, func(t *home.Home) error {
-				r, err := findRegistration(ctx, t, &at, "", address)
+				r, err := findRegistration(ctx, t, "", address)
 				if err != nil {
 					return err
 				}
-				client, err := who.client(ctx, t, &at)
+				client, err := who.client(ctx, t)
 				if err != nil {
 					return err
 				}

@@ -52,7 +52,7 @@ show it, with --show-token.`,
 			}
 			ctx := cmd.Context()
 			return at.use(ctx, func(t *home.Home) error {
-				r, err := findRegistration(ctx, t, &at, name, address)
+				r, err := findRegistration(ctx, t, name, address)
 				if err != nil {
 					return err
 				}
@@ -61,15 +61,15 @@ show it, with --show-token.`,
 				case r.URL == "":
 					return usage("TestFairy cannot reach this machine directly; give the bridge's public address with --url")
 				case len(r.Tokens) == 0:
-					return noToken(&at)
+					return noToken(t)
 				case onlyPrint:
-					return instruct(std.out, r, &at, showToken)
+					return instruct(std.out, r, t, showToken)
 				}
-				client, err := who.client(ctx, t, &at)
+				client, err := who.client(ctx, t)
 				if errors.Is(err, errNoAccount) {
 					// It is left to the user.
 					fmt.Fprintf(std.err, "fairbridge: %v\n\n", err)
-					return errors.Join(instruct(std.out, r, &at, showToken), errSaid)
+					return errors.Join(instruct(std.out, r, t, showToken), errSaid)
 				}
 				if err != nil {
 					return err
@@ -145,11 +145,11 @@ func describe(w api.Webhook, changes ...string) string {
 var ticks = map[string]string{"feedback": "User feedback", "crash": "Crash", "upload": "Upload", "new-udid": "New UDID"}
 
 // instruct says what a person types into TestFairy's dashboard.
-func instruct(out io.Writer, r api.Registration, at *place, showToken bool) error {
+func instruct(out io.Writer, r api.Registration, t *home.Home, showToken bool) error {
 	full := r.Address() + "?token=..."
 	after := "The token is shown here as \"...\", since whoever has it can send to the bridge.\nTo see the URL to copy: " +
-		at.Command("webhook register --print --show-token")
-	if !at.given("stack") {
+		t.Command("webhook register --print --show-token")
+	if !t.OnAWS() {
 		after += " --url " + r.Address()
 	}
 	if showToken {

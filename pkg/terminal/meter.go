@@ -30,8 +30,8 @@ func NewMeter(out io.Writer) *Meter {
 // Show shows that done of so many are done.
 func (m *Meter) Show(what string, done, of int) { m.draw("%s: %d of %d", what, done, of) }
 
-// Count shows how many are done if the total is not known.
-func (m *Meter) Count(what string, done int) { m.draw("%s: %d", what, done) }
+// Deliveries shows how many deliveries were looked at; the total is not known.
+func (m *Meter) Deliveries(n int) { m.draw("deliveries looked at: %d", n) }
 
 func (m *Meter) draw(format string, args ...any) {
 	if m.out == nil {
