@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -215,28 +214,18 @@ func (e *exchange) refuse(status int, reason ingest.Reason) error {
 	return nil
 }
 
-// answer writes the handler's response, or fails if it is invalid.
+// answer writes the handler's response, whose body is text, or fails if it is invalid.
 func (e *exchange) answer(response events.APIGatewayV2HTTPResponse) error {
 	if response.StatusCode < 200 || response.StatusCode > 599 {
 		return e.fail(fmt.Errorf("the handler's response has the status %d", response.StatusCode))
-	}
-	body := []byte(response.Body)
-	if response.IsBase64Encoded {
-		var err error
-		if body, err = base64.StdEncoding.DecodeString(response.Body); err != nil {
-			return e.fail(fmt.Errorf("the handler's response has a body that is not base64: %w", err))
-		}
 	}
 	header := e.w.Header()
 	header.Set("Content-Type", "text/plain; charset=utf-8") // unless it has its own
 	for name, value := range response.Headers {
 		header.Set(name, value)
 	}
-	for _, cookie := range response.Cookies {
-		header.Add("Set-Cookie", cookie)
-	}
 	e.status = response.StatusCode
 	e.w.WriteHeader(response.StatusCode)
-	_, _ = e.w.Write(body) // the caller may have gone, or this status has no body
+	_, _ = io.WriteString(e.w, response.Body) // the caller may have gone, or this status has no body
 	return nil
 }

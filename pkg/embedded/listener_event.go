@@ -14,22 +14,24 @@ const defaultRoute = "$default"
 
 // request returns the event of a request, payload format 2.0, without its body. As in an
 // HTTP API's events, the path is decoded and the query string is not (captures of real
-// ones: https://github.com/middleapi/standard-server/pull/93). See
+// ones: https://github.com/middleapi/standard-server/pull/93). What ingest does not read is
+// left out: parsed cookies and parameters, and what a proxy adds to the headers. See
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func request(r *http.Request, id string, now time.Time) events.APIGatewayV2HTTPRequest {
 	source, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		source = r.RemoteAddr
 	}
-	headers, cookies := headers(r, source)
+	headers := map[string]string{"host": r.Host} // with lower-case names, and repeated ones joined
+	for name, values := range r.Header {
+		headers[strings.ToLower(name)] = strings.Join(values, ",")
+	}
 	return events.APIGatewayV2HTTPRequest{
-		Version:               "2.0",
-		RouteKey:              defaultRoute,
-		RawPath:               r.URL.Path,
-		RawQueryString:        r.URL.RawQuery,
-		Cookies:               cookies,
-		Headers:               headers,
-		QueryStringParameters: joined(r.URL.Query()),
+		Version:        "2.0",
+		RouteKey:       defaultRoute,
+		RawPath:        r.URL.Path,
+		RawQueryString: r.URL.RawQuery,
+		Headers:        headers,
 		RequestContext: events.APIGatewayV2HTTPRequestContext{
 			RouteKey:   defaultRoute,
 			AccountID:  AccountID,
@@ -53,45 +55,6 @@ func setBody(event *events.APIGatewayV2HTTPRequest, r *http.Request, body []byte
 	} else {
 		event.Body = string(body)
 	}
-}
-
-// headers returns the headers with lower-case names, repeated ones joined, and the cookies,
-// which an event has separately.
-func headers(r *http.Request, source string) (headers map[string]string, cookies []string) {
-	headers = map[string]string{"host": r.Host}
-	for name, values := range r.Header {
-		if name != "Cookie" {
-			headers[strings.ToLower(name)] = strings.Join(values, ",")
-			continue
-		}
-		for _, value := range values {
-			for cookie := range strings.SplitSeq(value, ";") {
-				if cookie = strings.TrimSpace(cookie); cookie != "" {
-					cookies = append(cookies, cookie)
-				}
-			}
-		}
-	}
-	if before := headers["x-forwarded-for"]; before != "" {
-		source = before + ", " + source
-	}
-	headers["x-forwarded-for"] = source
-	if headers["x-forwarded-proto"] == "" {
-		headers["x-forwarded-proto"] = "http"
-	}
-	return headers, cookies
-}
-
-// joined joins the values of each parameter with commas; nil if there are none.
-func joined(values map[string][]string) map[string]string {
-	if len(values) == 0 {
-		return nil
-	}
-	all := make(map[string]string, len(values))
-	for name, v := range values {
-		all[name] = strings.Join(v, ",")
-	}
-	return all
 }
 
 // isText reports whether an HTTP API passes a body of this type on unchanged. It encodes
