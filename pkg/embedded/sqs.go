@@ -35,7 +35,7 @@ const (
 // DeleteMessage with an older one succeeds and deletes nothing, as SQS's reference says;
 // ChangeMessageVisibility with one is a types.ReceiptHandleIsInvalid, and on a message that
 // is visible again or deleted a types.MessageNotInflight. Not supported: FIFO queues,
-// message groups, trace headers, the in-flight limit of 120,000. Messages are kept for ever:
+// message groups, trace headers (both are ignored), the in-flight limit of 120,000. Messages are kept for ever:
 // nothing is lost because a machine was off, or its clock was changed.
 type SQS struct {
 	db       *sqlitedb.DB
@@ -93,9 +93,6 @@ var errNoDatabase = errors.New("there is no database")
 // CreateQueue creates a queue, or changes the settings of an existing one, and returns its
 // URL.
 func (s *SQS) CreateQueue(ctx context.Context, settings Queue) (url string, err error) {
-	if err := settings.check(); err != nil {
-		return "", fmt.Errorf("create queue %q: %w", settings.Name, err)
-	}
 	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		var deadLetters sql.NullInt64
 		if settings.DeadLetterQueue != "" {
@@ -124,20 +121,6 @@ func (s *SQS) CreateQueue(ctx context.Context, settings Queue) (url string, err 
 	delete(s.queues, settings.Name) // to be read again
 	s.mu.Unlock()
 	return queueURLPrefix + settings.Name, nil
-}
-
-func (q Queue) check() error {
-	switch {
-	case !validName(q.Name):
-		return errors.New("a queue's name is 1 to 80 letters, digits, hyphens and underscores")
-	case q.VisibilityTimeout < 0 || q.VisibilityTimeout > maxVisibility:
-		return fmt.Errorf("visibility timeout %v is not within 0 and %v", q.VisibilityTimeout, maxVisibility)
-	case q.DeadLetterQueue != "" && (q.MaxReceiveCount < 1 || q.MaxReceiveCount > 1000):
-		return fmt.Errorf("maximum receive count %d is not within 1 and 1000", q.MaxReceiveCount)
-	case q.DeadLetterQueue == "" && q.MaxReceiveCount != 0:
-		return errors.New("a maximum receive count needs a dead-letter queue")
-	}
-	return nil
 }
 
 // validName applies to queue names and to the ids of batch entries.

@@ -166,16 +166,8 @@ func TestCreateQueue(t *testing.T) {
 	if err != nil || out.Attributes["VisibilityTimeout"] != "120" {
 		t.Errorf("got %+v, %v", out, err)
 	}
-	for name, change := range map[string]func(*embedded.Queue){
-		"name":              func(q *embedded.Queue) { q.Name = "a/b" },
-		"visibility":        func(q *embedded.Queue) { q.VisibilityTimeout = 13 * time.Hour },
-		"receives":          func(q *embedded.Queue) { q.MaxReceiveCount = 8 },
-		"dead-letter queue": func(q *embedded.Queue) { q.MaxReceiveCount, q.DeadLetterQueue = 8, "none" },
-	} {
-		bad := good
-		change(&bad)
-		if _, err := s.CreateQueue(t.Context(), bad); err == nil {
-			t.Errorf("%s: no error", name)
-		}
+	good.MaxReceiveCount, good.DeadLetterQueue = 8, "none"
+	if _, err := s.CreateQueue(t.Context(), good); err == nil {
+		t.Error("no error for a dead-letter queue that does not exist")
 	}
 }

@@ -47,9 +47,6 @@ func (s *SQS) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _ ...fu
 	if err != nil {
 		return nil, err
 	}
-	if in.MessageGroupId != nil || in.MessageDeduplicationId != nil || len(in.MessageSystemAttributes) > 0 {
-		return nil, errUnsupported()
-	}
 	m, err := newOutgoing(in.MessageBody, in.MessageAttributes, in.DelaySeconds)
 	if err != nil {
 		return nil, err
@@ -82,9 +79,6 @@ func (s *SQS) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInpu
 	size := 0
 	for _, e := range in.Entries {
 		m, err := newOutgoing(e.MessageBody, e.MessageAttributes, e.DelaySeconds)
-		if e.MessageGroupId != nil || e.MessageDeduplicationId != nil || len(e.MessageSystemAttributes) > 0 {
-			err = errUnsupported()
-		}
 		size += m.size()
 		if err != nil {
 			out.Failed = append(out.Failed, failedEntry(e.Id, err))
@@ -107,10 +101,6 @@ func (s *SQS) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInpu
 		}
 	}
 	return out, nil
-}
-
-func errUnsupported() error {
-	return &types.UnsupportedOperation{Message: aws.String("Message groups, deduplication and system attributes are not supported by the embedded queues.")}
 }
 
 // store writes the messages, all or none.
