@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -65,7 +64,11 @@ with its token; --url, --stack and --data take precedence.`,
 func sendFiles(ctx context.Context, std streams, webhook string, files []string) error {
 	refused := false
 	for _, file := range files {
-		status, answer, err := sendFile(ctx, webhook, file, std.in)
+		payload, err := readInput(file, std.in, maxSent)
+		if err != nil {
+			return fmt.Errorf("read payload: %w", err)
+		}
+		status, answer, err := home.Send(ctx, webhook, payload)
 		if err != nil {
 			return err
 		}
@@ -132,12 +135,4 @@ func withToken(address, token string) (string, error) {
 		return "", usageError{err}
 	}
 	return full, nil
-}
-
-func sendFile(ctx context.Context, webhook, file string, stdin io.Reader) (status int, answer string, err error) {
-	payload, err := readInput(file, stdin, maxSent)
-	if err != nil {
-		return 0, "", fmt.Errorf("read payload: %w", err)
-	}
-	return home.Send(ctx, webhook, payload)
 }
