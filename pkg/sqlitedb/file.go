@@ -57,10 +57,12 @@ func ensureFile(ctx context.Context, path string) (string, error) {
 // present returns nil if there is a file at path that may be a database, and an error that
 // wraps os.ErrNotExist only if nothing of one exists.
 func present(path string) error {
+	// The log comes first: it appears after the file that another process creates meanwhile.
+	_, noLog := os.Lstat(path + "-wal")
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		if _, e := os.Lstat(path + "-wal"); e == nil {
+		if noLog == nil {
 			return &FileError{Path: path, Kind: ErrGone, Detail: "only its log, " + filepath.Base(path) + "-wal, is still there"}
 		}
 		return err
