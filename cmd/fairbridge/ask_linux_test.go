@@ -69,7 +69,7 @@ func TestAnInterruptEndsTheQuestion(t *testing.T) {
 	}
 }
 
-// TestColors checks that only a terminal gets colors, unless NO_COLOR is set.
+// TestColors checks that only a terminal gets colours, unless NO_COLOR is set.
 func TestColors(t *testing.T) {
 	_, pty := openTerminal(t)
 	t.Setenv("TERM", "xterm")
@@ -82,6 +82,6 @@ func TestColors(t *testing.T) {
 	t.Setenv("NO_COLOR", "")
 	t.Setenv("TERM", "dumb")
 	if terminal.ScreenOf(pty).Colors {
-		t.Error("colors on a dumb terminal")
+		t.Error("colours on a dumb terminal")
 	}
 }

@@ -77,7 +77,7 @@ func TestWebhookRegister(t *testing.T) {
 	want.Name = "FairBridge (fairbridge-prod)"
 	wantWebhooks()
 
-	// A new deployment has another address; the webhook is recognized by its name.
+	// A new deployment has another address; the webhook is recognised by its name.
 	c.stack.Outputs["WebhookUrl"] = "https://new.example.com/webhooks/testfairy"
 	webhookCommand(t, "register", "--events", "feedback").want(t, exitDone,
 		"Changed: webhook 1 \"FairBridge (fairbridge-prod)\", feedback to https://new.example.com/webhooks/testfairy, projects 12, 34 (changed: address)\n", "")

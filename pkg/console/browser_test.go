@@ -133,7 +133,7 @@ func (b *tab) value(expression string, into any) {
 	b.run(chromedp.Evaluate(expression, into))
 }
 
-// looks sets the width of the window, and the system's color scheme.
+// looks sets the width of the window, and the system's colour scheme.
 func (b *tab) looks(width int64, dark bool) {
 	scheme := "light"
 	if dark {

@@ -417,7 +417,7 @@ func TestNothingRecordedIsForgotten(t *testing.T) {
 		b := newBench(t)
 		c := b.claim(0)
 		b.must(c.Creating(t.Context(), ledger.Where{}))
-		// A retry recognizes a write that was carried out, so the retries must fail too.
+		// A retry recognises a write that was carried out, so the retries must fail too.
 		b.store.fault = func(i int, _ ledger.Record) (error, error) {
 			if carriedOut && i == 3 {
 				return nil, down

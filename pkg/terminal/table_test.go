@@ -62,7 +62,7 @@ func TestMiddle(t *testing.T) {
 	}
 }
 
-// TestScreenWithoutATerminal checks that only a terminal gets colors, unless NO_COLOR is
+// TestScreenWithoutATerminal checks that only a terminal gets colours, unless NO_COLOR is
 // set. A real terminal is tested in cmd/fairbridge.
 func TestScreenWithoutATerminal(t *testing.T) {
 	if s := terminal.ScreenOf(&strings.Builder{}); s.Colors || s.Width != 0 || s.Bad("x") != "x" {

@@ -57,7 +57,7 @@ func newReport(m machine, rounds int) report {
 	}
 }
 
-// newResult summarizes a figure's samples, one for each round.
+// newResult summarises a figure's samples, one for each round.
 func newResult(f figure, samples []sample) result {
 	var values, floors, judged []float64
 	for _, s := range samples {

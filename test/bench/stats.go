@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// spread summarizes the values of several rounds.
+// spread summarises the values of several rounds.
 type spread struct {
 	Median float64 `json:"median"`
 	Min    float64 `json:"min"`

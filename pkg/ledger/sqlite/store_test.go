@@ -174,7 +174,7 @@ func TestPruning(t *testing.T) {
 }
 
 // TestWhatIsNeededStays checks that only finished deliveries expire, and none with a
-// message left: a copy that arrives after forty days must still be recognized.
+// message left: a copy that arrives after forty days must still be recognised.
 func TestWhatIsNeededStays(t *testing.T) {
 	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	d := openDB(t, filepath.Join(t.TempDir(), "ledger.db"))

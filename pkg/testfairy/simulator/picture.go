@@ -41,8 +41,8 @@ func encodePNG(seed string) []byte {
 	return encoded.Bytes()
 }
 
-// drawPhone draws a phone that shows an app: a colored header, a banner and a list of
-// entries. The seed's hash determines colors, lengths and numbers.
+// drawPhone draws a phone that shows an app: a coloured header, a banner and a list of
+// entries. The seed's hash determines colours, lengths and numbers.
 func drawPhone(seed string) image.Image {
 	hash := sha256.Sum256([]byte(seed))
 	pick := func(i int) color.RGBA { return palette[int(hash[i])%len(palette)] }
@@ -97,7 +97,7 @@ func (c canvas) fill(x, y, width, height, radius float64, paint color.RGBA) {
 	painted := line(paint)
 	for row := int(y); row < int(y+height)+1; row++ {
 		for column := int(x); column < int(x+width)+1; column++ {
-			// The signed distance of the pixel's center from the edge, negative inside. The
+			// The signed distance of the pixel's centre from the edge, negative inside. The
 			// edge is smoothed over half a pixel on either side.
 			dx := math.Abs(float64(column)+0.5-centreX) - width/2 + radius
 			dy := math.Abs(float64(row)+0.5-centreY) - height/2 + radius
@@ -115,12 +115,12 @@ func (c canvas) fill(x, y, width, height, radius float64, paint color.RGBA) {
 	}
 }
 
-// line returns one row of the picture in one color.
+// line returns one row of the picture in one colour.
 func line(paint color.RGBA) []byte {
 	return bytes.Repeat([]byte{paint.R, paint.G, paint.B, paint.A}, pictureWidth)
 }
 
-// mix interpolates between two colors. The explicit conversions of the products keep
+// mix interpolates between two colours. The explicit conversions of the products keep
 // compilers from fusing them with the sum, so that every architecture draws the same
 // picture.
 func mix(from, to color.RGBA, share float64) color.RGBA {
