@@ -119,13 +119,13 @@ func (s *Status) tellHealth(h *Home, states []breaker.State, now time.Time) (awa
 			}
 		}
 		if p := state.Pause; state.Paused(now) {
-			until := "until it is ended: " + h.Command("resume"+projectFlag(state.Project))
+			what, resume := "everything", "resume"
+			if state.Project != breaker.All {
+				what, resume = "project "+state.Project, "resume --project "+state.Project
+			}
+			until := "until it is ended: " + h.Command(resume)
 			if !p.Until.IsZero() {
 				until = "until " + p.Until.UTC().Format(time.RFC3339)
-			}
-			what := "everything"
-			if state.Project != breaker.All {
-				what = "project " + state.Project
 			}
 			tell(now.Sub(p.At), pauseNeeds, fmt.Sprintf("%s has been paused by %s since %s, %s (%s)",
 				what, cmp.Or(p.Who, "somebody"), p.At.UTC().Format(time.RFC3339), until, p.Why))
@@ -156,11 +156,4 @@ func (s *Status) tellHealth(h *Home, states []breaker.State, now time.Time) (awa
 			humanize.Comma(int64(s.Work.InWork))))
 	}
 	return away
-}
-
-func projectFlag(project string) string {
-	if project == breaker.All {
-		return ""
-	}
-	return " --project " + project
 }

@@ -138,8 +138,8 @@ type Home struct {
 
 	// stackWebhook is what [Home.Webhook] returns for a stack.
 	stackWebhook string
-	// identity returns the AWS identity in use; nil on this machine.
-	identity func(context.Context) (string, error)
+	// identity returns the AWS identity in use, "" if it is unknown; nil on this machine.
+	identity func(context.Context) string
 	// mappings is nil on this machine.
 	mappings Mappings
 	// stacks deletes a stack, after setQueueAttributes has made its queue refuse messages;

@@ -65,13 +65,10 @@ func (h *Home) ran(ctx context.Context) (ledger.Running, *mapping.Config, error)
 		return ledger.Running{}, nil, err
 	}
 	running, err := l.Running(ctx)
-	if errors.Is(err, ledger.ErrNotFound) {
-		return ledger.Running{}, nil, nil
+	var text string
+	if err == nil {
+		text, err = l.Mapping(ctx, running.Hash)
 	}
-	if err != nil {
-		return ledger.Running{}, nil, err
-	}
-	text, err := l.Mapping(ctx, running.Hash)
 	if errors.Is(err, ledger.ErrNotFound) {
 		return running, nil, nil
 	}

@@ -18,7 +18,7 @@ const identityTimeout = 5 * time.Second
 // AWS identity for a stack, otherwise the user of this machine.
 func (h *Home) Operator(ctx context.Context) string {
 	if h.identity != nil {
-		if arn, err := h.identity(ctx); err == nil && arn != "" {
+		if arn := h.identity(ctx); arn != "" {
 			return arn
 		}
 	}
@@ -34,20 +34,18 @@ type callers interface {
 	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
 }
 
-// identity makes the call once, when it is first needed.
-func identity(api callers) func(context.Context) (string, error) {
+// identity makes the call once, when it is first needed. "" means that it failed.
+func identity(api callers) func(context.Context) string {
 	var once sync.Once
 	var arn string
-	var err error
-	return func(ctx context.Context) (string, error) {
+	return func(ctx context.Context) string {
 		once.Do(func() {
 			ctx, cancel := context.WithTimeout(ctx, identityTimeout)
 			defer cancel()
-			var out *sts.GetCallerIdentityOutput
-			if out, err = api.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}); err == nil {
+			if out, err := api.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}); err == nil {
 				arn = aws.ToString(out.Arn)
 			}
 		})
-		return arn, err
+		return arn
 	}
 }
