@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"fmt"
 
 	"fairbridge/pkg/ledger"
 )
@@ -44,10 +43,3 @@ func (d *delivery) leave() {
 // suspect reports whether the last attempt on a delivery that nobody holds ended without
 // recording a result: its worker died, or could not write.
 func suspect(e ledger.Entry) bool { return e.Suspect || e.Owner != "" }
-
-// diedError means that a delivery kills its workers.
-type diedError struct{ times int }
-
-func (e *diedError) Error() string {
-	return fmt.Sprintf("%d attempts in a row ended without recording a result while the delivery was the only work of its worker", e.times)
-}

@@ -121,33 +121,17 @@ func (d *delivery) endpoint(a mapping.Attachment) (string, error) {
 		}
 		return endpoint, nil
 	}
-	missing := &endpointError{element: a.Element, answerKeys: entry.AnswerKeys}
 	endpoint, ok := centercode.FileEndpoint(entry.Files, a.Element)
-	if ok {
-		missing.elsewhere = d.Centercode.CheckEndpoint(endpoint)
+	if !ok && len(entry.AnswerKeys) > 0 {
+		return "", final(queue.ReasonAttachmentEndpoint, "no endpoint for the file element %q: Centercode's answer has the keys %s; "+
+			"name the element as Centercode does, or set the attachment's endpoint in fairbridge.yaml", a.Element, strings.Join(entry.AnswerKeys, ", "))
 	}
-	if !ok || missing.elsewhere != nil {
-		return "", missing
+	if !ok {
+		return "", final(queue.ReasonAttachmentEndpoint, "no endpoint for the file element %q: no answer from Centercode names one, since it was empty, "+
+			"or the ticket was found by a look-up or a person; set the attachment's endpoint in fairbridge.yaml", a.Element)
+	}
+	if err := d.Centercode.CheckEndpoint(endpoint); err != nil {
+		return "", final(queue.ReasonAttachmentEndpoint, "the endpoint that Centercode's answer names for the file element %q %v", a.Element, err)
 	}
 	return endpoint, nil
-}
-
-// endpointError means that Centercode's answer had no endpoint for an attachment, or one
-// that nothing is sent to.
-type endpointError struct {
-	element    string
-	answerKeys []string
-	elsewhere  error
-}
-
-func (e *endpointError) Error() string {
-	switch {
-	case e.elsewhere != nil:
-		return fmt.Sprintf("the endpoint that Centercode's answer names for the file element %q %v", e.element, e.elsewhere)
-	case len(e.answerKeys) > 0:
-		return fmt.Sprintf("no endpoint for the file element %q: Centercode's answer has the keys %s; name the element as Centercode does, "+
-			"or set the attachment's endpoint in fairbridge.yaml", e.element, strings.Join(e.answerKeys, ", "))
-	}
-	return fmt.Sprintf("no endpoint for the file element %q: no answer from Centercode names one, since it was empty, or the ticket "+
-		"was found by a look-up or a person; set the attachment's endpoint in fairbridge.yaml", e.element)
 }

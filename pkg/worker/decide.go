@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -95,6 +96,19 @@ func (e *lostAnswerError) Error() string {
 }
 
 func (e *lostAnswerError) Unwrap() error { return e.err }
+
+// finalError is a finding of the worker's own, for which the delivery becomes a dead letter
+// with that reason.
+type finalError struct {
+	reason queue.Reason
+	why    string
+}
+
+func (e *finalError) Error() string { return e.why }
+
+func final(reason queue.Reason, format string, args ...any) error {
+	return &finalError{reason: reason, why: fmt.Sprintf(format, args...)}
+}
 
 // waitError means that the delivery cannot continue in this invocation.
 type waitError struct {

@@ -37,7 +37,7 @@ func TestDecide(t *testing.T) {
 		{"its event is not JSON", &testfairy.SyntaxError{}, buried(queue.ReasonMalformed, 0)},
 		{"no route", mapping.ErrNoRoute, buried(queue.ReasonUnroutable, 0)},
 		{"a field cannot be mapped", &mapping.FieldError{}, buried(queue.ReasonMapping, 0)},
-		{"no place for a file", &endpointError{element: "log"}, buried(queue.ReasonAttachmentEndpoint, 0)},
+		{"no place for a file", final(queue.ReasonAttachmentEndpoint, "no endpoint"), buried(queue.ReasonAttachmentEndpoint, 0)},
 		{"not sent, connection refused", &centercode.Error{Err: reset}, decision{action: retry}},
 		{"asked to wait", &centercode.Error{Status: 500, RetryAfter: time.Hour}, decision{action: retry, status: 500, after: time.Hour}},
 		{"rate limited", &centercode.Error{Status: 429, RetryAfter: time.Minute},
@@ -56,8 +56,8 @@ func TestDecide(t *testing.T) {
 		{"another worker has it", fmt.Errorf("write: %w", ledger.ErrConflict), decision{action: handBack}},
 		{"has to wait", &waitError{}, decision{action: handBack}},
 		{"has to wait by its own doing", &waitError{own: true}, decision{action: handBack, costs: true}},
-		{"kills its workers", &diedError{times: 5}, buried(queue.ReasonWorkerDied, 0)},
-		{"reconciled before it arrived", &twinError{of: "another"}, buried(queue.ReasonAmbiguous, 0)},
+		{"kills its workers", final(queue.ReasonWorkerDied, "five times"), buried(queue.ReasonWorkerDied, 0)},
+		{"reconciled before it arrived", final(queue.ReasonAmbiguous, "a twin"), buried(queue.ReasonAmbiguous, 0)},
 		{"cut off before it was sent", &centercode.Error{Err: context.Canceled}, decision{action: retry}},
 		{"unknown", errors.New("what is this"), decision{action: retry}},
 	}
@@ -69,7 +69,7 @@ func TestDecide(t *testing.T) {
 		row{"Centercode's own fault", &centercode.Error{Status: 500, OwnFault: true}, decision{action: retry, status: 500}},
 		row{"Centercode's own fault, looked up", &lostAnswerError{denied: true, err: reset}, lost},
 		row{"a file's answer lost", &attachError{name: "log", err: &lostAnswerError{err: reset}}, lost},
-		row{"a file is elsewhere", &attachError{name: "log", err: &endpointError{elsewhere: reset}}, buried(queue.ReasonAttachmentEndpoint, 0)},
+		row{"a file is elsewhere", &attachError{name: "log", err: final(queue.ReasonAttachmentEndpoint, "%v", reset)}, buried(queue.ReasonAttachmentEndpoint, 0)},
 		row{"a bug", &panicError{value: "oops"}, decision{action: retry}},
 	)
 	for _, code := range []int{400, 405, 409, 410, 411, 413, 415, 422} {

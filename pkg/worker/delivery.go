@@ -139,7 +139,8 @@ func (d *delivery) run(ctx context.Context) (err error) {
 	ctx, letGo := d.keep(ctx)
 	defer letGo()
 	if times := d.claim.Entry().EndsAlone; times >= mostEndsAlone {
-		return failed(stage, &diedError{times: times})
+		return failed(stage, final(queue.ReasonWorkerDied, "%d attempts in a row ended without recording a result "+
+			"while the delivery was the only work of its worker", times))
 	}
 
 	switch {

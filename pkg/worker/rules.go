@@ -14,17 +14,15 @@ import (
 
 // failure is an error in its parts; a part that it does not have is nil.
 type failure struct {
-	err      error
-	lost     *lostAnswerError
-	file     *attachError
-	wait     *waitError
-	source   *attachment.Error
-	api      *centercode.Error
-	field    *mapping.FieldError
-	endpoint *endpointError
-	syntax   *testfairy.SyntaxError
-	died     *diedError
-	twin     *twinError
+	err    error
+	lost   *lostAnswerError
+	file   *attachError
+	wait   *waitError
+	source *attachment.Error
+	api    *centercode.Error
+	field  *mapping.FieldError
+	syntax *testfairy.SyntaxError
+	final  *finalError
 }
 
 func takeApart(err error) *failure {
@@ -35,16 +33,16 @@ func takeApart(err error) *failure {
 	errors.As(err, &f.source)
 	errors.As(err, &f.api)
 	errors.As(err, &f.field)
-	errors.As(err, &f.endpoint)
 	errors.As(err, &f.syntax)
-	errors.As(err, &f.died)
-	errors.As(err, &f.twin)
+	errors.As(err, &f.final)
 	return f
 }
 
 func (f *failure) answered(statuses ...int) bool {
 	return f.api != nil && slices.Contains(statuses, f.api.Status)
 }
+
+func (f *failure) found(reason queue.Reason) bool { return f.final != nil && f.final.reason == reason }
 
 // rule is one row of the table in docs/failure-modes.md; what and then are its cells.
 type rule struct {
@@ -93,12 +91,12 @@ var rules = []rule{
 	}, {
 		what:     "five attempts in a row ended without recording a result while the delivery was its worker's only work",
 		then:     "dead letter `worker_died`",
-		fits:     func(f *failure) bool { return f.died != nil },
+		fits:     func(f *failure) bool { return f.found(queue.ReasonWorkerDied) },
 		decision: decision{action: bury, reason: queue.ReasonWorkerDied},
 	}, {
 		what: "`fairbridge reconcile` has sent a feedback with the same session and text, and then its webhook arrives, or another feedback with the same words",
 		then: "dead letter `ambiguous`: a person decides which it is",
-		fits: func(f *failure) bool { return f.twin != nil },
+		fits: func(f *failure) bool { return f.found(queue.ReasonAmbiguous) },
 
 		decision: decision{action: bury, reason: queue.ReasonAmbiguous},
 	}, {
@@ -159,7 +157,7 @@ var rules = []rule{
 	}, {
 		what:     "Centercode's answer has no endpoint for an attachment, or one on a host that is not its own, and the route has none",
 		then:     "dead letter `attachment_endpoint`; the ticket stays",
-		fits:     func(f *failure) bool { return f.endpoint != nil },
+		fits:     func(f *failure) bool { return f.found(queue.ReasonAttachmentEndpoint) },
 		decision: decision{action: bury, reason: queue.ReasonAttachmentEndpoint},
 	}, {
 		what: "SQS, the ledger or SSM fails; a bug; anything else",

@@ -52,17 +52,10 @@ func (d *delivery) notTwice(ctx context.Context, entry ledger.Entry) error {
 	}
 	twin, err := d.Ledger.TwinOf(ctx, d.likeness, d.out.DeliveryID)
 	if err == nil && twin != "" {
-		err = cmp.Or(d.claim.Twin(ctx, twin), error(&twinError{of: twin}))
+		err = cmp.Or(d.claim.Twin(ctx, twin), final(queue.ReasonAmbiguous, "'fairbridge reconcile' has sent a feedback of the same session "+
+			"with the same text, as delivery %s: it is the same one and its webhook came late, or the tester has said the same twice", twin))
 	}
 	return err
-}
-
-// twinError means that reconcile has sent a delivery that may be the same feedback.
-type twinError struct{ of string }
-
-func (e *twinError) Error() string {
-	return "'fairbridge reconcile' has sent a feedback of the same session with the same text, as delivery " + e.of +
-		": it is the same one and its webhook came late, or the tester has said the same twice"
 }
 
 // settles returns how much longer Centercode gets to finish what it may still be doing: at
