@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"fairbridge/pkg/internal/clip"
+	"fairbridge/pkg/internal/plainjson"
 )
 
 // maxOldBytes is how much of a replaced value an edit keeps. Longer values are cut, so that
@@ -116,11 +117,8 @@ func (e *Envelope) hasFields(brace int) bool {
 
 // quote returns a text as JSON, without HTML escapes.
 func quote(s string) json.RawMessage {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(s) // a string can always be encoded
-	return bytes.TrimSpace(escapeNonCharacters(b.Bytes()))
+	text, _ := plainjson.Marshal(s) // a text cannot fail
+	return escapeNonCharacters(text)
 }
 
 // escapeNonCharacters escapes U+FFFE and U+FFFF, which SQS refuses. They occur only inside

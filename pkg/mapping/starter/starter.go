@@ -4,7 +4,6 @@ package starter
 import (
 	"bytes"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +14,7 @@ import (
 	"strings"
 	"text/template"
 
+	"fairbridge/pkg/internal/plainjson"
 	"fairbridge/pkg/mapping"
 	"fairbridge/pkg/terminal"
 )
@@ -83,11 +83,8 @@ func yamlText(s string) (string, error) {
 	if plainWord.MatchString(s) && !slices.Contains(yamlWords, strings.ToLower(s)) {
 		return s, nil
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(s)
-	return strings.TrimSuffix(b.String(), "\n"), err
+	text, err := plainjson.Marshal(s)
+	return string(text), err
 }
 
 // Write writes the mapping file and, if there is none, the schema beside it. It returns the
