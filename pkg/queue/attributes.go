@@ -144,17 +144,13 @@ func HandOverAttributes(deliveryID, event string, generation, replays int) map[s
 
 // Attributes returns the letter as message attributes.
 func (d DeadLetter) Attributes() map[string]types.MessageAttributeValue {
-	attrs := DeliveryAttributes(d.DeliveryID, d.Event)
+	attrs := HandOverAttributes(d.DeliveryID, d.Event, d.Generation, d.Replays)
 	text(attrs, attrReason, string(d.Reason))
 	text(attrs, attrStage, string(d.Stage))
 	text(attrs, attrDescription, Describe(d.Description))
 	text(attrs, attrFailedAt, d.FailedAt.UTC().Format(time.RFC3339))
 	number(attrs, attrStatus, d.Status)
 	number(attrs, attrAttempts, d.Attempts)
-	number(attrs, attrGeneration, d.Generation)
-	if d.Replays > 0 {
-		number(attrs, attrReplays, d.Replays)
-	}
 	return attrs
 }
 
