@@ -57,11 +57,7 @@ func (r OpenRequest) mayAsk(t target, auth *BasicAuth) error {
 // roundTrip sends one request. It uses the transport directly: http.Client would add a
 // Referer, and forward credentials to subdomains.
 func (f *Fetcher) roundTrip(ctx context.Context, t target, auth *BasicAuth, from *checkpoint) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "", nil)
-	if err != nil {
-		return nil, err
-	}
-	req.URL, req.Host = t.sent, t.url.Host
+	req := (&http.Request{Method: http.MethodGet, URL: t.sent, Host: t.url.Host, Header: http.Header{}}).WithContext(ctx)
 	req.Header.Set("User-Agent", version.Product())
 	req.Header.Set("Accept", "*/*")
 	req.Header.Set("Accept-Encoding", "identity")

@@ -39,7 +39,8 @@ func table() map[string]function {
 			example: `{{ .nickname | default "nobody" }}`, yields: "nobody",
 		},
 		"print": {
-			usage: "print VALUE...", doc: "the values as one text", min: 1, max: -1, run: printValues,
+			usage: "print VALUE...", doc: "the values as one text", min: 1, max: -1,
+			run:     func(e *Execution, args []any) (any, error) { return e.concat(args, "") },
 			example: `{{ print .version "-" .build }}`, yields: "1.0-1",
 		},
 		"join": {
@@ -54,7 +55,7 @@ func table() map[string]function {
 		},
 
 		"formFields": {
-			usage: "formFields", run: ownFields,
+			usage: "formFields", run: func(e *Execution, _ []any) (any, error) { return e.own, nil },
 			doc:     "the fields that your app's feedback form adds to the documented ones, for range",
 			example: "{{ range $name, $value := formFields }}{{ $name }} {{ end }}", yields: "Your role nested no tags yes ",
 		},

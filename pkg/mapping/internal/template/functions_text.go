@@ -69,10 +69,6 @@ func defaultValue(e *Execution, args []any) (any, error) {
 	return args[1], nil
 }
 
-func printValues(e *Execution, args []any) (any, error) {
-	return e.concat(args, "")
-}
-
 func joinList(e *Execution, args []any) (any, error) {
 	separator, err := e.text(args[0])
 	if err != nil {
@@ -132,10 +128,6 @@ func index(e *Execution, args []any) (any, error) {
 		}
 	}
 	return e.value(v)
-}
-
-func ownFields(e *Execution, _ []any) (any, error) {
-	return e.own, nil
 }
 
 func toJSON(e *Execution, args []any) (any, error) {
