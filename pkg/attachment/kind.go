@@ -31,7 +31,7 @@ const (
 func judge(want Want, named *url.URL, h http.Header, head []byte) (kind, reason string) {
 	sniffed := http.DetectContentType(head)
 	declared, media := declaredType(h)
-	extension := urlExtension(named)
+	extension := strings.ToLower(path.Ext(named.Path))
 	vague := media == "" || media == octetStream || media == "binary/octet-stream" // the last is S3's default
 	if vague {
 		declared = sniffed
@@ -135,10 +135,6 @@ func restFailed(media string, head []byte) bool {
 	}
 	return false
 }
-
-// urlExtension returns the extension of the last segment of the URL's path, in lower case
-// and with its dot, or "".
-func urlExtension(u *url.URL) string { return strings.ToLower(path.Ext(u.Path)) }
 
 // imageTypes are the picture types by URL extension.
 var imageTypes = map[string]string{

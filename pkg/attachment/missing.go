@@ -18,7 +18,7 @@ func (s *stream) refused(a *answer) *Error {
 	age := now.Sub(s.request.Announced).Abs()
 	switch e.Status {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
-		if hasExpired(a.target.url, now) {
+		if end, signed := signedUntil(a.target.url.Query()); signed && now.After(end) {
 			// A URL from the payload stays the same; a redirect may get a new signature.
 			e.Permanent, e.Expired, e.Reason = !a.target.moved, !a.target.moved, reasonExpired
 			return e
@@ -38,12 +38,6 @@ func (s *stream) refused(a *answer) *Error {
 		}
 	}
 	return e
-}
-
-// hasExpired reports whether u is a signed URL that has expired.
-func hasExpired(u *url.URL, now time.Time) bool {
-	end, ok := signedUntil(u.Query())
-	return ok && now.After(end)
 }
 
 // signedUntil returns when a pre-signed URL expires: one of S3

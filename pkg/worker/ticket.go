@@ -88,8 +88,9 @@ func (d *delivery) name(ctx context.Context) error {
 
 // create sends the request for the ticket. The ledger knows of it before Centercode does.
 func (d *delivery) create(ctx context.Context, key string) error {
-	if err := d.mayStart(); err != nil {
-		return err
+	if left, limited := d.left(); limited && left < createTimeout {
+		// The answer might not arrive before the invocation ends.
+		return &waitError{why: "too little time is left in this invocation"}
 	}
 	if err := d.stillWell(ctx); err != nil {
 		return err
@@ -165,14 +166,6 @@ func (d *delivery) created(ctx context.Context, ticket centercode.Ticket) error 
 		return d.claim.CreatedAndCompleted(ctx, ticket.ID)
 	}
 	return d.claim.Created(ctx, ticket.ID, ticket.Files, ticket.AnswerKeys)
-}
-
-// mayStart holds a ticket back if its answer might not arrive before the invocation ends.
-func (d *delivery) mayStart() error {
-	if deadline, ok := d.invocation.Deadline(); ok && deadline.Sub(d.Now()) < createTimeout+d.Margin {
-		return &waitError{why: "too little time is left in this invocation"}
-	}
-	return nil
 }
 
 // answered distinguishes a lost answer from a failure that is known to have done nothing.
@@ -263,7 +256,7 @@ func (d *delivery) withKey(ctx context.Context, reads bool, call func(context.Co
 		return failed(queue.StageSecret, err)
 	}
 	err = call(ctx, key)
-	if refused(err) {
+	if takeApart(err).answered(http.StatusUnauthorized, http.StatusForbidden) {
 		fresh, readErr := d.Secrets.Fresh(ctx, secrets.CentercodeAPIKey, keyAge)
 		if readErr == nil && fresh != key {
 			err = call(ctx, fresh)
@@ -274,9 +267,4 @@ func (d *delivery) withKey(ctx context.Context, reads bool, call func(context.Co
 		d.out.Warning = errors.Join(d.out.Warning, breakerErr)
 	}
 	return err
-}
-
-// refused reports whether Centercode rejected the key.
-func refused(err error) bool {
-	return takeApart(err).answered(http.StatusUnauthorized, http.StatusForbidden)
 }
