@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,7 +37,6 @@ var ErrStopping = errors.New("the poller is stopping")
 type EventSource interface {
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
-	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 	// HandBack is called for messages that nobody works on any more although they were not
 	// deleted.
 	HandBack(ctx context.Context, queueURL string, receiptHandles ...string) error
@@ -87,9 +85,6 @@ type Invocation struct {
 // or one derived from it without a deadline of its own.
 func (p *Poller) Run(ctx context.Context) error {
 	r, err := p.start(ctx)
-	if ctx.Err() != nil {
-		return nil // stopped before anything was received
-	}
 	if err != nil {
 		return fmt.Errorf("poll %s: %w", p.QueueURL, err)
 	}
@@ -118,7 +113,6 @@ func (p *Poller) Run(ctx context.Context) error {
 // run is the state of one Run.
 type run struct {
 	Poller
-	arn, region string
 	invocations sync.WaitGroup
 
 	base   context.Context         // for all invocations; outlives Run's
@@ -143,16 +137,6 @@ func (p *Poller) start(ctx context.Context) (*run, error) {
 	}
 	if r.Log == nil {
 		r.Log = slog.New(slog.DiscardHandler)
-	}
-	out, err := p.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
-		QueueUrl: &p.QueueURL, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameQueueArn},
-	})
-	if err != nil {
-		return nil, err
-	}
-	r.arn = out.Attributes[string(types.QueueAttributeNameQueueArn)]
-	if parts := strings.Split(r.arn, ":"); len(parts) == 6 { // arn:aws:sqs:REGION:ACCOUNT:NAME
-		r.region = parts[3]
 	}
 	r.base, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	return r, nil
@@ -228,7 +212,7 @@ func (r *run) invoke(messages []types.Message) {
 	defer cancel()
 	ctx = lambdacontext.NewContext(invocationContext{ctx, &r.stopAt}, &lambdacontext.LambdaContext{
 		AwsRequestID:       i.RequestID,
-		InvokedFunctionArn: "arn:aws:lambda:" + r.region + ":" + AccountID + ":function:" + r.Function,
+		InvokedFunctionArn: "arn:aws:lambda:" + Region + ":" + AccountID + ":function:" + r.Function,
 	})
 	var failed map[string]bool
 	event := r.event(messages)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"path"
 	"strconv"
 	"time"
 
@@ -22,6 +23,7 @@ const (
 
 // event returns received messages as Lambda's event.
 func (r *run) event(messages []types.Message) events.SQSEvent {
+	arn := Queue{Name: path.Base(r.QueueURL)}.arn()
 	event := events.SQSEvent{Records: make([]events.SQSMessage, len(messages))}
 	for i, m := range messages {
 		attributes := make(map[string]events.SQSMessageAttribute, len(m.MessageAttributes))
@@ -40,8 +42,8 @@ func (r *run) event(messages []types.Message) events.SQSEvent {
 			Attributes:             m.Attributes,
 			MessageAttributes:      attributes,
 			EventSource:            "aws:sqs",
-			EventSourceARN:         r.arn,
-			AWSRegion:              r.region,
+			EventSourceARN:         arn,
+			AWSRegion:              Region,
 		}
 	}
 	return event

@@ -37,10 +37,6 @@ func (o *oneMessage) DeleteMessageBatch(_ context.Context, in *sqs.DeleteMessage
 	return &sqs.DeleteMessageBatchOutput{Successful: []types.DeleteMessageBatchResultEntry{{Id: in.Entries[0].Id}}}, nil
 }
 
-func (o *oneMessage) GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
-	return &sqs.GetQueueAttributesOutput{Attributes: map[string]string{"QueueArn": "arn:aws:sqs:eu-central-1:000000000000:work"}}, nil
-}
-
 func (o *oneMessage) HandBack(ctx context.Context, _ string, handles ...string) error {
 	o.back = handles
 	return ctx.Err()

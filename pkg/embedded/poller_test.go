@@ -290,7 +290,6 @@ func TestPollerConfiguration(t *testing.T) {
 	q := openQueues(t)
 	for name, change := range map[string]func(*embedded.Poller){
 		"no queue":       func(p *embedded.Poller) { p.QueueURL = "" },
-		"another queue":  func(p *embedded.Poller) { p.QueueURL += "-none" },
 		"batch size":     func(p *embedded.Poller) { p.BatchSize = 11 },
 		"no concurrency": func(p *embedded.Poller) { p.MaximumConcurrency = 0 },
 		"no timeout":     func(p *embedded.Poller) { p.Timeout = 0 },
