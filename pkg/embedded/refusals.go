@@ -35,26 +35,39 @@ type Refusals struct {
 	now  func() time.Time
 	wake chan struct{} // buffered: there is something to write
 
-	mu     sync.Mutex
-	last   []ingest.Refusal // not written yet, at most keptRefusals of each kind
-	counts map[refusalKind]ingest.RefusalCount
+	mu      sync.Mutex
+	pending pending
 }
+
+// pending is what is not written yet.
+type pending map[refusalKind]unwritten
 
 type refusalKind struct {
 	status int
 	reason ingest.Reason
 }
 
+// unwritten counts the refusals of a kind, and has the last of them, at most keptRefusals.
+type unwritten struct {
+	count int
+	last  []ingest.Refusal
+}
+
+// add adds later refusals of a kind.
+func (p pending) add(kind refusalKind, more unwritten) {
+	last := append(p[kind].last, more.last...)
+	p[kind] = unwritten{p[kind].count + more.count, last[max(0, len(last)-keptRefusals):]}
+}
+
 func newRefusals(db *sqlitedb.DB, now func() time.Time) *Refusals {
-	return &Refusals{db: db, now: now, wake: make(chan struct{}, 1), counts: map[refusalKind]ingest.RefusalCount{}}
+	return &Refusals{db: db, now: now, wake: make(chan struct{}, 1), pending: pending{}}
 }
 
 // Add records a refusal. It does not block; [Refusals.Run] writes it.
 func (r *Refusals) Add(refusal ingest.Refusal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.keep(refusal)
-	r.count(ingest.RefusalCount{Status: refusal.Status, Reason: refusal.Reason, Count: 1, Last: refusal.At})
+	r.pending.add(refusalKind{refusal.Status, refusal.Reason}, unwritten{1, []ingest.Refusal{refusal}})
 	r.notify()
 }
 
@@ -62,7 +75,7 @@ func (r *Refusals) Add(refusal ingest.Refusal) {
 func (r *Refusals) again() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.counts) > 0 {
+	if len(r.pending) > 0 {
 		r.notify()
 	}
 }
@@ -72,34 +85,6 @@ func (r *Refusals) notify() {
 	case r.wake <- struct{}{}:
 	default:
 	}
-}
-
-// keep appends to the last refusals, and drops the oldest of the same kind if there are too
-// many.
-func (r *Refusals) keep(refusal ingest.Refusal) {
-	r.last = append(r.last, refusal)
-	same, oldest := 0, -1
-	for i, other := range r.last {
-		if other.Reason.Strange() != refusal.Reason.Strange() {
-			continue
-		}
-		if same++; oldest < 0 {
-			oldest = i
-		}
-	}
-	if same > keptRefusals {
-		r.last = slices.Delete(r.last, oldest, oldest+1)
-	}
-}
-
-func (r *Refusals) count(more ingest.RefusalCount) {
-	kind := refusalKind{more.Status, more.Reason}
-	c := r.counts[kind]
-	c.Status, c.Reason, c.Count = more.Status, more.Reason, c.Count+more.Count
-	if more.Last.After(c.Last) {
-		c.Last = more.Last
-	}
-	r.counts[kind] = c
 }
 
 // Reporting returns a reporter that records the refusals among the outcomes, and passes all
@@ -150,22 +135,27 @@ func (r *Refusals) Run(ctx context.Context, log *slog.Logger) error {
 // write writes what was added, and puts it back if that fails.
 func (r *Refusals) write(ctx context.Context) error {
 	r.mu.Lock()
-	last, counts := r.last, r.counts
-	r.last, r.counts = nil, map[refusalKind]ingest.RefusalCount{}
+	taken := r.pending
+	r.pending = pending{}
 	r.mu.Unlock()
-	if len(counts) == 0 {
+	if len(taken) == 0 {
 		return nil
 	}
+	var last []ingest.Refusal
+	for _, of := range taken {
+		last = append(last, of.last...)
+	}
+	slices.SortStableFunc(last, byTime)
 	err := r.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		for _, refusal := range last {
 			if err := insertRefusal(tx, refusal); err != nil {
 				return err
 			}
 		}
-		for _, c := range counts {
+		for kind, of := range taken {
 			if _, err := tx.Exec(`INSERT INTO refusal_counts (status, reason, count, last_at) VALUES (?, ?, ?, ?)
 				ON CONFLICT DO UPDATE SET count = count + excluded.count, last_at = max(last_at, excluded.last_at)`,
-				c.Status, string(c.Reason), c.Count, c.Last.UnixMilli()); err != nil {
+				kind.status, string(kind.reason), of.count, slices.MaxFunc(of.last, byTime).At.UnixMilli()); err != nil {
 				return err
 			}
 		}
@@ -182,16 +172,14 @@ func (r *Refusals) write(ctx context.Context) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	since := r.last
-	r.last = nil
-	for _, refusal := range slices.Concat(last, since) {
-		r.keep(refusal)
+	for kind, since := range r.pending {
+		taken.add(kind, since)
 	}
-	for _, c := range counts {
-		r.count(c)
-	}
+	r.pending = taken
 	return fmt.Errorf("write refused webhooks: %w", err)
 }
+
+func byTime(a, b ingest.Refusal) int { return a.At.Compare(b.At) }
 
 func insertRefusal(tx *sqlitedb.Tx, r ingest.Refusal) error {
 	fields := ""
@@ -230,7 +218,7 @@ func (r *Refusals) Refused(ctx context.Context) (all ingest.Refused, err error) 
 		}
 		all.Last = append(all.Last, refusal)
 	}
-	slices.SortStableFunc(all.Last, func(a, b ingest.Refusal) int { return b.At.Compare(a.At) })
+	slices.SortStableFunc(all.Last, func(a, b ingest.Refusal) int { return byTime(b, a) })
 	all.Counts, err = r.readCounts(ctx)
 	return all, err
 }
