@@ -22,7 +22,6 @@ import (
 	"fairbridge/pkg/preview/report"
 )
 
-// checkOptions are the flags of check.
 type checkOptions struct {
 	// at is a folder to examine, or a stack; without either flag the mapping file is
 	// checked.
@@ -112,7 +111,6 @@ is 2 if the check could not run.`,
 	return cmd
 }
 
-// checkFolder examines the data folder of a bridge on this machine.
 func checkFolder(ctx context.Context, std streams, folder string) error {
 	x, err := embedded.Examine(ctx, folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -207,7 +205,6 @@ func (o checkOptions) checkPayloads(r *report.Check, config *mapping.Config, pay
 	return nil
 }
 
-// previews returns what each payload becomes.
 func previews(config *mapping.Config, payloads []preview.Payload, now time.Time) ([]preview.Preview, error) {
 	checker, err := preview.New(preview.Config{Mapping: config, Now: func() time.Time { return now }})
 	if err != nil {

@@ -21,7 +21,6 @@ const (
 	exitPipe = 128 + 13
 )
 
-// streams are the process's standard streams.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
@@ -39,7 +38,6 @@ func usage(format string, args ...any) error {
 // errSaid ends a command with exitLeft after its output has explained why.
 var errSaid = errors.New("something was left")
 
-// execute runs the command line and returns its exit code.
 func execute(ctx context.Context, args []string, std streams) int {
 	root := newRoot(std)
 	root.SetArgs(args)

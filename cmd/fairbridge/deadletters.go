@@ -79,7 +79,6 @@ func (d *operator) leaveOneOf(n *int, format string, args ...any) {
 	}
 }
 
-// print writes a result.
 func (d *operator) print(format string, args ...any) error {
 	d.meter.Clear()
 	_, err := fmt.Fprintf(d.std.out, format, args...)

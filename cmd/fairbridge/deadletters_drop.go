@@ -45,7 +45,6 @@ completed or were dropped, and needs no reason.`,
 	return cmd
 }
 
-// dropCall is one call of 'dlq drop'.
 type dropCall struct {
 	selection
 	at        place

@@ -80,7 +80,6 @@ already" are old copies, which 'dlq drop --done' removes.`,
 	return cmd
 }
 
-// pageOf returns the page for a bridge's output.
 func pageOf(out io.Writer, at home.Place) report.Page {
 	return report.Page{Out: out, Screen: terminal.ScreenOf(out), Place: at, Now: time.Now()}
 }

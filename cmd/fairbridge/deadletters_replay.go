@@ -56,7 +56,6 @@ the rest. --wait ends with a count of the results.`,
 	return cmd
 }
 
-// replayCall is one call of 'dlq replay'.
 type replayCall struct {
 	selection
 	*operator                             // while it runs

@@ -99,7 +99,6 @@ func (r *replayCall) goOn(rest int, ends []deadletter.End) {
 	r.say("the other %d: %s", rest, r.target.CommandLine(append(args, "--wait")...))
 }
 
-// printRequests prints the requests that a replay would send.
 func (r *replayCall) printRequests(ctx context.Context, o deadletter.ReplayOptions) error {
 	if o.Checker == nil {
 		return fmt.Errorf("there is no %s here to build the requests with; name a file with --config", r.config)
@@ -168,7 +167,6 @@ func (r *replayCall) reportStays(c deadletter.Case, err error) {
 	}
 }
 
-// summarize writes the overall result.
 func (r *replayCall) summarize(done deadletter.Replayed) error {
 	if n := r.often - mostSaid; n > 0 {
 		r.say("%d more were skipped for the same reason", n)

@@ -50,7 +50,6 @@ func texts[S ~string](words []S) (all []string) {
 	return all
 }
 
-// readWords parses the values of the selecting flags.
 func readWords(w deadletter.Words) (deadletter.Filter, error) {
 	f, err := w.Filter(time.Now())
 	if word, ok := errors.AsType[*deadletter.WordError](err); ok && word.Word != "" {
@@ -73,7 +72,6 @@ func (s *selection) one(verb string) error {
 	return usage("delivery ids, filters and --all exclude each other")
 }
 
-// count returns how many are true.
 func count(of ...bool) (n int) {
 	for _, is := range of {
 		if is {

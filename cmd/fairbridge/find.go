@@ -17,7 +17,6 @@ import (
 	"fairbridge/pkg/terminal"
 )
 
-// finding is a call of 'fairbridge find'.
 type finding struct {
 	query         ledger.Query
 	since, until  string

@@ -41,7 +41,6 @@ func (p *place) check() error {
 	return nil
 }
 
-// open opens the selected bridge.
 func (p *place) open(ctx context.Context) (*home.Home, error) {
 	if err := p.check(); err != nil {
 		return nil, err

@@ -16,7 +16,6 @@ import (
 	"fairbridge/pkg/testfairy/api"
 )
 
-// reconciling is one call of 'fairbridge reconcile'.
 type reconciling struct {
 	at                            place
 	who                           account
@@ -143,7 +142,6 @@ func (c *reconciling) act(ctx context.Context, r *reconcile.Reconciler, found *r
 	return nil
 }
 
-// agreed asks whether to send that many.
 func (c *reconciling) agreed(ctx context.Context, sendable int) (bool, error) {
 	switch {
 	case sendable == 0 || c.dryRun:
@@ -154,7 +152,6 @@ func (c *reconciling) agreed(ctx context.Context, sendable int) (bool, error) {
 	return ask(ctx, c.std, fmt.Sprintf("Send %s to the bridge?", terminal.Count(sendable, "feedback")))
 }
 
-// tell writes the result.
 func (c *reconciling) tell(items []*reconcile.Item, sendable, sent int) error {
 	if c.asJSON {
 		return writeJSONLines(c.std.out, items...)

@@ -190,7 +190,6 @@ func runBridge(ctx context.Context, c bridge.Config, page besideBridge, showToke
 	})
 }
 
-// explainStart adds what to do if a bridge does not start.
 func explainStart(err error, folder string) error {
 	if errors.Is(err, embedded.ErrLocked) {
 		return fmt.Errorf("another bridge runs in %s; stop it, or name another folder with --data", folder)
@@ -225,7 +224,6 @@ func announce(out io.Writer, webhook, simulator, page string, at home.Place) {
 	}
 }
 
-// mappingUse describes the flag of a mapping file.
 const mappingUse = "the `file` with routes, fields and attachments"
 
 func configFlag(cmd *cobra.Command, config *string, use string) {

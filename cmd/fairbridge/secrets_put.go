@@ -71,7 +71,6 @@ ends the old one.`,
 	return cmd
 }
 
-// secretNames returns the names that can be stored.
 func secretNames() []string { return append(secrets.Names(), secrets.ConsolePassword) }
 
 // putSecret stores a value that a person gives; of the console's password only its hash.

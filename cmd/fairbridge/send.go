@@ -14,7 +14,6 @@ import (
 	"fairbridge/pkg/home"
 )
 
-// webhookVariable is the environment variable with the webhook's URL.
 const webhookVariable = "FAIRBRIDGE_WEBHOOK_URL"
 
 // maxSent bounds a payload in bytes. It is far above what a bridge accepts, so that the
@@ -128,7 +127,6 @@ func noToken(t *home.Home) error {
 	return fmt.Errorf("%w; make one: %s", home.ErrNoToken, t.Command("secrets put webhook-token --generate"))
 }
 
-// withToken adds the token to a webhook's address.
 func withToken(address, token string) (string, error) {
 	full, err := home.WithToken(address, token)
 	if err != nil {

@@ -18,7 +18,6 @@ import (
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 const settling = time.Minute
 
-// undeployCall is one call of 'undeploy'.
 type undeployCall struct {
 	at     place
 	who    account

@@ -23,7 +23,6 @@ func newVersion(std streams) *cobra.Command {
 	}
 }
 
-// versionText returns the version as one line.
 func versionText() string {
 	return fmt.Sprintf("fairbridge %s, commit %s, %s %s/%s\n",
 		version.Number, cmp.Or(version.Commit(), "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH)

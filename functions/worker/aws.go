@@ -43,13 +43,11 @@ func (f deleteItem) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput
 	return f(ctx, in, o...)
 }
 
-// queueAPI is a worker.Queue.
 type queueAPI struct {
 	sendMessage
 	changeMessageVisibility
 }
 
-// tableAPI is a dynamo.API.
 type tableAPI struct {
 	putItem
 	getItem

@@ -71,7 +71,6 @@ func (w *watcher) Report(_ context.Context, o worker.Outcome) {
 	}
 }
 
-// wait returns how a delivery ended.
 func (w *watcher) wait(ctx context.Context, deliveryID string) (worker.Outcome, error) {
 	for {
 		w.mu.Lock()
@@ -172,7 +171,6 @@ func (b *Bridge) demoPayload(ctx context.Context, config *mapping.Config, watch 
 	return result, nil
 }
 
-// compare compares a ticket's files with their sources.
 func (s *simulator) compare(id string, want []mapping.Attachment) (files []DemoFile, problem string) {
 	tickets := slices.DeleteFunc(s.centercode.Tickets(), func(t centercodesim.Ticket) bool { return t.ID != id })
 	if len(tickets) != 1 {

@@ -13,7 +13,6 @@ import (
 // scrapers is the maximum number of open connections for metrics.
 const scrapers = 16
 
-// scraped serves a bridge's metrics.
 type scraped struct {
 	listener net.Listener
 	server   *http.Server // set when the handlers are connected

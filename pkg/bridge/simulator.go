@@ -22,10 +22,8 @@ type simulator struct {
 	listener   net.Listener
 }
 
-// simulatorKey is the API key that the simulator accepts.
 const simulatorKey = "key-of-the-simulator"
 
-// simulatedFiles is the simulator's path for TestFairy's files.
 const simulatedFiles = "/testfairy"
 
 // simulatedHosts are the hosts in TestFairy's payloads, and those of its REST API.
@@ -70,7 +68,6 @@ func (s *simulator) close() error {
 	return errors.Join(s.server.Close(), s.centercode.Close())
 }
 
-// simulatorSecrets are the secrets of a worker in front of the simulator.
 type simulatorSecrets struct{}
 
 func (simulatorSecrets) Get(context.Context, string) (string, error) { return simulatorKey, nil }

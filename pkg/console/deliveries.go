@@ -66,7 +66,7 @@ func readSearch(q url.Values, now time.Time) (search, error) {
 type deliveriesData struct {
 	search
 	Problem    string
-	AllStates  []stateChoice
+	AllStates  []string
 	AllReasons []queue.Reason
 	CSV        string
 	Command    string
@@ -76,10 +76,8 @@ type deliveriesData struct {
 	Rows, End template.HTML
 }
 
-type stateChoice struct {
-	Name   string
-	Chosen bool
-}
+// Chosen reports whether the search is for a state.
+func (d deliveriesData) Chosen(state string) bool { return slices.Contains(d.States, state) }
 
 // The placeholders in the page that is rendered before there are rows.
 const (
@@ -90,11 +88,8 @@ const (
 func (s *Console) showDeliveries(w http.ResponseWriter, r *http.Request) error {
 	f, problem := readSearch(r.URL.Query(), s.Now())
 	d := deliveriesData{
-		search: f, AllReasons: queue.Reasons(), OnAWS: s.Home.OnAWS(), Rows: rowsHere, End: endHere,
+		search: f, AllStates: ledger.Standings(), AllReasons: queue.Reasons(), OnAWS: s.Home.OnAWS(), Rows: rowsHere, End: endHere,
 		CSV: "/deliveries.csv?" + r.URL.RawQuery, Command: s.Home.Command(findCommand(f)), Filtered: r.URL.RawQuery != "",
-	}
-	for _, state := range ledger.Standings() {
-		d.AllStates = append(d.AllStates, stateChoice{state, slices.Contains(f.States, state)})
 	}
 	if problem != nil {
 		d.Problem = capital(problem.Error()) + "."

@@ -69,7 +69,6 @@ type jobView struct {
 	Problem   string
 }
 
-// stay is a letter that was left, and why.
 type stay struct{ ID, Why string }
 
 // tally counts the deliveries that ended in one way.
@@ -168,7 +167,6 @@ func (j *job) view() *jobView {
 	return &v
 }
 
-// progress receives the manager's progress.
 func (j *job) progress(what string, done, of int) {
 	j.update(func(v *jobView) { v.Stage, v.Done, v.Of = what, done, of })
 	j.jobs.console.news.tell()

@@ -15,7 +15,6 @@ import (
 	"fairbridge/pkg/queue"
 )
 
-// lettersShown is how many letters a group's page has in its table.
 const lettersShown = 200
 
 // Title returns a group's cause as one line.
@@ -33,7 +32,6 @@ func (g group) Title() string {
 // Settles reports whether each of them waits for a person to say whether there is a ticket.
 func (g group) Settles() bool { return g.Reason == queue.ReasonAmbiguous }
 
-// command returns the command line for a button.
 func (g group) command(at home.Place, words string) string {
 	if g.Done {
 		return at.Command("dlq drop --done")

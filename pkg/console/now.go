@@ -47,7 +47,6 @@ type cell struct {
 	Link  string
 }
 
-// latest is how many of the last deliveries the first page shows.
 const latest = 8
 
 func (s *Console) showNow(w http.ResponseWriter, r *http.Request) error {
@@ -274,7 +273,6 @@ func mappingCell(m *home.MappingStatus, now time.Time) cell {
 	return c
 }
 
-// pause pauses deliveries.
 func (s *Console) pause(w http.ResponseWriter, r *http.Request) error {
 	p := home.PauseRequest{Project: r.PostFormValue("project"), Because: strings.TrimSpace(r.PostFormValue("because")), Who: s.Home.Operator(r.Context())}
 	if p.Because == "" {

@@ -77,7 +77,6 @@ var functions = template.FuncMap{
 	"card":    func(g group, readOnly bool) groupCard { return groupCard{g, readOnly} },
 }
 
-// groupCard is a group with its buttons.
 type groupCard struct {
 	group
 	ReadOnly bool
@@ -86,7 +85,6 @@ type groupCard struct {
 // word makes a reason's name readable.
 func word(s string) string { return strings.ReplaceAll(s, "_", " ") }
 
-// navItem leads to a page.
 type navItem struct {
 	Href, Name string
 	Current    bool

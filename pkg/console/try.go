@@ -45,7 +45,6 @@ func (d *tryData) Tone() string {
 	return ""
 }
 
-// samples returns the names of the embedded payloads.
 func samples() (names []string) {
 	entries, err := events.Samples.ReadDir(".")
 	if err != nil {

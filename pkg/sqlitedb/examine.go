@@ -9,7 +9,6 @@ import (
 	"time"
 )
 
-// maxFindings bounds the findings that [Examine] lists.
 const maxFindings = 20
 
 // Examination is the result of [Examine].

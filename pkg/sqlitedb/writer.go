@@ -33,7 +33,6 @@ func (e *PanicError) Error() string { return fmt.Sprintf("write function panicke
 
 var errGoexit = errors.New("write function ended its goroutine")
 
-// job is one call of Write.
 type job struct {
 	ctx  context.Context
 	fn   func(*Tx) error

@@ -55,7 +55,6 @@ func embed(at time.Time, metrics []Metric) []slog.Attr {
 	return append(attrs, slog.Any("_aws", meta))
 }
 
-// line is the log line of one outcome.
 type line struct {
 	level   slog.Level
 	message string // constant: the variable parts are attributes

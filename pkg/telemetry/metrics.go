@@ -57,7 +57,6 @@ type Metric struct {
 	PerReason bool
 }
 
-// values are the metrics of one outcome.
 type values []Metric
 
 // add appends a metric unless it is zero.

@@ -7,7 +7,6 @@ import (
 	"time"
 )
 
-// meterEvery is how often a meter is drawn.
 const meterEvery = 100 * time.Millisecond
 
 // Meter shows the progress of long work. It is safe for concurrent use.

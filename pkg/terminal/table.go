@@ -8,7 +8,6 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// gap separates two columns.
 const gap = "  "
 
 // Column is a column of a table.
@@ -97,7 +96,6 @@ func (s Screen) fit(columns []Column, widths []int) {
 	}
 }
 
-// total returns the width of the whole table.
 func total(widths []int) int {
 	sum := -len(gap)
 	for _, w := range widths {

@@ -77,7 +77,6 @@ func (c *Client) GetParameter(ctx context.Context, name string) (string, error) 
 	}
 }
 
-// try makes one request.
 func (c *Client) try(ctx context.Context, body []byte) (string, error) {
 	request, err := c.request(ctx, body)
 	if err != nil {
