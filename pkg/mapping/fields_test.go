@@ -133,3 +133,14 @@ fairbridge.yaml:6:82: no known feedback event has the field "Your rôle"`
 		t.Errorf("of routes that ignore all: %v", unknown)
 	}
 }
+
+func TestFileElements(t *testing.T) {
+	c := mustParse(t, `defaults: {project: P, source: s, fields: {a: b}, attachments: [{from: "x", element: picture}]}
+routes:
+  - {match: {event: feedback}}
+  - {match: {event: crash}, attachments: [{from: "x", element: log}, {from: "y", element: log}]}
+`)
+	if got := c.FileElements(); !slices.Equal(got, []string{"log", "picture"}) {
+		t.Errorf("elements %v", got)
+	}
+}
