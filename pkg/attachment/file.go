@@ -27,7 +27,11 @@ type File struct {
 // Open opens the file that r describes. ctx applies to the file until it is closed. The
 // error is an *Error.
 func (f *Fetcher) Open(ctx context.Context, r OpenRequest) (*File, error) {
-	s := &stream{ctx: ctx, fetcher: f, request: r}
+	named, err := f.policy.target(r.URL)
+	if err != nil {
+		return nil, err
+	}
+	s := &stream{ctx: ctx, fetcher: f, request: r, named: named}
 	file, err := s.open()
 	if err != nil {
 		s.Close()
@@ -38,10 +42,6 @@ func (f *Fetcher) Open(ctx context.Context, r OpenRequest) (*File, error) {
 
 // open requests the file and checks its head.
 func (s *stream) open() (*File, error) {
-	named, err := s.fetcher.policy.target(s.request.URL)
-	if err != nil {
-		return nil, err
-	}
 	a, err := s.ask(nil)
 	if err != nil {
 		return nil, err
@@ -75,13 +75,13 @@ func (s *stream) open() (*File, error) {
 		}
 		file.Size = -1
 	}
-	kind, reason := judge(s.request.Want, named.url, header, file.head)
+	kind, reason := judge(s.request.Want, s.named.url, header, file.head)
 	if reason != "" {
 		e := permanent(reason, "get %s: content type %q", a.target, header.Get("Content-Type"))
 		e.SignIn = reason == reasonWebPage
 		return nil, e
 	}
-	file.Name, file.ContentType = fileName(named.url, header, kind), kind
+	file.Name, file.ContentType = fileName(s.named.url, header, kind), kind
 	if zipped {
 		file.Name = strings.TrimSuffix(file.Name, ".gz")
 	}

@@ -9,14 +9,10 @@ import (
 
 const maxRedirects = 3
 
-// get requests a file, follows redirects, and returns the first other response. Each hop
-// has to pass the policy, and its address the dialer's check. The error is an *Error. The
-// caller closes the body.
-func (f *Fetcher) get(ctx context.Context, r OpenRequest, from *checkpoint) (*http.Response, target, error) {
-	t, err := f.policy.target(r.URL)
-	if err != nil {
-		return nil, target{}, err
-	}
+// get requests the file at t, follows redirects, and returns the first other response. Each
+// hop has to pass the policy, and its address the dialer's check. The error is an *Error.
+// The caller closes the body.
+func (f *Fetcher) get(ctx context.Context, r OpenRequest, t target, from *checkpoint) (*http.Response, target, error) {
 	auth := r.Auth
 	for redirects := 0; ; redirects++ {
 		if err := r.mayAsk(t, auth); err != nil {

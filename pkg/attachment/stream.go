@@ -30,6 +30,7 @@ type stream struct {
 	ctx      context.Context
 	fetcher  *Fetcher
 	request  OpenRequest
+	named    target // request's URL
 	at       checkpoint
 	resumes  int
 	err      error // what ended the stream
@@ -58,7 +59,7 @@ func (a *answer) close() {
 // ask sends the request, from the beginning or from a checkpoint.
 func (s *stream) ask(from *checkpoint) (*answer, error) {
 	ctx, cancel := context.WithCancelCause(s.ctx)
-	resp, t, err := s.fetcher.get(ctx, s.request, from)
+	resp, t, err := s.fetcher.get(ctx, s.request, s.named, from)
 	if err != nil {
 		cancel(nil)
 		return nil, err
