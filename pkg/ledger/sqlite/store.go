@@ -172,17 +172,15 @@ func (s *Store) each(ctx context.Context, doing, query string, args []any, visit
 			err = fmt.Errorf("%s: %w", doing, err)
 		}
 	}()
-	rows, err := s.db.Read().QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		if more, err := visit(rows); err != nil || !more {
+	for row, err := range sqlitedb.Rows(s.db.Read().QueryContext(ctx, query, args...)) {
+		if err != nil {
+			return err
+		}
+		if more, err := visit(row); err != nil || !more {
 			return err
 		}
 	}
-	return rows.Err()
+	return nil
 }
 
 const columns = `id, version, state, expires_at + ` + ahead + `, doc, attention, since, data`
