@@ -54,8 +54,8 @@ order: a million deliveries take a few minutes and cost some US cents.`,
 			if err := f.read(args); err != nil {
 				return err
 			}
-			return withFinder(cmd.Context(), &at, f.config, func(t *home.Home, finder *deliveries.Finder) error {
-				return f.run(cmd.Context(), t, finder, std)
+			return withFinder(cmd.Context(), &at, f.config, func(finder *deliveries.Finder) error {
+				return f.run(cmd.Context(), finder, std, at.OnAWS())
 			})
 		},
 	}
@@ -107,7 +107,7 @@ func (f *finding) read(args []string) error {
 
 // withFinder runs work over an open bridge. config is the file whose links are
 // taken where the ledger has none; it may be missing.
-func withFinder(ctx context.Context, at *place, config string, work func(*home.Home, *deliveries.Finder) error) error {
+func withFinder(ctx context.Context, at *place, config string, work func(*deliveries.Finder) error) error {
 	return at.use(ctx, func(t *home.Home) error {
 		m, err := t.Mapping(ctx, config, config != defaultConfig)
 		if err != nil {
@@ -117,11 +117,11 @@ func withFinder(ctx context.Context, at *place, config string, work func(*home.H
 		if err != nil {
 			return err
 		}
-		return work(t, finder)
+		return work(finder)
 	})
 }
 
-func (f *finding) run(ctx context.Context, t *home.Home, finder *deliveries.Finder, std streams) error {
+func (f *finding) run(ctx context.Context, finder *deliveries.Finder, std streams, onAWS bool) error {
 	m := terminal.NewMeter(std.err)
 	f.query.Progress = m.Deliveries
 	out := f.output(std.out)
@@ -138,7 +138,7 @@ func (f *finding) run(ctx context.Context, t *home.Home, finder *deliveries.Find
 	case found == 0:
 		fmt.Fprintln(std.err, "fairbridge: nothing was found; what is done is remembered for 35 days")
 		return errSaid
-	case more && t.OnAWS():
+	case more && onAWS:
 		fmt.Fprintf(std.err, "fairbridge: there are more than these %d: narrow the search, or raise --limit\n", found)
 	case more:
 		fmt.Fprintf(std.err, "fairbridge: there are more than these last %d: narrow the search, or raise --limit\n", found)

@@ -112,11 +112,16 @@ func (c *reconciling) act(ctx context.Context, r *reconcile.Reconciler, found *r
 		}
 	}
 	sendable := len(found.Sendable(c.from, c.backfill))
+	send := sendable > 0 && !c.dryRun
+	if send && !c.yes {
+		var err error
+		if send, err = ask(ctx, c.std, fmt.Sprintf("Send %s to the bridge?", terminal.Count(sendable, "feedback"))); err != nil {
+			return err
+		}
+	}
 	sent := 0
 	var failed error
-	if yes, err := c.agreed(ctx, sendable); err != nil {
-		return err
-	} else if yes {
+	if send {
 		failed = r.Send(ctx, found, c.from, c.backfill, func(i *reconcile.Item) {
 			m.Clear()
 			if i.Sent {
@@ -128,7 +133,7 @@ func (c *reconciling) act(ctx context.Context, r *reconcile.Reconciler, found *r
 		})
 		m.Clear()
 	}
-	if err := c.tell(items, sendable, sent); err != nil {
+	if err := c.writeResult(items, sendable, sent); err != nil {
 		return errors.Join(failed, err)
 	}
 	if failed != nil {
@@ -142,17 +147,7 @@ func (c *reconciling) act(ctx context.Context, r *reconcile.Reconciler, found *r
 	return nil
 }
 
-func (c *reconciling) agreed(ctx context.Context, sendable int) (bool, error) {
-	switch {
-	case sendable == 0 || c.dryRun:
-		return false, nil
-	case c.yes:
-		return true, nil
-	}
-	return ask(ctx, c.std, fmt.Sprintf("Send %s to the bridge?", terminal.Count(sendable, "feedback")))
-}
-
-func (c *reconciling) tell(items []*reconcile.Item, sendable, sent int) error {
+func (c *reconciling) writeResult(items []*reconcile.Item, sendable, sent int) error {
 	if c.asJSON {
 		return writeJSONLines(c.std.out, items...)
 	}

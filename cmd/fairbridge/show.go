@@ -8,7 +8,6 @@ import (
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/deliveries"
 	"fairbridge/pkg/deliveries/report"
-	"fairbridge/pkg/home"
 	"fairbridge/pkg/terminal"
 )
 
@@ -33,7 +32,7 @@ replay would send.`,
 			if err := deadletter.CheckID(args[0]); err != nil {
 				return usageError{err}
 			}
-			return withFinder(cmd.Context(), &at, config, func(_ *home.Home, finder *deliveries.Finder) error {
+			return withFinder(cmd.Context(), &at, config, func(finder *deliveries.Finder) error {
 				m := terminal.NewMeter(std.err)
 				s, err := finder.Show(cmd.Context(), args[0], m.Deliveries)
 				m.Clear()

@@ -10,7 +10,6 @@ import (
 	"fairbridge/pkg/deadletter"
 	"fairbridge/pkg/deliveries"
 	"fairbridge/pkg/deliveries/report"
-	"fairbridge/pkg/home"
 	"fairbridge/pkg/terminal"
 )
 
@@ -56,7 +55,7 @@ a stack those of seven days. On a stack the whole table is read, as for 'find'.`
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withFinder(cmd.Context(), &at, defaultConfig, func(_ *home.Home, finder *deliveries.Finder) error {
+			return withFinder(cmd.Context(), &at, defaultConfig, func(finder *deliveries.Finder) error {
 				m := terminal.NewMeter(std.err)
 				q.Progress = m.Deliveries
 				s, err := finder.Stats(cmd.Context(), q)
