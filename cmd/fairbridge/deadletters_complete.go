@@ -23,8 +23,8 @@ const (
 	mostCompleted = 100
 )
 
-// completeIDs completes the delivery ids of a command that takes at most so many of them
-// (0: any number) instead of s's filters.
+// completeIDs completes the delivery ids of a command that takes up to most of them (0: any
+// number) instead of s's filters.
 func completeIDs(at *place, s *selection, most int) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		const directive = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder

@@ -402,7 +402,7 @@ func (b *Breaker) States(ctx context.Context) ([]State, error) {
 	return states, err
 }
 
-// Pause pauses a project, or [All] of them, as p says.
+// Pause pauses a project, or [All] of them.
 func (b *Breaker) Pause(ctx context.Context, name string, p Pause) (State, error) {
 	b.note(ctx, name)
 	b.forget(name)

@@ -35,12 +35,12 @@ const (
 const (
 	// Bytes in one write of a body. net/http copies in 32 KiB; measured over
 	// loopback, 512 KiB moves 1.3 to 1.7 times as much with 0.8 of the CPU time
-	// (BenchmarkAddFile). A body that goes over TLS stays in net/http's pieces: to gather
+	// (BenchmarkAddFile). A body that goes over TLS stays in net/http's pieces: gathering
 	// its records into larger writes was 1.15 times as fast over loopback, and made no
 	// difference at 100 Mbit/s and 20 ms (docs/performance.md).
 	pieceSize = 512 << 10
-	// What is there of a piece is written once it is so many bytes: to wait for the
-	// rest would leave the other end idle.
+	// A piece is written once it has this many bytes: waiting for the rest would leave the
+	// other end idle.
 	enough = 128 << 10
 )
 

@@ -30,7 +30,7 @@ type figures struct {
 }
 
 const (
-	// figuresShare limits the time spent on counting to one in so many.
+	// figuresShare is the inverse of the largest share of time that is spent on counting.
 	figuresShare = 20
 	// figuresOnStack is how long a stack's are used: CloudWatch has one value a minute, and
 	// each call is billed.

@@ -56,8 +56,8 @@ func (q *Queue) Take(ctx context.Context, visit func(Letter)) (*Hold, error) {
 	return h, nil
 }
 
-// Take receives and holds letters, at most so many (0 for all) in addition to those already
-// held, and calls visit once for each, one at a time and in no order. Nobody else receives
+// Take receives and holds up to most letters (0 for all) in addition to those already held,
+// and calls visit once for each, one at a time and in no order. Nobody else receives
 // them until the release. Letters take no memory unless visit keeps them. more means that the
 // queue has others.
 //

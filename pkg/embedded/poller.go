@@ -37,8 +37,8 @@ var ErrStopping = errors.New("the poller is stopping")
 type EventSource interface {
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
-	// HandBack is called for messages that nobody works on any more although they were not
-	// deleted.
+	// HandBack is called for messages that are no longer being processed although they were
+	// not deleted.
 	HandBack(ctx context.Context, queueURL string, receiptHandles ...string) error
 }
 

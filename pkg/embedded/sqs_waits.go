@@ -85,7 +85,7 @@ func (s *SQS) Wake(ctx context.Context, queueURL string, spread time.Duration, r
 	return nil
 }
 
-// WakeAll is Wake for every waiting message that nobody works on.
+// WakeAll is Wake for every waiting message that is not being processed.
 func (s *SQS) WakeAll(ctx context.Context, queueURL string, spread time.Duration) (err error) {
 	defer doing("wake all messages", &err)
 	q, err := s.queue(ctx, &queueURL)

@@ -7,7 +7,7 @@ import (
 )
 
 // connector opens connections whose errors all go through judge, so that damage is noticed
-// whoever meets it, readers included.
+// by every connection, including readers.
 type connector struct {
 	driver.Connector
 	judge func(error) error

@@ -26,7 +26,7 @@ func NewMeter(out io.Writer) *Meter {
 	return &Meter{out: out}
 }
 
-// Show shows that done of so many are done.
+// Show shows that done of the total are done.
 func (m *Meter) Show(what string, done, of int) { m.draw("%s: %d of %d", what, done, of) }
 
 // Deliveries shows how many deliveries were looked at; the total is not known.

@@ -35,7 +35,7 @@ func ScreenOf(stream any) (s Screen) {
 	return s
 }
 
-// Cut cuts a text in its middle to leave room for so many other columns.
+// Cut cuts a text in its middle to leave room for others more columns.
 func (s Screen) Cut(text string, others int) string {
 	if s.Width == 0 {
 		return text

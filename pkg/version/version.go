@@ -1,4 +1,4 @@
-// Package version says which FairBridge this is.
+// Package version identifies this build of FairBridge.
 package version
 
 import (
@@ -6,9 +6,8 @@ import (
 	"sync"
 )
 
-// Number is the version, as [Semantic Versioning] has it. It stands in the source,
-// so that the same source gives the same Lambda packages; a release's tag is v and
-// this.
+// Number is the version, as in [Semantic Versioning]. It is a constant so that the same
+// source gives the same Lambda packages. A release's tag is this with a leading v.
 //
 // [Semantic Versioning]: https://semver.org/
 const Number = "0.1.0"
