@@ -34,7 +34,7 @@ func openInput(file string, stdin io.Reader) (io.ReadCloser, error) {
 	return os.Open(file)
 }
 
-// readInput reads at most most bytes of a file named on the command line.
+// readInput reads up to most bytes of a file named on the command line.
 func readInput(file string, stdin io.Reader, most int64) ([]byte, error) {
 	f, err := openInput(file, stdin)
 	if err != nil {

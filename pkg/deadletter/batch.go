@@ -120,7 +120,7 @@ func chunks[T any](list []T, size int, bytes func(T) int) [][]T {
 	return all
 }
 
-// sideBySide calls work for each element of a list, at most most at the same time. The
+// sideBySide calls work for each element of a list, up to most at the same time. The
 // functions that work returns for the results, nil for none, are called one at a time.
 func sideBySide[T any](most int, list []T, work func(T) (finish func())) {
 	var mu sync.Mutex
