@@ -152,16 +152,14 @@ type view struct {
 
 func (s *Console) view(r *http.Request, title string, data any) view {
 	v := view{
-		Title: title, Place: s.Home.Folder, ReadOnly: s.ReadOnly, Version: s.Version, Now: s.Now(), Data: data, Dead: s.dead(),
+		Title: title, Path: r.URL.Path, Notice: notices[r.URL.Query().Get("done")], Place: s.Home.Folder,
+		ReadOnly: s.ReadOnly, Version: s.Version, Now: s.Now(), Data: data, Dead: s.dead(),
 	}
 	if s.Home.OnAWS() {
 		v.Place = s.Home.Stack
 	}
-	if r != nil {
-		v.Path, v.Notice = r.URL.Path, notices[r.URL.Query().Get("done")]
-		if strings.HasPrefix(r.URL.Path, "/deliveries") {
-			v.Query = r.URL.Query().Get("q")
-		}
+	if strings.HasPrefix(r.URL.Path, "/deliveries") {
+		v.Query = r.URL.Query().Get("q")
 	}
 	return v
 }

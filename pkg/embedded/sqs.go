@@ -35,8 +35,9 @@ const (
 // DeleteMessage with an older one succeeds and deletes nothing, as SQS's reference says;
 // ChangeMessageVisibility with one is a types.ReceiptHandleIsInvalid, and on a message that
 // is visible again or deleted a types.MessageNotInflight. Not supported: FIFO queues,
-// message groups, trace headers (both are ignored), the in-flight limit of 120,000. Messages are kept for ever:
-// nothing is lost because a machine was off, or its clock was changed.
+// message groups, trace headers (both are ignored), the in-flight limit of 120,000, and
+// retention periods: messages are kept forever, so nothing is lost because a machine was
+// off, or its clock was changed.
 type SQS struct {
 	db       *sqlitedb.DB
 	now      func() time.Time

@@ -152,8 +152,7 @@ func (w *writer) commit(batch []*job) (again []*job) {
 		return nil
 	}
 	for i, j := range batch {
-		lost := w.apply(tx, j)
-		if !lost {
+		if lost := w.apply(tx, j); !lost {
 			continue
 		}
 		_ = tx.Rollback() // fails if there is nothing to roll back, which is fine
