@@ -152,7 +152,7 @@ func scene(t *testing.T) (w *world, paths map[string]string) {
 	} {
 		w.send(map[string]any{"text": text, "email": fmt.Sprintf("tester%d@example.com", i), "sessionUrl": "https://app.testfairy.com/projects/1/builds/2/sessions/3"})
 	}
-	w.until("/", has("All is well."))
+	w.hasTickets(5)
 	w.center.Inject(simulator.Fault{Op: simulator.OpCreate, Status: http.StatusNotFound, Times: 40, Answer: `{"status":404,"description":"There is no such External Source."}`})
 	for i := range 40 {
 		w.send(map[string]any{"text": fmt.Sprintf("The list of orders is empty after a refresh, %d times in a row", i+2)})

@@ -261,6 +261,13 @@ func (w *world) send(fields map[string]any) string {
 	return accepted.DeliveryID
 }
 
+// hasTickets waits until there are n tickets. A fault that is injected afterwards cannot
+// affect what was sent before.
+func (w *world) hasTickets(n int) {
+	w.t.Helper()
+	w.until("/", func(string) bool { return len(w.center.Tickets()) == n })
+}
+
 // until waits until a page meets a condition, and returns it.
 func (w *world) until(path string, ok func(body string) bool) string {
 	w.t.Helper()
