@@ -26,19 +26,27 @@ func (d *Manager) addLost(ctx context.Context, s *sifting, hold *Hold) (more boo
 	if len(ids) > 0 && !slices.ContainsFunc(ids, missing) {
 		return false, nil
 	}
-	s.waiting, err = d.home.Noted(ctx, ledger.AttentionPerson)
+	records, err := d.home.History.Noted(ctx, ledger.AttentionPerson)
+	if err == nil && s.needsEntries() {
+		s.waiting, err = ledger.ReadAll(records)
+	}
 	if err != nil {
-		return false, err
+		return false, fmt.Errorf("read the ledger: %w", err)
 	}
 	lacks, err := d.lacks(ctx, s, hold)
 	if err != nil {
 		return false, err
 	}
-	lost := slices.DeleteFunc(slices.Clone(s.waiting), func(e ledger.Entry) bool {
-		return !matchesAny(ids, func(id string) bool { return begins(id, e.DeliveryID) }) || !lacks(e.DeliveryID)
+	// Most are in the queue, so only the others are decoded.
+	records = slices.DeleteFunc(records, func(r ledger.Record) bool {
+		return !matchesAny(ids, func(id string) bool { return begins(id, r.ID) }) || !lacks(r.ID)
 	})
-	if most := s.query.Most; most > 0 && len(lost) > most {
-		lost, more = lost[:most], true
+	if most := s.query.Most; most > 0 && len(records) > most {
+		records, more = records[:most], true
+	}
+	lost, err := ledger.ReadAll(records)
+	if err != nil {
+		return false, err
 	}
 	for _, e := range lost {
 		hold.see(e.DeliveryID)

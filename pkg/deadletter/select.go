@@ -157,6 +157,9 @@ type sifting struct {
 	waiting []ledger.Entry
 }
 
+// needsEntries reports whether the ledger's entries of all cases are needed.
+func (s *sifting) needsEntries() bool { return s.query.Entries || s.query.Filter.Group != "" }
+
 func (s *sifting) add(l Letter) {
 	filter := s.query.Filter
 	if s.query.Payloads || filter.needsPayload() {
@@ -192,7 +195,7 @@ func (s *sifting) selection(ctx context.Context, d *Manager) *Selection {
 // query needs them, the entries of all. Nearly all of these wait for a person, and are read
 // with one call.
 func (d *Manager) know(ctx context.Context, s *sifting, cases []Case) (err error) {
-	all := s.query.Entries || s.query.Filter.Group != ""
+	all := s.needsEntries()
 	if all && len(s.waiting) == 0 {
 		if s.waiting, err = d.home.Noted(ctx, ledger.AttentionPerson); err != nil {
 			return err

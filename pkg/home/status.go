@@ -167,7 +167,7 @@ func (h *Home) recent(ctx context.Context, limit int) (last []ledger.Entry, part
 	if partial = errors.Is(err, dynamo.ErrPartial); err != nil && !partial {
 		return nil, false, fmt.Errorf("read the ledger: %w", err)
 	}
-	last, err = entries(records)
+	last, err = ledger.ReadAll(records)
 	return last, partial, err
 }
 
@@ -178,18 +178,7 @@ func (h *Home) Noted(ctx context.Context, attention string) ([]ledger.Entry, err
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
 	}
-	return entries(records)
-}
-
-func entries(records []ledger.Record) (all []ledger.Entry, err error) {
-	for _, r := range records {
-		e, err := ledger.Read(r)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, e)
-	}
-	return all, nil
+	return ledger.ReadAll(records)
 }
 
 func deliveries(recent []ledger.Entry, most int) []DeliveryStatus {

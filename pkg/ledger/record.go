@@ -49,6 +49,18 @@ func Read(r Record) (Entry, error) {
 	return e, nil
 }
 
+// ReadAll returns the entries in records.
+func ReadAll(records []Record) (all []Entry, err error) {
+	for _, r := range records {
+		e, err := Read(r)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}
+
 func (e Entry) record(version int64) (Record, error) {
 	doc, err := json.Marshal(e)
 	if err != nil {
