@@ -196,7 +196,7 @@ func (s *sifting) selection(ctx context.Context, d *Manager) *Selection {
 // with one call.
 func (d *Manager) know(ctx context.Context, s *sifting, cases []Case) (err error) {
 	all := s.needsEntries()
-	if all && len(s.waiting) == 0 {
+	if all && len(s.waiting) == 0 && len(cases) > 0 {
 		if s.waiting, err = d.home.Noted(ctx, ledger.AttentionPerson); err != nil {
 			return err
 		}
